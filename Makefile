@@ -1,0 +1,61 @@
+# NeonBlue. Two commands do all the set-up: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit integration end-to-end lint format lock calibration clean
+
+help: ## show the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## make .venv with everything that is needed, pinned and verified
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing. Install Python 3.11, 3.12 or 3.13 (Debian, Ubuntu: apt-get install python3 python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "$$($(PYTHON) --version) is not supported: install Python 3.11, 3.12 or 3.13, or name one: make setup PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }
+	@[ "$$(uname -sm)" = "Linux x86_64" ] || echo "Note: NeonBlue is tested on Linux x86_64; this is $$(uname -sm)."
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z]/ {keep = /^uv==/} keep' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)
+
+demo: setup ## start the whole platform, run a live experiment, print its results; Ctrl-C stops it
+	@$(BIN)/neonblue demo
+
+test: lint unit integration end-to-end ## everything: lint, unit, integration and end-to-end tests on real services
+
+unit: setup ## the unit tests alone
+	@$(BIN)/pytest tests/unit
+
+integration: setup ## each part against real services
+	@$(BIN)/pytest tests/integration
+
+end-to-end: setup ## the whole platform with real data, faults and replays
+	@$(BIN)/pytest tests/end_to_end
+
+lint: setup ## format, style, types, import rules, SQL
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --processes 2 clickhouse dbt_project
+
+format: setup ## rewrite Python and SQL in the project's style
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+calibration: setup ## simulate the statistics' error rates (minutes) and write the table in docs/statistics.md
+	@$(BIN)/python -m tests.calibration
+
+lock: ## resolve the Python packages anew
+	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header --upgrade -o requirements.lock
+
+clean: ## remove .venv and caches (the data folder stays)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,24 @@
+"""Finds the SQL, dbt and connector files: beside the packages in a checkout, inside the package when installed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class Folder(StrEnum):
+    """The folders that hold files instead of code."""
+
+    CLICKHOUSE = "clickhouse"
+    CONNECTORS = "connectors"
+    DBT_PROJECT = "dbt_project"
+
+
+def folder(name: Folder) -> Path:
+    """The folder's path. Raises ``FileNotFoundError`` when the installation lacks it."""
+    for candidate in (_PACKAGE.parent / name, _PACKAGE / "_files" / name):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"the folder {name} is missing from this installation of NeonBlue: install it again")
