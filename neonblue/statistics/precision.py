@@ -1,0 +1,45 @@
+"""Sums of products about the mean, from raw sums, without losing more than the sums already lost."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_SPLIT = 134217729.0  # 2**27 + 1: Veltkamp's constant for doubles
+_RESOLUTION = 8 * np.finfo(float).eps
+
+FloatArray = NDArray[np.float64]
+
+
+def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: ArrayLike) -> FloatArray:
+    """sum((a - mean_a)(b - mean_b)) = sum_ab - sum_a sum_b / n, the product in twice the precision.
+
+    Arrays broadcast. 0 where n is 0, and where the result is below the rounding of the sums themselves
+    (8 epsilon of the larger term): there the sums can't tell it from 0. Unit: that of a times that of b.
+    Source: Dekker (1971), error-free product.
+    """
+    arrays = [np.asarray(value, dtype=float) for value in (n, sum_a, sum_b, sum_ab)]
+    n, sum_a, sum_b, sum_ab = np.broadcast_arrays(*arrays)
+    count = np.where(n > 0, n, 1.0)
+    product, error = _two_product(sum_a, sum_b)
+    quotient = product / count
+    back, back_error = _two_product(quotient, count)
+    remainder = ((product - back) - back_error + error) / count
+    centred = (sum_ab - quotient) - remainder
+    noise = _RESOLUTION * np.maximum(np.abs(sum_ab), np.abs(quotient))
+    return np.where((n > 0) & (np.abs(centred) > noise), centred, 0.0)
+
+
+def _two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """a * b as the rounded product and its exact error."""
+    product = a * b
+    a_high, a_low = _split(a)
+    b_high, b_low = _split(b)
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error
+
+
+def _split(a: FloatArray) -> tuple[FloatArray, FloatArray]:
+    scaled = _SPLIT * a
+    high = scaled - (scaled - a)
+    return high, a - high
