@@ -32,7 +32,9 @@ def normal_log10_sf(z: ArrayLike) -> FloatArray:
 def normal_two_sided(z: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """P(|Z| > |z|) and its log10."""
     magnitude = np.abs(np.asarray(z, dtype=float))
-    return 2 * normal_sf(magnitude), np.minimum(normal_log10_sf(magnitude) + math.log10(2), 0.0)
+    p = 2 * normal_sf(magnitude)
+    deep = normal_log10_sf(magnitude) + math.log10(2)
+    return p, np.where(p < _SMALLEST, deep, _log10(p))
 
 
 def normal_quantile(probability: ArrayLike) -> FloatArray:
