@@ -143,14 +143,21 @@ class RatioMoments:
         return Moments(self.n, self.sum_d, self.sum_dd, self.centred.bb if self.centred else None)
 
     @property
+    def cross(self) -> float:
+        """Sum of products of the deviations of m and d from their means."""
+        if self.centred:
+            return self.centred.ab
+        return float(centred_product(self.n, self.sum_m, self.sum_d, self.sum_md))
+
+    @property
     def covariance(self) -> float:
         """Sample covariance of m and d, divisor n - 1; nan below two units."""
-        return _covariance(self.n, self.sum_m, self.sum_d, self.sum_md, self.centred)
+        return self.cross / (self.n - 1) if self.n > 1 else math.nan
 
     def merge(self, other: RatioMoments) -> RatioMoments:
         """Moments of both sets of units together."""
-        mine = (self.numerator, self.denominator, self.covariance)
-        theirs = (other.numerator, other.denominator, other.covariance)
+        mine = (self.numerator, self.denominator, self.cross)
+        theirs = (other.numerator, other.denominator, other.cross)
         exact = self.centred is not None or other.centred is not None
         return RatioMoments(
             self.n + other.n,
@@ -198,14 +205,21 @@ class CovariateMoments:
         return Moments(self.n, self.sum_x, self.sum_xx, self.centred.bb if self.centred else None)
 
     @property
+    def cross(self) -> float:
+        """Sum of products of the deviations of y and x from their means."""
+        if self.centred:
+            return self.centred.ab
+        return float(centred_product(self.n, self.sum_y, self.sum_x, self.sum_xy))
+
+    @property
     def covariance(self) -> float:
         """Sample covariance of y and x, divisor n - 1; nan below two units."""
-        return _covariance(self.n, self.sum_y, self.sum_x, self.sum_xy, self.centred)
+        return self.cross / (self.n - 1) if self.n > 1 else math.nan
 
     def merge(self, other: CovariateMoments) -> CovariateMoments:
         """Moments of both sets of units together."""
-        mine = (self.outcome, self.covariate, self.covariance)
-        theirs = (other.outcome, other.covariate, other.covariance)
+        mine = (self.outcome, self.covariate, self.cross)
+        theirs = (other.outcome, other.covariate, other.cross)
         exact = self.centred is not None or other.centred is not None
         return CovariateMoments(
             self.n + other.n,
@@ -274,13 +288,6 @@ def _two_pass(a: Sequence[float], mean_a: float, b: Sequence[float], mean_b: flo
     return math.fsum((float(x) - mean_a) * (float(y) - mean_b) for x, y in zip(a, b, strict=True))
 
 
-def _covariance(n: int, sum_a: float, sum_b: float, product: float, centred: CentredProducts | None) -> float:
-    if n < 2:
-        return math.nan
-    ab = centred.ab if centred else float(centred_product(n, sum_a, sum_b, product))
-    return ab / (n - 1)
-
-
 def _between(a1: Moments, a2: Moments, b1: Moments, b2: Moments) -> float:
     if a1.n == 0 or a2.n == 0:
         return 0.0
@@ -290,13 +297,12 @@ def _between(a1: Moments, a2: Moments, b1: Moments, b2: Moments) -> float:
 def _merged_products(
     mine: tuple[Moments, Moments, float], theirs: tuple[Moments, Moments, float]
 ) -> CentredProducts:
-    a1, b1, covariance1 = mine
-    a2, b2, covariance2 = theirs
-    within = [c * (m.n - 1) if m.n > 1 else 0.0 for c, m in ((covariance1, a1), (covariance2, a2))]
+    a1, b1, cross1 = mine
+    a2, b2, cross2 = theirs
     return _consistent(
         a1.centred + a2.centred + _between(a1, a2, a1, a2),
         b1.centred + b2.centred + _between(b1, b2, b1, b2),
-        within[0] + within[1] + _between(a1, a2, b1, b2),
+        cross1 + cross2 + _between(a1, a2, b1, b2),
     )
 
 

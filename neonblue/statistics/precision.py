@@ -30,6 +30,22 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     return np.where((n > 0) & (np.abs(centred) > noise), centred, 0.0)
 
 
+def residual_sum(
+    aa: ArrayLike, bb: ArrayLike, ab: ArrayLike, slope: ArrayLike, scale_a: ArrayLike, scale_b: ArrayLike
+) -> FloatArray:
+    """sum of squares of the deviations of a - slope b, aa - 2 slope ab + slope^2 bb, never below 0.
+
+    aa, bb, ab: centred sums; scale_a, scale_b: the sums of squares they were computed from, whose rounding
+    decides what is 0. Arrays broadcast. Unit: that of a squared.
+    """
+    aa, bb, ab, slope, scale_a, scale_b = (
+        np.asarray(value, dtype=float) for value in (aa, bb, ab, slope, scale_a, scale_b)
+    )
+    residual = (aa - slope * ab) + slope * (slope * bb - ab)
+    noise = _RESOLUTION * (scale_a + slope**2 * scale_b)
+    return np.where(residual > noise, residual, 0.0)
+
+
 def _two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """a * b as the rounded product and its exact error."""
     product = a * b

@@ -1,0 +1,204 @@
+"""Whether an experiment's data can be trusted: the checks that come before any estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from scipy import stats
+
+from neonblue.statistics import tails
+from neonblue.statistics.means import welch_test
+from neonblue.statistics.moments import Moments
+from neonblue.statistics.result import Estimate
+from neonblue.statistics.status import Status, StatusCode
+
+_Counts: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
+_Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+
+SMALL_EXPECTED_COUNT = 5.0
+_EXACT_LIMIT = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """Observed units per arm against the allocation.
+
+    observed, expected: units per arm, expected 0 in arms of weight zero; chi2 and df over arms of positive
+    weight; p_value, log10_p: upper tail; exact_p: two-sided binomial p-value for two arms, else None.
+    detected: p_value < threshold. small_expected: an expected count is below 5, where chi-square is rough.
+    users_in_zero_weight_arms: units that no allocation can have put where they are: an error by itself.
+    """
+
+    observed: tuple[int, ...]
+    expected: tuple[float, ...]
+    chi2: float
+    df: int
+    p_value: float
+    log10_p: float
+    exact_p: float | None
+    threshold: float
+    detected: bool
+    small_expected: bool
+    users_in_zero_weight_arms: int
+
+    @property
+    def healthy(self) -> bool:
+        """No mismatch detected and nobody in an arm of weight zero."""
+        return not self.detected and self.users_in_zero_weight_arms == 0
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One check by name: whether it passed, the value it looked at, its threshold, and a sentence with
+    both.
+    """
+
+    name: str
+    passed: bool
+    value: float
+    threshold: float
+    message: str
+
+
+def sample_ratio(
+    observed: Sequence[int], weights: Sequence[float], threshold: float = 0.001
+) -> SampleRatio | Status:
+    """Pearson's chi-square test that units fell into arms by the allocation weights.
+
+    observed: units per arm, 0 for an arm without users (never left out); weights: allocation shares >= 0 in
+    the same order, of any sum. Arms of weight zero are counted apart and take no part in the test. Returns
+    NO_USERS without units in arms of positive weight, and IMPOSSIBLE_REQUEST with fewer than two such arms.
+    Raises ValueError for negative or mismatched input. Source: Pearson (1900); Fabijan et al. (2019) on the
+    threshold.
+    """
+    counts, shares = _allocation(observed, weights)
+    positive = shares > 0
+    problem = _no_test(counts, positive)
+    if problem:
+        return problem
+    used = counts[positive]
+    total = int(used.sum())
+    expected = np.where(positive, total * shares / shares.sum(), 0.0)
+    chi2 = float(((used - expected[positive]) ** 2 / expected[positive]).sum())
+    df = int(positive.sum()) - 1
+    p_value, log10_p = (float(v) for v in tails.chi2_sf(chi2, df))
+    exact = None
+    if df == 1 and total <= _EXACT_LIMIT:
+        share = float(expected[positive][0]) / total
+        exact = float(stats.binomtest(int(used[0]), total, share).pvalue)
+    return SampleRatio(
+        observed=tuple(int(c) for c in counts),
+        expected=tuple(float(e) for e in expected),
+        chi2=chi2,
+        df=df,
+        p_value=p_value,
+        log10_p=log10_p,
+        exact_p=exact,
+        threshold=threshold,
+        detected=p_value < threshold,
+        small_expected=bool(expected[positive].min() < SMALL_EXPECTED_COUNT),
+        users_in_zero_weight_arms=int(counts[~positive].sum()),
+    )
+
+
+def sample_ratio_over_versions(
+    observed: Sequence[Sequence[int]], weights: Sequence[Sequence[float]], threshold: float = 0.001
+) -> SampleRatio | Status:
+    """One test over several allocation versions: totals per arm against the sum of each version's
+    expectation.
+
+    observed[v][arm], weights[v][arm]: as in `sample_ratio`, arms in one order throughout, 0 where a version
+    has no such arm. The statistic is (O - E)' C^+ (O - E) with C the sum of the versions' multinomial
+    covariances, its df the rank of C: a drift that each version hides is found, and a change of allocation
+    is not mistaken for one. exact_p is None. Statuses and errors as `sample_ratio`.
+    """
+    if len(observed) != len(weights) or not observed:
+        raise ValueError(f"weights: need one list per version, got {len(weights)} for {len(observed)}")
+    arms = len(observed[0])
+    difference, expected, covariance = np.zeros(arms), np.zeros(arms), np.zeros((arms, arms))
+    strays, totals = 0, np.zeros(arms)
+    for version, version_weights in zip(observed, weights, strict=True):
+        if len(version) != arms:
+            raise ValueError(f"observed: every version needs the same {arms} arms, got {len(version)}")
+        counts, shares = _allocation(version, version_weights)
+        positive = shares > 0
+        strays += int(counts[~positive].sum())
+        totals += counts
+        placed, share = np.where(positive, counts, 0.0), shares / shares.sum()
+        expected += placed.sum() * share
+        difference += placed - placed.sum() * share
+        covariance += placed.sum() * (np.diag(share) - np.outer(share, share))
+    problem = _no_test(np.where(expected > 0, totals, 0.0), expected > 0)
+    if problem:
+        return problem
+    df = int(np.linalg.matrix_rank(covariance, hermitian=True))
+    chi2 = float(difference @ np.linalg.pinv(covariance, hermitian=True) @ difference)
+    p_value, log10_p = (float(v) for v in tails.chi2_sf(chi2, df))
+    return SampleRatio(
+        observed=tuple(int(c) for c in totals),
+        expected=tuple(float(e) for e in expected),
+        chi2=chi2,
+        df=df,
+        p_value=p_value,
+        log10_p=log10_p,
+        exact_p=None,
+        threshold=threshold,
+        detected=p_value < threshold,
+        small_expected=bool(expected[expected > 0].min() < SMALL_EXPECTED_COUNT),
+        users_in_zero_weight_arms=strays,
+    )
+
+
+def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:
+    """Whether the share of units seen in more than one arm is at most `threshold`.
+
+    units: units met in two or more arms (they are left out of the analysis); total: all exposed units, > 0.
+    Raises ValueError unless 0 <= units <= total.
+    """
+    if not 0 <= units <= total or total == 0:
+        raise ValueError(f"units: must lie between 0 and total={total}, and total above 0, got {units}")
+    share = units / total
+    message = f"{units} of {total} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+    return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
+
+
+def covariate_balance(
+    control: Moments, treatment: Moments, name: str = "covariate", threshold: float = 0.001
+) -> HealthCheck | Status:
+    """Whether a value measured before exposure has the same mean in both arms (Welch's test).
+
+    A p-value below `threshold` says that the arms differed before the experiment could have changed anything.
+    Statuses as `welch_test`.
+    """
+    test = welch_test(control, treatment)
+    if not isinstance(test, Estimate):
+        return test
+    verdict = "differs between" if test.p_value < threshold else "agrees in"
+    message = (
+        f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."
+    )
+    return HealthCheck("covariate_balance", test.p_value >= threshold, test.p_value, threshold, message)
+
+
+def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:
+    counts, shares = np.array(observed, dtype=float), np.array(weights, dtype=float)
+    if counts.shape != shares.shape or counts.ndim != 1:
+        raise ValueError(f"weights: need one per arm, got {shares.size} for {counts.size} arms")
+    if not np.all(np.isfinite(counts)) or (counts < 0).any() or (counts != np.floor(counts)).any():
+        raise ValueError(f"observed: counts must be whole numbers >= 0, got {list(observed)}")
+    if not np.all(np.isfinite(shares)) or (shares < 0).any() or not shares.sum() > 0:
+        raise ValueError(f"weights: must be >= 0 with a positive sum, got {list(weights)}")
+    return counts, shares
+
+
+def _no_test(counts: _Counts, positive: _Flags) -> Status | None:
+    if positive.sum() < 2:
+        return Status(
+            StatusCode.IMPOSSIBLE_REQUEST, "Only one arm has a positive weight: there is no ratio to test."
+        )
+    if counts[positive].sum() == 0:
+        return Status(StatusCode.NO_USERS, "No units in any arm yet: the sample ratio can't be checked.")
+    return None

@@ -1,0 +1,89 @@
+"""From an estimated difference and its standard error to p-values and an interval, for one test or
+thousands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neonblue.statistics import tails
+from neonblue.statistics.result import Alternative, Estimate, Interval, Method
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The fields of `Estimate` as arrays of one shape; an element with se = 0 or nan holds nan throughout."""
+
+    diff: FloatArray
+    se: FloatArray
+    statistic: FloatArray
+    df: FloatArray
+    p_value: FloatArray
+    log10_p: FloatArray
+    p_greater: FloatArray
+    p_less: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+    def estimate(self, alpha: float, method: Method) -> Estimate:
+        """The only element of arrays of shape (), as an Estimate at level 1 - alpha."""
+        return Estimate(
+            diff=float(self.diff),
+            se=float(self.se),
+            statistic=float(self.statistic),
+            df=float(self.df),
+            p_value=float(self.p_value),
+            log10_p=float(self.log10_p),
+            p_greater=float(self.p_greater),
+            p_less=float(self.p_less),
+            interval=Interval(float(self.lower), float(self.upper), 1 - alpha),
+            method=method,
+        )
+
+
+def critical_value(
+    alpha: ArrayLike, df: ArrayLike, alternative: Alternative = Alternative.TWO_SIDED
+) -> FloatArray:
+    """The value |T| (two-sided) or T (one-sided) exceeds with probability alpha; df = inf for the normal."""
+    require_alpha(alpha)
+    tail = np.asarray(alpha, dtype=float) / (2 if alternative is Alternative.TWO_SIDED else 1)
+    return -tails.t_quantile(tail, df)
+
+
+def infer(
+    diff: ArrayLike,
+    se: ArrayLike,
+    df: ArrayLike,
+    alpha: ArrayLike = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+    null: ArrayLike = 0.0,
+) -> Inference:
+    """Test "the difference is `null`" and invert the same test into an interval for the difference.
+
+    diff, null: in the metric's unit; se > 0; df > 0 or inf; alpha: error rate in (0, 1), per comparison.
+    All broadcast. The interval is diff -+ c se with c the critical value of the same test; for a one-sided
+    alternative its other end is infinite. Raises ValueError for an alpha outside (0, 1).
+    """
+    diff, se, df, null = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (diff, se, df, null)))
+    usable = se > 0
+    se, df = np.where(usable, se, np.nan), np.where(usable, df, np.nan)
+    statistic = (diff - null) / se
+    p_value, log10_p = tails.t_two_sided(statistic, df)
+    p_greater, p_less = tails.t_sf(statistic, df), tails.t_sf(-statistic, df)
+    margin = critical_value(alpha, df, alternative) * se
+    infinity = np.where(usable, np.inf, np.nan)
+    lower = -infinity if alternative is Alternative.LESS else diff - margin
+    upper = infinity if alternative is Alternative.GREATER else diff + margin
+    return Inference(diff, se, statistic, df, p_value, log10_p, p_greater, p_less, lower, upper)
+
+
+def require_alpha(alpha: ArrayLike) -> None:
+    """ValueError unless every alpha lies inside (0, 1)."""
+    values = np.asarray(alpha, dtype=float)
+    if not np.all((values > 0) & (values < 1)):
+        raise ValueError(f"alpha: must lie inside (0, 1), got {values}")

@@ -1,0 +1,107 @@
+"""Means of two arms: Welch's test on the absolute difference, with the relative lift by Fieller's theorem."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neonblue.statistics.comparison import Comparison
+from neonblue.statistics.fieller import ZERO_BASELINE, fieller_lift
+from neonblue.statistics.inference import infer
+from neonblue.statistics.moments import Moments
+from neonblue.statistics.result import Alternative, Estimate, Lift, Method
+from neonblue.statistics.status import Status, StatusCode
+
+FloatArray = NDArray[np.float64]
+
+
+def welch_df(
+    var_control: ArrayLike, n_control: ArrayLike, var_treatment: ArrayLike, n_treatment: ArrayLike
+) -> FloatArray:
+    """Welch-Satterthwaite degrees of freedom of a difference of two independent means.
+
+    var_*: variance of the estimated mean (s^2 / n) of each arm; n_*: its units, at least 2. Arrays broadcast.
+    nan where both variances are 0. Between min(n) - 1 and the sum of n minus 2.
+    Source: Welch (1947), Satterthwaite (1946).
+    """
+    a, n_a, b, n_b = (
+        np.asarray(v, dtype=float) for v in (var_control, n_control, var_treatment, n_treatment)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = a / (a + b)
+        return np.asarray(1 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1)))
+
+
+def welch_test(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+    null: float = 0.0,
+) -> Estimate | Status:
+    """Welch's t-test of "treatment mean - control mean = null" with the interval for the difference.
+
+    t = (diff - null) / sqrt(s_c^2 / n_c + s_t^2 / n_t) with sample variances (divisor n - 1) and Welch's
+    degrees of freedom. Returns NOT_ENOUGH_UNITS below two units in an arm, ZERO_VARIANCE when both arms are
+    constant. Raises ValueError for an alpha outside (0, 1). Source: Welch (1947).
+    """
+    problem = not_testable(control, treatment)
+    if problem:
+        return problem
+    var_c, var_t = control.variance / control.n, treatment.variance / treatment.n
+    df = welch_df(var_c, control.n, var_t, treatment.n)
+    diff = treatment.mean - control.mean
+    return infer(diff, math.sqrt(var_c + var_t), df, alpha, alternative, null).estimate(alpha, Method.WELCH)
+
+
+def welch_lift(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Lift | Status:
+    """Relative lift of the mean with Fieller's interval, dual to `welch_test`: one decision for both.
+
+    Statuses as `welch_test`, and ZERO_BASELINE or RATIO_UNBOUNDED (see `fieller_lift`).
+    """
+    problem = not_testable(control, treatment)
+    if problem:
+        return ZERO_BASELINE if control.n and control.mean == 0 else problem
+    var_c, var_t = control.variance / control.n, treatment.variance / treatment.n
+    df = float(welch_df(var_c, control.n, var_t, treatment.n))
+    diff = treatment.mean - control.mean
+    return fieller_lift(control.mean, var_c, diff, var_c + var_t, -var_c, df, alpha, alternative)
+
+
+def compare_means(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Comparison:
+    """One metric, two arms, from moments: means, Welch's test on the difference, and the relative lift.
+
+    Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside
+    (0, 1).
+    """
+    return Comparison.of(
+        control,
+        treatment,
+        welch_test(control, treatment, alpha, alternative),
+        welch_lift(control, treatment, alpha, alternative),
+    )
+
+
+def not_testable(control: Moments, treatment: Moments) -> Status | None:
+    """The status that stops a test on sample variances, or None when it can go ahead."""
+    for name, arm in (("control", control), ("treatment", treatment)):
+        if arm.n < 2:
+            message = f"The {name} arm has {arm.n} units; at least 2 are needed for a variance."
+            return Status(StatusCode.NOT_ENOUGH_UNITS, message)
+    if control.variance == 0 and treatment.variance == 0:
+        return Status(
+            StatusCode.ZERO_VARIANCE, "Every unit of each arm has the same value: no variance to test with."
+        )
+    return None

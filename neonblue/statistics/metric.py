@@ -1,0 +1,101 @@
+"""One metric, two arms: the test that fits what the metric measures."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from neonblue.statistics.comparison import Comparison
+from neonblue.statistics.cuped import Theta, compare_cuped
+from neonblue.statistics.means import compare_means
+from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
+from neonblue.statistics.proportions import fisher_exact_p, not_countable, unpooled_lift, unpooled_test
+from neonblue.statistics.ratio import compare_ratios
+from neonblue.statistics.result import Alternative
+from neonblue.statistics.score import score_lift, score_test
+
+AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments
+
+_FEW_OUTCOMES = 20
+_SMALL_ARM = 1000
+_LOPSIDED = 0.1
+_TINY_EXPECTED = 5
+
+
+class MetricKind(StrEnum):
+    """What a unit's value is: a number, a yes or no, or a numerator over a denominator."""
+
+    MEAN = "mean"
+    PROPORTION = "proportion"
+    RATIO = "ratio"
+
+
+def analyze_metric(
+    kind: MetricKind,
+    control: AnyMoments,
+    treatment: AnyMoments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Comparison:
+    """Compare two arms on one metric with the default test of its kind.
+
+    MEAN: Welch's test, with CUPED when both arms are CovariateMoments (falling back to the plain test where
+    the covariate can't be used). PROPORTION: see `compare_proportions`; with CovariateMoments as a mean.
+    RATIO: the delta method. The lift's interval always agrees with the test on the difference. Raises
+    ValueError when the moments do not fit the kind, or alpha lies outside (0, 1).
+    """
+    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
+        if kind is not MetricKind.RATIO:
+            return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
+    elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
+        if kind is MetricKind.RATIO:
+            return compare_ratios(control, treatment, alpha, alternative)
+    elif isinstance(control, Moments) and isinstance(treatment, Moments):
+        if kind is MetricKind.MEAN:
+            return compare_means(control, treatment, alpha, alternative)
+        if kind is MetricKind.PROPORTION:
+            return compare_proportions(control, treatment, alpha, alternative)
+    given = f"{type(control).__name__} and {type(treatment).__name__}"
+    raise ValueError(f"kind: a {kind} metric can't be computed from {given}")
+
+
+def compare_proportions(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Comparison:
+    """Compare two proportions: the unpooled z test, or the score test where `needs_score_test`.
+
+    `exact_p` holds Fisher's p-value when an expected count is below 5. ValueError unless values are 0 or 1.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return Comparison.of(control, treatment, problem, problem)
+    score = needs_score_test(control, treatment)
+    test, lift = (score_test, score_lift) if score else (unpooled_test, unpooled_lift)
+    exact = fisher_exact_p(control, treatment) if _is_tiny(control, treatment) else None
+    return Comparison.of(
+        control,
+        treatment,
+        test(control, treatment, alpha, alternative),
+        lift(control, treatment, alpha, alternative),
+        exact if isinstance(exact, float) else None,
+    )
+
+
+def needs_score_test(control: Moments, treatment: Moments) -> bool:
+    """Whether plain z intervals lose their coverage.
+
+    So it is with fewer than 20 successes or failures in an arm, or with the smaller arm under 1,000 units
+    and at most a tenth of all.
+    """
+    fewest = min(min(arm.sum, arm.n - arm.sum) for arm in (control, treatment))
+    smaller, total = min(control.n, treatment.n), control.n + treatment.n
+    return fewest < _FEW_OUTCOMES or (smaller < _SMALL_ARM and smaller <= _LOPSIDED * total)
+
+
+def _is_tiny(control: Moments, treatment: Moments) -> bool:
+    total, successes = control.n + treatment.n, control.sum + treatment.sum
+    rarer = min(successes, total - successes)
+    return min(control.n, treatment.n) * rarer < _TINY_EXPECTED * total

@@ -1,0 +1,122 @@
+"""Ratio metrics, sum(numerator) / sum(denominator) over units, by the delta method."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from neonblue.statistics.comparison import Comparison
+from neonblue.statistics.fieller import fieller_lift
+from neonblue.statistics.inference import infer
+from neonblue.statistics.means import welch_df
+from neonblue.statistics.moments import RatioMoments
+from neonblue.statistics.precision import residual_sum
+from neonblue.statistics.result import Alternative, Estimate, Lift, Method
+from neonblue.statistics.status import Status, StatusCode
+
+TWO_SIDED = Alternative.TWO_SIDED
+
+
+@dataclass(frozen=True, slots=True)
+class RatioValue:
+    """One arm's ratio R = sum(m) / sum(d), and the variance per unit of its linearisation (m - R d) /
+    mean(d).
+    """
+
+    n: int
+    ratio: float
+    unit_variance: float
+
+    @property
+    def variance(self) -> float:
+        """Variance of the estimated ratio: unit variance / n."""
+        return self.unit_variance / self.n
+
+
+def ratio_value(arm: RatioMoments) -> RatioValue | Status:
+    """The ratio of one arm and Var = (s_m^2 - 2 R s_md + R^2 s_d^2) / mean(d)^2, per unit, divisor n - 1.
+
+    The unit is the randomisation unit: numerator and denominator are its totals, so that several events of
+    one unit are not taken for independent. Returns NOT_ENOUGH_UNITS below two units and ZERO_DENOMINATOR
+    where the denominators sum to 0. Fails where mean(d) is within a few standard errors of 0. Source: Deng,
+    Knoblich and Lu (2018), Applying the Delta Method in Metric Analytics.
+    """
+    if arm.n < 2:
+        message = f"An arm has {arm.n} units; at least 2 are needed for a variance."
+        return Status(StatusCode.NOT_ENOUGH_UNITS, message)
+    if arm.sum_d == 0:
+        return Status(StatusCode.ZERO_DENOMINATOR, "The denominators of an arm sum to zero: no ratio.")
+    ratio = arm.sum_m / arm.sum_d
+    m, d = arm.numerator, arm.denominator
+    scales = (m.centred, d.centred) if arm.centred else (arm.sum_mm, arm.sum_dd)
+    residual = residual_sum(m.centred, d.centred, arm.cross, ratio, *scales)
+    return RatioValue(arm.n, ratio, float(residual) / (arm.n - 1) / d.mean**2)
+
+
+def ratio_test(
+    control: RatioMoments,
+    treatment: RatioMoments,
+    alpha: float = 0.05,
+    alternative: Alternative = TWO_SIDED,
+    null: float = 0.0,
+) -> Estimate | Status:
+    """Test of "ratio of treatment - ratio of control = null" with the interval for the difference.
+
+    The delta-method variances with Welch's degrees of freedom: with a denominator of 1 for every unit it is
+    `welch_test`. Statuses as `ratio_value`, and ZERO_VARIANCE when neither arm varies.
+    """
+    arms = _values(control, treatment)
+    if isinstance(arms, Status):
+        return arms
+    c, t = arms
+    df = welch_df(c.variance, c.n, t.variance, t.n)
+    se = math.sqrt(c.variance + t.variance)
+    return infer(t.ratio - c.ratio, se, df, alpha, alternative, null).estimate(alpha, Method.RATIO_DELTA)
+
+
+def ratio_lift(
+    control: RatioMoments,
+    treatment: RatioMoments,
+    alpha: float = 0.05,
+    alternative: Alternative = TWO_SIDED,
+) -> Lift | Status:
+    """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`."""
+    arms = _values(control, treatment)
+    if isinstance(arms, Status):
+        return arms
+    c, t = arms
+    df = float(welch_df(c.variance, c.n, t.variance, t.n))
+    total = c.variance + t.variance
+    return fieller_lift(c.ratio, c.variance, t.ratio - c.ratio, total, -c.variance, df, alpha, alternative)
+
+
+def compare_ratios(
+    control: RatioMoments,
+    treatment: RatioMoments,
+    alpha: float = 0.05,
+    alternative: Alternative = TWO_SIDED,
+) -> Comparison:
+    """One ratio metric, two arms: ratios, the test on their difference, and the relative lift."""
+    ratios = [arm.sum_m / arm.sum_d if arm.sum_d else None for arm in (control, treatment)]
+    diff = None if ratios[0] is None or ratios[1] is None else ratios[1] - ratios[0]
+    return Comparison(
+        n_control=control.n,
+        n_treatment=treatment.n,
+        mean_control=ratios[0],
+        mean_treatment=ratios[1],
+        diff=diff,
+        absolute=ratio_test(control, treatment, alpha, alternative),
+        relative=ratio_lift(control, treatment, alpha, alternative),
+    )
+
+
+def _values(control: RatioMoments, treatment: RatioMoments) -> tuple[RatioValue, RatioValue] | Status:
+    c, t = ratio_value(control), ratio_value(treatment)
+    if isinstance(c, Status):
+        return c
+    if isinstance(t, Status):
+        return t
+    if c.variance + t.variance == 0:
+        message = "Numerator and denominator are proportional in both arms: no variance to test with."
+        return Status(StatusCode.ZERO_VARIANCE, message)
+    return c, t

@@ -1,0 +1,247 @@
+"""Miettinen and Nurminen's score tests and intervals for the difference and the ratio of two proportions.
+
+Right where the normal approximation of the plain estimates is not: few successes or failures, lopsided arms.
+The variance is taken at the rates that are likeliest under the hypothesis, times N / (N - 1).
+Source: Miettinen and Nurminen (1985), Statistics in Medicine 4, 213-226; Farrington and Manning (1990).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import elementwise
+
+from neonblue.statistics.fieller import ZERO_BASELINE
+from neonblue.statistics.inference import critical_value, infer
+from neonblue.statistics.moments import Moments
+from neonblue.statistics.proportions import not_countable
+from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
+from neonblue.statistics.status import Status, StatusCode
+
+FloatArray = NDArray[np.float64]
+
+_INNER = 1e-14  # how close to the point estimate the search for a limit begins
+_LOG_RANGE = 80.0  # limits of a rate ratio lie within exp(-+80) of it for any count below 1e30
+_TOLERANCES = {"xatol": 1e-16, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
+
+NO_VARIANCE = Status(
+    StatusCode.ZERO_VARIANCE, "Each arm has only successes or only failures: no variance to test with."
+)
+
+
+def score_test(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+    null: float = 0.0,
+) -> Estimate | Status:
+    """Score test of "treatment rate - control rate = null" (in (-1, 1)) with the interval that inverts it.
+
+    se is the standard error under the hypothesis. Returns NO_USERS for an empty arm and ZERO_VARIANCE where
+    the hypothesis fits the data perfectly with no variance (no success, or no failure, in either arm): then
+    `score_interval` still gives an interval. Raises ValueError for arms that are not zeros and ones.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    counts = _counts(control, treatment)
+    se = math.sqrt(float(difference_variance(*counts, null)))
+    if se == 0:
+        return NO_VARIANCE
+    diff = treatment.mean - control.mean
+    test = infer(diff, se, math.inf, alpha, alternative, null)
+    lower, upper = difference_limits(*counts, critical_value(alpha, math.inf, alternative))
+    test = replace(test, **_one_sided(lower, upper, alternative))
+    return test.estimate(alpha, Method.MIETTINEN_NURMINEN)
+
+
+def score_interval(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Interval | Status:
+    """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty
+    arms.
+
+    Returns NO_USERS for an empty arm; raises ValueError for arms that are not zeros and ones.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    critical = critical_value(alpha, math.inf, alternative)
+    limits = _one_sided(*difference_limits(*_counts(control, treatment), critical), alternative)
+    return Interval(float(limits["lower"]), float(limits["upper"]), 1 - alpha)
+
+
+def score_lift(
+    control: Moments,
+    treatment: Moments,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Lift | Status:
+    """Relative lift of a rate, p_t / p_c - 1, with the score interval of the ratio.
+
+    The ratio 1 and the difference 0 are the same hypothesis with the same likeliest rates, so this interval
+    excludes 0 exactly when `score_test` rejects. Returns ZERO_BASELINE without a success in control, and
+    ZERO_VARIANCE where `score_test` does.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    if control.sum == 0:
+        return ZERO_BASELINE
+    counts = _counts(control, treatment)
+    if float(difference_variance(*counts, 0.0)) == 0:
+        return NO_VARIANCE
+    lower, upper = ratio_limits(*counts, critical_value(alpha, math.inf, alternative))
+    ends = _one_sided(lower - 1, upper - 1, alternative)
+    interval = Interval(float(ends["lower"]), float(ends["upper"]), 1 - alpha)
+    return Lift(treatment.mean / control.mean - 1, interval, Method.MIETTINEN_NURMINEN)
+
+
+def score_ratio_test(
+    control: Moments, treatment: Moments, ratio: float
+) -> tuple[float, float, float] | Status:
+    """Score test of "treatment rate = ratio * control rate" (ratio > 0).
+
+    Returns (z, p_greater, p_less): z is positive where treatment exceeds the hypothesis. NO_USERS for an
+    empty arm, ZERO_VARIANCE where there is none under the hypothesis; ValueError for a ratio that is not
+    positive.
+    """
+    if not ratio > 0:
+        raise ValueError(f"ratio: must be positive, got {ratio}")
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    se = math.sqrt(float(ratio_variance(*_counts(control, treatment), ratio)))
+    if se == 0:
+        return NO_VARIANCE
+    test = infer(treatment.mean - ratio * control.mean, se, math.inf)
+    return float(test.statistic), float(test.p_greater), float(test.p_less)
+
+
+def difference_variance(
+    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, null: ArrayLike
+) -> FloatArray:
+    """Variance of the rate difference at the likeliest rates whose difference is `null`, times N / (N - 1).
+
+    x: successes, n: units > 0 of control and treatment; null in [-1, 1]. Arrays broadcast.
+    """
+    x_c, n_c, x_t, n_t, null = (np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, null))
+    rate_c = _likeliest_control_rate(x_c, n_c, x_t, n_t, null)
+    rate_t = np.clip(rate_c + null, 0.0, 1.0)
+    total = n_c + n_t
+    spread = rate_c * (1 - rate_c) / n_c + rate_t * (1 - rate_t) / n_t
+    return np.asarray(spread * total / (total - 1))
+
+
+def ratio_variance(
+    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, ratio: ArrayLike
+) -> FloatArray:
+    """Variance of p_t - ratio p_c at the likeliest rates whose ratio is `ratio` > 0, times N / (N - 1)."""
+    x_c, n_c, x_t, n_t, ratio = (np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, ratio))
+    total, successes = n_c + n_t, x_c + x_t
+    a = total * ratio
+    b = n_t * ratio + x_t + n_c + x_c * ratio
+    root = np.sqrt(np.maximum(b * b - 4 * a * successes, 0.0))
+    rate_c = np.minimum(2 * successes / (b + root), 1.0)
+    rate_t = np.clip(rate_c * ratio, 0.0, 1.0)
+    spread = rate_t * (1 - rate_t) / n_t + ratio**2 * rate_c * (1 - rate_c) / n_c
+    return np.asarray(spread * total / (total - 1))
+
+
+def difference_limits(
+    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """The smallest and largest rate difference the score test does not reject at a critical |z|."""
+    arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
+    x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
+    diff = x_t / n_t - x_c / n_c
+
+    def excess(null: FloatArray, *of: FloatArray) -> FloatArray:
+        x_c, n_c, x_t, n_t, critical, diff = of
+        return np.abs(diff - null) - critical * np.sqrt(difference_variance(x_c, n_c, x_t, n_t, null))
+
+    of = (x_c, n_c, x_t, n_t, critical, diff)
+    lower = _root(excess, np.full_like(diff, -1.0), np.maximum(diff - _INNER, -1.0), of)
+    upper = _root(excess, np.minimum(diff + _INNER, 1.0), np.full_like(diff, 1.0), of)
+    return lower, upper
+
+
+def ratio_limits(
+    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """The smallest and largest rate ratio p_t / p_c the score test does not reject; needs successes in
+    control.
+
+    The smallest is 0 where the treatment has no success.
+    """
+    arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
+    x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
+    # Without a success the search for the upper limit starts at half a success: the limit lies above it.
+    ratio = np.log(np.maximum(x_t, 0.5) / n_t * (n_c / x_c))
+
+    def excess(log_ratio: FloatArray, *of: FloatArray) -> FloatArray:
+        x_c, n_c, x_t, n_t, critical = of
+        theta = np.exp(log_ratio)
+        distance = np.abs(x_t / n_t - theta * (x_c / n_c))
+        scale = np.maximum(theta, 1.0)
+        return (distance - critical * np.sqrt(ratio_variance(x_c, n_c, x_t, n_t, theta))) / scale
+
+    of = (x_c, n_c, x_t, n_t, critical)
+    lower = _root(excess, ratio - _LOG_RANGE, ratio - _INNER, of)
+    upper = _root(excess, ratio + _INNER, ratio + _LOG_RANGE, of)
+    return np.where(x_t == 0, 0.0, np.exp(lower)), np.exp(upper)
+
+
+def _likeliest_control_rate(
+    x_c: FloatArray, n_c: FloatArray, x_t: FloatArray, n_t: FloatArray, null: FloatArray
+) -> FloatArray:
+    """The control rate p maximising the likelihood when the treatment rate is p + null: a root of a cubic."""
+    total = n_c + n_t
+    quadratic = ((n_t + 2 * n_c) * null - total - x_c - x_t) / total
+    linear = ((n_c * null - total - 2 * x_c) * null + x_c + x_t) / total
+    constant = x_c * null * (1 - null) / total
+    q = quadratic**3 / 27 - quadratic * linear / 6 + constant / 2
+    p = np.copysign(np.sqrt(np.maximum(quadratic**2 / 9 - linear / 3, 0.0)), q)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cosine = np.where(p == 0, 0.0, q / p**3)
+    angle = (math.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3
+    rate = 2 * p * np.cos(angle) - quadratic / 3
+    low, high = np.maximum(0.0, -null), np.minimum(1.0, 1.0 - null)
+    for _ in range(
+        2
+    ):  # the arc cosine loses half the digits near a double root: Newton's steps win them back
+        slope = (3 * rate + 2 * quadratic) * rate + linear
+        value = ((rate + quadratic) * rate + linear) * rate + constant
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = np.where(slope == 0, 0.0, value / slope)
+        rate = np.clip(rate - step, low, high)
+    return np.asarray(rate)
+
+
+def _root(
+    function: Callable[..., FloatArray], left: FloatArray, right: FloatArray, of: tuple[FloatArray, ...]
+) -> FloatArray:
+    """The root between left and right; where the ends do not differ in sign, the outer end is the limit."""
+    found = elementwise.find_root(function, (left, right), args=of, tolerances=_TOLERANCES, maxiter=200)
+    outer = np.where(np.abs(function(left, *of)) < np.abs(function(right, *of)), left, right)
+    return np.where(found.status == -1, outer, found.x)
+
+
+def _counts(control: Moments, treatment: Moments) -> tuple[float, float, float, float]:
+    return control.sum, control.n, treatment.sum, treatment.n
+
+
+def _one_sided(lower: FloatArray, upper: FloatArray, alternative: Alternative) -> dict[str, FloatArray]:
+    """The limits with the end that the alternative leaves open made infinite."""
+    return {
+        "lower": np.full_like(lower, -math.inf) if alternative is Alternative.LESS else lower,
+        "upper": np.full_like(upper, math.inf) if alternative is Alternative.GREATER else upper,
+    }
