@@ -15,7 +15,8 @@ from neonblue.settings import ClickHouseSettings, Settings
 def sql(
     query: Annotated[str, typer.Argument(help="The query; - reads it from standard input.")],
     output_format: Annotated[
-        str, typer.Option("--format", "-f", help="Any ClickHouse format, such as JSON, CSVWithNames, Parquet.")
+        str,
+        typer.Option("--format", "-f", help="Any ClickHouse format: JSON, CSVWithNames, Parquet, …"),
     ] = "PrettyCompactMonoBlock",
     data_dir: DataDir = None,
 ) -> None:

@@ -1,0 +1,61 @@
+"""Building an event from the arguments of `track`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from neonblue.client.identifiers import uuid7
+from neonblue.client.messages import NewEvent
+
+
+class EventFields(TypedDict, total=False):
+    """What `track` takes beside type and unit; see `NewEvent`."""
+
+    experiment: str
+    experiment_id: int
+    unit_type: str
+    session_id: str
+    value: Decimal | float | str
+    properties: dict[str, object]
+    timestamp: datetime
+    id: UUID
+
+
+def new_event(event_type: str, user_id: str, fields: EventFields) -> NewEvent:
+    """An event of now, with an id of its own unless given. A float is rounded to six places, as stored.
+
+    Raises ValueError for a time without a zone and a value that is no finite number.
+    """
+    timestamp = fields.get("timestamp") or datetime.now(UTC)
+    if timestamp.tzinfo is None:
+        raise ValueError("timestamp: must have a time zone")
+    milliseconds = int(timestamp.timestamp() * 1000)
+    return NewEvent(
+        id=fields.get("id") or uuid7(milliseconds),
+        user_id=user_id,
+        event_type=event_type,
+        timestamp=timestamp.astimezone(UTC),
+        unit_type=fields.get("unit_type"),
+        experiment=fields.get("experiment"),
+        experiment_id=fields.get("experiment_id"),
+        session_id=fields.get("session_id"),
+        value=_decimal(fields.get("value")),
+        properties=fields.get("properties"),
+    )
+
+
+def event_of(event_type: str, user_id: str, **fields: Unpack[EventFields]) -> NewEvent:
+    """As `new_event`, from keyword arguments."""
+    return new_event(event_type, user_id, fields)
+
+
+def _decimal(value: Decimal | float | str | None) -> Decimal | None:
+    if value is None:
+        return None
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError(f"value: must be a finite number, got {value!r}")
+    return Decimal(f"{number:.6f}") if isinstance(value, float) else Decimal(f"{number:f}")

@@ -1,0 +1,89 @@
+"""Each HTTP call as a value: what to send and how to read the answer. Both clients make the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from neonblue.client.messages import (
+    Assignment,
+    Assignments,
+    EventReceipt,
+    Experiment,
+    NewAssignment,
+    NewEvent,
+    NewExperiment,
+)
+
+T = TypeVar("T")
+
+encode = msgspec.json.Encoder(decimal_format="string", uuid_format="canonical").encode
+_receipt = msgspec.json.Decoder(EventReceipt).decode
+_assignment = msgspec.json.Decoder(Assignment).decode
+_assignments = msgspec.json.Decoder(Assignments).decode
+_experiment = msgspec.json.Decoder(Experiment).decode
+_anything = msgspec.json.Decoder().decode
+
+UNPROCESSABLE = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One HTTP call. `idempotent`: a repetition changes nothing. `also`: statuses that answer too."""
+
+    method: str
+    path: str
+    decode: Callable[[bytes], T]
+    body: bytes | None = None
+    idempotent: bool = True
+    also: frozenset[int] = frozenset()
+
+
+def events(items: Sequence[NewEvent]) -> Call[EventReceipt]:
+    """Store events. Repeatable: each carries its id."""
+    return encoded_events([encode(item) for item in items])
+
+
+def encoded_events(items: Sequence[bytes]) -> Call[EventReceipt]:
+    """Store events that are JSON already."""
+    body = b"[" + b",".join(items) + b"]"
+    return Call("POST", "/v1/events", _receipt, body, also=frozenset({UNPROCESSABLE}))
+
+
+def assign(item: NewAssignment) -> Call[Assignment]:
+    """Assign one unit. Repeatable: the first assignment of a unit stays."""
+    return Call("POST", "/v1/assignments", _assignment, encode(item))
+
+
+def assign_many(items: Sequence[NewAssignment]) -> Call[Assignments]:
+    """Assign many units."""
+    return Call("POST", "/v1/assignments", _assignments, encode(items), also=frozenset({UNPROCESSABLE}))
+
+
+def create_experiment(experiment: NewExperiment) -> Call[Experiment]:
+    """Create a draft. Not repeatable: the second time it exists."""
+    return Call("POST", "/v1/experiments", _experiment, encode(experiment), idempotent=False)
+
+
+def experiment(key: str) -> Call[Experiment]:
+    """Read one experiment."""
+    return Call("GET", f"/v1/experiments/{quote(key, safe='')}", _experiment)
+
+
+def experiments() -> Call[Any]:
+    """List experiments, as the API gives them."""
+    return Call("GET", "/v1/experiments", _anything)
+
+
+def step(key: str, name: str) -> Call[Experiment]:
+    """Take a step of the life cycle: `start` or `conclude`."""
+    return Call("POST", f"/v1/experiments/{quote(key, safe='')}/{name}", _experiment, idempotent=False)
+
+
+def results(key: str) -> Call[Any]:
+    """The newest results, as the API gives them."""
+    return Call("GET", f"/v1/experiments/{quote(key, safe='')}/results", _anything)

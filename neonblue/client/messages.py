@@ -1,0 +1,153 @@
+"""What the client sends and what it gets back: the bodies of the HTTP calls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class NewEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An event to store. `experiment` (a key) or `experiment_id` names its experiment, if any."""
+
+    id: UUID
+    user_id: str
+    event_type: str
+    timestamp: datetime
+    unit_type: str | None = None
+    experiment: str | None = None
+    experiment_id: int | None = None
+    session_id: str | None = None
+    value: Decimal | None = None
+    properties: dict[str, Any] | None = None
+
+
+class NewAssignment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A unit to assign. `variant_key` and `timestamp`: for external experiments only."""
+
+    experiment: str
+    user_id: str
+    unit_type: str | None = None
+    attributes: dict[str, Any] | None = None
+    expose: bool = True
+    variant_key: str | None = None
+    timestamp: datetime | None = None
+
+
+class ItemStatus(StrEnum):
+    """What became of one event of a request."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+class EventItem(msgspec.Struct, frozen=True):
+    """The answer on one event: `index` is its place in the request."""
+
+    index: int
+    status: ItemStatus
+    id: str | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+class EventReceipt(msgspec.Struct, frozen=True):
+    """The answer on a request of events: accepted and duplicate ones are durably stored."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    items: list[EventItem] = msgspec.field(default_factory=list)
+
+    @property
+    def rejections(self) -> list[EventItem]:
+        """The events that broke a rule, with field and rule; sending them again changes nothing."""
+        return [item for item in self.items if item.status is ItemStatus.REJECTED]
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """A unit's variant. None: not in the experiment, `reason` says why. `created`: whether this call made it.
+
+    In an answer on many, an item that broke a rule has `status` "rejected" with code, field and message.
+    """
+
+    user_id: str = ""
+    variant_key: str | None = None
+    experiment: str = ""
+    experiment_id: int = 0
+    version: int | None = None
+    assigned_at: datetime | None = None
+    created: bool = False
+    reason: str | None = None
+    status: str | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+class Assignments(msgspec.Struct, frozen=True):
+    """The answer on many units, in the order of the request."""
+
+    items: list[Assignment]
+
+
+class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An arm of an experiment; weights are relative to each other, exactly one arm is the control."""
+
+    key: str
+    weight: int = 1
+    is_control: bool = False
+    name: str | None = None
+    payload: Any = None
+
+
+class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is measured on each unit: `proportion` with `any`, `mean` with `count` or `sum` of the value."""
+
+    key: str
+    type: str
+    event_type: str
+    aggregation: str
+    role: str = "primary"
+    direction: str = "increase"
+    property_filter: dict[str, str] | None = None
+    window_seconds: int | None = None
+    cap: Decimal | None = None
+    version: int | None = None
+
+
+class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An experiment to create as a draft."""
+
+    key: str
+    variants: list[Variant]
+    metrics: list[Metric]
+    name: str | None = None
+    hypothesis: str | None = None
+    source: str | None = None
+    unit_type: str | None = None
+    population: str | None = None
+    allocation: int | None = None
+    salt: str | None = None
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment as stored."""
+
+    key: str
+    status: str
+    id: int = 0
+    name: str | None = None
+    source: str = "internal"
+    unit_type: str = "user"
+    version: int | None = None
+    variants: list[Variant] = msgspec.field(default_factory=list)
+    metrics: list[Metric] = msgspec.field(default_factory=list)
+    started_at: datetime | None = None
+    concluded_at: datetime | None = None
