@@ -35,6 +35,7 @@ class PostgresSettings(Component):
     password: SecretStr = SecretStr("")
     database: str = "neonblue"
     dagster_database: str = "dagster"
+    system_user: str = Field(default="neonblue", description="runs PostgreSQL where the stack is started by root")
 
     @property
     def external(self) -> bool:
@@ -44,7 +45,7 @@ class PostgresSettings(Component):
         """The libpq address, of `database` where given (on an external server: of that server's database)."""
         if self.url is not None and database is None:
             return self.url.get_secret_value()
-        credentials = f"{quote(self.user)}:{quote(self.password.get_secret_value())}"
+        credentials = f"{quote(self.user, safe='')}:{quote(self.password.get_secret_value(), safe='')}"
         return f"postgresql://{credentials}@{self.host}:{self.port}/{database or self.database}"
 
 
@@ -154,6 +155,7 @@ class DagsterSettings(Component):
 
     url: str | None = None
     port: int = Field(default=3000, ge=1, le=65535)
+    code_port: int = Field(default=13030, ge=1, le=65535)
 
     @property
     def external(self) -> bool:
