@@ -13,7 +13,7 @@ from enum import StrEnum
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.fieller import fieller_lift
 from neonblue.statistics.inference import infer
-from neonblue.statistics.means import compare_means, not_testable, welch_df
+from neonblue.statistics.means import compare_means, too_few, welch_df
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.precision import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
@@ -72,16 +72,13 @@ def adjust(
 
     theta WITHIN: sum over arms of S_xy / sum of S_xx; POOLED: the same over both arms stacked; PER_ARM: each
     arm's S_xy / S_xx, both arms adjusted to the mean covariate of all units. Variances are those of
-    y - theta x, divisor n - 1. Returns NOT_ENOUGH_UNITS below two units in an arm, ZERO_VARIANCE where
-    outcome or covariate is constant: then the plain difference is all there is.
+    y - theta x, divisor n - 1. A constant covariate has theta 0: the adjusted difference is the plain one.
+    Returns NOT_ENOUGH_UNITS below two units in an arm.
     """
-    problem = not_testable(control.outcome, treatment.outcome)
+    problem = too_few(control.outcome, treatment.outcome)
     if problem:
         return problem
-    slopes = _slopes(control, treatment, theta)
-    if slopes is None:
-        return Status(StatusCode.ZERO_VARIANCE, "The covariate is constant: nothing to adjust by.")
-    theta_c, theta_t = slopes
+    theta_c, theta_t = _slopes(control, treatment, theta)
     var_c, var_t = _residual_variance(control, theta_c), _residual_variance(treatment, theta_t)
     y_c, y_t, x_c, x_t = control.outcome, treatment.outcome, control.covariate, treatment.covariate
     total = control.n + treatment.n
@@ -99,7 +96,7 @@ def adjust(
         var_treatment=var_t,
         unadjusted_diff=unadjusted,
         unadjusted_se=math.sqrt(var_plain),
-        variance_reduction=1 - (var_c + var_t) / var_plain,
+        variance_reduction=1 - (var_c + var_t) / var_plain if var_plain else 0.0,
         covariance=(-y_c.variance + weight * control.covariance) / control.n,
     )
 
@@ -152,6 +149,29 @@ def cuped_lift(
     return fieller_lift(*baseline, adjustment.diff, variance, adjustment.covariance, df, alpha, alternative)
 
 
+def ancova_standard_error(control: CovariateMoments, treatment: CovariateMoments) -> float | Status:
+    """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with
+    it.
+
+    It assumes one residual variance for both arms, which `cuped_test` does not. NOT_ENOUGH_UNITS below four
+    units in all; otherwise statuses as `adjust`.
+    """
+    adjustment = adjust(control, treatment, Theta.WITHIN)
+    if isinstance(adjustment, Status):
+        return adjustment
+    freedom = control.n + treatment.n - 3
+    if freedom < 1:
+        return Status(
+            StatusCode.NOT_ENOUGH_UNITS, "At least 4 units in all are needed for three coefficients."
+        )
+    arms = ((adjustment.var_control, control.n), (adjustment.var_treatment, treatment.n))
+    residual = sum(variance * n * (n - 1) for variance, n in arms) / freedom
+    gap = treatment.covariate.mean - control.covariate.mean
+    spread = control.covariate.centred + treatment.covariate.centred
+    leverage = gap * gap / spread if spread else 0.0
+    return math.sqrt(residual * (1 / control.n + 1 / treatment.n + leverage))
+
+
 def compare_cuped(
     control: CovariateMoments,
     treatment: CovariateMoments,
@@ -174,8 +194,10 @@ def compare_cuped(
     adjustment = adjust(control, treatment, theta)
     test = cuped_test(control, treatment, alpha, alternative, theta)
     if isinstance(adjustment, Status) or isinstance(test, Status):
-        reason = test if isinstance(test, Status) else _NO_RESIDUAL
-        return CupedComparison(plain, None, reason)
+        return CupedComparison(plain, None, test if isinstance(test, Status) else _NO_RESIDUAL)
+    if adjustment.theta_control == adjustment.theta_treatment == 0:
+        message = "The covariate does not vary with the outcome: nothing to adjust by."
+        return CupedComparison(plain, None, Status(StatusCode.ZERO_VARIANCE, message))
     comparison = Comparison(
         n_control=control.n,
         n_treatment=treatment.n,
@@ -194,21 +216,22 @@ _NO_RESIDUAL = Status(
 )
 
 
-def _slopes(
-    control: CovariateMoments, treatment: CovariateMoments, theta: Theta
-) -> tuple[float, float] | None:
-    """The slope for each arm, or None where a needed covariate does not vary."""
+def _slopes(control: CovariateMoments, treatment: CovariateMoments, theta: Theta) -> tuple[float, float]:
+    """The slope for each arm, 0 where the covariate does not vary."""
     if theta is Theta.PER_ARM:
-        if control.covariate.centred == 0 or treatment.covariate.centred == 0:
-            return None
-        return control.cross / control.covariate.centred, treatment.cross / treatment.covariate.centred
+        slope_c = _slope(control.cross, control.covariate.centred)
+        return slope_c, _slope(treatment.cross, treatment.covariate.centred)
     if theta is Theta.POOLED:
         both = control.merge(treatment)
         cross, squares = both.cross, both.covariate.centred
     else:
         cross = control.cross + treatment.cross
         squares = control.covariate.centred + treatment.covariate.centred
-    return (cross / squares, cross / squares) if squares else None
+    return _slope(cross, squares), _slope(cross, squares)
+
+
+def _slope(cross: float, squares: float) -> float:
+    return cross / squares if squares else 0.0
 
 
 def _residual_variance(arm: CovariateMoments, slope: float) -> float:

@@ -96,12 +96,17 @@ def compare_means(
 
 def not_testable(control: Moments, treatment: Moments) -> Status | None:
     """The status that stops a test on sample variances, or None when it can go ahead."""
+    problem = too_few(control, treatment)
+    if problem is None and control.variance == 0 and treatment.variance == 0:
+        message = "Every unit of each arm has the same value: no variance to test with."
+        return Status(StatusCode.ZERO_VARIANCE, message)
+    return problem
+
+
+def too_few(control: Moments, treatment: Moments) -> Status | None:
+    """NOT_ENOUGH_UNITS where an arm has no sample variance, else None."""
     for name, arm in (("control", control), ("treatment", treatment)):
         if arm.n < 2:
             message = f"The {name} arm has {arm.n} units; at least 2 are needed for a variance."
             return Status(StatusCode.NOT_ENOUGH_UNITS, message)
-    if control.variance == 0 and treatment.variance == 0:
-        return Status(
-            StatusCode.ZERO_VARIANCE, "Every unit of each arm has the same value: no variance to test with."
-        )
     return None

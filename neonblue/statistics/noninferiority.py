@@ -1,0 +1,218 @@
+"""Guardrails: evidence that a metric is not worse than control by more than a margin, one-sided."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neonblue.statistics import score
+from neonblue.statistics.fieller import fieller_lift
+from neonblue.statistics.inference import infer
+from neonblue.statistics.means import not_testable, welch_df
+from neonblue.statistics.moments import Moments, RatioMoments
+from neonblue.statistics.proportions import not_countable
+from neonblue.statistics.ratio import ratio_value
+from neonblue.statistics.result import Alternative, Lift
+from neonblue.statistics.status import Status, StatusCode
+
+
+class Direction(StrEnum):
+    """Which way the metric should go."""
+
+    HIGHER_IS_BETTER = "higher_is_better"
+    LOWER_IS_BETTER = "lower_is_better"
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """The largest loss that is acceptable, > 0: in the metric's unit, or as a share of the control's mean.
+
+    Raises ValueError for a size that is not positive, and for a relative loss of 1 or more when higher is
+    better: it would accept losing everything.
+    """
+
+    size: float
+    relative: bool = False
+    direction: Direction = Direction.HIGHER_IS_BETTER
+
+    def __post_init__(self) -> None:
+        if not (self.size > 0 and math.isfinite(self.size)):
+            raise ValueError(f"size: a margin must be positive, got {self.size}")
+        if self.relative and self.signed <= -1:
+            raise ValueError(f"size: a relative loss must be below 1, got {self.size}")
+
+    @property
+    def alternative(self) -> Alternative:
+        """The hypothesis a non-inferior treatment supports."""
+        higher = self.direction is Direction.HIGHER_IS_BETTER
+        return Alternative.GREATER if higher else Alternative.LESS
+
+    @property
+    def signed(self) -> float:
+        """The margin as a change: negative when higher is better."""
+        return -self.size if self.direction is Direction.HIGHER_IS_BETTER else self.size
+
+
+@dataclass(frozen=True, slots=True)
+class NonInferiority:
+    """The outcome of a one-sided test of "worse than control by the margin or more".
+
+    diff: treatment - control; contrast: the difference less the margin's value (in the metric's unit), se its
+    standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one-
+    sided, small where the treatment is not worse than the margin. bound: the one-sided confidence bound at
+    1 - alpha of the difference (absolute margin) or of the relative lift (relative margin, None where
+    unbounded): the guardrail holds when it lies on the good side of the margin. non_inferior: p_value <
+    alpha.
+    """
+
+    diff: float
+    contrast: float
+    se: float
+    statistic: float
+    df: float
+    p_value: float
+    log10_p: float
+    bound: float | None
+    alpha: float
+    non_inferior: bool
+
+
+def non_inferior_mean(
+    control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """Non-inferiority of a mean by Welch's test; a relative margin as a linear contrast.
+
+    With a relative margin m the hypothesis is mean_t = (1 - m) mean_c (higher is better, positive control), a
+    linear contrast whose variance is s_t^2 / n_t + (1 - m)^2 s_c^2 / n_c: the control mean's own error
+    counts, unlike where m * mean_c is taken for a known number. Statuses as `welch_test`.
+    """
+    problem = not_testable(control, treatment)
+    if problem:
+        return problem
+    c = _Arm(control.n, control.mean, control.variance / control.n)
+    t = _Arm(treatment.n, treatment.mean, treatment.variance / treatment.n)
+    return _contrast(c, t, margin, alpha, welch=True)
+
+
+def non_inferior_ratio(
+    control: RatioMoments, treatment: RatioMoments, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """Non-inferiority of a ratio metric, with the delta method's variances. Statuses as `ratio_test`."""
+    c, t = ratio_value(control), ratio_value(treatment)
+    if isinstance(c, Status):
+        return c
+    if isinstance(t, Status):
+        return t
+    return _contrast(
+        _Arm(c.n, c.ratio, c.variance), _Arm(t.n, t.ratio, t.variance), margin, alpha, welch=True
+    )
+
+
+def non_inferior_proportion(
+    control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """Non-inferiority of a proportion by the unpooled z test of the contrast (Wald).
+
+    NO_USERS, ZERO_VARIANCE.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    c, t = (_Arm(a.n, a.mean, a.mean * (1 - a.mean) / a.n) for a in (control, treatment))
+    return _contrast(c, t, margin, alpha, welch=False)
+
+
+def non_inferior_proportion_score(
+    control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """Non-inferiority of a proportion by Miettinen and Nurminen's score test, for few outcomes or lopsided
+    arms.
+
+    Statuses as `score_test`; ZERO_BASELINE for a relative margin without a success in control. ValueError
+    for a relative margin that allows a ratio of 0 or less.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    counts = (control.sum, control.n, treatment.sum, treatment.n)
+    ratio = 1 + margin.signed
+    if margin.relative:
+        contrast = treatment.mean - ratio * control.mean
+        variance = float(score.ratio_variance(*counts, ratio))
+        limit = score.score_lift(control, treatment, alpha, margin.alternative)
+        interval = limit.interval if isinstance(limit, Lift) else None
+    else:
+        contrast = treatment.mean - control.mean - margin.signed
+        variance = float(score.difference_variance(*counts, margin.signed))
+        limits = score.score_interval(control, treatment, alpha, margin.alternative)
+        interval = None if isinstance(limits, Status) else limits
+    if variance == 0:
+        return score.NO_VARIANCE
+    bound = None if interval is None else _bound(interval.lower, interval.upper, margin)
+    diff = treatment.mean - control.mean
+    return _verdict(diff, contrast, math.sqrt(variance), math.inf, margin, alpha, bound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    n: int
+    mean: float
+    variance: float  # of the mean
+
+
+def _contrast(
+    control: _Arm, treatment: _Arm, margin: Margin, alpha: float, *, welch: bool
+) -> NonInferiority | Status:
+    # A share of the control's mean is a share of its size: a loss for a negative mean is one further down.
+    sign = -1.0 if control.mean < 0 else 1.0
+    scale = 1 + margin.signed * sign if margin.relative else 1.0
+    shift = 0.0 if margin.relative else margin.signed
+    var_c = scale**2 * control.variance
+    variance = var_c + treatment.variance
+    if variance == 0:
+        return Status(StatusCode.ZERO_VARIANCE, "Every unit of each arm has the same value.")
+    df = float(welch_df(var_c, control.n, treatment.variance, treatment.n)) if welch else math.inf
+    diff = treatment.mean - control.mean
+    contrast = treatment.mean - scale * control.mean - shift
+    if margin.relative:
+        total = control.variance + treatment.variance
+        lift = fieller_lift(
+            control.mean, control.variance, diff, total, -control.variance, df, alpha, margin.alternative
+        )
+        bound = _bound(lift.interval.lower, lift.interval.upper, margin) if isinstance(lift, Lift) else None
+    else:
+        limits = infer(diff, math.sqrt(variance), df, alpha, margin.alternative)
+        bound = _bound(float(limits.lower), float(limits.upper), margin)
+    return _verdict(diff, contrast, math.sqrt(variance), df, margin, alpha, bound)
+
+
+def _verdict(
+    diff: float, contrast: float, se: float, df: float, margin: Margin, alpha: float, bound: float | None
+) -> NonInferiority:
+    test = infer(contrast, se, df, alpha)
+    higher = margin.direction is Direction.HIGHER_IS_BETTER
+    p_value = float(test.p_greater if higher else test.p_less)
+    log10_p = _one_sided_log10(float(test.statistic), float(test.log10_p), p_value, upper=higher)
+    return NonInferiority(
+        diff=diff,
+        contrast=contrast,
+        se=se,
+        statistic=float(test.statistic),
+        df=df,
+        p_value=p_value,
+        log10_p=log10_p,
+        bound=bound,
+        alpha=alpha,
+        non_inferior=p_value < alpha,
+    )
+
+
+def _one_sided_log10(statistic: float, log10_two_sided: float, p_value: float, *, upper: bool) -> float:
+    """In the tail half of the two-sided p; on the other side p is near 1 and its own logarithm is exact."""
+    in_tail = statistic > 0 if upper else statistic < 0
+    return log10_two_sided - math.log10(2) if in_tail else math.log10(p_value)
+
+
+def _bound(lower: float, upper: float, margin: Margin) -> float:
+    return lower if margin.direction is Direction.HIGHER_IS_BETTER else upper

@@ -1,0 +1,186 @@
+"""Quantiles of a metric: intervals by inversion, from order statistics, hence free of the metric's unit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from neonblue.statistics.comparison import Comparison
+from neonblue.statistics.fieller import fieller_lift
+from neonblue.statistics.inference import critical_value, infer, require_alpha
+from neonblue.statistics.means import welch_df
+from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
+from neonblue.statistics.status import Status, StatusCode
+from neonblue.statistics.winsorization import QuantileRule
+
+_BOUND_ALPHA = 0.05  # the bounds of a summary lie 1.96 standard errors of a rank either side
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileSummary:
+    """One arm's quantile and the order statistics that bound it: three look-ups in ordered data.
+
+    n: units; n_ranked: the values the order statistics were taken from (n, or fewer when sampled);
+    level: which quantile, in (0, 1), 0.5 the median; value: the sample quantile at `level`;
+    lower, upper: the sample quantiles at the two levels `bound_levels(level, n_ranked)` gives.
+    Raises ValueError naming the field that is impossible.
+    """
+
+    n: int
+    n_ranked: int
+    level: float
+    value: float
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        _require_level(self.level)
+        if self.n < 0 or self.n_ranked < 0:
+            raise ValueError(f"n: counts must not be negative, got {self.n} and {self.n_ranked}")
+        if not self.lower <= self.value <= self.upper:
+            raise ValueError(f"value: must lie in [{self.lower}, {self.upper}], got {self.value}")
+
+    @classmethod
+    def from_values(cls, values: ArrayLike, level: float) -> QuantileSummary:
+        """The summary of single units' values, in any order, by linear interpolation of order statistics."""
+        ordered = np.asarray(values, dtype=float)
+        low, high = bound_levels(level, ordered.size)
+        lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
+        return cls(ordered.size, ordered.size, level, value, lower, upper)
+
+    @property
+    def unit_variance(self) -> float:
+        """Variance per unit that corresponds to the distance of the bounds: (n - 1) n_ranked / n ((U - L) /
+        2z)^2.
+        """
+        z = float(critical_value(_BOUND_ALPHA, math.inf))
+        return (self.n_ranked / self.n) * (self.n - 1) * ((self.upper - self.lower) / (2 * z)) ** 2
+
+    @property
+    def variance(self) -> float:
+        """Variance of the sample quantile, unit variance / n."""
+        return self.unit_variance / self.n
+
+
+def bound_levels(level: float, n: int) -> tuple[float, float]:
+    """The levels level -+ 1.96 sqrt(level (1 - level) / n), kept in [0, 1], whose sample quantiles bound it.
+
+    level in (0, 1); n > 0 values. ValueError otherwise.
+    """
+    _require_level(level)
+    if n < 1:
+        raise ValueError(f"n: must be positive, got {n}")
+    half = float(critical_value(_BOUND_ALPHA, math.inf)) * math.sqrt(level * (1 - level) / n)
+    return max(level - half, 0.0), min(level + half, 1.0)
+
+
+def sample_quantile(values: ArrayLike, level: float, rule: QuantileRule = QuantileRule.LINEAR) -> float:
+    """The sample quantile at `level` of values in any order; ValueError for no values or a level outside
+    (0, 1).
+    """
+    _require_level(level)
+    given = np.asarray(values, dtype=float)
+    if given.size == 0:
+        raise ValueError("values: a quantile needs at least one value")
+    return float(np.quantile(given, level, method=rule.value))
+
+
+def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> Interval | Status:
+    """Exact interval of one arm's quantile: the order statistics that the binomial allows, whatever the
+    distribution.
+
+    Coverage is at least 1 - alpha. Returns NOT_ENOUGH_UNITS where a bounding order statistic does not exist.
+    Source: Conover (1999), Practical Nonparametric Statistics, 3.2.
+    """
+    _require_level(level)
+    require_alpha(alpha)
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = ordered.size
+    below = int(stats.binom.ppf(alpha / 2, n, level)) - 1 if n else -1
+    above = int(stats.binom.isf(alpha / 2, n, level)) if n else 0
+    if below < 0 or above >= n:
+        message = f"{n} values are too few to bound the {level:g} quantile at this level."
+        return Status(StatusCode.NOT_ENOUGH_UNITS, message)
+    return Interval(float(ordered[below]), float(ordered[above]), 1 - alpha)
+
+
+def quantile_test(
+    control: QuantileSummary,
+    treatment: QuantileSummary,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Estimate | Status:
+    """Test of equal quantiles in two arms, with the interval for their difference.
+
+    The variance of each quantile is read off its own bounds; Welch's degrees of freedom. Returns
+    NOT_ENOUGH_UNITS where a bound falls off the data (n level / (1 - level) or its inverse below z^2) and
+    TIED_QUANTILE where an arm's bounds coincide. Raises ValueError for different levels.
+    Source: Deng, Knoblich and Lu (2018), section 4; the bounds by Woodruff (1952).
+    """
+    problem = _problem(control) or _problem(treatment)
+    if control.level != treatment.level:
+        raise ValueError(f"level: arms must share it, got {control.level} and {treatment.level}")
+    if problem:
+        return problem
+    df = welch_df(control.variance, control.n, treatment.variance, treatment.n)
+    se = math.sqrt(control.variance + treatment.variance)
+    inference = infer(treatment.value - control.value, se, df, alpha, alternative)
+    return inference.estimate(alpha, Method.QUANTILE)
+
+
+def quantile_lift(
+    control: QuantileSummary,
+    treatment: QuantileSummary,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Lift | Status:
+    """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`."""
+    test = quantile_test(control, treatment, alpha, alternative)
+    if isinstance(test, Status):
+        return test
+    variance = control.variance
+    return fieller_lift(
+        control.value, variance, test.diff, test.se**2, -variance, test.df, alpha, alternative
+    )
+
+
+def compare_quantiles(
+    control: QuantileSummary,
+    treatment: QuantileSummary,
+    alpha: float = 0.05,
+    alternative: Alternative = Alternative.TWO_SIDED,
+) -> Comparison:
+    """One quantile in two arms: values, the test on their difference, and the relative lift."""
+    return Comparison(
+        n_control=control.n,
+        n_treatment=treatment.n,
+        mean_control=control.value,
+        mean_treatment=treatment.value,
+        diff=treatment.value - control.value,
+        absolute=quantile_test(control, treatment, alpha, alternative),
+        relative=quantile_lift(control, treatment, alpha, alternative),
+    )
+
+
+def _problem(arm: QuantileSummary) -> Status | None:
+    z2 = float(critical_value(_BOUND_ALPHA, math.inf)) ** 2
+    odds = arm.level / (1 - arm.level)
+    needed = z2 * max(odds, 1 / odds)
+    if arm.n_ranked <= needed or arm.n < 2:
+        message = f"{arm.n_ranked} values can't bound the {arm.level:g} quantile; it takes over {needed:.0f}."
+        return Status(StatusCode.NOT_ENOUGH_UNITS, message)
+    if arm.upper == arm.lower:
+        message = (
+            f"The {arm.level:g} quantile lies among equal values: its bounds coincide and give no variance."
+        )
+        return Status(StatusCode.TIED_QUANTILE, message)
+    return None
+
+
+def _require_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level: must lie inside (0, 1), got {level}")
