@@ -1,0 +1,168 @@
+"""Applies the numbered SQL files of ``clickhouse/`` over ClickHouse's HTTP interface, each once.
+
+The files hold two placeholders: ``${ON_CLUSTER}``, the cluster clause where `Settings.clickhouse.cluster` names a
+cluster and nothing elsewhere, and ``${REPLICATED}``, the prefix of the table engines there. What was applied is
+recorded with a checksum of the file as it lies on disk, so that a file changed afterwards is noticed.
+
+ClickHouse has no transactions over DDL: a file that failed half-way is applied again from its start, so every
+statement in it must be repeatable (``IF NOT EXISTS``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import clickhouse_connect
+import structlog
+from clickhouse_connect.driver.client import Client
+
+from neonblue.files import Folder, folder
+from neonblue.settings import ClickHouseSettings, Settings
+from neonblue.stack.errors import StackError
+
+log = structlog.get_logger()
+
+_HISTORY = """
+CREATE TABLE IF NOT EXISTS schema_migrations ${ON_CLUSTER}
+(
+    name String,
+    checksum String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ${REPLICATED}ReplacingMergeTree
+ORDER BY name
+"""
+_NUMBERED = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+_CLUSTER_NAME = re.compile(r"[A-Za-z0-9_.{}-]+")
+_PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
+_END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|\Z)")
+
+
+class MigrationError(StackError):
+    """The applied migrations and the files contradict each other."""
+
+    code = "clickhouse_migration"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file: its name and its text, placeholders unfilled."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file's text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def statements(self, placeholders: Mapping[str, str]) -> list[str]:
+        """The file's statements, in order, without comments around them.
+
+        Raises `MigrationError` on a placeholder that does not exist.
+        """
+        try:
+            filled = fill(self.text, placeholders)
+        except KeyError as error:
+            raise MigrationError(f"{self.name}: unknown placeholder {error}") from error
+        parts = (_without_leading_comments(part) for part in _END_OF_STATEMENT.split(filled))
+        return [part for part in parts if part]
+
+
+def _without_leading_comments(text: str) -> str:
+    return re.sub(r"\A(?:\s*--[^\n]*(?:\n|\Z))*", "", text).strip()
+
+
+def fill(text: str, placeholders: Mapping[str, str]) -> str:
+    """`text` with every ``${NAME}`` replaced. Raises ``KeyError`` on a name without a value."""
+    return _PLACEHOLDER.sub(lambda match: placeholders[match[1]], text)
+
+
+def placeholders(settings: ClickHouseSettings) -> dict[str, str]:
+    """What the two placeholders stand for: nothing on a single server."""
+    if not settings.cluster:
+        return {"ON_CLUSTER": "", "REPLICATED": ""}
+    if not _CLUSTER_NAME.fullmatch(settings.cluster):
+        raise MigrationError(f"NEONBLUE_CLICKHOUSE_CLUSTER: {settings.cluster!r} is no cluster's name")
+    return {"ON_CLUSTER": f"ON CLUSTER '{settings.cluster}'", "REPLICATED": "Replicated"}
+
+
+def read_migrations(directory: Path) -> list[Migration]:
+    """The numbered files of `directory`, by number. Raises `MigrationError` on a number that is there twice."""
+    files = sorted(path for path in directory.glob("*.sql") if _NUMBERED.fullmatch(path.name))
+    numbers = [path.name[:4] for path in files]
+    doubled = sorted({number for number in numbers if numbers.count(number) > 1})
+    if doubled:
+        raise MigrationError(f"{directory}: more than one file numbered {', '.join(doubled)}")
+    return [Migration(path.name, path.read_text()) for path in files]
+
+
+def plan(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
+    """Those of `migrations` that are not in `applied` (name → checksum).
+
+    Raises `MigrationError` where an applied file has changed, is gone, or comes after one that was not applied.
+    """
+    present = {migration.name for migration in migrations}
+    gone = sorted(applied.keys() - present)
+    if gone:
+        raise MigrationError(
+            f"This database has migrations that this release does not know: {', '.join(gone)}. "
+            "Run the release that made them, or a newer one."
+        )
+    for migration in migrations:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise MigrationError(
+                f"{migration.name} was changed after it had been applied. Restore it, and put the change "
+                "into a new file with the next number."
+            )
+    pending = [migration for migration in migrations if migration.name not in applied]
+    newest = max(applied, default="")
+    late = [migration.name for migration in pending if migration.name < newest]
+    if late:
+        raise MigrationError(f"{', '.join(late)} has a lower number than {newest}, which is already applied.")
+    return pending
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Apply what is not applied yet and return those files' names: none, where the schema is up to date.
+
+    Raises `MigrationError` where files and database contradict each other, and clickhouse-connect's own errors
+    where the server refuses a statement or can not be reached.
+    """
+    filled = placeholders(settings.clickhouse)
+    with _connect(settings.clickhouse) as client:
+        client.command(fill(_HISTORY, filled))
+        pending = plan(read_migrations(folder(Folder.CLICKHOUSE)), _applied(client))
+        for migration in pending:
+            _apply(client, migration, filled)
+    return [migration.name for migration in pending]
+
+
+def _connect(settings: ClickHouseSettings) -> Client:
+    return clickhouse_connect.get_client(
+        dsn=settings.address,
+        username=settings.user,
+        password=settings.password.get_secret_value(),
+        database=settings.database,
+        autogenerate_session_id=False,
+    )
+
+
+def _applied(client: Client) -> dict[str, str]:
+    rows = client.query(
+        "SELECT name, argMax(checksum, applied_at) FROM schema_migrations GROUP BY name"
+    ).result_rows
+    return {str(name): str(checksum) for name, checksum in rows}
+
+
+def _apply(client: Client, migration: Migration, filled: Mapping[str, str]) -> None:
+    for statement in migration.statements(filled):
+        client.command(statement)
+    client.insert(
+        "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
+    )
+    log.info("clickhouse_migration_applied", name=migration.name)
