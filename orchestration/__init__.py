@@ -1,0 +1,1 @@
+"""Dagster: materializes the warehouse, checks it, runs the significance tests."""

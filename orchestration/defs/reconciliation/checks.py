@@ -1,0 +1,52 @@
+"""What PostgreSQL accepted against what ClickHouse holds, and what could not be read."""
+
+from __future__ import annotations
+
+from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
+
+from orchestration.defs.sources.assets import ingested_key
+from orchestration.resources import ClickHouse, Postgres
+
+# The stream needs a moment: an event accepted later than this is not yet expected in ClickHouse.
+_GRACE_SECONDS = 10
+_ACCEPTED = (
+    "SELECT count(*), max(received_at) FROM events WHERE received_at <= now() - make_interval(secs => %s)"
+)
+_PRESENT = "SELECT count() FROM events_processed WHERE received_at <= {until:DateTime64(6)}"
+
+
+@asset_check(
+    asset=ingested_key("events_processed"),
+    name="every_accepted_event_is_present",
+    description="As many events in ClickHouse as PostgreSQL accepted, save the last seconds.",
+)
+def accepted_events_are_present(clickhouse: ClickHouse, postgres: Postgres) -> AssetCheckResult:
+    """Fails when events are missing or counted twice."""
+    with postgres.connection() as connection:
+        accepted, until = connection.execute(_ACCEPTED, [_GRACE_SECONDS]).fetchone() or (0, None)
+    if until is None:
+        return AssetCheckResult(passed=True, metadata={"accepted": 0})
+    with clickhouse.client() as client:
+        present = client.query(_PRESENT, parameters={"until": until}).first_row[0]
+    return AssetCheckResult(
+        passed=present == accepted,
+        metadata={"accepted": accepted, "present": present, "until": until.isoformat()},
+    )
+
+
+@asset_check(
+    asset=ingested_key("dead_letters"),
+    name="no_message_is_unreadable",
+    description="Messages that could not be read; each is kept with its reason.",
+)
+def no_dead_letters(clickhouse: ClickHouse) -> AssetCheckResult:
+    """Warns: such messages are kept, and no number is wrong that could be right."""
+    with clickhouse.client() as client:
+        reasons = client.query(
+            "SELECT error, count() FROM dead_letters GROUP BY error ORDER BY 2 DESC LIMIT 20"
+        ).result_rows
+    return AssetCheckResult(
+        passed=not reasons,
+        severity=AssetCheckSeverity.WARN,
+        metadata={"reasons": {str(error): int(count) for error, count in reasons}},
+    )
