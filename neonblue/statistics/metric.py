@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import Theta, compare_cuped
 from neonblue.statistics.means import compare_means
@@ -85,14 +88,24 @@ def compare_proportions(
 
 
 def needs_score_test(control: Moments, treatment: Moments) -> bool:
-    """Whether plain z intervals lose their coverage.
+    """Whether plain z intervals of two proportions lose their coverage; see `needs_score_array`."""
+    return bool(needs_score_array(control.n, control.sum, treatment.n, treatment.sum))
 
-    So it is with fewer than 20 successes or failures in an arm, or with the smaller arm under 1,000 units
-    and at most a tenth of all.
+
+def needs_score_array(
+    n_control: ArrayLike, successes_control: ArrayLike, n_treatment: ArrayLike, successes_treatment: ArrayLike
+) -> NDArray[np.bool_]:
+    """Where plain z intervals of two proportions lose their coverage. Arrays broadcast.
+
+    So it is with fewer than 20 successes or failures in an arm, or with the smaller arm under 1,000 units and
+    at most a tenth of all.
     """
-    fewest = min(min(arm.sum, arm.n - arm.sum) for arm in (control, treatment))
-    smaller, total = min(control.n, treatment.n), control.n + treatment.n
-    return fewest < _FEW_OUTCOMES or (smaller < _SMALL_ARM and smaller <= _LOPSIDED * total)
+    n_c, x_c, n_t, x_t = (
+        np.asarray(v) for v in (n_control, successes_control, n_treatment, successes_treatment)
+    )
+    fewest = np.minimum(np.minimum(x_c, n_c - x_c), np.minimum(x_t, n_t - x_t))
+    smaller, total = np.minimum(n_c, n_t), n_c + n_t
+    return np.asarray((fewest < _FEW_OUTCOMES) | ((smaller < _SMALL_ARM) & (smaller <= _LOPSIDED * total)))
 
 
 def _is_tiny(control: Moments, treatment: Moments) -> bool:

@@ -279,7 +279,7 @@ def _pair_sums(
         raise ValueError(f"values: both lists must have the same length, got {len(a)} and {len(b)}")
     first, second = Moments.from_values(a), Moments.from_values(b)
     products = math.fsum(float(x) * float(y) for x, y in zip(a, b, strict=True))
-    mean_a, mean_b = (first.mean, second.mean) if a else (0.0, 0.0)
+    mean_a, mean_b = (first.mean, second.mean) if first.n else (0.0, 0.0)
     centred = _consistent(first.centred, second.centred, _two_pass(a, mean_a, b, mean_b))
     return first.sum, second.sum, first.sum_of_squares, second.sum_of_squares, products, centred
 

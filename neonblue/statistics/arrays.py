@@ -1,0 +1,278 @@
+"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single
+tests.
+
+Every field is an array of float64; shapes broadcast, so that one control row serves many treatment rows.
+Where there is no estimate the numbers are nan and `status` says why.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neonblue.statistics.fieller import fieller_limits
+from neonblue.statistics.inference import Inference, critical_value, infer
+from neonblue.statistics.means import welch_df
+from neonblue.statistics.metric import needs_score_array
+from neonblue.statistics.precision import centred_product, residual_sum
+from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
+from neonblue.statistics.status import StatusCode
+
+FloatArray = NDArray[np.float64]
+StatusArray = NDArray[np.str_]
+
+_STATUS = "<U24"
+_NO_STATUS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonArrays:
+    """The columns of many comparisons, all of one shape.
+
+    value_control, value_treatment: mean, rate or ratio per arm; diff, se, statistic, df, p_value, log10_p,
+    lower, upper as in `Estimate`; lift, lift_lower, lift_upper as in `Lift`. status, lift_status: a
+    StatusCode's value where there is no estimate (no bounded lift), '' where there is. score: where the
+    score test was used.
+    """
+
+    value_control: FloatArray
+    value_treatment: FloatArray
+    inference: Inference
+    lift: FloatArray
+    lift_lower: FloatArray
+    lift_upper: FloatArray
+    status: StatusArray
+    lift_status: StatusArray
+    score: NDArray[np.bool_]
+
+
+def compare_mean_arrays(
+    n_control: ArrayLike,
+    sum_control: ArrayLike,
+    squares_control: ArrayLike,
+    n_treatment: ArrayLike,
+    sum_treatment: ArrayLike,
+    squares_treatment: ArrayLike,
+    alpha: ArrayLike = 0.05,
+) -> ComparisonArrays:
+    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares."""
+    columns = (n_control, sum_control, squares_control, n_treatment, sum_treatment, squares_treatment, alpha)
+    n_c, s_c, q_c, n_t, s_t, q_t, level = _broadcast(*columns)
+    control = _Arm(
+        n_c, _divide(s_c, n_c), _mean_variance(n_c, np.maximum(centred_product(n_c, s_c, s_c, q_c), 0))
+    )
+    treatment = _Arm(
+        n_t, _divide(s_t, n_t), _mean_variance(n_t, np.maximum(centred_product(n_t, s_t, s_t, q_t), 0))
+    )
+    diff = treatment.value - control.value
+    return _compare(control, treatment, diff, -control.variance, level, _few(n_c, n_t))
+
+
+def compare_ratio_arrays(
+    control: ArrayLike, treatment: ArrayLike, alpha: ArrayLike = 0.05
+) -> ComparisonArrays:
+    """The delta method and Fieller's lift, as `compare_ratios`.
+
+    control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md.
+    """
+    rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
+    arms = [_ratio_arm(*rows[:6]), _ratio_arm(*rows[6:12])]
+    status = _few(rows[0], rows[6])
+    empty = (rows[2] == 0) | (rows[8] == 0)
+    status = np.where((status == _NO_STATUS) & empty, StatusCode.ZERO_DENOMINATOR, status)
+    diff = arms[1].value - arms[0].value
+    return _compare(arms[0], arms[1], diff, -arms[0].variance, rows[12], status)
+
+
+def compare_cuped_arrays(
+    control: ArrayLike, treatment: ArrayLike, alpha: ArrayLike = 0.05
+) -> ComparisonArrays:
+    """CUPED with theta within arms and Fieller's lift, as `cuped_test` and `cuped_lift`.
+
+    control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy. A constant
+    covariate leaves the plain test.
+    """
+    rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
+    c, t = (_Cross(*rows[:6]), _Cross(*rows[6:12]))
+    squares = c.xx + t.xx
+    theta = np.where(squares > 0, (c.xy + t.xy) / np.where(squares > 0, squares, 1.0), 0.0)
+    var_c, var_t = c.residual_variance(theta), t.residual_variance(theta)
+    diff = (t.mean_y - c.mean_y) - theta * (t.mean_x - c.mean_x)
+    covariance = _mean_variance(c.n, theta * c.xy - c.yy)
+    control_arm, treatment_arm = _Arm(c.n, c.mean_y, var_c), _Arm(t.n, t.mean_y, var_t)
+    plain = _mean_variance(c.n, c.yy)
+    return _compare(control_arm, treatment_arm, diff, covariance, rows[12], _few(c.n, t.n), plain)
+
+
+def compare_proportion_arrays(
+    n_control: ArrayLike,
+    successes_control: ArrayLike,
+    n_treatment: ArrayLike,
+    successes_treatment: ArrayLike,
+    alpha: ArrayLike = 0.05,
+) -> ComparisonArrays:
+    """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as
+    `compare_proportions`, for arrays of counts."""
+    columns = (n_control, successes_control, n_treatment, successes_treatment, alpha)
+    n_c, x_c, n_t, x_t, level = _broadcast(*columns)
+    control, treatment = _rate_arm(n_c, x_c), _rate_arm(n_t, x_t)
+    status = np.where((n_c == 0) | (n_t == 0), StatusCode.NO_USERS.value, _NO_STATUS).astype(_STATUS)
+    diff = treatment.value - control.value
+    score = needs_score_array(n_c, x_c, n_t, x_t) & (status == _NO_STATUS)
+    # Only successes or only failures in both arms: no variance under either test.
+    total, successes = n_c + n_t, x_c + x_t
+    settled = (status == _NO_STATUS) & ((successes == 0) | (successes == total))
+    status = np.where(settled, StatusCode.ZERO_VARIANCE.value, status).astype(_STATUS)
+    plain = _compare(control, treatment, diff, -control.variance, level, status, df=math.inf)
+    chosen = score & ~settled
+    if not chosen.any():
+        return plain
+    return _with_score(plain, chosen, (x_c, n_c, x_t, n_t), level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    n: FloatArray
+    value: FloatArray
+    variance: FloatArray  # of the value
+
+
+class _Cross:
+    """Centred sums of outcome and covariate of one arm."""
+
+    def __init__(
+        self, n: FloatArray, y: FloatArray, x: FloatArray, yy: FloatArray, xx: FloatArray, xy: FloatArray
+    ):
+        self.n = n
+        self.mean_y, self.mean_x = _divide(y, n), _divide(x, n)
+        self.yy = np.maximum(centred_product(n, y, y, yy), 0.0)
+        self.xx = np.maximum(centred_product(n, x, x, xx), 0.0)
+        self.xy = centred_product(n, y, x, xy)
+        self._raw = (yy, xx)
+
+    def residual_variance(self, slope: FloatArray) -> FloatArray:
+        return _mean_variance(self.n, residual_sum(self.yy, self.xx, self.xy, slope, *self._raw))
+
+
+def _broadcast(*columns: ArrayLike) -> list[FloatArray]:
+    return list(np.broadcast_arrays(*(np.asarray(column, dtype=float) for column in columns)))
+
+
+def _divide(a: FloatArray, b: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0))
+
+
+def _mean_variance(n: FloatArray, centred: FloatArray) -> FloatArray:
+    """Variance of a mean from a centred sum: divided by n (n - 1); nan below two units."""
+    return _divide(centred, np.where(n > 1, n * (n - 1), 0.0))
+
+
+def _few(n_control: FloatArray, n_treatment: FloatArray) -> StatusArray:
+    few = np.minimum(n_control, n_treatment) < 2
+    return np.where(few, StatusCode.NOT_ENOUGH_UNITS.value, _NO_STATUS).astype(_STATUS)
+
+
+def _rate_arm(n: FloatArray, successes: FloatArray) -> _Arm:
+    rate = _divide(successes, n)
+    return _Arm(n, rate, _divide(rate * _divide(n - successes, n), n))
+
+
+def _ratio_arm(
+    n: FloatArray, m: FloatArray, d: FloatArray, mm: FloatArray, dd: FloatArray, md: FloatArray
+) -> _Arm:
+    ratio = _divide(m, d)
+    centred = (centred_product(n, m, m, mm), centred_product(n, d, d, dd), centred_product(n, m, d, md))
+    residual = residual_sum(np.maximum(centred[0], 0), np.maximum(centred[1], 0), centred[2], ratio, mm, dd)
+    return _Arm(n, ratio, _divide(_mean_variance(n, residual), _divide(d, n) ** 2))
+
+
+def _compare(
+    control: _Arm,
+    treatment: _Arm,
+    diff: FloatArray,
+    covariance: FloatArray,
+    alpha: FloatArray,
+    status: StatusArray,
+    control_variance: FloatArray | None = None,
+    df: float | None = None,
+) -> ComparisonArrays:
+    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are
+    adjusted.
+    """
+    variance = control.variance + treatment.variance
+    status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
+    usable = status == _NO_STATUS
+    freedom = welch_df(control.variance, control.n, treatment.variance, treatment.n) if df is None else df
+    inference = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)
+    baseline = control.variance if control_variance is None else control_variance
+    critical = critical_value(alpha, inference.df)
+    lower, upper = fieller_limits(control.value, baseline, diff, variance, covariance, critical)
+    lower, upper = np.where(usable, lower, np.nan), np.where(usable, upper, np.nan)
+    lift_status = np.where(usable & np.isnan(lower), StatusCode.RATIO_UNBOUNDED.value, status)
+    lift_status = np.where(control.value == 0, StatusCode.ZERO_BASELINE.value, lift_status)
+    return ComparisonArrays(
+        value_control=control.value,
+        value_treatment=treatment.value,
+        inference=inference,
+        lift=np.where(usable, _divide(diff, np.abs(control.value)), np.nan),
+        lift_lower=lower,
+        lift_upper=upper,
+        status=status.astype(_STATUS),
+        lift_status=lift_status.astype(_STATUS),
+        score=np.zeros(diff.shape, dtype=bool),
+    )
+
+
+def _with_score(
+    plain: ComparisonArrays, chosen: NDArray[np.bool_], counts: tuple[FloatArray, ...], alpha: FloatArray
+) -> ComparisonArrays:
+    """The comparisons with the chosen elements replaced by the score test's."""
+    x_c, n_c, x_t, n_t = (column[chosen] for column in counts)
+    level = alpha[chosen]
+    critical = critical_value(level, math.inf)
+    diff = plain.value_treatment[chosen] - plain.value_control[chosen]
+    test = infer(diff, np.sqrt(difference_variance(x_c, n_c, x_t, n_t, 0.0)), math.inf, level)
+    lower, upper = difference_limits(x_c, n_c, x_t, n_t, critical)
+    based = x_c > 0
+    lift_lower, lift_upper = np.full(diff.shape, np.nan), np.full(diff.shape, np.nan)
+    if based.any():
+        limits = ratio_limits(x_c[based], n_c[based], x_t[based], n_t[based], critical[based])
+        lift_lower[based], lift_upper[based] = limits[0] - 1, limits[1] - 1
+
+    def put(column: FloatArray, values: FloatArray) -> FloatArray:
+        column = column.copy()
+        column[chosen] = values
+        return column
+
+    old = plain.inference
+    inference = Inference(
+        diff=put(old.diff, test.diff),
+        se=put(old.se, test.se),
+        statistic=put(old.statistic, test.statistic),
+        df=put(old.df, test.df),
+        p_value=put(old.p_value, test.p_value),
+        log10_p=put(old.log10_p, test.log10_p),
+        p_greater=put(old.p_greater, test.p_greater),
+        p_less=put(old.p_less, test.p_less),
+        lower=put(old.lower, lower),
+        upper=put(old.upper, upper),
+    )
+    status, lift_status = plain.status.copy(), plain.lift_status.copy()
+    status[chosen] = _NO_STATUS
+    lift_status[chosen] = np.where(based, _NO_STATUS, StatusCode.ZERO_BASELINE.value)
+    return ComparisonArrays(
+        value_control=plain.value_control,
+        value_treatment=plain.value_treatment,
+        inference=inference,
+        lift=put(
+            plain.lift, np.where(based, diff / np.where(based, plain.value_control[chosen], 1.0), np.nan)
+        ),
+        lift_lower=put(plain.lift_lower, lift_lower),
+        lift_upper=put(plain.lift_upper, lift_upper),
+        status=status,
+        lift_status=lift_status,
+        score=chosen,
+    )
