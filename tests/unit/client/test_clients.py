@@ -183,7 +183,7 @@ def test_the_asyncio_queue_is_bounded(server: RecordingServer) -> None:
 
     async def fill(client: AsyncClient) -> None:
         for _ in range(10):
-            taken.append(await client.track("click", "ann", wait_seconds=0.05))
+            taken.append(await client.track("click", "ann", wait_seconds=0.05))  # noqa: PERF401
 
     async def run() -> None:
         options = BatchOptions(items=1, queue_items=2, linger_seconds=0)

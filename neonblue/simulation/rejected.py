@@ -1,0 +1,34 @@
+"""The file of rows that could not be imported."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from neonblue.simulation.table import Table
+
+REASON = "rejected_because"
+
+
+def rejected_path(source: Path) -> Path:
+    """`data.csv.gz` → `data.rejected.csv`, beside the file or, where nothing may be written, right here."""
+    name = source.name.removesuffix(".gz").removesuffix(".csv") + ".rejected.csv"
+    beside = source.parent / name
+    try:
+        with beside.open("a"):
+            return beside
+    except OSError:
+        return Path.cwd() / name
+
+
+def write_rejected(table: Table, reasons: dict[int, str]) -> Path:
+    """Write the rows with the reason as a further column; they can be mended and imported with --append."""
+    path = rejected_path(table.path)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*table.columns, REASON])
+        for row in table.rows():
+            if row.number in reasons:
+                padding = [""] * (len(table.columns) - len(row.cells))
+                writer.writerow([*row.cells, *padding, reasons[row.number]])
+    return path

@@ -1,0 +1,216 @@
+"""From a file to the plan of what will be sent."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from neonblue.client import NewAssignment, NewEvent
+from neonblue.simulation.mapping import MetricKind, Options, map_columns
+from neonblue.simulation.plan import OUTCOME_DELAY, Plan, make_plan
+from neonblue.simulation.rejected import rejected_path, write_rejected
+from neonblue.simulation.table import ImportFileError, Table
+
+START = datetime(2025, 7, 1, tzinfo=UTC)
+SHOP = """userid,version,visits,bought,spend
+1,old,3,False,0
+2,new,0,True,29.99
+3,new,,True,5
+4,old,1,False,0.0
+"""
+
+Planner = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Planner:
+    def make(text: str, **options: object) -> Plan:
+        path = tmp_path / "shop.csv"
+        path.write_text(text)
+        table = Table.open(path)
+        return make_plan(table, map_columns(table, Options(**{"start": START, **options})))  # type: ignore[arg-type]
+
+    return make
+
+
+def sent(plan: Plan) -> tuple[list[NewAssignment], list[NewEvent]]:
+    assignments, events = [], []
+    for row, reading in plan.readings():
+        assignment = plan.assignment("shop", row, reading)
+        assignments += [assignment] if assignment else []
+        events += plan.events(7, row, reading)
+    return assignments, events
+
+
+def test_columns_are_found_by_name_and_content(plan: Planner) -> None:
+    made = plan(SHOP)
+
+    kinds = {metric.name: metric.kind for metric in made.mapping.metrics}
+    assert kinds == {"visits": MetricKind.MEAN, "bought": MetricKind.PROPORTION, "spend": MetricKind.MEAN}
+    assert (made.mapping.unit, made.mapping.variant) == (0, 1)
+
+
+def test_each_unit_is_assigned_once_and_each_nonzero_outcome_is_an_event(plan: Planner) -> None:
+    assignments, events = sent(plan(SHOP))
+
+    assert [(a.user_id, a.variant_key, a.timestamp) for a in assignments] == [
+        ("1", "old", START),
+        ("2", "new", START),
+        ("3", "new", START),
+        ("4", "old", START),
+    ]
+    assert [(e.user_id, e.event_type, e.value) for e in events] == [
+        ("1", "visits", Decimal(3)),
+        ("2", "bought", None),
+        ("2", "spend", Decimal("29.99")),
+        ("3", "bought", None),
+        ("3", "spend", Decimal(5)),
+        ("4", "visits", Decimal(1)),
+    ]
+    assert {event.timestamp for event in events} == {START + OUTCOME_DELAY}
+    assert {event.experiment_id for event in events} == {7}
+
+
+def test_a_file_with_one_spend_among_many_zeros_is_a_mean(plan: Planner) -> None:
+    rows = "".join(f"{number},{'ab'[number % 2]},0\n" for number in range(5_000))
+
+    made = plan("user_id,variant,spend\n" + rows + "5000,a,29.99\n")
+
+    assert [metric.kind for metric in made.mapping.metrics] == [MetricKind.MEAN]
+
+
+def test_ids_depend_on_content_row_and_metric_alone(tmp_path: Path, plan: Planner) -> None:
+    first = [event.id for event in sent(plan(SHOP))[1]]
+    packed = tmp_path / "other-name.csv.gz"
+    packed.write_bytes(gzip.compress(SHOP.encode()))
+    table = Table.open(packed)
+    again = sent(make_plan(table, map_columns(table, Options(start=START))))[1]
+
+    assert [event.id for event in again] == first
+    assert len(set(first)) == len(first)
+    assert not set(first) & {event.id for event in sent(plan(SHOP + "5,old,1,False,0\n"))[1]}
+
+
+def test_without_a_unit_column_the_row_number_is_the_unit(plan: Planner) -> None:
+    assignments, _ = sent(plan("segment,visit\nNo E-Mail,0\nMens E-Mail,1\n", variant="segment"))
+
+    assert [(a.user_id, a.variant_key) for a in assignments] == [("1", "no_e-mail"), ("2", "mens_e-mail")]
+
+
+def test_bad_rows_are_named_and_the_good_ones_kept(plan: Planner, tmp_path: Path) -> None:
+    made = plan(
+        SHOP + "5,new,1\n,new,1,True,1\n6,,1,True,1\n7,new,many,True,1\n1,new,1,True,1\n8,new,1,True,9\n"
+    )
+
+    assert list(made.rejections) == [5, 6, 7, 8, 9]
+    reasons = list(made.rejections.values())
+    assert "3 cells where the header names 5" in reasons[0]
+    assert "userid" in reasons[1]
+    assert "version: the variant is blank" in reasons[2]
+    assert "visits: 'many' is not a number" in reasons[3]
+    assert "in arm 'old' by row 1" in reasons[4]
+    assert [a.user_id for a in sent(made)[0]] == ["1", "2", "3", "4", "8"]
+
+    path = write_rejected(made.table, made.rejections)
+    assert path == tmp_path / "shop.rejected.csv"
+    lines = path.read_text().splitlines()
+    assert lines[0] == "userid,version,visits,bought,spend,rejected_because"
+    assert len(lines) == 6
+    assert lines[1].startswith("5,new,1,,,3 cells")
+
+
+def test_rejected_rows_go_to_the_working_folder_where_the_files_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert rejected_path(Path("/proc/shop.csv.gz")) == tmp_path / "shop.rejected.csv"
+
+
+def test_a_unit_of_several_rows_enters_at_its_earliest_time(plan: Planner) -> None:
+    made = plan(
+        "user_id,variant,time,spend\n"
+        "1,a,2025-07-03,5\n1,a,2025-07-01,7\n2,b,2025-07-02,0\n3,b,2025-07-02T10:00:00+02:00,1\n",
+        start=None,
+    )
+    assignments, events = sent(made)
+
+    assert [(a.user_id, a.timestamp) for a in assignments] == [
+        ("1", START),
+        ("2", START + timedelta(days=1)),
+        ("3", START + timedelta(days=1, hours=8)),
+    ]
+    assert [event.timestamp - OUTCOME_DELAY for event in events[:2]] == [START + timedelta(days=2), START]
+
+
+@pytest.mark.parametrize(
+    ("given", "arms", "expected"),
+    [
+        ("old", "old,new", "old"),
+        (None, "Control,B", "control"),
+        (None, "0,1", "0"),
+        ("No E-Mail", "No E-Mail,M", "no_e-mail"),
+    ],
+)
+def test_the_control_is_given_or_obvious(plan: Planner, given: str | None, arms: str, expected: str) -> None:
+    rows = "".join(f"{number},{arm},1\n" for number, arm in enumerate(arms.split(",")))
+
+    draft = plan("user_id,variant,x\n" + rows).experiment("key", given, {})
+
+    assert [variant.key for variant in draft.variants if variant.is_control] == [expected]
+    assert draft.source == "external"
+
+
+def test_weights_are_the_planned_split(plan: Planner) -> None:
+    draft = plan(SHOP).experiment("key", "old", {"new": 3})
+
+    assert {variant.key: variant.weight for variant in draft.variants} == {"old": 1, "new": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (SHOP, {"unit": "user"}, "--unit: there is no column 'user'; the columns are userid, version"),
+        (SHOP, {"metrics": ("x=profit",)}, "--metric: there is no column 'profit'"),
+        (
+            SHOP,
+            {"metrics": ("arm=version",)},
+            "--metric: column 'version' holds no numbers or truth values ('old')",
+        ),
+        (SHOP, {"metrics": ("a=spend", "a=visits")}, "--metric: the names must differ, got a, a"),
+        (SHOP, {"metrics": ("exposure=spend",)}, "'exposure' is taken"),
+        (SHOP, {"start": None}, "--start:"),
+        ("id,x\n1,2\n", {}, "--variant: name the column of the arms; the columns are id, x"),
+        ("user_id,variant,x\n1,a,2\n", {}, "--variant: column 'variant' has 1 arms"),
+        ("", {}, "the file is empty"),
+        ("a,a\n1,2\n", {}, "the header names a more than once"),
+        ("user_id,variant,x\n1,A b,1\n2,a_b,2\n", {}, "differ only in what a key can't hold"),
+    ],
+)
+def test_what_cannot_be_mapped_names_the_option_and_the_column(
+    plan: Planner, text: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ImportFileError) as caught:
+        plan(text, **options)
+
+    assert message in str(caught.value)
+
+
+def test_an_unclear_control_lists_the_arms(plan: Planner) -> None:
+    with pytest.raises(
+        ImportFileError, match="--control: say which arm is the control; the arms are new, old"
+    ):
+        plan(SHOP).experiment("key", None, {})
+
+
+def test_a_broken_archive_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(SHOP.encode())[:-9])
+
+    with pytest.raises(ImportFileError, match="can't be read as CSV"):
+        Table.open(path)
