@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,8 +43,9 @@ class PostgresSettings(Component):
 
     def dsn(self, database: str | None = None) -> str:
         """The libpq address, of `database` where given (on an external server: of that server's database)."""
-        if self.url is not None and database is None:
-            return self.url.get_secret_value()
+        if self.url is not None:
+            given = self.url.get_secret_value()
+            return given if database is None else urlsplit(given)._replace(path=f"/{database}").geturl()
         credentials = f"{quote(self.user, safe='')}:{quote(self.password.get_secret_value(), safe='')}"
         return f"postgresql://{credentials}@{self.host}:{self.port}/{database or self.database}"
 

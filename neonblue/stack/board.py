@@ -1,0 +1,94 @@
+"""The state of every node, shared between the threads that run them and whoever waits or looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from neonblue.stack.process import Identity
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    PREPARING = "preparing"
+    STARTING = "starting"
+    READY = "ready"
+    UNREADY = "unready"
+    RESTARTING = "restarting"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one node. `since` and `started` are seconds since the epoch."""
+
+    name: str
+    state: State = State.WAITING
+    kind: str = "service"
+    address: str = ""
+    identity: Identity | None = None
+    restarts: int = 0
+    started: float | None = None
+    since: float = 0.0
+    detail: str = ""
+
+
+Listener = Callable[[Status], None]
+
+
+class Board:
+    """Statuses by node name. Every change wakes those who wait."""
+
+    def __init__(self, statuses: Collection[Status], listener: Listener | None = None) -> None:
+        self._statuses = {status.name: replace(status, since=time.time()) for status in statuses}
+        self._changed = threading.Condition()
+        self._listener = listener
+        self.stopping = threading.Event()
+
+    def __getitem__(self, name: str) -> Status:
+        with self._changed:
+            return self._statuses[name]
+
+    def all(self) -> tuple[Status, ...]:
+        with self._changed:
+            return tuple(self._statuses.values())
+
+    def update(self, name: str, **changes: object) -> None:
+        with self._changed:
+            before = self._statuses[name]
+            if "state" in changes and changes["state"] != before.state:
+                changes = {"since": time.time(), "detail": ""} | changes
+            after = replace(before, **changes)  # type: ignore[arg-type]
+            if after == before:
+                return
+            self._statuses[name] = after
+            self._changed.notify_all()
+        if self._listener is not None:
+            self._listener(after)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[dict[str, Status]], bool], timeout: float | None) -> bool:
+        """Block until `condition` holds of the statuses; False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: condition(self._statuses), timeout)
+
+    def wait_for_ready(self, names: Collection[str]) -> bool:
+        """Block until all of `names` are ready; False when the stack stops first."""
+
+        def met(statuses: dict[str, Status]) -> bool:
+            return self.stopping.is_set() or all(statuses[name].state == State.READY for name in names)
+
+        self.wait(met, None)
+        return not self.stopping.is_set()
+
+    def wait_for_stopped(self, names: Collection[str]) -> None:
+        self.wait(lambda statuses: all(statuses[name].state == State.STOPPED for name in names), None)

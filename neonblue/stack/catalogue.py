@@ -1,0 +1,78 @@
+"""Everything the stack can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from neonblue.settings import Settings
+from neonblue.stack.nodes import External, Node, Service
+from neonblue.stack.services.api import Api, PostgresSchema
+from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
+from neonblue.stack.services.connect import Connect, Connector
+from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterWeb
+from neonblue.stack.services.kafka import FetchJars, Kafka, Topics
+from neonblue.stack.services.postgres import Postgres
+from neonblue.stack.services.valkey import Valkey
+
+SERVICES = (
+    "postgres",
+    "valkey",
+    "kafka",
+    "connect",
+    "clickhouse",
+    "api",
+    "dagster-code",
+    "dagster-daemon",
+    "dagster",
+)
+
+
+def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ...]:
+    """All services and steps. `progress` is told of downloads."""
+    return (
+        FetchJars(settings, progress),
+        _service(Postgres(settings), settings.postgres.external),
+        PostgresSchema(settings),
+        _service(Valkey(settings), settings.valkey.external),
+        _service(Kafka(settings), settings.kafka.external),
+        Topics(settings),
+        _service(ClickHouse(settings), settings.clickhouse.external),
+        ClickHouseSchema(settings),
+        _service(Connect(settings), settings.connect.external),
+        Connector(settings),
+        _service(Api(settings), settings.api.external),
+        *_dagster(settings),
+    )
+
+
+def _dagster(settings: Settings) -> tuple[Node, ...]:
+    if settings.dagster.external:
+        return (External(DagsterWeb(settings)),)
+    return (DagsterCode(settings), DagsterWeb(settings), DagsterDaemon(settings))
+
+
+def _service(service: Service, external: bool) -> Node:
+    return External(service) if external else service
+
+
+def with_requirements(available: Iterable[Node], services: Collection[str]) -> set[str]:
+    """`services` and the steps they need that are no service (the downloads)."""
+    by_name = {node.name: node for node in available}
+    steps = {name for service in services if service in by_name for name in by_name[service].requires}
+    return set(services) | (steps - set(SERVICES))
+
+
+def address(name: str, settings: Settings) -> str:
+    """Where a service is reached, without its secrets; '' for what has no address."""
+    postgres, valkey = settings.postgres, settings.valkey
+    addresses = {
+        "postgres": f"{postgres.host}:{postgres.port}" if not postgres.external else "external",
+        "valkey": f"127.0.0.1:{valkey.port}" if not valkey.external else "external",
+        "kafka": settings.kafka.address,
+        "connect": settings.connect.address,
+        "clickhouse": settings.clickhouse.address,
+        "api": settings.api.address,
+        "dagster": settings.dagster.address,
+        "dagster-code": f"127.0.0.1:{settings.dagster.code_port}",
+    }
+    return addresses.get(name, "")

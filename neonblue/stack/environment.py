@@ -1,0 +1,98 @@
+"""The environment of the stack's processes, and the file ``neonblue.env`` that carries it between commands."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, SecretStr
+
+from neonblue.settings import ENVIRONMENT_FILE, Settings
+
+PREFIX = "NEONBLUE_"
+_SECRETS = {
+    "postgres": ("password",),
+    "valkey": ("password",),
+    "clickhouse": ("password", "readonly_password"),
+    "api": ("token",),
+}
+_ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
+_HEADER = "# Addresses and secrets of this stack, written by neonblue up. Settings added here are kept.\n"
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """`settings` with a generated secret wherever one is empty."""
+    updates = {}
+    for name, fields in _SECRETS.items():
+        component = getattr(settings, name)
+        empty = [field for field in fields if not getattr(component, field).get_secret_value()]
+        made = {field: SecretStr(secrets.token_urlsafe(24)) for field in empty}
+        updates[name] = component.model_copy(update=made)
+    return settings.model_copy(update=updates)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Every setting as an environment variable, secrets included; those that are None are left out."""
+    found = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            leaves = {f"{name}_{field}": getattr(value, field) for field in type(value).model_fields}
+        else:
+            leaves = {name: value}
+        for leaf, content in leaves.items():
+            if content is not None:
+                found[PREFIX + leaf.upper()] = _text(content)
+    return found
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """What a service's process gets: this process's environment with exactly `settings` in place of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return inherited | variables(settings)
+
+
+def persisted(settings: Settings) -> dict[str, str]:
+    """The variables that ``neonblue.env`` holds: secrets and addresses."""
+    kept = {}
+    for name, value in variables(settings).items():
+        component, _, field = name.removeprefix(PREFIX).lower().partition("_")
+        if field in _ADDRESSES or field.endswith("_port") or field in _SECRETS.get(component, ()):
+            kept[name] = value
+    return kept
+
+
+def write(settings: Settings) -> Path:
+    """Write ``neonblue.env`` (mode 0600, replaced in one step), keeping what else its owner put there."""
+    path = settings.data_dir / ENVIRONMENT_FILE
+    present: Mapping[str, str | None] = dotenv_values(path) if path.exists() else {}
+    merged = {name: value for name, value in present.items() if value is not None} | persisted(settings)
+    text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
+    staging = path.with_suffix(".tmp")
+    staging.touch(mode=0o600)
+    staging.chmod(0o600)
+    staging.write_text(text)
+    return staging.replace(path)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def stored_secrets(data_dir: Path) -> dict[str, dict[str, SecretStr]]:
+    """The secrets in ``neonblue.env``, by component and field."""
+    path = data_dir / ENVIRONMENT_FILE
+    present = dotenv_values(path) if path.exists() else {}
+    found: dict[str, dict[str, SecretStr]] = {}
+    for name, fields in _SECRETS.items():
+        values = {field: present.get(f"{PREFIX}{name}_{field}".upper()) for field in fields}
+        found[name] = {field: SecretStr(value) for field, value in values.items() if value}
+    return found

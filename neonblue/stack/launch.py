@@ -1,0 +1,37 @@
+"""Becomes a service's program, after tying its life to the supervisor's: ``launch.py SPECIFICATION PROGRAM ARGUMENT…``.
+
+Run as a script, with the standard library alone, so that it costs milliseconds. It stands between the
+supervisor and the program because code between fork and exec is not safe in a process with threads.
+The specification is JSON: ``parent``, ``death_signal``, ``nice``, and ``uid``, ``gid`` where the user changes.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import sys
+
+PR_SET_PDEATHSIG = 1
+OPEN_FILES = 65536
+
+
+def main() -> None:
+    specification = json.loads(sys.argv[1])
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    if specification["nice"]:
+        os.nice(specification["nice"])
+    if "uid" in specification:
+        os.setgroups([])
+        os.setgid(specification["gid"])
+        os.setuid(specification["uid"])
+    # After the change of user, which clears it.
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, specification["death_signal"], 0, 0, 0)
+    if os.getppid() != specification["parent"]:
+        sys.exit("the supervisor is gone")
+    os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

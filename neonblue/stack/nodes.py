@@ -1,0 +1,127 @@
+"""What the stack is made of: services (a process that stays) and steps (work done once they are there).
+
+Each says what it requires; the order of start and stop follows from that alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Sequence
+from typing import ClassVar
+
+from neonblue.stack.ports import PortUse
+from neonblue.stack.process import Command
+
+
+class Node(ABC):
+    """Something that becomes ready once what it requires is ready."""
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Required where present: a subset of the stack may lack them."""
+    watch_seconds: float | None = None
+    """How often readiness is checked again; None: never."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Return when ready, raise when not (whatever the client library raises); in at most a few seconds."""
+
+    def mend(self) -> None:  # noqa: B027
+        """Try to repair what `check` complained of."""
+
+
+class Service(Node):
+    """A process that is started, watched, restarted and stopped."""
+
+    watch_seconds = 5.0
+    start_seconds: float = 120.0
+    """A process not ready after this long is ended and started again."""
+    stop_seconds: float = 20.0
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return ()
+
+    def prepare(self) -> None:
+        """Do what must be done before each start: folders, configuration. Blocking, repeatable."""
+
+    @abstractmethod
+    def command(self) -> Command: ...
+
+    def settle(self) -> None:
+        """Do what must follow the first readiness of each start. Blocking, repeatable."""
+
+
+class Step(Node):
+    """Work that must be done between the services' starts. Repeatable: it runs at every start of the stack."""
+
+    attempts: int = 5
+
+    @abstractmethod
+    def run(self) -> None: ...
+
+    def check(self) -> None:
+        return None
+
+
+class External(Step):
+    """A service that somebody else runs: only its readiness is ours to see."""
+
+    watch_seconds = 5.0
+    attempts = 30
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.name = service.name  # type: ignore[misc]
+
+    def run(self) -> None:
+        self._service.check()
+        self._service.settle()
+
+    def check(self) -> None:
+        self._service.check()
+
+
+def requirements(node: Node, present: Collection[str]) -> tuple[str, ...]:
+    """What `node` waits for among the nodes `present`."""
+    return node.requires + tuple(name for name in node.optional if name in present)
+
+
+def select(nodes: Iterable[Node], services: Collection[str]) -> tuple[Node, ...]:
+    """The nodes named, and every step whose requirements are all met by what is chosen.
+
+    Raises ``ValueError`` on a name that is no node, or on a service that lacks what it requires.
+    """
+    known = {node.name: node for node in nodes}
+    if unknown := set(services) - set(known):
+        raise ValueError(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    chosen = set(services)
+    for node in ordered(known.values()):
+        if isinstance(node, Step) and not isinstance(node, External) and set(node.requires) <= chosen:
+            chosen.add(node.name)
+    for name in chosen:
+        if lacking := set(known[name].requires) - chosen:
+            raise ValueError(f"{name} needs {', '.join(sorted(lacking))}")
+    return tuple(node for node in known.values() if node.name in chosen)
+
+
+def ordered(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes, each after all that it requires. Raises ``ValueError`` on a cycle."""
+    pending = list(nodes)
+    names = {node.name for node in pending}
+    result: list[Node] = []
+    done: set[str] = set()
+    while pending:
+        free = [node for node in pending if set(requirements(node, names)) & names <= done]
+        if not free:
+            raise ValueError(f"these require each other: {', '.join(node.name for node in pending)}")
+        result += free
+        done |= {node.name for node in free}
+        pending = [node for node in pending if node.name not in done]
+    return result
+
+
+def dependents(name: str, nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The nodes that wait for `name`, which must stop before it does."""
+    names = {node.name for node in nodes}
+    return tuple(node.name for node in nodes if name in requirements(node, names))

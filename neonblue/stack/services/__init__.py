@@ -1,0 +1,1 @@
+"""The services the stack knows, one module each."""

@@ -1,0 +1,65 @@
+"""The ingest and assignment service, and its schema in PostgreSQL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+from neonblue.settings import Settings
+from neonblue.stack import probe
+from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import ServiceError
+from neonblue.stack.nodes import Service, Step
+from neonblue.stack.ports import PortUse
+from neonblue.stack.process import Command
+
+_UPGRADE = "from api.migrations import upgrade; from neonblue.settings import Settings; upgrade(Settings.load().postgres.dsn())"
+
+
+class PostgresSchema(Step):
+    """PostgreSQL's tables and the publication, by the API's migrations in a process of their own."""
+
+    name = "postgres-schema"
+    requires = ("postgres",)
+    attempts = 2
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def run(self) -> None:
+        if find_spec("api") is None or find_spec("api.migrations") is None:
+            return
+        done = subprocess.run(
+            [sys.executable, "-c", _UPGRADE],
+            env=process_environment(self._settings),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or ["no message"]
+            raise ServiceError(self.name, f"the migration failed: {lines[-1]}")
+
+
+class Api(Service):
+    name = "api"
+    requires = ("postgres", "postgres-schema")
+    optional = ("valkey",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (PortUse(self._settings.api.port, self.name, "NEONBLUE_API_PORT"),)
+
+    def command(self) -> Command:
+        return Command(
+            arguments=(sys.executable, "-m", "api"),
+            environment=process_environment(self._settings),
+            folder=self._settings.data_dir,
+        )
+
+    def check(self) -> None:
+        """It accepts events."""
+        probe.get(f"{self._settings.api.address}/readyz")

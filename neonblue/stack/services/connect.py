@@ -1,0 +1,146 @@
+"""Kafka Connect, and the Debezium connector on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg.conninfo import conninfo_to_dict
+
+from neonblue.settings import Settings
+from neonblue.stack import jars, java, probe, templates
+from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import ServiceError
+from neonblue.stack.nodes import Service, Step
+from neonblue.stack.ports import PortUse
+from neonblue.stack.process import Command
+from neonblue.stack.services.kafka import jar_cache
+
+_log = structlog.get_logger("neonblue.stack")
+
+
+def database_variables(settings: Settings) -> dict[str, str]:
+    """Where Debezium finds PostgreSQL: the variables that the connector's configuration names."""
+    address = conninfo_to_dict(settings.postgres.dsn())
+    return {
+        "NEONBLUE_CDC_HOST": str(address.get("host", "127.0.0.1")),
+        "NEONBLUE_CDC_PORT": str(address.get("port", 5432)),
+        "NEONBLUE_CDC_USER": str(address.get("user", "")),
+        "NEONBLUE_CDC_PASSWORD": str(address.get("password", "")),
+        "NEONBLUE_CDC_DATABASE": str(address.get("dbname", "")),
+        "NEONBLUE_CDC_SSLMODE": str(address.get("sslmode", "prefer")),
+    }
+
+
+class Connect(Service):
+    name = "connect"
+    requires = ("jars", "kafka", "topics")
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.data_dir / "connect"
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (PortUse(self._settings.connect.port, self.name, "NEONBLUE_CONNECT_PORT"),)
+
+    @property
+    def _configuration(self) -> Path:
+        return self._folder / "worker.properties"
+
+    def prepare(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._configuration.write_text(templates.worker(self._settings, self._jars().plugin_path))
+
+    def _jars(self) -> jars.Jars:
+        return jars.ensure(jar_cache(self._settings), jars.locked())
+
+    def command(self) -> Command:
+        return Command(
+            arguments=java.arguments(
+                "org.apache.kafka.connect.cli.ConnectDistributed",
+                self._configuration,
+                self._jars().class_path,
+                self._settings.connect.heap_megabytes,
+            ),
+            environment=process_environment(self._settings) | database_variables(self._settings),
+            folder=self._folder,
+        )
+
+    def check(self) -> None:
+        """The worker has joined its group and answers."""
+        probe.get(f"{self._settings.connect.address}/health")
+
+
+class Connector(Step):
+    """The Debezium connector: registered at every start (which changes nothing if nothing changed), then watched."""
+
+    name = "connector"
+    requires = ("connect", "topics", "postgres", "postgres-schema")
+    watch_seconds = 3.0
+    attempts = 40
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
+
+    def run(self) -> None:
+        if not self._is_registered():
+            probe.put(f"{self._address}/config", templates.connector(self._settings))
+        self.check()
+
+    def _is_registered(self) -> bool:
+        """Whether the worker has this very configuration: putting it again would restart the connector."""
+        try:
+            present: dict[str, str] = probe.get(f"{self._address}/config").json()
+        except probe.HTTPStatusError as error:
+            if error.response.status_code == 404:
+                return False
+            raise
+        present.pop("name", None)
+        return present == templates.connector(self._settings)
+
+    def check(self) -> None:
+        """The connector and its task are RUNNING."""
+        states = self._states()
+        if not states["tasks"] or any(
+            part["state"] != "RUNNING" for part in (states["connector"], *states["tasks"])
+        ):
+            raise ServiceError(self.name, _summary(states))
+
+    def _states(self) -> dict[str, Any]:
+        states: dict[str, Any] = probe.get(f"{self._address}/status").json()
+        return states
+
+    def mend(self) -> None:
+        """Start again what failed; first give up a slot that PostgreSQL has invalidated, so that it is made anew.
+
+        With a new slot the connector reads the whole outbox again (`snapshot.mode=when_needed`): what the
+        lost slot would have delivered is among it, and what was delivered before is recognised by its ids.
+        """
+        states = self._states()
+        if "FAILED" not in (states["connector"]["state"], *(task["state"] for task in states["tasks"])):
+            return
+        if self._drop_lost_slot():
+            _log.warning(
+                "slot_lost", slot=self._settings.connect.slot, consequence="the outbox is published again"
+            )
+        _log.warning("connector_restarts", reason=_summary(states))
+        probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true")
+
+    def _drop_lost_slot(self) -> bool:
+        query = (
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+            "WHERE slot_name = %s AND wal_status = 'lost' AND NOT active"
+        )
+        with psycopg.connect(self._settings.postgres.dsn(), connect_timeout=3, autocommit=True) as connection:
+            return connection.execute(query, [self._settings.connect.slot]).fetchone() is not None
+
+
+def _summary(states: dict[str, Any]) -> str:
+    parts = [states["connector"], *states["tasks"]]
+    traces = [part["trace"].splitlines()[0] for part in parts if part.get("trace")]
+    return ", ".join(
+        ["connector " + parts[0]["state"], *(f"task {part['state']}" for part in parts[1:]), *traces]
+    )

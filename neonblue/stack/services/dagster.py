@@ -1,0 +1,148 @@
+"""Dagster: one code server, which the web page and the daemon share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from neonblue.settings import Settings
+from neonblue.stack import probe
+from neonblue.stack.environment import process_environment
+from neonblue.stack.nodes import Service
+from neonblue.stack.ports import LOOPBACK, PortUse
+from neonblue.stack.process import Command
+
+_MODULE = "orchestration.definitions"
+_NICE = 5
+"""Analysis yields to ingestion."""
+
+_INSTANCE = """\
+# Written at every start.
+storage:
+  postgres:
+    postgres_url:
+      env: NEONBLUE_DAGSTER_STORAGE
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  poll_interval_seconds: 30
+retention:
+  schedule:
+    purge_after_days: 30
+  sensor:
+    purge_after_days:
+      skipped: 2
+      failure: 30
+      success: 30
+telemetry:
+  enabled: false
+"""
+_WORKSPACE = """\
+load_from:
+  - grpc_server:
+      host: {host}
+      port: {port}
+      location_name: neonblue
+"""
+
+
+class _Dagster(Service):
+    """What the three processes have in common."""
+
+    start_seconds = 180.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = home(settings)
+
+    def prepare(self) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        (self._home / "dagster.yaml").write_text(_INSTANCE)
+        workspace = _WORKSPACE.format(host=LOOPBACK, port=self._settings.dagster.code_port)
+        (self._home / "workspace.yaml").write_text(workspace)
+
+    def _command(self, *arguments: str) -> Command:
+        return Command(
+            arguments=(sys.executable, "-m", *arguments),
+            environment=environment(self._settings),
+            folder=self._home,
+            nice=_NICE,
+        )
+
+
+def home(settings: Settings) -> Path:
+    return settings.data_dir / "dagster"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What any process that uses this Dagster instance needs."""
+    storage = settings.postgres.dsn(settings.postgres.dagster_database)
+    return process_environment(settings) | {
+        "DAGSTER_HOME": str(home(settings)),
+        "NEONBLUE_DAGSTER_STORAGE": storage,
+    }
+
+
+class DagsterCode(_Dagster):
+    """Loads the definitions once, and runs what is launched."""
+
+    name = "dagster-code"
+    requires = ("postgres",)
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (PortUse(self._settings.dagster.code_port, self.name, "NEONBLUE_DAGSTER_CODE_PORT"),)
+
+    def command(self) -> Command:
+        port = str(self._settings.dagster.code_port)
+        return self._command(
+            "dagster",
+            "api",
+            "grpc",
+            "-m",
+            _MODULE,
+            "--host",
+            LOOPBACK,
+            "--port",
+            port,
+            "--inject-env-vars-from-instance",
+        )
+
+    def check(self) -> None:
+        probe.connects(LOOPBACK, self._settings.dagster.code_port)
+
+
+class DagsterDaemon(_Dagster):
+    """Schedules, sensors, the run queue."""
+
+    name = "dagster-daemon"
+    requires = ("postgres", "dagster-code")
+
+    def command(self) -> Command:
+        return self._command("dagster._daemon", "run", "-w", str(self._home / "workspace.yaml"))
+
+    def check(self) -> None:
+        return None
+
+
+class DagsterWeb(_Dagster):
+    """The web page."""
+
+    name = "dagster"
+    requires = ("postgres", "dagster-code")
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (PortUse(self._settings.dagster.port, self.name, "NEONBLUE_DAGSTER_PORT"),)
+
+    def command(self) -> Command:
+        port = str(self._settings.dagster.port)
+        workspace = str(self._home / "workspace.yaml")
+        return self._command("dagster_webserver", "-w", workspace, "-h", LOOPBACK, "-p", port)
+
+    def check(self) -> None:
+        probe.get(f"{self._settings.dagster.address}/server_info")

@@ -1,0 +1,167 @@
+"""One Kafka node in KRaft mode, and the topics on it."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from neonblue.settings import Settings
+from neonblue.stack import jars, java, probe, templates
+from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import ServiceError
+from neonblue.stack.nodes import Service, Step
+from neonblue.stack.ports import PortUse
+from neonblue.stack.process import Command
+
+_REQUEST_SECONDS = 5.0
+
+
+def admin(settings: Settings) -> AdminClient:
+    """A client that keeps quiet while the broker is away: what it would say is in `status`."""
+    return AdminClient(
+        {
+            "bootstrap.servers": settings.kafka.address,
+            "log_level": 0,
+            "reconnect.backoff.max.ms": 500,
+            "socket.timeout.ms": 5000,
+        }
+    )
+
+
+def jar_cache(settings: Settings) -> Path:
+    return settings.cache_dir / "jars"
+
+
+class FetchJars(Step):
+    """Downloads, once per user."""
+
+    name = "jars"
+    attempts = 3
+
+    def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._progress = progress
+
+    def run(self) -> None:
+        jars.ensure(
+            jar_cache(self._settings),
+            jars.locked(),
+            lambda done, wanted: self._progress(f"downloading Kafka and Debezium: {done} of {wanted} files"),
+        )
+
+
+class Kafka(Service):
+    name = "kafka"
+    requires = ("jars",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.data_dir / "kafka"
+        self._admin: AdminClient | None = None
+
+    def ports(self) -> tuple[PortUse, ...]:
+        kafka = self._settings.kafka
+        return (
+            PortUse(kafka.port, self.name, "NEONBLUE_KAFKA_PORT"),
+            PortUse(kafka.controller_port, self.name, "NEONBLUE_KAFKA_CONTROLLER_PORT"),
+        )
+
+    @property
+    def _configuration(self) -> Path:
+        return self._folder / "broker.properties"
+
+    def prepare(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        self._configuration.write_text(templates.broker(self._settings, self._folder / "log"))
+        if not (self._folder / "log" / "meta.properties").exists():
+            self._format()
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = java.arguments("kafka.tools.StorageTool", Path("format"), self._class_path(), 128)
+        done = subprocess.run(
+            [*command, "-t", cluster, "-c", str(self._configuration)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServiceError(
+                self.name, f"its storage can't be formatted: {(done.stderr or done.stdout).strip()}"
+            )
+
+    def _class_path(self) -> tuple[Path, ...]:
+        return jars.ensure(jar_cache(self._settings), jars.locked()).class_path
+
+    def command(self) -> Command:
+        return Command(
+            arguments=java.arguments(
+                "kafka.Kafka", self._configuration, self._class_path(), self._settings.kafka.heap_megabytes
+            ),
+            environment=process_environment(self._settings),
+            folder=self._folder,
+        )
+
+    def check(self) -> None:
+        """A metadata request that names a broker."""
+        if self._admin is None:
+            if not self._settings.kafka.external:
+                probe.connects("127.0.0.1", self._settings.kafka.port)
+            self._admin = admin(self._settings)
+        if not self._admin.list_topics(timeout=probe.SECONDS).brokers:
+            raise ServiceError(self.name, "no broker is registered yet")
+
+
+class Topics(Step):
+    """The topics as ``connectors/topics.json`` has them: made, widened, reconfigured; never removed."""
+
+    name = "topics"
+    requires = ("kafka",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def run(self) -> None:
+        client = admin(self._settings)
+        present = client.list_topics(timeout=_REQUEST_SECONDS).topics
+        wanted = templates.topics(self._settings)
+        new = [
+            NewTopic(topic.name, num_partitions=topic.partitions, config=dict(topic.config))
+            for topic in wanted
+            if topic.name not in present
+        ]
+        wider = [
+            NewPartitions(topic.name, topic.partitions)
+            for topic in wanted
+            if topic.name in present and len(present[topic.name].partitions) < topic.partitions
+        ]
+        changed = [_resource(topic) for topic in wanted if topic.name in present]
+        pending = [
+            *(client.create_topics(new, request_timeout=_REQUEST_SECONDS).values() if new else ()),
+            *(client.create_partitions(wider, request_timeout=_REQUEST_SECONDS).values() if wider else ()),
+            *(client.incremental_alter_configs(changed).values() if changed else ()),
+        ]
+        for future in pending:
+            future.result(timeout=2 * _REQUEST_SECONDS)
+
+
+def _resource(topic: templates.Topic) -> ConfigResource:
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in topic.config.items()
+    ]
+    return ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)

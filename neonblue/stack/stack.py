@@ -1,0 +1,208 @@
+"""The stack: every service of NeonBlue on this machine, under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Collection
+from types import TracebackType
+
+import structlog
+
+from neonblue.settings import Settings
+from neonblue.stack import catalogue, environment, logs, ports, record
+from neonblue.stack.board import Board, Listener, State, Status
+from neonblue.stack.errors import NotReadyError, ServiceError, StackError
+from neonblue.stack.folder_lock import FolderLock
+from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select
+from neonblue.stack.runner import Runner, ServiceRunner, StepRunner
+
+_log = structlog.get_logger("neonblue.stack")
+
+
+class Stack:
+    """Starts, watches, restarts and stops the services.
+
+    `settings` say where everything is; empty secrets are generated and written, with the addresses, into
+    ``<data-dir>/neonblue.env``. `settings` of the instance are those with secrets. `services` chooses a subset
+    by name (see ``catalogue.SERVICES``); steps such as migrations come with the services they need.
+    `listener` is called, from any thread, with every change of a status.
+
+    As a context manager: starts at entry without waiting, stops at exit.
+    """
+
+    def __init__(
+        self, settings: Settings, services: Collection[str] | None = None, listener: Listener | None = None
+    ) -> None:
+        folder = settings.data_dir.absolute()
+        self.settings = environment.with_secrets(
+            _with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
+        )
+        nodes = catalogue.nodes(self.settings, self._progress)
+        chosen = select(
+            nodes, catalogue.SERVICES if services is None else catalogue.with_requirements(nodes, services)
+        )
+        self._nodes = chosen
+        self._listener = listener
+        self._lock = FolderLock(folder)
+        self._record_lock = threading.Lock()
+        self._board = Board([_first_status(node, self.settings) for node in chosen], self._on_change)
+        self._runners: list[Runner] = []
+
+    def start(self) -> None:
+        """Take the data folder, clear what a crash left, check the ports, start everything. Does not wait.
+
+        Raises ``AlreadyRunningError``, ``PortsTakenError``, ``RequirementError``.
+        """
+        folder = self.settings.data_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "logs").mkdir(exist_ok=True)
+        self._lock.acquire()
+        try:
+            record.end_strays(folder)
+            ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
+            environment.write(self.settings)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._runners = [self._runner(node) for node in self._nodes]
+        for runner in self._runners:
+            runner.start()
+
+    def _runner(self, node: Node) -> Runner:
+        names = {other.name for other in self._nodes}
+        before = requirements(node, names)
+        after = dependents(node.name, self._nodes)
+        if isinstance(node, Service):
+            return ServiceRunner(
+                node, self._board, before, after, logs.path(self.settings.data_dir, node.name)
+            )
+        assert isinstance(node, Step)
+        return StepRunner(node, self._board, before, after)
+
+    def wait_ready(self, names: Collection[str] | None = None, timeout: float = 300.0) -> None:
+        """Block until `names` (default: everything) are ready.
+
+        Raises ``ServiceError`` as soon as one of them, or one that it waits for, has failed for good, and
+        ``NotReadyError`` after `timeout` seconds.
+        """
+        wanted = self._with_requirements(names if names is not None else [node.name for node in self._nodes])
+
+        def settled(statuses: dict[str, Status]) -> bool:
+            states = {name: statuses[name].state for name in wanted}
+            return State.FAILED in states.values() or all(state == State.READY for state in states.values())
+
+        in_time = self._board.wait(
+            lambda statuses: self._board.stopping.is_set() or settled(statuses), timeout
+        )
+        for status in self._board.all():
+            if status.name in wanted and status.state == State.FAILED:
+                raise ServiceError(status.name, f"{status.detail}; see 'neonblue logs {status.name}'")
+        if self._board.stopping.is_set():
+            raise StackError("the stack was stopped")
+        if not in_time:
+            late = next(
+                s
+                for s in self._board.all()
+                if s.name in wanted and s.state not in (State.READY, State.WAITING)
+            )
+            raise NotReadyError(late.name, f"not ready after {timeout:.0f} s ({late.state}: {late.detail})")
+
+    def _with_requirements(self, names: Collection[str]) -> set[str]:
+        by_name = {node.name: node for node in self._nodes}
+        pending, found = list(names), set[str]()
+        while pending:
+            name = pending.pop()
+            if name not in by_name:
+                raise ValueError(f"no such service in this stack: {name}; there are {', '.join(by_name)}")
+            if name not in found:
+                found.add(name)
+                pending += requirements(by_name[name], by_name)
+        return found
+
+    def stop(self) -> None:
+        """Stop everything in reverse order, gracefully, and leave no process. Harmless when already stopped."""
+        self._board.stop()
+        for runner in self._runners:
+            runner.join()
+        self._runners = []
+        self._lock.release()
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to a service's main process, for fault tests; returns its number."""
+        identity = self._board[name].identity
+        if identity is None:
+            raise ServiceError(name, "does not run")
+        os.kill(identity.pid, how)
+        return identity.pid
+
+    def wait_restarted(self, name: str, killed: int, timeout: float = 120.0) -> None:
+        """Block until `name` is ready in another process than `killed`. Raises ``NotReadyError``."""
+
+        def met(statuses: dict[str, Status]) -> bool:
+            status = statuses[name]
+            return (
+                status.state == State.READY and status.identity is not None and status.identity.pid != killed
+            )
+
+        if not self._board.wait(met, timeout):
+            raise NotReadyError(name, f"not restarted after {timeout:.0f} s")
+
+    def status(self) -> tuple[Status, ...]:
+        return self._board.all()
+
+    def pids(self) -> dict[str, int]:
+        """The main process of every service that runs."""
+        return {
+            status.name: status.identity.pid for status in self._board.all() if status.identity is not None
+        }
+
+    def restart_counts(self) -> dict[str, int]:
+        return {status.name: status.restarts for status in self._board.all() if status.kind == "service"}
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the stack is to stop."""
+        return self._board.stopping
+
+    def _progress(self, text: str) -> None:
+        self._board.update("jars", detail=text)
+
+    def _on_change(self, status: Status) -> None:
+        with self._record_lock:
+            record.write(self.settings.data_dir, self._board.all())
+        if self._listener is not None:
+            self._listener(status)
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _with_stored_secrets(settings: Settings) -> Settings:
+    """Secrets that an earlier start generated, where `settings` were not read from the data folder's own file."""
+    stored = environment.stored_secrets(settings.data_dir)
+    updates = {}
+    for name, fields in stored.items():
+        component = getattr(settings, name)
+        empty = {
+            field: value
+            for field, value in fields.items()
+            if not getattr(component, field).get_secret_value()
+        }
+        updates[name] = component.model_copy(update=empty)
+    return settings.model_copy(update=updates)
+
+
+def _first_status(node: Node, settings: Settings) -> Status:
+    kind = (
+        "service" if isinstance(node, Service) else "external" if node.name in catalogue.SERVICES else "step"
+    )
+    return Status(node.name, kind=kind, address=catalogue.address(node.name, settings), since=time.time())
