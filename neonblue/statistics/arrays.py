@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.fieller import fieller_limits
-from neonblue.statistics.inference import Inference, critical_value, infer
-from neonblue.statistics.means import welch_df
+from neonblue.statistics.inference import Inference, critical_value, infer, welch_df
 from neonblue.statistics.metric import needs_score_array
 from neonblue.statistics.precision import centred_product, residual_sum
 from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
@@ -61,12 +60,7 @@ def compare_mean_arrays(
     """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares."""
     columns = (n_control, sum_control, squares_control, n_treatment, sum_treatment, squares_treatment, alpha)
     n_c, s_c, q_c, n_t, s_t, q_t, level = _broadcast(*columns)
-    control = _Arm(
-        n_c, _divide(s_c, n_c), _mean_variance(n_c, np.maximum(centred_product(n_c, s_c, s_c, q_c), 0))
-    )
-    treatment = _Arm(
-        n_t, _divide(s_t, n_t), _mean_variance(n_t, np.maximum(centred_product(n_t, s_t, s_t, q_t), 0))
-    )
+    control, treatment = _mean_arm(n_c, s_c, q_c), _mean_arm(n_t, s_t, q_t)
     diff = treatment.value - control.value
     return _compare(control, treatment, diff, -control.variance, level, _few(n_c, n_t))
 
@@ -173,6 +167,11 @@ def _mean_variance(n: FloatArray, centred: FloatArray) -> FloatArray:
 def _few(n_control: FloatArray, n_treatment: FloatArray) -> StatusArray:
     few = np.minimum(n_control, n_treatment) < 2
     return np.where(few, StatusCode.NOT_ENOUGH_UNITS.value, _NO_STATUS).astype(_STATUS)
+
+
+def _mean_arm(n: FloatArray, total: FloatArray, squares: FloatArray) -> _Arm:
+    centred = np.maximum(centred_product(n, total, total, squares), 0.0)
+    return _Arm(n, _divide(total, n), _mean_variance(n, centred))
 
 
 def _rate_arm(n: FloatArray, successes: FloatArray) -> _Arm:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import infer
-from neonblue.statistics.means import compare_means, too_few, welch_df
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.means import compare_means, too_few
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.precision import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
@@ -101,6 +100,32 @@ def adjust(
     )
 
 
+def cuped_effect(
+    control: CovariateMoments, treatment: CovariateMoments, theta: Theta = Theta.WITHIN
+) -> Effect | Status:
+    """The adjusted difference as an effect, relative to the unadjusted control mean.
+
+    Statuses as `adjust`, and ZERO_VARIANCE where the covariate explains the outcome entirely.
+    """
+    adjustment = adjust(control, treatment, theta)
+    if isinstance(adjustment, Status):
+        return adjustment
+    if adjustment.var_control + adjustment.var_treatment == 0:
+        return _NO_RESIDUAL
+    outcome = control.outcome
+    return Effect(
+        method=Method.CUPED,
+        n_control=control.n,
+        n_treatment=treatment.n,
+        control=outcome.mean,
+        diff=adjustment.diff,
+        var_control=outcome.variance / outcome.n,
+        var_from_control=adjustment.var_control,
+        var_from_treatment=adjustment.var_treatment,
+        covariance=adjustment.covariance,
+    )
+
+
 def cuped_test(
     control: CovariateMoments,
     treatment: CovariateMoments,
@@ -114,15 +139,8 @@ def cuped_test(
 
     Statuses as `adjust`, and ZERO_VARIANCE where the covariate explains the outcome entirely.
     """
-    adjustment = adjust(control, treatment, theta)
-    if isinstance(adjustment, Status):
-        return adjustment
-    variance = adjustment.var_control + adjustment.var_treatment
-    if variance == 0:
-        return _NO_RESIDUAL
-    df = welch_df(adjustment.var_control, control.n, adjustment.var_treatment, treatment.n)
-    inference = infer(adjustment.diff, math.sqrt(variance), df, alpha, alternative, null)
-    return inference.estimate(alpha, Method.CUPED)
+    effect = cuped_effect(control, treatment, theta)
+    return effect if isinstance(effect, Status) else effect.test(alpha, alternative, null)
 
 
 def cuped_lift(
@@ -137,16 +155,8 @@ def cuped_lift(
 
     The covariance of the adjusted difference with the control mean keeps the covariate's part in it.
     """
-    adjustment = adjust(control, treatment, theta)
-    if isinstance(adjustment, Status):
-        return adjustment
-    variance = adjustment.var_control + adjustment.var_treatment
-    if variance == 0:
-        return _NO_RESIDUAL
-    df = float(welch_df(adjustment.var_control, control.n, adjustment.var_treatment, treatment.n))
-    y = control.outcome
-    baseline = (y.mean, y.variance / y.n)
-    return fieller_lift(*baseline, adjustment.diff, variance, adjustment.covariance, df, alpha, alternative)
+    effect = cuped_effect(control, treatment, theta)
+    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def ancova_standard_error(control: CovariateMoments, treatment: CovariateMoments) -> float | Status:

@@ -52,8 +52,9 @@ class SampleRatio:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One check by name: whether it passed, the value it looked at, its threshold, and a sentence with
-    both.
+    """One check: whether it passed, the value it looked at, its threshold, and a sentence with both.
+
+    blocking: a failure makes every result of the experiment invalid; else it is a warning.
     """
 
     name: str
@@ -61,6 +62,7 @@ class HealthCheck:
     value: float
     threshold: float
     message: str
+    blocking: bool = True
 
 
 def sample_ratio(
@@ -170,8 +172,9 @@ def covariate_balance(
 ) -> HealthCheck | Status:
     """Whether a value measured before exposure has the same mean in both arms (Welch's test).
 
-    A p-value below `threshold` says that the arms differed before the experiment could have changed anything.
-    Statuses as `welch_test`.
+    A p-value below `threshold` says that the arms differed before the experiment could have changed
+    anything. It warns and does not block: with many covariates one of them differs by chance. Statuses as
+    `welch_test`.
     """
     test = welch_test(control, treatment)
     if not isinstance(test, Estimate):
@@ -180,7 +183,8 @@ def covariate_balance(
     message = (
         f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."
     )
-    return HealthCheck("covariate_balance", test.p_value >= threshold, test.p_value, threshold, message)
+    passed = test.p_value >= threshold
+    return HealthCheck("covariate_balance", passed, test.p_value, threshold, message, blocking=False)
 
 
 def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:

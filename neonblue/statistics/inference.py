@@ -82,6 +82,23 @@ def infer(
     return Inference(diff, se, statistic, df, p_value, log10_p, p_greater, p_less, lower, upper)
 
 
+def welch_df(
+    var_control: ArrayLike, n_control: ArrayLike, var_treatment: ArrayLike, n_treatment: ArrayLike
+) -> FloatArray:
+    """Welch-Satterthwaite degrees of freedom of a difference of two independent means.
+
+    var_*: variance of the estimated mean (s^2 / n) of each arm; n_*: its units, at least 2. Arrays broadcast.
+    nan where both variances are 0. Between min(n) - 1 and the sum of n minus 2.
+    Source: Welch (1947), Satterthwaite (1946).
+    """
+    a, n_a, b, n_b = (
+        np.asarray(v, dtype=float) for v in (var_control, n_control, var_treatment, n_treatment)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = a / (a + b)
+        return np.asarray(1 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1)))
+
+
 def require_alpha(alpha: ArrayLike) -> None:
     """ValueError unless every alpha lies inside (0, 1)."""
     values = np.asarray(alpha, dtype=float)

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.fieller import ZERO_BASELINE, fieller_lift
-from neonblue.statistics.inference import infer
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
-FloatArray = NDArray[np.float64]
 
+def mean_effect(control: Moments, treatment: Moments) -> Effect | Status:
+    """The difference of two means with sample variances (divisor n - 1).
 
-def welch_df(
-    var_control: ArrayLike, n_control: ArrayLike, var_treatment: ArrayLike, n_treatment: ArrayLike
-) -> FloatArray:
-    """Welch-Satterthwaite degrees of freedom of a difference of two independent means.
-
-    var_*: variance of the estimated mean (s^2 / n) of each arm; n_*: its units, at least 2. Arrays broadcast.
-    nan where both variances are 0. Between min(n) - 1 and the sum of n minus 2.
-    Source: Welch (1947), Satterthwaite (1946).
+    Returns NOT_ENOUGH_UNITS below two units in an arm and ZERO_VARIANCE when both arms are constant.
     """
-    a, n_a, b, n_b = (
-        np.asarray(v, dtype=float) for v in (var_control, n_control, var_treatment, n_treatment)
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = a / (a + b)
-        return np.asarray(1 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1)))
+    problem = not_testable(control, treatment)
+    if problem:
+        return problem
+    variances = (control.variance / control.n, treatment.variance / treatment.n)
+    return Effect.of_arms(Method.WELCH, (control.n, treatment.n), (control.mean, treatment.mean), variances)
 
 
 def welch_test(
@@ -47,13 +35,8 @@ def welch_test(
     degrees of freedom. Returns NOT_ENOUGH_UNITS below two units in an arm, ZERO_VARIANCE when both arms are
     constant. Raises ValueError for an alpha outside (0, 1). Source: Welch (1947).
     """
-    problem = not_testable(control, treatment)
-    if problem:
-        return problem
-    var_c, var_t = control.variance / control.n, treatment.variance / treatment.n
-    df = welch_df(var_c, control.n, var_t, treatment.n)
-    diff = treatment.mean - control.mean
-    return infer(diff, math.sqrt(var_c + var_t), df, alpha, alternative, null).estimate(alpha, Method.WELCH)
+    effect = mean_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.test(alpha, alternative, null)
 
 
 def welch_lift(
@@ -66,13 +49,10 @@ def welch_lift(
 
     Statuses as `welch_test`, and ZERO_BASELINE or RATIO_UNBOUNDED (see `fieller_lift`).
     """
-    problem = not_testable(control, treatment)
-    if problem:
-        return ZERO_BASELINE if control.n and control.mean == 0 else problem
-    var_c, var_t = control.variance / control.n, treatment.variance / treatment.n
-    df = float(welch_df(var_c, control.n, var_t, treatment.n))
-    diff = treatment.mean - control.mean
-    return fieller_lift(control.mean, var_c, diff, var_c + var_t, -var_c, df, alpha, alternative)
+    if control.n and control.mean == 0:
+        return ZERO_BASELINE
+    effect = mean_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def compare_means(

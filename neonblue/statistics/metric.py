@@ -13,11 +13,12 @@ from neonblue.statistics.cuped import Theta, compare_cuped
 from neonblue.statistics.means import compare_means
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.proportions import fisher_exact_p, not_countable, unpooled_lift, unpooled_test
+from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
 from neonblue.statistics.ratio import compare_ratios
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.score import score_lift, score_test
 
-AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments
+AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | QuantileSummary
 
 _FEW_OUTCOMES = 20
 _SMALL_ARM = 1000
@@ -26,11 +27,14 @@ _TINY_EXPECTED = 5
 
 
 class MetricKind(StrEnum):
-    """What a unit's value is: a number, a yes or no, or a numerator over a denominator."""
+    """What is compared: the mean of a number per unit, the share of units that did something, a ratio of
+    two sums
+    over units, or a quantile of a number per unit."""
 
     MEAN = "mean"
     PROPORTION = "proportion"
     RATIO = "ratio"
+    QUANTILE = "quantile"
 
 
 def analyze_metric(
@@ -48,11 +52,14 @@ def analyze_metric(
     ValueError when the moments do not fit the kind, or alpha lies outside (0, 1).
     """
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        if kind is not MetricKind.RATIO:
+        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
             return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
     elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
         if kind is MetricKind.RATIO:
             return compare_ratios(control, treatment, alpha, alternative)
+    elif isinstance(control, QuantileSummary) and isinstance(treatment, QuantileSummary):
+        if kind is MetricKind.QUANTILE:
+            return compare_quantiles(control, treatment, alpha, alternative)
     elif isinstance(control, Moments) and isinstance(treatment, Moments):
         if kind is MetricKind.MEAN:
             return compare_means(control, treatment, alpha, alternative)

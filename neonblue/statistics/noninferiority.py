@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.statistics import score
-from neonblue.statistics.fieller import fieller_lift
+from neonblue.statistics.effect import Effect
 from neonblue.statistics.inference import infer
-from neonblue.statistics.means import not_testable, welch_df
-from neonblue.statistics.moments import Moments, RatioMoments
+from neonblue.statistics.moments import Moments
 from neonblue.statistics.proportions import not_countable
-from neonblue.statistics.ratio import ratio_value
-from neonblue.statistics.result import Alternative, Lift
+from neonblue.statistics.result import Alternative, Interval, Lift
 from neonblue.statistics.status import Status, StatusCode
 
 
@@ -78,49 +76,26 @@ class NonInferiority:
     non_inferior: bool
 
 
-def non_inferior_mean(
-    control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
-) -> NonInferiority | Status:
-    """Non-inferiority of a mean by Welch's test; a relative margin as a linear contrast.
+def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInferiority | Status:
+    """Non-inferiority of any effect: of a mean, a rate, a ratio, a quantile or an adjusted difference.
 
-    With a relative margin m the hypothesis is mean_t = (1 - m) mean_c (higher is better, positive control), a
-    linear contrast whose variance is s_t^2 / n_t + (1 - m)^2 s_c^2 / n_c: the control mean's own error
-    counts, unlike where m * mean_c is taken for a known number. Statuses as `welch_test`.
+    With a relative margin m the hypothesis is diff = -m |control| (higher is better), tested as a linear
+    contrast: the control's own error counts, unlike where m * control is taken for a known number. Raises
+    ValueError for an alpha outside (0, 1). Source: Rothmann, Wiens and Chan (2011), Design and Analysis of
+    Non-Inferiority Trials.
     """
-    problem = not_testable(control, treatment)
-    if problem:
-        return problem
-    c = _Arm(control.n, control.mean, control.variance / control.n)
-    t = _Arm(treatment.n, treatment.mean, treatment.variance / treatment.n)
-    return _contrast(c, t, margin, alpha, welch=True)
-
-
-def non_inferior_ratio(
-    control: RatioMoments, treatment: RatioMoments, margin: Margin, alpha: float = 0.05
-) -> NonInferiority | Status:
-    """Non-inferiority of a ratio metric, with the delta method's variances. Statuses as `ratio_test`."""
-    c, t = ratio_value(control), ratio_value(treatment)
-    if isinstance(c, Status):
-        return c
-    if isinstance(t, Status):
-        return t
-    return _contrast(
-        _Arm(c.n, c.ratio, c.variance), _Arm(t.n, t.ratio, t.variance), margin, alpha, welch=True
-    )
-
-
-def non_inferior_proportion(
-    control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
-) -> NonInferiority | Status:
-    """Non-inferiority of a proportion by the unpooled z test of the contrast (Wald).
-
-    NO_USERS, ZERO_VARIANCE.
-    """
-    problem = not_countable(control, treatment)
-    if problem:
-        return problem
-    c, t = (_Arm(a.n, a.mean, a.mean * (1 - a.mean) / a.n) for a in (control, treatment))
-    return _contrast(c, t, margin, alpha, welch=False)
+    share, amount = (margin.signed, 0.0) if margin.relative else (0.0, margin.signed)
+    contrast = effect.less(share, amount)
+    if contrast.variance <= 0:
+        message = "The margin's contrast does not vary: nothing to test with."
+        return Status(StatusCode.ZERO_VARIANCE, message)
+    if margin.relative:
+        lift = effect.lift(alpha, margin.alternative)
+        bound = _bound(lift.interval, margin) if isinstance(lift, Lift) else None
+    else:
+        bound = _bound(effect.test(alpha, margin.alternative).interval, margin)
+    se = math.sqrt(contrast.variance)
+    return _verdict(effect.diff, contrast.diff, se, contrast.df, margin, alpha, bound)
 
 
 def non_inferior_proportion_score(
@@ -149,42 +124,9 @@ def non_inferior_proportion_score(
         interval = None if isinstance(limits, Status) else limits
     if variance == 0:
         return score.NO_VARIANCE
-    bound = None if interval is None else _bound(interval.lower, interval.upper, margin)
+    bound = None if interval is None else _bound(interval, margin)
     diff = treatment.mean - control.mean
     return _verdict(diff, contrast, math.sqrt(variance), math.inf, margin, alpha, bound)
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    n: int
-    mean: float
-    variance: float  # of the mean
-
-
-def _contrast(
-    control: _Arm, treatment: _Arm, margin: Margin, alpha: float, *, welch: bool
-) -> NonInferiority | Status:
-    # A share of the control's mean is a share of its size: a loss for a negative mean is one further down.
-    sign = -1.0 if control.mean < 0 else 1.0
-    scale = 1 + margin.signed * sign if margin.relative else 1.0
-    shift = 0.0 if margin.relative else margin.signed
-    var_c = scale**2 * control.variance
-    variance = var_c + treatment.variance
-    if variance == 0:
-        return Status(StatusCode.ZERO_VARIANCE, "Every unit of each arm has the same value.")
-    df = float(welch_df(var_c, control.n, treatment.variance, treatment.n)) if welch else math.inf
-    diff = treatment.mean - control.mean
-    contrast = treatment.mean - scale * control.mean - shift
-    if margin.relative:
-        total = control.variance + treatment.variance
-        lift = fieller_lift(
-            control.mean, control.variance, diff, total, -control.variance, df, alpha, margin.alternative
-        )
-        bound = _bound(lift.interval.lower, lift.interval.upper, margin) if isinstance(lift, Lift) else None
-    else:
-        limits = infer(diff, math.sqrt(variance), df, alpha, margin.alternative)
-        bound = _bound(float(limits.lower), float(limits.upper), margin)
-    return _verdict(diff, contrast, math.sqrt(variance), df, margin, alpha, bound)
 
 
 def _verdict(
@@ -214,5 +156,5 @@ def _one_sided_log10(statistic: float, log10_two_sided: float, p_value: float, *
     return log10_two_sided - math.log10(2) if in_tail else math.log10(p_value)
 
 
-def _bound(lower: float, upper: float, margin: Margin) -> float:
-    return lower if margin.direction is Direction.HIGHER_IS_BETTER else upper
+def _bound(interval: Interval, margin: Margin) -> float:
+    return interval.lower if margin.direction is Direction.HIGHER_IS_BETTER else interval.upper

@@ -9,13 +9,32 @@ import math
 
 from scipy import stats
 
-from neonblue.statistics.fieller import ZERO_BASELINE, fieller_lift
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.inference import critical_value, infer
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
 TWO_SIDED = Alternative.TWO_SIDED
+
+
+def proportion_effect(control: Moments, treatment: Moments) -> Effect | Status:
+    """The difference of two proportions with each arm's own variance p (1 - p) / n, judged by z.
+
+    Returns NO_USERS for an empty arm and ZERO_VARIANCE when each arm has only successes or only failures.
+    Raises ValueError for arms that are not zeros and ones.
+    """
+    problem = not_countable(control, treatment)
+    if problem:
+        return problem
+    variances = (_rate_variance(control), _rate_variance(treatment))
+    if sum(variances) == 0:
+        return _ZERO_VARIANCE
+    values = (control.mean, treatment.mean)
+    return Effect.of_arms(
+        Method.UNPOOLED_PROPORTIONS, (control.n, treatment.n), values, variances, normal=True
+    )
 
 
 def unpooled_test(
@@ -32,15 +51,8 @@ def unpooled_test(
     Raises ValueError for arms that are not zeros and ones, or alpha outside (0, 1).
     Fails for few successes or failures and lopsided allocation: there `score_test` is right.
     """
-    problem = not_countable(control, treatment)
-    if problem:
-        return problem
-    variance = _rate_variance(control) + _rate_variance(treatment)
-    if variance == 0:
-        return _ZERO_VARIANCE
-    diff = treatment.mean - control.mean
-    inference = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, null)
-    return inference.estimate(alpha, Method.UNPOOLED_PROPORTIONS)
+    effect = proportion_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.test(alpha, alternative, null)
 
 
 def pooled_test(
@@ -75,16 +87,10 @@ def unpooled_lift(
     control: Moments, treatment: Moments, alpha: float = 0.05, alternative: Alternative = TWO_SIDED
 ) -> Lift | Status:
     """Relative lift of a proportion with Fieller's interval, dual to `unpooled_test`."""
-    problem = not_countable(control, treatment)
-    if problem:
-        return problem
-    if control.sum == 0:
+    if control.n and control.sum == 0:
         return ZERO_BASELINE
-    var_c, var_t = _rate_variance(control), _rate_variance(treatment)
-    if var_c + var_t == 0:
-        return _ZERO_VARIANCE
-    diff = treatment.mean - control.mean
-    return fieller_lift(control.mean, var_c, diff, var_c + var_t, -var_c, math.inf, alpha, alternative)
+    effect = proportion_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def wilson_interval(arm: Moments, alpha: float = 0.05) -> Interval:

@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import critical_value, infer, require_alpha
-from neonblue.statistics.means import welch_df
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.inference import critical_value, require_alpha
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.winsorization import QuantileRule
@@ -108,6 +107,21 @@ def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> I
     return Interval(float(ordered[below]), float(ordered[above]), 1 - alpha)
 
 
+def quantile_effect(control: QuantileSummary, treatment: QuantileSummary) -> Effect | Status:
+    """The difference of two quantiles, the variance of each read off its own bounds.
+
+    Statuses and errors as `quantile_test`.
+    """
+    if control.level != treatment.level:
+        raise ValueError(f"level: arms must share it, got {control.level} and {treatment.level}")
+    problem = _problem(control) or _problem(treatment)
+    if problem:
+        return problem
+    variances = (control.variance, treatment.variance)
+    values = (control.value, treatment.value)
+    return Effect.of_arms(Method.QUANTILE, (control.n, treatment.n), values, variances)
+
+
 def quantile_test(
     control: QuantileSummary,
     treatment: QuantileSummary,
@@ -121,15 +135,8 @@ def quantile_test(
     TIED_QUANTILE where an arm's bounds coincide. Raises ValueError for different levels.
     Source: Deng, Knoblich and Lu (2018), section 4; the bounds by Woodruff (1952).
     """
-    problem = _problem(control) or _problem(treatment)
-    if control.level != treatment.level:
-        raise ValueError(f"level: arms must share it, got {control.level} and {treatment.level}")
-    if problem:
-        return problem
-    df = welch_df(control.variance, control.n, treatment.variance, treatment.n)
-    se = math.sqrt(control.variance + treatment.variance)
-    inference = infer(treatment.value - control.value, se, df, alpha, alternative)
-    return inference.estimate(alpha, Method.QUANTILE)
+    effect = quantile_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.test(alpha, alternative)
 
 
 def quantile_lift(
@@ -139,13 +146,8 @@ def quantile_lift(
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Lift | Status:
     """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`."""
-    test = quantile_test(control, treatment, alpha, alternative)
-    if isinstance(test, Status):
-        return test
-    variance = control.variance
-    return fieller_lift(
-        control.value, variance, test.diff, test.se**2, -variance, test.df, alpha, alternative
-    )
+    effect = quantile_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def compare_quantiles(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import infer
-from neonblue.statistics.means import welch_df
+from neonblue.statistics.effect import Effect
 from neonblue.statistics.moments import RatioMoments
 from neonblue.statistics.precision import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
@@ -53,6 +50,23 @@ def ratio_value(arm: RatioMoments) -> RatioValue | Status:
     return RatioValue(arm.n, ratio, float(residual) / (arm.n - 1) / d.mean**2)
 
 
+def ratio_effect(control: RatioMoments, treatment: RatioMoments) -> Effect | Status:
+    """The difference of two ratios with the delta method's variances.
+
+    Statuses as `ratio_value`, and ZERO_VARIANCE when neither arm varies.
+    """
+    c, t = ratio_value(control), ratio_value(treatment)
+    if isinstance(c, Status):
+        return c
+    if isinstance(t, Status):
+        return t
+    variances = (c.variance, t.variance)
+    if sum(variances) == 0:
+        message = "Numerator and denominator are proportional in both arms: no variance to test with."
+        return Status(StatusCode.ZERO_VARIANCE, message)
+    return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances)
+
+
 def ratio_test(
     control: RatioMoments,
     treatment: RatioMoments,
@@ -65,13 +79,8 @@ def ratio_test(
     The delta-method variances with Welch's degrees of freedom: with a denominator of 1 for every unit it is
     `welch_test`. Statuses as `ratio_value`, and ZERO_VARIANCE when neither arm varies.
     """
-    arms = _values(control, treatment)
-    if isinstance(arms, Status):
-        return arms
-    c, t = arms
-    df = welch_df(c.variance, c.n, t.variance, t.n)
-    se = math.sqrt(c.variance + t.variance)
-    return infer(t.ratio - c.ratio, se, df, alpha, alternative, null).estimate(alpha, Method.RATIO_DELTA)
+    effect = ratio_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.test(alpha, alternative, null)
 
 
 def ratio_lift(
@@ -81,13 +90,8 @@ def ratio_lift(
     alternative: Alternative = TWO_SIDED,
 ) -> Lift | Status:
     """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`."""
-    arms = _values(control, treatment)
-    if isinstance(arms, Status):
-        return arms
-    c, t = arms
-    df = float(welch_df(c.variance, c.n, t.variance, t.n))
-    total = c.variance + t.variance
-    return fieller_lift(c.ratio, c.variance, t.ratio - c.ratio, total, -c.variance, df, alpha, alternative)
+    effect = ratio_effect(control, treatment)
+    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def compare_ratios(
@@ -108,15 +112,3 @@ def compare_ratios(
         absolute=ratio_test(control, treatment, alpha, alternative),
         relative=ratio_lift(control, treatment, alpha, alternative),
     )
-
-
-def _values(control: RatioMoments, treatment: RatioMoments) -> tuple[RatioValue, RatioValue] | Status:
-    c, t = ratio_value(control), ratio_value(treatment)
-    if isinstance(c, Status):
-        return c
-    if isinstance(t, Status):
-        return t
-    if c.variance + t.variance == 0:
-        message = "Numerator and denominator are proportional in both arms: no variance to test with."
-        return Status(StatusCode.ZERO_VARIANCE, message)
-    return c, t

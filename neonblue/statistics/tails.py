@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 _LN10 = math.log(10.0)
 _SMALLEST = 1e-290  # below it, logarithms come from continued fractions instead of from the probability
-_FRACTION_STEPS = 400
+_FRACTION_STEPS = 100
 
 
 def normal_sf(z: ArrayLike) -> FloatArray:

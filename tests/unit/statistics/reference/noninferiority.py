@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from neonblue.statistics import Status
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.means import mean_effect
 from neonblue.statistics.noninferiority import (
     Direction,
     Margin,
     NonInferiority,
-    non_inferior_mean,
-    non_inferior_proportion,
+    non_inferior,
     non_inferior_proportion_score,
 )
+from neonblue.statistics.proportions import proportion_effect
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {
@@ -30,10 +32,14 @@ def compute(case: Case) -> dict[str, Any]:
     margin = Margin(abs(options["margin"]), relative, direction)
     alpha = options.get("alpha", 0.05)
     if any("sum_of_squares" in arm for arm in arms):
-        return _mean(non_inferior_mean(control, treatment, margin, alpha), alpha)
-    wald = non_inferior_proportion(control, treatment, margin, alpha)
+        return _mean(_test(mean_effect(control, treatment), margin, alpha), alpha)
+    wald = _test(proportion_effect(control, treatment), margin, alpha)
     score = non_inferior_proportion_score(control, treatment, margin, alpha)
     return _common(wald, alpha) | _proportion(wald, relative) | _score(score, relative)
+
+
+def _test(effect: Effect | Status, margin: Margin, alpha: float) -> NonInferiority | Status:
+    return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
 
 
 def _common(test: NonInferiority | Status, alpha: float) -> dict[str, Any]:

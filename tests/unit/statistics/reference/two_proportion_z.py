@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from neonblue.statistics import Estimate, Moments, Status
-from neonblue.statistics.inference import infer
-from neonblue.statistics.means import welch_df
+from neonblue.statistics.inference import infer, welch_df
 from neonblue.statistics.proportions import (
     agresti_caffo_interval,
     fisher_exact_p,
