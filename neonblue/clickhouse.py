@@ -1,0 +1,31 @@
+"""A client for ClickHouse, as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+
+from neonblue.settings import ClickHouseSettings
+
+
+@contextmanager
+def connect(settings: ClickHouseSettings) -> Iterator[Client]:
+    """A client for one piece of work; closed afterwards. It has no session: its queries may overlap."""
+    address = urlsplit(settings.address)
+    client = clickhouse_connect.get_client(
+        host=address.hostname or "127.0.0.1",
+        port=address.port or 8123,
+        secure=address.scheme == "https",
+        username=settings.user,
+        password=settings.password.get_secret_value(),
+        database=settings.database,
+        autogenerate_session_id=False,
+    )
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,155 @@
+"""Comparing two stores by the digests of their buckets. Pure.
+
+A bucket holds the rows of one day whose id ends in one byte value. Its digest is their number, the
+exclusive-or of a 64-bit hash of each id, and the sum of their values: a lost row, a row too many or a changed
+value shows, and equal digests of different sets are as likely as a collision of the hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+LISTED_IDS = 100
+"""Ids shown of each kind of difference; the counts are complete."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bucket:
+    """The rows of a UTC day whose id's last byte is `byte`."""
+
+    day: date
+    byte: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Number of rows, exclusive-or of their ids' hashes, exact sum of their values."""
+
+    count: int
+    checksum: int
+    total: Decimal = Decimal(0)
+
+
+NOTHING = Digest(0, 0)
+Digests = Mapping[Bucket, Digest]
+ReadIds = Callable[[Sequence[Bucket]], set[str]]
+"""The ids in some buckets."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """One day, or all of them. accepted: in PostgreSQL. present: in ClickHouse. altered: buckets of the same
+    ids whose values add up to something else."""
+
+    accepted: int = 0
+    present: int = 0
+    missing: int = 0
+    unexpected: int = 0
+    altered: int = 0
+
+    @property
+    def agree(self) -> bool:
+        """Whether both stores hold the same."""
+        return not (self.missing or self.unexpected or self.altered)
+
+    def __iadd__(self, other: Counts) -> Counts:
+        self.accepted += other.accepted
+        self.present += other.present
+        self.missing += other.missing
+        self.unexpected += other.unexpected
+        self.altered += other.altered
+        return self
+
+
+@dataclass(slots=True)
+class Comparison:
+    """One kind of row in both stores. `retired`: in ClickHouse, from days PostgreSQL no longer keeps."""
+
+    days: dict[date, Counts] = field(default_factory=dict)
+    missing_ids: list[str] = field(default_factory=list)
+    unexpected_ids: list[str] = field(default_factory=list)
+    retired: int = 0
+
+    @property
+    def total(self) -> Counts:
+        """All days together."""
+        total = Counts()
+        for counts in self.days.values():
+            total += counts
+        return total
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """Events, assignments, and what could not be read (its number by reason)."""
+
+    events: Comparison
+    assignments: Comparison
+    dead_letters: dict[str, int]
+
+    @property
+    def agree(self) -> bool:
+        """Whether nothing is missing, unexpected, altered or unreadable."""
+        return self.events.total.agree and self.assignments.total.agree and not self.dead_letters
+
+
+def compare(
+    accepted: Digests,
+    present: Digests,
+    read_accepted: ReadIds,
+    read_present: ReadIds,
+    keeps: Callable[[date], bool] | None = None,
+) -> Comparison:
+    """Where the digests differ, compare the ids.
+
+    keeps: whether the first store still keeps a day; absent: it keeps them all.
+    """
+    result = Comparison()
+    differing: list[Bucket] = []
+    for bucket in sorted({*accepted, *present}):
+        left, right = accepted.get(bucket, NOTHING), present.get(bucket, NOTHING)
+        if keeps is not None and not left.count and not keeps(bucket.day):
+            result.retired += right.count
+            continue
+        counts = result.days.setdefault(bucket.day, Counts())
+        counts += Counts(left.count, right.count)
+        if (left.count, left.checksum) != (right.count, right.checksum):
+            differing.append(bucket)
+        elif left.total != right.total:
+            counts.altered += 1
+    sizes = {bucket: _size(bucket, accepted, present) for bucket in differing}
+    for group in grouped(differing, sizes):
+        _compare_ids(result, group, read_accepted(group), read_present(group))
+    return result
+
+
+def _size(bucket: Bucket, accepted: Digests, present: Digests) -> int:
+    return max(accepted.get(bucket, NOTHING).count, present.get(bucket, NOTHING).count)
+
+
+def _compare_ids(result: Comparison, group: Sequence[Bucket], accepted: set[str], present: set[str]) -> None:
+    missing, unexpected = accepted - present, present - accepted
+    counts = result.days[group[0].day]
+    counts.missing += len(missing)
+    counts.unexpected += len(unexpected)
+    result.missing_ids.extend(sorted(missing)[: LISTED_IDS - len(result.missing_ids)])
+    result.unexpected_ids.extend(sorted(unexpected)[: LISTED_IDS - len(result.unexpected_ids)])
+
+
+def grouped(
+    buckets: Iterable[Bucket], sizes: Mapping[Bucket, int], rows: int = 500_000
+) -> Iterator[list[Bucket]]:
+    """Buckets of one day together, as many as hold about `rows` rows: what one query fetches."""
+    group: list[Bucket] = []
+    held = 0
+    for bucket in buckets:
+        if group and (bucket.day != group[0].day or held + sizes[bucket] > rows):
+            yield group
+            group, held = [], 0
+        group.append(bucket)
+        held += sizes[bucket]
+    if group:
+        yield group

@@ -1,0 +1,59 @@
+"""Reading both stores in the order that makes the comparison exact while data flows."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import psycopg
+from clickhouse_connect.driver.client import Client
+
+from neonblue.clickhouse import connect
+from neonblue.reconciliation.accepted import Accepted
+from neonblue.reconciliation.compare import Reconciliation, compare
+from neonblue.reconciliation.present import Present
+from neonblue.settings import Settings
+
+POLL_SECONDS = 0.5
+
+
+def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
+    """Compare what was accepted until now with what is present.
+
+    wait_seconds: while they differ, look again for so long: rows may be on their way. What is accepted after
+    the call does not count, so that this ends also under load.
+    """
+    deadline = time.monotonic() + wait_seconds
+    with psycopg.connect(settings.postgres.dsn()) as postgres, connect(settings.clickhouse) as clickhouse:
+        until = _now(postgres)
+        while True:
+            result = _once(postgres, clickhouse, until)
+            if (result.events.total.agree and result.assignments.total.agree) or time.monotonic() >= deadline:
+                return result
+            time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _now(postgres: psycopg.Connection) -> datetime:
+    row = postgres.execute("SELECT clock_timestamp()").fetchone()
+    postgres.rollback()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    moment: datetime = row[0]
+    return moment
+
+
+def _once(postgres: psycopg.Connection, clickhouse: Client, until: datetime) -> Reconciliation:
+    """ClickHouse first: what it holds was committed before PostgreSQL is read, and can't seem unexpected."""
+    present = Present(clickhouse, until)
+    present_events, present_assignments = present.events(), present.assignments()
+    with postgres.transaction():
+        accepted = Accepted(postgres, until)
+        kept = accepted.kept_days()
+        return Reconciliation(
+            events=compare(
+                accepted.events(), present_events, accepted.event_ids, present.event_ids, kept.__contains__
+            ),
+            assignments=compare(
+                accepted.assignments(), present_assignments, accepted.assignment_ids, present.assignment_ids
+            ),
+            dead_letters=present.dead_letters(),
+        )
