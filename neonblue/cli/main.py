@@ -1,0 +1,99 @@
+"""The command line ``neonblue``. A command's module is imported only when that command is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: its panel and line in the help, and where its function is."""
+
+    panel: str
+    help: str
+    module: str
+    function: str
+
+    def load(self) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(import_module(self.module), self.function)
+        return function
+
+
+_STACK, _DATA, _TOOLS = "The stack", "Experiments and data", "Tools"
+COMMANDS = {
+    "up": Entry(_STACK, "Start everything and keep it running until Ctrl-C.", "neonblue.cli.up", "up"),
+    "down": Entry(_STACK, "Stop everything.", "neonblue.cli.down", "down"),
+    "status": Entry(_STACK, "Show every service: state, address, memory.", "neonblue.cli.status", "status"),
+    "logs": Entry(_STACK, "Show the services' logs.", "neonblue.cli.logs", "logs"),
+    "doctor": Entry(
+        _STACK, "Check this machine, and say what to install.", "neonblue.cli.doctor", "doctor"
+    ),
+    "migrate": Entry(
+        _STACK, "Bring PostgreSQL's and ClickHouse's schemas up to date.", "neonblue.cli.migrate", "migrate"
+    ),
+    "demo": Entry(
+        _DATA, "Run a live experiment with a known truth, and print its results.", "neonblue.cli.demo", "demo"
+    ),
+    "import": Entry(
+        _DATA, "Import a data file as an experiment.", "neonblue.cli.import_file", "import_file"
+    ),
+    "results": Entry(_DATA, "Show an experiment's results.", "neonblue.cli.results", "results"),
+    "reconcile": Entry(
+        _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
+    ),
+    "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
+    "analyze": Entry(_TOOLS, "Analyse a file of data without the stack.", "neonblue.cli.analyze", "analyze"),
+    "power": Entry(_TOOLS, "Plan a sample size.", "neonblue.cli.power", "power"),
+    "simulate": Entry(_TOOLS, "Send events of a simulated experiment.", "neonblue.cli.simulate", "simulate"),
+    "bench": Entry(_TOOLS, "Measure throughput and latency.", "neonblue.cli.bench", "bench"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists every command from the table, and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        name, listed, rest = super().resolve_command(ctx, args)
+        if name is None or listed is None:
+            return name, listed, rest
+        return name, _command(name), rest
+
+
+def _command(name: str) -> Any:
+    function = COMMANDS[name].load()
+    if isinstance(function, typer.Typer):
+        return get_command(function)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(function)
+    return get_command(single)
+
+
+app = typer.Typer(
+    name="neonblue",
+    help="NeonBlue: a self-hosted experimentation platform.",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _register(name: str, entry: Entry) -> None:
+    @app.command(name, help=entry.help, rich_help_panel=entry.panel)
+    def listed() -> None:
+        raise NotImplementedError(name)
+
+
+for _name, _entry in COMMANDS.items():
+    _register(_name, _entry)
+
+
+if __name__ == "__main__":
+    app()
