@@ -6,7 +6,7 @@ from dagster import AssetSelection, DefaultScheduleStatus, ScheduleDefinition, d
 
 everything = define_asset_job(
     "everything",
-    selection=AssetSelection.all(include_sources=False),
+    selection=AssetSelection.all(),
     description="Builds and tests every model, then the significance tests.",
 )
 

@@ -1,7 +1,5 @@
 """What PostgreSQL accepted against what ClickHouse holds, and what could not be read."""
 
-from __future__ import annotations
-
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
 from orchestration.defs.sources.assets import ingested_key
@@ -27,7 +25,7 @@ def accepted_events_are_present(clickhouse: ClickHouse, postgres: Postgres) -> A
     if until is None:
         return AssetCheckResult(passed=True, metadata={"accepted": 0})
     with clickhouse.client() as client:
-        present = client.query(_PRESENT, parameters={"until": until}).first_row[0]
+        present = client.query(_PRESENT, parameters={"until": until}).result_rows[0][0]
     return AssetCheckResult(
         passed=present == accepted,
         metadata={"accepted": accepted, "present": present, "until": until.isoformat()},

@@ -1,7 +1,5 @@
 """The significance tests of every experiment, as a table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
@@ -12,7 +10,6 @@ from orchestration.resources import ClickHouse
 
 
 @asset(
-    name="experiment_results",
     deps=[AssetKey("metric_moments"), AssetKey("first_exposures")],
     group_name="results",
     kinds={"python", "scipy", "clickhouse"},

@@ -1,7 +1,5 @@
 """Whether the arms hold the shares the allocation gave them."""
 
-from __future__ import annotations
-
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
 
 from orchestration.resources import ClickHouse
@@ -17,7 +15,7 @@ ORDER BY experiment_key
 
 
 @asset_check(
-    asset=AssetKey("experiment_results"),
+    asset=AssetKey("significance_tests"),
     name="sample_ratio",
     description="No experiment's arms differ from their weights with p < 0.001.",
 )

@@ -23,7 +23,9 @@ LIMIT 1 BY experiment_id, version
 """
 _METRICS = """
 SELECT experiment_id, metric_key, metric_version, variant_key,
-       sum(n), toFloat64(sum(sum_value)), sum(sum_squares)
+       sum(n) AS units, toFloat64(sum(sum_value)), toFloat64(sum(sum_squares)),
+       -- Exact decimals, so that the difference of two large sums loses nothing.
+       toFloat64(greatest(sum(sum_squares) - toDecimal256(sum(sum_value), 6) * toDecimal256(sum(sum_value), 6) / units, 0))
 FROM metric_moments
 GROUP BY experiment_id, metric_key, metric_version, variant_key
 """
@@ -60,8 +62,8 @@ def read_experiments(client: Client) -> list[ExperimentData]:
     for experiment, version, snapshot in client.query(_CONFIGURATIONS).result_rows:
         configurations[experiment][version] = msgspec.json.decode(snapshot, type=ExperimentMessage)
     metrics: dict[int, list[ArmMetric]] = defaultdict(list)
-    for experiment, key, version, variant, n, total, squares in client.query(_METRICS).result_rows:
-        metrics[experiment].append(ArmMetric(key, version, variant, Moments(n, total, squares)))
+    for experiment, key, version, variant, n, total, squares, centred in client.query(_METRICS).result_rows:
+        metrics[experiment].append(ArmMetric(key, version, variant, Moments(n, total, squares, centred)))
     units: dict[int, list[ArmUnits]] = defaultdict(list)
     for experiment, version, variant, count in client.query(_UNITS).result_rows:
         units[experiment].append(ArmUnits(version, variant, count))
@@ -74,7 +76,7 @@ def read_experiments(client: Client) -> list[ExperimentData]:
 
 def read_stamp(client: Client, run_id: str) -> RunStamp:
     """The run's stamp; its watermark is the newest event's time of acceptance."""
-    watermark: datetime = client.query(_WATERMARK).first_row[0]
+    watermark: datetime = client.query(_WATERMARK).result_rows[0][0]
     return RunStamp(run_id, datetime.now(UTC), watermark, __version__)
 
 

@@ -1,7 +1,5 @@
 """The dbt models as assets; their tests are asset checks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
