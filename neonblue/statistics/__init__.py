@@ -1,7 +1,10 @@
 """The statistics engine: sufficient statistics in, estimates, health and decisions out. Pure functions."""
 
+from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
+from neonblue.statistics.decision import Action, Decision
+from neonblue.statistics.experiment import AllocationVersion, Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.health import (
     HealthCheck,
     SampleRatio,
@@ -13,34 +16,59 @@ from neonblue.statistics.health import (
 from neonblue.statistics.means import compare_means
 from neonblue.statistics.metric import MetricKind, analyze_metric, compare_proportions
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
+from neonblue.statistics.multiplicity import Family, Procedure, judge
+from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
 from neonblue.statistics.ratio import compare_ratios
+from neonblue.statistics.report import Report, analyze
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
 __all__ = [
+    "Action",
+    "AllocationVersion",
     "Alternative",
     "CentredProducts",
     "Comparison",
     "CovariateMoments",
     "CupedComparison",
+    "Deciding",
+    "Decision",
+    "Direction",
     "Estimate",
+    "Experiment",
+    "Family",
     "HealthCheck",
     "Interval",
     "Lift",
+    "Margin",
     "Method",
+    "Metric",
     "MetricKind",
+    "MetricResult",
     "Moments",
+    "NonInferiority",
+    "Plan",
+    "Procedure",
+    "QuantileSummary",
     "RatioMoments",
+    "Report",
+    "Role",
     "SampleRatio",
     "Status",
     "StatusCode",
     "Theta",
+    "Verdict",
+    "analyze",
     "analyze_metric",
+    "analyze_metrics",
     "compare_cuped",
     "compare_means",
     "compare_proportions",
+    "compare_quantiles",
     "compare_ratios",
     "covariate_balance",
+    "judge",
     "multiply_exposed",
     "sample_ratio",
     "sample_ratio_over_versions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -152,6 +153,30 @@ def sample_ratio_over_versions(
         small_expected=bool(expected[expected > 0].min() < SMALL_EXPECTED_COUNT),
         users_in_zero_weight_arms=strays,
     )
+
+
+def sample_ratio_check(test: SampleRatio | Status, name: str) -> HealthCheck:
+    """A sample-ratio test of the version (or versions) `name` as a health check that blocks.
+
+    It fails on a mismatch and on any unit in an arm of weight zero. Too little data to test passes with a
+    message that says so: nothing is wrong yet, and nothing is claimed.
+    """
+    label = f"sample_ratio ({name})"
+    if isinstance(test, Status):
+        return HealthCheck(label, True, math.nan, math.nan, test.message)
+    if test.users_in_zero_weight_arms:
+        count = test.users_in_zero_weight_arms
+        message = (
+            f"{count} units are in arms whose weight is zero: the allocation was not what was configured."
+        )
+        return HealthCheck(label, False, float(count), 0.0, message)
+    verdict = "do not fit" if test.detected else "fit"
+    expected = ", ".join(f"{value:.0f}" for value in test.expected)
+    seen = ", ".join(str(count) for count in test.observed)
+    message = (
+        f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {test.p_value:.3g}."
+    )
+    return HealthCheck(label, not test.detected, test.p_value, test.threshold, message)
 
 
 def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:

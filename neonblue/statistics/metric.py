@@ -9,14 +9,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import Theta, compare_cuped
-from neonblue.statistics.means import compare_means
+from neonblue.statistics.cuped import Theta, compare_cuped, cuped_effect
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.means import compare_means, mean_effect
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
-from neonblue.statistics.proportions import fisher_exact_p, not_countable, unpooled_lift, unpooled_test
-from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
-from neonblue.statistics.ratio import compare_ratios
+from neonblue.statistics.noninferiority import (
+    Margin,
+    NonInferiority,
+    non_inferior,
+    non_inferior_proportion_score,
+)
+from neonblue.statistics.proportions import (
+    fisher_exact_p,
+    not_countable,
+    proportion_effect,
+    unpooled_lift,
+    unpooled_test,
+)
+from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles, quantile_effect
+from neonblue.statistics.ratio import compare_ratios, ratio_effect
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.score import score_lift, score_test
+from neonblue.statistics.status import Status
 
 AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | QuantileSummary
 
@@ -65,8 +79,45 @@ def analyze_metric(
             return compare_means(control, treatment, alpha, alternative)
         if kind is MetricKind.PROPORTION:
             return compare_proportions(control, treatment, alpha, alternative)
-    given = f"{type(control).__name__} and {type(treatment).__name__}"
-    raise ValueError(f"kind: a {kind} metric can't be computed from {given}")
+    raise _misfit(kind, control, treatment)
+
+
+def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
+    """The difference with its variances, by the same choice as `analyze_metric` (the plain test where CUPED
+    can't
+    be used). Statuses of the test; ValueError when the moments do not fit the kind."""
+    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
+        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
+            if compare_cuped(control, treatment).adjustment:
+                return cuped_effect(control, treatment)
+            return mean_effect(control.outcome, treatment.outcome)
+    elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
+        if kind is MetricKind.RATIO:
+            return ratio_effect(control, treatment)
+    elif isinstance(control, QuantileSummary) and isinstance(treatment, QuantileSummary):
+        if kind is MetricKind.QUANTILE:
+            return quantile_effect(control, treatment)
+    elif isinstance(control, Moments) and isinstance(treatment, Moments):
+        if kind is MetricKind.MEAN:
+            return mean_effect(control, treatment)
+        if kind is MetricKind.PROPORTION:
+            return proportion_effect(control, treatment)
+    raise _misfit(kind, control, treatment)
+
+
+def guard_metric(
+    kind: MetricKind, control: AnyMoments, treatment: AnyMoments, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """One-sided test that a metric is not worse than control by the margin, with the test that fits its kind.
+
+    Proportions take the score test where `needs_score_test`. Statuses and errors as `analyze_metric`.
+    """
+    if kind is MetricKind.PROPORTION and isinstance(control, Moments) and isinstance(treatment, Moments):
+        few = not_countable(control, treatment) is None and needs_score_test(control, treatment)
+        if few:
+            return non_inferior_proportion_score(control, treatment, margin, alpha)
+    effect = metric_effect(kind, control, treatment)
+    return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
 
 
 def compare_proportions(
@@ -113,6 +164,11 @@ def needs_score_array(
     fewest = np.minimum(np.minimum(x_c, n_c - x_c), np.minimum(x_t, n_t - x_t))
     smaller, total = np.minimum(n_c, n_t), n_c + n_t
     return np.asarray((fewest < _FEW_OUTCOMES) | ((smaller < _SMALL_ARM) & (smaller <= _LOPSIDED * total)))
+
+
+def _misfit(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> ValueError:
+    given = f"{type(control).__name__} and {type(treatment).__name__}"
+    return ValueError(f"kind: a {kind} metric can't be computed from {given}")
 
 
 def _is_tiny(control: Moments, treatment: Moments) -> bool:

@@ -75,6 +75,11 @@ class NonInferiority:
     alpha: float
     non_inferior: bool
 
+    @property
+    def inferior(self) -> bool:
+        """Whether the opposite is shown at the same level: worse than the margin."""
+        return 1 - self.p_value < self.alpha
+
 
 def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInferiority | Status:
     """Non-inferiority of any effect: of a mean, a rate, a ratio, a quantile or an adjusted difference.

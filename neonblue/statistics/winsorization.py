@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.moments import Moments
+
+FloatArray = NDArray[np.float64]
 
 
 class QuantileRule(StrEnum):
@@ -65,16 +67,16 @@ def pooled_caps(
     return Caps(lower, upper)
 
 
-def winsorize(values: ArrayLike, caps: Caps) -> Winsorized:
-    """The moments of an arm's values with everything beyond the caps set to them."""
-    given = np.asarray(values, dtype=float)
+def winsorized(values: ArrayLike, caps: Caps) -> FloatArray:
+    """The values with everything beyond the caps set to them."""
     low = -np.inf if caps.lower is None else caps.lower
     high = np.inf if caps.upper is None else caps.upper
-    moments = Moments.from_values(np.clip(given, low, high).tolist())
-    return Winsorized(moments, int((given < low).sum()), int((given > high).sum()))
+    return np.asarray(np.clip(np.asarray(values, dtype=float), low, high))
 
 
-def winsorize_arms(arms: Mapping[str, ArrayLike], percentile: float = 0.999) -> dict[str, Winsorized]:
-    """Every arm by name, capped at the pooled percentile."""
-    caps = pooled_caps(list(arms.values()), percentile)
-    return {name: winsorize(values, caps) for name, values in arms.items()}
+def winsorize(values: ArrayLike, caps: Caps) -> Winsorized:
+    """The moments of an arm's values after capping, and how many were capped."""
+    given = np.asarray(values, dtype=float)
+    capped = winsorized(given, caps)
+    moments = Moments.from_values(capped.tolist())
+    return Winsorized(moments, int((capped > given).sum()), int((capped < given).sum()))

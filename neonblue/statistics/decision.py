@@ -1,0 +1,159 @@
+"""From results to a decision in words: ship, roll back, keep running, inconclusive, or invalid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neonblue.statistics import wording
+from neonblue.statistics.analysis import MetricResult, Verdict
+from neonblue.statistics.experiment import Deciding, Experiment, Plan, Role
+from neonblue.statistics.health import HealthCheck
+from neonblue.statistics.noninferiority import NonInferiority
+from neonblue.statistics.result import Estimate
+
+_LONGEST_WAIT = 365.0
+
+
+class Action(StrEnum):
+    """What to do with the experiment."""
+
+    SHIP = "ship"
+    ROLL_BACK = "roll_back"
+    KEEP_RUNNING = "keep_running"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision and why.
+
+    arm: the arm to ship or to roll back. broken: names of the failed checks. days_left: the estimated time
+    until the experiment can decide, None where it has ended or can't be told. sentence: all of it in words.
+    """
+
+    action: Action
+    sentence: str
+    arm: str | None = None
+    broken: tuple[str, ...] = ()
+    days_left: float | None = None
+
+
+def decide(
+    experiment: Experiment, plan: Plan, health: tuple[HealthCheck, ...], results: tuple[MetricResult, ...]
+) -> Decision:
+    """Decide from roles, margins, health and the plan, in this order.
+
+    INVALID when a blocking check failed. ROLL BACK when every treatment arm does harm: a primary or an
+    unmargined guardrail metric significantly worse, or a guardrail proven to be worse than its margin. SHIP
+    the arm without harm that has a significantly better primary metric, no primary worse, and every
+    guardrail held; of several the one with the smallest p. Otherwise KEEP RUNNING until the planned end,
+    and INCONCLUSIVE after it.
+    """
+    broken = [check for check in health if check.blocking and not check.passed]
+    if broken:
+        names = tuple(check.name for check in broken)
+        return Decision(Action.INVALID, f"Do not use these results. {broken[0].message}", broken=names)
+    harmed = {arm: _harm(results, arm) for arm in experiment.treatments}
+    if harmed and all(harmed.values()):
+        arm = experiment.treatments[0]
+        return Decision(Action.ROLL_BACK, f"Roll back {arm}: {_worst(harmed, arm)}.", arm=arm)
+    winners = [arm for arm in experiment.treatments if not harmed[arm] and _wins(results, arm)]
+    if winners:
+        best = min(winners, key=lambda arm: _primary_p(results, arm))
+        return Decision(Action.SHIP, f"Ship {best}: {_gain(results, best)}.", arm=best)
+    warning = "".join(f" Stop {arm}: {_worst(harmed, arm)}." for arm in harmed if harmed[arm])
+    if not plan.complete(experiment.units):
+        return _keep_running(experiment, plan, results, warning)
+    return Decision(Action.INCONCLUSIVE, f"No decision: {_undecided(results)}.{warning}")
+
+
+def _of(results: tuple[MetricResult, ...], arm: str, *roles: Role) -> list[MetricResult]:
+    return [result for result in results if result.arm == arm and result.metric.role in roles]
+
+
+def _harm(results: tuple[MetricResult, ...], arm: str) -> MetricResult | None:
+    """The first result that speaks against the arm."""
+    for result in _of(results, arm, Role.PRIMARY, Role.GUARDRAIL):
+        margin = result.guardrail
+        if isinstance(margin, NonInferiority):
+            if margin.inferior:
+                return result
+        elif result.verdict is Verdict.WORSE:
+            return result
+    return None
+
+
+def _wins(results: tuple[MetricResult, ...], arm: str) -> bool:
+    primary = [result.verdict for result in _of(results, arm, Role.PRIMARY)]
+    held = all(_holds(result) for result in _of(results, arm, Role.GUARDRAIL))
+    return Verdict.BETTER in primary and Verdict.WORSE not in primary and held
+
+
+def _holds(result: MetricResult) -> bool:
+    """Whether a guardrail speaks for the arm: its margin is proven, or, without one, no harm was found."""
+    if result.metric.margin is None:
+        return result.verdict in (Verdict.BETTER, Verdict.UNDECIDED)
+    return isinstance(result.guardrail, NonInferiority) and result.guardrail.non_inferior
+
+
+def _primary_p(results: tuple[MetricResult, ...], arm: str) -> float:
+    better = [r for r in _of(results, arm, Role.PRIMARY) if r.verdict is Verdict.BETTER]
+    return min(result.adjusted_p for result in better if result.adjusted_p is not None)
+
+
+def _worst(harmed: dict[str, MetricResult | None], arm: str) -> str:
+    result = harmed[arm]
+    return wording.change(result) if result else ""
+
+
+def _gain(results: tuple[MetricResult, ...], arm: str) -> str:
+    better = [r for r in _of(results, arm, Role.PRIMARY) if r.verdict is Verdict.BETTER]
+    guarded = len(_of(results, arm, Role.GUARDRAIL))
+    tail = f"; {guarded} guardrail{'s' * (guarded != 1)} held" if guarded else ""
+    return "; ".join(wording.change(result) for result in better) + tail
+
+
+def _undecided(results: tuple[MetricResult, ...]) -> str:
+    primary = [result for result in results if result.metric.role is Role.PRIMARY]
+    failed = [result for result in results if result.metric.role is Role.GUARDRAIL and not _holds(result)]
+    shown = primary + failed
+    return "; ".join(wording.change(result) for result in shown) or "there is no primary metric"
+
+
+def _keep_running(
+    experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...], warning: str
+) -> Decision:
+    days = _days_left(experiment, plan, results)
+    when = f" about {days:.0f} more days" if days is not None else ""
+    if plan.planned_units is not None:
+        progress = f"{experiment.units} of {plan.planned_units} planned units"
+    else:
+        progress = f"{experiment.units} units so far, no verdict yet"
+    return Decision(Action.KEEP_RUNNING, f"Keep running{when}: {progress}.{warning}", days_left=days)
+
+
+def _days_left(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> float | None:
+    """To the planned size, or without one to where the clearest primary effect would be decided if it
+    stays.
+    """
+    if not plan.units_per_day or plan.units_per_day <= 0:
+        return None
+    if plan.planned_units is not None:
+        return (plan.planned_units - experiment.units) / plan.units_per_day
+    if plan.deciding is not Deciding.CONFIDENCE_SEQUENCE:
+        return None
+    growth = [_growth(result) for result in results if result.metric.role is Role.PRIMARY]
+    days = min(growth, default=math.inf) * experiment.units / plan.units_per_day
+    return days if days <= _LONGEST_WAIT else None
+
+
+def _growth(result: MetricResult) -> float:
+    """By which share the units must grow for the interval, shrinking with their root, to leave 0 out."""
+    test = result.comparison.absolute
+    if not isinstance(test, Estimate) or test.diff == 0:
+        return math.inf
+    half = (test.interval.upper - test.interval.lower) / 2
+    return max((half / test.diff) ** 2 - 1, 0.0)

@@ -1,0 +1,183 @@
+"""From a table of units, or of sums, to an experiment's moments: the engine without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric
+from neonblue.statistics.metric import AnyMoments, MetricKind
+from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
+from neonblue.statistics.quantiles import QuantileSummary
+from neonblue.statistics.winsorization import pooled_caps, winsorized
+
+FloatArray = NDArray[np.float64]
+
+_RATIO_SUMS = ("sum_m", "sum_d", "sum_mm", "sum_dd", "sum_md")
+_COVARIATE_SUMS = ("sum_y", "sum_x", "sum_yy", "sum_xx", "sum_xy")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumns:
+    """A metric and the columns it is made of.
+
+    column: the value (the numerator of a ratio); denominator: of a ratio metric; covariate: a value from
+    before the exposure; level: of a quantile metric, in (0, 1).
+    """
+
+    metric: Metric
+    column: str
+    denominator: str | None = None
+    covariate: str | None = None
+    level: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTable:
+    """Rows of data: the arm of each, optionally the unit it belongs to, and named columns of numbers.
+
+    Without `units` each row is a unit. With them, rows of one unit are added up first: rows are never taken
+    for units. All arrays have one length.
+    """
+
+    arms: NDArray[np.str_]
+    columns: Mapping[str, FloatArray]
+    units: NDArray[np.str_] | None = None
+
+
+def experiment_from_units(
+    table: UnitTable,
+    metrics: Sequence[MetricColumns],
+    control: str,
+    weights: Mapping[str, float] | None = None,
+    winsorize: float | None = None,
+) -> Experiment:
+    """Moments of every metric and arm from single units.
+
+    Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per
+    arm, equal by default. winsorize: the pooled percentile (0.999) at which means are capped, None for no
+    cap. A proportion's unit counts once whatever its number. Raises ValueError for an unknown control or
+    arm.
+    """
+    arms, columns, crossed = _per_unit(table)
+    names = sorted({str(arm) for arm in arms} | set(weights or ()))
+    if control not in names:
+        raise ValueError(f"control: there is no arm {control!r}; the arms are {', '.join(names)}")
+    masks = {arm: arms == arm for arm in names}
+    moments: dict[tuple[str, str], AnyMoments] = {}
+    for spec in metrics:
+        capped = _capped(columns, spec, winsorize)
+        for arm, mask in masks.items():
+            if mask.any():
+                moments[spec.metric.name, arm] = _moments({n: v[mask] for n, v in capped.items()}, spec)
+    observed = {arm: int(mask.sum()) for arm, mask in masks.items()}
+    version = AllocationVersion("file", weights or dict.fromkeys(names, 1.0), observed)
+    return Experiment(
+        control=control,
+        arms=(control, *(arm for arm in names if arm != control)),
+        metrics=tuple(spec.metric for spec in metrics),
+        moments=moments,
+        versions=(version,),
+        exposed=arms.size + crossed,
+        multiply_exposed=crossed,
+    )
+
+
+def experiment_from_sums(
+    rows: Sequence[Mapping[str, str]],
+    metrics: Mapping[str, Metric],
+    control: str,
+    weights: Mapping[str, float] | None = None,
+) -> Experiment:
+    """Moments from a table of sums with one row per metric and arm.
+
+    Each row has `metric`, `variant` and `n`, and either `sum` with `sum_of_squares` (for a proportion `sum`
+    alone), or `sum_m, sum_d, sum_mm, sum_dd, sum_md` of a ratio, or `sum_y, sum_x, sum_yy, sum_xx, sum_xy`
+    of an outcome with its covariate. The units of an arm are the largest n among its metrics. Raises
+    ValueError naming the row and field at fault.
+    """
+    moments: dict[tuple[str, str], AnyMoments] = {}
+    observed: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            name, arm = row["metric"], row["variant"]
+            moments[name, arm] = _row_moments(row, metrics[name].kind)
+            observed[arm] = max(observed.get(arm, 0), moments[name, arm].n)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"row {number}: {_reason(error)}") from error
+    names = sorted(set(observed) | set(weights or ()))
+    if control not in names:
+        raise ValueError(f"control: there is no arm {control!r}; the arms are {', '.join(names)}")
+    version = AllocationVersion("file", weights or dict.fromkeys(names, 1.0), observed)
+    arms = (control, *(arm for arm in names if arm != control))
+    return Experiment(control, arms, tuple(metrics.values()), moments, (version,))
+
+
+def kind_of_row(row: Mapping[str, str]) -> MetricKind:
+    """The kind of metric a row of sums holds: a ratio by its fields, a proportion where no squares are
+    given or
+    they equal the sum."""
+    if row.get("sum_m"):
+        return MetricKind.RATIO
+    if row.get("sum_y"):
+        return MetricKind.MEAN
+    squares = row.get("sum_of_squares") or row.get("sum")
+    return MetricKind.PROPORTION if squares == row.get("sum") else MetricKind.MEAN
+
+
+def _per_unit(table: UnitTable) -> tuple[NDArray[np.str_], dict[str, FloatArray], int]:
+    """One row per unit: its arm and the sums of its columns; and how many units met several arms."""
+    if table.units is None:
+        return table.arms, dict(table.columns), 0
+    _, first, inverse = np.unique(table.units, return_index=True, return_inverse=True)
+    arms = table.arms[first]
+    crossed = np.zeros(first.size, dtype=bool)
+    crossed[inverse[table.arms != arms[inverse]]] = True
+    sums = {
+        name: np.bincount(inverse, weights=column, minlength=first.size).astype(float)[~crossed]
+        for name, column in table.columns.items()
+    }
+    return arms[~crossed], sums, int(crossed.sum())
+
+
+def _capped(
+    columns: Mapping[str, FloatArray], spec: MetricColumns, percentile: float | None
+) -> dict[str, FloatArray]:
+    """The columns of a metric; a mean's value and covariate capped at their own pooled percentiles."""
+    names = [name for name in (spec.column, spec.denominator, spec.covariate) if name is not None]
+    chosen = {name: columns[name] for name in names}
+    if spec.metric.kind is MetricKind.PROPORTION:
+        chosen[spec.column] = (chosen[spec.column] != 0).astype(float)
+    if percentile is None or spec.metric.kind is not MetricKind.MEAN:
+        return chosen
+    return {name: winsorized(values, pooled_caps([values], percentile)) for name, values in chosen.items()}
+
+
+def _moments(columns: Mapping[str, FloatArray], spec: MetricColumns) -> AnyMoments:
+    values = columns[spec.column]
+    if spec.denominator is not None:
+        return RatioMoments.from_values(values.tolist(), columns[spec.denominator].tolist())
+    if spec.metric.kind is MetricKind.QUANTILE:
+        return QuantileSummary.from_values(values, spec.level)
+    if spec.covariate is not None:
+        return CovariateMoments.from_values(values.tolist(), columns[spec.covariate].tolist())
+    return Moments.from_values(values.tolist())
+
+
+def _row_moments(row: Mapping[str, str], kind: MetricKind) -> AnyMoments:
+    n = int(row["n"])
+    if kind is MetricKind.RATIO:
+        m, d, mm, dd, md = (float(row[field]) for field in _RATIO_SUMS)
+        return RatioMoments(n, m, d, mm, dd, md)
+    if row.get("sum_y"):
+        y, x, yy, xx, xy = (float(row[field]) for field in _COVARIATE_SUMS)
+        return CovariateMoments(n, y, x, yy, xx, xy)
+    total = float(row["sum"])
+    return Moments(n, total, float(row.get("sum_of_squares") or total))
+
+
+def _reason(error: KeyError | ValueError) -> str:
+    return f"there is no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
