@@ -25,7 +25,9 @@ _METRICS = """
 SELECT experiment_id, metric_key, metric_version, variant_key,
        sum(n) AS units, toFloat64(sum(sum_value)), toFloat64(sum(sum_squares)),
        -- Exact decimals, so that the difference of two large sums loses nothing.
-       toFloat64(greatest(sum(sum_squares) - toDecimal256(sum(sum_value), 6) * toDecimal256(sum(sum_value), 6) / units, 0))
+       toFloat64(greatest(
+           sum(sum_squares) - toDecimal256(sum(sum_value), 6) * toDecimal256(sum(sum_value), 6) / units, 0
+       ))
 FROM metric_moments
 GROUP BY experiment_id, metric_key, metric_version, variant_key
 """
