@@ -1,0 +1,51 @@
+"""``neonblue simulate``: traffic of an experiment with a known truth, sent to a running API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Annotated
+
+import typer
+
+from neonblue.cli.terminal import DataDir, fail
+from neonblue.client import AsyncClient, ClientError, ConflictError
+from neonblue.settings import Settings
+from neonblue.simulation.drive import Traffic, Visit, drive
+from neonblue.simulation.scenario import Scenario
+
+
+def simulate(
+    key: Annotated[str, typer.Argument(help="Key of the experiment; created where it does not exist.")],
+    units: Annotated[int, typer.Option(min=1, help="How many units visit.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, help="What the units do depends on it alone.")] = 1,
+    rate: Annotated[float | None, typer.Option(min=1, help="Units a second (default: unpaced).")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Send the visits of simulated units and print the true effects as JSON."""
+    settings = Settings.load(data_dir)
+    scenario = Scenario(seed)
+    try:
+        traffic = asyncio.run(_run(settings, scenario, Visit(key, units, rate)))
+    except (ClientError, ExceptionGroup) as error:
+        fail(str(error.exceptions[0] if isinstance(error, ExceptionGroup) else error))
+    report = {
+        "experiment": key,
+        "units": traffic.units,
+        "events": traffic.events,
+        "duplicates": traffic.duplicates,
+        "rejected": traffic.rejected,
+        "seconds": round(traffic.seconds, 3),
+        "truth": scenario.truth(),
+    }
+    typer.echo(json.dumps(report, indent=2))
+
+
+async def _run(settings: Settings, scenario: Scenario, visit: Visit) -> Traffic:
+    async with AsyncClient(settings.api.address, settings.api.token.get_secret_value()) as client:
+        with contextlib.suppress(ConflictError):
+            await client.create_experiment(scenario.experiment(visit.key))
+        with contextlib.suppress(ConflictError):
+            await client.start(visit.key)
+        return await drive(client, scenario, visit, lambda _: None)
