@@ -1,0 +1,65 @@
+"""What the API answers, item by item."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from neonblue.contract.violation import Violation
+
+
+class Status(StrEnum):
+    """What became of one item of a request."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+class EventItem(Struct, omit_defaults=True, gc=False):
+    """What became of one event; `index` is its place in the request."""
+
+    index: int
+    id: str | None
+    status: Status
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+    @classmethod
+    def rejected(cls, index: int, identifier: str | None, violation: Violation) -> EventItem:
+        return cls(index, identifier, Status.REJECTED, violation.code, violation.field, violation.message)
+
+
+class EventsAnswer(Struct, frozen=True):
+    """The answer of `POST /v1/events`."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    items: list[EventItem]
+
+
+class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
+    """The answer on one unit. A null `variant_key`: it is not in the experiment, `reason` says why."""
+
+    experiment: str
+    user_id: str
+    experiment_id: int | None
+    variant_key: str | None
+    version: int | None
+    assigned_at: str | None
+    created: bool
+    reason: str | None = None
+    status: Status | None = None
+    index: int | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+class AssignmentsAnswer(Struct, frozen=True):
+    """The answer on many units, in their order."""
+
+    items: list[AssignmentAnswer]

@@ -1,0 +1,24 @@
+"""Times on the wire: RFC 3339 in UTC with microseconds and `Z`, so that equal times are equal texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def format_instant(instant: datetime) -> str:
+    """`2026-03-01T09:30:00.250000Z`. Raises ValueError for a time without a zone."""
+    if instant.tzinfo is not UTC:
+        if instant.tzinfo is None:
+            raise ValueError("the time has no zone")
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """The inverse of `format_instant`; other RFC 3339 texts with a zone are taken too."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("the time has no zone")
+    return instant.astimezone(UTC)
