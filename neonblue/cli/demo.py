@@ -126,7 +126,8 @@ def _judge(
 
     out.print(
         f"[green]✓[/] {traffic.events:,} events of {traffic.units:,} units stored in "
-        f"{traffic.seconds:.0f} s ({traffic.events / max(traffic.seconds, 1e-9):,.0f}/s); {traffic.duplicates:,} duplicates recognized"
+        f"{traffic.seconds:.0f} s ({traffic.events / max(traffic.seconds, 1e-9):,.0f}/s); "
+        f"{traffic.duplicates:,} duplicates recognized"
     )
     out.print(
         f"[green]✓[/] from acknowledgement to queryable: p50 {latencies.quantile(0.5):.2f} s, "

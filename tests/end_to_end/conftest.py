@@ -1,0 +1,101 @@
+"""One whole stack for all end-to-end tests, on free ports, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neonblue.settings import Settings
+from neonblue.stack import Stack
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 240
+COMMAND_SECONDS = 240
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on; all held at once, so that they differ."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def settings_in(folder: Path) -> Settings:
+    """Settings of a stack in `folder` on free ports."""
+    names = (
+        ("postgres", "port"),
+        ("valkey", "port"),
+        ("kafka", "port"),
+        ("kafka", "controller_port"),
+        ("connect", "port"),
+        ("clickhouse", "port"),
+        ("api", "port"),
+        ("dagster", "port"),
+        ("dagster", "code_port"),
+    )
+    settings = Settings.load(folder)
+    for (component, field), port in zip(names, free_ports(len(names)), strict=True):
+        changed = getattr(settings, component).model_copy(update={field: port})
+        settings = settings.model_copy(update={component: changed})
+    return settings
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    # Not pytest's own folder: only its owner may enter that, and PostgreSQL runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="neonblue-end-to-end-"))
+    folder.chmod(0o755)
+    running = Stack(settings_in(folder))
+    try:
+        with running:
+            running.wait_ready(timeout=READY_SECONDS)
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(stack: Stack) -> Settings:
+    return stack.settings
+
+
+class CommandLine:
+    """Runs `neonblue …` against the stack, as a user does."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def run(self, *arguments: str, succeeds: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "neonblue.cli.main", *arguments, "--data-dir", str(self._data_dir)],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("NEONBLUE_")},
+            check=False,
+        )
+        if succeeds:
+            assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *arguments: str, succeeds: bool = True) -> Any:
+        return json.loads(self.run(*arguments, "--json", succeeds=succeeds).stdout)
+
+
+@pytest.fixture(scope="session")
+def neonblue(settings: Settings) -> CommandLine:
+    return CommandLine(settings.data_dir)
