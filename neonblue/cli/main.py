@@ -32,18 +32,14 @@ COMMANDS = {
     "down": Entry(_STACK, "Stop everything.", "neonblue.cli.down", "down"),
     "status": Entry(_STACK, "Show every service: state, address, memory.", "neonblue.cli.status", "status"),
     "logs": Entry(_STACK, "Show the services' logs.", "neonblue.cli.logs", "logs"),
-    "doctor": Entry(
-        _STACK, "Check this machine, and say what to install.", "neonblue.cli.doctor", "doctor"
-    ),
+    "doctor": Entry(_STACK, "Check this machine, and say what to install.", "neonblue.cli.doctor", "doctor"),
     "migrate": Entry(
         _STACK, "Bring PostgreSQL's and ClickHouse's schemas up to date.", "neonblue.cli.migrate", "migrate"
     ),
     "demo": Entry(
         _DATA, "Run a live experiment with a known truth, and print its results.", "neonblue.cli.demo", "demo"
     ),
-    "import": Entry(
-        _DATA, "Import a data file as an experiment.", "neonblue.cli.import_file", "import_file"
-    ),
+    "import": Entry(_DATA, "Import a data file as an experiment.", "neonblue.cli.import_file", "import_file"),
     "results": Entry(_DATA, "Show an experiment's results.", "neonblue.cli.results", "results"),
     "reconcile": Entry(
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"

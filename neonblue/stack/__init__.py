@@ -1,4 +1,4 @@
-"""Runs the real services on one machine: PostgreSQL, Valkey, Kafka, Kafka Connect, ClickHouse, the API, Dagster.
+"""Runs the real services on one machine: PostgreSQL, Valkey, Kafka, Connect, ClickHouse, the API, Dagster.
 
 ``with Stack(settings) as stack: stack.wait_ready()`` is the whole interface for tests and the demo.
 """

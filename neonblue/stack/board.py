@@ -21,6 +21,8 @@ class State(StrEnum):
     FAILED = "failed"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    UNSUPERVISED = "unsupervised"
+    """Runs although its supervisor is gone: only seen from outside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The environment of the stack's processes, and the file ``neonblue.env`` that carries it between commands."""
+"""The environment of the stack's processes, and ``neonblue.env``, which carries it between commands."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _text(value: object) -> str:
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
-    """What a service's process gets: this process's environment with exactly `settings` in place of its own."""
+    """What a service's process gets: this environment with exactly `settings` in place of its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return inherited | variables(settings)
 

@@ -1,6 +1,6 @@
-"""The Java artefacts of Kafka, Kafka Connect and Debezium: fetched once per user, each verified by its SHA-256.
+"""The Java artefacts of Kafka and Debezium: fetched once per user, each verified by its SHA-256.
 
-``connectors/jars.lock`` names every artefact with its hash; it is written by ``python -m neonblue.stack.jars_lock``.
+``connectors/jars.lock`` names every artefact with its hash; ``python -m neonblue.stack.jars_lock`` writes it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class Jars:
 
 
 def parse_lock(text: str) -> tuple[Artifact, ...]:
-    """Read a lock: one ``coordinates sha256:hash`` a line. Raises ``ArtifactError`` naming a line it can't read."""
+    """Read a lock: one ``coordinates sha256:hash`` a line.
+
+    Raises ``ArtifactError`` naming a line it can't read.
+    """
     artifacts = []
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.partition("#")[0].split()
@@ -112,7 +115,7 @@ def ensure(cache: Path, artifacts: Sequence[Artifact], progress: Progress | None
     cache.mkdir(parents=True, exist_ok=True)
     if missing(cache, artifacts) or not _plugin_folder(cache, artifacts).is_dir():
         with _exclusive(cache / "fetch.lock"):
-            _fetch(cache, missing(cache, artifacts), progress or (lambda done, wanted: None))
+            _fetch(cache, missing(cache, artifacts), progress or (lambda _done, _wanted: None))
             _unpack_plugin(cache, artifacts)
     class_path = tuple(cache / artifact.path for artifact in artifacts if artifact.packaging == "jar")
     return Jars(class_path, _plugin_folder(cache, artifacts))
@@ -154,7 +157,10 @@ def _fetch_one(context: object, artifact: Artifact, cache: Path) -> None:
 
 
 def accept(file: Path, artifact: Artifact, cache: Path) -> Path:
-    """Move a downloaded file into the cache if its hash is the lock's, else remove it and raise ``ArtifactError``."""
+    """Move a downloaded file into the cache.
+
+    Removes it and raises ``ArtifactError`` if its hash is not the lock's.
+    """
     found = sha256(file)
     if found != artifact.sha256:
         file.unlink()

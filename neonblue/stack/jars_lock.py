@@ -21,7 +21,7 @@ _RESOLVED = re.compile(r"^\s+(?P<coordinates>[^\s:]+(?::[^\s:]+){3,4}):(?:compil
 
 def parse_resolved(text: str) -> list[tuple[str, ...]]:
     """Maven's list of resolved artefacts as (group, name, packaging, classifier, version)."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for line in text.splitlines():
         if match := _RESOLVED.match(line):
             group, name, packaging, *classifier, version = match["coordinates"].split(":")

@@ -18,7 +18,10 @@ OLDEST = 17
 
 @cache
 def executable() -> Path:
-    """The wheel's Java, else ``JAVA_HOME``'s, else the path's. Raises ``RequirementError`` if all are missing or old."""
+    """The wheel's Java, else ``JAVA_HOME``'s, else the path's.
+
+    Raises ``RequirementError`` if all are missing or old.
+    """
     for candidate in _candidates():
         if candidate.is_file() and version(candidate) >= OLDEST:
             return candidate
@@ -62,6 +65,8 @@ def arguments(
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:-UsePerfData",
+        # The compression libraries are native code, which Java 24 and later warn of.
+        "--enable-native-access=ALL-UNNAMED",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={folder(Folder.CONNECTORS) / 'log4j2.properties'}",
         "-cp",

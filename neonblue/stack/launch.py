@@ -1,8 +1,10 @@
-"""Becomes a service's program, after tying its life to the supervisor's: ``launch.py SPECIFICATION PROGRAM ARGUMENT…``.
+"""Becomes a service's program, after tying its life to the supervisor's.
+
+``launch.py SPECIFICATION PROGRAM ARGUMENT…``
 
 Run as a script, with the standard library alone, so that it costs milliseconds. It stands between the
 supervisor and the program because code between fork and exec is not safe in a process with threads.
-The specification is JSON: ``parent``, ``death_signal``, ``nice``, and ``uid``, ``gid`` where the user changes.
+The specification is JSON: ``parent``, ``death_signal``, ``nice``; ``uid``, ``gid`` where the user changes.
 """
 
 import ctypes

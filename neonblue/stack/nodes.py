@@ -20,12 +20,14 @@ class Node(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     """Required where present: a subset of the stack may lack them."""
+    uses: ClassVar[tuple[str, ...]] = ()
+    """Not waited for at the start, but it stops before these do."""
     watch_seconds: float | None = None
     """How often readiness is checked again; None: never."""
 
     @abstractmethod
     def check(self) -> None:
-        """Return when ready, raise when not (whatever the client library raises); in at most a few seconds."""
+        """Return when ready, raise when not (whatever the client library raises); within seconds."""
 
     def mend(self) -> None:  # noqa: B027
         """Try to repair what `check` complained of."""
@@ -53,7 +55,7 @@ class Service(Node):
 
 
 class Step(Node):
-    """Work that must be done between the services' starts. Repeatable: it runs at every start of the stack."""
+    """Work to be done between the services' starts. Repeatable: it runs at every start of the stack."""
 
     attempts: int = 5
 
@@ -122,6 +124,6 @@ def ordered(nodes: Iterable[Node]) -> list[Node]:
 
 
 def dependents(name: str, nodes: Sequence[Node]) -> tuple[str, ...]:
-    """The nodes that wait for `name`, which must stop before it does."""
+    """The nodes that need `name`, which must stop before it does."""
     names = {node.name for node in nodes}
-    return tuple(node.name for node in nodes if name in requirements(node, names))
+    return tuple(node.name for node in nodes if name in (*requirements(node, names), *node.uses))

@@ -37,7 +37,7 @@ class PortUse:
 
 
 def taken(port: int) -> bool:
-    """Whether something listens on the loopback's `port` (connections that linger after a stop don't count)."""
+    """Whether something listens on the loopback's `port` (connections that linger don't count)."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -50,7 +50,7 @@ def taken(port: int) -> bool:
 
 
 def check(uses: Iterable[PortUse]) -> None:
-    """Raise ``PortsTakenError`` naming every port that is in use or wanted twice, and the setting to change."""
+    """Raise ``PortsTakenError`` naming every port in use or wanted twice, and the setting to change."""
     problems = []
     wanted: dict[int, PortUse] = {}
     for use in uses:

@@ -31,6 +31,6 @@ def post(url: str) -> httpx.Response:
 
 
 def connects(host: str, port: int) -> None:
-    """Raise ``OSError`` unless something accepts connections there: cheaper than a client that retries and logs."""
+    """Raise ``OSError`` unless something accepts connections there. Cheaper than a client that retries."""
     with socket.create_connection((host, port), timeout=SECONDS):
         pass

@@ -69,7 +69,10 @@ class Running:
         return self.popen.poll()
 
     def end(self, timeout: float) -> bool:
-        """Ask the program to stop; after `timeout` seconds kill it and all it started. True if it went by itself."""
+        """Ask the program to stop; after `timeout` seconds kill it and all it started.
+
+        True if it went by itself.
+        """
         with contextlib.suppress(ProcessLookupError):
             if self.popen.poll() is None:
                 self.popen.send_signal(self.stop_signal)
@@ -86,7 +89,7 @@ class Running:
 def start(command: Command, log: Path) -> Running:
     """Start `command` in a session of its own, its output appended to `log`.
 
-    Must be called from a thread that lives as long as the program: the kernel ties the program to that thread.
+    Call it from a thread that lives as long as the program: the kernel ties the program to that thread.
     """
     specification: dict[str, int] = {
         "parent": os.getpid(),
@@ -111,7 +114,7 @@ def start(command: Command, log: Path) -> Running:
 
 def _created(pid: int) -> float:
     try:
-        return psutil.Process(pid).create_time()
+        return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
         return time.time()
 
@@ -126,7 +129,7 @@ def alive(identity: Identity) -> bool:
 
 
 def _same(process: psutil.Process, identity: Identity) -> bool:
-    return abs(process.create_time() - identity.created) < 1.0
+    return bool(abs(process.create_time() - identity.created) < 1.0)
 
 
 def members(identity: Identity) -> list[psutil.Process]:

@@ -1,4 +1,4 @@
-"""The supervisor's record on disk: what runs, for ``neonblue status`` and for the next start after a crash."""
+"""The supervisor's record on disk: what runs, for ``neonblue status`` and for a start after a crash."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ FIRST_DELAY = 0.25
 LONGEST_DELAY = 15.0
 STABLE_SECONDS = 60.0
 GIVE_UP_AFTER = 4
-"""A service that never was ready is given up after so many failed starts; one that was is restarted for ever."""
+"""So many failed starts end the hope for a service that never was ready; one that was is always restarted."""
 _POLL_SECONDS = 0.1
 _EXIT_POLL_SECONDS = 0.25
 
 
 def backoff(failures: int) -> float:
     """Seconds to wait before the next try after `failures` (≥ 1) in a row."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1))
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1))
 
 
 def explain(error: BaseException) -> str:
@@ -192,7 +192,7 @@ class ServiceRunner(Runner):
         return "stopped"
 
     def _clear(self) -> None:
-        """End what a dead or unfit process left behind, so that its successor finds its ports and files free."""
+        """End what a dead or unfit process left, so that its successor finds ports and files free."""
         if self._running is not None:
             self._running.end(self._node.stop_seconds if self._running.exit_code() is None else 0)
             self._running = None

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Collection
 from types import TracebackType
+from typing import cast
 
 import structlog
 
@@ -26,8 +27,8 @@ class Stack:
     """Starts, watches, restarts and stops the services.
 
     `settings` say where everything is; empty secrets are generated and written, with the addresses, into
-    ``<data-dir>/neonblue.env``. `settings` of the instance are those with secrets. `services` chooses a subset
-    by name (see ``catalogue.SERVICES``); steps such as migrations come with the services they need.
+    ``<data-dir>/neonblue.env``, and the attribute `settings` has them. `services` chooses a subset by name
+    (see ``catalogue.SERVICES``); steps such as migrations come with the services they need.
     `listener` is called, from any thread, with every change of a status.
 
     As a context manager: starts at entry without waiting, stops at exit.
@@ -79,8 +80,7 @@ class Stack:
             return ServiceRunner(
                 node, self._board, before, after, logs.path(self.settings.data_dir, node.name)
             )
-        assert isinstance(node, Step)
-        return StepRunner(node, self._board, before, after)
+        return StepRunner(cast("Step", node), self._board, before, after)
 
     def wait_ready(self, names: Collection[str] | None = None, timeout: float = 300.0) -> None:
         """Block until `names` (default: everything) are ready.
@@ -123,7 +123,7 @@ class Stack:
         return found
 
     def stop(self) -> None:
-        """Stop everything in reverse order, gracefully, and leave no process. Harmless when already stopped."""
+        """Stop everything in reverse order, gracefully, and leave no process. Harmless when stopped."""
         self._board.stop()
         for runner in self._runners:
             runner.join()
@@ -187,7 +187,7 @@ class Stack:
 
 
 def _with_stored_secrets(settings: Settings) -> Settings:
-    """Secrets that an earlier start generated, where `settings` were not read from the data folder's own file."""
+    """Secrets that an earlier start generated, where `settings` were not read from that folder's file."""
     stored = environment.stored_secrets(settings.data_dir)
     updates = {}
     for name, fields in stored.items():

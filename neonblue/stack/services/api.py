@@ -14,7 +14,11 @@ from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 
-_UPGRADE = "from api.migrations import upgrade; from neonblue.settings import Settings; upgrade(Settings.load().postgres.dsn())"
+_UPGRADE = """
+from api.migrations import upgrade
+from neonblue.settings import Settings
+upgrade(Settings.load().postgres.dsn())
+"""
 
 
 class PostgresSchema(Step):

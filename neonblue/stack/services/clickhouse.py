@@ -16,6 +16,7 @@ from neonblue.stack.process import Command
 
 class ClickHouse(Service):
     name = "clickhouse"
+    uses = ("kafka",)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -37,6 +37,7 @@ def database_variables(settings: Settings) -> dict[str, str]:
 class Connect(Service):
     name = "connect"
     requires = ("jars", "kafka", "topics")
+    uses = ("postgres",)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -74,7 +75,7 @@ class Connect(Service):
 
 
 class Connector(Step):
-    """The Debezium connector: registered at every start (which changes nothing if nothing changed), then watched."""
+    """The Debezium connector: registered where it is not there as it should be, then watched."""
 
     name = "connector"
     requires = ("connect", "topics", "postgres", "postgres-schema")
@@ -114,7 +115,7 @@ class Connector(Step):
         return states
 
     def mend(self) -> None:
-        """Start again what failed; first give up a slot that PostgreSQL has invalidated, so that it is made anew.
+        """Start again what failed; first give up a slot that PostgreSQL has invalidated.
 
         With a new slot the connector reads the whole outbox again (`snapshot.mode=when_needed`): what the
         lost slot would have delivered is among it, and what was delivered before is recognised by its ids.

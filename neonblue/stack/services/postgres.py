@@ -41,8 +41,8 @@ def configuration(settings: Settings) -> str:
         "fsync": "on",
         "synchronous_commit": "on",
         "full_page_writes": "on",
-        # Debezium reads the WAL. The API refuses events (429) once the slot holds back `max_pipeline_lag_bytes`;
-        # the slot is given up only far beyond that, to save the disk, and the connector then reads the outbox anew.
+        # Debezium reads the WAL. The API refuses events (429) once the slot holds back its limit of bytes;
+        # far beyond that the slot is given up, to save the disk, and the connector reads the outbox anew.
         "wal_level": "logical",
         "max_wal_senders": 4,
         "max_replication_slots": 4,
@@ -129,7 +129,7 @@ class Postgres(Service):
         """Make the databases."""
         if self._connection is None:
             return
-        present = {row[0] for row in self._connection.execute("SELECT datname FROM pg_database")}
+        present = {str(row[0]) for row in self._connection.execute("SELECT datname FROM pg_database")}
         wanted = {self._settings.postgres.dagster_database}
         if not self._settings.postgres.external:
             wanted.add(self._settings.postgres.database)
@@ -137,13 +137,13 @@ class Postgres(Service):
             self._connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def _seen_folder(self) -> str:
-        """The data folder as the server's user can open it, also beneath a folder that only root may enter."""
+        """The data folder as the server's user can open it, also beneath a folder closed to all but root."""
         if self._account is None or reachable(self._folder.parent, self._account):
             return str(self._folder)
         return _OWN_FOLDER
 
     def _initialize(self) -> None:
-        """Make the cluster, elsewhere than in its place until it is complete, so that a crash leaves none half made."""
+        """Make the cluster beside its place and move it there, so that a crash leaves none half made."""
         postgres = self._settings.postgres
         staging = owned_folder(self._folder.with_name("postgres.new"), self._account)
         for leftover in staging.iterdir():

@@ -1,4 +1,6 @@
-"""Server processes that outlived their postmaster: they hold the shared memory, and a new server refuses to start."""
+"""Server processes that outlived their postmaster.
+
+They hold the shared memory, and a new server refuses to start while they do."""
 
 from __future__ import annotations
 
@@ -27,6 +29,6 @@ def orphans(folder: Path) -> list[psutil.Process]:
 
 
 def end_orphans(folder: Path) -> None:
-    """Wait for them to notice that they are alone, which they do at once unless they are busy; then kill them."""
+    """Wait for them to notice that they are alone, at once unless they are busy; then kill them."""
     _, busy = psutil.wait_procs(orphans(folder), timeout=1)
     kill(busy, signal.SIGQUIT, _GRACE_SECONDS)

