@@ -1,4 +1,4 @@
-"""Finds the SQL, dbt and connector files: beside the packages in a checkout, inside the package when installed."""
+"""Finds the SQL, dbt and connector files: beside the packages in a checkout, inside them when installed."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ def folder(name: Folder) -> Path:
     for candidate in (_PACKAGE.parent / name, _PACKAGE / "_files" / name):
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError(f"the folder {name} is missing from this installation of NeonBlue: install it again")
+    raise FileNotFoundError(f"the folder {name} is missing from this installation: install NeonBlue again")

@@ -35,7 +35,7 @@ class PostgresSettings(Component):
     password: SecretStr = SecretStr("")
     database: str = "neonblue"
     dagster_database: str = "dagster"
-    system_user: str = Field(default="neonblue", description="runs PostgreSQL where the stack is started by root")
+    system_user: str = Field(default="neonblue", description="runs PostgreSQL where root starts the stack")
 
     @property
     def external(self) -> bool:
