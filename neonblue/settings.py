@@ -133,11 +133,18 @@ class ApiSettings(Component):
     """The ingest and assignment service."""
 
     url: str | None = None
+    host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     token: SecretStr = SecretStr("")
     workers: int = Field(default=1, ge=1, le=64)
     group_commit_milliseconds: float = Field(default=3.0, ge=0, le=1000)
     group_commit_connections: int = Field(default=2, ge=1, le=32)
+    group_commit_items: int = Field(default=4_000, ge=1, description="the most events in one transaction")
+    max_queued_bytes: int = Field(default=32 * 1024**2, ge=2 * 1024**2, description="past it: 503")
+    outbox_batches: bool = Field(default=True, description="false: one outbox row for each event")
+    assignment_cache_entries: int = Field(default=200_000, ge=1)
+    token_cache_seconds: float = Field(default=3.0, ge=0, le=60, description="until a revocation is seen")
+    outbox_retention_days: int = Field(default=7, ge=2)
     max_event_age_days: int = Field(default=90, ge=1)
     max_future_seconds: int = Field(default=300, ge=0)
     max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
