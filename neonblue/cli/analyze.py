@@ -79,7 +79,7 @@ def analyze_file(
     if json_output:
         typer.echo(json.dumps(as_json(experiment, report), indent=2, allow_nan=False))
     else:
-        _show(experiment, report)
+        _show(report)
 
 
 def _from_units(
@@ -142,7 +142,7 @@ def _control(arms: Sequence[str], given: str | None) -> str:
     return (named or list(arms))[0]
 
 
-def _show(experiment: Experiment, report: Report) -> None:
+def _show(report: Report) -> None:
     out = console()
     for check in report.health:
         mark = (

@@ -1,0 +1,149 @@
+"""Cases that name a property: it is checked on the case's own arms, and nothing is compared."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neonblue.statistics import (
+    CovariateMoments,
+    Experiment,
+    Metric,
+    MetricKind,
+    Moments,
+    Plan,
+    RatioMoments,
+    Role,
+    Status,
+    StatusCode,
+    analyze,
+    compare_means,
+    compare_proportions,
+    compare_ratios,
+    sample_ratio,
+    tails,
+)
+from tests.unit.statistics import properties
+from tests.unit.statistics.reference import Case, _fields
+
+Check = Callable[[Moments, Moments], None]
+
+
+def compute(case: Case) -> dict[str, Any]:
+    check = _CHECKS[case.name]
+    arms = [case.inputs.get(name) or {"n": 1000, "sum": 100 + 30 * i} for i, name in enumerate(_ARMS)]
+    check(*(_fields.moments(arm) for arm in arms))
+    return {}
+
+
+_ARMS = ("control", "treatment")
+
+
+def _scale(control: Moments, treatment: Moments) -> None:
+    for factor in (1e-9, 1e-3, -1.0, 1e6):
+        properties.scale_scales(control, treatment, factor)
+
+
+def _shift(control: Moments, treatment: Moments) -> None:
+    for shift in (-1e6, -1.0, 1e-3, 1e3, 1e6):
+        properties.shift_moves_only_the_means(control, treatment, shift, 1e-6)
+
+
+def _merge(control: Moments, treatment: Moments) -> None:
+    rng = random.Random(1)
+    for arm in (control, treatment):
+        values = [arm.mean + 0.01 * (i % 100 - 49.5) for i in range(arm.n)]
+        for k in (2, 7, 50):
+            shards = [Moments.from_values(values[i::k]) for i in range(k)]
+            order = rng.sample(range(k), k)
+            properties.merging_any_way_is_the_same(shards, order)
+
+
+def _duality(control: Moments, treatment: Moments) -> None:
+    for successes in range(60, 151):
+        properties.one_decision(control, Moments.proportion(successes, treatment.n))
+
+
+def _affine(control: Moments, treatment: Moments) -> None:
+    rng = np.random.default_rng(3)
+    values = []
+    for arm in (control, treatment):
+        x = np.round(rng.normal(5, 2, arm.n), 2)
+        values.append((np.round(arm.mean + x + rng.normal(0, 1, arm.n), 2), x))
+    plain = [CovariateMoments.from_values(y, x) for y, x in values]
+    moved = [CovariateMoments.from_values(y, 7 - 3.5 * x) for y, x in values]
+    properties.affine_covariate_changes_nothing(plain[0], plain[1], moved)
+
+
+def _order(control: Moments, treatment: Moments) -> None:
+    rng = random.Random(2)
+    for size in (1, 2, 5, 40):
+        p_values = [round(rng.random() ** 3, 6) for _ in range(size)]
+        properties.adjusted_p_values_behave(p_values, rng.sample(range(size), size))
+
+
+def _tiny_p(control: Moments, treatment: Moments) -> None:
+    for z in range(41):
+        for p, log10_p in (tails.normal_two_sided(float(z)), tails.t_two_sided(float(z), 1e7)):
+            assert p > 0 or log10_p < -300
+            assert log10_p <= 0
+            assert np.isfinite(log10_p)
+    assert tails.normal_sf(37.0) > 0
+
+
+def _deterministic(control: Moments, treatment: Moments) -> None:
+    metrics = tuple(Metric(name, MetricKind.PROPORTION, Role.PRIMARY) for name in ("first", "second"))
+    by_arm = {"a": control, "b": treatment, "c": control}
+    moments = {(metric.name, arm): by_arm[arm] for metric in metrics for arm in by_arm}
+    orders = (("a", "b", "c"), ("a", "b", "c"), ("c", "b", "a"))
+    reports = [analyze(Experiment("a", arms, metrics, moments)) for arms in orders]
+    assert reports[0] == reports[1]
+    assert {(r.metric.name, r.arm): r for r in reports[0].results} == {
+        (r.metric.name, r.arm): r for r in reports[2].results
+    }
+
+
+def _errors(control: Moments, treatment: Moments) -> None:
+    empty, one, same = Moments(0, 0, 0), Moments(1, 4, 16), Moments(10, 20, 40)
+    none, every = Moments.proportion(0, 50), Moments.proportion(50, 50)
+    nothing = RatioMoments(10, 5, 0, 5, 0, 0)
+    rows = [compare_means(a, b) for a in (empty, one, same) for b in (empty, one, same)]
+    rows += [compare_proportions(a, b) for a in (empty, none) for b in (empty, none)]
+    rows += [compare_proportions(every, every), compare_ratios(nothing, nothing)]
+    for row in rows:
+        assert isinstance(row.absolute, Status), row
+        properties.no_number_beside_a_status(row)
+    assert isinstance(sample_ratio([0, 0], [0.5, 0.5]), Status)
+
+
+def _units(control: Moments, treatment: Moments) -> None:
+    metric = Metric("clicks", MetricKind.PROPORTION, Role.PRIMARY, unit="event")
+    moments = {("clicks", "a"): control, ("clicks", "b"): treatment}
+    (result,) = analyze(Experiment("a", ("a", "b"), (metric,), moments), Plan(ended=True)).results
+    assert isinstance(result.comparison.absolute, Status)
+    assert result.comparison.absolute.code is StatusCode.UNIT_MISMATCH
+
+
+_CHECKS: dict[str, Check] = {
+    "swap_arms_flips_sign": properties.swap_flips_the_sign,
+    "scale_by_c": _scale,
+    "shift_by_c_absolute_only": _shift,
+    "merge_partials": _merge,
+    "binary_equals_mean": properties.proportion_differs_from_mean_by_the_divisor,
+    "absolute_vs_relative_same_decision": properties.one_decision,
+    "p_ci_duality": _duality,
+    "fieller_dual_to_absolute_test": _duality,
+    "ci_contains_point_estimate": properties.intervals_hold_the_estimate_and_nest,
+    "duplicate_data_x4_halves_se": properties.four_times_the_data_halve_the_error,
+    "constant_covariate_cuped_noop": properties.constant_covariate_changes_nothing,
+    "affine_covariate_cuped_invariant": _affine,
+    "ratio_with_unit_denominator": properties.unit_denominator_is_the_mean,
+    "multiple_testing_order_invariant": _order,
+    "tiny_p_never_zero": _tiny_p,
+    "determinism": _deterministic,
+    "error_never_looks_like_a_result": _errors,
+    "user_vs_event_unit": _units,
+}
