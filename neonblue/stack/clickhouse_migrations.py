@@ -1,8 +1,8 @@
 """Applies the numbered SQL files of ``clickhouse/`` over ClickHouse's HTTP interface, each once.
 
-The files hold two placeholders: ``${ON_CLUSTER}``, the cluster clause where `Settings.clickhouse.cluster` names a
-cluster and nothing elsewhere, and ``${REPLICATED}``, the prefix of the table engines there. What was applied is
-recorded with a checksum of the file as it lies on disk, so that a file changed afterwards is noticed.
+The files hold two placeholders: ``${ON_CLUSTER}``, the cluster clause where `Settings.clickhouse.cluster`
+names a cluster and nothing elsewhere, and ``${REPLICATED}``, the prefix of the table engines there. What was
+applied is recorded with a checksum of the file as it lies on disk, so that a file changed afterwards is noticed.
 
 ClickHouse has no transactions over DDL: a file that failed half-way is applied again from its start, so every
 statement in it must be repeatable (``IF NOT EXISTS``).
@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 import structlog
@@ -92,7 +93,7 @@ def placeholders(settings: ClickHouseSettings) -> dict[str, str]:
 
 
 def read_migrations(directory: Path) -> list[Migration]:
-    """The numbered files of `directory`, by number. Raises `MigrationError` on a number that is there twice."""
+    """The numbered files of `directory`, by number. Raises `MigrationError` on a number used twice."""
     files = sorted(path for path in directory.glob("*.sql") if _NUMBERED.fullmatch(path.name))
     numbers = [path.name[:4] for path in files]
     doubled = sorted({number for number in numbers if numbers.count(number) > 1})
@@ -104,7 +105,7 @@ def read_migrations(directory: Path) -> list[Migration]:
 def plan(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
     """Those of `migrations` that are not in `applied` (name → checksum).
 
-    Raises `MigrationError` where an applied file has changed, is gone, or comes after one that was not applied.
+    Raises `MigrationError` where an applied file has changed, is gone, or comes after one not applied.
     """
     present = {migration.name for migration in migrations}
     gone = sorted(applied.keys() - present)
@@ -128,10 +129,10 @@ def plan(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Mi
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Apply what is not applied yet and return those files' names: none, where the schema is up to date.
+    """Apply what is not applied yet and return those files' names: none where the schema is up to date.
 
-    Raises `MigrationError` where files and database contradict each other, and clickhouse-connect's own errors
-    where the server refuses a statement or can not be reached.
+    Raises `MigrationError` where files and database contradict each other, and clickhouse-connect's own
+    errors where the server refuses a statement or can not be reached.
     """
     filled = placeholders(settings.clickhouse)
     with _connect(settings.clickhouse) as client:
@@ -143,8 +144,12 @@ def migrate(settings: Settings) -> list[str]:
 
 
 def _connect(settings: ClickHouseSettings) -> Client:
+    address = urlsplit(settings.address)
+    secure = address.scheme == "https"
     return clickhouse_connect.get_client(
-        dsn=settings.address,
+        host=address.hostname or "127.0.0.1",
+        port=address.port or (8443 if secure else 8123),
+        secure=secure,
         username=settings.user,
         password=settings.password.get_secret_value(),
         database=settings.database,
