@@ -1,0 +1,88 @@
+"""How many assignments a second, cached and first-time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from neonblue.bench.http import Answer, Connection, Target
+from neonblue.bench.load import Plan, run
+from neonblue.client import Client, Metric, NewExperiment, Variant
+from neonblue.settings import Settings
+
+KNOWN_UNITS = 1_000
+WARMING_CONNECTIONS = 32
+
+
+@dataclass(slots=True)
+class AssignReport:
+    """One run; latencies in milliseconds."""
+
+    kind: str
+    rate: float | None
+    requests_per_second: float = 0.0
+    latency_p50: float = 0.0
+    latency_p95: float = 0.0
+    latency_p99: float = 0.0
+    failures: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def make_experiments(settings: Settings, count: int) -> list[str]:
+    """So many running experiments; returns their keys."""
+    keys = [f"bench-{uuid.uuid4().hex[:12]}" for _ in range(count)]
+    variants = [Variant("control", 1, is_control=True), Variant("treatment", 1)]
+    metrics = [Metric("conversion", "proportion", "purchase", "any")]
+    with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
+        for key in keys:
+            client.create_experiment(NewExperiment(key=key, variants=variants, metrics=metrics))
+            client.start(key)
+    return keys
+
+
+def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool) -> AssignReport:
+    """Load `POST /v1/assignments`: known units again and again, or a new unit each time."""
+    target = Target.of(settings.api.address, settings.api.token.get_secret_value())
+    report = AssignReport("first" if first_time else "cached", plan.rate)
+    turns = itertools.count()
+    prefix = uuid.uuid4().hex[:8] if first_time else "known"
+
+    def make() -> bytes:
+        turn = next(turns)
+        unit = turn if first_time else turn % KNOWN_UNITS
+        body = f'{{"experiment":"{keys[turn % len(keys)]}","user_id":"{prefix}-{unit}"}}'
+        return target.post("/v1/assignments", body.encode())
+
+    def on_answer(answer: Answer) -> None:
+        report.failures += answer.status != 200
+
+    if not first_time:  # every pair of unit and experiment once, so that each is stored and cached
+        asyncio.run(_warm(target, make, math.lcm(KNOWN_UNITS, len(keys))))
+    measured = asyncio.run(run(target, plan, make, on_answer))
+    report.requests_per_second = measured.requests_per_second
+    report.latency_p50, report.latency_p95, report.latency_p99 = (
+        measured.quantile(share) * 1000 for share in (0.5, 0.95, 0.99)
+    )
+    report.failures += measured.broken
+    return report
+
+
+async def _warm(target: Target, make: Callable[[], bytes], requests: int) -> None:
+    """Make each request once before the clock runs."""
+    left = iter(range(requests))
+
+    async def work() -> None:
+        connection = await Connection.open(target.host, target.port)
+        for _ in left:  # shared by the workers
+            await connection.ask(make())
+        connection.close()
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(WARMING_CONNECTIONS):
+            tasks.create_task(work())

@@ -1,0 +1,121 @@
+"""``neonblue bench``: the platform's figures on this machine, beside those it is built for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from neonblue.bench import assign as assigning
+from neonblue.bench import ingest as ingesting
+from neonblue.bench.assign import AssignReport
+from neonblue.bench.ingest import IngestReport, Load
+from neonblue.bench.load import Plan
+from neonblue.cli.terminal import AsJson, DataDir, console
+from neonblue.settings import Settings
+
+bench = typer.Typer(name="bench", help="Measure throughput and latency.", no_args_is_help=True)
+
+DUPLICATE_SHARES = (0.0, 0.01, 0.1)
+PACED_RATE = 5_000.0
+
+Seconds = Annotated[float, typer.Option(min=1, help="Length of each run.")]
+Rate = Annotated[float | None, typer.Option(min=1, help="Only this: so many events (requests) a second.")]
+
+
+@bench.command()
+def ingest(
+    seconds: Seconds = 10.0,
+    rate: Rate = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=1000, help="Only this: events a request.")] = None,
+    connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 32,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Store events over HTTP: batches of 100 and single ones, with 0, 1 and 10 % duplicates."""
+    settings = Settings.load(data_dir)
+    loads = _loads(seconds, rate, batch, connections)
+    reports = [ingesting.measure(settings, load) for load in loads]
+    if json_output:
+        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+        return
+    _show_ingest(reports)
+
+
+def _loads(seconds: float, rate: float | None, batch: int | None, connections: int) -> list[Load]:
+    if rate is not None:
+        return [Load(batch or 100, 0.0, seconds, connections, rate)]
+    batches = (batch,) if batch is not None else (100, 1)
+    loads = [Load(size, share, seconds, connections) for size in batches for share in DUPLICATE_SHARES]
+    return loads if batch is not None else [*loads, Load(100, 0.0, seconds, connections, PACED_RATE)]
+
+
+@bench.command()
+def assign(
+    seconds: Seconds = 10.0,
+    rate: Rate = None,
+    experiments: Annotated[int, typer.Option(min=1, help="Running experiments.")] = 100,
+    connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 32,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Assign units over HTTP: known ones (cached) and new ones (stored)."""
+    settings = Settings.load(data_dir)
+    keys = assigning.make_experiments(settings, experiments)
+    plan = Plan(seconds, connections, rate)
+    reports = [assigning.measure(settings, keys, plan, first_time=first) for first in (False, True)]
+    if json_output:
+        typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
+        return
+    _show_assign(reports)
+
+
+IngestColumn = tuple[str, Callable[[IngestReport], str]]
+INGEST_COLUMNS: Sequence[IngestColumn] = (
+    ("batch", lambda r: str(r.batch)),
+    ("twice", lambda r: f"{r.duplicates:.0%}"),
+    ("events/s", lambda r: f"{r.events_per_second:,.0f}"),
+    ("requests/s", lambda r: f"{r.requests_per_second:,.0f}"),
+    ("p50 ms", lambda r: f"{r.latency_p50:.1f}"),
+    ("p95 ms", lambda r: f"{r.latency_p95:.1f}"),
+    ("p99 ms", lambda r: f"{r.latency_p99:.1f}"),
+    ("end to end/s", lambda r: _number(r.end_to_end_per_second, "{:,.0f}")),
+    ("queryable p50/p99 s", lambda r: f"{_number(r.end_to_end_p50)} / {_number(r.end_to_end_p99)}"),
+    ("Kafka B", lambda r: _number(r.kafka_bytes_per_event, "{:.0f}")),
+    ("ClickHouse B", lambda r: _number(r.clickhouse_bytes_per_event, "{:.1f}")),
+    ("failed", lambda r: str(r.failures + r.rejected)),
+)
+
+
+def _show_ingest(reports: Sequence[IngestReport]) -> None:
+    table = Table(header_style="dim")
+    for name, _ in INGEST_COLUMNS:
+        table.add_column(name, justify="right")
+    for report in reports:
+        table.add_row(*(show(report) for _, show in INGEST_COLUMNS))
+    out = console()
+    out.print(table)
+    out.print(
+        "[dim]built for (must; aim): batches of 100: 15,000; 30,000 events/s. Single: 1,500; 3,000/s.[/]"
+    )
+    out.print("[dim]End to end: 15,000; 25,000/s. Queryable at 5,000/s: 0.6 / 1.5 s; 0.35 / 0.9 s.[/]")
+    out.print("[dim]ClickHouse: 40; 28 bytes an event. Kafka to ClickHouse: 10 : 1; 24 : 1.[/]")
+
+
+def _show_assign(reports: Sequence[AssignReport]) -> None:
+    table = Table(header_style="dim")
+    for name in ("units", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"):
+        table.add_column(name, justify="right")
+    for report in reports:
+        latencies = (f"{value:.1f}" for value in (report.latency_p50, report.latency_p95, report.latency_p99))
+        table.add_row(report.kind, f"{report.requests_per_second:,.0f}", *latencies, str(report.failures))
+    out = console()
+    out.print(table)
+    out.print("[dim]built for (must; aim): 5,000 a second, p99 8 ms; 10,000, p99 4 ms at 5,000 a second[/]")
+
+
+def _number(value: float | None, form: str = "{:.2f}") -> str:
+    return "-" if value is None else form.format(value)
