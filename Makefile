@@ -44,7 +44,7 @@ lint: setup ## format, style, types, import rules, SQL
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --processes 2 clickhouse dbt_project
+	@$(BIN)/sqlfluff lint --processes 2 dbt_project
 
 format: setup ## rewrite Python and SQL in the project's style
 	@$(BIN)/ruff check --fix --quiet . || true
