@@ -58,12 +58,14 @@ async def run(target: Target, plan: Plan, make: MakeRequest, on_answer: OnAnswer
         nonlocal turn
         connection = await Connection.open(target.host, target.port)
         while True:
-            due = clock()
+            offset = clock() - started
             if plan.rate is not None:
-                due, turn = started + turn / plan.rate, turn + 1
-                await asyncio.sleep(max(0.0, due - clock()))
-            if due - started >= plan.seconds:
+                offset, turn = turn / plan.rate, turn + 1
+            if offset >= plan.seconds:
                 break
+            due = started + offset
+            if plan.rate is not None:
+                await asyncio.sleep(max(0.0, due - clock()))
             try:
                 answer = await connection.ask(make())
             except BrokenError:
