@@ -99,12 +99,17 @@ def select(nodes: Iterable[Node], services: Collection[str]) -> tuple[Node, ...]
         raise ValueError(f"no such service: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     chosen = set(services)
     for node in ordered(known.values()):
-        if isinstance(node, Step) and not isinstance(node, External) and set(node.requires) <= chosen:
+        if _follows(node) and set(node.requires) <= chosen:
             chosen.add(node.name)
     for name in chosen:
         if lacking := set(known[name].requires) - chosen:
             raise ValueError(f"{name} needs {', '.join(sorted(lacking))}")
     return tuple(node for node in known.values() if node.name in chosen)
+
+
+def _follows(node: Node) -> bool:
+    """Whether `node` comes along once what it requires is chosen: a step, not a service that others run."""
+    return isinstance(node, Step) and not isinstance(node, External) and bool(node.requires)
 
 
 def ordered(nodes: Iterable[Node]) -> list[Node]:

@@ -26,8 +26,8 @@ def put(url: str, body: object) -> httpx.Response:
     return _client().put(url, json=body, timeout=30).raise_for_status()
 
 
-def post(url: str) -> httpx.Response:
-    return _client().post(url, timeout=30).raise_for_status()
+def post(url: str, body: object = None) -> httpx.Response:
+    return _client().post(url, json=body, timeout=30).raise_for_status()
 
 
 def connects(host: str, port: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from neonblue.settings import Settings
 from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
@@ -16,12 +18,20 @@ _MODULE = "orchestration.definitions"
 _NICE = 5
 """Analysis yields to ingestion."""
 
+_LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
+  __typename ... on PythonError { message }
+} } } } }
+"""
+
+_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+
 _INSTANCE = """\
 # Written at every start.
 storage:
   postgres:
     postgres_url:
-      env: NEONBLUE_DAGSTER_STORAGE
+      env: DAGSTER_POSTGRES_URL
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
@@ -56,6 +66,7 @@ class _Dagster(Service):
     """What the three processes have in common."""
 
     start_seconds = 180.0
+    watch_seconds = 15.0
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -85,8 +96,16 @@ def environment(settings: Settings) -> dict[str, str]:
     storage = settings.postgres.dsn(settings.postgres.dagster_database)
     return process_environment(settings) | {
         "DAGSTER_HOME": str(home(settings)),
-        "NEONBLUE_DAGSTER_STORAGE": storage,
+        # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
+        "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),
     }
+
+
+def _ask(settings: Settings, query: str) -> dict[str, Any]:
+    """A question to the web page's GraphQL."""
+    answer: dict[str, Any] = probe.post(f"{settings.dagster.address}/graphql", {"query": query}).json()
+    data: dict[str, Any] = answer["data"]
+    return data
 
 
 class DagsterCode(_Dagster):
@@ -121,20 +140,25 @@ class DagsterDaemon(_Dagster):
     """Schedules, sensors, the run queue."""
 
     name = "dagster-daemon"
-    requires = ("postgres", "dagster-code")
+    requires = ("postgres",)
+    uses = ("dagster-code",)
 
     def command(self) -> Command:
         return self._command("dagster._daemon", "run", "-w", str(self._home / "workspace.yaml"))
 
     def check(self) -> None:
-        return None
+        """The page sees the heartbeats of every daemon."""
+        health = _ask(self._settings, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
+        if silent := [one["daemonType"] for one in health if one["required"] and not one["healthy"]]:
+            raise ServiceError(self.name, f"no heartbeat of {', '.join(silent)}")
 
 
 class DagsterWeb(_Dagster):
-    """The web page."""
+    """The web page. It starts beside the code server, and finds it when it is there."""
 
     name = "dagster"
-    requires = ("postgres", "dagster-code")
+    requires = ("postgres",)
+    uses = ("dagster-code",)
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.dagster.port, self.name, "NEONBLUE_DAGSTER_PORT"),)
@@ -145,4 +169,10 @@ class DagsterWeb(_Dagster):
         return self._command("dagster_webserver", "-w", workspace, "-h", LOOPBACK, "-p", port)
 
     def check(self) -> None:
+        """The page is served, and has loaded the definitions."""
         probe.get(f"{self._settings.dagster.address}/server_info")
+        entries = _ask(self._settings, _LOCATIONS)["workspaceOrError"].get("locationEntries", [])
+        states = [entry["locationOrLoadError"] or {} for entry in entries]
+        if not states or any(state.get("__typename") != "RepositoryLocation" for state in states):
+            reasons = [str(state["message"]).splitlines()[0] for state in states if "message" in state]
+            raise ServiceError(self.name, "; ".join(["the definitions are not loaded", *reasons]))
