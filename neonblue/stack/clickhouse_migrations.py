@@ -2,7 +2,7 @@
 
 The files hold two placeholders: ``${ON_CLUSTER}``, the cluster clause where `Settings.clickhouse.cluster`
 names a cluster and nothing elsewhere, and ``${REPLICATED}``, the prefix of the table engines there. What was
-applied is recorded with a checksum of the file as it lies on disk, so that a file changed afterwards is noticed.
+applied is recorded with a checksum of the file as it lies on disk, so that a later change of it is noticed.
 
 ClickHouse has no transactions over DDL: a file that failed half-way is applied again from its start, so every
 statement in it must be repeatable (``IF NOT EXISTS``).
