@@ -1,0 +1,83 @@
+"""The commands where nothing runs: what they say, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from neonblue.cli.main import app
+
+Run = Callable[..., Result]
+
+NOBODY = {
+    "NEONBLUE_API_PORT": "9",
+    "NEONBLUE_CLICKHOUSE_PORT": "9",
+    "NEONBLUE_POSTGRES_PORT": "9",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name, value in NOBODY.items():
+        monkeypatch.setenv(name, value)
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "--data-dir", str(tmp_path)])
+
+    return invoke
+
+
+@pytest.mark.parametrize(
+    "arguments", [("sql", "SELECT 1"), ("results", "checkout"), ("reconcile",), ("reconcile", "--json")]
+)
+def test_a_service_that_is_not_there_is_an_error_in_one_line(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+
+    assert done.exit_code == 1
+    assert "error" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_import_names_the_column_before_anything_is_sent(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("user_id,variant,spend\n1,a,2\n2,b,3\n")
+
+    done = run("import", str(file), "--key", "shop", "--start", "2025-07-01", "--metric", "profit")
+
+    assert done.exit_code == 1
+    assert "--metric: there is no column 'profit'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--start", "soon"), "--start: 'soon' is not a time"),
+        (
+            ("--start", "2025-07-01", "--control", "a", "--weight", "b"),
+            "--weight: 'b' is not of the form ARM=n",
+        ),
+        (("--start", "2025-07-01", "--control", "c"), "--control: no arm is called 'c'; the arms are a, b"),
+        (("--control", "a"), "--start:"),
+    ],
+)
+def test_an_import_says_which_option_is_wrong(
+    run: Run, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("user_id,variant,spend\n1,a,2\n2,b,3\n")
+
+    done = run("import", str(file), "--key", "shop", *options)
+
+    assert done.exit_code == 1
+    assert message in " ".join(done.stderr.split())
+
+
+def test_every_tool_explains_itself(run: Run) -> None:
+    for command in ("import", "demo", "results", "reconcile", "sql", "simulate"):
+        done = CliRunner().invoke(app, [command, "--help"])
+        assert done.exit_code == 0, command
+        assert "--data-dir" in done.stdout
