@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from neonblue.statistics.experiment import Plan
+from neonblue.statistics.experiment import Deciding, Plan
 from neonblue.statistics.result import Estimate
 
 
@@ -39,5 +39,11 @@ class FixedHorizon:
 
 
 def rule_for(plan: Plan, units: int) -> DecidingRule:
-    """The rule of a plan at a look with `units` units over all arms."""
+    """The rule of a plan at a look with `units` units over all arms.
+
+    Only the fixed horizon is built from the plan alone; for a sequential plan hand the rule to `analyze`.
+    Raises ValueError there: a fixed test in its place would not keep its error rate under peeking.
+    """
+    if plan.deciding is not Deciding.FIXED:
+        raise ValueError(f"deciding: {plan.deciding} needs its own rule, a fixed test can't stand in for it")
     return FixedHorizon(ready=plan.complete(units))
