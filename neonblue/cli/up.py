@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from neonblue.stack import Stack, logs
 from neonblue.stack.board import State, Status
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.overview import Overview, take
-from neonblue.stack.supervisor_log import SUPERVISOR, write_to_file
+from neonblue.stack.supervisor_log import write_to_file
 
 _STARTING_REFRESH_SECONDS = 0.5
 _READY_REFRESH_SECONDS = 3.0
@@ -138,8 +137,7 @@ def _explain(data_dir: Path, error: StackError) -> NoReturn:
 def _detach(data_dir: Path, timeout: float) -> None:
     """Start this command again in the background, and wait until it says that all is ready."""
     (data_dir / "logs").mkdir(parents=True, exist_ok=True)
-    log = logs.path(data_dir, SUPERVISOR)
-    position = log.stat().st_size if log.exists() else 0
+    said = logs.path(data_dir, "up")
     command = [
         sys.executable,
         "-m",
@@ -150,7 +148,7 @@ def _detach(data_dir: Path, timeout: float) -> None:
         "--timeout",
         str(timeout),
     ]
-    with log.open("ab") as output:
+    with said.open("wb") as output:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
@@ -163,7 +161,5 @@ def _detach(data_dir: Path, timeout: float) -> None:
             waiting = [view.name for view in overview.services if view.state != State.READY]
             spinner.update(f"starting … waiting for {', '.join(waiting)}")
             time.sleep(_STARTING_REFRESH_SECONDS)
-    with log.open() as said:
-        said.seek(position)
-        os.write(sys.stderr.fileno(), said.read().encode())
+    sys.stderr.write(said.read_text())
     raise typer.Exit(1)

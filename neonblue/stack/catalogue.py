@@ -55,11 +55,12 @@ def _service(service: Service, external: bool) -> Node:
     return External(service) if external else service
 
 
-def with_requirements(available: Iterable[Node], services: Collection[str]) -> set[str]:
-    """`services` and the steps they need that are no service (the downloads)."""
+def with_requirements(available: Iterable[Node], services: Collection[str] | None) -> set[str]:
+    """`services` (None: all there are) and the steps they need that nothing else brings: the downloads."""
     by_name = {node.name: node for node in available}
-    steps = {name for service in services if service in by_name for name in by_name[service].requires}
-    return set(services) | (steps - set(SERVICES))
+    chosen = set(services) if services is not None else set(by_name) & set(SERVICES)
+    needed = {name for service in chosen & set(by_name) for name in by_name[service].requires}
+    return chosen | (needed - set(SERVICES))
 
 
 def address(name: str, settings: Settings) -> str:

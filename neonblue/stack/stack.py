@@ -42,9 +42,7 @@ class Stack:
             _with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
         )
         nodes = catalogue.nodes(self.settings, self._progress)
-        chosen = select(
-            nodes, catalogue.SERVICES if services is None else catalogue.with_requirements(nodes, services)
-        )
+        chosen = select(nodes, catalogue.with_requirements(nodes, services))
         self._nodes = chosen
         self._listener = listener
         self._lock = FolderLock(folder)

@@ -8,13 +8,11 @@ import structlog
 
 from neonblue.stack import logs
 
-SUPERVISOR = "supervisor"
-
 
 def write_to_file(data_dir: Path) -> None:
     """Send this process's log lines to the data folder, off the terminal."""
     (data_dir / "logs").mkdir(parents=True, exist_ok=True)
-    file = logs.path(data_dir, SUPERVISOR)
+    file = logs.path(data_dir, "supervisor")
     logs.limit(file)
     structlog.configure(
         processors=[
