@@ -1,0 +1,51 @@
+"""``python -m neonblue.stack.clickhouse_server --path DIR --port N``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+import uvicorn
+
+from neonblue.stack.clickhouse_server.app import Server
+from neonblue.stack.clickhouse_server.settings import ServerSettings, SettingsError
+
+
+def main(arguments: list[str]) -> int:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    try:
+        settings = ServerSettings.load(arguments)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # A response that ends in an exception is left unfinished on purpose, which uvicorn would call an error.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing response" not in record.msg
+    )
+    uvicorn.run(
+        Server(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.stop_timeout),
+        backlog=1024,
+        h11_max_incomplete_event_size=None,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""The engine's configuration files, written at every start from the templates beside this module."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from xml.sax.saxutils import escape
+
+from neonblue.stack.clickhouse_server.settings import ServerSettings
+
+_MEGABYTE = 1024**2
+_GIGABYTE = 1024**3
+_WORK_FOLDERS = ("user_files", "user_scripts", "format_schemas", "tmp")
+
+
+def write(settings: ServerSettings) -> Path:
+    """Write both files and make the folders they name; returns the server's file."""
+    work = settings.path / "server"
+    for name in _WORK_FOLDERS:
+        (work / name).mkdir(parents=True, exist_ok=True)
+    users = work / "users.xml"
+    memory = _memory_limit()
+    _fill(
+        "users.xml",
+        users,
+        {  # fmt: skip
+            "max_query_memory": memory // 2,
+            "spill": memory // 4,
+            "max_query_size": settings.max_query_size,
+        },
+    )
+    server = work / "config.xml"
+    _fill("config.xml", server, {
+        "users_file": users,
+        "work_folder": work,
+        "kafka_broker_list": settings.kafka.broker_list,
+        "kafka_topic": settings.kafka.topic,
+        "kafka_group": settings.kafka.group,
+        "max_memory": memory,
+        "mark_cache": 128 * _MEGABYTE,
+        "merge_threads": max(2, (os.cpu_count() or 2) // 2),
+        "kafka_threads": max(4, os.cpu_count() or 2),
+    })  # fmt: skip
+    return server
+
+
+def _memory_limit() -> int:
+    """Bytes for the engine: a quarter of the machine, at least 2 GiB."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(2 * _GIGABYTE, machine // 4)
+
+
+def _fill(template: str, target: Path, values: dict[str, object]) -> None:
+    text = Template(files(__package__).joinpath(template).read_text())
+    target.write_text(text.substitute({name: escape(str(value)) for name, value in values.items()}))
