@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -66,19 +66,23 @@ class QueryService:
             with self._registered(request.query_id, execution):
                 async with execution:
                     if statement.data is None:
-                        await _while_connected(
-                            receive, self._answer(request, statement, execution, response, began)
-                        )
-                        outcome = execution.outcome
+                        answer = self._answer(request, statement, execution, response, began)
+                        content = await _while_connected(receive, answer)
                     else:
-                        outcome = await execution.insert(head, body)
-                        await self._tell(request, statement, response, outcome, began, b"")
+                        await execution.insert(head, body)
+                        content = b""
+        # Sent when the session is free again: the client may follow at once.
+        outcome = execution.outcome
+        if response.started:
+            await response.end()
+        else:
+            await response.whole(200, self._headers(request, statement, outcome, began), content)
         self._log(request, statement, outcome, time.monotonic() - began)
 
     async def _answer(
         self, request: Request, statement: Statement, execution: Execution, response: Response, began: float
-    ) -> None:
-        """Send the result: as one piece if it is small, so that an exception still has its status."""
+    ) -> bytes:
+        """The result, if it is small, so that an exception still has its status; a large one is sent at once."""
         most = _WHOLE if request.whole else _HEAD
         first = bytearray()
         pieces = execution.pieces()
@@ -87,25 +91,13 @@ class QueryService:
             if len(first) > most:
                 break
         else:
-            await self._tell(request, statement, response, execution.outcome, began, bytes(first))
-            return
+            return bytes(first)
         await response.begin(self._headers(request, statement, None, began))
         await response.piece(bytes(first))
         del first
         async for piece in pieces:
             await response.piece(piece)
-        await response.end()
-
-    async def _tell(
-        self,
-        request: Request,
-        statement: Statement,
-        response: Response,
-        outcome: Outcome | None,
-        began: float,
-        content: bytes,
-    ) -> None:
-        await response.whole(200, self._headers(request, statement, outcome, began), content)
+        return b""
 
     def _headers(
         self, request: Request, statement: Statement, outcome: Outcome | None, began: float
@@ -262,7 +254,7 @@ def _too_many(threads: int) -> ClickHouseError:
     return ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, "TOO_MANY_SIMULTANEOUS_QUERIES", message)
 
 
-async def _while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
+async def _while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Do `work` unless the client goes away first. Raises ClientGoneError then."""
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(receive))
@@ -270,7 +262,7 @@ async def _while_connected(receive: Receive, work: Coroutine[None, None, None]) 
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientGoneError
-        working.result()
+        return working.result()
     finally:
         for task in (working, watching):
             task.cancel()
