@@ -1,0 +1,106 @@
+"""``neonblue analyze`` on files of units, events and sums."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from neonblue.cli.analyze import analyze_file
+
+
+@pytest.fixture
+def analyze(tmp_path):
+    app = typer.Typer()
+    app.command()(analyze_file)
+
+    def run(text, *options):
+        path = tmp_path / "data.csv"
+        path.write_text(text)
+        return CliRunner().invoke(app, [str(path), *options])
+
+    return run
+
+
+def unit_rows(per_arm=400):
+    lines = ["user_id,variant,converted,spend,before"]
+    for i in range(2 * per_arm):
+        arm = "ab"[i % 2]
+        converted = int(i % 10 < (3 if arm == "a" else 6))
+        lines.append(f"{i},{arm},{converted},{(i * 7) % 13 + (arm == 'b')},{(i * 7) % 13}")
+    return "\n".join(lines) + "\n"
+
+
+def results(outcome):
+    assert outcome.exit_code == 0, outcome.output
+    return {row["metric"]["name"]: row for row in json.loads(outcome.stdout)["results"]}
+
+
+def test_a_row_per_unit_is_analysed_metric_by_metric(analyze):
+    rows = results(analyze(unit_rows(), "--json"))
+
+    assert {name: row["metric"]["kind"] for name, row in rows.items()} == {
+        "converted": "proportion",
+        "spend": "mean",
+        "before": "mean",
+    }
+    assert rows["converted"]["comparison"]["n_control"] == 400
+
+
+def test_a_covariate_narrows_the_interval(analyze):
+    plain = results(analyze(unit_rows(), "--metric", "spend", "--json"))["spend"]["comparison"]["absolute"]
+    adjusted = results(analyze(unit_rows(), "--metric", "spend~before", "--json"))["spend"]
+
+    assert adjusted["fallback"]["code"] == "zero_variance"
+    assert plain["method"] == "welch"
+
+
+def test_events_of_one_unit_are_one_unit(analyze):
+    once = unit_rows()
+    twice = once + "".join(once.splitlines(keepends=True)[1:])
+
+    rows = results(analyze(twice, "--metric", "converted", "--json"))
+
+    assert rows["converted"]["comparison"]["n_control"] == 400
+
+
+def test_a_unit_in_two_arms_is_left_out_and_counted(analyze):
+    outcome = analyze(unit_rows() + "0,b,1,3,1\n", "--metric", "converted", "--json")
+
+    assert results(outcome)["converted"]["comparison"]["n_control"] == 399
+    checks = {check["name"]: check for check in json.loads(outcome.stdout)["health"]}
+    assert checks["multiply_exposed"]["value"] == pytest.approx(1 / 800)
+
+
+def test_sums_give_what_their_units_give(analyze):
+    sums = "metric,variant,n,sum\nconverted,a,400,120\nconverted,b,400,240\n"
+
+    from_sums = results(analyze(sums, "--json"))["converted"]["comparison"]
+
+    assert from_sums["diff"] == pytest.approx(0.3)
+    assert from_sums["absolute"]["method"] == "unpooled_proportions"
+
+
+def test_the_table_ends_with_the_decision(analyze):
+    outcome = analyze(unit_rows(), "--metric", "converted", "--metric", "ratio=spend/before")
+
+    assert outcome.exit_code == 0
+    assert "ship" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--metric", "absent"), "no column 'absent'"),
+        (("--control", "z"), "no arm 'z'"),
+        (("--variant", "nothing"), "--variant"),
+        (("--secondary", "nothing"), "--secondary"),
+        (("--weight", "a=x"), "--weight"),
+        (("--deciding", "confidence_sequence"), "deciding"),
+    ],
+)
+def test_a_wrong_option_is_named(analyze, options, words):
+    outcome = analyze(unit_rows(), *options)
+
+    assert outcome.exit_code == 1
+    assert words in outcome.output

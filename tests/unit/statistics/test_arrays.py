@@ -1,0 +1,119 @@
+"""The array forms give what the single tests give."""
+
+import numpy as np
+import pytest
+
+from neonblue.statistics import (
+    Comparison,
+    CovariateMoments,
+    Estimate,
+    Lift,
+    Moments,
+    RatioMoments,
+    compare_means,
+    compare_proportions,
+    compare_ratios,
+)
+from neonblue.statistics.arrays import (
+    ComparisonArrays,
+    compare_cuped_arrays,
+    compare_mean_arrays,
+    compare_proportion_arrays,
+    compare_ratio_arrays,
+)
+from neonblue.statistics.cuped import cuped_lift, cuped_test
+
+
+def same(left: float, right: float) -> None:
+    assert left == pytest.approx(right, rel=1e-9, abs=1e-12)
+
+
+def agree(arrays: ComparisonArrays, index: int, row: Comparison) -> None:
+    many, one, lift = arrays.inference, row.absolute, row.relative
+    if isinstance(one, Estimate):
+        assert arrays.status[index] == ""
+        for field in ("diff", "se", "statistic", "df", "p_value", "p_greater", "p_less"):
+            same(getattr(many, field)[index], getattr(one, field))
+        same(many.lower[index], one.interval.lower)
+        same(many.upper[index], one.interval.upper)
+    else:
+        assert arrays.status[index] == one.code
+        assert np.isnan(many.p_value[index])
+    if isinstance(lift, Lift):
+        assert arrays.lift_status[index] == ""
+        same(arrays.lift[index], lift.value)
+        same(arrays.lift_lower[index], lift.interval.lower)
+        same(arrays.lift_upper[index], lift.interval.upper)
+    else:
+        assert arrays.lift_status[index] != ""
+        assert np.isnan(arrays.lift_lower[index])
+
+
+def test_means_agree():
+    control = [(1000, 2500.0, 9000.0), (50, 3.0, 800.0), (1, 4.0, 16.0), (10, 20.0, 40.0), (40, 0.0, 30.0)]
+    treatment = [(1200, 3120.0, 11800.0), (60, 5.0, 900.0), (9, 4.0, 16.0), (10, 30.0, 90.0), (40, 4.0, 30.0)]
+
+    arrays = compare_mean_arrays(*np.array(control).T, *np.array(treatment).T)
+
+    for index, (c, t) in enumerate(zip(control, treatment, strict=True)):
+        agree(arrays, index, compare_means(Moments(*c), Moments(*t)))
+
+
+def test_proportions_agree_with_the_score_test_where_it_is_needed():
+    cells = [
+        (1000, 100, 1000, 130),
+        (200, 0, 200, 7),
+        (20, 3, 20, 9),
+        (50, 0, 60, 0),
+        (9, 9, 8, 8),
+        (0, 0, 5, 1),
+    ]
+    cells += [(9500, 950, 500, 60), (300, 280, 300, 300), (40, 5, 40, 0)]
+
+    arrays = compare_proportion_arrays(*np.array(cells).T)
+
+    for index, (n_c, x_c, n_t, x_t) in enumerate(cells):
+        row = compare_proportions(Moments.proportion(x_c, n_c), Moments.proportion(x_t, n_t))
+        agree(arrays, index, row)
+    assert arrays.score.tolist() == [False, True, True, False, False, False, True, True, True]
+
+
+def test_large_proportions_need_no_score_test():
+    arrays = compare_proportion_arrays(1000, 100, 1000, [130, 90])
+
+    assert not arrays.score.any()
+    assert (arrays.status == "").all()
+
+
+def test_score_test_without_control_successes_has_no_lift():
+    arrays = compare_proportion_arrays([200], [0], [200], [7])
+
+    assert arrays.lift_status.tolist() == ["zero_baseline"]
+
+
+def test_ratios_agree():
+    control = [
+        (500, 278.0, 2951.0, 512.0, 19543.0, 1806.0),
+        (9, 3.0, 0.0, 3.0, 0.0, 0.0),
+        (1, 1.0, 1.0, 1.0, 1.0, 1.0),
+    ]
+    treatment = [(500, 322.0, 2941.0, 652.0, 19971.0, 2189.0), control[0], control[0]]
+
+    arrays = compare_ratio_arrays(np.array(control).T, np.array(treatment).T)
+
+    for index, (c, t) in enumerate(zip(control, treatment, strict=True)):
+        agree(arrays, index, compare_ratios(RatioMoments(*c), RatioMoments(*t)))
+
+
+def test_adjusted_means_agree():
+    control = (80, 810.88, 645.38, 9867.014, 5953.102, 7485.807)
+    treatment = (90, 957.66, 702.74, 11580.44, 6189.642, 8302.39)
+    arms = CovariateMoments(*control), CovariateMoments(*treatment)
+    test, lift = cuped_test(*arms), cuped_lift(*arms)
+
+    arrays = compare_cuped_arrays(np.array([control]).T, np.array([treatment]).T)
+
+    assert isinstance(test, Estimate)
+    assert isinstance(lift, Lift)
+    assert arrays.inference.p_value[0] == pytest.approx(test.p_value, rel=1e-9)
+    assert arrays.lift_upper[0] == pytest.approx(lift.interval.upper, rel=1e-9)

@@ -1,0 +1,150 @@
+"""From moments to the decision in words."""
+
+import dataclasses
+
+import pytest
+
+from neonblue.statistics import (
+    Action,
+    AllocationVersion,
+    Deciding,
+    Direction,
+    Experiment,
+    Metric,
+    MetricKind,
+    Moments,
+    Plan,
+    Role,
+    Verdict,
+    analyze,
+)
+
+PRIMARY = Metric("conversion", MetricKind.PROPORTION, Role.PRIMARY)
+LATENCY = Metric("latency", MetricKind.MEAN, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.05, True)
+NOW = Plan(ended=True)
+
+
+def latency(mean, n=10_000):
+    return Moments(n, n * mean, n * (mean**2 + 25))
+
+
+def experiment(control, treatment, *, guard=None, observed=(10_000, 10_000)):
+    moments = {("conversion", "a"): control, ("conversion", "b"): treatment}
+    metrics = (PRIMARY,)
+    if guard is not None:
+        metrics, moments = (
+            (PRIMARY, LATENCY),
+            moments | {("latency", "a"): latency(100), ("latency", "b"): guard},
+        )
+    version = AllocationVersion("1", {"a": 1, "b": 1}, dict(zip("ab", observed, strict=True)))
+    return Experiment("a", ("a", "b"), metrics, moments, (version,))
+
+
+BASE = Moments.proportion(1000, 10_000)
+UP = Moments.proportion(1200, 10_000)
+DOWN = Moments.proportion(800, 10_000)
+
+
+def test_a_better_primary_metric_ships():
+    decision = analyze(experiment(BASE, UP), NOW).decision
+
+    assert decision.action is Action.SHIP
+    assert decision.arm == "b"
+    assert "conversion +20.0 %" in decision.sentence
+
+
+def test_a_worse_primary_metric_rolls_back():
+    decision = analyze(experiment(BASE, DOWN), NOW).decision
+
+    assert decision.action is Action.ROLL_BACK
+    assert "-20.0 %" in decision.sentence
+
+
+def test_a_held_guardrail_lets_it_ship():
+    decision = analyze(experiment(BASE, UP, guard=latency(100.5)), NOW).decision
+
+    assert decision.action is Action.SHIP
+    assert "1 guardrail held" in decision.sentence
+
+
+def test_a_guardrail_beyond_its_margin_rolls_back():
+    decision = analyze(experiment(BASE, UP, guard=latency(110)), NOW).decision
+
+    assert decision.action is Action.ROLL_BACK
+    assert "beyond its margin" in decision.sentence
+
+
+def test_an_unproven_guardrail_holds_back_the_ship():
+    decision = analyze(experiment(BASE, UP, guard=latency(104.9, 40)), NOW).decision
+
+    assert decision.action is Action.INCONCLUSIVE
+    assert "not shown to be within its margin" in decision.sentence
+
+
+def test_no_difference_at_the_end_is_inconclusive():
+    decision = analyze(experiment(BASE, Moments.proportion(1010, 10_000)), NOW).decision
+
+    assert decision.action is Action.INCONCLUSIVE
+    assert "no significant difference" in decision.sentence
+
+
+def test_before_the_planned_end_a_small_p_decides_nothing():
+    plan = Plan(planned_units=100_000, units_per_day=8_000)
+
+    report = analyze(experiment(BASE, UP), plan)
+
+    assert report.decision.action is Action.KEEP_RUNNING
+    assert report.decision.days_left == 10
+    assert "20000 of 100000 planned units" in report.decision.sentence
+    assert report.results[0].verdict is Verdict.UNDECIDED
+
+
+def test_a_sample_ratio_mismatch_is_invalid():
+    decision = analyze(experiment(BASE, UP, observed=(10_000, 9_000)), NOW).decision
+
+    assert decision.action is Action.INVALID
+    assert decision.broken == ("sample_ratio (1)",)
+
+
+def test_users_in_an_arm_of_weight_zero_are_invalid():
+    base = experiment(BASE, UP)
+    version = AllocationVersion("1", {"a": 1, "b": 1, "c": 0}, {"a": 10_000, "b": 10_000, "c": 3})
+    crossed = dataclasses.replace(base, arms=("a", "b", "c"), versions=(version,))
+
+    decision = analyze(crossed, NOW).decision
+
+    assert decision.action is Action.INVALID
+    assert "3 units" in decision.sentence
+
+
+def test_a_ramp_of_the_allocation_is_no_mismatch():
+    ramp = AllocationVersion("1", {"a": 9, "b": 1}, {"a": 9000, "b": 1000})
+    even = AllocationVersion("2", {"a": 1, "b": 1}, {"a": 5010, "b": 4990})
+    report = analyze(dataclasses.replace(experiment(BASE, UP), versions=(ramp, even)), NOW)
+
+    assert [check.passed for check in report.health] == [True, True, True]
+
+
+def test_a_drift_that_each_version_hides_is_found_over_versions():
+    versions = tuple(AllocationVersion(str(i), {"a": 1, "b": 1}, {"a": 5120, "b": 4880}) for i in range(9))
+    report = analyze(dataclasses.replace(experiment(BASE, UP), versions=versions), NOW)
+
+    assert [check.passed for check in report.health] == [True] * 9 + [False]
+
+
+def test_a_sequential_plan_is_not_judged_by_a_fixed_test():
+    with pytest.raises(ValueError, match="deciding"):
+        analyze(experiment(BASE, UP), Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+
+
+def test_intervals_agree_with_the_family_verdict():
+    names = [f"m{i}" for i in range(5)]
+    metrics = tuple(Metric(name, MetricKind.PROPORTION, Role.PRIMARY) for name in names)
+    moments = {(name, "a"): BASE for name in names}
+    moments |= {(name, "b"): Moments.proportion(1000 + 35 * i, 10_000) for i, name in enumerate(names)}
+
+    results = analyze(Experiment("a", ("a", "b"), metrics, moments), NOW).results
+
+    assert {result.verdict for result in results} == {Verdict.BETTER, Verdict.UNDECIDED}
+    for result in results:
+        assert result.comparison.significant == (result.verdict is Verdict.BETTER)
