@@ -17,14 +17,15 @@ from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.simulation import cells
 from neonblue.simulation.mapping import UNIT_NAMES, VARIANT_NAMES
 from neonblue.simulation.table import ImportFileError, Table
-from neonblue.statistics import Experiment, Metric, Plan, Report, analyze
+from neonblue.statistics import Experiment, Metric, Plan, Report
+from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
 from neonblue.statistics.tables import UnitTable, experiment_from_sums, experiment_from_units, kind_of_row
 
 Repeated = list[str] | None
 
 
-def analyze_file(
+def analyze(
     file: Annotated[
         Path,
         typer.Argument(
@@ -73,7 +74,7 @@ def analyze_file(
             experiment = _from_sums(table, variant, control, roles, weights)
         else:
             experiment = _from_units(table, variant, control, unit, metric or (), roles, weights, winsorize)
-        report = analyze(experiment, plan)
+        report = analyze_experiment(experiment, plan)
     except (ImportFileError, cells.CellError, ValueError) as error:
         fail(str(error))
     if json_output:

@@ -6,13 +6,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from neonblue.cli.analyze import analyze_file
+from neonblue.cli.analyze import analyze as analyze_command
 
 
 @pytest.fixture
 def analyze(tmp_path):
     app = typer.Typer()
-    app.command()(analyze_file)
+    app.command()(analyze_command)
 
     def run(text, *options):
         path = tmp_path / "data.csv"
