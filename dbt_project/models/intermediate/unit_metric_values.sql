@@ -48,7 +48,7 @@ totals as (
         )
         and arrayAll(
             (property, wanted)
-            -> ifNull(JSONExtract(events.properties, property, 'Nullable(String)') = wanted, false),
+            -> coalesce(JSONExtract(events.properties, property, 'Nullable(String)') = wanted, false),
             mapKeys(metrics.property_filter),
             mapValues(metrics.property_filter)
         )
@@ -95,6 +95,6 @@ select
     variant_key,
     version,
     exposure_date,
-    toDecimal128(least(uncapped.value_decimal, ifNull(uncapped.cap, uncapped.value_decimal)), 6) as value_decimal,
+    toDecimal128(least(uncapped.value_decimal, coalesce(uncapped.cap, uncapped.value_decimal)), 6) as value_decimal,
     toFloat64(value_decimal) as value
 from uncapped

@@ -31,5 +31,5 @@ select
     concluded_at,
     received_at
 from snapshots
-order by experiment_id, version desc, received_at desc
+order by experiment_id asc, version desc, received_at desc
 limit 1 by experiment_id

@@ -50,5 +50,5 @@ select
     metric.9 as window_seconds,
     toDecimal128OrNull(metric.10, 6) as cap
 from metrics
-order by experiment_id, metric_key, metric_version, version desc, received_at desc
+order by experiment_id asc, metric_key asc, metric_version asc, version desc, received_at desc
 limit 1 by experiment_id, metric_key, metric_version
