@@ -48,6 +48,7 @@ def environment(directory: Path, port: int) -> dict[str, str]:
     return {
         "NEONBLUE_DATA_DIR": str(directory),
         "NEONBLUE_CLICKHOUSE_PORT": str(port),
+        "NEONBLUE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",  # nothing listens there
         "NEONBLUE_CLICKHOUSE_USER": "tester",
         "NEONBLUE_CLICKHOUSE_PASSWORD": "a-password",
         "NEONBLUE_CLICKHOUSE_READONLY_USER": "reader",
