@@ -1,4 +1,4 @@
-"""The two queries every user starts with, word for word, beside PostgreSQL's own count; and after a replay."""
+"""The two queries every user starts with, word for word, beside PostgreSQL's count; also after a replay."""
 
 from __future__ import annotations
 
