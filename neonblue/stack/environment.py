@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.stack.errors import StackError
 
 PREFIX = "NEONBLUE_"
 _SECRETS = {
@@ -70,9 +71,17 @@ def persisted(settings: Settings) -> dict[str, str]:
 
 
 def write(settings: Settings) -> Path:
-    """Write ``neonblue.env`` (mode 0600, replaced in one step), keeping what else its owner put there."""
+    """Write ``neonblue.env`` (mode 0600, replaced in one step), keeping what else its owner put there.
+
+    Raises ``StackError`` naming a setting that such a file can't hold.
+    """
     path = settings.data_dir / ENVIRONMENT_FILE
-    present: Mapping[str, str | None] = dotenv_values(path) if path.exists() else {}
+    present: Mapping[str, str | None] = dotenv_values(path, interpolate=False) if path.exists() else {}
+    for name, value in persisted(settings).items():
+        if "${" in value:
+            raise StackError(
+                f"{name} must not contain '${{': in {ENVIRONMENT_FILE} that refers to a variable"
+            )
     merged = {name: value for name, value in present.items() if value is not None} | persisted(settings)
     text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
     staging = path.with_suffix(".tmp")
@@ -90,7 +99,7 @@ def _quoted(value: str) -> str:
 def stored_secrets(data_dir: Path) -> dict[str, dict[str, SecretStr]]:
     """The secrets in ``neonblue.env``, by component and field."""
     path = data_dir / ENVIRONMENT_FILE
-    present = dotenv_values(path) if path.exists() else {}
+    present = dotenv_values(path, interpolate=False) if path.exists() else {}
     found: dict[str, dict[str, SecretStr]] = {}
     for name, fields in _SECRETS.items():
         values = {field: present.get(f"{PREFIX}{name}_{field}".upper()) for field in fields}

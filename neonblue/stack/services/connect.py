@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 from neonblue.stack.services.kafka import jar_cache
+
+_START_SECONDS = 20.0
+_POLL_SECONDS = 0.1
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -80,7 +84,7 @@ class Connector(Step):
     name = "connector"
     requires = ("connect", "topics", "postgres", "postgres-schema")
     watch_seconds = 3.0
-    attempts = 40
+    attempts = 10
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -89,7 +93,18 @@ class Connector(Step):
     def run(self) -> None:
         if not self._is_registered():
             probe.put(f"{self._address}/config", templates.connector(self._settings))
-        self.check()
+        self._wait_for_running()
+
+    def _wait_for_running(self) -> None:
+        """The worker takes a second to start what it was given; a task that failed says so at once."""
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                return self.check()
+            except (ServiceError, probe.HTTPStatusError) as error:
+                if time.monotonic() > deadline or "FAILED" in str(error):
+                    raise
+                time.sleep(_POLL_SECONDS)
 
     def _is_registered(self) -> bool:
         """Whether the worker has this very configuration: putting it again would restart the connector."""

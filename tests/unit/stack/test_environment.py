@@ -1,0 +1,85 @@
+"""Secrets are made once, kept apart from everything, and reach every process."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.stack import environment
+from neonblue.stack.errors import StackError
+
+
+def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in list(os.environ):
+        if name.startswith(environment.PREFIX):
+            monkeypatch.delenv(name)
+    return Settings.load(folder)
+
+
+def test_what_is_written_is_what_settings_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = environment.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
+    settings = settings.model_copy(
+        update={"kafka": settings.kafka.model_copy(update={"controller_port": 4711})}
+    )
+
+    environment.write(settings)
+
+    loaded = Settings.load(tmp_path)
+    assert loaded.postgres.password.get_secret_value() == settings.postgres.password.get_secret_value() != ""
+    assert loaded.kafka.controller_port == 4711
+    assert environment.variables(loaded) == environment.variables(settings)
+
+
+def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
+    path = environment.write(environment.with_secrets(Settings.load(tmp_path)))
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_secret_that_is_set_stays(tmp_path: Path) -> None:
+    given = Settings(postgres={"password": "chosen"})
+
+    made = environment.with_secrets(given)
+
+    assert made.postgres.password.get_secret_value() == "chosen"
+    assert len(made.api.token.get_secret_value()) >= 32
+    assert made.clickhouse.password != made.clickhouse.readonly_password
+
+
+def test_settings_added_to_the_file_are_kept(tmp_path: Path) -> None:
+    (tmp_path / ENVIRONMENT_FILE).write_text("NEONBLUE_KAFKA_PARTITIONS=9\nOTHER='a \"quoted\" one'\n")
+
+    environment.write(environment.with_secrets(Settings.load(tmp_path)))
+
+    kept = environment.dotenv_values(tmp_path / ENVIRONMENT_FILE)
+    assert (kept["NEONBLUE_KAFKA_PARTITIONS"], kept["OTHER"]) == ("9", 'a "quoted" one')
+
+
+def test_a_password_of_any_characters_survives_the_file(tmp_path: Path) -> None:
+    password = r"""a'b"c\d $e #f \n"""
+    environment.write(environment.with_secrets(Settings(data_dir=tmp_path, postgres={"password": password})))
+
+    assert Settings.load(tmp_path).postgres.password.get_secret_value() == password
+
+
+def test_a_password_that_the_file_can_not_hold_is_refused(tmp_path: Path) -> None:
+    settings = environment.with_secrets(Settings(data_dir=tmp_path, postgres={"password": "a${b}"}))
+
+    with pytest.raises(StackError, match="NEONBLUE_POSTGRES_PASSWORD"):
+        environment.write(settings)
+
+
+def test_a_process_gets_these_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEONBLUE_POSTGRES_PORT", "1")
+    monkeypatch.setenv("NEONBLUE_POSTGRES_URL", "postgresql://elsewhere/x")
+    settings = Settings().model_copy(update={"postgres": type(Settings().postgres)(port=2)})
+
+    made = environment.process_environment(settings)
+
+    assert made["NEONBLUE_POSTGRES_PORT"] == "2"
+    assert "NEONBLUE_POSTGRES_URL" not in made
+    assert made["PATH"] == os.environ["PATH"]

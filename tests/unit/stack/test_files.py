@@ -1,0 +1,128 @@
+"""Ports, logs, the folder's lock, the record of processes, what a system user can reach."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from neonblue.settings import Settings
+from neonblue.stack import logs, ports, record
+from neonblue.stack.accounts import reachable
+from neonblue.stack.board import State, Status
+from neonblue.stack.errors import AlreadyRunningError, PortsTakenError
+from neonblue.stack.folder_lock import FolderLock, holder
+from neonblue.stack.ports import PortUse
+from neonblue.stack.process import Account, Identity, alive, members
+
+
+def test_a_port_in_use_is_named_with_its_service_and_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(PortsTakenError, match=rf"{port} \(kafka\) is in use.*NEONBLUE_KAFKA_PORT"):
+            ports.check([PortUse(port, "kafka", "NEONBLUE_KAFKA_PORT")])
+
+
+def test_one_port_for_two_services_is_refused() -> None:
+    (port,) = ports.free_ports(1)
+
+    with pytest.raises(PortsTakenError, match="set for kafka and for api: change NEONBLUE_API_PORT"):
+        ports.check(
+            [PortUse(port, "kafka", "NEONBLUE_KAFKA_PORT"), PortUse(port, "api", "NEONBLUE_API_PORT")]
+        )
+
+
+def test_every_service_gets_a_free_port_of_its_own() -> None:
+    settings = ports.with_free_ports(Settings())
+    chosen = [getattr(getattr(settings, name), field) for name, field in ports._PORT_FIELDS]
+
+    assert len(set(chosen)) == len(chosen)
+    assert not any(ports.taken(port) for port in chosen)
+
+
+def test_a_log_is_cut_once_it_is_too_large_and_its_writer_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * 100)
+        logs.limit(log, most=1000)
+        assert log.stat().st_size == 100
+        logs.limit(log, most=50)
+        writer.write(b"after\n")
+
+    assert log.read_text() == "after\n"
+    assert (tmp_path / "service.log.1").stat().st_size == 100
+
+
+def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    log.write_text("".join(f"line {number}\n" for number in range(100_000)))
+
+    assert logs.tail(log, 2) == ["line 99998", "line 99999"]
+    assert logs.tail(tmp_path / "absent.log", 2) == []
+
+
+def test_a_folder_is_held_once_and_its_holder_named(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    with FolderLock(tmp_path):
+        assert holder(tmp_path) == os.getpid()
+        with pytest.raises(AlreadyRunningError, match=rf"process {os.getpid()}\).*neonblue down"):
+            FolderLock(tmp_path).acquire()
+    assert holder(tmp_path) is None
+
+
+def test_a_record_reads_back_and_a_damaged_one_is_empty(tmp_path: Path) -> None:
+    statuses = (Status("kafka", State.READY, identity=Identity(1, 2.5), restarts=3), Status("api"))
+
+    record.write(tmp_path, statuses)
+    assert record.read(tmp_path) == statuses
+
+    (tmp_path / record.RECORD_FILE).write_text('[{"name"')
+    assert record.read(tmp_path) == ()
+
+
+def test_strays_are_ended_and_a_number_with_another_owner_is_not(tmp_path: Path) -> None:
+    # The shell leaves its child alone in the session, as a crash would.
+    script = "sleep 600 & echo $!"
+    shell = subprocess.Popen(
+        ["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert shell.stdout is not None
+    orphan = int(shell.stdout.readline())
+    shell.wait()
+    shell.stdout.close()
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        gone = Status("gone", identity=Identity(shell.pid, 0.0))
+        reused = Status("reused", identity=Identity(stranger.pid, 0.0))
+        record.write(tmp_path, (gone, reused))
+
+        assert record.end_strays(tmp_path) == ["gone"]
+        assert members(Identity(shell.pid, 0.0)) == []
+        assert (
+            not Path(f"/proc/{orphan}/cmdline").exists() or not Path(f"/proc/{orphan}/cmdline").read_bytes()
+        )
+        assert stranger.poll() is None
+        assert not alive(Identity(stranger.pid, 0.0))
+    finally:
+        stranger.communicate(b"\n")
+
+
+def test_a_folder_closed_to_others_can_not_be_reached() -> None:
+    stranger = Account("stranger", uid=54321, gid=54321)
+    # Not pytest's own folder: only its owner may enter that.
+    with tempfile.TemporaryDirectory() as outer:
+        Path(outer).chmod(0o755)
+        inner = Path(outer) / "closed" / "inner"
+        inner.mkdir(parents=True)
+
+        assert reachable(inner, stranger)
+        inner.parent.chmod(0o700)
+        assert not reachable(inner, stranger)
+        assert reachable(inner, Account("owner", uid=os.getuid(), gid=os.getgid()))

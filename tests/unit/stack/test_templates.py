@@ -1,0 +1,81 @@
+"""The configuration files of connectors/, filled in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from neonblue.settings import Settings
+from neonblue.stack import templates
+
+FOUR_MEBIBYTES = str(4 * 1024 * 1024)
+
+
+def properties(text: str) -> dict[str, str]:
+    lines = (line.partition("=") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: value for name, _, value in lines}
+
+
+def test_a_name_without_a_value_is_an_error() -> None:
+    with pytest.raises(KeyError, match="port"):
+        templates.render("a=${port}", {})
+
+
+def test_what_the_worker_fills_in_itself_is_left() -> None:
+    assert templates.render("${env:SECRET} ${port}", {"port": 1}) == "${env:SECRET} 1"
+
+
+def test_no_placeholder_of_ours_is_left_anywhere() -> None:
+    settings = Settings()
+    texts = [
+        templates.broker(settings, "/data"),
+        templates.worker(settings, "/plugins"),
+        str(templates.connector(settings)),
+        str(templates.topics(settings)),
+    ]
+
+    assert [found for text in texts for found in re.findall(r"\$\{[a-z_]+\}", text)] == []
+
+
+def test_every_link_allows_the_largest_message() -> None:
+    settings = Settings()
+    broker = properties(templates.broker(settings, "/data"))
+    worker = properties(templates.worker(settings, "/plugins"))
+    events = next(topic for topic in templates.topics(settings) if topic.name == settings.kafka.topic)
+
+    assert broker["message.max.bytes"] == FOUR_MEBIBYTES
+    assert worker["producer.max.request.size"] == FOUR_MEBIBYTES
+    assert worker["consumer.max.partition.fetch.bytes"] == FOUR_MEBIBYTES
+    assert events.config["max.message.bytes"] == FOUR_MEBIBYTES
+
+
+def test_the_settings_reach_the_topic_the_slot_and_the_publication() -> None:
+    settings = Settings(
+        kafka={"topic": "other", "partitions": 7, "retention_hours": 2},
+        connect={"slot": "a_slot", "publication": "a_publication"},
+    )
+
+    events = next(topic for topic in templates.topics(settings) if topic.name == "other")
+    connector = templates.connector(settings)
+
+    assert (events.partitions, events.config["retention.ms"]) == (7, "7200000")
+    assert connector["transforms.route.topic.replacement"] == "other"
+    assert (connector["slot.name"], connector["publication.name"]) == ("a_slot", "a_publication")
+
+
+def test_the_connectors_secrets_are_references() -> None:
+    connector = templates.connector(Settings(postgres={"password": "hidden"}))
+
+    assert connector["database.password"] == "${env:NEONBLUE_CDC_PASSWORD}"
+    assert "hidden" not in str(connector)
+
+
+def test_only_the_outbox_is_routed_to_the_topic() -> None:
+    connector = templates.connector(Settings())
+    routed = re.compile(connector["transforms.route.topic.regex"])
+
+    assert connector["table.include.list"] == "public.outbox_events"
+    assert routed.fullmatch("neonblue.public.outbox_events")
+    assert not routed.fullmatch("neonblue_heartbeat.neonblue")
+    assert not routed.fullmatch("neonblue.public.heartbeat")
