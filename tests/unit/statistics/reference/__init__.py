@@ -25,6 +25,29 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 SHARED = REPOSITORY.parent / "shared"
 DEFAULT_CASES = SHARED / "statistics" / "cases"
 
+# Methods the engine does not have yet: their cases are expected to fail, and fail the run once they pass.
+PENDING = frozenset(
+    {
+        "asymptotic_cs",
+        "bandit_best_arm",
+        "beta_binomial",
+        "calibration_targets",
+        "gaussian_bayes",
+        "group_sequential",
+        "msprt",
+        "power_sample_size",
+        "srm_sequential",
+    }
+)
+
+PENDING_CASES = frozenset(
+    {
+        ("invariants", "always_valid_p_monotone"),
+        ("invariants", "sequential_wider_than_fixed"),
+        ("invariants", "power_roundtrip"),
+    }
+)
+
 # What other engines answered, kept in the cases for the record.
 ANNOTATIONS = {"engines", "engine_errors"}
 _UNDERFLOW = 1e-300
