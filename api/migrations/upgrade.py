@@ -19,7 +19,7 @@ _LOCK = 6_075_131_887_001
 def upgrade(dsn: str) -> list[str]:
     """Apply what is missing and return the revisions applied, oldest first: none on a second run.
 
-    Waits for another process that migrates. Each revision is one transaction. Raises psycopg's or SQLAlchemy's
+    Waits for another process that migrates. Each revision is one transaction. Raises the driver's
     error when the database is away or a revision fails; the revisions before it stay.
     """
     configuration = Config()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -109,8 +110,14 @@ def accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLoo
         return error.violation
 
 
+def uuid7_of_now() -> tuple[str, str]:
+    """A new event's id and the day of its partition."""
+    milliseconds = time.time_ns() // 1_000_000
+    return uuid7(milliseconds), _day(milliseconds // _DAY_MILLISECONDS)
+
+
 def format_value(value: Decimal) -> str:
-    """Six places after the point, rounded half to even. Raises ContractError beyond twelve digits before it."""
+    """Six places after the point, half to even. Raises ContractError beyond twelve digits before it."""
     if value.is_finite() and -_VALUE_LIMIT < value < _VALUE_LIMIT:
         text = f"{value:.{VALUE_DECIMAL_PLACES}f}"
         if len(text) <= VALUE_INTEGER_DIGITS + VALUE_DECIMAL_PLACES + 1 + (text[0] == "-"):
@@ -181,8 +188,7 @@ def _identify(
 ) -> tuple[str, str, datetime]:
     """The event's id, the day of its partition, and its time."""
     if given is None:
-        milliseconds = int(window.now.timestamp() * 1000)
-        return uuid7(milliseconds), _day(milliseconds // _DAY_MILLISECONDS), timestamp or window.now
+        return *uuid7_of_now(), timestamp or window.now
     identifier = canonical_uuid(given)
     if identifier is None:
         raise ContractError(Code.INVALID_UUID, "must be a UUID", "id")

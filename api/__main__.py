@@ -1,0 +1,31 @@
+"""`python -m api` serves the API."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from neonblue.settings import Settings
+
+
+def main() -> None:
+    """Serve with the environment's settings until a signal ends it."""
+    api = Settings.load().api
+    uvicorn.run(
+        "api.app:create_app",
+        factory=True,
+        host=api.host,
+        port=api.port,
+        workers=api.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        backlog=2048,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Stored assignments near at hand: in the process, then in Valkey. PostgreSQL stays the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from api.ingest.recent import RecentMap
+
+UnitKey = tuple[int, str, str]
+"""Experiment id, unit type, the client's id of the unit."""
+
+log = structlog.get_logger("api.assignments")
+
+_TIMEOUT_SECONDS = 0.05
+_PAUSE_SECONDS = 1.0
+_KEEP_SECONDS = 86_400
+
+
+class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A stored assignment. `exposed`: whether its exposure is recorded."""
+
+    variant_key: str
+    version: int
+    assigned_at: str
+    exposed: bool
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Stored).decode
+
+
+class AssignmentCache:
+    """The process's own cache: no I/O."""
+
+    def __init__(self, entries: int) -> None:
+        self._entries: RecentMap[UnitKey, Stored] = RecentMap(entries)
+        self.get = self._entries.get
+
+    def put_all(self, found: Mapping[UnitKey, Stored]) -> None:
+        for key, stored in found.items():
+            self._entries.put(key, stored)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+@dataclass(slots=True)
+class SharedCache:
+    """Valkey, shared by all API processes. Never waited for long, and left alone for a second after a failure.
+
+    Keys hold the experiment's salt, which a database made anew does not share with the one before it.
+    """
+
+    client: Redis
+    _closed_until: float = 0.0
+
+    async def read(self, salts: Mapping[int, str], keys: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
+        """What is known of these units; nothing where Valkey is away."""
+        if not keys or self._pausing():
+            return {}
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                values = await self.client.mget([_name(salts[key[0]], key) for key in keys])
+        except (RedisError, OSError, TimeoutError) as error:
+            self._pause(error)
+            return {}
+        found: dict[UnitKey, Stored] = {}
+        for key, value in zip(keys, values, strict=True):
+            if value is not None and (stored := _read(value)) is not None:
+                found[key] = stored
+        return found
+
+    async def write(self, salts: Mapping[int, str], found: Mapping[UnitKey, Stored]) -> None:
+        """Keep stored assignments for other processes; a failure is no error."""
+        if not found or self._pausing():
+            return
+        try:
+            async with (
+                asyncio.timeout(_TIMEOUT_SECONDS * 10),
+                self.client.pipeline(transaction=False) as pipe,
+            ):
+                for key, stored in found.items():
+                    pipe.set(_name(salts[key[0]], key), _encode(stored), ex=_KEEP_SECONDS)
+                await pipe.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._pause(error)
+
+    async def ping(self) -> bool:
+        """Whether Valkey answers."""
+        try:
+            async with asyncio.timeout(1.0):
+                return bool(await self.client.execute_command("PING"))
+        except (RedisError, OSError, TimeoutError):
+            return False
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+    def _pausing(self) -> bool:
+        return asyncio.get_running_loop().time() < self._closed_until
+
+    def _pause(self, error: Exception) -> None:
+        self._closed_until = asyncio.get_running_loop().time() + _PAUSE_SECONDS
+        log.warning("valkey_unreachable", error=type(error).__name__)
+
+
+def _name(salt: str, key: UnitKey) -> str:
+    return f"neonblue:assignment:{salt}:{len(key[1])}:{key[1]}:{key[2]}"
+
+
+def _read(value: bytes) -> Stored | None:
+    try:
+        return _decode(value)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,123 @@
+"""Assignments in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from api.assignments.cache import Stored, UnitKey
+from api.database import Connection
+from neonblue.contract.instants import format_instant
+
+_UNITS = "unnest(%s::integer[], %s::text[], %s::text[]) AS unit (experiment_id, unit_type, user_id)"
+_READ = f"""
+SELECT unit.experiment_id, unit.unit_type, unit.user_id, stored.*
+FROM {_UNITS} CROSS JOIN LATERAL (
+    SELECT variant_key, version, assigned_at, exposed_at IS NOT NULL FROM assignments
+    WHERE (experiment_id, unit_type, user_id) = (unit.experiment_id, unit.unit_type, unit.user_id) OFFSET 0
+) AS stored
+"""  # noqa: S608 - no value is in the text
+_INSERT = """
+INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+SELECT new.*
+FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
+            %s::timestamptz[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+JOIN experiments
+    ON experiments.id = new.experiment_id AND experiments.version = new.version AND experiments.status = 'running'
+ORDER BY new.experiment_id, new.unit_type, new.user_id
+ON CONFLICT DO NOTHING
+RETURNING experiment_id, unit_type, user_id
+"""
+_LOCK_UNEXPOSED = f"""
+SELECT experiment_id, unit_type, user_id FROM assignments
+WHERE exposed_at IS NULL AND (experiment_id, unit_type, user_id) IN (SELECT * FROM {_UNITS})
+ORDER BY experiment_id, unit_type, user_id
+FOR UPDATE
+"""  # noqa: S608
+_EXPOSE = """
+UPDATE assignments SET exposed_at = unit.exposed_at
+FROM unnest(%s::integer[], %s::text[], %s::text[], %s::timestamptz[])
+    AS unit (experiment_id, unit_type, user_id, exposed_at)
+WHERE (assignments.experiment_id, assignments.unit_type, assignments.user_id) =
+      (unit.experiment_id, unit.unit_type, unit.user_id)
+"""
+_USERS = """
+INSERT INTO users (unit_type, external_id, attributes)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[]) AS unit (unit_type, external_id, attributes)
+ORDER BY unit_type, external_id
+ON CONFLICT (unit_type, external_id) DO UPDATE
+    SET attributes = coalesce(users.attributes, '{}') || excluded.attributes
+    WHERE excluded.attributes IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAssignment:
+    """An assignment to store unless one exists. `exposed_at`: when the unit met its variant, if it did."""
+
+    unit: UnitKey
+    variant_key: str
+    version: int
+    assigned_at: str
+    exposed_at: str | None
+
+
+async def read_assignments(connection: Connection, units: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
+    """The stored assignments of these units."""
+    if not units:
+        return {}
+    cursor = await connection.execute(_READ.encode(), _columns(units))
+    return {
+        (experiment_id, unit_type, user_id): Stored(variant, version, format_instant(assigned_at), exposed)
+        for experiment_id, unit_type, user_id, variant, version, assigned_at, exposed in await cursor.fetchall()
+    }
+
+
+async def insert_assignments(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
+    """The units that had no assignment and got theirs.
+
+    Nothing is inserted where the experiment no longer runs under the version that the assignment names.
+    """
+    if not new:
+        return set()
+    cursor = await connection.execute(
+        _INSERT.encode(),
+        (
+            *_columns([item.unit for item in new]),
+            [item.variant_key for item in new],
+            [item.version for item in new],
+            [item.assigned_at for item in new],
+            [item.exposed_at for item in new],
+        ),
+    )
+    return set(await cursor.fetchall())
+
+
+async def expose(connection: Connection, exposures: Mapping[UnitKey, str]) -> set[UnitKey]:
+    """Record first exposures at the given times; returns the units that had none."""
+    if not exposures:
+        return set()
+    cursor = await connection.execute(_LOCK_UNEXPOSED.encode(), _columns(list(exposures)))
+    units: list[UnitKey] = await cursor.fetchall()
+    if units:
+        await connection.execute(_EXPOSE.encode(), (*_columns(units), [exposures[unit] for unit in units]))
+    return set(units)
+
+
+async def upsert_users(
+    connection: Connection, attributes: Mapping[tuple[str, str], Mapping[str, Any] | None]
+) -> None:
+    """Make the users (unit type, client's id) known and add their attributes to those held."""
+    if not attributes:
+        return
+    users = sorted(attributes)
+    values = [None if attributes[user] is None else Jsonb(attributes[user]) for user in users]
+    await connection.execute(_USERS.encode(), ([u[0] for u in users], [u[1] for u in users], values))
+
+
+def _columns(units: Sequence[UnitKey]) -> tuple[list[int], list[str], list[str]]:
+    return [unit[0] for unit in units], [unit[1] for unit in units], [unit[2] for unit in units]

@@ -1,0 +1,86 @@
+"""Connections to PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+Connection = AsyncConnection[TupleRow]
+
+STATEMENT_SECONDS = 10
+_OPTIONS = f"-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={STATEMENT_SECONDS * 1000}"
+
+
+async def connect(dsn: str, name: str) -> Connection:
+    """A connection in autocommit mode: who needs a transaction begins it.
+
+    Raises psycopg.OperationalError when the server does not answer within three seconds. A peer that vanished
+    is noticed within about ten.
+    """
+    return await AsyncConnection.connect(
+        dsn,
+        autocommit=True,
+        connect_timeout=3,
+        options=_OPTIONS,
+        application_name=f"neonblue-{name}",
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=10_000,
+    )
+
+
+class Pool:
+    """A few connections for the calls that are not hot. A broken one is replaced when it is next needed."""
+
+    def __init__(self, dsn: str, size: int) -> None:
+        self._dsn = dsn
+        self._idle: list[Connection] = []
+        self._permits = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for the block's time. Raises psycopg.OperationalError when PostgreSQL is away."""
+        async with self._permits:
+            connection = await self._take()
+            try:
+                yield connection
+            finally:
+                await self._give_back(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction that commits at the block's end and rolls back on an error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _take(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed and await _alive(connection):
+                return connection
+            await connection.close()
+        return await connect(self._dsn, "api")
+
+    async def _give_back(self, connection: Connection) -> None:
+        if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+
+async def _alive(connection: Connection) -> bool:
+    try:
+        await connection.execute("")
+    except psycopg.Error:
+        return False
+    return True

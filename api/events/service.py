@@ -1,0 +1,157 @@
+"""From a body of events to the answer on each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from api.events.idempotency import Claim, Replay, ReplayKind
+from api.events.repository import Fate
+from api.events.writer import EventJob, EventResult
+from api.experiments.registry import Registry
+from api.http.problems import Problem
+from api.ingest.failures import Refused
+from api.ingest.group_commit import GroupCommit
+from api.metrics import EVENTS
+from neonblue.contract.answers import EventItem, EventsAnswer, Status
+from neonblue.contract.codes import Code
+from neonblue.contract.decoding import ItemDecoder
+from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
+from neonblue.contract.instants import format_instant
+from neonblue.contract.requests import EventRequest
+from neonblue.contract.violation import Violation
+
+_REUSED = Violation(Code.ID_REUSED, "another event with this id is stored", "id")
+_REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's data")
+_ACCEPTED = EVENTS.labels("accepted")
+_DUPLICATES = EVENTS.labels("duplicate")
+_REJECTED = EVENTS.labels("rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Retryable:
+    """The Idempotency-Key of a request and whose it is."""
+
+    token_id: int
+    key: str
+
+
+@dataclass(slots=True)
+class EventService:
+    """Decides what an event may be and says what became of it; storing is the queue's work."""
+
+    queue: GroupCommit[EventJob, EventResult]
+    registry: Registry
+    max_age: timedelta
+    max_ahead: timedelta
+    _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
+    _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
+
+    async def store(self, body: bytes, *, lines: bool, retryable: Retryable | None) -> EventsAnswer:
+        """Store what breaks no rule; returns once that is durable.
+
+        Raises ContractError for a body that can't be read, Problem `idempotency_key_reused`, Unavailable, and
+        psycopg.Error when an unknown experiment can't be looked up.
+        """
+        items = self._decoder.decode(body, lines=lines).items
+        now = datetime.now(UTC)
+        accepted = await self._accept(items, TimeWindow.at(now, self.max_age, self.max_ahead))
+        events = [item for item in accepted if isinstance(item, Event)]
+        if retryable is None:
+            fates: Sequence[Fate | Violation] = await self._write(events, now, len(body), None)
+        else:
+            fates = await self._write_once(events, now, body, retryable)
+        return _answer(items, accepted, fates)
+
+    async def _accept(
+        self, items: Sequence[EventRequest | Violation], window: TimeWindow
+    ) -> list[Event | Violation]:
+        find = self.registry.find
+        accepted = [item if isinstance(item, Violation) else accept(item, window, find) for item in items]
+        unknown = [n for n, item in enumerate(accepted) if _names_unknown(item)]
+        if unknown:
+            await self.registry.confirm()
+            for n in unknown:
+                item = items[n]
+                if not isinstance(item, Violation):
+                    accepted[n] = accept(item, window, find)
+        return accepted
+
+    async def _write(
+        self, events: list[Event], now: datetime, size: int, claim: Claim | None
+    ) -> Sequence[Fate | Violation]:
+        if not events:
+            return []
+        try:
+            result = await self.queue.submit(EventJob(events, format_instant(now), size, claim))
+        except Refused:
+            return [_REFUSED] * len(events)
+        return self._replayed(events, result) if isinstance(result, Replay) else result
+
+    async def _write_once(
+        self, events: list[Event], now: datetime, body: bytes, retryable: Retryable
+    ) -> Sequence[Fate | Violation]:
+        """One request at a time may hold a key, so that its repetition finds the answer of the first."""
+        name = (retryable.token_id, retryable.key)
+        while (holder := self._claimed.get(name)) is not None:
+            await holder.wait()
+        done = self._claimed[name] = asyncio.Event()
+        try:
+            ids = tuple(event.id for event in events)
+            claim = Claim(retryable.token_id, retryable.key, sha256(body).digest(), ids)
+            return await self._write(events, now, len(body), claim)
+        finally:
+            del self._claimed[name]
+            done.set()
+
+    @staticmethod
+    def _replayed(events: list[Event], replay: Replay) -> list[Fate]:
+        """The answer of the first request, ids and all."""
+        if replay.kind is ReplayKind.OTHER_REQUEST or len(replay.ids) != len(events):
+            raise Problem(
+                422, "idempotency_key_reused", "Another request used this key", field="idempotency-key"
+            )
+        for event, identifier in zip(events, replay.ids, strict=True):
+            event.id = identifier
+        return [Fate(fate) for fate in replay.fates]
+
+
+def _names_unknown(item: Event | Violation) -> bool:
+    return isinstance(item, Violation) and item.code in (Code.UNKNOWN_EXPERIMENT, Code.UNKNOWN_VARIANT)
+
+
+def _answer(
+    requests: Sequence[EventRequest | Violation],
+    accepted: Sequence[Event | Violation],
+    fates: Sequence[Fate | Violation],
+) -> EventsAnswer:
+    counts = {Status.ACCEPTED: 0, Status.DUPLICATE: 0, Status.REJECTED: 0}
+    remaining = iter(fates)
+    items: list[EventItem] = []
+    for index, item in enumerate(accepted):
+        fate: Fate | Violation = item if isinstance(item, Violation) else next(remaining)
+        if fate is Fate.ACCEPTED or fate is Fate.DUPLICATE:
+            status = Status.ACCEPTED if fate is Fate.ACCEPTED else Status.DUPLICATE
+            items.append(EventItem(index, item.id if isinstance(item, Event) else None, status))
+        else:
+            status = Status.REJECTED
+            violation = fate if isinstance(fate, Violation) else _REUSED
+            items.append(EventItem.rejected(index, _given_id(requests[index]), violation))
+        counts[status] += 1
+    _count(counts)
+    return EventsAnswer(counts[Status.ACCEPTED], counts[Status.DUPLICATE], counts[Status.REJECTED], items)
+
+
+def _given_id(request: EventRequest | Violation) -> str | None:
+    return None if isinstance(request, Violation) else request.id
+
+
+def _count(counts: dict[Status, int]) -> None:
+    _ACCEPTED.inc(counts[Status.ACCEPTED])
+    if counts[Status.DUPLICATE]:
+        _DUPLICATES.inc(counts[Status.DUPLICATE])
+    if counts[Status.REJECTED]:
+        _REJECTED.inc(counts[Status.REJECTED])

@@ -1,0 +1,63 @@
+"""Whether the API is alive, whether it can work, and its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.health.schemas import Alive, Readiness
+from api.http.dependencies import ServicesDep
+from api.services import Services
+
+router = APIRouter(tags=["health"])
+
+_LOOK_SECONDS = 2.0
+
+
+@router.get("/healthz")
+async def healthz() -> Alive:
+    """The process answers."""
+    return Alive()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness}})
+async def readyz(services: ServicesDep, response: Response) -> Readiness:
+    """Whether events can be stored, and what is down. Valkey and the replication slot may be: then it is slower
+    or the stream waits, but nothing is lost."""
+    readiness = await _look(services)
+    if not readiness.ready:
+        response.status_code = 503
+    return readiness
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics() -> Response:
+    """For Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _look(services: Services) -> Readiness:
+    postgres, valkey = await asyncio.gather(_postgres_answers(services), services.shared.ping())
+    writable = postgres and services.prepared and services.events.queue.available
+    return Readiness(
+        ready=writable and services.registry.loaded,
+        components={
+            "postgres": "ok" if writable else "starting" if postgres else "down",
+            "experiments": "ok" if services.registry.loaded else "not loaded",
+            "valkey": "ok" if valkey else "down",
+            "replication_slot": "ok" if services.pipeline.slot_present else "missing",
+        },
+        pipeline_lag_bytes=services.pipeline.lag_bytes,
+    )
+
+
+async def _postgres_answers(services: Services) -> bool:
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS), services.pool.connection() as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, OSError, TimeoutError):
+        return False
+    return True

@@ -1,0 +1,17 @@
+"""What the health calls answer."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class Alive(BaseModel):
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """`components`: each one's state, `ok` or what is wrong with it."""
+
+    ready: bool
+    components: dict[str, str]
+    pipeline_lag_bytes: int

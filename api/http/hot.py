@@ -1,0 +1,166 @@
+"""The two calls that carry the load, straight on ASGI: no routing, no dependency injection, no validation twice.
+
+Everything else is FastAPI's. Their OpenAPI operations are in each resource's `schemas`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+import psycopg
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.events.service import Retryable
+from api.http import security
+from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.problems import CONTENT_TYPE, Problem, unavailable
+from api.ingest.failures import Unavailable
+from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.services import Services
+from neonblue.contract.answers import AssignmentsAnswer, Status
+from neonblue.contract.identifiers import uuid7
+from neonblue.contract.violation import ContractError
+
+log = structlog.get_logger("api.http")
+
+_encode = msgspec.json.Encoder().encode
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
+_KEY = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and JSON body."""
+
+    status: int
+    body: bytes
+
+
+Handler = Callable[[Headers, Receive], Awaitable[Answer]]
+
+
+class HotCalls:
+    """Answers `POST /v1/events` and `POST /v1/assignments` itself and hands everything else on."""
+
+    def __init__(self, services: Services, rest: ASGIApp) -> None:
+        self._services = services
+        self._rest = rest
+        self._handlers: dict[str, Handler] = {
+            "/v1/events": self._events,
+            "/v1/assignments": self._assignments,
+        }
+        self._seconds = {path: REQUEST_SECONDS.labels(path) for path in self._handlers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            handler = self._handlers.get(scope["path"])
+            if handler is not None:
+                await self._handle(scope, receive, send, handler)
+                return
+        await self._rest(scope, receive, send)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, handler: Handler) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        headers: Headers = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        try:
+            answer = await handler(headers, receive)
+            status, body, extra, kind = answer.status, answer.body, {}, "application/json"
+        except ClientGone:
+            return
+        except Exception as error:  # one place turns whatever happened into an answer
+            problem = problem_of(error, request_id)
+            status, body, extra, kind = (
+                problem.status,
+                problem.body(request_id),
+                problem.headers,
+                CONTENT_TYPE,
+            )
+        await _respond(send, status, body, kind, request_id, extra)
+        path = scope["path"]
+        REQUESTS.labels(path, status).inc()
+        self._seconds[path].observe(clock() - started)
+
+    async def _events(self, headers: Headers, receive: Receive) -> Answer:
+        services = self._services
+        token = await services.tokens.authorize(headers.get(b"authorization"), security.Scope.INGEST)
+        services.pipeline.admit()
+        lines = is_lines(headers)
+        retryable = _retryable(headers, token.id)
+        body = await read_body(receive, headers)
+        answer = await services.events.store(body, lines=lines, retryable=retryable)
+        return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
+
+    async def _assignments(self, headers: Headers, receive: Receive) -> Answer:
+        services = self._services
+        await services.tokens.authorize(headers.get(b"authorization"), security.Scope.ASSIGN)
+        if is_lines(headers):
+            raise Problem(
+                415, "unsupported_media_type", "The body must be application/json", field="content-type"
+            )
+        answers, single = await services.assignments.assign(await read_body(receive, headers))
+        if not single:
+            refused = all(answer.status is Status.REJECTED for answer in answers)
+            return Answer(422 if refused else 200, _encode(AssignmentsAnswer(answers)))
+        answer = answers[0]
+        if answer.status is Status.REJECTED:
+            raise _refusal(answer.code or "", answer.message or "", answer.field, answer.variant_key)
+        return Answer(200, _encode(answer))
+
+
+def request_id_of(headers: Headers) -> str:
+    """The caller's request id where it is a plain one, else a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given.decode() if _REQUEST_ID(given) else uuid7()
+
+
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """What the client is told of an error."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, ContractError):
+        status = 413 if error.violation.code in ("too_many_items", "too_large") else 400
+        return Problem.of(error.violation, status)
+    if isinstance(error, Unavailable):
+        return unavailable(str(error))
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
+        return unavailable("PostgreSQL can't be reached")
+    log.error("request_failed", request_id=request_id, exc_info=error)
+    return Problem(500, "internal", "Something went wrong here; the request id names it in the log")
+
+
+def _refusal(code: str, message: str, field: str | None, variant_key: str | None) -> Problem:
+    status = {"unknown_experiment": 404, "not_running": 409, "assignment_conflict": 409}.get(code, 422)
+    members = {} if variant_key is None else {"variant_key": variant_key}
+    return Problem(status, code, message, field=field, members=members)
+
+
+def _retryable(headers: Headers, token_id: int) -> Retryable | None:
+    given = headers.get(b"idempotency-key")
+    if given is None:
+        return None
+    key = given.decode("latin-1")
+    if not _KEY(key):
+        raise Problem(
+            400, "invalid_idempotency_key", "1 to 255 visible ASCII characters", field="idempotency-key"
+        )
+    return Retryable(token_id, key)
+
+
+async def _respond(
+    send: Send, status: int, body: bytes, kind: str, request_id: str, extra: dict[str, str]
+) -> None:
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+    ]
+    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

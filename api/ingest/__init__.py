@@ -1,0 +1,1 @@
+"""Durable writing: group commit, COPY, the outbox."""

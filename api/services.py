@@ -1,0 +1,135 @@
+"""Everything the API is made of, wired once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+import structlog
+from redis.asyncio import Redis
+
+from api.assignments.cache import AssignmentCache, SharedCache
+from api.assignments.service import AssignmentService
+from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
+from api.database import Pool
+from api.events import idempotency
+from api.events.service import EventService
+from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
+from api.experiments.registry import Registry
+from api.experiments.service import ExperimentService
+from api.http.security import Tokens
+from api.ingest.group_commit import GroupCommit, GroupLimits
+from api.ingest.recent import RecentMap
+from api.partitions import Partitions
+from api.pipeline import Pipeline
+from neonblue.settings import Settings
+
+log = structlog.get_logger("api")
+
+_POOL_SIZE = 6
+_MAINTENANCE_SECONDS = 600.0
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Services:
+    """One process's services."""
+
+    settings: Settings
+    pool: Pool
+    tokens: Tokens
+    registry: Registry
+    partitions: Partitions
+    pipeline: Pipeline
+    shared: SharedCache
+    events: EventService
+    assignments: AssignmentService
+    experiments: ExperimentService
+    prepared: bool = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
+        queues = (self.events.queue, self.assignments.queue)
+        tasks = [
+            asyncio.create_task(self._prepare_and_maintain()),
+            asyncio.create_task(self.pipeline.watch()),
+        ]
+        tasks.append(asyncio.create_task(self.registry.listen()))
+        for queue in queues:
+            queue.start()
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(queue.stop() for queue in queues))
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.shared.close()
+            await self.pool.close()
+
+    async def _prepare_and_maintain(self) -> None:
+        while True:
+            ready = await _tried(self.partitions.maintain) and await _tried(self._bootstrap)
+            self.prepared = self.prepared or ready
+            if ready:
+                await _tried(self._prune)
+            await asyncio.sleep(_MAINTENANCE_SECONDS if ready else _RETRY_SECONDS)
+
+    async def _bootstrap(self) -> None:
+        await self.tokens.bootstrap(self.settings.api.token.get_secret_value())
+
+    async def _prune(self) -> None:
+        async with self.pool.connection() as connection:
+            await idempotency.prune(connection)
+            await connection.execute("DELETE FROM heartbeat WHERE beat_at < now() - interval '1 hour'")
+
+
+def create_services(settings: Settings) -> Services:
+    """Wire everything; nothing is connected yet."""
+    api, dsn = settings.api, settings.postgres.dsn()
+    pool = Pool(dsn, _POOL_SIZE)
+    registry = Registry(dsn, pool)
+    partitions = Partitions(pool, api.max_event_age_days + 1, api.outbox_retention_days)
+    cache = AssignmentCache(api.assignment_cache_entries)
+    shared = SharedCache(Redis.from_url(settings.valkey.dsn, socket_connect_timeout=0.5, max_connections=32))
+    limits = GroupLimits(
+        api.group_commit_milliseconds / 1000,
+        api.group_commit_connections,
+        api.group_commit_items,
+        api.max_queued_bytes,
+    )
+    ahead = timedelta(seconds=api.max_future_seconds)
+    event_writer = EventWriter(dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS))
+    assignment_writer = AssignmentWriter(dsn, partitions, cache, api.outbox_batches)
+    event_queue: GroupCommit[EventJob, EventResult] = GroupCommit(
+        "events", event_writer.open, event_writer.write, limits
+    )
+    assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
+        "assignments", assignment_writer.open, assignment_writer.write, limits
+    )
+    return Services(
+        settings,
+        pool,
+        Tokens(pool, api.token_cache_seconds),
+        registry,
+        partitions,
+        Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
+        shared,
+        EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
+        AssignmentService(assignment_queue, registry, cache, shared, ahead),
+        ExperimentService(pool, registry),
+    )
+
+
+async def _tried(work: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        await work()
+    except (psycopg.Error, OSError) as error:
+        log.warning("postgres_not_ready", error=type(error).__name__)
+        return False
+    return True
