@@ -27,10 +27,3 @@ COMMIT_SECONDS = Histogram(
 )
 PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that the replication slot retains")
 SLOT_PRESENT = Gauge("neonblue_replication_slot_present", "1 where the slot exists and is usable")
-REQUESTS = Counter("neonblue_requests", "HTTP requests by route and status", ["route", "status"])
-REQUEST_SECONDS = Histogram(
-    "neonblue_request_seconds", "Time to answer a request", ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
-)  # fmt: skip
-PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "WAL that the replication slot retains")
-SLOT_PRESENT = Gauge("neonblue_slot_present", "Whether the replication slot is there and intact")
