@@ -96,7 +96,7 @@ class SharedCache:
         """Whether Valkey answers."""
         try:
             async with asyncio.timeout(1.0):
-                return bool(await self.client.execute_command("PING"))
+                return await self.client.echo("ready") == b"ready"
         except (RedisError, OSError, TimeoutError):
             return False
 
@@ -115,8 +115,8 @@ def _name(salt: str, key: UnitKey) -> str:
     return f"neonblue:assignment:{salt}:{len(key[1])}:{key[1]}:{key[2]}"
 
 
-def _read(value: bytes) -> Stored | None:
+def _read(value: bytes | str) -> Stored | None:
     try:
-        return _decode(value)
+        return _decode(value if isinstance(value, bytes) else value.encode())
     except msgspec.DecodeError:
         return None

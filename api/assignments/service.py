@@ -247,10 +247,12 @@ def _say(item: Planned, outcome: Outcome | Violation) -> AssignmentAnswer:
 
 
 def _rejected(request: AssignmentRequest | Violation, violation: Violation) -> AssignmentAnswer:
-    known = not isinstance(request, Violation)
+    experiment, user_id = (
+        ("", "") if isinstance(request, Violation) else (request.experiment, request.user_id)
+    )
     return AssignmentAnswer(
-        experiment=request.experiment if known else "",
-        user_id=request.user_id if known else "",
+        experiment=experiment,
+        user_id=user_id,
         experiment_id=None,
         variant_key=None,
         version=None,

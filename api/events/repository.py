@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from neonblue.contract.events import Event
-
 from api.database import Connection
 from api.ingest.copying import COPY_EVENTS, COPY_PENDING, copy_rows, event_row
+from neonblue.contract.events import Event
 
 PREPARE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS pending_events

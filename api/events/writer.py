@@ -97,9 +97,9 @@ class EventWriter:
         found = {key: stored for key in keys if (stored := self.assignments.get(key)) is not None}
         unknown = keys - found.keys()
         if unknown:
-            stored = await read_assignments(connection, sorted(unknown))
-            self.assignments.put_all(stored)
-            found |= stored
+            read = await read_assignments(connection, sorted(unknown))
+            self.assignments.put_all(read)
+            found |= read
         for event in named:
             assignment = found.get(_unit(event))
             if assignment is not None:

@@ -10,12 +10,11 @@ from typing import Any
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from neonblue.settings import ClickHouseSettings
-
 from api.experiments.service import ExperimentService
 from api.http.problems import Problem
 from api.results.repository import read_newest
 from api.results.schemas import Results
+from neonblue.settings import ClickHouseSettings
 
 log = structlog.get_logger("api.results")
 
