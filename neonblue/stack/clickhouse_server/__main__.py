@@ -40,9 +40,8 @@ def main(arguments: list[str]) -> int:
         access_log=False,
         log_level="warning",
         server_header=False,
-        timeout_graceful_shutdown=int(settings.stop_timeout),
+        timeout_graceful_shutdown=settings.stop_timeout,
         backlog=1024,
-        h11_max_incomplete_event_size=None,
     )
     return 0
 

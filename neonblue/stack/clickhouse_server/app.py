@@ -43,21 +43,15 @@ class Server:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                await asyncio.to_thread(self._open)
-                self._service = QueryService(self._settings, self._opened())
+                self._engine = await asyncio.to_thread(
+                    Engine, self._settings.path, config.write(self._settings)
+                )
+                self._service = QueryService(self._settings, self._engine)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self._close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-    def _open(self) -> None:
-        self._engine = Engine(self._settings.path, config.write(self._settings))
-
-    def _opened(self) -> Engine:
-        if self._engine is None:
-            raise RuntimeError("the engine is not open yet")
-        return self._engine
 
     async def _close(self) -> None:
         if self._service is not None:
@@ -69,25 +63,26 @@ class Server:
         method, path = scope["method"], unquote(scope["path"])
         common = {"x-clickhouse-server-display-name": _DISPLAY_NAME}
         arguments = requests.arguments_of(scope)
-        bodiless = method == "HEAD"
-        if path in {"/ping", "/replicas_status"} or (
+        response = Response(send, common, None, bodiless=method == "HEAD")
+        if method not in _METHODS:
+            await response.whole(501, _PLAIN, f"Method {method} is not available\n".encode())
+        elif path in {"/ping", "/replicas_status"} or (
             path == "/" and method != "POST" and "query" not in arguments
         ):
-            await Response(send, common, None, bodiless=bodiless).whole(200, _PLAIN, b"Ok.\n")
-        elif method not in _METHODS:
-            await Response(send, common, None).whole(
-                501, _PLAIN, f"Method {method} is not available\n".encode()
-            )
+            await response.whole(200, _PLAIN, b"Ok.\n")
         elif path not in {"/", "/query"}:
-            text = f"There is no handle {path}\n\nUse / or /ping for health checks.\nSend queries to / with POST.\n"
-            await Response(send, common, None, bodiless=bodiless).whole(404, _PLAIN, text.encode())
+            text = (
+                f"There is no handle {path}\n\nUse /ping for health checks.\nSend queries to / with POST.\n"
+            )
+            await response.whole(404, _PLAIN, text.encode())
         else:
-            await self._query(scope, arguments, receive, Response(send, common, None, bodiless=bodiless))
+            await self._query(scope, arguments, receive, response)
 
     async def _query(
         self, scope: Scope, arguments: dict[str, str], receive: Receive, response: Response
     ) -> None:
         query_id = arguments.get("query_id", "")
+        body = Body(receive, "", self._settings.max_body_size)
         if self._service is None:
             raise RuntimeError("the engine is not open yet")
         try:
@@ -98,8 +93,10 @@ class Server:
             await self._service.run(request, body, response, receive)
         except ClickHouseError as error:
             log.info("query_failed", query_id=query_id, code=error.code)
+            await body.drain()
             await response.fail(error)
         except ClientGoneError:
             log.info("client_gone", query_id=query_id)
         except (UnicodeError, ValueError) as error:
+            await body.drain()
             await response.fail(ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", str(error)))

@@ -51,6 +51,12 @@ class Body:
                 break
         return bytes(found)
 
+    async def drain(self) -> None:
+        """Take the rest and forget it: a client that is still sending does not see a response."""
+        while not self.ended:
+            message = await self._receive()
+            self.ended = not message.get("more_body", False)
+
     def _decoded(self, raw: bytes) -> bytes:
         if self._decoder is None:
             return raw

@@ -20,38 +20,29 @@ def write(settings: ServerSettings) -> Path:
     work = settings.path / "server"
     for name in _WORK_FOLDERS:
         (work / name).mkdir(parents=True, exist_ok=True)
-    users = work / "users.xml"
+    cores = os.cpu_count() or 2
     memory = _memory_limit()
-    _fill(
-        "users.xml",
-        users,
-        {  # fmt: skip
-            "max_query_memory": memory // 2,
-            "spill": memory // 4,
-            "max_query_size": settings.max_query_size,
-        },
-    )
-    server = work / "config.xml"
-    _fill("config.xml", server, {
-        "users_file": users,
+    values = {
+        "users_file": work / "users.xml",
         "work_folder": work,
         "kafka_broker_list": settings.kafka.broker_list,
         "kafka_topic": settings.kafka.topic,
         "kafka_group": settings.kafka.group,
-        "max_memory": memory,
+        "kafka_threads": max(4, cores),
+        "merge_threads": max(2, cores // 2),
         "mark_cache": 128 * _MEGABYTE,
-        "merge_threads": max(2, (os.cpu_count() or 2) // 2),
-        "kafka_threads": max(4, os.cpu_count() or 2),
-    })  # fmt: skip
-    return server
+        "max_memory": memory,
+        "max_query_memory": memory // 2,
+        "spill": memory // 4,
+        "max_query_size": settings.max_query_size,
+    }
+    for name in ("users.xml", "config.xml"):
+        text = Template(files(__package__).joinpath(name).read_text())
+        (work / name).write_text(text.substitute({key: escape(str(value)) for key, value in values.items()}))
+    return work / "config.xml"
 
 
 def _memory_limit() -> int:
     """Bytes for the engine: a quarter of the machine, at least 2 GiB."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(2 * _GIGABYTE, machine // 4)
-
-
-def _fill(template: str, target: Path, values: dict[str, object]) -> None:
-    text = Template(files(__package__).joinpath(template).read_text())
-    target.write_text(text.substitute({name: escape(str(value)) for name, value in values.items()}))

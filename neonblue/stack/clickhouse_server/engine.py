@@ -138,6 +138,12 @@ class Engine:
             self.control.run(f"KILL QUERY WHERE Settings['log_comment'] IN ({wanted}) ASYNC")
 
     def close(self) -> None:
+        """Let the Kafka tables leave their consumer group, then close every connection."""
+        for database, table in self.control.rows(
+            "SELECT database, name FROM system.tables WHERE engine = 'Kafka'"
+        ):
+            with contextlib.suppress(RuntimeError):
+                self.control.run(f"DETACH TABLE {identifier(database)}.{identifier(table)}")
         with self._lock:
             idle, self._idle = list(self._idle.values()), OrderedDict()
         for connection in [*idle, self.control]:

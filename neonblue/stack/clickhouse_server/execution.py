@@ -77,7 +77,7 @@ class Execution:
             work.add_done_callback(lambda _: pipe.close_read())
             await self._feed(pipe, head, body)
         except BrokenPipeError:
-            pass  # the engine has stopped reading; its reason follows
+            await body.drain()  # the engine has stopped reading; its reason follows
         except BaseException:
             # An end of data here would store what came so far as if it were everything.
             await self.cancel()
@@ -112,7 +112,7 @@ class Execution:
         loop = asyncio.get_running_loop()
         while self._finished is not None and not self._finished.done():
             await loop.run_in_executor(None, self._engine.kill, [self.mark])
-            # Killed first, woken second: an insert that met the end of its data unkilled would store what it has.
+            # Killed first, woken second: an insert that meets its data's end unkilled stores what it has.
             if self._pipe is not None:
                 self._pipe.close()
             await asyncio.wait([self._finished], timeout=_RETRY_KILL)

@@ -1,7 +1,7 @@
 """What the read-only user may not even try.
 
-The engine's own ``readonly = 1`` refuses writes and most table functions when they run, but it lets pass what reads
-a file in an expression, sniffs a schema (DESCRIBE of a file or an address), or cancels others' queries.
+The engine's own ``readonly = 1`` refuses writes and most table functions when they run, but it lets pass what
+reads a file in an expression, sniffs a schema (DESCRIBE of a file or an address), or cancels others' queries.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Token:
         return self.kind is Kind.WORD and self.text in words
 
 
-# Quotation marks: ClickHouse takes the typographic ones, too (U+2018/9 for strings, U+201C/D for identifiers).
+# Quotation marks: ClickHouse takes typographic ones, too (U+2018/9 for strings, U+201C/D for identifiers).
 _TOKEN = re.compile(
     rb"""
       (?P<space>   [\s\x00\xa0]+ | --[^\n]* | \#[!\ ][^\n]* | /\*.*?\*/ )

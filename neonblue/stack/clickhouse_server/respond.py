@@ -114,7 +114,7 @@ class Response:
         await self._body(self._encoder.flush() if self._encoder else b"", more=False)
 
     async def fail(self, error: ClickHouseError) -> None:
-        """Tell an exception: as a status, or at the end of what was sent, whose last chunk then never comes."""
+        """Tell an exception: as a status, or after what was sent, whose last chunk then never comes."""
         text = str(error)
         if not self.started:
             headers = {

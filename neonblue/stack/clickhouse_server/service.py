@@ -33,6 +33,7 @@ from neonblue.stack.clickhouse_server.statement import Statement, read
 log = structlog.get_logger()
 T = TypeVar("T")
 
+_EXPIRY_PERIOD = 5.0
 _INLINE = 64 * 1024
 _HEAD = 256 * 1024
 _WHOLE = 8 * 1024**2
@@ -51,6 +52,7 @@ class QueryService:
         self._sessions = Sessions(engine, settings.max_sessions)
         self._running: dict[str, Execution] = {}
         self._stopping = False
+        self._expiry = asyncio.ensure_future(self._expire_sessions())
         functions = engine.control.rows("SELECT name FROM system.table_functions")
         self._guard = Guard(frozenset(row[0] for row in functions))
 
@@ -82,7 +84,7 @@ class QueryService:
     async def _answer(
         self, request: Request, statement: Statement, execution: Execution, response: Response, began: float
     ) -> bytes:
-        """The result, if it is small, so that an exception still has its status; a large one is sent at once."""
+        """A small result, so that an exception still has its status; a large one is sent at once."""
         most = _WHOLE if request.whole else _HEAD
         first = bytearray()
         pieces = execution.pieces()
@@ -114,11 +116,17 @@ class QueryService:
     async def close(self, grace: float) -> None:
         """Refuse new queries, cancel those that run, close every connection."""
         self._stopping = True
+        self._expiry.cancel()
         running = [execution.cancel() for execution in self._running.values()]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), grace)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._sessions.close()
+
+    async def _expire_sessions(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRY_PERIOD)
+            self._sessions.expire()
 
     async def _statement(self, request: Request, body: Body) -> tuple[Statement, bytes]:
         """The statement, and the beginning of its data where it is an INSERT with data."""
@@ -139,7 +147,7 @@ class QueryService:
         return self._rewritten(statement), statement.text[statement.data_start :] if statement.data else b""
 
     def _rewritten(self, statement: Statement) -> Statement:
-        """KILL QUERY by the id that a client gave, which the engine doesn't know, becomes one by connection."""
+        """KILL QUERY by a client's id, which the engine doesn't know, becomes one by connection."""
         if statement.verb != "KILL":
             return statement
         text = _KILLED_ID.sub(self._by_connection, statement.text)
@@ -191,8 +199,9 @@ class QueryService:
         session = self._sessions.take(user.user, request.session, readonly=user.readonly)
         try:
             settings = {} if statement.verb == "SET" else request.settings
-            connection = await self._in_thread(session.prepare, settings, request.database)
-            yield connection
+            if not session.fits(settings, request.database):
+                await self._in_thread(session.prepare, settings, request.database)
+            yield session.connection
             if statement.changes_connection:
                 await self._in_thread(session.remember, statement.verb)
         finally:

@@ -14,9 +14,9 @@ from neonblue.stack.clickhouse_server.request import SessionRequest
 class Session:
     """One client's connection.
 
-    A request's own settings and database hold for that request only, so what they displace is remembered and put
-    back; two equal requests in a row displace nothing. A read-only connection can't be changed once it is open, and
-    holds no state but its database: other settings are another connection.
+    A request's own settings and database hold for that request only, so what they displace is remembered and
+    put back; two equal requests in a row displace nothing. A read-only connection can't be changed once it is
+    open, and holds no state but its database: other settings are another connection.
     """
 
     def __init__(self, engine: Engine, timeout: float, *, readonly: bool) -> None:
@@ -30,8 +30,12 @@ class Session:
         self._applied: dict[str, str] = {}
         self._database = self._used = self._current_database()
 
-    def prepare(self, settings: Mapping[str, str], database: str) -> Connection:
-        """The connection, made what a request asks for. Raises RuntimeError on an unknown setting or database."""
+    def fits(self, settings: Mapping[str, str], database: str) -> bool:
+        """Whether the connection is what a request asks for, so that `prepare` has nothing to do."""
+        return settings == self._applied and (database or self._database) == self._used
+
+    def prepare(self, settings: Mapping[str, str], database: str) -> None:
+        """Make the connection what a request asks for. Raises RuntimeError on unknown names."""
         if settings != self._applied:
             if self._readonly:
                 self._reconnect(dict(settings))
@@ -42,7 +46,6 @@ class Session:
         if database != self._used:
             self.connection.run(f"USE {identifier(database)}")
             self._used = database
-        return self.connection
 
     def remember(self, verb: str) -> None:
         """After a statement that changed the connection itself."""
@@ -70,7 +73,7 @@ class Session:
         if not wanted:
             return
         names = ", ".join(quoted(name) for name in wanted)
-        query = f"SELECT name, changed, base64Encode(value) FROM system.settings WHERE name IN ({names})"
+        query = f"SELECT name, changed, base64Encode(value) FROM system.settings WHERE name IN ({names})"  # noqa: S608
         displaced: dict[str, str | None] = {}
         for name, changed, value in self.connection.rows(query):
             displaced[name] = _decoded(value) if changed == "1" else None
@@ -98,7 +101,7 @@ class Sessions:
     def take(self, user: str, asked: SessionRequest, *, readonly: bool) -> Session:
         """The session, locked for one request.
 
-        Raises ClickHouseError if it is busy (SESSION_IS_LOCKED) or must exist and does not (SESSION_NOT_FOUND).
+        Raises ClickHouseError if it is busy (SESSION_IS_LOCKED) or must exist and doesn't.
         """
         self.expire()
         key = (user, asked.name)

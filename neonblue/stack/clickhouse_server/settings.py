@@ -36,7 +36,7 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """One server. Sizes are in bytes, times in seconds."""
+    """One server. Sizes are in bytes, times in seconds. `threads` queries run at once, the others wait."""
 
     path: Path
     port: int
@@ -44,16 +44,15 @@ class ServerSettings:
     users: tuple[Credentials, ...]
     kafka: KafkaSettings
     threads: int = 24
-    max_queries: int = 100
     max_waiting_queries: int = 400
     queue_timeout: float = 30.0
     max_query_size: int = 1024 * 1024
-    max_body_size: int = 1024**3
+    max_body_size: int = 16 * 1024**3
     default_session_timeout: float = 60.0
     max_session_timeout: float = 3600.0
     max_sessions: int = 1000
     slow_query: float = 1.0
-    stop_timeout: float = 5.0
+    stop_timeout: int = 2
 
     @classmethod
     def load(cls, arguments: Sequence[str]) -> ServerSettings:

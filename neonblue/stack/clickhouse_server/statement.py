@@ -1,12 +1,13 @@
 """What the server has to know about a statement before it runs, and the two rewritings it needs.
 
-The engine hands over a result, or takes an insert's data, through a file: ``INTO OUTFILE`` and ``FROM INFILE``. Given
-a pipe's end as that file, it streams in every format, within the pipe's few kilobytes.
+The engine hands over a result, or takes an insert's data, through a file (``INTO OUTFILE``, ``FROM INFILE``).
+Given a pipe's end as that file, it streams in every format, within the pipe's capacity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from neonblue.stack.clickhouse_server.errors import NOT_IMPLEMENTED, SYNTAX_ERROR, ClickHouseError
 from neonblue.stack.clickhouse_server.lexer import Kind, Token, tokens
@@ -140,12 +141,12 @@ def read(text: bytes, limit: int) -> Statement:
     data = None
     for token in tokens(text, limit):
         if found and found[0].is_word("INSERT"):
-            if token.is_word("VALUES") and not _selects(found):
-                found.append(token)
+            before = found[-1]
+            if before.is_word("FORMAT") and token.kind in {Kind.WORD, Kind.QUOTED} and _takes_data(found):
+                data = before
+            elif token.is_word("VALUES") and not before.is_word("INTO", "TABLE") and not _selects(found):
                 data = token
-                break
-            if found[-1].is_word("FORMAT") and token.kind in {Kind.WORD, Kind.QUOTED} and _takes_data(found):
-                data = found[-1]
+            if data is not None:
                 found.append(token)
                 break
         found.append(token)
@@ -173,7 +174,7 @@ def _takes_data(found: list[Token]) -> bool:
 
 
 def _input_function(found: tuple[Token, ...]) -> Token | None:
-    for token, following in zip(found, found[1:], strict=False):
+    for token, following in pairwise(found):
         if token.kind in {Kind.WORD, Kind.QUOTED} and token.text.upper() == "INPUT" and following.text == "(":
             return token
     return None
@@ -192,9 +193,11 @@ def _require_one(found: list[Token]) -> None:
     if any(token.text == ";" and token.kind is Kind.SIGN for token in found):
         message = "Syntax error (Multi-statements are not allowed)"
         raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", message)
-    if any(token.is_word("OUTFILE", "INFILE") and found[number].is_word("INTO", "FROM")
-           for number, token in enumerate(found[1:])):  # fmt: skip
-        message = "INTO OUTFILE and FROM INFILE are not available over HTTP: use the response and the request's body"
+    if any(
+        before.is_word("INTO", "FROM") and token.is_word("OUTFILE", "INFILE")
+        for before, token in pairwise(found)
+    ):
+        message = "INTO OUTFILE and FROM INFILE are not available over HTTP: use the response and the body"
         raise ClickHouseError(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message)
 
 
