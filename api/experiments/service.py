@@ -126,6 +126,6 @@ def _target(status: Status, step: Step) -> Status:
             409,
             "illegal_step",
             f"A {status} experiment can't take this step; legal steps: {names}",
-            members={"status": status, "legal_steps": list(legal)},
+            members={"experiment_status": status, "legal_steps": list(legal)},
         )
     return legal[step]
