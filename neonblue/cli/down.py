@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
 from neonblue.stack import folder_lock, record
+
+_POLL_SECONDS = 0.1
 
 
 def down(
@@ -25,12 +27,14 @@ def down(
     if supervisor is None:
         _clean(folder)
         return
-    process = psutil.Process(supervisor)
     os.kill(supervisor, signal.SIGTERM)
+    deadline = time.monotonic() + timeout
     with console(stderr=True).status("stopping …"):
-        _, remaining = psutil.wait_procs([process], timeout=timeout)
-    if remaining and folder_lock.holder(folder) == supervisor:
-        fail(f"process {supervisor} still runs after {timeout:.0f} s; see 'neonblue status'")
+        # It lets go of the folder when everything has stopped, or when it dies.
+        while folder_lock.holder(folder) == supervisor:
+            if time.monotonic() > deadline:
+                fail(f"process {supervisor} still runs after {timeout:.0f} s; see 'neonblue status'")
+            time.sleep(_POLL_SECONDS)
     console().print("stopped")
 
 

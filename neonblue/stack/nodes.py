@@ -32,6 +32,9 @@ class Node(ABC):
     def mend(self) -> None:  # noqa: B027
         """Try to repair what `check` complained of."""
 
+    def close(self) -> None:  # noqa: B027
+        """Let go of what `check` keeps open."""
+
 
 class Service(Node):
     """A process that is started, watched, restarted and stopped."""
@@ -82,6 +85,9 @@ class External(Step):
 
     def check(self) -> None:
         self._service.check()
+
+    def close(self) -> None:
+        self._service.close()
 
 
 def requirements(node: Node, present: Collection[str]) -> tuple[str, ...]:

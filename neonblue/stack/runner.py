@@ -57,6 +57,7 @@ class Runner(threading.Thread):
             self._set(State.FAILED, explain(error))
         self._board.stopping.wait()
         self._finish()
+        self._node.close()
         self._set(State.STOPPED)
 
     def _live(self) -> None:

@@ -122,8 +122,13 @@ class Postgres(Service):
                 )
             self._connection.execute("SELECT 1")
         except psycopg.Error:
-            self._connection = None
+            self.close()
             raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def settle(self) -> None:
         """Make the databases."""

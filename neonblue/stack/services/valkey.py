@@ -66,3 +66,6 @@ class Valkey(Service):
 
     def check(self) -> None:
         self._client.ping()
+
+    def close(self) -> None:
+        self._client.close()
