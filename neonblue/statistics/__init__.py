@@ -18,6 +18,8 @@ from neonblue.statistics.metric import MetricKind, analyze_metric, compare_propo
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.planning import Design, SampleSize
+from neonblue.statistics.planning_proportions import NullVariance
 from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
 from neonblue.statistics.ratio import compare_ratios
 from neonblue.statistics.report import Report, analyze
@@ -34,6 +36,7 @@ __all__ = [
     "CupedComparison",
     "Deciding",
     "Decision",
+    "Design",
     "Direction",
     "Estimate",
     "Experiment",
@@ -48,6 +51,7 @@ __all__ = [
     "MetricResult",
     "Moments",
     "NonInferiority",
+    "NullVariance",
     "Plan",
     "Procedure",
     "QuantileSummary",
@@ -55,6 +59,7 @@ __all__ = [
     "Report",
     "Role",
     "SampleRatio",
+    "SampleSize",
     "Status",
     "StatusCode",
     "Theta",

@@ -35,7 +35,6 @@ PENDING = frozenset(
         "gaussian_bayes",
         "group_sequential",
         "msprt",
-        "power_sample_size",
         "srm_sequential",
     }
 )
