@@ -28,14 +28,10 @@ DEFAULT_CASES = SHARED / "statistics" / "cases"
 # Methods the engine does not have yet: their cases are expected to fail, and fail the run once they pass.
 PENDING = frozenset(
     {
-        "asymptotic_cs",
         "bandit_best_arm",
         "beta_binomial",
         "calibration_targets",
         "gaussian_bayes",
-        "group_sequential",
-        "msprt",
-        "srm_sequential",
     }
 )
 
