@@ -39,7 +39,6 @@ PENDING_CASES = frozenset(
     {
         ("invariants", "always_valid_p_monotone"),
         ("invariants", "sequential_wider_than_fixed"),
-        ("invariants", "power_roundtrip"),
     }
 )
 

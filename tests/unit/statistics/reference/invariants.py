@@ -10,6 +10,7 @@ import numpy as np
 
 from neonblue.statistics import (
     CovariateMoments,
+    Design,
     Experiment,
     Metric,
     MetricKind,
@@ -26,7 +27,7 @@ from neonblue.statistics import (
     sample_ratio,
     tails,
 )
-from tests.unit.statistics import properties
+from tests.unit.statistics import planning_properties, properties
 from tests.unit.statistics.reference import Case, _fields
 
 Check = Callable[[Moments, Moments], None]
@@ -127,6 +128,15 @@ def _units(control: Moments, treatment: Moments) -> None:
     assert result.comparison.absolute.code is StatusCode.UNIT_MISMATCH
 
 
+def _power_roundtrip(control: Moments, treatment: Moments) -> None:
+    for design in (Design(), Design(0.01, 0.95, 1, 1 / 9), Design(0.1, 0.5, 2, 3.0, 2, 1.3)):
+        for sd, effect in ((1.0, 0.1), (20.0, -3.0), (1e-3, 1e-6)):
+            planning_properties.mean_plan_round_trips(sd, effect, design)
+            planning_properties.plan_is_monotone(sd, effect, design)
+        for rates in ((0.1, 0.11), (0.3, 0.2), (1e-5, 1.2e-5)):
+            planning_properties.proportion_plan_round_trips(*rates, design)
+
+
 _CHECKS: dict[str, Check] = {
     "swap_arms_flips_sign": properties.swap_flips_the_sign,
     "scale_by_c": _scale,
@@ -146,4 +156,5 @@ _CHECKS: dict[str, Check] = {
     "determinism": _deterministic,
     "error_never_looks_like_a_result": _errors,
     "user_vs_event_unit": _units,
+    "power_roundtrip": _power_roundtrip,
 }
