@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 Connection = AsyncConnection[TupleRow]
 
 STATEMENT_SECONDS = 10
-_OPTIONS = f"-c TimeZone=UTC -c DateStyle=ISO -c statement_timeout={STATEMENT_SECONDS * 1000}"
+_OPTIONS = f"-c TimeZone=UTC -c DateStyle=ISO -c synchronous_commit=on -c statement_timeout={STATEMENT_SECONDS * 1000}"
 
 
 async def connect(dsn: str, name: str) -> Connection:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import psycopg
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.service import AssignmentService
@@ -96,7 +96,7 @@ def create_services(settings: Settings) -> Services:
     registry = Registry(dsn, pool)
     partitions = Partitions(pool, api.max_event_age_days + 1, api.outbox_retention_days)
     cache = AssignmentCache(api.assignment_cache_entries)
-    shared = SharedCache(Redis.from_url(settings.valkey.dsn, socket_connect_timeout=0.5, max_connections=32))
+    shared = SharedCache(Redis(connection_pool=_valkey_pool(settings)))
     limits = GroupLimits(
         api.group_commit_milliseconds / 1000,
         api.group_commit_connections,
@@ -123,6 +123,13 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
         AssignmentService(assignment_queue, registry, cache, shared, ahead),
         ExperimentService(pool, registry),
+    )
+
+
+def _valkey_pool(settings: Settings) -> BlockingConnectionPool:
+    """Callers wait for a free connection; how long, the cache bounds."""
+    return BlockingConnectionPool.from_url(
+        settings.valkey.dsn, socket_connect_timeout=0.5, max_connections=16, timeout=1
     )
 
 

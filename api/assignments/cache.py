@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -19,8 +19,10 @@ UnitKey = tuple[int, str, str]
 log = structlog.get_logger("api.assignments")
 
 _TIMEOUT_SECONDS = 0.05
+_WRITE_TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _KEEP_SECONDS = 86_400
+_UNWRITTEN_ENTRIES = 20_000
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,6 +62,8 @@ class SharedCache:
 
     client: Redis
     _closed_until: float = 0.0
+    _unwritten: dict[str, bytes] = field(default_factory=dict)
+    _writer: asyncio.Task[None] | None = None
 
     async def read(self, salts: Mapping[int, str], keys: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
         """What is known of these units; nothing where Valkey is away."""
@@ -77,20 +81,29 @@ class SharedCache:
                 found[key] = stored
         return found
 
-    async def write(self, salts: Mapping[int, str], found: Mapping[UnitKey, Stored]) -> None:
-        """Keep stored assignments for other processes; a failure is no error."""
-        if not found or self._pausing():
+    def write(self, salts: Mapping[int, str], found: Mapping[UnitKey, Stored]) -> None:
+        """Keep stored assignments for other processes, soon. Nothing waits for it and a failure is no error."""
+        if self._pausing() or len(self._unwritten) > _UNWRITTEN_ENTRIES:
             return
-        try:
-            async with (
-                asyncio.timeout(_TIMEOUT_SECONDS * 10),
-                self.client.pipeline(transaction=False) as pipe,
-            ):
-                for key, stored in found.items():
-                    pipe.set(_name(salts[key[0]], key), _encode(stored), ex=_KEEP_SECONDS)
-                await pipe.execute()
-        except (RedisError, OSError, TimeoutError) as error:
-            self._pause(error)
+        for key, stored in found.items():
+            self._unwritten[_name(salts[key[0]], key)] = _encode(stored)
+        if self._unwritten and (self._writer is None or self._writer.done()):
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._unwritten:
+            batch, self._unwritten = self._unwritten, {}
+            try:
+                async with (
+                    asyncio.timeout(_WRITE_TIMEOUT_SECONDS),
+                    self.client.pipeline(transaction=False) as pipe,
+                ):
+                    for name, value in batch.items():
+                        pipe.set(name, value, ex=_KEEP_SECONDS)
+                    await pipe.execute()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._pause(error)
+                self._unwritten.clear()
 
     async def ping(self) -> bool:
         """Whether Valkey answers."""
@@ -101,6 +114,8 @@ class SharedCache:
             return False
 
     async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
         await self.client.aclose()
 
     def _pausing(self) -> bool:

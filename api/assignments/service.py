@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,7 +51,6 @@ class AssignmentService:
     shared: SharedCache
     max_ahead: timedelta
     _decoder: ItemDecoder[AssignmentRequest] = field(default_factory=assignment_decoder, init=False)
-    _background: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     async def assign(self, body: bytes) -> tuple[list[AssignmentAnswer], bool]:
         """The answers in order, and whether the body was a single request.
@@ -165,9 +163,7 @@ class AssignmentService:
             for item, outcome in zip(items, outcomes, strict=True)
             if outcome.stored is not None
         }
-        task = asyncio.create_task(self.shared.write(salts, stored))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self.shared.write(salts, stored)
 
 
 _EMPTY = AssignmentAnswer(

@@ -28,6 +28,9 @@ from neonblue.contract.violation import ContractError
 
 log = structlog.get_logger("api.http")
 
+_UNDER_WAY = 1_000
+"""Requests at once; each may hold a body of the largest size."""
+
 _encode = msgspec.json.Encoder().encode
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 _KEY = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
@@ -54,15 +57,23 @@ class HotCalls:
             "/v1/events": self._events,
             "/v1/assignments": self._assignments,
         }
+        self._under_way = 0
         self._seconds = {path: REQUEST_SECONDS.labels(path) for path in self._handlers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            handler = self._handlers.get(scope["path"])
-            if handler is not None:
-                await self._handle(scope, receive, send, handler)
-                return
-        await self._rest(scope, receive, send)
+        handler = self._handlers.get(scope["path"]) if scope["type"] == "http" else None
+        if handler is None:
+            await self._rest(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            handler = _only_post
+        elif self._under_way >= _UNDER_WAY:
+            handler = _too_many
+        self._under_way += 1
+        try:
+            await self._handle(scope, receive, send, handler)
+        finally:
+            self._under_way -= 1
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, handler: Handler) -> None:
         clock = asyncio.get_running_loop().time
@@ -112,6 +123,14 @@ class HotCalls:
         if answer.status is Status.REJECTED:
             raise _refusal(answer.code or "", answer.message or "", answer.field, answer.variant_key)
         return Answer(200, _encode(answer))
+
+
+async def _only_post(_headers: Headers, _receive: Receive) -> Answer:
+    raise Problem(405, "method_not_allowed", "Use POST", headers={"allow": "POST"})
+
+
+async def _too_many(_headers: Headers, _receive: Receive) -> Answer:
+    raise unavailable("too many requests are under way")
 
 
 def request_id_of(headers: Headers) -> str:

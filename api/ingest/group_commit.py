@@ -25,6 +25,7 @@ log = structlog.get_logger("api.ingest")
 _ATTEMPTS = 3
 _WRITE_SECONDS = 15.0
 _QUEUE_SECONDS = 5.0
+_DRAIN_LOOK_SECONDS = 0.01
 _RECONNECT_SECONDS = (0.05, 2.0)
 _AGAIN = (errors.DeadlockDetected, errors.SerializationFailure, errors.CheckViolation)
 """Others were in the way, or a partition was dropped: the same transaction may succeed now."""
@@ -114,13 +115,18 @@ class GroupCommit(Generic[J, R]):
     async def stop(self) -> None:
         """Write what waits, then close the connections."""
         self._stopping = True
-        deadline = asyncio.get_running_loop().time() + _QUEUE_SECONDS
-        while (self._queue or self._writing) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.01)
+        await self._drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_all(Unavailable("the API is stopping"))
+
+    async def _drain(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _QUEUE_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            if not self._queue and not self._writing:
+                return
+            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
 
     async def _work(self) -> None:
         while True:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from neonblue.contract.limits import SCHEMA_VERSION
 
 
 class EventMessage(Struct, frozen=True, gc=False):
-    """One event. `value` is a decimal text with six places; `properties` is a JSON object."""
+    """One event. `value` is a decimal text with six places.
+
+    `properties`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON.
+    """
 
     schema_version: int
     id: str
@@ -23,7 +26,7 @@ class EventMessage(Struct, frozen=True, gc=False):
     variant_key: str | None
     session_id: str | None
     value: str | None
-    properties: Raw | None
+    properties: Any
     received_at: str
 
 
