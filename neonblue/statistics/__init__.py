@@ -1,6 +1,7 @@
 """The statistics engine: sufficient statistics in, estimates, health and decisions out. Pure functions."""
 
 from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
+from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
 from neonblue.statistics.decision import Action, Decision
@@ -67,6 +68,8 @@ __all__ = [
     "analyze",
     "analyze_metric",
     "analyze_metrics",
+    "best_mean",
+    "best_rate",
     "compare_cuped",
     "compare_means",
     "compare_proportions",
@@ -77,4 +80,5 @@ __all__ = [
     "multiply_exposed",
     "sample_ratio",
     "sample_ratio_over_versions",
+    "thompson_weights",
 ]
