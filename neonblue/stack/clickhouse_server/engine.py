@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import threading
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chdb import _chdb
+from neonblue.stack.clickhouse_server import library
 
 _MAX_IDLE = 64
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Connection:
     def __init__(self, path: Path, profile: Profile) -> None:
         self.profile = profile
         self.mark = f"neonblue-connection-{next(self._numbers)}"
-        self._raw = _chdb.connect(str(path))
+        self._raw = library.load().connect(str(path))
         try:
             if profile.database:
                 self.run(f"USE {identifier(profile.database)}")
@@ -105,7 +107,7 @@ class Engine:
         self._path = path
         self._idle: OrderedDict[int, Connection] = OrderedDict()
         self._lock = threading.Lock()
-        self._main: Any = _chdb.connect(f"{path}?config-file={config}")
+        self._main: Any = library.load().connect(f"{path}?config-file={config}")
         self.control = Connection(path, Profile(readonly=False, database="", settings=frozenset()))
         ((self.version, self.timezone, self.host),) = self.control.rows(
             "SELECT version(), timezone(), hostName()"
@@ -130,6 +132,19 @@ class Engine:
             surplus = self._idle.popitem(last=False)[1] if len(self._idle) > _MAX_IDLE else None
         if surplus is not None:
             surplus.close()
+
+    def formatted(self, query: bytes) -> bytes:
+        """The engine's own writing of a statement. Raises RuntimeError on what it can't parse."""
+        plain = Profile(readonly=False, database="", settings=frozenset())
+        connection = self.idle(plain) or self.connect(plain)
+        text = query.decode("utf-8", "surrogateescape").translate(_ESCAPES)
+        try:
+            rows = connection.rows(
+                "SELECT base64Encode(formatQuerySingleLine({query:String}))", {"query": text}
+            )
+        finally:
+            self.release(connection)
+        return base64.b64decode(rows[0][0])
 
     def kill(self, marks: Iterable[str]) -> None:
         """Cancel what runs on the connections with these marks."""

@@ -2,6 +2,8 @@
 
 The engine's own ``readonly = 1`` refuses writes and most table functions when they run, but it lets pass what
 reads a file in an expression, sniffs a schema (DESCRIBE of a file or an address), or cancels others' queries.
+What is checked is the engine's own formatting of the statement, and that is what runs: no comment, escape or
+quotation mark can mean one thing here and another there.
 """
 
 from __future__ import annotations
@@ -46,11 +48,17 @@ class Guard:
             frozenset(name.lower() for name in table_functions) - HARMLESS_TABLE_FUNCTIONS
         ) | _HARMFUL_FUNCTIONS
 
+    def check_verb(self, statement: Statement) -> None:
+        """Raises ClickHouseError (READONLY) on a statement of another kind than reading."""
+        if statement.verb not in _VERBS or statement.data is not None:
+            raise _refusal(f"{statement.verb} is not for the read-only user")
+
     def check(self, statement: Statement) -> None:
         """Raises ClickHouseError (READONLY) on a statement or function that does more than read tables."""
-        if statement.verb not in _VERBS:
-            raise _refusal(f"{statement.verb} is not for the read-only user")
+        self.check_verb(statement)
         tokens = statement.tokens
+        if any(token.kind is Kind.QUOTED and "\\" in token.text for token in tokens):
+            raise _refusal("an identifier holds no backslash")
         for number, token in enumerate(tokens):
             if token.kind in {Kind.WORD, Kind.QUOTED}:
                 self._check_name(token, tokens[:number], tokens[number + 1 : number + 2])

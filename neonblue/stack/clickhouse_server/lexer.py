@@ -19,7 +19,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token; `text` is upper case for a bare word and unquoted for a quoted identifier."""
+    """One token; `text` is upper case for a bare word; a quoted identifier keeps its escapes."""
 
     kind: Kind
     text: str
@@ -33,17 +33,19 @@ class Token:
 # Quotation marks: ClickHouse takes typographic ones, too (U+2018/9 for strings, U+201C/D for identifiers).
 _TOKEN = re.compile(
     rb"""
-      (?P<space>   [\s\x00\xa0]+ | --[^\n]* | \#[!\ ][^\n]* | /\*.*?\*/ )
-    | (?P<heredoc> \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+      (?P<space>   [\s\x00]+ | (?: -- | // | \#[!\ ] ) [^\n]* )
+    | (?P<comment> /\* )
+    | (?P<heredoc> \$(?P<tag>[^$]*)\$.*?\$(?P=tag)\$ )
     | (?P<word>    [A-Za-z_][A-Za-z0-9_$]* )
     | (?P<number>  [0-9][A-Za-z0-9_.]* )
     | (?P<quoted>  `(?:[^`\\]|\\.|``)*` | "(?:[^"\\]|\\.|"")*" | \xe2\x80\x9c.*?\xe2\x80\x9d )
     | (?P<string>  '(?:[^'\\]|\\.|'')*' | \xe2\x80\x98.*?\xe2\x80\x99 )
-    | (?P<broken>  [`"'] | /\* | \xe2\x80[\x98\x99\x9c\x9d] )
+    | (?P<broken>  [`"'] | \xe2\x80[\x98\x99\x9c\x9d] )
     | (?P<sign>    . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_COMMENT_MARK = re.compile(rb"/\*|\*/")
 _KINDS = {
     "word": Kind.WORD,
     "quoted": Kind.QUOTED,
@@ -57,14 +59,31 @@ _KINDS = {
 
 def tokens(query: bytes, limit: int) -> Iterator[Token]:
     """The tokens of the first `limit` bytes, without spaces and comments, as far as they are asked for."""
-    for match in _TOKEN.finditer(query, 0, min(len(query), limit)):
-        group = match.lastgroup or "sign"
-        if group == "tag":
-            group = "heredoc"
-        if group == "space":
-            continue
-        kind = _KINDS[group]
-        yield Token(kind, _text(kind, match.group()), match.start(), match.end())
+    at, end = 0, min(len(query), limit)
+    while at < end:
+        match = _TOKEN.match(query, at, end)
+        if match is None:
+            return
+        start, at = match.span()
+        group = "heredoc" if match.lastgroup == "tag" else match.lastgroup or "sign"
+        if group == "comment":
+            at = _comment_end(query, start, end)
+            if at < 0:
+                yield Token(Kind.BROKEN, "/*", start, end)
+                return
+        elif group != "space":
+            kind = _KINDS[group]
+            yield Token(kind, _text(kind, match.group()), start, at)
+
+
+def _comment_end(query: bytes, start: int, end: int) -> int:
+    """Where the comment that starts at `start` ends, -1 if it doesn't; comments hold comments, as in standard SQL."""
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(query, start, end):
+        depth += 1 if mark.group() == b"/*" else -1
+        if depth == 0:
+            return mark.end()
+    return -1
 
 
 def _text(kind: Kind, raw: bytes) -> str:
@@ -72,5 +91,5 @@ def _text(kind: Kind, raw: bytes) -> str:
     if kind is Kind.WORD:
         return text.upper()
     if kind is Kind.QUOTED:
-        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+        return text[1:-1]
     return text

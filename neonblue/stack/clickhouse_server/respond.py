@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import string
@@ -15,6 +16,7 @@ from neonblue.stack.clickhouse_server.errors import ClickHouseError
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _SMALL = 1024
+_LARGE = 64 * 1024
 _TYPES = {
     "JSON": "application/json; charset=UTF-8",
     "JSONCompact": "application/json; charset=UTF-8",
@@ -91,8 +93,8 @@ class Response:
         """A complete response."""
         encoding = {}
         if self._coding and len(content) > _SMALL:
-            encoder = compression.encoder(self._coding)
-            content = encoder.compress(content) + encoder.flush()
+            self._encoder = compression.encoder(self._coding)
+            content = await self._compressed(content) + self._encoder.flush()
             encoding = {"content-encoding": self._coding, "vary": "Accept-Encoding"}
         await self._start(status, {**headers, **encoding, "content-length": str(len(content))})
         await self._body(content, more=False)
@@ -106,7 +108,7 @@ class Response:
         await self._start(200, {**headers, **tag})
 
     async def piece(self, content: bytes) -> None:
-        encoded = self._encoder.compress(content) if self._encoder else content
+        encoded = await self._compressed(content)
         if encoded:
             await self._body(encoded, more=True)
 
@@ -131,6 +133,14 @@ class Response:
         await self.piece(block.encode())
         if self._encoder:
             await self._body(self._encoder.flush(), more=True)
+
+    async def _compressed(self, content: bytes) -> bytes:
+        """`content` in the response's coding; a large piece is compressed beside the loop."""
+        if self._encoder is None:
+            return content
+        if len(content) < _LARGE:
+            return self._encoder.compress(content)
+        return await asyncio.to_thread(self._encoder.compress, content)
 
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True

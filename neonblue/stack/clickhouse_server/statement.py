@@ -140,6 +140,8 @@ def read(text: bytes, limit: int) -> Statement:
     found: list[Token] = []
     data = None
     for token in tokens(text, limit):
+        if not found and len(text) > limit and not token.is_word("INSERT"):
+            raise _too_large(limit)
         if found and found[0].is_word("INSERT"):
             before = found[-1]
             if before.is_word("FORMAT") and token.kind in {Kind.WORD, Kind.QUOTED} and _takes_data(found):
@@ -182,11 +184,16 @@ def _input_function(found: tuple[Token, ...]) -> Token | None:
 
 def _require_complete(found: list[Token], text: bytes, limit: int) -> None:
     if len(text) > limit:
-        message = f"Syntax error: Max query size exceeded ({limit} bytes)"
-        raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", message)
+        raise _too_large(limit)
     if any(token.kind is Kind.BROKEN for token in found):
         message = "Syntax error: a quotation mark or comment is not closed"
         raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", message)
+
+
+def _too_large(limit: int) -> ClickHouseError:
+    return ClickHouseError(
+        SYNTAX_ERROR, "SYNTAX_ERROR", f"Syntax error: Max query size exceeded ({limit} bytes)"
+    )
 
 
 def _require_one(found: list[Token]) -> None:
