@@ -2,6 +2,7 @@
 
 from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
 from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
+from neonblue.statistics.bayes_gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
 from neonblue.statistics.decision import Action, Decision
@@ -42,9 +43,11 @@ __all__ = [
     "Estimate",
     "Experiment",
     "Family",
+    "GaussianPosterior",
     "HealthCheck",
     "Interval",
     "Lift",
+    "LiftPrior",
     "Margin",
     "Method",
     "Metric",
@@ -61,6 +64,7 @@ __all__ = [
     "Role",
     "SampleRatio",
     "SampleSize",
+    "Scale",
     "Status",
     "StatusCode",
     "Theta",
@@ -76,6 +80,7 @@ __all__ = [
     "compare_quantiles",
     "compare_ratios",
     "covariate_balance",
+    "gaussian_posterior",
     "judge",
     "multiply_exposed",
     "sample_ratio",

@@ -30,7 +30,6 @@ PENDING = frozenset(
     {
         "beta_binomial",
         "calibration_targets",
-        "gaussian_bayes",
     }
 )
 
