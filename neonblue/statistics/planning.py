@@ -146,11 +146,14 @@ def mean_mde(
     return (design.z_alpha + design.z_power) * math.sqrt(variance * design.inflation)
 
 
-def duration_days(size: SampleSize, units_per_day: float, exposed: float = 1.0) -> float | Status:
-    """Days until `size` is reached with `units_per_day` new units, of which the share `exposed` takes part."""
+def duration_days(units: float, units_per_day: float, exposed: float = 1.0) -> float | Status:
+    """Days until `units` over all arms have come, `units_per_day` > 0 being new, the share `exposed` taking part.
+
+    Returns IMPOSSIBLE_REQUEST without traffic, or for a share outside (0, 1].
+    """
     if not (0 < units_per_day < math.inf and 0 < exposed <= 1):
         return impossible("Without new units taking part each day the sample is never reached.")
-    return size.total / (units_per_day * exposed)
+    return units / (units_per_day * exposed)
 
 
 def cuped_sd(sd: float, correlation: float) -> float:

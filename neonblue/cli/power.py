@@ -1,0 +1,105 @@
+"""``neonblue power``: plan a sample size, a detectable effect or a power, with no server."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table as Grid
+
+from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
+from neonblue.cli.terminal import AsJson, console, fail
+from neonblue.statistics.planning import Design
+from neonblue.statistics.planning_sequential import equal_looks, group_sequential_inflation
+from neonblue.statistics.sequential.spending import Spending, SpendingFamily
+from neonblue.statistics.status import Status
+
+
+def power(
+    baseline: Annotated[float, typer.Option(help="The control's success rate, or its mean with --sd.")],
+    sd: Annotated[
+        float | None, typer.Option(help="Standard deviation per unit: the metric is a mean.")
+    ] = None,
+    mde: Annotated[
+        str | None, typer.Option(help="Effect to detect: 5% of the baseline, or 0.01 in its unit.")
+    ] = None,
+    units: Annotated[
+        int | None, typer.Option(help="Units over all arms; without --mde: what they can detect.")
+    ] = None,
+    margin: Annotated[
+        str | None, typer.Option(help="Non-inferiority margin in place of --mde, such as -1% or -0.005.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(help="Error rate of the comparisons together.")] = 0.05,
+    target: Annotated[float, typer.Option("--power", help="Wished probability to detect the effect.")] = 0.8,
+    one_sided: Annotated[bool, typer.Option("--one-sided", help="Test in one direction only.")] = False,
+    arms: Annotated[int, typer.Option(help="Arms with the control.", min=2)] = 2,
+    ratio: Annotated[float, typer.Option(help="Units of a treatment arm per control unit.")] = 1.0,
+    correlation: Annotated[
+        float, typer.Option(help="Of the metric with its covariate before exposure (CUPED).")
+    ] = 0.0,
+    looks: Annotated[int, typer.Option(help="Equally spaced looks of a group-sequential test.", min=1)] = 1,
+    spending: Annotated[
+        SpendingFamily, typer.Option(help="How the looks spend alpha.")
+    ] = SpendingFamily.OBRIEN_FLEMING,
+    traffic: Annotated[float | None, typer.Option(help="New units per day: gives the duration.")] = None,
+    json_output: AsJson = False,
+) -> None:
+    """Plan an experiment: its sample size for an effect, or the effect or power of a sample size."""
+    sided = 1 if one_sided or margin is not None else 2
+    design = Design(alpha, target, sided, ratio, arms - 1)
+    try:
+        design = _inflated(design, looks, spending)
+        planned = plan(
+            Metric(baseline, sd, correlation), _effect(mde, margin, baseline), units, design, traffic
+        )
+    except (PlanError, ValueError) as error:
+        fail(str(error))
+    if json_output:
+        fields = {"design": dataclasses.asdict(design), "looks": looks, **dataclasses.asdict(planned)}
+        typer.echo(json.dumps(fields, indent=2, allow_nan=False))
+    else:
+        _show(planned, design)
+
+
+def _inflated(design: Design, looks: int, spending: SpendingFamily) -> Design:
+    if looks == 1:
+        return design
+    inflation = group_sequential_inflation(design, equal_looks(looks), Spending(spending))
+    if isinstance(inflation, Status):
+        raise PlanError(inflation.message)
+    return dataclasses.replace(design, inflation=inflation)
+
+
+def _effect(mde: str | None, margin: str | None, baseline: float) -> Effect | None:
+    if mde is not None and margin is not None:
+        raise PlanError("--mde, --margin: give one of them")
+    if margin is not None:
+        return Effect(_size(margin, "--margin", baseline), is_margin=True)
+    return None if mde is None else Effect(_size(mde, "--mde", baseline))
+
+
+def _size(text: str, option: str, baseline: float) -> float:
+    try:
+        if text.endswith("%"):
+            return float(text[:-1]) / 100 * abs(baseline)
+        return float(text)
+    except ValueError:
+        raise PlanError(f"{option}: give a number such as 0.01 or a share such as 5%, not {text!r}") from None
+
+
+def _show(planned: Planned, design: Design) -> None:
+    grid = Grid("plan", "value")
+    grid.add_row("units of the control", f"{planned.control_units:,}")
+    grid.add_row("units of each treatment", f"{planned.treatment_units:,}")
+    grid.add_row("units over all arms", f"{planned.total_units:,}")
+    grid.add_row("effect", f"{planned.effect:+.6g}")
+    if planned.relative_effect is not None:
+        grid.add_row("relative effect", f"{planned.relative_effect:+.3%}")
+    grid.add_row("power", f"{planned.power:.4f}")
+    grid.add_row("alpha", f"{design.alpha:g}, {'one' if design.sided == 1 else 'two'}-sided")
+    grid.add_row("inflation for the looks", f"{design.inflation:.4f}")
+    if planned.days is not None:
+        grid.add_row("days", f"{planned.days:.1f}")
+    console().print(grid)

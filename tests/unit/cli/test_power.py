@@ -1,0 +1,108 @@
+"""``neonblue power``: sample size, detectable effect, power and duration, and refusals."""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from neonblue.cli.power import power as power_command
+
+
+def run(*options):
+    app = typer.Typer()
+    app.command()(power_command)
+    return CliRunner().invoke(app, [*options])
+
+
+def plan(*options):
+    outcome = run(*options, "--json")
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(outcome.stdout)
+
+
+def test_a_sample_size_for_a_relative_effect_on_a_rate():
+    got = plan("--baseline", "0.1", "--mde", "10%", "--traffic", "1000")
+
+    assert (got["control_units"], got["total_units"]) == (14749, 29498)
+    assert got["days"] == pytest.approx(29.498)
+
+
+def test_units_effect_and_power_agree_with_one_another():
+    base = ("--baseline", "20", "--sd", "10", "--arms", "3", "--ratio", "0.5")
+    units = str(plan(*base, "--mde", "0.5")["total_units"])
+
+    assert plan(*base, "--units", units)["effect"] == pytest.approx(0.5, rel=1e-3)
+    assert plan(*base, "--units", units, "--mde", "0.5")["power"] == pytest.approx(0.8, abs=1e-3)
+
+
+def test_a_rate_has_a_detectable_effect_and_a_power():
+    found = plan("--baseline", "0.1", "--units", "29498")
+
+    assert found["effect"] == pytest.approx(0.01, rel=1e-3)
+    assert plan("--baseline", "0.1", "--units", "29498", "--mde", "0.01")["power"] == pytest.approx(
+        0.8, abs=1e-3
+    )
+
+
+def test_a_covariate_saves_the_share_of_variance_it_explains():
+    plain = plan("--baseline", "20", "--sd", "10", "--mde", "0.1")["total_units"]
+    adjusted = plan("--baseline", "20", "--sd", "10", "--mde", "0.1", "--correlation", "0.6")["total_units"]
+
+    assert adjusted / plain == pytest.approx(0.64, rel=1e-4)
+
+
+def test_looks_inflate_the_sample_as_the_tables_say():
+    """Jennison and Turnbull (2000), about 1.03 for O'Brien-Fleming and 1.2 for Pocock with five looks."""
+    options = ("--baseline", "0.1", "--mde", "0.01", "--looks", "5")
+
+    late = plan(*options)["design"]["inflation"]
+    even = plan(*options, "--spending", "pocock")["design"]["inflation"]
+
+    assert 1.02 < late < 1.04
+    assert 1.19 < even < 1.26
+
+
+def test_non_inferiority_is_one_sided_about_a_margin():
+    options = ("--baseline", "0.95", "--margin", "-0.005", "--alpha", "0.025", "--power", "0.9")
+    got = plan(*options)
+
+    assert (got["control_units"], got["design"]["sided"]) == (39929, 1)
+    assert plan(*options, "--units", str(got["total_units"]))["power"] == pytest.approx(0.9, abs=1e-4)
+
+
+def test_the_table_holds_the_plan():
+    shown = run("--baseline", "0.1", "--mde", "10%", "--traffic", "1000")
+
+    assert shown.exit_code == 0
+    for part in ("14,749", "29,498", "+10.000%", "29.5"):
+        assert part in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--mde", "0.01", "--power", "0.04"), "does not exceed alpha"),
+        (("--mde", "0.01", "--power", "0.04", "--looks", "3"), "does not exceed alpha"),
+        (("--mde", "0"), "equal"),
+        (("--mde", "much"), "give a number"),
+        (("--mde", "1.5"), "[0, 1]"),
+        (("--mde", "0.01", "--margin", "-0.01"), "give one of them"),
+        (("--units", "1"), "Both arms need units"),
+        (("--mde", "0.01", "--traffic", "0"), "never reached"),
+        (("--mde", "0.01", "--correlation", "1"), "correlation"),
+        ((), "at least one"),
+    ],
+)
+def test_impossible_requests_are_refused_with_the_reason(options, reason):
+    outcome = run("--baseline", "0.1", *options)
+
+    assert outcome.exit_code == 1
+    assert reason in " ".join(outcome.output.split())
+
+
+def test_a_rate_above_one_asks_for_a_standard_deviation():
+    outcome = run("--baseline", "12", "--mde", "1")
+
+    assert outcome.exit_code == 1
+    assert "--sd" in outcome.output
