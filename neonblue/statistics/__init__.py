@@ -2,6 +2,7 @@
 
 from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
 from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
+from neonblue.statistics.bayes_beta import BetaPosterior, beta_posterior
 from neonblue.statistics.bayes_gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
@@ -32,6 +33,7 @@ __all__ = [
     "Action",
     "AllocationVersion",
     "Alternative",
+    "BetaPosterior",
     "CentredProducts",
     "Comparison",
     "CovariateMoments",
@@ -74,6 +76,7 @@ __all__ = [
     "analyze_metrics",
     "best_mean",
     "best_rate",
+    "beta_posterior",
     "compare_cuped",
     "compare_means",
     "compare_proportions",
