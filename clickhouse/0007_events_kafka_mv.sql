@@ -1,5 +1,6 @@
 -- A batch of events, parsed once for the two views behind it: the good elements become rows, the bad ones dead letters.
--- A field is a Variant where only a JSON string will do: a number or an object then leaves its String part null.
+-- A field is a Variant where an array or an object must not pass for a text: it then leaves the String part null. No
+-- number is among its types: it would take the texts that look like one, such as the user id "116".
 -- Stores nothing.
 CREATE TABLE IF NOT EXISTS event_batches ${ON_CLUSTER}
 (
@@ -7,13 +8,13 @@ CREATE TABLE IF NOT EXISTS event_batches ${ON_CLUSTER}
     events Array(Tuple(
         schema_version Nullable(UInt16),
         id Nullable(String),
-        user_id Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        unit_type Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        event_type Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
+        user_id Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        unit_type Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        event_type Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
         timestamp Nullable(String),
         experiment_id Nullable(String),
-        variant_key Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        session_id Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
+        variant_key Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        session_id Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
         value Nullable(String),
         properties Nullable(String),
         received_at Nullable(String)
@@ -34,13 +35,13 @@ WITH
     'Array(Tuple(
         schema_version Nullable(UInt16),
         id Nullable(String),
-        user_id Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        unit_type Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        event_type Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
+        user_id Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        unit_type Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        event_type Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
         timestamp Nullable(String),
         experiment_id Nullable(String),
-        variant_key Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
-        session_id Variant(Array(Nullable(String)), Float64, Map(String, Nullable(String)), String),
+        variant_key Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
+        session_id Variant(Array(Nullable(String)), Map(String, Nullable(String)), String),
         value Nullable(String),
         properties Nullable(String),
         received_at Nullable(String)

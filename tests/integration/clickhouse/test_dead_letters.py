@@ -56,9 +56,9 @@ _MESSAGES = {
 _FIELDS: list[tuple[str, Any]] = [
     *[("schema_version", value) for value in (..., None, 2, "x")],
     *[("id", value) for value in (..., None, 5, "x", "0198f2d0-1111-7000-8000-00000000000Z")],
-    *[("user_id", value) for value in (..., None, "", 5, True, ["u1"], {"id": "u1"})],
-    *[("unit_type", value) for value in (5, {})],
-    *[("event_type", value) for value in (..., None, "", 5, [])],
+    *[("user_id", value) for value in (..., None, "", ["u1"], {"id": "u1"})],
+    *[("unit_type", value) for value in ([5], {})],
+    *[("event_type", value) for value in (..., None, "", [])],
     *[
         ("timestamp", value)
         for value in (
@@ -67,8 +67,8 @@ _FIELDS: list[tuple[str, Any]] = [
         )
     ],
     *[("experiment_id", value) for value in (-1, 1.5, 2**40, "one", {}, [1])],
-    *[("variant_key", value) for value in (5, {})],
-    *[("session_id", value) for value in (5, {"id": 1})],
+    *[("variant_key", value) for value in ([5], {})],
+    *[("session_id", value) for value in ([5], {"id": 1})],
     *[
         ("value", value)
         for value in ("much", "NaN", "1000000000000", "0.0000001", "1e3", 1e300, 1e-9, True, {}, [1], "")

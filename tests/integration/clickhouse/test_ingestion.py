@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
 from clickhouse_connect.driver.client import Client
 
 from tests.integration.warehouse import Topic, envelope, event, rows
@@ -216,3 +217,15 @@ def test_assignments_experiments_and_erasures_have_tables_of_their_own(
         ("user", "u2", moment)
     ]
     assert rows(clickhouse, "SELECT count() FROM dead_letters") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "text", ["116", "0012", "1e5", "-1.50", "true", "null", "2026-01-02", "18446744073709551616"]
+)
+def test_an_id_that_looks_like_another_type_stays_as_it_was_sent(
+    clickhouse: Client, topic: Topic, text: str
+) -> None:
+    topic.send(envelope("event", event(user_id=text, session_id=text, event_type=text)))
+    found = rows(clickhouse, "SELECT user_id, session_id, event_type FROM events_processed")
+    assert found == [(text, text, text)]
+    assert rows(clickhouse, "SELECT error FROM dead_letters") == []
