@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## start the whole platform, run a live experiment, print its results; Ctrl-C stops it
 	@$(BIN)/neonblue demo
 
-test: lint unit integration end-to-end ## everything: lint, unit, integration and end-to-end tests on real services
+test: lint unit integration ## lint, unit and integration tests on real services (the end-to-end tests: make end-to-end)
 
 unit: setup ## the unit tests alone
 	@$(BIN)/pytest tests/unit
