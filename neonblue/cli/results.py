@@ -7,6 +7,7 @@ from typing import Any
 
 import clickhouse_connect.driver.exceptions as clickhouse_errors
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
@@ -22,6 +23,9 @@ WHERE experiment_key = {key:String}
   )
 ORDER BY metric_key, variant_key
 """
+
+
+COLUMNS = ("metric", "variant", "n control", "n", "control", "variant", "difference", "interval", "p")
 
 
 def results(key: str, json_output: AsJson = False, data_dir: DataDir = None) -> None:
@@ -44,14 +48,15 @@ def _show(key: str, rows: list[dict[str, Any]]) -> None:
     first = rows[0]
     out = console()
     out.print(f"[bold]{key}[/]  [dim]computed {first['computed_at']:%Y-%m-%d %H:%M:%S} UTC[/]")
-    table = Table(header_style="dim")
-    for name in ("metric", "variant", "units", "control", "variant's", "difference", "interval", "p"):
-        table.add_column(name, justify="left" if name in {"metric", "variant"} else "right")
+    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", no_wrap=True)
     for row in rows:
         table.add_row(
             row["metric_key"],
             row["variant_key"],
-            f"{row['n_control']:,} / {row['n_variant']:,}",
+            f"{row['n_control']:,}",
+            f"{row['n_variant']:,}",
             _number(row["mean_control"], "{:.4f}"),
             _number(row["mean_variant"], "{:.4f}"),
             _number(row["difference"], "{:+.4f}") if row["status"] == "ok" else row["status_reason"],

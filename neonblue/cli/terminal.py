@@ -14,7 +14,7 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of a table.")]
 
-NARROWEST_COLUMNS = 100
+NARROWEST_COLUMNS = 110
 """A pipe or a log file has no width of its own; tables need about this many columns."""
 
 

@@ -14,7 +14,7 @@ ALPHA = 0.0001
 """A true effect lies outside its interval once in ten thousand runs; with a fixed seed never or always."""
 
 MOMENTS = """
-SELECT metric_key, variant_key, sum(n), toFloat64(sum(sum_value)), sum(sum_squares)
+SELECT metric_key, variant_key, sum(n), toFloat64(sum(sum_value)), toFloat64(sum(sum_squares))
 FROM metric_moments WHERE experiment_id = {experiment:UInt32} GROUP BY metric_key, variant_key
 """
 
