@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,14 @@ from neonblue.statistics import (
     sample_ratio,
     tails,
 )
+from neonblue.statistics.means import welch_test
+from neonblue.statistics.result import Estimate
+from neonblue.statistics.sequential.confidence_sequence import (
+    DEFAULT_TUNING,
+    SequentialEstimate,
+    confidence_sequence,
+)
+from neonblue.statistics.sequential.running import running
 from tests.unit.statistics import planning_properties, properties
 from tests.unit.statistics.reference import Case, _fields
 
@@ -137,7 +146,43 @@ def _power_roundtrip(control: Moments, treatment: Moments) -> None:
             planning_properties.proportion_plan_round_trips(*rates, design)
 
 
+def _always_valid(control: Moments, treatment: Moments) -> None:
+    """Paths with and without an effect: what is reported never takes back what an earlier look said."""
+    rng = np.random.default_rng(4)
+    for effect in (0.0, treatment.mean - control.mean, -0.2):
+        steps = rng.normal(effect, 1.0, 400).reshape(40, 10)
+        totals, sizes = steps.sum(axis=1).cumsum(), np.arange(10, 401, 10)
+        looks = [
+            confidence_sequence(float(t / n), float(n**-0.5), int(n))
+            for t, n in zip(totals, sizes, strict=True)
+        ]
+        reported = running(looks)
+        for look, result in zip(looks, reported, strict=True):
+            assert isinstance(look, SequentialEstimate)
+            assert result.p_value <= look.p_value
+        for before, after in itertools.pairwise(reported):
+            assert after.p_value <= before.p_value
+            assert after.log10_p <= before.log10_p
+            if after.interval is not None:
+                assert before.interval is not None
+                assert before.interval.lower <= after.interval.lower
+                assert after.interval.upper <= before.interval.upper
+
+
+def _wider_than_fixed(control: Moments, treatment: Moments) -> None:
+    fixed = welch_test(control, treatment)
+    assert isinstance(fixed, Estimate)
+    for n in (10, 100, control.n + treatment.n, DEFAULT_TUNING, 10**6, 10**9):
+        look = confidence_sequence(fixed.diff, fixed.se, n)
+        assert isinstance(look, SequentialEstimate)
+        ratio = (look.interval.upper - look.diff) / (fixed.interval.upper - fixed.diff)
+        assert ratio > (1.5 if n == DEFAULT_TUNING else 1.0), (n, ratio)
+        assert look.p_value >= fixed.p_value
+
+
 _CHECKS: dict[str, Check] = {
+    "always_valid_p_monotone": _always_valid,
+    "sequential_wider_than_fixed": _wider_than_fixed,
     "swap_arms_flips_sign": properties.swap_flips_the_sign,
     "scale_by_c": _scale,
     "shift_by_c_absolute_only": _shift,
