@@ -110,8 +110,8 @@ class Server:
 
     def running(self, part: str) -> int:
         """How many queries whose text holds `part` the engine runs, this one aside."""
-        query = "SELECT count() FROM system.processes WHERE position(query, {part:String}) > 0 AND query NOT LIKE '%processes%'"
-        return int(self.post(query, param_part=part).text)
+        named = "position(query, {part:String}) > 0 AND query NOT LIKE '%processes%'"
+        return int(self.post(f"SELECT count() FROM system.processes WHERE {named}", param_part=part).text)
 
 
 @pytest.fixture(scope="session")

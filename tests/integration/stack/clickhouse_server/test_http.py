@@ -102,9 +102,14 @@ def test_totals_are_kept(server: Server) -> None:
 
 
 def test_typed_parameters(server: Server) -> None:
-    query = "SELECT {s:String}, {n:UInt8} + 1, {a:Array(String)}, {x:Nullable(String)} IS NULL FORMAT JSONCompactEachRow"
+    query = "SELECT {s:String}, {n:UInt8} + 1, {a:Array(String)}, {x:Nullable(String)} IS NULL"
     arguments = {"param_s": 'it\'s\\t"a"', "param_n": "7", "param_a": "['b\\'c']", "param_x": "\\N"}
-    assert server.post(query, **arguments).json() == ['it\'s\t"a"', 8, ["b'c"], 1]
+    assert server.post(query, default_format="JSONCompactEachRow", **arguments).json() == [
+        'it\'s\t"a"',
+        8,
+        ["b'c"],
+        1,
+    ]
 
 
 def test_missing_and_wrong_parameters_are_errors(server: Server) -> None:
@@ -165,7 +170,8 @@ def test_exceptions(server: Server, query: str, status: int, code: int, name: st
 def test_exception_after_the_first_rows_is_told_and_the_body_stays_unfinished(server: Server) -> None:
     query = "SELECT throwIf(number = 5000000), number FROM numbers(6000000) SETTINGS max_threads = 1"
     received = b""
-    with httpx.stream("POST", server.address, content=query, auth=ADMIN) as response:
+    plain = {"Accept-Encoding": "identity"}
+    with httpx.stream("POST", server.address, content=query, auth=ADMIN, headers=plain) as response:
         assert response.status_code == 200
         tag = response.headers["X-ClickHouse-Exception-Tag"]
         with pytest.raises(httpx.RemoteProtocolError):  # noqa: PT012

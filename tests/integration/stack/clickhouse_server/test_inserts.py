@@ -38,8 +38,8 @@ def test_formats(server: Server, table: str, data_format: str, place: str) -> No
 
 
 def test_values_with_settings_parameters_and_expressions(server: Server, table: str) -> None:
-    statement = f"INSERT INTO {table} (a, s) SETTINGS max_insert_threads = 1 VALUES (1 + 1, {{x:String}}), (3, upper('b'))"
-    response = server.post(statement, param_x="p")
+    statement = f"INSERT INTO {table} (a, s) SETTINGS max_insert_threads = 1 VALUES "
+    response = server.post(statement + "(1 + 1, {x:String}), (3, upper('b'))", param_x="p")
     assert response.status_code == 200, response.text
     assert contents(server, table) == [[2, "p"], [3, "B"]]
 

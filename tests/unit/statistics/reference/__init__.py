@@ -28,7 +28,6 @@ DEFAULT_CASES = SHARED / "statistics" / "cases"
 # Methods the engine does not have yet: their cases are expected to fail, and fail the run once they pass.
 PENDING = frozenset(
     {
-        "calibration_targets",
     }
 )
 

@@ -1,0 +1,159 @@
+"""Planning: round trips on generated designs, inflation against published tables, refusals."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neonblue.statistics import planning_proportions as proportions
+from neonblue.statistics.planning import (
+    Design,
+    SampleSize,
+    cuped_sd,
+    duration_days,
+    mean_mde,
+    mean_power,
+    mean_sample_size,
+    student_sample_size,
+)
+from neonblue.statistics.planning_sequential import equal_looks, group_sequential_inflation
+from neonblue.statistics.sequential.spending import Spending, SpendingFamily
+from neonblue.statistics.status import Status, StatusCode
+from tests.unit.statistics import planning_properties
+
+designs = st.builds(
+    Design,
+    alpha=st.floats(0.001, 0.2),
+    power=st.floats(0.5, 0.99),
+    sided=st.sampled_from([1, 2]),
+    ratio=st.floats(0.01, 100),
+    comparisons=st.integers(1, 5),
+    inflation=st.floats(1, 3),
+)
+FINE = Design()
+rates = st.floats(0.02, 0.98)
+
+
+@given(designs, st.floats(1e-6, 1e6), st.floats(1e-4, 2), st.sampled_from([-1, 1]))
+def test_a_plan_for_means_round_trips_and_is_monotone(design, sd, effect, sign):
+    planning_properties.mean_plan_round_trips(sd, sign * effect * sd, design)
+    planning_properties.plan_is_monotone(sd, sign * effect * sd, design)
+
+
+@given(designs, rates, st.floats(0.001, 0.015), st.sampled_from([-1, 1]))
+def test_a_plan_for_rates_round_trips(design, control, effect, sign):
+    planning_properties.proportion_plan_round_trips(control, control + sign * effect, design)
+
+
+@given(designs, st.floats(0.005, 3))
+def test_students_t_never_needs_much_less_than_the_normal(design, effect):
+    normal = mean_sample_size(1.0, effect, design)
+    student = student_sample_size(1.0, effect, design)
+
+    assert student.control >= normal.control * 0.999
+    assert math.isclose(student.treatment, student.control * design.ratio)
+
+
+def test_students_t_is_the_normal_for_many_units_and_has_a_floor():
+    assert student_sample_size(1, 1e-4, Design()) == mean_sample_size(1, 1e-4, Design())
+    assert student_sample_size(1, 1e6, Design()).control == 2
+    assert student_sample_size(1, 1, Design(sided=1)).control < student_sample_size(1, 1, Design()).control
+
+
+@pytest.mark.parametrize(
+    ("looks", "family", "published"),
+    [
+        (2, SpendingFamily.OBRIEN_FLEMING, 1.008),
+        (5, SpendingFamily.OBRIEN_FLEMING, 1.03),
+        (2, SpendingFamily.POCOCK, 1.11),
+        (5, SpendingFamily.POCOCK, 1.21),
+    ],
+)
+def test_inflation_is_that_of_published_designs(looks, family, published):
+    inflation = group_sequential_inflation(Design(), equal_looks(looks), Spending(family))
+
+    assert inflation == pytest.approx(published, abs=0.03)
+
+
+def test_one_look_inflates_nothing_in_either_number_of_sides():
+    for sided in (1, 2):
+        assert group_sequential_inflation(Design(sided=sided), [1.0]) == pytest.approx(1, abs=1e-6)
+
+
+def test_looks_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="looks"):
+        equal_looks(0)
+    for fractions in ([], [0.5]):
+        with pytest.raises(ValueError, match="end at 1"):
+            group_sequential_inflation(Design(), fractions)
+    assert isinstance(group_sequential_inflation(Design(power=0.01), [1.0]), Status)
+
+
+def test_spending_nearly_all_at_once_is_refused_where_it_costs_too_much():
+    at_once = Spending(SpendingFamily.KIM_DEMETS, 1e-9)
+
+    refused = group_sequential_inflation(Design(power=0.1), [0.001, 1.0], at_once)
+
+    assert isinstance(refused, Status)
+    assert "four times" in refused.message
+
+
+def test_rates_far_apart_need_few_units_by_any_formula():
+    by_h = proportions.arcsine_sample_size(0.1, 0.5, FINE)
+    within = proportions.noninferiority_sample_size(0.5, 0.1, FINE, -0.3)
+
+    assert (by_h.control_units, within.total) == (19, 42)
+
+
+def test_days_and_the_covariate():
+    assert duration_days(1000, 50, 0.5) == 40
+    assert cuped_sd(10, 0.6) == pytest.approx(8)
+    with pytest.raises(ValueError, match="correlation"):
+        cuped_sd(1, -1)
+
+
+def test_rates_without_variance_are_detected_for_certain():
+    assert proportions.proportion_power(0.0, 1.0, (5, 5), Design(), proportions.NullVariance.UNPOOLED) == 1
+
+
+REFUSED = [
+    mean_sample_size(1, 1, Design(alpha=0)),
+    mean_sample_size(1, 1, Design(power=1)),
+    mean_sample_size(1, 1, Design(sided=3)),
+    mean_sample_size(1, 1, Design(ratio=0)),
+    mean_sample_size(1, 1, Design(comparisons=0)),
+    mean_sample_size(1, 1, Design(inflation=0.5)),
+    mean_sample_size(1, 1, Design(power=0.05)),
+    mean_sample_size(1, 0, FINE),
+    student_sample_size(1, math.inf, FINE),
+    mean_power(1, 0, (10, 10), FINE),
+    mean_mde(1, (0, 10), FINE),
+    duration_days(10, 0),
+    duration_days(10, 5, 0),
+    proportions.proportion_sample_size(0.1, 0.1, FINE),
+    proportions.arcsine_sample_size(0.1, 1.1, FINE),
+    proportions.proportion_power(0.1, 0.2, (10, 0), FINE),
+    proportions.proportion_mde(0.3, (5, 5), FINE, upward=False),
+    proportions.proportion_mde(1.0, (5, 5), FINE),
+    proportions.noninferiority_sample_size(1.5, -0.1, FINE),
+    proportions.noninferiority_sample_size(0.5, 0.0, FINE),
+    proportions.noninferiority_sample_size(0.5, -0.1, FINE, -0.1),
+    proportions.noninferiority_sample_size(1.0, -0.1, FINE),
+]
+
+
+@pytest.mark.parametrize("answer", REFUSED)
+def test_an_impossible_request_is_a_status_with_a_reason(answer):
+    assert isinstance(answer, Status)
+    assert answer.code is StatusCode.IMPOSSIBLE_REQUEST
+    assert answer.message
+
+
+def test_a_constant_metric_cannot_be_planned():
+    assert mean_sample_size(0, 1, FINE).code is StatusCode.ZERO_VARIANCE
+    assert mean_mde(1, (5, 5), FINE, treatment_sd=0).code is StatusCode.ZERO_VARIANCE
+
+
+def test_whole_units_are_rounded_up():
+    assert SampleSize(10.2, 3.0).total == 14
