@@ -1,5 +1,6 @@
 """Planning: round trips on generated designs, inflation against published tables, refusals."""
 
+import dataclasses
 import math
 
 import pytest
@@ -47,11 +48,13 @@ def test_a_plan_for_rates_round_trips(design, control, effect, sign):
 
 
 @given(designs, st.floats(0.005, 3))
-def test_students_t_never_needs_much_less_than_the_normal(design, effect):
+def test_students_t_on_one_side_never_needs_less_than_the_normal(design, effect):
+    """On two sides it may: the noncentral power counts rejections in the wrong direction as well."""
+    design = dataclasses.replace(design, sided=1)
     normal = mean_sample_size(1.0, effect, design)
     student = student_sample_size(1.0, effect, design)
 
-    assert student.control >= normal.control * 0.999
+    assert student.control >= normal.control * (1 - 1e-9)
     assert math.isclose(student.treatment, student.control * design.ratio)
 
 
