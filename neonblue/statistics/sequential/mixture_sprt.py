@@ -7,9 +7,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from neonblue.statistics.result import Interval
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, evidence_p
 from neonblue.statistics.status import Status, StatusCode
+
+
+def mixture_log_evidence(diff: ArrayLike, variance: ArrayLike, tau2: float) -> NDArray[np.float64]:
+    """Natural logarithm of the mixture likelihood ratio; arrays broadcast, variance > 0.
+
+    diff: estimate minus the hypothesis; variance: of the estimate; tau2: variance of the mixing normal, > 0.
+    """
+    diff, variance = np.asarray(diff, dtype=float), np.asarray(variance, dtype=float)
+    share = tau2 / (variance + tau2)
+    return np.asarray(0.5 * share * diff**2 / variance - 0.5 * np.log1p(tau2 / variance))
 
 
 def mixture_sprt(
@@ -27,11 +40,9 @@ def mixture_sprt(
         raise ValueError(f"alpha: must lie inside (0, 1), got {alpha}")
     if not (math.isfinite(diff) and variance > 0 and math.isfinite(variance)):
         return Status(StatusCode.ZERO_VARIANCE, "The estimate has no variance above zero.")
-    share = tau2 / (variance + tau2)
-    shrinkage = 0.5 * math.log1p(tau2 / variance)
-    z2 = (diff - null) ** 2 / variance
-    log_e = 0.5 * share * z2 - shrinkage
-    width = math.sqrt(2 * variance / share * (shrinkage - math.log(alpha)))
+    log_e = float(mixture_log_evidence(diff - null, variance, tau2))
+    growth = 0.5 * math.log1p(tau2 / variance)
+    width = math.sqrt(2 * variance * (variance + tau2) / tau2 * (growth - math.log(alpha)))
     p_value, log10_p = evidence_p(log_e)
     interval = Interval(diff - width, diff + width, 1 - alpha)
     return SequentialEstimate(diff, math.sqrt(variance), log_e, p_value, log10_p + 0.0, interval)
