@@ -45,16 +45,33 @@ class AssignmentMessage(Struct, frozen=True, kw_only=True):
 
 
 class VariantMessage(Struct, frozen=True, kw_only=True):
-    """One arm. Weights are relative to each other."""
+    """One arm. Weights are relative to each other. A dropped arm (`active` false) keeps its range and enrols nobody."""
 
     key: str
     name: str | None = None
     weight: int
     is_control: bool = False
+    active: bool = True
+
+
+class DenominatorMessage(Struct, frozen=True, kw_only=True):
+    """What a ratio metric divides by, summed over the same units and window as its numerator."""
+
+    event_type: str
+    property_filter: dict[str, str] | None = None
+    aggregation: str
 
 
 class MetricMessage(Struct, frozen=True, kw_only=True):
-    """What is measured on each unit. `window_seconds` counts from first exposure; `cap` is a decimal text."""
+    """What is measured on each unit.
+
+    type: `proportion` and `retention` (whether the unit has such an event: aggregation `any`), `count` (how many),
+    `mean` (`count`, or `sum` of value), `ratio` (the same over `denominator`), `quantile` (of the units' totals).
+    Seconds count from the first exposure: events of [window_start_seconds, window_seconds). Decimals are texts:
+    `cap` on a unit's total; `cap_percentile`, 0 to 1, pooled over all arms; `quantile`, 0 to 1; `minimum_effect`, the
+    smallest relative lift of interest; `margin`, what a guardrail may get worse by, relative to control's mean where
+    `margin_relative`, else absolute. `cuped`: whether the variance is reduced by the metric before the exposure.
+    """
 
     key: str
     version: int = 1
@@ -64,17 +81,50 @@ class MetricMessage(Struct, frozen=True, kw_only=True):
     event_type: str
     property_filter: dict[str, str] | None = None
     aggregation: str
+    denominator: DenominatorMessage | None = None
+    window_start_seconds: int = 0
     window_seconds: int | None = None
     cap: str | None = None
+    cap_percentile: str | None = None
+    quantile: str | None = None
+    minimum_effect: str | None = None
+    margin: str | None = None
+    margin_relative: bool = True
+    cuped: bool = True
+
+
+class LayerMessage(Struct, frozen=True, kw_only=True):
+    """The experiment's slots in a layer of mutually exclusive experiments: basis points [start, end) of its traffic."""
+
+    key: str
+    salt: str
+    start: int
+    end: int
+
+
+class DecisionMessage(Struct, frozen=True, kw_only=True):
+    """What was decided when the experiment was concluded: `ship` (which variant), `roll_back` or `inconclusive`."""
+
+    outcome: str
+    variant_key: str | None = None
+    reason: str
 
 
 class ExperimentMessage(Struct, frozen=True, kw_only=True):
-    """The whole state of an experiment at one version."""
+    """The whole state of an experiment at one version.
+
+    status: draft, scheduled, running, paused, concluded or archived. `planned_units` over all arms. `inference`,
+    frozen at the start: `group_sequential` where a size is planned, else `confidence_sequence`. `targeting`: a CEL
+    expression over the unit's attributes. `holdouts`: keys of the holdouts whose units it leaves out.
+    """
 
     schema_version: int = SCHEMA_VERSION
     experiment_id: int
     key: str
     name: str | None = None
+    hypothesis: str | None = None
+    owner: str | None = None
+    tags: list[str] = []
     source: str
     unit_type: str
     population: str
@@ -82,10 +132,19 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     version: int
     salt: str
     allocation: int
+    layer: LayerMessage | None = None
+    holdouts: list[str] = []
+    targeting: str | None = None
     variants: list[VariantMessage]
     metrics: list[MetricMessage]
+    planned_days: int | None = None
+    planned_units: int | None = None
+    inference: str | None = None
+    scheduled_start_at: str | None = None
+    scheduled_stop_at: str | None = None
     started_at: str | None = None
     concluded_at: str | None = None
+    decision: DecisionMessage | None = None
     received_at: str
 
 

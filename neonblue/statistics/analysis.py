@@ -94,22 +94,32 @@ def _family(
 ) -> dict[tuple[str, str], MetricResult]:
     first = [_compare(experiment, metric, arm, plan.alpha) for metric, arm in cells]
     tests = [comparison.absolute for comparison in first]
-    p_values = [rule.p_value(test) if isinstance(test, Estimate) else None for test in tests]
+    units = [comparison.n_control + comparison.n_treatment for comparison in first]
+    p_values = [
+        rule.p_value(test, n) if isinstance(test, Estimate) else None
+        for test, n in zip(tests, units, strict=True)
+    ]
     family = _judge(role, p_values, plan)
     results = {}
     for index, (metric, arm) in enumerate(cells):
         level = family.interval_alpha[index]
         comparison = first[index]
         if level is not None:
-            comparison = _compare(experiment, metric, arm, rule.nominal_alpha(level))
+            nominal = rule.nominal_alpha(level, units[index])
+            comparison = _compare(experiment, metric, arm, nominal).at_level(1 - level)
         results[metric.name, arm] = MetricResult(
             metric=metric,
             arm=arm,
             comparison=comparison,
             p_value=p_values[index],
             adjusted_p=family.adjusted[index],
-            verdict=_verdict(metric, comparison, family.rejected[index], rule.ready),
-            guardrail=_guardrail(experiment, metric, arm, plan, rule),
+            verdict=_verdict(
+                metric,
+                comparison,
+                family.rejected[index],
+                rule.ready(comparison.n_control, comparison.n_treatment),
+            ),
+            guardrail=_guardrail(experiment, metric, arm, units[index], plan, rule),
             fallback=_fallback(experiment, metric, arm),
         )
     return results
@@ -156,7 +166,7 @@ def _verdict(metric: Metric, comparison: Comparison, rejected: bool, ready: bool
 
 
 def _guardrail(
-    experiment: Experiment, metric: Metric, arm: str, plan: Plan, rule: DecidingRule
+    experiment: Experiment, metric: Metric, arm: str, units: int, plan: Plan, rule: DecidingRule
 ) -> NonInferiority | Status | None:
     margin = metric.acceptable_loss
     if metric.role is not Role.GUARDRAIL or margin is None:
@@ -164,9 +174,7 @@ def _guardrail(
     moments = _moments(experiment, metric, arm)
     if isinstance(moments, Status):
         return moments
-    # One side of a two-sided rule at twice the error rate.
-    alpha = rule.nominal_alpha(min(2 * plan.alpha, 0.999)) / 2
-    return guard_metric(metric.kind, *moments, margin, alpha)
+    return guard_metric(metric.kind, *moments, margin, rule.one_sided_alpha(plan.alpha, max(units, 1)))
 
 
 def _fallback(experiment: Experiment, metric: Metric, arm: str) -> Status | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.result import Estimate, Lift
+from neonblue.statistics.result import Estimate, Interval, Lift
 from neonblue.statistics.status import Status
 
 
@@ -47,6 +47,19 @@ class Comparison:
     def significant(self) -> bool | None:
         """Whether the test rejects "no difference" at its level; None where there is no test."""
         return self.absolute.significant if isinstance(self.absolute, Estimate) else None
+
+    def at_level(self, level: float) -> Comparison:
+        """The same intervals under the level they have in the plan, for example that of all looks together."""
+        absolute, relative = self.absolute, self.relative
+        if isinstance(absolute, Estimate):
+            absolute = replace(absolute, interval=_named(absolute.interval, level))
+        if isinstance(relative, Lift):
+            relative = replace(relative, interval=_named(relative.interval, level))
+        return replace(self, absolute=absolute, relative=relative)
+
+
+def _named(interval: Interval, level: float) -> Interval:
+    return replace(interval, level=level)
 
 
 def _defined(value: float) -> float | None:

@@ -1,49 +1,124 @@
-"""Which test decides: how a fixed-horizon estimate is judged under the plan that was fixed at launch."""
+"""Which test decides: how a fixed-horizon estimate is judged under the plan that was fixed at launch.
+
+Every rule speaks of a test by the normal deviate with the test's two-sided p-value. For a t statistic that is smaller
+than the statistic itself, so few units make a sequential verdict more careful, and p-value and interval agree.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from scipy import special
+
 from neonblue.statistics.experiment import Deciding, Plan
 from neonblue.statistics.result import Estimate
+from neonblue.statistics.sequential.confidence_sequence import (
+    evidence_p,
+    log_evidence,
+    mixture_precision,
+    multiplier,
+)
+from neonblue.statistics.tails import normal_sf
+
+SMALLEST_ARM = 100
+_SMALLEST_ALPHA = 1e-290
 
 
 class DecidingRule(Protocol):
-    """Turns one look at an estimate into a p-value and the level of its interval that the plan allows."""
+    """Turns one look at an estimate into a p-value and the level of its interval that the plan allows.
 
-    @property
-    def ready(self) -> bool:
-        """Whether the plan allows a verdict at this look."""
+    units: of both arms together, in the comparison at hand.
+    """
 
-    def p_value(self, test: Estimate) -> float:
-        """The two-sided p-value that is valid under the plan, in (0, 1]."""
+    def ready(self, control: int, treatment: int) -> bool:
+        """Whether the plan allows a verdict at this look, with so many units in the arms."""
 
-    def nominal_alpha(self, alpha: float) -> float:
+    def p_value(self, test: Estimate, units: int) -> float:
+        """The two-sided p-value that is valid under the plan, in [0, 1]."""
+
+    def nominal_alpha(self, alpha: float, units: int) -> float:
         """The fixed-horizon error rate whose interval is the plan's interval at `alpha`, at this look."""
+
+    def one_sided_alpha(self, alpha: float, units: int) -> float:
+        """The fixed-horizon one-sided error rate whose bound is the plan's bound at `alpha`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedHorizon:
     """One look, at the planned end: before it there is no verdict."""
 
-    ready: bool
+    complete: bool
 
-    def p_value(self, test: Estimate) -> float:
+    def ready(self, control: int, treatment: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Whether the planned end is there."""
+        return self.complete
+
+    def p_value(self, test: Estimate, units: int) -> float:  # noqa: ARG002 - the protocol's signature
         """The test's own p-value."""
         return test.p_value
 
-    def nominal_alpha(self, alpha: float) -> float:
+    def nominal_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
         """`alpha` itself."""
         return alpha
+
+    def one_sided_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """`alpha` itself."""
+        return alpha
+
+
+@dataclass(frozen=True, slots=True)
+class AnyTime:
+    """Asymptotic confidence sequence: a verdict at any look from SMALLEST_ARM units in each arm.
+
+    alpha: the level the sequence is tuned for, in (0, 1/2); tuning: units of both arms at which it is
+    tightest, > 0. Both are part of the plan. Other levels of the same family use the same tuning, so that p-value
+    and interval are dual. Raises ValueError for values out of range.
+    """
+
+    alpha: float
+    tuning: float
+
+    def __post_init__(self) -> None:
+        mixture_precision(self.alpha, self.tuning)
+        if self.alpha >= 0.5:
+            raise ValueError(f"alpha: must be below 0.5 for a sequence, got {self.alpha}")
+
+    def ready(self, control: int, treatment: int) -> bool:
+        """Whether each arm has the units below which the normal approximation is not to be trusted."""
+        return min(control, treatment) >= SMALLEST_ARM
+
+    def p_value(self, test: Estimate, units: int) -> float:
+        """Always-valid p of this look alone: min(1, 1 / e-value)."""
+        z = _deviate(test)
+        return evidence_p(log_evidence(z, units, mixture_precision(self.alpha, self.tuning)))[0]
+
+    def nominal_alpha(self, alpha: float, units: int) -> float:
+        """P(|Z| > the sequence's half-width in standard errors), at least 1e-290."""
+        rho2 = mixture_precision(self.alpha, self.tuning)
+        return max(2 * float(normal_sf(multiplier(units, alpha, rho2))), _SMALLEST_ALPHA)
+
+    def one_sided_alpha(self, alpha: float, units: int) -> float:
+        """P(Z > the one-sided sequence's distance in standard errors), at least 1e-290."""
+        rho2 = mixture_precision(2 * self.alpha, self.tuning)
+        distance = multiplier(units, alpha, rho2, two_sided=False)
+        return max(float(normal_sf(distance)), _SMALLEST_ALPHA)
+
+
+def _deviate(test: Estimate) -> float:
+    """The z >= 0 with the test's two-sided p-value, from its logarithm, so that it never is infinite."""
+    return max(0.0, -float(special.ndtri_exp(test.log10_p * math.log(10) - math.log(2))))
 
 
 def rule_for(plan: Plan, units: int) -> DecidingRule:
     """The rule of a plan at a look with `units` units over all arms.
 
-    Only the fixed horizon is built from the plan alone; for a sequential plan hand the rule to `analyze`.
-    Raises ValueError there: a fixed test in its place would not keep its error rate under peeking.
+    Raises ValueError for a group-sequential plan, whose rule must be handed to `analyze`: a fixed test in its
+    place would not keep its error rate under peeking.
     """
+    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
+        return AnyTime(plan.alpha, plan.tuning)
     if plan.deciding is not Deciding.FIXED:
         raise ValueError(f"deciding: {plan.deciding} needs its own rule, a fixed test can't stand in for it")
-    return FixedHorizon(ready=plan.complete(units))
+    return FixedHorizon(plan.complete(units))

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.confidence_sequence import mixture_precision, multiplier
 from neonblue.statistics.sequential.mixture_sprt import mixture_log_evidence
+from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.tails import normal_quantile
 
 FloatArray = NDArray[np.float64]
+
+_BLOCK = 1000  # experiments held at once
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,21 @@ def false_positive_rates(
 ) -> dict[str, float]:
     """Share of A/A experiments that each rule rejects at any of `looks` log-spaced looks."""
     sizes = np.unique(np.geomspace(n_min, n_max, looks).round().astype(np.int64))
-    diff, variance = _walk(population, sizes, sims, np.random.default_rng(seed))
-    usable = variance > 0
-    variance = np.where(usable, variance, 1.0)
-    z = np.where(usable, diff / np.sqrt(variance), 0.0)
     rho2 = mixture_precision(alpha, tuning)
-    bounds = np.array([multiplier(2.0 * n, alpha, rho2) for n in sizes])
-    evidence = mixture_log_evidence(np.where(usable, diff, 0.0), variance, tau2_share * population.variance)
-    return {
-        "naive": _any(np.abs(z) > float(normal_quantile(1 - alpha / 2))),
-        "asympCS": _any(np.abs(z) > bounds),
-        "mSPRT": _any(evidence >= -math.log(alpha)),
+    rules = {
+        "naive": np.full(len(sizes), float(normal_quantile(1 - alpha / 2))),
+        "asympCS": np.array([multiplier(2.0 * n, alpha, rho2) for n in sizes]),
     }
+    rng, found = np.random.default_rng(seed), dict.fromkeys((*rules, "mSPRT"), 0)
+    for start in range(0, sims, _BLOCK):
+        diff, variance = _walk(population, sizes, min(_BLOCK, sims - start), rng)
+        usable = variance > 0
+        variance, diff = np.where(usable, variance, 1.0), np.where(usable, diff, 0.0)
+        for name, bounds in rules.items():
+            found[name] += _experiments(np.abs(diff) > bounds * np.sqrt(variance))
+        evidence = mixture_log_evidence(diff, variance, tau2_share * population.variance)
+        found["mSPRT"] += _experiments(evidence >= -math.log(alpha))
+    return {name: count / sims for name, count in found.items()}
 
 
 def _walk(
@@ -104,5 +111,20 @@ def _walk(
     return diff, np.where(variance > 1e-14, variance, 0.0)
 
 
-def _any(rejected: NDArray[np.bool_]) -> float:
-    return float(rejected.any(axis=1).mean())
+def _experiments(rejected: NDArray[np.bool_]) -> int:
+    """In how many experiments any look rejects."""
+    return int(rejected.any(axis=1).sum())
+
+
+def group_sequence_error(schedules: int, sims: int, seed: int, spending: Spending) -> float:
+    """How often paths without an effect cross spending boundaries at random looks that end in an overrun."""
+    rng, rejected = np.random.default_rng(seed), 0
+    for _ in range(schedules):
+        looks = np.sort(rng.uniform(0.05, 0.98, rng.integers(0, 8)))
+        information = [float(t) for t in looks[np.diff(looks, prepend=0.0) > 0.01]]
+        information.append(float(rng.uniform(1.0, 1.2)))
+        critical = np.array(spending_boundaries(information, 1.0, spending=spending).critical_z)
+        steps = np.sqrt(np.diff(information, prepend=0.0))
+        z = np.cumsum(rng.normal(size=(sims, len(steps))) * steps, axis=1) / np.sqrt(information)
+        rejected += _experiments(np.abs(z) >= critical)
+    return rejected / (schedules * sims)

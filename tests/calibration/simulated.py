@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from neonblue.statistics.multiplicity import Procedure, judge
 from neonblue.statistics.quantiles import QuantileSummary, quantile_test
 from neonblue.statistics.result import Estimate
 from tests.calibration.exact import FloatArray
+
+_VALUES = 4_000_000  # simulated values held at once
 
 
 @dataclass(frozen=True)
@@ -91,20 +94,26 @@ def cuped(sims: int, seed: int, n: int = 300, effect: float = 0.2) -> tuple[floa
 
 def welch(sims: int, seed: int, n: tuple[int, int], *, skewed: bool) -> Tails:
     """Misses of Welch's interval for normal values of unequal variance, or exponential ones."""
-    rng = np.random.default_rng(seed)
-    values = [
-        rng.exponential(1.0, (sims, k)) if skewed else rng.normal(0, 1 + i, (sims, k))
-        for i, k in enumerate(n)
-    ]
-    rows = _compare(values[0], values[1])
-    return _tails(rows.inference.lower, rows.inference.upper, 0.0)
+
+    def misses(rng: np.random.Generator, count: int) -> FloatArray:
+        values = [
+            rng.exponential(1.0, (count, k)) if skewed else rng.normal(0, 1 + i, (count, k))
+            for i, k in enumerate(n)
+        ]
+        rows = _compare(values[0], values[1])
+        return _misses(rows.inference.lower, rows.inference.upper, 0.0)
+
+    return _in_blocks(misses, sims, seed, sum(n))
 
 
 def fieller_lift(sims: int, seed: int, n: tuple[int, int], lift: float = 0.2) -> Tails:
     """Misses of Fieller's lift interval for normal values with a coefficient of variation of 2."""
-    rng = np.random.default_rng(seed)
-    rows = _compare(rng.normal(1.0, 2.0, (sims, n[0])), rng.normal(1.0 + lift, 2.0, (sims, n[1])))
-    return _tails(rows.lift_lower, rows.lift_upper, lift)
+
+    def misses(rng: np.random.Generator, count: int) -> FloatArray:
+        rows = _compare(rng.normal(1.0, 2.0, (count, n[0])), rng.normal(1.0 + lift, 2.0, (count, n[1])))
+        return _misses(rows.lift_lower, rows.lift_upper, lift)
+
+    return _in_blocks(misses, sims, seed, sum(n))
 
 
 def median_difference(sims: int, seed: int, n: int = 500) -> Tails:
@@ -117,7 +126,8 @@ def median_difference(sims: int, seed: int, n: int = 500) -> Tails:
         assert isinstance(test, Estimate)
         limits.append((test.interval.lower, test.interval.upper))
     lower, upper = np.array(limits).T
-    return _tails(lower, upper, 0.0)
+    above, below = _misses(lower, upper, 0.0) / sims
+    return Tails(float(above), float(below))
 
 
 def same_units_split_again(runs: int, seed: int, units: int = 4000) -> FloatArray:
@@ -139,5 +149,17 @@ def _compare(control: FloatArray, treatment: FloatArray) -> ComparisonArrays:
     return compare_mean_arrays(*sums[0], *sums[1])
 
 
-def _tails(lower: FloatArray, upper: FloatArray, truth: float) -> Tails:
-    return Tails(float((lower > truth).mean()), float((upper < truth).mean()))
+def _misses(lower: FloatArray, upper: FloatArray, truth: float) -> FloatArray:
+    """How many intervals lie above the truth, and how many below."""
+    return np.array([(lower > truth).sum(), (upper < truth).sum()], dtype=float)
+
+
+def _in_blocks(
+    misses: Callable[[np.random.Generator, int], FloatArray], sims: int, seed: int, units: int
+) -> Tails:
+    """The simulations in blocks that fit in memory."""
+    rng, block, found = np.random.default_rng(seed), max(1, _VALUES // units), np.zeros(2)
+    for start in range(0, sims, block):
+        found += misses(rng, min(block, sims - start))
+    upper, lower = found / sims
+    return Tails(float(upper), float(lower))

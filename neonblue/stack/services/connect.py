@@ -89,8 +89,10 @@ class Connector(Step):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def run(self) -> None:
+        self._give_up_lost_slot()
         if not self._is_registered():
             probe.put(f"{self._address}/config", templates.connector(self._settings))
         self._wait_for_running()
@@ -118,40 +120,63 @@ class Connector(Step):
         return present == templates.connector(self._settings)
 
     def check(self) -> None:
-        """The connector and its task are RUNNING."""
+        """The connector and its task are RUNNING, and its slot still holds the WAL it needs."""
         states = self._states()
         if not states["tasks"] or any(
             part["state"] != "RUNNING" for part in (states["connector"], *states["tasks"])
         ):
             raise ServiceError(self.name, _summary(states))
+        if self._slot_is_lost():
+            raise ServiceError(self.name, f"PostgreSQL has given up the slot {self._settings.connect.slot}")
 
     def _states(self) -> dict[str, Any]:
         states: dict[str, Any] = probe.get(f"{self._address}/status").json()
         return states
 
     def mend(self) -> None:
-        """Start again what failed; first give up a slot that PostgreSQL has invalidated.
+        """Start again what failed; first drop a slot that PostgreSQL has given up.
 
-        With a new slot the connector reads the whole outbox again (`snapshot.mode=when_needed`): what the
-        lost slot would have delivered is among it, and what was delivered before is recognised by its ids.
+        Debezium would wait half an hour for such a slot. With a new one it reads the whole outbox again
+        (`snapshot.mode=when_needed`): what the lost slot would have delivered is among it, and what was
+        delivered before is recognised by its ids.
         """
+        if self._give_up_lost_slot():
+            probe.post(f"{self._address}/restart?includeTasks=true")
         states = self._states()
-        if "FAILED" not in (states["connector"]["state"], *(task["state"] for task in states["tasks"])):
-            return
-        if self._drop_lost_slot():
-            _log.warning(
-                "slot_lost", slot=self._settings.connect.slot, consequence="the outbox is published again"
-            )
-        _log.warning("connector_restarts", reason=_summary(states))
-        probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true")
+        if "FAILED" in (states["connector"]["state"], *(task["state"] for task in states["tasks"])):
+            _log.warning("connector_restarts", reason=_summary(states))
+            probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true")
 
-    def _drop_lost_slot(self) -> bool:
-        query = (
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
-            "WHERE slot_name = %s AND wal_status = 'lost' AND NOT active"
-        )
-        with psycopg.connect(self._settings.postgres.dsn(), connect_timeout=3, autocommit=True) as connection:
-            return connection.execute(query, [self._settings.connect.slot]).fetchone() is not None
+    def _slot_is_lost(self) -> bool:
+        row = self._execute("SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = %s")
+        return row is not None and row[0] is True
+
+    def _give_up_lost_slot(self) -> bool:
+        if not self._slot_is_lost():
+            return False
+        self._execute("SELECT pg_drop_replication_slot(%s)")
+        _log.warning("slot_lost", slot=self._settings.connect.slot, then="the outbox is published again")
+        return True
+
+    def _execute(self, query: str) -> tuple[object, ...] | None:
+        """One row about the slot, over a connection that is kept."""
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(
+                    self._settings.postgres.dsn(),
+                    connect_timeout=3,
+                    autocommit=True,
+                    application_name="neonblue-stack",
+                )
+            return self._connection.execute(query, [self._settings.connect.slot]).fetchone()
+        except psycopg.Error:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def _summary(states: dict[str, Any]) -> str:

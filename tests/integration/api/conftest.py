@@ -81,7 +81,7 @@ def wait_until(check: object) -> None:
             return
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("postgres")
     own = PostgresSettings(port=_free_port(), password=SecretStr(secrets.token_hex(8)))
@@ -96,7 +96,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     port = _free_port()
     folder = tmp_path_factory.mktemp("api")

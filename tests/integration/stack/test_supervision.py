@@ -29,7 +29,7 @@ def run(*arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]
 
 def query(settings: Settings, text: str) -> list[tuple[object, ...]]:
     with psycopg.connect(settings.postgres.dsn(), autocommit=True) as connection:
-        cursor = connection.execute(text)  # type: ignore[arg-type]
+        cursor = connection.execute(text)
         return cursor.fetchall() if cursor.description else []
 
 

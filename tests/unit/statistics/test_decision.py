@@ -132,9 +132,9 @@ def test_a_drift_that_each_version_hides_is_found_over_versions():
     assert [check.passed for check in report.health] == [True] * 9 + [False]
 
 
-def test_a_sequential_plan_is_not_judged_by_a_fixed_test():
+def test_a_group_sequential_plan_is_not_judged_by_a_fixed_test():
     with pytest.raises(ValueError, match="deciding"):
-        analyze(experiment(BASE, UP), Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+        analyze(experiment(BASE, UP), Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=50_000))
 
 
 def test_intervals_agree_with_the_family_verdict():
