@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
+from api.audit import Actor
 from api.experiments.schemas import ExperimentIn, ExperimentOut, ExperimentPage, Status, Step
-from api.experiments.service import Actor
 from api.http.dependencies import ServicesDep, require
 from api.http.security import Scope
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -59,11 +58,6 @@ WHERE id = %(id)s
 _VERSION = """
 INSERT INTO experiment_versions (experiment_id, version, snapshot, created_by, reason) VALUES (%s, %s, %s, %s, %s)
 """
-_AUDIT = """
-INSERT INTO audit_log (actor, action, object_type, object_id, before, after, request_id)
-VALUES (%s, %s, 'experiment', %s, %s, %s, %s)
-"""
-
 Row = dict[str, Any]
 """A row as read, with its variants and metrics: handed on to a typed model at once."""
 
@@ -125,21 +119,6 @@ async def insert_version(
     """Keep a version and tell the other processes, which hear of it after the commit."""
     await connection.execute(_VERSION.encode(), (experiment_id, version, snapshot.decode(), actor, reason))
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(experiment_id)))
-
-
-async def insert_audit(
-    connection: Connection,
-    actor: str,
-    action: str,
-    key: str,
-    before: Row | None,
-    after: Row,
-    request_id: str | None,
-) -> None:
-    held = None if before is None else Jsonb(before, dumps=msgspec.json.encode)
-    await connection.execute(
-        _AUDIT, (actor, action, key, held, Jsonb(after, dumps=msgspec.json.encode), request_id)
-    )
 
 
 async def _insert_parts(connection: Connection, experiment_id: int, new: ExperimentIn) -> None:

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from api.audit import Actor, Change, record
 from api.database import Connection, Pool
 from api.experiments import repository
 from api.experiments.registry import Registry
@@ -23,14 +24,6 @@ _NEXT: dict[Status, dict[Step, Status]] = {
     Status.CONCLUDED: {},
 }
 _BEYOND_ALL = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who changes something, in which request."""
-
-    name: str
-    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ class ExperimentService:
         await repository.insert_version(
             connection, after["id"], after["version"], snapshot, actor.name, action
         )
-        await repository.insert_audit(connection, actor.name, action, key, before, after, actor.request_id)
+        await record(connection, actor, Change(action, "experiment", key, before, after))
         row = OutboxRow(Aggregate.EXPERIMENT, str(after["id"]), Happening.EXPERIMENT_CHANGED, snapshot)
         await write_outbox(connection, [row])
         return after

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from api.experiments.service import Actor
+from api.audit import Actor
 from api.http.security import Scope
 from api.services import Services
 
