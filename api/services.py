@@ -12,6 +12,9 @@ import psycopg
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from api.access.limits import RateLimits
+from api.access.service import TokenService
+from api.access.sessions import Sessions
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
@@ -49,6 +52,9 @@ class Services:
     events: EventService
     assignments: AssignmentService
     experiments: ExperimentService
+    access: TokenService
+    sessions: Sessions
+    limits: RateLimits
     prepared: bool = False
 
     @asynccontextmanager
@@ -96,7 +102,9 @@ def create_services(settings: Settings) -> Services:
     registry = Registry(dsn, pool)
     partitions = Partitions(pool, api.max_event_age_days + 1, api.outbox_retention_days)
     cache = AssignmentCache(api.assignment_cache_entries)
-    shared = SharedCache(Redis(connection_pool=_valkey_pool(settings)))
+    valkey = Redis(connection_pool=_valkey_pool(settings))
+    shared = SharedCache(valkey)
+    tokens = Tokens(pool, api.token_cache_seconds)
     limits = GroupLimits(
         api.group_commit_milliseconds / 1000,
         api.group_commit_connections,
@@ -115,7 +123,7 @@ def create_services(settings: Settings) -> Services:
     return Services(
         settings,
         pool,
-        Tokens(pool, api.token_cache_seconds),
+        tokens,
         registry,
         partitions,
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
@@ -123,6 +131,9 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
         AssignmentService(assignment_queue, registry, cache, shared, ahead),
         ExperimentService(pool, registry),
+        TokenService(pool, tokens),
+        Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
+        RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
     )
 
 

@@ -21,6 +21,7 @@ def _schema() -> dict[str, Any]:
 
 ASSIGNMENTS_OPERATION = operation(
     tag="assignments",
+    scope="assign",
     summary="Assign units to variants",
     description=(
         "The unit's variant: the first one it was given stays. Records the exposure unless `expose` is false. A "

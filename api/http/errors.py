@@ -8,7 +8,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.http.hot import problem_of
 from api.http.problems import CONTENT_TYPE, Problem
 from neonblue.contract.codes import Code
 
@@ -18,15 +17,16 @@ _CODES = {
     "string_too_long": Code.TOO_LONG,
     "string_too_short": Code.TOO_SHORT,
     "json_invalid": Code.NOT_JSON,
+    "string_unicode": Code.LONE_SURROGATE,
 }
+_HTTP_CODES = {400: Code.NOT_JSON, 404: "not_found", 405: "method_not_allowed"}
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Every error leaves as `application/problem+json`."""
+    """Every error leaves as `application/problem+json`; those that nobody foresaw, by `RequestContext`."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _other)
-    app.add_exception_handler(Problem, _other)
+    app.add_exception_handler(Problem, _problem)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -50,14 +50,14 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     failure = cast("HTTPException", error)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(failure.status_code, "http_error")
+    code = _HTTP_CODES.get(failure.status_code, "http_error")
     return _response(
         request, Problem(failure.status_code, code, str(failure.detail), headers=failure.headers)
     )
 
 
-async def _other(request: Request, error: Exception) -> Response:
-    return _response(request, problem_of(error, request.state.request_id))
+async def _problem(request: Request, error: Exception) -> Response:
+    return _response(request, cast("Problem", error))
 
 
 def _response(request: Request, problem: Problem) -> Response:

@@ -137,11 +137,18 @@ CREATE TABLE api_tokens (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
     token_hash bytea NOT NULL UNIQUE CHECK (length(token_hash) = 32), -- SHA-256
-    scopes text [] NOT NULL,
+    hint text NOT NULL DEFAULT '', -- its first characters, to tell tokens apart
+    scopes text [] NOT NULL CHECK (
+        cardinality(scopes) > 0 AND scopes <@ '{admin, editor, viewer, ingest, assign}'::text []
+    ),
+    origins text [], -- of the web pages that may use it: it is publishable
+    rate_limit integer CHECK (rate_limit > 0), -- requests a second; null: the setting's
     created_at timestamptz NOT NULL DEFAULT now(),
+    created_by text NOT NULL DEFAULT 'system',
     expires_at timestamptz,
     revoked_at timestamptz,
-    last_used_at timestamptz
+    last_used_at timestamptz, -- to the minute
+    CHECK (origins IS NULL OR scopes <@ '{ingest, assign}'::text [])
 );
 
 -- What a request with an Idempotency-Key was answered, so that its repetition is answered alike.
@@ -150,6 +157,7 @@ CREATE TABLE idempotency_keys (
     key text NOT NULL,
     request_hash bytea NOT NULL,
     status integer,
+    headers jsonb,
     answer bytea,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (token_id, key)
@@ -158,16 +166,45 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
 CREATE TABLE audit_log (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT now(),
+    id bigint PRIMARY KEY, -- 1, 2, 3, …: the place in the chain
+    at timestamptz NOT NULL,
     actor text NOT NULL,
+    address text, -- of the client
+    request_id text,
     action text NOT NULL,
     object_type text NOT NULL,
     object_id text NOT NULL,
     before jsonb,
     after jsonb,
-    request_id text
+    hash bytea NOT NULL -- SHA-256 over the hash before it and this row; see docs/decisions/0020-audit-chain.md
 );
+
+CREATE INDEX audit_log_object ON audit_log (object_type, object_id, id);
+
+CREATE FUNCTION audit_field(value text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(octet_length(convert_to(value, 'UTF8')) || ':' || value, '-') || ';'
+$$;
+
+CREATE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last_id bigint;
+    last_hash bytea;
+BEGIN
+    -- One writer at a time, until its transaction ends: the next one sees this row or follows the one before it.
+    PERFORM pg_advisory_xact_lock(6075131887020);
+    SELECT id, hash INTO last_id, last_hash FROM audit_log ORDER BY id DESC LIMIT 1;
+    NEW.id := coalesce(last_id, 0) + 1;
+    NEW.at := clock_timestamp();
+    NEW.hash := sha256(coalesce(last_hash, ''::bytea) || convert_to(
+        audit_field(NEW.id::text) || audit_field((extract(epoch FROM NEW.at) * 1000000)::bigint::text)
+        || audit_field(NEW.actor) || audit_field(NEW.address) || audit_field(NEW.request_id)
+        || audit_field(NEW.action) || audit_field(NEW.object_type) || audit_field(NEW.object_id)
+        || audit_field(NEW.before::text) || audit_field(NEW.after::text), 'UTF8'));
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER audit_log_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_chain();
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
