@@ -11,11 +11,16 @@ from starlette.types import ASGIApp
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
+from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
+from api.holdouts.endpoints import router as holdouts
+from api.http.documented import add_problem
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.request_context import RequestContext
+from api.layers.endpoints import router as layers
 from api.logs import configure_logs
+from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.services import create_services
 from neonblue import __version__
@@ -39,7 +44,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in (experiments, results, health):
+    for router in (experiments, forced_variants, layers, holdouts, metrics, results, health):
         app.include_router(router)
     app.add_middleware(RequestContext)
     install_error_handlers(app)
@@ -53,6 +58,7 @@ def _document(app: FastAPI) -> None:
 
     def openapi() -> dict[str, object]:
         document = generated()
+        add_problem(document)
         document["paths"]["/v1/events"] = {"post": EVENTS_OPERATION}
         document["paths"]["/v1/assignments"] = {"post": ASSIGNMENTS_OPERATION}
         return document
