@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
@@ -15,6 +16,7 @@ from api.health.endpoints import router as health
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.request_context import RequestContext
+from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.results.endpoints import router as results
 from api.services import create_services
@@ -39,7 +41,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in (experiments, results, health):
+    for router in (experiments, assignments, links, results, health):
         app.include_router(router)
     app.add_middleware(RequestContext)
     install_error_handlers(app)
@@ -54,7 +56,7 @@ def _document(app: FastAPI) -> None:
     def openapi() -> dict[str, object]:
         document = generated()
         document["paths"]["/v1/events"] = {"post": EVENTS_OPERATION}
-        document["paths"]["/v1/assignments"] = {"post": ASSIGNMENTS_OPERATION}
+        document["paths"]["/v1/assignments"]["post"] = ASSIGNMENTS_OPERATION
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

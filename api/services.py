@@ -13,6 +13,8 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from api.assignments.cache import AssignmentCache, SharedCache
+from api.assignments.deciding import Decider
+from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.database import Pool
@@ -54,7 +56,7 @@ class Services:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
-        queues = (self.events.queue, self.assignments.queue)
+        queues = (self.events.queue, self.assignments.decider.queue)
         tasks = [
             asyncio.create_task(self._prepare_and_maintain()),
             asyncio.create_task(self.pipeline.watch()),
@@ -112,6 +114,7 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
     return Services(
         settings,
         pool,
@@ -121,7 +124,7 @@ def create_services(settings: Settings) -> Services:
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
-        AssignmentService(assignment_queue, registry, cache, shared, ahead),
+        AssignmentService(decider, registry, cache, ahead),
         ExperimentService(pool, registry),
     )
 

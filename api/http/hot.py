@@ -62,7 +62,7 @@ class HotCalls:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         handler = self._handlers.get(scope["path"]) if scope["type"] == "http" else None
-        if handler is None:
+        if handler is None or (scope["method"] == "GET" and scope["path"] == "/v1/assignments"):
             await self._rest(scope, receive, send)
             return
         if scope["method"] != "POST":
@@ -117,7 +117,7 @@ class HotCalls:
             )
         answers, single = await services.assignments.assign(await read_body(receive, headers))
         if not single:
-            refused = all(answer.status is Status.REJECTED for answer in answers)
+            refused = bool(answers) and all(answer.status is Status.REJECTED for answer in answers)
             return Answer(422 if refused else 200, _encode(AssignmentsAnswer(answers)))
         answer = answers[0]
         if answer.status is Status.REJECTED:

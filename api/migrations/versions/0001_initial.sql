@@ -9,6 +9,18 @@ CREATE TABLE users (
     UNIQUE (unit_type, external_id)
 );
 
+-- A person's ids before and after logging in. An anonymous id belongs to one person, whose id is nobody's anonymous one.
+CREATE TABLE user_links (
+    unit_type text NOT NULL,
+    anonymous_id text NOT NULL,
+    user_id text NOT NULL,
+    linked_at timestamptz NOT NULL,
+    PRIMARY KEY (unit_type, anonymous_id),
+    CHECK (anonymous_id <> user_id)
+);
+
+CREATE INDEX user_links_user_id ON user_links (unit_type, user_id);
+
 CREATE TABLE layers (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key text NOT NULL UNIQUE,
@@ -37,6 +49,10 @@ CREATE TABLE experiments (
     salt text NOT NULL,
     allocation integer NOT NULL DEFAULT 10000 CHECK (allocation BETWEEN 0 AND 10000), -- basis points of traffic
     layer_id integer REFERENCES layers (id),
+    layer_start integer, -- basis points of the layer: from here
+    layer_end integer, -- up to, not including, here
+    holdouts text [], -- keys; null: all there are
+    targeting text, -- a CEL expression over the unit's attributes
     version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
@@ -50,12 +66,23 @@ CREATE TABLE variants (
     name text,
     weight integer NOT NULL CHECK (weight > 0),
     is_control boolean NOT NULL DEFAULT false,
+    active boolean NOT NULL DEFAULT true, -- false: dropped; its range enrols nobody
     position integer NOT NULL,
     payload jsonb,
     UNIQUE (experiment_id, key)
 );
 
 CREATE UNIQUE INDEX variants_one_control ON variants (experiment_id) WHERE is_control;
+
+-- Testers see the variant they ask for and are kept out of analysis. user_id is the client's own id.
+CREATE TABLE forced_variants (
+    experiment_id integer NOT NULL REFERENCES experiments (id),
+    unit_type text NOT NULL,
+    user_id text NOT NULL,
+    variant_key text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (experiment_id, unit_type, user_id)
+);
 
 -- Every configuration that was ever saved: the snapshot as it went down the stream.
 CREATE TABLE experiment_versions (
