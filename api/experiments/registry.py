@@ -97,13 +97,18 @@ class Registry:
     async def confirm(self) -> None:
         """Look at PostgreSQL before saying no: a change made by another process may not have arrived.
 
-        At most once in a fifth of a second; all who ask meanwhile share one look. Raises psycopg.Error.
+        Returns after a look that began after the call. There is at most one in a fifth of a second; all who ask
+        meanwhile share the next. Raises psycopg.Error.
         """
-        if asyncio.get_running_loop().time() - self._reloaded < _RELOAD_SECONDS:
-            return
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self.check())
-        await asyncio.shield(self._reloading)
+        asked = asyncio.get_running_loop().time()
+        while self._reloaded < asked:
+            if self._reloading is None or self._reloading.done():
+                self._reloading = asyncio.create_task(self._check_soon())
+            await asyncio.shield(self._reloading)
+
+    async def _check_soon(self) -> None:
+        await asyncio.sleep(self._reloaded + _RELOAD_SECONDS - asyncio.get_running_loop().time())
+        await self.check()
 
     async def check(self) -> None:
         """Load what is new or has changed. Raises psycopg.Error."""
