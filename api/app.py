@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
+from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
 from api.health.endpoints import router as health
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in (experiments, assignments, links, results, health):
+    for router in (experiments, assignments, links, evaluation, results, health):
         app.include_router(router)
     app.add_middleware(RequestContext)
     install_error_handlers(app)
