@@ -16,6 +16,8 @@ from api.access.limits import RateLimits
 from api.access.service import TokenService
 from api.access.sessions import Sessions
 from api.assignments.cache import AssignmentCache, SharedCache
+from api.assignments.deciding import Decider
+from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.database import Pool
@@ -70,7 +72,7 @@ class Services:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
-        queues = (self.events.queue, self.assignments.queue)
+        queues = (self.events.queue, self.assignments.decider.queue)
         tasks = [
             asyncio.create_task(self._prepare_and_maintain()),
             asyncio.create_task(self.pipeline.watch()),
@@ -130,6 +132,7 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
     return Services(
         settings,
         pool,
@@ -139,7 +142,7 @@ def create_services(settings: Settings) -> Services:
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
-        AssignmentService(assignment_queue, registry, cache, shared, ahead),
+        AssignmentService(decider, registry, cache, ahead),
         ExperimentService(pool, registry),
         TokenService(pool, tokens),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),

@@ -9,6 +9,18 @@ CREATE TABLE users (
     UNIQUE (unit_type, external_id)
 );
 
+-- A person's ids before and after logging in. An anonymous id belongs to one person, whose id is nobody's anonymous one.
+CREATE TABLE user_links (
+    unit_type text NOT NULL,
+    anonymous_id text NOT NULL,
+    user_id text NOT NULL,
+    linked_at timestamptz NOT NULL,
+    PRIMARY KEY (unit_type, anonymous_id),
+    CHECK (anonymous_id <> user_id)
+);
+
+CREATE INDEX user_links_user_id ON user_links (unit_type, user_id);
+
 -- Experiments that share a layer never share a unit: each has slots of its own.
 CREATE TABLE layers (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
