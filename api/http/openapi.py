@@ -100,10 +100,15 @@ def operation(
     answers: Mapping[str, str],
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """An operation object of a call that FastAPI does not route. `answers`: what each status means."""
+    """An operation object of a call that FastAPI does not route. `answers`: what each status means.
+
+    A batch of which nothing is kept is a 422 with the answer on each item.
+    """
     success = _inline(answer, answer.get("$defs", {}))
-    responses: dict[str, Any] = {status: _refusal(text) for status, text in answers.items()}
+    told = {"422": "Every item was rejected"} | dict(answers)
+    responses: dict[str, Any] = {status: _refusal(text) for status, text in told.items()}
     responses["200"]["content"] = {"application/json": {"schema": success}}
+    responses["422"]["content"]["application/json"] = {"schema": success}
     return {
         "tags": [tag],
         "summary": summary,
