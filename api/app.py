@@ -18,13 +18,17 @@ from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
+from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
+from api.holdouts.endpoints import router as holdouts
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
 from api.http.openapi import describe
 from api.http.request_context import RequestContext
+from api.layers.endpoints import router as layers
 from api.logs import configure_logs
+from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.services import create_services
 from neonblue import __version__
@@ -62,7 +66,18 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     app.state.services = services
-    for router in (experiments, results, tokens, session, audit, health):
+    for router in (
+        experiments,
+        forced_variants,
+        layers,
+        holdouts,
+        metrics,
+        results,
+        tokens,
+        session,
+        audit,
+        health,
+    ):
         app.include_router(router)
     for path in _HOT:
         app.add_route(path, _never, methods=["POST"], include_in_schema=False)

@@ -22,11 +22,16 @@ from api.database import Pool
 from api.events import idempotency
 from api.events.service import EventService
 from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
+from api.experiments.forced import ForcedVariantService
 from api.experiments.registry import Registry
 from api.experiments.service import ExperimentService
+from api.experiments.steps import LifeCycle
+from api.holdouts.service import HoldoutService
 from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
+from api.layers.service import LayerService
+from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
 from neonblue.settings import Settings
@@ -52,6 +57,11 @@ class Services:
     events: EventService
     assignments: AssignmentService
     experiments: ExperimentService
+    life_cycle: LifeCycle
+    forced_variants: ForcedVariantService
+    layers: LayerService
+    holdouts: HoldoutService
+    metrics: MetricCatalogue
     access: TokenService
     sessions: Sessions
     limits: RateLimits
@@ -131,6 +141,11 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
         AssignmentService(assignment_queue, registry, cache, shared, ahead),
         ExperimentService(pool, registry),
+        LifeCycle(pool, registry),
+        ForcedVariantService(pool, registry),
+        LayerService(pool),
+        HoldoutService(pool, registry),
+        MetricCatalogue(pool),
         TokenService(pool, tokens),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),

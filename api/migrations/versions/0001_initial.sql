@@ -9,19 +9,24 @@ CREATE TABLE users (
     UNIQUE (unit_type, external_id)
 );
 
+-- Experiments that share a layer never share a unit: each has slots of its own.
 CREATE TABLE layers (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key text NOT NULL UNIQUE,
     name text,
     salt text NOT NULL,
+    version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- A share of all traffic that sees no experiment.
 CREATE TABLE holdouts (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key text NOT NULL UNIQUE,
+    name text,
     salt text NOT NULL,
     share integer NOT NULL CHECK (share BETWEEN 0 AND 10000), -- basis points of traffic
+    version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -30,18 +35,41 @@ CREATE TABLE experiments (
     key text NOT NULL UNIQUE,
     name text,
     hypothesis text,
+    owner text,
+    tags text [] NOT NULL DEFAULT '{}',
     source text NOT NULL DEFAULT 'internal' CHECK (source IN ('internal', 'external')),
     unit_type text NOT NULL DEFAULT 'user',
     population text NOT NULL DEFAULT 'exposed' CHECK (population IN ('exposed', 'assigned')),
-    status text NOT NULL DEFAULT 'draft' CHECK (status IN ('draft', 'running', 'concluded')),
+    status text NOT NULL DEFAULT 'draft'
+    CHECK (status IN ('draft', 'scheduled', 'running', 'paused', 'concluded', 'archived')),
     salt text NOT NULL,
     allocation integer NOT NULL DEFAULT 10000 CHECK (allocation BETWEEN 0 AND 10000), -- basis points of traffic
     layer_id integer REFERENCES layers (id),
+    layer_start integer, -- basis points of the layer: from here
+    layer_end integer, -- up to, not including, here
+    holdouts text [], -- keys; null: all there are
+    targeting text, -- a CEL expression over the unit's attributes
+    planned_days integer CHECK (planned_days > 0),
+    planned_units bigint CHECK (planned_units > 0),
+    inference text CHECK (inference IN ('group_sequential', 'confidence_sequence')), -- null until the start
+    scheduled_start_at timestamptz,
+    scheduled_stop_at timestamptz,
+    decision jsonb,
     version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
-    concluded_at timestamptz
+    concluded_at timestamptz,
+    CHECK (scheduled_start_at < scheduled_stop_at),
+    CHECK (num_nulls(layer_id, layer_start, layer_end) IN (0, 3)),
+    CHECK (layer_start >= 0 AND layer_start < layer_end AND layer_end <= 10000),
+    -- No two experiments that have not ended hold the same slot of a layer.
+    CONSTRAINT experiments_slots_do_not_overlap EXCLUDE USING gist (
+        int8range(layer_id::bigint * 10000 + layer_start, layer_id::bigint * 10000 + layer_end) WITH &&
+    ) WHERE (layer_id IS NOT NULL AND status NOT IN ('concluded', 'archived'))
 );
+
+CREATE INDEX experiments_tags ON experiments USING gin (tags);
+CREATE INDEX experiments_layer ON experiments (layer_id);
 
 CREATE TABLE variants (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -50,17 +78,31 @@ CREATE TABLE variants (
     name text,
     weight integer NOT NULL CHECK (weight > 0),
     is_control boolean NOT NULL DEFAULT false,
+    active boolean NOT NULL DEFAULT true, -- false: dropped; its range enrols nobody
     position integer NOT NULL,
     payload jsonb,
+    CHECK (active OR NOT is_control),
     UNIQUE (experiment_id, key)
 );
 
 CREATE UNIQUE INDEX variants_one_control ON variants (experiment_id) WHERE is_control;
 
--- Every configuration that was ever saved: the snapshot as it went down the stream.
+-- Testers see the variant they ask for and are kept out of analysis. user_id is the client's own id.
+CREATE TABLE forced_variants (
+    experiment_id integer NOT NULL REFERENCES experiments (id),
+    unit_type text NOT NULL,
+    user_id text NOT NULL,
+    variant_key text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (experiment_id, unit_type, user_id)
+);
+
+-- Every configuration that was ever saved: who made it, when and why, and the snapshot as it went down the stream.
 CREATE TABLE experiment_versions (
     experiment_id integer NOT NULL REFERENCES experiments (id),
     version integer NOT NULL,
+    action text NOT NULL,
+    difference jsonb NOT NULL, -- {field: {"before", "after"}}
     snapshot jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     created_by text NOT NULL,
@@ -68,22 +110,42 @@ CREATE TABLE experiment_versions (
     PRIMARY KEY (experiment_id, version)
 );
 
+-- The catalogue. What a metric means stands in its versions.
 CREATE TABLE metrics (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    experiment_id integer NOT NULL REFERENCES experiments (id),
-    key text NOT NULL,
-    version integer NOT NULL DEFAULT 1,
-    type text NOT NULL,
-    role text NOT NULL,
-    direction text NOT NULL,
-    event_type text NOT NULL,
-    property_filter jsonb,
-    aggregation text NOT NULL,
-    window_seconds bigint CHECK (window_seconds > 0),
-    cap numeric(18, 6),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (experiment_id, key, version)
+    key text NOT NULL UNIQUE,
+    name text,
+    description text,
+    owner text,
+    tags text [] NOT NULL DEFAULT '{}',
+    latest integer NOT NULL DEFAULT 1, -- the newest version of its meaning
+    version integer NOT NULL DEFAULT 1, -- of this row, for ETags
+    created_at timestamptz NOT NULL DEFAULT now()
 );
+
+CREATE TABLE metric_versions (
+    metric_id integer NOT NULL REFERENCES metrics (id),
+    version integer NOT NULL,
+    definition jsonb NOT NULL, -- MetricMessage without key and version
+    created_at timestamptz NOT NULL DEFAULT now(),
+    created_by text NOT NULL,
+    reason text,
+    PRIMARY KEY (metric_id, version)
+);
+
+-- What an experiment measures: its own copy of each definition, whether from the catalogue or its own.
+CREATE TABLE experiment_metrics (
+    experiment_id integer NOT NULL REFERENCES experiments (id),
+    position integer NOT NULL,
+    key text NOT NULL,
+    version integer NOT NULL,
+    metric_id integer, -- null: defined by the experiment itself
+    definition jsonb NOT NULL, -- MetricMessage without key and version
+    PRIMARY KEY (experiment_id, key),
+    FOREIGN KEY (metric_id, version) REFERENCES metric_versions (metric_id, version)
+);
+
+CREATE INDEX experiment_metrics_of_catalogue ON experiment_metrics (metric_id, version);
 
 -- The variant a unit was first given. user_id is the client's own id.
 CREATE TABLE assignments (
