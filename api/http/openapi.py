@@ -22,6 +22,9 @@ _OF_PATHS = {"404": "There is no such thing", "422": "A parameter breaks a rule"
 _OF_CONDITIONS = {"412": "It was changed since the ETag in If-Match", "428": "If-Match is missing"}
 _TAGS = {
     "experiments": "What is tested: drafts, their life cycle, their versions.",
+    "layers": "Mutually exclusive experiments share one.",
+    "holdouts": "Shares of the traffic that see no experiment.",
+    "metrics": "What is measured, as data with versions.",
     "assignments": "Which variant a unit gets.",
     "events": "What units do.",
     "results": "What an experiment found.",
