@@ -85,4 +85,4 @@ def fieller_lift(
         return UNBOUNDED
     low = -math.inf if alternative is Alternative.LESS else float(lower)
     high = math.inf if alternative is Alternative.GREATER else float(upper)
-    return Lift(diff / abs(control), Interval(low, high, 1 - alpha), Method.FIELLER)
+    return Lift(diff / abs(control), Interval.at(low, high, alpha), Method.FIELLER)

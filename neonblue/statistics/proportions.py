@@ -105,7 +105,7 @@ def wilson_interval(arm: Moments, alpha: float = 0.05) -> Interval:
     # At no successes (or no failures) the end is exactly 0 (or 1); the difference of the terms is not.
     lower = 0.0 if arm.sum == 0 else centre - half
     upper = 1.0 if arm.sum == arm.n else centre + half
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
@@ -121,7 +121,7 @@ def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05)
     diff = p_t - p_c
     lower = diff - math.hypot(p_t - t.lower, c.upper - p_c)
     upper = diff + math.hypot(t.upper - p_t, p_c - c.lower)
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
@@ -137,7 +137,7 @@ def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 
     t = Moments(treatment.n + 2, treatment.sum + 1, treatment.sum + 1)
     half = float(critical_value(alpha, math.inf)) * math.sqrt(_rate_variance(c) + _rate_variance(t))
     diff = t.mean - c.mean
-    return Interval(max(diff - half, -1.0), min(diff + half, 1.0), 1 - alpha)
+    return Interval.at(max(diff - half, -1.0), min(diff + half, 1.0), alpha)
 
 
 def fisher_exact_p(control: Moments, treatment: Moments) -> float | Status:

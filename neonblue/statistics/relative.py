@@ -46,5 +46,5 @@ def log_ratio_interval(
     margin = float(critical_value(alpha, math.inf)) * se
     # expm1 of the sum of logs keeps the digits of a small lift.
     log_ratio = math.log1p((treatment - control) / control)
-    interval = Interval(math.expm1(log_ratio - margin), math.expm1(log_ratio + margin), 1 - alpha)
+    interval = Interval.at(math.expm1(log_ratio - margin), math.expm1(log_ratio + margin), alpha)
     return interval, se

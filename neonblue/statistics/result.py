@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+_ALL_BUT_CERTAIN = math.nextafter(1.0, 0.0)
+
+
 class Alternative(StrEnum):
     """The hypothesis tested against "no difference", about treatment minus control."""
 
@@ -45,6 +48,11 @@ class Interval:
             raise ValueError(f"lower: must not exceed upper, got [{self.lower}, {self.upper}]")
         if not 0 < self.level < 1:
             raise ValueError(f"level: must lie inside (0, 1), got {self.level}")
+
+    @classmethod
+    def at(cls, lower: float, upper: float, alpha: float) -> Interval:
+        """The interval at level 1 - alpha; an alpha too small for that difference gives the largest double below 1."""
+        return cls(lower, upper, min(1 - alpha, _ALL_BUT_CERTAIN))
 
     def contains(self, value: float) -> bool:
         """Whether `value` lies in the closed interval."""

@@ -76,7 +76,7 @@ def score_interval(
         return problem
     critical = critical_value(alpha, math.inf, alternative)
     limits = _one_sided(*difference_limits(*_counts(control, treatment), critical), alternative)
-    return Interval(float(limits["lower"]), float(limits["upper"]), 1 - alpha)
+    return Interval.at(float(limits["lower"]), float(limits["upper"]), alpha)
 
 
 def score_lift(
@@ -101,7 +101,7 @@ def score_lift(
         return NO_VARIANCE
     lower, upper = ratio_limits(*counts, critical_value(alpha, math.inf, alternative))
     ends = _one_sided(lower - 1, upper - 1, alternative)
-    interval = Interval(float(ends["lower"]), float(ends["upper"]), 1 - alpha)
+    interval = Interval.at(float(ends["lower"]), float(ends["upper"]), alpha)
     return Lift(treatment.mean / control.mean - 1, interval, Method.MIETTINEN_NURMINEN)
 
 

@@ -96,7 +96,7 @@ def test_the_table_ends_with_the_decision(analyze):
         (("--variant", "nothing"), "--variant"),
         (("--secondary", "nothing"), "--secondary"),
         (("--weight", "a=x"), "--weight"),
-        (("--deciding", "confidence_sequence"), "deciding"),
+        (("--deciding", "group_sequential"), "planned_units"),
     ],
 )
 def test_a_wrong_option_is_named(analyze, options, words):
