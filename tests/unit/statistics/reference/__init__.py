@@ -25,14 +25,6 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 SHARED = REPOSITORY.parent / "shared"
 DEFAULT_CASES = SHARED / "statistics" / "cases"
 
-# Methods the engine does not have yet: their cases are expected to fail, and fail the run once they pass.
-PENDING = frozenset(
-    {
-    }
-)
-
-PENDING_CASES: frozenset[tuple[str, str]] = frozenset()
-
 # What other engines answered, kept in the cases for the record.
 ANNOTATIONS = {"engines", "engine_errors"}
 _UNDERFLOW = 1e-300
