@@ -40,17 +40,18 @@ class Effect:
         value: tuple[float, float],
         variance: tuple[float, float],
         *,
+        diff: float | None = None,
         normal: bool = False,
     ) -> Effect:
         """The difference of two independent values; each pair holds (control, treatment), variances of
-        values.
+        values. diff: the difference itself, where it is known to more digits than the two values give.
         """
         return cls(
             method=method,
             n_control=n[0],
             n_treatment=n[1],
             control=value[0],
-            diff=value[1] - value[0],
+            diff=value[1] - value[0] if diff is None else diff,
             var_control=variance[0],
             var_from_control=variance[0],
             var_from_treatment=variance[1],

@@ -31,10 +31,9 @@ def proportion_effect(control: Moments, treatment: Moments) -> Effect | Status:
     variances = (_rate_variance(control), _rate_variance(treatment))
     if sum(variances) == 0:
         return _ZERO_VARIANCE
-    values = (control.mean, treatment.mean)
-    return Effect.of_arms(
-        Method.UNPOOLED_PROPORTIONS, (control.n, treatment.n), values, variances, normal=True
-    )
+    values, n = (control.mean, treatment.mean), (control.n, treatment.n)
+    diff = treatment.minus(control)
+    return Effect.of_arms(Method.UNPOOLED_PROPORTIONS, n, values, variances, diff=diff, normal=True)
 
 
 def unpooled_test(
@@ -77,7 +76,7 @@ def pooled_test(
     variance = rate * (1 - rate) * inverse
     if variance == 0:
         return _ZERO_VARIANCE
-    diff = treatment.mean - control.mean
+    diff = treatment.minus(control)
     shift = math.copysign(min(0.5 * inverse, abs(diff)), diff) if continuity_correction else 0.0
     inference = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
     return inference.estimate(alpha, Method.POOLED_PROPORTIONS)
@@ -118,7 +117,7 @@ def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05)
         return problem
     c, t = wilson_interval(control, alpha), wilson_interval(treatment, alpha)
     p_c, p_t = control.mean, treatment.mean
-    diff = p_t - p_c
+    diff = treatment.minus(control)
     lower = diff - math.hypot(p_t - t.lower, c.upper - p_c)
     upper = diff + math.hypot(t.upper - p_t, p_c - c.lower)
     return Interval.at(lower, upper, alpha)
