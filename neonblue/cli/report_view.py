@@ -11,6 +11,8 @@ from neonblue.statistics import Estimate, Experiment, Lift, Report, Status
 from neonblue.statistics.analysis import MetricResult
 from neonblue.statistics.wording import p_value, percent
 
+_SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
+
 
 def rows_of(report: Report) -> Iterator[tuple[str, ...]]:
     """One row per metric and arm: values, difference and lift with intervals, p and adjusted p, verdict."""
@@ -21,8 +23,16 @@ def rows_of(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def as_json(experiment: Experiment, report: Report) -> dict[str, Any]:
-    """The whole analysis as JSON values; what is not a finite number is null."""
-    value: dict[str, Any] = _plain({"control": experiment.control, **dataclasses.asdict(report)})
+    """The whole analysis as JSON values; what is not a finite number is null.
+
+    Before the planned end the p-values of a single look are left out, as a report must not show them.
+    """
+    fields = dataclasses.asdict(report)
+    for result, shown in zip(report.results, fields["results"], strict=True):
+        if isinstance(result.comparison.absolute, Estimate) and result.fixed_p is None:
+            for name in _SINGLE_LOOK:
+                del shown["comparison"]["absolute"][name]
+    value: dict[str, Any] = _plain({"control": experiment.control, **fields})
     return value
 
 

@@ -96,7 +96,10 @@ class Moments:
         return Moments(self.n + other.n, total, squares, centred, error)
 
     def minus(self, other: Moments) -> float:
-        """This mean minus the other's, in the metric's unit, with the digits that two rounded means lose; nan for n = 0."""
+        """This mean minus the other's, in the metric's unit; nan where n = 0.
+
+        It keeps the digits that the difference of two rounded means would lose.
+        """
         if self.n == 0 or other.n == 0:
             return math.nan
         means = float(quotient_difference(self.sum, self.n, other.sum, other.n))

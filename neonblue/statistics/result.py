@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-
 _ALL_BUT_CERTAIN = math.nextafter(1.0, 0.0)
 
 

@@ -42,6 +42,11 @@ def normal_quantile(probability: ArrayLike) -> FloatArray:
     return np.asarray(special.ndtri(np.asarray(probability, dtype=float)))
 
 
+def deviate(log10_p: float) -> float:
+    """The z >= 0 whose two-sided p-value has this base-10 logarithm, <= 0; finite wherever that is."""
+    return max(0.0, -float(special.ndtri_exp(log10_p * _LN10 - math.log(2))))
+
+
 def t_sf(t: ArrayLike, df: ArrayLike) -> FloatArray:
     """P(T > t) for Student's t with df > 0 degrees of freedom; df = inf is the normal."""
     t, df = np.broadcast_arrays(np.asarray(t, dtype=float), np.asarray(df, dtype=float))

@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import pytest
-
 from neonblue.statistics import (
     Action,
     AllocationVersion,
@@ -132,9 +130,38 @@ def test_a_drift_that_each_version_hides_is_found_over_versions():
     assert [check.passed for check in report.health] == [True] * 9 + [False]
 
 
-def test_a_group_sequential_plan_is_not_judged_by_a_fixed_test():
-    with pytest.raises(ValueError, match="deciding"):
-        analyze(experiment(BASE, UP), Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=50_000))
+def test_a_sequential_plan_has_a_sample_ratio_check_that_may_be_watched():
+    watched = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+
+    fine, broken = (
+        analyze(experiment(BASE, UP, observed=(10_000, n)), watched).health[0] for n in (9_900, 9_000)
+    )
+
+    assert fine.passed
+    assert fine.value == 1
+    assert not broken.passed
+    assert broken.value < analyze(experiment(BASE, UP, observed=(10_000, 9_400)), watched).health[0].value
+
+
+def test_watched_versions_are_checked_one_by_one_and_together():
+    versions = tuple(AllocationVersion(str(i), {"a": 1, "b": 1}, {"a": 5150, "b": 4850}) for i in range(9))
+    several = dataclasses.replace(experiment(BASE, UP), versions=versions)
+
+    health = analyze(several, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)).health
+
+    assert [check.passed for check in health] == [True] * 9 + [False]
+
+
+def test_watched_versions_without_units_or_with_strays_say_so():
+    empty = AllocationVersion("1", {"a": 1, "b": 1}, {})
+    stray = AllocationVersion("2", {"a": 1, "b": 0}, {"a": 9, "b": 3})
+    several = dataclasses.replace(experiment(BASE, UP), versions=(empty, stray))
+
+    for plan in (Plan(deciding=Deciding.CONFIDENCE_SEQUENCE), NOW):
+        health = analyze(several, plan).health
+
+        assert [check.passed for check in health[:2]] == [True, False]
+        assert "3 units are in arms whose weight is zero" in health[1].message
 
 
 def test_intervals_agree_with_the_family_verdict():

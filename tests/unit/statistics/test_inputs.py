@@ -1,5 +1,7 @@
 """Impossible input is refused by name; what can't be computed is a status."""
 
+import math
+
 import pytest
 
 from neonblue.statistics import (
@@ -19,6 +21,7 @@ from neonblue.statistics import (
     Status,
     StatusCode,
     analyze_metric,
+    choose,
     compare_cuped,
     covariate_balance,
     multiply_exposed,
@@ -53,6 +56,13 @@ from neonblue.statistics.winsorization import Caps, pooled_caps
         (lambda: Plan(alpha=0), "alpha"),
         (lambda: Plan(planned_units=0), "planned_units"),
         (lambda: Plan(deciding=Deciding.GROUP_SEQUENTIAL), "planned_units"),
+        (lambda: Plan(0.5, deciding=Deciding.GROUP_SEQUENTIAL, planned_units=9), "alpha"),
+        (lambda: Plan(looks=(0.5, 0.5)), "looks"),
+        (lambda: Moments(2, 4, 9, sum_error=math.inf), "sum_error"),
+        (lambda: choose(1.2), "chance_to_win"),
+        (lambda: choose(0.9, 0.5), "threshold"),
+        (lambda: QuantileSummary.from_counts([2, 1], [1, 1], 0.5, 2), "values"),
+        (lambda: QuantileSummary.from_counts([1, 2], [50, 50], 0.5, 200), "counts"),
         (lambda: Experiment("z", ("a",), (), {}), "control"),
         (lambda: Experiment("a", ("a",), (Metric("m", MetricKind.MEAN),) * 2, {}), "metrics"),
         (lambda: QuantileSummary(10, 10, 1.0, 1, 0, 2), "level"),
