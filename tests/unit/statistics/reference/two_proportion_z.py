@@ -17,7 +17,7 @@ from neonblue.statistics.proportions import (
     unpooled_test,
 )
 from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
-from neonblue.statistics.score import ratio_limits, score_interval, score_lift
+from neonblue.statistics.score import NO_VARIANCE, ratio_limits, score_interval, score_lift
 from tests.unit.statistics.reference import Case, _fields
 
 # Beyond this many units the cases leave the exact test out: it would take minutes and says what z says.
@@ -107,6 +107,8 @@ def _linear(control: Moments, treatment: Moments, alpha: float, level: str) -> d
     if isinstance(se, Status):
         return _fields.error(se)
     lift = diff / control.mean
+    if se == 0:
+        return {"se": se} | _fields.error(NO_VARIANCE)
     by_z = infer(lift, se, math.inf, alpha)
     by_t = infer(lift, se, _welch_df(control, treatment), alpha)
     return {
