@@ -162,17 +162,12 @@ def ancova_standard_error(control: CovariateMoments, treatment: CovariateMoments
     """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with
     it.
 
-    It assumes one residual variance for both arms, which `cuped_test` does not. NOT_ENOUGH_UNITS below four
-    units in all; otherwise statuses as `adjust`.
+    It assumes one residual variance for both arms, which `cuped_test` does not. Statuses as `adjust`.
     """
     adjustment = adjust(control, treatment, Theta.WITHIN)
     if isinstance(adjustment, Status):
         return adjustment
     freedom = control.n + treatment.n - 3
-    if freedom < 1:
-        return Status(
-            StatusCode.NOT_ENOUGH_UNITS, "At least 4 units in all are needed for three coefficients."
-        )
     arms = ((adjustment.var_control, control.n), (adjustment.var_treatment, treatment.n))
     residual = sum(variance * n * (n - 1) for variance, n in arms) / freedom
     gap = treatment.covariate.minus(control.covariate)

@@ -82,11 +82,6 @@ class Estimate:
     method: Method
 
     @property
-    def level(self) -> float:
-        """Confidence level of the interval."""
-        return self.interval.level
-
-    @property
     def significant(self) -> bool:
         """Whether the interval excludes 0: by construction the same as the test rejecting at 1 - level."""
         return not self.interval.contains(0.0)

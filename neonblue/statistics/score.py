@@ -106,27 +106,6 @@ def score_lift(
     return Lift(treatment.minus(control) / control.mean, interval, Method.MIETTINEN_NURMINEN)
 
 
-def score_ratio_test(
-    control: Moments, treatment: Moments, ratio: float
-) -> tuple[float, float, float] | Status:
-    """Score test of "treatment rate = ratio * control rate" (ratio > 0).
-
-    Returns (z, p_greater, p_less): z is positive where treatment exceeds the hypothesis. NO_USERS for an
-    empty arm, ZERO_VARIANCE where there is none under the hypothesis; ValueError for a ratio that is not
-    positive.
-    """
-    if not ratio > 0:
-        raise ValueError(f"ratio: must be positive, got {ratio}")
-    problem = not_countable(control, treatment)
-    if problem:
-        return problem
-    se = math.sqrt(float(ratio_variance(*_counts(control, treatment), ratio)))
-    if se == 0:
-        return NO_VARIANCE
-    test = infer(treatment.mean - ratio * control.mean, se, math.inf)
-    return float(test.statistic), float(test.p_greater), float(test.p_less)
-
-
 def difference_variance(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, null: ArrayLike
 ) -> FloatArray:

@@ -87,10 +87,9 @@ def compare_strata(kind: MetricKind, strata: Sequence[Pair], alpha: float = 0.05
 
 def _constant(kind: MetricKind, pair: Pair, reason: Status) -> Effect | Status:
     """The difference of arms whose values are all alike: it is known, and its variance is 0."""
-    if reason.code is not StatusCode.ZERO_VARIANCE:
-        return reason
     row = analyze_metric(kind, *pair)
-    if row.mean_control is None or row.mean_treatment is None:
+    known = reason.code is StatusCode.ZERO_VARIANCE
+    if not known or row.mean_control is None or row.mean_treatment is None:
         return reason
     values = row.mean_control, row.mean_treatment
     return Effect.of_arms(Method.WELCH, (pair[0].n, pair[1].n), values, (0.0, 0.0))

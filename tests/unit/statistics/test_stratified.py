@@ -189,6 +189,25 @@ def test_constant_differences_alone_have_no_error_to_combine():
         stratified_effect([constant])
 
 
+def test_a_guardrail_without_data_is_a_status():
+    errors = Metric("errors", MetricKind.MEAN, Role.GUARDRAIL, margin=0.01)
+
+    assert (
+        analyze(Experiment("a", ("a", "b"), (errors,), {})).results[0].guardrail.code
+        is StatusCode.MISSING_ARM
+    )
+
+
+def test_a_quantile_alone_is_compared_like_any_metric():
+    latency = Metric("latency", MetricKind.QUANTILE, Role.PRIMARY)
+    summaries = {
+        ("latency", arm): QuantileSummary.from_values(range(base, base + 200), 0.5)
+        for arm, base in (("a", 0), ("b", 90))
+    }
+
+    assert analyze(Experiment("a", ("a", "b"), (latency,), summaries)).results[0].comparison.diff == 90
+
+
 def test_quantiles_keep_a_stratum_for_each_version():
     latency = Metric("latency", MetricKind.QUANTILE, Role.PRIMARY)
     summaries = [QuantileSummary.from_values(range(base, base + 200), 0.5) for base in (0, 10, 5, 20)]
@@ -205,3 +224,10 @@ def test_pairs_of_sums_add_up():
     for kind in (RatioMoments, CovariateMoments):
         first, second = kind(2, 3.0, 2.0, 5.0, 2.0, 3.0), kind(2, 1.0, 2.0, 1.0, 4.0, 2.0)
         assert added(first, second) == first.merge(second)
+
+
+def test_an_empty_version_of_a_rate_that_never_varies_keeps_its_reason():
+    ratio = RatioMoments(9, 0.0, 0.0, 0.0, 0.0, 0.0)
+    row = compare_strata(MetricKind.RATIO, [(ratio, ratio), (RatioMoments(9, 5, 9, 7, 12, 6),) * 2])
+
+    assert (row.n_control, row.n_treatment) == (9, 9)
