@@ -248,7 +248,7 @@ def covariate_balance(
 def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
     p_value, _ = evidence_p(log_e)
     detected = p_value < threshold
-    message = _ratio_message(ratio, detected, p_value)
+    message = _ratio_message(ratio, detected, p_value).replace("p =", "always-valid p =")
     return HealthCheck(f"sample_ratio ({name})", not detected, p_value, threshold, message)
 
 

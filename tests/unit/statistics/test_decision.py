@@ -97,7 +97,7 @@ def test_before_the_planned_end_a_small_p_decides_nothing():
 
     assert report.decision.action is Action.KEEP_RUNNING
     assert report.decision.days_left == 10
-    assert "20000 of 100000 planned units" in report.decision.sentence
+    assert "20,000 of 100,000 planned units" in report.decision.sentence
     assert report.results[0].verdict is Verdict.UNDECIDED
 
 
