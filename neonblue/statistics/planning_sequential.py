@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scipy import optimize
 
@@ -13,6 +14,7 @@ from neonblue.statistics.sequential.confidence_sequence import DEFAULT_TUNING, m
 from neonblue.statistics.sequential.recursion import crossing_probabilities
 from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.status import Status
+from neonblue.statistics.tails import normal_sf
 
 
 def equal_looks(looks: int) -> tuple[float, ...]:
@@ -78,18 +80,32 @@ def always_valid_inflation(
         return problem
     if not 0 < fixed_units < math.inf:
         return impossible("The fixed test needs a number of units above 0.")
-    alpha, two_sided = design.alpha / design.comparisons, design.sided == 2
-    if alpha >= 0.5:
-        return impossible(f"A confidence sequence needs an alpha below 0.5, got {alpha:g}.")
-    rho2 = mixture_precision(alpha if two_sided else 2 * alpha, tuning)
+    if design.alpha / design.comparisons >= 0.5:
+        return impossible(f"A confidence sequence needs an alpha below 0.5, got {design.alpha:g}.")
     fixed = design.z_alpha + design.z_power
 
     def excess(log_factor: float) -> float:
-        units = fixed_units * math.exp(log_factor)
-        width = multiplier(units, alpha, rho2, two_sided=two_sided)
+        width = _width(design, fixed_units * math.exp(log_factor), tuning)
         return log_factor - 2 * math.log((width + design.z_power) / fixed)
 
     highest = 1.0
     while excess(highest) < 0:
         highest *= 2
     return math.exp(float(optimize.brentq(excess, 0.0, highest, xtol=1e-12)))
+
+
+def at_any_time(design: Design, units: float, tuning: float = DEFAULT_TUNING) -> Design:
+    """The fixed design whose critical value is the confidence sequence's at `units` units, both arms together, > 0.
+
+    Its power and detectable effect at these units are the sequence's. Raises ValueError for an alpha per comparison of
+    0.5 or more, or a tuning size that is not positive.
+    """
+    tail = float(normal_sf(_width(design, units, tuning)))
+    return replace(design, alpha=tail * design.sided * design.comparisons)
+
+
+def _width(design: Design, units: float, tuning: float) -> float:
+    """Half-width of the confidence sequence in standard errors."""
+    alpha, two_sided = design.alpha / design.comparisons, design.sided == 2
+    rho2 = mixture_precision(alpha if two_sided else 2 * alpha, tuning)
+    return multiplier(units, alpha, rho2, two_sided=two_sided)

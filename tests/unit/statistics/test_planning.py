@@ -20,6 +20,7 @@ from neonblue.statistics.planning import (
 )
 from neonblue.statistics.planning_sequential import (
     always_valid_inflation,
+    at_any_time,
     boundary_inflation,
     equal_looks,
     group_sequential_inflation,
@@ -102,6 +103,19 @@ def test_the_sequence_has_the_power_at_the_units_that_its_inflation_gives():
 
             assert expected - width == pytest.approx(design.z_power, abs=1e-9)
             assert factor > 1
+
+
+def test_what_the_sequence_needs_it_also_detects():
+    for design in (Design(), Design(0.01, 0.9, 1), Design(comparisons=3, ratio=0.25)):
+        size = mean_sample_size(10.0, 0.3, design)
+        total = size.control + size.treatment
+        needed = total * always_valid_inflation(design, total)
+        units = (needed / (1 + design.ratio), needed * design.ratio / (1 + design.ratio))
+
+        sequence = at_any_time(design, needed)
+
+        assert mean_power(10.0, 0.3, units, sequence) == pytest.approx(design.power, abs=1e-9)
+        assert mean_mde(10.0, units, sequence) == pytest.approx(0.3, rel=1e-9)
 
 
 def test_a_sequence_that_cannot_be_planned_is_refused():
