@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.documented import add_problem
+from api.http.problem_document import ProblemOut
 from api.http.problems import CONTENT_TYPE
 
 _OF_ALL = {"400": "The request can't be read", "503": "A store can't be reached: send it again"}
@@ -94,7 +94,7 @@ def operation(
 def _complete(document: dict[str, Any]) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    add_problem(document)
+    schemas["ProblemOut"] = ProblemOut.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     used: dict[str, None] = {}
