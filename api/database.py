@@ -43,10 +43,16 @@ class Pool:
         self._dsn = dsn
         self._idle: list[Connection] = []
         self._permits = asyncio.Semaphore(size)
+        self._bound: dict[asyncio.Task[object] | None, Connection] = {}
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for the block's time. Raises psycopg.OperationalError when PostgreSQL is away."""
+        bound = self._bound.get(asyncio.current_task())
+        if bound is not None:
+            async with bound.transaction():
+                yield bound
+            return
         async with self._permits:
             connection = await self._take()
             try:
@@ -59,6 +65,20 @@ class Pool:
         """A connection in a transaction that commits at the block's end and rolls back on an error."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def binding(self) -> AsyncIterator[Connection]:
+        """A transaction that holds all that this task does on the pool meanwhile: theirs become parts of it.
+
+        It commits at the block's end and rolls back on an error. Tasks that the block starts are not bound.
+        """
+        task = asyncio.current_task()
+        async with self.transaction() as connection:
+            self._bound[task] = connection
+            try:
+                yield connection
+            finally:
+                del self._bound[task]
 
     async def close(self) -> None:
         while self._idle:

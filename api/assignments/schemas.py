@@ -23,6 +23,7 @@ def _schema() -> dict[str, Any]:
 
 ASSIGNMENTS_OPERATION = operation(
     tag="assignments",
+    scope="assign",
     summary="Assign units to variants",
     description=(
         "The unit's variant in one experiment, or in every running one of its type where none is named: the first "
