@@ -57,7 +57,7 @@ class NonInferiority:
     """The outcome of a one-sided test of "worse than control by the margin or more".
 
     diff: treatment - control; contrast: the difference less the margin's value (in the metric's unit), se its
-    standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one- sided,
+    standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one-sided,
     small where the treatment is not worse than the margin. bound: the one-sided confidence bound at 1 - alpha of
     the difference (absolute margin) or of the relative lift (relative margin, None where unbounded): the guardrail
     holds when it lies on the good side of the margin. non_inferior: p_value < alpha.
