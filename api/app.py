@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
+from api.erasures.endpoints import router as erasures
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
 from api.health.endpoints import router as health
@@ -18,6 +19,7 @@ from api.http.request_context import RequestContext
 from api.logs import configure_logs
 from api.results.endpoints import router as results
 from api.services import create_services
+from api.users.endpoints import router as users
 from neonblue import __version__
 from neonblue.settings import Settings
 
@@ -39,7 +41,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in (experiments, results, health):
+    for router in (experiments, results, users, erasures, health):
         app.include_router(router)
     app.add_middleware(RequestContext)
     install_error_handlers(app)

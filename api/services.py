@@ -16,6 +16,10 @@ from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.database import Pool
+from api.erasures.caches import Caches
+from api.erasures.model import Terms
+from api.erasures.service import ErasureService
+from api.erasures.worker import ErasureWorker
 from api.events import idempotency
 from api.events.service import EventService
 from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
@@ -26,6 +30,9 @@ from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
 from api.partitions import Partitions
 from api.pipeline import Pipeline
+from api.users.export import Exporter
+from api.users.identity import identifier
+from api.users.service import UserService
 from neonblue.settings import Settings
 
 log = structlog.get_logger("api")
@@ -49,6 +56,10 @@ class Services:
     events: EventService
     assignments: AssignmentService
     experiments: ExperimentService
+    users: UserService
+    exporter: Exporter
+    erasures: ErasureService
+    eraser: ErasureWorker
     prepared: bool = False
 
     @asynccontextmanager
@@ -60,6 +71,8 @@ class Services:
             asyncio.create_task(self.pipeline.watch()),
         ]
         tasks.append(asyncio.create_task(self.registry.listen()))
+        tasks.append(asyncio.create_task(self.erasures.caches.listen(self.eraser.wake)))
+        tasks.append(asyncio.create_task(self.eraser.work()))
         for queue in queues:
             queue.start()
         try:
@@ -112,6 +125,13 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    identify = identifier(api.user_id_hash_key.get_secret_value())
+    caches = Caches(dsn, pool, registry, cache, shared)
+    terms = Terms(
+        timedelta(seconds=api.erasure_settle_seconds),
+        timedelta(days=api.outbox_retention_days),
+        timedelta(hours=settings.kafka.retention_hours),
+    )
     return Services(
         settings,
         pool,
@@ -120,9 +140,13 @@ def create_services(settings: Settings) -> Services:
         partitions,
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
-        EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
-        AssignmentService(assignment_queue, registry, cache, shared, ahead),
+        EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
+        AssignmentService(assignment_queue, registry, cache, shared, ahead, identify),
         ExperimentService(pool, registry),
+        UserService(pool, identify),
+        Exporter(dsn, identify),
+        ErasureService(settings, pool, identify, caches, terms),
+        ErasureWorker(pool, settings.clickhouse, caches, terms),
     )
 
 

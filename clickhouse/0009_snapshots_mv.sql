@@ -100,7 +100,8 @@ WHERE error = '' AND aggregate_type = 'experiment';
 CREATE MATERIALIZED VIEW IF NOT EXISTS erased_users_mv ${ON_CLUSTER} TO erased_users AS
 SELECT
     ifNull(fields.unit_type, 'user') AS unit_type,
-    assumeNotNull(fields.user_id) AS user_id,
+    SHA256(concat(unit_type, '\0', assumeNotNull(fields.user_id))) AS person,
+    cityHash64(unit_type, assumeNotNull(fields.user_id)) AS person_key,
     assumeNotNull(parseDateTime64BestEffortOrNull(fields.erased_at, 6, 'UTC')) AS erased_at,
     assumeNotNull(parseDateTime64BestEffortOrNull(fields.received_at, 6, 'UTC')) AS received_at,
     ingested_at,

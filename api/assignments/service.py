@@ -12,6 +12,7 @@ from api.experiments.registry import LiveExperiment, Registry
 from api.ingest.failures import Refused, Unavailable
 from api.ingest.group_commit import GroupCommit
 from api.metrics import ASSIGNMENTS
+from api.users.identity import Identify
 from neonblue.bucketing import assign
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
@@ -50,6 +51,7 @@ class AssignmentService:
     cache: AssignmentCache
     shared: SharedCache
     max_ahead: timedelta
+    identify: Identify
     _decoder: ItemDecoder[AssignmentRequest] = field(default_factory=assignment_decoder, init=False)
 
     async def assign(self, body: bytes) -> tuple[list[AssignmentAnswer], bool]:
@@ -77,7 +79,8 @@ class AssignmentService:
         if isinstance(request, Violation):
             return request
         try:
-            return _plan(request, self.registry.find(request.experiment), now, self.max_ahead)
+            experiment = self.registry.find(request.experiment)
+            return _plan(request, experiment, now, self.max_ahead, self.identify)
         except ContractError as error:
             return error.violation
 
@@ -178,7 +181,11 @@ _EMPTY = AssignmentAnswer(
 
 
 def _plan(
-    request: AssignmentRequest, experiment: LiveExperiment | None, now: datetime, max_ahead: timedelta
+    request: AssignmentRequest,
+    experiment: LiveExperiment | None,
+    now: datetime,
+    max_ahead: timedelta,
+    identify: Identify,
 ) -> Planned:
     if experiment is None:
         raise ContractError(Code.UNKNOWN_EXPERIMENT, "there is no such experiment", "experiment")
@@ -188,7 +195,7 @@ def _plan(
         )
     if not experiment.running:
         raise ContractError(Code.NOT_RUNNING, f"the experiment is {experiment.status}", "experiment")
-    unit = (experiment.experiment_id, experiment.unit_type, request.user_id)
+    unit = (experiment.experiment_id, experiment.unit_type, identify(request.user_id))
     if experiment.external:
         return Planned(request, experiment, unit, *_given(request, experiment, now, max_ahead))
     for name in ("variant_key", "timestamp"):

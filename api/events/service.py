@@ -16,6 +16,7 @@ from api.http.problems import Problem
 from api.ingest.failures import Refused
 from api.ingest.group_commit import GroupCommit
 from api.metrics import EVENTS
+from api.users.identity import Identify
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
@@ -47,6 +48,7 @@ class EventService:
     registry: Registry
     max_age: timedelta
     max_ahead: timedelta
+    identify: Identify
     _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
 
@@ -78,6 +80,9 @@ class EventService:
                 item = items[n]
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find)
+        for event in accepted:
+            if isinstance(event, Event):
+                event.user_id = self.identify(event.user_id)
         return accepted
 
     async def _write(
