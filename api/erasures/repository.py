@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -59,9 +60,9 @@ _DELETE_EVENTS = """
 WITH gone AS (
     DELETE FROM events WHERE unit_type = %(unit_type)s AND user_id = %(user_id)s
         AND received_at <= coalesce(%(until)s, 'infinity'::timestamptz)
-    RETURNING received_at
+    RETURNING tableoid::regclass::text AS partition, received_at
 )
-SELECT count(*), max(received_at) FROM gone
+SELECT partition, count(*), max(received_at) FROM gone GROUP BY partition
 """
 _DELETE_LATE_ASSIGNMENTS = """
 DELETE FROM assignments USING experiments
@@ -73,6 +74,15 @@ _DELETE_ANSWERS = "DELETE FROM idempotency_keys WHERE position(%s::bytea IN answ
 _FORCED = """
 SELECT pg_notify(%s, id::text) FROM experiments
 """
+_VACUUM = "VACUUM (ANALYZE) {table}"
+_CLEARS_STATISTICS = 18_00_00
+_CLEAR_STATISTICS = """
+SELECT inherited, pg_clear_attribute_stats(schemaname, tablename, attname, inherited) FROM pg_stats
+WHERE schemaname = current_schema() AND tablename = ANY(%s)
+"""
+_ANALYZE_EVENTS = "ANALYZE ONLY events"
+_LONG = "SET statement_timeout = '30min'"
+_USUAL = "RESET statement_timeout"
 _OLDEST_OUTBOX = "SELECT min(created_at) FROM outbox_events"
 _SALTS = "SELECT id, salt FROM experiments"
 
@@ -99,14 +109,17 @@ async def delete_person(connection: Connection, person: Person) -> Deleted:
     values = {"unit_type": person.unit_type, "user_id": person.user_id}
     rows: dict[str, int] = {}
     newest: datetime | None = None
-    for table in _order(await tables_of_people(connection)):
+    tables = _order(await tables_of_people(connection))
+    for table in tables:
         if table == EVENTS:
-            rows[table], newest = await _delete_events(connection, person, None)
+            events = await _delete_events(connection, person, None)
+            rows |= events.rows
+            newest = events.newest
             continue
         statement = sql.SQL(_DELETE).format(table=sql.Identifier(table), condition=of_person(table))
         rows[table] = (await connection.execute(statement, values)).rowcount
     rows["users"] = (await connection.execute(_DELETE_USER, values)).rowcount
-    if any(rows[table] for table in rows.keys() - {ASSIGNMENTS, EVENTS, "users"}):
+    if any(rows.get(table) for table in tables if table != ASSIGNMENTS):
         # Others may keep what was removed in memory with their experiments, such as forced variants.
         await connection.execute(_FORCED, (EXPERIMENTS_CHANNEL,))
     return Deleted(rows, newest)
@@ -117,7 +130,7 @@ async def delete_late(connection: Connection, person: Person, until: datetime) -
 
     Where nothing newer is left, the person has not come back, and the rest goes too.
     """
-    rows = {EVENTS: (await _delete_events(connection, person, until))[0]}
+    rows = dict((await _delete_events(connection, person, until)).rows)
     values = {"unit_type": person.unit_type, "user_id": person.user_id, "until": until}
     rows[ASSIGNMENTS] = (await connection.execute(_DELETE_LATE_ASSIGNMENTS.encode(), values)).rowcount
     came_back = [
@@ -134,6 +147,27 @@ async def delete_answers(connection: Connection, person: Person) -> int:
     """Remove kept answers that name the person; how many."""
     cursor = await connection.execute(_DELETE_ANSWERS, (msgspec.json.encode(person.user_id),))
     return cursor.rowcount
+
+
+async def vacuum(connection: Connection, tables: Collection[str]) -> None:
+    """Let go of the bytes of deleted rows, and of the values that the planner's statistics sampled from them.
+
+    On a connection in no transaction. A table that is gone is no error: retention dropped it. Before PostgreSQL 18
+    statistics are only sampled anew, which an emptied table does not do.
+    """
+    await connection.execute(_LONG)
+    try:
+        inherited = False
+        if connection.info.server_version >= _CLEARS_STATISTICS:
+            cursor = await connection.execute(_CLEAR_STATISTICS.encode(), ([*tables, EVENTS],))
+            inherited = any(of_all for of_all, _ in await cursor.fetchall())
+        for table in tables:
+            with suppress(errors.UndefinedTable):
+                await connection.execute(sql.SQL(_VACUUM).format(table=sql.Identifier(table)))
+        if inherited:
+            await connection.execute(_ANALYZE_EVENTS)
+    finally:
+        await connection.execute(_USUAL)
 
 
 async def insert(connection: Connection, erasure: Erasure) -> None:
@@ -208,13 +242,13 @@ async def salts(connection: Connection) -> dict[int, str]:
     return dict(await cursor.fetchall())
 
 
-async def _delete_events(
-    connection: Connection, person: Person, until: datetime | None
-) -> tuple[int, datetime | None]:
+async def _delete_events(connection: Connection, person: Person, until: datetime | None) -> Deleted:
+    """Counted by partition."""
     values = {"unit_type": person.unit_type, "user_id": person.user_id, "until": until}
-    cursor = await connection.execute(_DELETE_EVENTS, values)
-    row = await cursor.fetchone()
-    return (0, None) if row is None else (row[0], row[1])
+    found = await (await connection.execute(_DELETE_EVENTS, values)).fetchall()
+    return Deleted(
+        {partition: count for partition, count, _ in found}, max((at for _, _, at in found), default=None)
+    )
 
 
 def _order(tables: Sequence[str]) -> list[str]:

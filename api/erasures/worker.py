@@ -66,7 +66,7 @@ class ErasureWorker:
         if not claimed:
             return 0
         now = datetime.now(UTC)
-        settled = [await self._settle(replace(erasure, problem=None), now) for erasure in claimed]
+        settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]
         cleared = await self._clear(settled, now)
         async with self.pool.transaction() as connection:
             for erasure in cleared:
@@ -79,6 +79,13 @@ class ErasureWorker:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+    async def _tried(self, erasure: Erasure, now: datetime) -> Erasure:
+        try:
+            return await self._settle(erasure, now)
+        except psycopg.Error as error:
+            log.warning("erasure_failed", error=type(error).__name__)
+            return replace(erasure, problem=f"PostgreSQL: {type(error).__name__}")
 
     async def _settle(self, erasure: Erasure, now: datetime) -> Erasure:
         """PostgreSQL and the caches: at once, and again when what was under way has settled."""
@@ -96,6 +103,10 @@ class ErasureWorker:
                 await repository.notify(connection, erasure.id)
             salts = await repository.salts(connection)
         after = removed_more(erasure, entries("postgresql", rows, now))
+        if settled:
+            tables = [entry.place for entry in after.removed if entry.store == "postgresql"]
+            async with self.pool.connection() as connection:
+                await repository.vacuum(connection, tables)
         try:
             keys = await self.caches.forget_shared(salts, person)
         except (RedisError, OSError, TimeoutError) as error:

@@ -36,6 +36,10 @@ CREATE TABLE erasures (
     problem text -- of the last attempt
 );
 
+-- The planner needs no samples of these, and samples outlive their rows.
+ALTER TABLE person_keys ALTER COLUMN user_id SET STATISTICS 0;
+ALTER TABLE erasures ALTER COLUMN user_id SET STATISTICS 0;
+
 CREATE INDEX erasures_due ON erasures (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX erasures_open ON erasures (person) WHERE person IS NOT NULL;
 
