@@ -60,13 +60,16 @@ def _held(
 
 
 def in_clickhouse(client: Client, needles: Iterable[str]) -> set[str]:
-    """`table.column` wherever one of the texts is part of a value, views too; and what ClickHouse keeps of mutations."""
+    """`table.column` wherever one of the texts is part of a value, also in views and in what is kept of mutations."""
     found: set[str] = set()
     columns = client.query(CLICKHOUSE_COLUMNS).result_rows
     assert len(columns) > 50, "the catalogue was read"
     for database, table, column in [*columns, ("system", "mutations", "command")]:
         for needle in needles:
-            statement = f"SELECT count() FROM `{database}`.`{table}` WHERE position(toString(`{column}`), {{needle:String}}) > 0"
+            place = f"`{database}`.`{table}`"
+            statement = (
+                f"SELECT count() FROM {place} WHERE position(toString(`{column}`), {{needle:String}}) > 0"
+            )
             if client.query(statement, parameters={"needle": needle}).result_rows[0][0]:
                 found.add(f"{table}.{column}")
     return found

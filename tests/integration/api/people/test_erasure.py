@@ -85,7 +85,8 @@ def test_an_erased_person_is_found_nowhere_and_a_replay_brings_nothing_back(plac
     live(place, user, marker, experiment)
     live(place, other, "nothing", experiment)
     place.clickhouse.command(
-        "CREATE TABLE IF NOT EXISTS unit_values (user_id String, unit_type String, value Int8) ENGINE = MergeTree ORDER BY user_id"
+        "CREATE TABLE IF NOT EXISTS unit_values (user_id String, unit_type String, value Int8) "
+        "ENGINE = MergeTree ORDER BY user_id"
     )
     place.clickhouse.insert("unit_values", [[user, "user", 1], [user, "device", 1], [other, "user", 1]])
     place.clickhouse.command(
