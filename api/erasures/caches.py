@@ -20,6 +20,7 @@ log = structlog.get_logger("api.erasures")
 
 _RETRY_SECONDS = 0.5
 _LOOK_SECONDS = 30.0
+_REQUEST_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -70,7 +71,10 @@ class Caches:
         async with self.pool.connection() as connection:
             erasure = await repository.read(connection, erasure_id)
         if erasure is not None and erasure.user_id is not None:
-            self.forget_here(Person(erasure.unit_type, erasure.user_id))
+            person = Person(erasure.unit_type, erasure.user_id)
+            self.forget_here(person)
+            # A request that had read the shared cache before may have filled this one after.
+            asyncio.get_running_loop().call_later(_REQUEST_SECONDS, self.forget_here, person)
 
 
 def _units(salts: Mapping[int, str], person: Person) -> list[UnitKey]:

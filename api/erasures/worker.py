@@ -93,26 +93,35 @@ class ErasureWorker:
             return erasure
         person = Person(erasure.unit_type, erasure.user_id)
         settled = now >= settles_at(erasure, self.terms)
+        shared = await self._forget_shared(erasure, person, now)
+        after = await self._forget_stored(shared, person, now, settled)
+        return replace(after, settled_at=now) if settled and after.problem is None else after
+
+    async def _forget_shared(self, erasure: Erasure, person: Person, now: datetime) -> Erasure:
+        """Valkey comes before the processes' own caches, which are filled from it."""
+        async with self.pool.connection() as connection:
+            salts = await repository.salts(connection)
+        try:
+            keys = await self.caches.forget_shared(salts, person)
+        except (RedisError, OSError, TimeoutError) as error:
+            return replace(erasure, problem=f"Valkey: {type(error).__name__}")
+        return removed_more(erasure, [Removed(store="valkey", place="assignments", rows=keys, at=now)])
+
+    async def _forget_stored(self, erasure: Erasure, person: Person, now: datetime, settled: bool) -> Erasure:
+        rows: dict[str, int] = {}
         async with self.pool.transaction() as connection:
             await connection.execute(_LONG)
-            rows: dict[str, int] = {}
             if settled or erasure.attempts == 1:
                 rows["idempotency_keys"] = await repository.delete_answers(connection, person)
             if settled:
                 rows |= (await repository.delete_late(connection, person, erasure.erased_at)).rows
-                await repository.notify(connection, erasure.id)
-            salts = await repository.salts(connection)
+            await repository.notify(connection, erasure.id)
         after = removed_more(erasure, entries("postgresql", rows, now))
         if settled:
             tables = [entry.place for entry in after.removed if entry.store == "postgresql"]
             async with self.pool.connection() as connection:
                 await repository.vacuum(connection, tables)
-        try:
-            keys = await self.caches.forget_shared(salts, person)
-        except (RedisError, OSError, TimeoutError) as error:
-            return replace(after, problem=f"Valkey: {type(error).__name__}")
-        after = removed_more(after, [Removed(store="valkey", place="assignments", rows=keys, at=now)])
-        return replace(after, settled_at=now) if settled else after
+        return after
 
     async def _clear(self, erasures: Sequence[Erasure], now: datetime) -> list[Erasure]:
         """ClickHouse: once the stream has brought the erasure, and again when nothing can slip in any more."""

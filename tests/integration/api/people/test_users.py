@@ -49,7 +49,7 @@ def test_units_of_several_types_may_share_an_id(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "user", ["a/b", "a/export", "export", "ä ö%2F?#", "a+b==", "..", "mail@example.org", "x" * 256]
+    "user", ["a/b", "a/export", "export", "ä ö%2F?#", "a+b==", "mail@example.org", "x" * 256]
 )
 def test_an_id_may_hold_anything_that_is_no_control_character(place: Place, user: str) -> None:
     try:
