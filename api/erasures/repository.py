@@ -67,7 +67,8 @@ SELECT partition, count(*), max(received_at) FROM gone GROUP BY partition
 _DELETE_LATE_ASSIGNMENTS = """
 DELETE FROM assignments USING experiments
 WHERE experiments.id = assignments.experiment_id AND experiments.source = 'internal'
-    AND assignments.unit_type = %(unit_type)s AND user_id = %(user_id)s AND assigned_at <= %(until)s
+    AND assignments.unit_type = %(unit_type)s AND assignments.user_id = %(user_id)s
+    AND assignments.assigned_at <= %(until)s
 """
 _DELETE_USER = "DELETE FROM users WHERE (unit_type, external_id) = (%(unit_type)s, %(user_id)s)"
 _DELETE_ANSWERS = "DELETE FROM idempotency_keys WHERE position(%s::bytea IN answer) > 0"

@@ -21,6 +21,7 @@ def oldest_message(settings: KafkaSettings) -> datetime | None:
             "bootstrap.servers": settings.address,
             "group.id": "neonblue-erasures",
             "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
             "log_level": 0,
         }
     )

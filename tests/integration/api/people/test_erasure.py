@@ -127,8 +127,7 @@ def test_an_erased_person_is_found_nowhere_and_a_replay_brings_nothing_back(plac
     assert "users.external_id" in found(place, other)
 
 
-def test_staging_drops_what_an_old_copy_of_clickhouse_would_bring_back(place: Place) -> None:
-    """A sweep removes it, also long after the erasure."""
+def test_verification_removes_what_an_old_copy_of_clickhouse_brings_back(place: Place) -> None:
     user = f"person-{uuid4()}"
     live(place, user, "marker", new_experiment(place.api))
     rows = place.clickhouse.query(
