@@ -11,6 +11,7 @@ import psycopg
 import structlog
 
 from api.assignments.cache import AssignmentCache, SharedCache, UnitKey
+from api.assignments.deciding import Decider
 from api.database import Pool, connect
 from api.erasures import repository
 from api.experiments.registry import Registry
@@ -32,12 +33,14 @@ class Caches:
     registry: Registry
     own: AssignmentCache
     shared: SharedCache
+    decider: Decider
 
     def forget_here(self, person: Person) -> None:
         """Drop what this process keeps of the person."""
         salts = self.registry.salts()
         units = _units(salts, person)
         self.own.forget(units)
+        self.decider.forget(units, (person.unit_type, person.user_id))
         self.shared.drop_unwritten(salts, units)
 
     async def forget_shared(self, salts: Mapping[int, str], person: Person) -> int:

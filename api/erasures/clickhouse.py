@@ -1,7 +1,8 @@
 """Erasure in ClickHouse, over its HTTP interface.
 
 The erased are known by hashes, here as in `erased_users`, so that no statement that ClickHouse keeps (a mutation, a
-query log) holds an id. Tables are found in the catalogue: whatever has a column `user_id` holds people.
+query log) holds an id. Tables are found in the catalogue: whatever has a column `user_id` or `anonymous_id`
+holds people.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from neonblue.settings import ClickHouseSettings
 _TABLES = """
 SELECT
     tables.name AS name,
+    arrayJoin(arrayIntersect(['user_id', 'anonymous_id'], groupArray(columns.name))) AS id_column,
     has(groupArray(columns.name), 'unit_type') AS typed,
     anyIf(if(columns.default_kind = 'ALIAS', columns.default_expression, columns.name), columns.name = 'received_at')
     AS received
@@ -29,28 +31,27 @@ FROM system.tables AS tables
 INNER JOIN system.columns AS columns ON tables.database = columns.database AND tables.name = columns.table
 WHERE tables.database = currentDatabase() AND tables.engine LIKE '%MergeTree'
 GROUP BY tables.name
-HAVING has(groupArray(columns.name), 'user_id')
-ORDER BY name
+ORDER BY name, id_column
 """
 _ARRIVED = """
 SELECT hex(person), any(person_key), max(erased_at), min(ingested_at) FROM erased_users
 WHERE hex(person) IN {persons:Array(String)} GROUP BY person
 """
 # cityHash64 is cheap and decides nearly every row; SHA-256 decides the rest.
-_MATCHES = """cityHash64({unit_type}, user_id) IN {{keys:Array(UInt64)}}
-AND hex(SHA256(concat({unit_type}, '\\0', user_id))) IN {{persons:Array(String)}}"""
+_MATCHES = """cityHash64({unit_type}, {column}) IN {{keys:Array(UInt64)}}
+AND hex(SHA256(concat({unit_type}, '\\0', {column}))) IN {{persons:Array(String)}}"""
 _ERASED_UNTIL = """
 fromUnixTimestamp64Micro(
-    transform(cityHash64({unit_type}, user_id), {{keys:Array(UInt64)}}, {{instants:Array(Int64)}}, toInt64(0)), 'UTC'
+    transform(cityHash64({unit_type}, {column}), {{keys:Array(UInt64)}}, {{instants:Array(Int64)}}, toInt64(0)), 'UTC'
 )
 """
 _COUNT = """
-SELECT hex(SHA256(concat({unit_type}, '\\0', user_id))) AS person, count()
+SELECT hex(SHA256(concat({unit_type}, '\\0', {column}))) AS person, count()
 FROM `{table}` WHERE {condition} GROUP BY person
 """
 _DELETE = "ALTER TABLE `{table}` DELETE WHERE {condition}"
 _RETURNED = """
-SELECT DISTINCT hex(SHA256(concat({unit_type}, '\\0', user_id))) FROM `{table}` WHERE {condition}
+SELECT DISTINCT hex(SHA256(concat({unit_type}, '\\0', {column}))) FROM `{table}` WHERE {condition}
 """
 _FORGET = """
 ALTER TABLE erased_users DELETE
@@ -89,9 +90,13 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with people in it. `received`: what says when a row was received, empty where nothing does."""
+    """A table with people in one of its columns.
+
+    received: what says when a row was received, empty where nothing does.
+    """
 
     name: str
+    column: str
     typed: bool
     received: str
 
@@ -102,16 +107,20 @@ class Table:
 
     @property
     def matches(self) -> str:
-        return _MATCHES.format(unit_type=self.unit_type)
+        return _MATCHES.format(unit_type=self.unit_type, column=self.column)
+
+    @property
+    def _until(self) -> str:
+        return _ERASED_UNTIL.format(unit_type=self.unit_type, column=self.column)
 
     @property
     def before(self) -> str:
         """The condition for rows received before their person's erasure."""
-        return f"{self.matches} AND {self.received} <= {_ERASED_UNTIL.format(unit_type=self.unit_type)}"
+        return f"{self.matches} AND {self.received} <= {self._until}"
 
     @property
     def after(self) -> str:
-        return f"{self.matches} AND {self.received} > {_ERASED_UNTIL.format(unit_type=self.unit_type)}"
+        return f"{self.matches} AND {self.received} > {self._until}"
 
 
 @dataclass(slots=True)
@@ -189,7 +198,11 @@ class Warehouse:
 
     def _tables(self) -> list[Table]:
         rows = self.client.query(_TABLES).result_rows
-        return [Table(name, bool(typed), received or "") for name, typed, received in rows if _NAME(name)]
+        return [
+            Table(name, column, bool(typed), received or "")
+            for name, column, typed, received in rows
+            if _NAME(name)
+        ]
 
     def _delete(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         rows = self._count(table, condition, erased)
@@ -200,7 +213,9 @@ class Warehouse:
 
     def _count(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         """Rows by person. Copies count: a deletion removes them too."""
-        statement = _COUNT.format(unit_type=table.unit_type, table=table.name, condition=condition)
+        statement = _COUNT.format(
+            unit_type=table.unit_type, column=table.column, table=table.name, condition=condition
+        )
         result = self.client.query(statement, parameters=_parameters(erased), settings={"final": 0})
         return {str(person): int(count) for person, count in result.result_rows}
 
@@ -208,7 +223,9 @@ class Warehouse:
         """Of these, who sent something after the erasure."""
         found: set[str] = set()
         for table in tables:
-            statement = _RETURNED.format(unit_type=table.unit_type, table=table.name, condition=table.after)
+            statement = _RETURNED.format(
+                unit_type=table.unit_type, column=table.column, table=table.name, condition=table.after
+            )
             rows = self.client.query(statement, parameters=_parameters(erased)).result_rows
             found.update(str(person) for (person,) in rows)
         return found
@@ -239,15 +256,16 @@ def _groups(erased: Sequence[Erased]) -> Iterator[Sequence[Erased]]:
 
 def _add(removed: Rows, table: str, found: Mapping[str, int]) -> None:
     for person, rows in found.items():
-        removed.setdefault(person, {})[table] = rows
+        by_table = removed.setdefault(person, {})
+        by_table[table] = by_table.get(table, 0) + rows
 
 
 def _naming(person: Person) -> str:
-    """Matches JSON, also JSON within JSON, that has the person as its user_id."""
+    """Matches JSON, also JSON within JSON, that names the person."""
     texts = {json.dumps(person.user_id)[1:-1], json.dumps(person.user_id, ensure_ascii=False)[1:-1]}
     texts |= {json.dumps(text)[1:-1] for text in texts}
     choices = "|".join(sorted(re.escape(text) for text in texts))
-    return rf'\\*"user_id\\*"\s*:\s*\\*"(?:{choices})\\*"'
+    return rf'\\*"(?:user|anonymous)_id\\*"\s*:\s*\\*"(?:{choices})\\*"'
 
 
 def _microseconds(instant: datetime) -> int:

@@ -12,7 +12,7 @@ from api.erasures.schemas import Receipt, Verification
 from api.http.dependencies import ServicesDep, require
 from api.http.security import Scope
 
-router = APIRouter(prefix="/v1/erasures", tags=["users"])
+router = APIRouter(prefix="/v1/erasures", tags=["erasures"])
 
 Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
 Editor = Annotated[Actor, Depends(require(Scope.EDITOR))]

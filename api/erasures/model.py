@@ -9,7 +9,7 @@ by retention; then nothing can bring anything back, and the erasure is closed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
@@ -33,14 +33,18 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A row of `erasures`. `user_id`: the stored id, until it is removed; `person`: its digest, until closed."""
+    """A row of `erasures`. `user_id`: the stored id, until it is removed; `person`: its digest, until closed.
+
+    linked: the erasures of the anonymous ids that were this person's.
+    """
 
     id: UUID
     unit_type: str
     user_id: str | None
     person: bytes | None
     erased_at: datetime
-    removed: tuple[Removed, ...] = field(default=())
+    removed: tuple[Removed, ...] = ()
+    linked: tuple[UUID, ...] = ()
     arrived_at: datetime | None = None
     settled_at: datetime | None = None
     cleared_at: datetime | None = None
@@ -135,6 +139,7 @@ def receipt(erasure: Erasure, terms: Terms) -> Receipt:
         unit_type=erasure.unit_type,
         erased_at=erasure.erased_at,
         state=erasure.state,
+        linked=list(erasure.linked),
         removed=list(erasure.removed),
         pending=[] if erasure.closed_at is not None else _pending(erasure, terms),
         problem=erasure.problem,

@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from api.database import Connection
 from api.erasures.model import Erasure
 from api.erasures.schemas import Removed
-from api.users.holdings import ASSIGNMENTS, EVENTS, PERSON_KEYS, holds, of_person, tables_of_people
+from api.users.holdings import ASSIGNMENTS, EVENTS, LINKS, PERSON_KEYS, holds, of_person, tables_of_people
 from api.users.repository import Person
 
 CHANNEL = "neonblue_erasures"
@@ -26,12 +26,12 @@ EXPERIMENTS_CHANNEL = "neonblue_experiments"
 
 _LEASE = "5 minutes"
 _COLUMNS = """
-id, unit_type, user_id, person, erased_at, removed, arrived_at, settled_at, cleared_at, outbox_gone_at,
+id, unit_type, user_id, person, erased_at, linked, removed, arrived_at, settled_at, cleared_at, outbox_gone_at,
 topic_gone_at, closed_at, attempts, problem
 """
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _INSERT = """
-INSERT INTO erasures (id, unit_type, user_id, person, erased_at, removed) VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO erasures (id, unit_type, user_id, person, erased_at, linked, removed)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _SAVE = """
 UPDATE erasures SET user_id = %(user_id)s, person = %(person)s, removed = %(removed)s,
@@ -70,6 +70,10 @@ WHERE experiments.id = assignments.experiment_id AND experiments.source = 'inter
     AND assignments.unit_type = %(unit_type)s AND assignments.user_id = %(user_id)s
     AND assignments.assigned_at <= %(until)s
 """
+_DELETE_LATE_LINKS = """
+DELETE FROM user_links
+WHERE unit_type = %(unit_type)s AND (user_id = %(user_id)s OR anonymous_id = %(user_id)s) AND linked_at <= %(until)s
+"""
 _DELETE_USER = "DELETE FROM users WHERE (unit_type, external_id) = (%(unit_type)s, %(user_id)s)"
 _DELETE_ANSWERS = "DELETE FROM idempotency_keys WHERE position(%s::bytea IN answer) > 0"
 _FORCED = """
@@ -100,14 +104,9 @@ class Deleted:
         return any(self.rows.values())
 
 
-async def lock_person(connection: Connection, person: Person) -> None:
-    """One erasure of a person at a time, until the transaction's end."""
-    await connection.execute(_LOCK, (f"erase:{person.unit_type}:{person.user_id}",))
-
-
 async def delete_person(connection: Connection, person: Person) -> Deleted:
     """Remove every row of the person. Users come last, as assignments write them last."""
-    values = {"unit_type": person.unit_type, "user_id": person.user_id}
+    values = {"unit_type": person.unit_type, "user_id": person.user_id, "ids": [person.user_id]}
     rows: dict[str, int] = {}
     newest: datetime | None = None
     tables = _order(await tables_of_people(connection))
@@ -134,9 +133,10 @@ async def delete_late(connection: Connection, person: Person, until: datetime) -
     rows = dict((await _delete_events(connection, person, until)).rows)
     values = {"unit_type": person.unit_type, "user_id": person.user_id, "until": until}
     rows[ASSIGNMENTS] = (await connection.execute(_DELETE_LATE_ASSIGNMENTS.encode(), values)).rowcount
+    rows[LINKS] = (await connection.execute(_DELETE_LATE_LINKS.encode(), values)).rowcount
     came_back = [
         await holds(connection, table, person.unit_type, person.user_id)
-        for table in (EVENTS, ASSIGNMENTS, PERSON_KEYS)
+        for table in (EVENTS, ASSIGNMENTS, LINKS, PERSON_KEYS)
     ]
     if any(rows.values()) and not any(came_back):
         rest = await delete_person(connection, person)
@@ -177,7 +177,7 @@ async def insert(connection: Connection, erasure: Erasure) -> None:
         _INSERT,
         (
             erasure.id, erasure.unit_type, erasure.user_id, erasure.person, erasure.erased_at,
-            _entries(erasure.removed),
+            list(erasure.linked), _entries(erasure.removed),
         ),
     )  # fmt: skip
     await notify(connection, erasure.id)
@@ -268,6 +268,7 @@ async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...]
 
 
 def _erasure(row: dict[str, Any]) -> Erasure:
+    linked = tuple(row.pop("linked"))
     removed = tuple(Removed.model_validate(entry) for entry in row.pop("removed"))
     person = row.pop("person")
-    return Erasure(**row, removed=removed, person=None if person is None else bytes(person))
+    return Erasure(**row, linked=linked, removed=removed, person=None if person is None else bytes(person))

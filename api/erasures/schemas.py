@@ -44,6 +44,7 @@ class Receipt(BaseModel):
     unit_type: str
     erased_at: datetime = Field(description="Everything received up to this time is erased")
     state: State
+    linked: list[UUID] = Field(description="The erasures of the anonymous ids that were this person's")
     removed: list[Removed]
     pending: list[Pending]
     problem: str | None = Field(description="What stood in the way of the last attempt")

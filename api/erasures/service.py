@@ -20,10 +20,13 @@ from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import open_warehouse
 from api.erasures.model import Erasure, Seen, Terms, entries, looked, receipt, removed_more
+from api.erasures.repository import Deleted
 from api.erasures.schemas import Receipt, State, StoreName, Verification
 from api.erasures.topic import oldest_message
 from api.http.problems import Problem
 from api.ingest.copying import write_outbox
+from api.links.repository import lock_ids
+from api.users.holdings import anonymous_ids
 from api.users.identity import Identify, person_digest
 from api.users.pseudonyms import forget_key, pseudonym
 from api.users.repository import Person
@@ -105,36 +108,28 @@ class ErasureService:
         )
 
     async def _erase(self, person: Person, actor: Actor) -> Erasure:
-        digest = person_digest(person.unit_type, person.user_id)
+        """The anonymous ids that are linked with the person are erased with it, each with a receipt of its own."""
         async with self.pool.transaction() as connection:
             await connection.execute(_LONG)
-            await repository.lock_person(connection, person)
-            deleted = await repository.delete_person(connection, person)
-            if not deleted.anything:
-                return await _known(connection, digest)
+            await lock_ids(connection, person.unit_type, (person.user_id,))
+            anonymous = await anonymous_ids(connection, person.unit_type, person.user_id)
+            await lock_ids(connection, person.unit_type, anonymous)
+            people = [person, *(Person(person.unit_type, user_id) for user_id in anonymous)]
+            deleted = [await repository.delete_person(connection, one) for one in people]
+            if not deleted[0].anything:
+                return await _known(connection, person_digest(person.unit_type, person.user_id))
             now = datetime.now(UTC)
             # Another process's clock may be ahead of this one's: what is erased was received before.
-            erased_at = (
-                now if deleted.newest is None else max(now, deleted.newest + timedelta(microseconds=1))
-            )
-            removed = tuple(entries("postgresql", deleted.rows, now))
-            erasure = Erasure(uuid4(), person.unit_type, person.user_id, digest, erased_at, removed)
-            await self._tell(connection, erasure, person, actor)
+            newest = max((one.newest for one in deleted if one.newest is not None), default=now)
+            erased_at = max(now, newest + timedelta(microseconds=1))
+            linked = [_new(one, found, erased_at) for one, found in zip(people[1:], deleted[1:], strict=True)]
+            erasure = replace(_new(person, deleted[0], erased_at), linked=tuple(other.id for other in linked))
+            for new in (erasure, *linked):
+                await _tell(connection, new)
+            await _audit(connection, person, erasure, actor)
+            for one in people:
+                await forget_key(connection, one.unit_type, one.user_id)
         return erasure
-
-    @staticmethod
-    async def _tell(connection: Connection, erasure: Erasure, person: Person, actor: Actor) -> None:
-        """The stream, the other processes and the audit log hear of it in the transaction of the deletion."""
-        await repository.insert(connection, erasure)
-        instant = format_instant(erasure.erased_at)
-        message = ErasureMessage(
-            unit_type=person.unit_type, user_id=person.user_id, erased_at=instant, received_at=instant
-        )
-        row = OutboxRow(Aggregate.USER, str(erasure.id), Happening.USER_ERASED, encode_message(message))
-        await write_outbox(connection, [row])
-        name = await pseudonym(connection, person.unit_type, person.user_id)
-        await record(connection, actor, Change("erase", "user", name, None, {"erasure": str(erasure.id)}))
-        await forget_key(connection, person.unit_type, person.user_id)
 
     async def _look_at_topic(self, unreachable: list[StoreName]) -> tuple[datetime | None, bool]:
         try:
@@ -170,6 +165,29 @@ class ErasureService:
             unreachable.append("clickhouse")
             return False
         return True
+
+
+def _new(person: Person, deleted: Deleted, erased_at: datetime) -> Erasure:
+    digest = person_digest(person.unit_type, person.user_id)
+    removed = entries("postgresql", deleted.rows, datetime.now(UTC))
+    return Erasure(uuid4(), person.unit_type, person.user_id, digest, erased_at, tuple(removed))
+
+
+async def _tell(connection: Connection, erasure: Erasure) -> None:
+    """The stream and the other processes hear of it in the transaction of the deletion."""
+    await repository.insert(connection, erasure)
+    instant = format_instant(erasure.erased_at)
+    message = ErasureMessage(
+        unit_type=erasure.unit_type, user_id=erasure.user_id or "", erased_at=instant, received_at=instant
+    )
+    row = OutboxRow(Aggregate.USER, str(erasure.id), Happening.USER_ERASED, encode_message(message))
+    await write_outbox(connection, [row])
+
+
+async def _audit(connection: Connection, person: Person, erasure: Erasure, actor: Actor) -> None:
+    name = await pseudonym(connection, person.unit_type, person.user_id)
+    after = {"erasure": str(erasure.id), "linked": [str(other) for other in erasure.linked]}
+    await record(connection, actor, Change("erase", "user", name, None, after))
 
 
 warehouse = contextmanager(open_warehouse)

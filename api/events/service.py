@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from api.events.carried import check_carried
 from api.events.idempotency import Claim, Replay, ReplayKind
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
@@ -81,8 +82,11 @@ class EventService:
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find)
         for event in accepted:
-            if isinstance(event, Event):
-                event.user_id = self.identify(event.user_id)
+            if not isinstance(event, Event):
+                continue
+            event.user_id = self.identify(event.user_id)
+            if event.carried_version is not None:
+                check_carried(event, find(event.experiment_id or 0))
         return accepted
 
     async def _write(

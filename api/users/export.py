@@ -5,7 +5,7 @@ Read in one snapshot, on a connection of its own, so that a slow reader keeps no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from psycopg import IsolationLevel, sql
 from api.database import Connection, connect
 from api.http.problems import Problem
 from api.users import repository
-from api.users.holdings import of_person, tables_of_people
+from api.users.holdings import anonymous_ids, of_person, tables_of_people
 from api.users.identity import Identify
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant
@@ -35,7 +35,8 @@ class Exporter:
     async def export(self, unit_type: str, user_id: str) -> AsyncIterator[bytes]:
         """The document in pieces, once it is clear that there is something. Raises Problem `not_found`.
 
-        Its members: the user's row, then one array for each table that may hold something on people.
+        Its members: the user's row, then one array for each table that may hold something on people, with the rows
+        of the person's id and of the anonymous ids linked with it.
         """
         person = Person(unit_type, self.identify(user_id))
         async with AsyncExitStack() as opened:
@@ -67,23 +68,26 @@ async def _tables(connection: Connection, person: Person, user_id: str) -> Async
         if held is None
         else {"attributes": held.attributes, "created_at": format_instant(held.created_at)},
     }
-    yield _Piece(_encode(head)[:-1], held is not None)
+    ids = [person.user_id, *await anonymous_ids(connection, person.unit_type, person.user_id)]
+    yield _Piece(_encode(head | {"anonymous_ids": ids[1:]})[:-1], held is not None)
     for table in await tables_of_people(connection):
         yield _Piece(b"," + _encode(table) + b":[", False)
         first = True
-        async for row in _rows(connection, table, person):
+        async for row in _rows(connection, table, person.unit_type, ids):
             yield _Piece(row if first else b"," + row, True)
             first = False
         yield _Piece(b"]", False)
     yield _Piece(b"}", False)
 
 
-async def _rows(connection: Connection, table: str, person: Person) -> AsyncIterator[bytes]:
-    """A person's rows of a table, fetched a page at a time."""
+async def _rows(
+    connection: Connection, table: str, unit_type: str, ids: Sequence[str]
+) -> AsyncIterator[bytes]:
+    """The rows of a table under these ids, fetched a page at a time."""
     statement = sql.SQL(_ROWS).format(table=sql.Identifier(table), condition=of_person(table))
     async with connection.cursor(f"export_{table}") as cursor:
         cursor.itersize = _PAGE
-        await cursor.execute(statement, {"unit_type": person.unit_type, "user_id": person.user_id})
+        await cursor.execute(statement, {"unit_type": unit_type, "ids": list(ids)})
         async for (row,) in cursor:
             yield row.encode()
 

@@ -85,6 +85,7 @@ INGEST_COLUMNS: Sequence[IngestColumn] = (
     ("p99 ms", lambda r: f"{r.latency_p99:.1f}"),
     ("through/s", lambda r: _number(r.end_to_end_per_second, "{:,.0f}")),
     ("seen p50/p99 s", lambda r: f"{_number(r.end_to_end_p50)} / {_number(r.end_to_end_p99)}"),
+    ("message B", lambda r: _number(r.message_bytes_per_event, "{:.0f}")),
     ("topic B", lambda r: _number(r.kafka_bytes_per_event, "{:.0f}")),
     ("table B", lambda r: _number(r.clickhouse_bytes_per_event, "{:.1f}")),
     ("failed", lambda r: str(r.failures + r.rejected)),
@@ -105,7 +106,9 @@ def _show_ingest(reports: Sequence[IngestReport]) -> None:
     out.print(
         "[dim]Through to ClickHouse: 15,000; 25,000/s. Seen there at 5,000/s: 0.6 / 1.5; 0.35 / 0.9 s.[/]"
     )
-    out.print("[dim]Bytes an event in the table: 40; 28. Bytes in the topic to the table: 10 : 1; 24 : 1.[/]")
+    out.print(
+        "[dim]Bytes an event in the table: 40; 28. Bytes of the messages to the table: 10 : 1; 24 : 1.[/]"
+    )
 
 
 def _show_assign(reports: Sequence[AssignReport]) -> None:

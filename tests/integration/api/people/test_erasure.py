@@ -212,6 +212,51 @@ def test_what_was_under_way_at_the_erasure_is_erased_too(place: Place) -> None:
     assert found(place, user) == set()
 
 
+def test_the_anonymous_ids_of_a_person_are_erased_with_it(place: Place) -> None:
+    user, anonymous, experiment = f"person-{uuid4()}", f"cookie-{uuid4()}", new_experiment(place.api)
+    live(place, anonymous, "marker", experiment)
+    link = {"anonymous_id": anonymous, "user_id": user}
+    place.api.post("/v1/users/links", json=link).raise_for_status()
+    send(place.api, user)
+    place.stream.carry()
+    assert "user_links.anonymous_id" in found(place, anonymous)
+    exported = place.api.get(f"/v1/users/{user}/export").json()
+    assert exported["anonymous_ids"] == [anonymous]
+    assert {row["user_id"] for row in exported["events"]} == {user, anonymous}
+
+    erasure = erase(place.api, user)
+    (other,) = erasure["linked"]
+    place.stream.carry()
+    wait_retained(place, erasure)
+    wait_retained(place, {"id": other})
+    assert found(place, user, anonymous) == set()
+    place.stream.replay()
+    assert found(place, user, anonymous) == set()
+
+
+def test_erasing_an_anonymous_id_leaves_the_person(place: Place) -> None:
+    user, anonymous, experiment = f"person-{uuid4()}", f"cookie-{uuid4()}", new_experiment(place.api)
+    live(place, anonymous, "marker", experiment)
+    link = {"anonymous_id": anonymous, "user_id": user}
+    place.api.post("/v1/users/links", json=link).raise_for_status()
+    place.stream.carry()
+    erasure = erase(place.api, anonymous)
+    place.stream.carry()
+    wait_retained(place, erasure)
+    assert found(place, anonymous) == set()
+    assert "assignments.user_id" in found(place, user)
+
+
+def test_a_forced_variant_goes_with_its_tester(place: Place) -> None:
+    user, experiment = f"person-{uuid4()}", new_experiment(place.api)
+    place.api.put(
+        f"/v1/experiments/{experiment}/forced-variants", json={"user_id": user, "variant_key": "b"}
+    ).raise_for_status()
+    assert assign(place.api, experiment, user)["reason"] == "forced"
+    erase(place.api, user)
+    wait_until(lambda: assign(place.api, experiment, user).get("reason") != "forced", "it is forgotten")
+
+
 def test_every_process_forgets_the_person(place: Place) -> None:
     user, experiment = f"person-{uuid4()}", new_experiment(place.api)
     with another_api(place.settings) as second:
@@ -236,7 +281,7 @@ def test_the_audit_log_keeps_a_hash_whose_key_is_gone(place: Place) -> None:
         assert postgres.execute(keys, (user,)).fetchone() == (0,)
     assert erased == changed
     assert len(erased) == 64
-    assert (erasing, told) == ("erase", {"erasure": erasure["id"]})
+    assert (erasing, told) == ("erase", {"erasure": erasure["id"], "linked": []})
     assert (changing, change) == ("set_attributes", {"changed": ["plan"]})
 
 

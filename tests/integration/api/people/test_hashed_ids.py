@@ -51,17 +51,27 @@ def test_the_client_sees_its_ids_and_the_stores_only_hashes(place: Place) -> Non
     assert gone | in_clickhouse(place.clickhouse, [stored]) == set()
 
 
-def test_the_variant_is_that_of_the_clients_id(place: Place) -> None:
-    """So a client that evaluates locally, without the key, agrees with the server."""
-    salt = uuid4().hex
-    users = [f"person-{number}" for number in range(20)]
+def test_links_forced_variants_and_evaluation_go_by_the_hash(place: Place) -> None:
+    user, anonymous, tester = (f"{kind}-{uuid4()}" for kind in ("person", "cookie", "tester"))
+    with another_api(place.settings, user_id_hash_key=SecretStr(KEY)) as api:
+        experiment = new_experiment(api)
+        forced = {"user_id": tester, "variant_key": "b"}
+        api.put(f"/v1/experiments/{experiment}/forced-variants", json=forced).raise_for_status()
+        wait_until(
+            lambda: assign(api, experiment, tester).get("reason") == "forced", "the tester sees its variant"
+        )
+        first = assign(api, experiment, anonymous)
+        link = {"anonymous_id": anonymous, "user_id": user}
+        assert api.post("/v1/users/links", json=link).json()["adopted"] == [experiment]
+        stored = api.get("/v1/assignments", params={"user_id": user}).raise_for_status().json()
+        assert stored["user_id"] == user
+        assert [item["variant_key"] for item in stored["items"]] == [first["variant_key"]]
+        evaluated = api.post(
+            f"/ofrep/v1/evaluate/flags/{experiment}", json={"context": {"targetingKey": user}}
+        )
+        assert evaluated.raise_for_status().json()["variant"] == first["variant_key"]
+        place.stream.carry()
 
-    def variants(api_of: Place | None) -> list[str]:
-        with another_api(place.settings, user_id_hash_key=SecretStr(KEY if api_of is None else "")) as api:
-            key = f"experiment-{uuid4()}"
-            arms = [{"key": "a", "weight": 1, "is_control": True}, {"key": "b", "weight": 1}]
-            api.post("/v1/experiments", json={"key": key, "variants": arms, "salt": salt}).raise_for_status()
-            api.post(f"/v1/experiments/{key}/start").raise_for_status()
-            return [assign(api, key, user)["variant_key"] for user in users]
-
-    assert variants(None) == variants(place)
+        ids = (user, anonymous, tester)
+        assert in_postgres(place.settings.postgres.dsn(), ids) == set()
+        assert in_clickhouse(place.clickhouse, ids) | in_valkey(place.settings.valkey.dsn, ids) == set()
