@@ -88,6 +88,19 @@ class ErasureService:
             outbox_oldest = await repository.oldest_outbox(connection)
         retained = [erasure for erasure in found if erasure.state is State.RETAINED]
         unreachable: list[StoreName] = []
+        after = await self._verify(retained, outbox_oldest, unreachable) if retained else []
+        removing = [erasure for erasure in found if erasure.state is State.REMOVING]
+        pending = [one for one in [*removing, *after] if one.state is not State.CLOSED]
+        return Verification(
+            checked=len(found),
+            closed=[erasure.id for erasure in after if erasure.state is State.CLOSED],
+            pending=[receipt(erasure, self.terms) for erasure in pending],
+            unreachable=unreachable,
+        )
+
+    async def _verify(
+        self, retained: Sequence[Erasure], outbox_oldest: datetime | None, unreachable: list[StoreName]
+    ) -> list[Erasure]:
         topic_oldest, topic_known = await self._look_at_topic(unreachable)
         swept = await self._sweep(retained, unreachable)
         seen = Seen(outbox_oldest, topic_oldest, topic_known)
@@ -98,14 +111,7 @@ class ErasureService:
         async with self.pool.transaction() as connection:
             for erasure in after:
                 await repository.save(connection, erasure, None)
-        removing = [erasure for erasure in found if erasure.state is State.REMOVING]
-        pending = [one for one in [*removing, *after] if one.state is not State.CLOSED]
-        return Verification(
-            checked=len(found),
-            closed=[erasure.id for erasure in after if erasure.state is State.CLOSED],
-            pending=[receipt(erasure, self.terms) for erasure in pending],
-            unreachable=unreachable,
-        )
+        return after
 
     async def _erase(self, person: Person, actor: Actor) -> Erasure:
         """The anonymous ids that are linked with the person are erased with it, each with a receipt of its own."""

@@ -22,6 +22,7 @@ from neonblue.contract.violation import ContractError
 router = APIRouter(prefix="/v1/users", tags=["users"])
 
 _EXPORT = "export"
+_PRINTABLE = r"^[^\x00-\x1f]+$"
 _PLACE = 3
 """Of the id among the parts of `/v1/users/{user_id}`."""
 
@@ -32,7 +33,10 @@ Admin = Annotated[Actor, Depends(require(Scope.ADMIN))]
 
 def _unit_type(
     unit_type: Annotated[
-        str, Query(min_length=1, max_length=KEY_LENGTH, description="Of the id: user, device, …")
+        str,
+        Query(
+            min_length=1, max_length=KEY_LENGTH, pattern=_PRINTABLE, description="Of the id: user, device, …"
+        ),
     ] = DEFAULT_UNIT_TYPE,
 ) -> str:
     return _checked(unit_type, "unit_type")
@@ -56,7 +60,7 @@ _ID = {
             "in": "path",
             "required": True,
             "description": "The client's own id, percent-encoded",
-            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH},
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": _PRINTABLE},
         }
     ]
 }
