@@ -76,3 +76,23 @@ def test_the_list_of_the_erased_names_nobody(clickhouse: Client, topic: Topic) -
     listed = rows(clickhouse, "SELECT * FROM erased_users")
     assert len(listed) == 1
     assert "a-very-special-id" not in str(listed)
+
+
+def test_a_link_with_an_erased_id_is_dropped_whichever_of_the_two_it_is(
+    clickhouse: Client, topic: Topic
+) -> None:
+    clickhouse.command("TRUNCATE TABLE user_links")
+
+    def link(anonymous_id: str, user_id: str, received_at: str) -> bytes:
+        ids = {"unit_type": "user", "anonymous_id": anonymous_id, "user_id": user_id}
+        times = {"linked_at": received_at, "received_at": received_at}
+        return envelope("user_link", {"schema_version": 1, **ids, **times}, event_type="USER_LINKED")
+
+    topic.send(erasure())
+    topic.send(
+        link("gone", "a", BEFORE), link("b", "gone", BEFORE), link("c", "gone", AFTER), link("d", "e", BEFORE)
+    )
+    assert rows(clickhouse, "SELECT anonymous_id, user_id FROM user_links ORDER BY 1") == [
+        ("c", "gone"),
+        ("d", "e"),
+    ]
