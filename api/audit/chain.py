@@ -6,7 +6,8 @@ without it, so that a change of the table and of that function together is found
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -76,11 +77,12 @@ async def verify(connection: Connection, expected: bytes | None = None) -> Verdi
     Raises psycopg.Error.
     """
     chain, seen = Chain(), expected is None
-    async for row in _stored(connection):
-        broken = chain.follow(row)
-        if broken is not None:
-            return Verdict(chain.rows, chain.head, broken)
-        seen = seen or chain.head == expected
+    async with aclosing(_stored(connection)) as rows:
+        async for row in rows:
+            broken = chain.follow(row)
+            if broken is not None:
+                return Verdict(chain.rows, chain.head, broken)
+            seen = seen or chain.head == expected
     if not seen:
         reason = (
             "is missing: no row has the hash that was written down; rows are gone, or all were written anew"
@@ -89,7 +91,7 @@ async def verify(connection: Connection, expected: bytes | None = None) -> Verdi
     return Verdict(chain.rows, chain.head, None)
 
 
-async def _stored(connection: Connection) -> AsyncIterator[Row]:
+async def _stored(connection: Connection) -> AsyncGenerator[Row]:
     async with connection.transaction(), connection.cursor("audit") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
         await cursor.execute(_ROWS.encode())

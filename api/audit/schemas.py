@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from api.http.fields import Strict, storable
+from api.fields import Instant, Strict, storable
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(storable)]
 
@@ -20,8 +20,8 @@ class AuditFilter(Strict):
     object_type: Text | None = None
     object_id: Text | None = None
     request_id: Text | None = None
-    since: AwareDatetime | None = Field(default=None, description="From this time on")
-    until: AwareDatetime | None = Field(default=None, description="Before this time")
+    since: Instant | None = Field(default=None, description="From this time on")
+    until: Instant | None = Field(default=None, description="Before this time")
     cursor: str | None = Field(
         default=None, min_length=1, max_length=64, description="`next_cursor` of the page before"
     )

@@ -7,45 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-_PROBLEM = "application/problem+json"
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "RFC 9457. `code` is stable; `detail` says what to do; `field` is what it is about.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "field": {"type": ["string", "null"]},
-        "errors": {
-            "description": "Every rule that was broken, where the first is not the only one",
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": ["string", "null"]},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-        "request_id": {"type": "string"},
-    },
-    "examples": [
-        {
-            "type": "urn:neonblue:problem:insufficient_scope",
-            "title": "Forbidden",
-            "status": 403,
-            "detail": "The token needs the scope editor",
-            "code": "insufficient_scope",
-            "request_id": "0197a6c0-8a40-7cc1-b5d1-0f6f2f3a9a11",
-        }
-    ],
-}
+from api.http.problem_document import ProblemOut
+from api.http.problems import CONTENT_TYPE
+
 _OF_ALL = {"400": "The request can't be read", "503": "A store can't be reached: send it again"}
 _OF_CALLERS = {
     "401": "Without a valid token or session",
@@ -58,6 +22,9 @@ _OF_PATHS = {"404": "There is no such thing", "422": "A parameter breaks a rule"
 _OF_CONDITIONS = {"412": "It was changed since the ETag in If-Match", "428": "If-Match is missing"}
 _TAGS = {
     "experiments": "What is tested: drafts, their life cycle, their versions.",
+    "layers": "Mutually exclusive experiments share one.",
+    "holdouts": "Shares of the traffic that see no experiment.",
+    "metrics": "What is measured, as data with versions.",
     "assignments": "Which variant a unit gets.",
     "events": "What units do.",
     "results": "What an experiment found.",
@@ -102,10 +69,15 @@ def operation(
     answers: Mapping[str, str],
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """An operation object of a call that FastAPI does not route. `answers`: what each status means."""
+    """An operation object of a call that FastAPI does not route. `answers`: what each status means.
+
+    A batch of which nothing is kept is a 422 with the answer on each item.
+    """
     success = _inline(answer, answer.get("$defs", {}))
-    responses: dict[str, Any] = {status: _refusal(text) for status, text in answers.items()}
+    told = {"422": "Every item was rejected"} | dict(answers)
+    responses: dict[str, Any] = {status: _refusal(text) for status, text in told.items()}
     responses["200"]["content"] = {"application/json": {"schema": success}}
+    responses["422"]["content"]["application/json"] = {"schema": success}
     return {
         "tags": [tag],
         "summary": summary,
@@ -124,7 +96,7 @@ def operation(
 def _complete(document: dict[str, Any]) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    schemas["Problem"] = _PROBLEM_SCHEMA
+    schemas["ProblemOut"] = ProblemOut.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     used: dict[str, None] = {}
@@ -160,7 +132,7 @@ def _refusals(path: str, method: str, operation: Mapping[str, Any]) -> dict[str,
 def _refusal(text: str) -> dict[str, Any]:
     return {
         "description": text,
-        "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
     }
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import psycopg
 
+from api.audit import Actor, Change, record
 from api.database import Pool
 from api.http.problems import Problem, unavailable
 from api.ingest.recent import RecentMap
@@ -23,7 +24,8 @@ FROM api_tokens WHERE token_hash = %s
 """
 _RECORD_USE = "UPDATE api_tokens SET last_used_at = now() WHERE token_hash = %s"
 _BOOTSTRAP = """
-INSERT INTO api_tokens (name, token_hash, scopes) VALUES ('bootstrap', %s, '{admin}') ON CONFLICT DO NOTHING
+INSERT INTO api_tokens (name, token_hash, scopes) VALUES ('bootstrap', %s, '{admin}')
+ON CONFLICT DO NOTHING RETURNING id, name, scopes
 """
 _STALE_SECONDS = 300.0
 """How long a token stays known while PostgreSQL is away: cached assignments are served on."""
@@ -103,8 +105,13 @@ class Tokens:
     async def bootstrap(self, secret: str) -> None:
         """Store the first administrator's token; one that was revoked stays so. Raises psycopg.Error."""
         if secret:
-            async with self._pool.connection() as connection:
-                await connection.execute(_BOOTSTRAP, (digest_of_secret(secret.encode()),))
+            async with self._pool.transaction() as connection:
+                made = await connection.execute(_BOOTSTRAP, (digest_of_secret(secret.encode()),))
+                row = await made.fetchone()
+                if row is not None:
+                    after = {"id": row[0], "name": row[1], "scopes": row[2]}
+                    change = Change("create", "token", str(row[0]), None, after)
+                    await record(connection, Actor("system", None), change)
 
     async def authorize(self, header: bytes | None, scope: Scope, origin: bytes | None = None) -> Token:
         """The request's token. Raises Problem: 401 without a valid one, 403 without the right, 503."""

@@ -36,47 +36,34 @@ class LinkService:
             unit_type=asked.unit_type,
         )
         now = datetime.now(UTC)
+        adopted: list[Pair] = []
         async with self.pool.transaction() as connection:
             await lock_ids(connection, new.unit_type, (new.anonymous_id, new.user_id))
             created = await _check(connection, new)
             pairs = await read_pairs(connection, new.unit_type, new.anonymous_id, new.user_id)
-            adopted = [pair for pair in pairs if pair.person is None]
             if created:
                 await insert_link(connection, new.unit_type, new.anonymous_id, new.user_id, now)
                 await upsert_users(
                     connection, {(new.unit_type, new.anonymous_id): None, (new.unit_type, new.user_id): None}
                 )
-                await self._adopt(connection, new, adopted, now)
+                adopted = await _adopt(connection, new, pairs)
+                await self._tell(connection, new, adopted, format_instant(now))
         conflicts = [_conflict(pair) for pair in pairs if pair.person not in (None, pair.anonymous)]
         if created:
             _ADOPTED.inc(len(adopted))
             _CONFLICTS.inc(len(conflicts))
-            _AGREED.inc(len(pairs) - len(adopted) - len(conflicts))
+            _AGREED.inc(sum(pair.person == pair.anonymous for pair in pairs))
         return LinkOut(
             anonymous_id=asked.anonymous_id,
             user_id=asked.user_id,
             unit_type=new.unit_type,
             created=created,
-            adopted=[pair.experiment for pair in adopted] if created else [],
+            adopted=[pair.experiment for pair in adopted],
             conflicts=conflicts,
         )
 
-    async def _adopt(self, connection: Connection, new: LinkIn, pairs: list[Pair], now: datetime) -> None:
-        """Give the person the anonymous id's assignments, and tell the stream of link and assignments."""
-        await insert_carried(
-            connection,
-            [
-                NewAssignment(
-                    (pair.experiment_id, new.unit_type, new.user_id),
-                    pair.anonymous,
-                    pair.version,
-                    format_instant(pair.assigned_at),
-                    None,
-                )
-                for pair in pairs
-            ],
-        )
-        received_at = format_instant(now)
+    async def _tell(self, connection: Connection, new: LinkIn, adopted: list[Pair], received_at: str) -> None:
+        """Rows of the outbox: the link, then the person's new assignments."""
         link = LinkMessage(
             unit_type=new.unit_type,
             anonymous_id=new.anonymous_id,
@@ -86,9 +73,23 @@ class LinkService:
         )
         row = OutboxRow(Aggregate.USER_LINK, new.anonymous_id, Happening.USER_LINKED, encode_message(link))
         messages = [
-            Message(f"{pair.experiment_id}:{new.user_id}", _message(new, pair, received_at)) for pair in pairs
+            Message(f"{pair.experiment_id}:{new.user_id}", _message(new, pair, received_at))
+            for pair in adopted
         ]
         await write_outbox(connection, [row, *pack(ASSIGNMENTS, messages, batch=self.outbox_batches)])
+
+
+async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair]) -> list[Pair]:
+    """Give the person what the anonymous id alone has; one that the person got meanwhile stays."""
+    units = {(pair.experiment_id, new.unit_type, new.user_id): pair for pair in pairs if pair.person is None}
+    created = await insert_carried(
+        connection,
+        [
+            NewAssignment(unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None)
+            for unit, pair in units.items()
+        ],
+    )
+    return [pair for unit, pair in units.items() if unit in created]
 
 
 async def _check(connection: Connection, new: LinkIn) -> bool:

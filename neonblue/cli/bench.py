@@ -12,9 +12,11 @@ from rich.table import Table
 
 from neonblue.bench import assign as assigning
 from neonblue.bench import ingest as ingesting
+from neonblue.bench import statistics as analysing
 from neonblue.bench.assign import AssignReport
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
+from neonblue.bench.statistics import COMPARISONS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
 
@@ -72,6 +74,27 @@ def assign(
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
         return
     _show_assign(reports)
+
+
+@bench.command()
+def statistics(
+    comparisons: Annotated[int, typer.Option(min=20, help="Metric, arm and segment cells.")] = COMPARISONS,
+    json_output: AsJson = False,
+) -> None:
+    """Analyse metric, arm and segment cells from aggregates, on one core and with no server."""
+    seconds = analysing.measure(comparisons)
+    if json_output:
+        typer.echo(json.dumps({"comparisons": comparisons, "seconds": seconds}, indent=2))
+        return
+    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part")
+    table.add_column("ms", justify="right")
+    for name, taken in seconds.items():
+        table.add_row(name, f"{1000 * taken:.1f}")
+    out = console()
+    out.print(f"{comparisons:,} comparisons from aggregates")
+    out.print(table)
+    out.print("[dim]built for (must): 10,000 comparisons in 200 ms[/]")
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]

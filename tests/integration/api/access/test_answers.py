@@ -68,7 +68,7 @@ def test_every_refusal_is_a_problem(
 def test_a_request_id_is_kept_and_a_strange_one_is_replaced(whole_api: httpx.Client) -> None:
     for path in ("/v1/experiments", "/v1/nothing"):
         assert whole_api.get(path, headers={"x-request-id": "mine.1"}).headers["x-request-id"] == "mine.1"
-        assert whole_api.get(path, headers={"x-request-id": "a b\t"}).headers["x-request-id"] != "a b\t"
+        assert whole_api.get(path, headers={"x-request-id": "a b"}).headers["x-request-id"] != "a b"
 
 
 def test_a_long_answer_is_packed_where_that_is_accepted(

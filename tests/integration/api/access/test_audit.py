@@ -161,6 +161,11 @@ def test_a_change_says_who_what_and_from_where(whole_api: httpx.Client) -> None:
     assert len(created["hash"]) == 64
 
 
+def test_the_first_administrator_is_an_entry_too(whole_api: httpx.Client) -> None:
+    entries = whole_api.get("/v1/audit", params={"actor": "system", "object_type": "token"}).json()["items"]
+    assert [(entry["action"], entry["after"]["name"]) for entry in entries] == [("create", "bootstrap")]
+
+
 def test_filters_and_pages_find_the_same_entries(whole_api: httpx.Client) -> None:
     for _ in range(3):
         whole_api.post("/v1/tokens", json={"name": "paged", "scopes": ["viewer"]}).raise_for_status()
