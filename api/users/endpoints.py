@@ -66,7 +66,12 @@ _ID = {
 }
 
 
-@router.get("/{user_id:path}/export", openapi_extra=_ID, response_class=StreamingResponse)
+@router.get(
+    "/{user_id:path}/export",
+    openapi_extra=_ID,
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+)
 async def export(
     request: Request, user_id: UserId, unit_type: UnitType, services: ServicesDep, _: Admin
 ) -> Response:
