@@ -166,6 +166,12 @@ class ApiSettings(Component):
     max_event_age_days: int = Field(default=90, ge=1)
     max_future_seconds: int = Field(default=300, ge=0)
     max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+    user_id_hash_key: SecretStr = Field(
+        default=SecretStr(""), description="where set, only HMAC-SHA-256 of user ids is stored anywhere"
+    )
+    erasure_settle_seconds: float = Field(
+        default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
+    )
 
     @property
     def cross_origins(self) -> list[str]:
