@@ -14,13 +14,12 @@ from neonblue.reports.model import (
     Overview,
     Provenance,
     RetentionPoint,
-    SegmentEffect,
     Sequence,
     SequencePoint,
     Unavailable,
 )
 from neonblue.reports.page import render_overview, render_report
-from neonblue.reports.segmentation import Segment, segment_effects
+from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
 
 __all__ = [
     "ArmExposure",

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from neonblue.results.segmentation import SegmentEffect
 from neonblue.statistics import Role, Verdict
 
 
@@ -150,23 +151,6 @@ class ArmRevenue:
     incremental: float | None = None
     lower: float | None = None
     upper: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentEffect:
-    """One metric in one segment; adjusted_p and verdict: over all segments shown, together."""
-
-    attribute: str
-    value: str
-    metric: str
-    arm: str
-    units: int
-    lift: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    adjusted_p: float | None = None
-    verdict: Verdict = Verdict.UNDECIDED
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

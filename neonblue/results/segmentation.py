@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from neonblue.reports.model import SegmentEffect
 from neonblue.statistics import (
     Comparison,
     Direction,
@@ -30,6 +29,23 @@ class Segment:
 
     attribute: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEffect:
+    """One metric in one segment; adjusted_p and verdict: over all segments shown, together."""
+
+    attribute: str
+    value: str
+    metric: str
+    arm: str
+    units: int
+    lift: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    adjusted_p: float | None = None
+    verdict: Verdict = Verdict.UNDECIDED
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
