@@ -17,6 +17,7 @@ from api.http.hot import HotCalls
 from api.http.request_context import RequestContext
 from api.logs import configure_logs
 from api.results.endpoints import router as results
+from api.results.reports import router as reports
 from api.services import create_services
 from neonblue import __version__
 from neonblue.settings import Settings
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         lifespan=lifespan,
     )
     app.state.services = services
-    for router in (experiments, results, health):
+    for router in (experiments, results, reports, health):
         app.include_router(router)
     app.add_middleware(RequestContext)
     install_error_handlers(app)

@@ -26,6 +26,10 @@ from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
 from api.partitions import Partitions
 from api.pipeline import Pipeline
+from api.results.cache import Looks
+from api.results.report_service import ReportService
+from api.results.repository import ResultsReader
+from api.results.service import ResultsService
 from neonblue.settings import Settings
 
 log = structlog.get_logger("api")
@@ -49,6 +53,8 @@ class Services:
     events: EventService
     assignments: AssignmentService
     experiments: ExperimentService
+    results: ResultsService
+    reports: ReportService
     prepared: bool = False
 
     @asynccontextmanager
@@ -70,6 +76,7 @@ class Services:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.shared.close()
+            self.results.reader.close()
             await self.pool.close()
 
     async def _prepare_and_maintain(self) -> None:
@@ -112,6 +119,8 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    experiments = ExperimentService(pool, registry)
+    reader = ResultsReader(settings.clickhouse)
     return Services(
         settings,
         pool,
@@ -122,7 +131,9 @@ def create_services(settings: Settings) -> Services:
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
         AssignmentService(assignment_queue, registry, cache, shared, ahead),
-        ExperimentService(pool, registry),
+        experiments,
+        ResultsService(reader, experiments, Looks(api.results_cache_seconds)),
+        ReportService(settings, reader, experiments),
     )
 
 

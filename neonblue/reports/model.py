@@ -143,8 +143,9 @@ class RetentionPoint:
 
 @dataclass(frozen=True, slots=True)
 class ArmRevenue:
-    """An arm's revenue within the window; incremental: against control at equal size, with its interval."""
+    """An arm's revenue within a metric's window; incremental: against control at equal size, with its interval."""
 
+    metric: str
     arm: str
     units: int
     revenue: float

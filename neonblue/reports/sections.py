@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from neonblue.reports.charts.behaviour import funnel_chart, retention_chart, revenue_chart
+from neonblue.reports.charts.behaviour import funnel_chart, retention_chart, revenue_charts
 from neonblue.reports.charts.effects import effects_chart
 from neonblue.reports.charts.segments import segment_charts
 from neonblue.reports.charts.sequence import sequence_chart
@@ -82,9 +82,9 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "revenue",
             "Revenue",
-            "",
+            "Sums of value within each metric's window from the first exposure on.",
             report.revenue,
-            lambda rows: (revenue_chart(rows),) if any(row.units for row in rows) else (),
+            revenue_charts,
             "There is no revenue yet.",
         ),
         _section(

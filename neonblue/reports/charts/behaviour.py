@@ -79,13 +79,19 @@ def retention_chart(points: Sequence[RetentionPoint], arms: Sequence[str]) -> Dr
     )
 
 
-def revenue_chart(rows: Sequence[ArmRevenue]) -> Drawing:
-    """Revenue per unit of each arm."""
+def revenue_charts(rows: Sequence[ArmRevenue]) -> tuple[Drawing, ...]:
+    """Revenue per unit of each arm, one drawing for each metric that has units."""
+    metrics = dict.fromkeys(row.metric for row in rows)
+    parts = [[row for row in rows if row.metric == metric] for metric in metrics]
+    return tuple(_revenue(place, part) for place, part in enumerate(parts) if any(row.units for row in part))
+
+
+def _revenue(place: int, rows: Sequence[ArmRevenue]) -> Drawing:
     arms = [row.arm for row in rows]
     group = "per unit"
     return bars(
-        "revenue",
-        "Revenue per unit",
+        f"revenue-{place}",
+        f"{rows[0].metric}: per unit",
         [group],
         arms,
         {(group, row.arm): row.revenue / row.units for row in rows if row.units},

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from neonblue.reports import wording
 from neonblue.reports.charts.forest import Row, forest
 from neonblue.reports.drawing import DataTable, Drawing
-from neonblue.reports.model import SegmentEffect
+from neonblue.results.segmentation import SegmentEffect
 
 
 def segment_charts(segments: Sequence[SegmentEffect], control: str) -> tuple[Drawing, ...]:

@@ -75,8 +75,8 @@ def whole(provenance: Provenance) -> ExperimentReport:
         ),
         retention=tuple(RetentionPoint(day, arm, 1000, 500 // day) for day in range(1, 8) for arm in ARMS),
         revenue=(
-            ArmRevenue("control", 14000, 172760.0),
-            ArmRevenue("blue", 14100, 170751.0, -3243.0, -16900.0, 10400.0),
+            ArmRevenue("revenue", "control", 14000, 172760.0),
+            ArmRevenue("revenue", "blue", 14100, 170751.0, -3243.0, -16900.0, 10400.0),
         ),
         segments=tuple(
             SegmentEffect("platform", name, "conversion", "blue", 4000, 0.1, -0.1, 0.3, 0.4) for name in ("ios", "web")
