@@ -11,7 +11,8 @@ from scipy import optimize
 
 from neonblue.statistics import Deciding, Estimate, Plan
 from neonblue.statistics.deciding import DecidingRule, rule_for
-from neonblue.statistics.sequential.boundaries import merge_close_looks, spending_boundaries
+from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.tails import normal_sf
 
 _SMALLEST = 1e-290
@@ -63,8 +64,17 @@ def rule_of(plan: Plan, units: int, looks: Sequence[int] = ()) -> DecidingRule:
     if plan.deciding is not Deciding.GROUP_SEQUENTIAL or plan.planned_units is None:
         return rule_for(plan, units)
     taken = [min(look, units) / plan.planned_units for look in (*looks, units) if look > 0]
-    information = tuple(taken[index] for index in merge_close_looks(taken))
+    information = _apart(taken)
     return GroupSequential(information, plan.ended)
+
+
+def _apart(taken: Sequence[float]) -> tuple[float, ...]:
+    """The looks that brought new information: one without it is no look and must not be judged."""
+    kept: list[float] = []
+    for level in taken:
+        if level > 0 and level - (kept[-1] if kept else 0.0) >= MINIMUM_INCREMENT * level:
+            kept.append(level)
+    return tuple(kept)
 
 
 @lru_cache(maxsize=4096)

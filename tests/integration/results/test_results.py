@@ -184,7 +184,7 @@ def test_an_experiment_that_clickhouse_does_not_know_yet_answers_so(house: House
     assert found["experiment_id"] == house.numbers["on-its-way"]
 
 
-@pytest.mark.parametrize("part", (*PARTS, "reports"))
+@pytest.mark.parametrize("part", [*PARTS, "reports"])
 def test_an_unknown_experiment_is_not_found(house: House, part: str) -> None:
     answer = house.api.get(f"/v1/experiments/nothing/{part}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
