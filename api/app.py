@@ -71,8 +71,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     app.state.services = services
     for router in (
-        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports, tokens,
-        session, audit, health,
+        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
+        tokens, session, audit, health,
     ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:
