@@ -34,6 +34,7 @@ from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
+from api.results.reports import router as reports
 from api.services import create_services
 from api.users.endpoints import router as users
 from neonblue import __version__
@@ -72,8 +73,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     app.state.services = services
     for router in (
-        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, tokens,
-        session, audit, users, erasures, health,
+        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
+        tokens, session, audit, users, erasures, health,
     ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:

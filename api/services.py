@@ -40,6 +40,10 @@ from api.layers.service import LayerService
 from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
+from api.results.cache import Looks
+from api.results.report_service import ReportService
+from api.results.repository import ResultsReader
+from api.results.service import ResultsService
 from api.users.export import Exporter
 from api.users.identity import identifier
 from api.users.service import UserService
@@ -78,6 +82,8 @@ class Services:
     exporter: Exporter
     erasures: ErasureService
     eraser: ErasureWorker
+    results: ResultsService
+    reports: ReportService
     prepared: bool = False
 
     @asynccontextmanager
@@ -101,6 +107,7 @@ class Services:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.shared.close()
+            self.results.reader.close()
             await self.pool.close()
 
     async def _prepare_and_maintain(self) -> None:
@@ -145,6 +152,8 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    experiments = ExperimentService(pool, registry)
+    reader = ResultsReader(settings.clickhouse)
     decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
     identify = identifier(api.user_id_hash_key.get_secret_value())
     caches = Caches(dsn, pool, registry, cache, shared, decider)
@@ -163,7 +172,7 @@ def create_services(settings: Settings) -> Services:
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         AssignmentService(decider, registry, cache, ahead, identify),
-        ExperimentService(pool, registry),
+        experiments,
         TokenService(pool, tokens),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
@@ -176,6 +185,8 @@ def create_services(settings: Settings) -> Services:
         Exporter(dsn, identify),
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
+        ResultsService(reader, experiments, Looks(api.results_cache_seconds)),
+        ReportService(settings, reader, experiments),
     )
 
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, parse_weights
+from neonblue.cli.analyze_report import ReportRequest, write_report
 from neonblue.cli.report_view import as_json, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.simulation import cells
@@ -68,6 +69,12 @@ def analyze(
     winsorize: Annotated[
         float | None, typer.Option(help="Cap means at this pooled percentile, such as 99.9.")
     ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Also write a report to this HTML file.", dir_okay=False)
+    ] = None,
+    segment: Annotated[
+        Repeated, typer.Option(help="Column whose values are segments in the report; repeatable.")
+    ] = None,
     json_output: AsJson = False,
 ) -> None:
     """Analyse an experiment's file: health, every metric with its intervals, and the decision."""
@@ -91,6 +98,19 @@ def analyze(
         report = analyze_experiment(experiment, plan)
     except (ImportFileError, cells.CellError, ValueError) as error:
         fail(str(error))
+    if report_file is not None:
+        columns = metric or [spec.name for spec in experiment.metrics]
+        write_report(
+            ReportRequest(
+                report_file,
+                table,
+                experiment,
+                plan,
+                report,
+                segment or (),
+                lambda part: _from_units(part, variant, experiment.control, unit, columns, roles, None, None),
+            )
+        )
     if json_output:
         typer.echo(json.dumps(as_json(experiment, report), indent=2, allow_nan=False))
     else:
