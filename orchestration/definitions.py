@@ -32,8 +32,8 @@ from orchestration.defs.maintenance.assets import (
     outbox_partitions,
 )
 from orchestration.defs.maintenance.checks import (
+    erasures_are_on_time,
     events_can_be_written,
-    nothing_is_left_of_the_erased,
     outbox_can_be_written,
 )
 from orchestration.defs.maintenance.schedules import daily
@@ -84,7 +84,7 @@ def build(settings: Settings) -> Definitions:
             error_rates_hold,
             events_can_be_written,
             outbox_can_be_written,
-            nothing_is_left_of_the_erased,
+            erasures_are_on_time,
         ],
         jobs=[
             jobs.everything,

@@ -44,12 +44,12 @@ def rates_plot(rates: Mapping[str, Rate]) -> str:
         return _NOTHING
     figure = Figure(figsize=(8, 0.8 + 0.32 * len(rates)), layout="constrained")
     axes = figure.add_subplot()
-    for place, rate in enumerate(reversed(rates.values())):
+    for place, rate in enumerate(reversed(list(rates.values()))):
         colour = _COLOURS["undecided" if rate.calibrated else "worse"]
         axes.plot([rate.lower, rate.upper], [place, place], color=colour, linewidth=2)
         axes.plot([rate.value], [place], "o", color=colour)
     axes.axvline(0.05, color="#57606a", linewidth=1)
-    axes.set_yticks(range(len(rates)), list(reversed(rates)))
+    axes.set_yticks(range(len(rates)), list(reversed(list(rates))))
     axes.set_xlabel("share of tests with p < 0.05")
     return image(figure, "Rates of p < 0.05 between arms drawn at random, with their bounds")
 

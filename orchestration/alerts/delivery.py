@@ -52,14 +52,10 @@ def deliver(settings: AlertSettings, alert: Alert) -> None:
 
 
 def _told_at(instance: DagsterInstance, subject: str) -> datetime | None:
-    storage = instance.daemon_cursor_storage
-    if storage is None:
-        return None
     key = _MEMORY.format(subject)
-    value = storage.get_cursor_values({key}).get(key)
+    value = instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
     return datetime.fromisoformat(value) if value else None
 
 
 def _remember(instance: DagsterInstance, subject: str, value: str) -> None:
-    if instance.daemon_cursor_storage is not None:
-        instance.daemon_cursor_storage.set_cursor_values({_MEMORY.format(subject): value})
+    instance.daemon_cursor_storage.set_cursor_values({_MEMORY.format(subject): value})

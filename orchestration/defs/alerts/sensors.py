@@ -43,9 +43,10 @@ def tell_failures(instance: DagsterInstance, alerts: Alerts, records: Iterable[E
     """Tell the failures among the evaluations; the subjects that were told now."""
     told = []
     for record in records:
-        evaluation = record.asset_check_evaluation
-        if evaluation is None:
+        event = record.event_log_entry.dagster_event
+        if event is None:
             continue
+        evaluation = event.asset_check_evaluation_data
         asset = evaluation.asset_key.to_user_string()
         page = f"{Settings.load().dagster.address}/runs/{record.run_id}"
         alert = failed_check(

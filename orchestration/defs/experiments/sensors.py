@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 
 from dagster import (
+    AddDynamicPartitionsRequest,
     DefaultSensorStatus,
+    DeleteDynamicPartitionsRequest,
     RunRequest,
     SensorEvaluationContext,
     SensorResult,
@@ -35,7 +37,7 @@ def started_experiments(
     changes = partition_changes(context.instance.get_dynamic_partitions(_EXPERIMENTS), _newest(clickhouse))
     if not changes.added and not changes.dropped:
         return SkipReason("every started experiment has its partition")
-    requests = []
+    requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
     if changes.added:
         requests.append(experiments.build_add_request(changes.added))
     if changes.dropped:

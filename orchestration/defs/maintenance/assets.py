@@ -2,9 +2,11 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 from dagster import AssetKey, MaterializeResult, MetadataValue, asset
 
 from neonblue.settings import Settings
+from orchestration.defs.maintenance.erasures import Verification, troubles
 from orchestration.defs.maintenance.partitions import expired, months_before
 from orchestration.defs.maintenance.repository import (
     EVENTS,
@@ -25,6 +27,7 @@ EVENT_PARTITIONS = AssetKey("event_partitions")
 OUTBOX_PARTITIONS = AssetKey("outbox_partitions")
 ANALYSIS_STORAGE = AssetKey("analysis_storage")
 ERASURES = AssetKey("erasure_verification")
+TROUBLES = "troubles"
 
 
 @asset(
@@ -116,7 +119,15 @@ def analysis_storage(clickhouse: ClickHouse) -> MaterializeResult[None]:
 )
 def erasure_verification(api: Api) -> MaterializeResult[None]:
     """Asks the API to look; the check of this asset reads what it found."""
-    return MaterializeResult(metadata={"found": dict(api.verify_erasures())})
+    found = msgspec.json.decode(api.verify_erasures(), type=Verification)
+    return MaterializeResult(
+        metadata={
+            "checked": found.checked,
+            "closed": len(found.closed),
+            "pending": len(found.pending),
+            TROUBLES: troubles(found, datetime.now(UTC)),
+        }
+    )
 
 
 def _today() -> date:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
 
-from orchestration.defs.maintenance.assets import ERASURES, EVENT_PARTITIONS, OUTBOX_PARTITIONS
+from orchestration.defs.maintenance.assets import ERASURES, EVENT_PARTITIONS, OUTBOX_PARTITIONS, TROUBLES
 from orchestration.defs.maintenance.partitions import missing_days
 from orchestration.defs.maintenance.repository import EVENTS, OUTBOX, read_partitions
 from orchestration.resources import Postgres
@@ -34,37 +34,22 @@ def outbox_can_be_written(postgres: Postgres) -> AssetCheckResult:
 
 @asset_check(
     asset=ERASURES,
-    name="nothing_is_left_of_the_erased",
-    description="No store holds a row of an erased person.",
+    name="erasures_are_on_time",
+    description="No store holds a row of an erased person beyond its time.",
 )
-def nothing_is_left_of_the_erased(context: AssetCheckExecutionContext) -> AssetCheckResult:
+def erasures_are_on_time(context: AssetCheckExecutionContext) -> AssetCheckResult:
     """Fails with what the API found."""
     event = context.instance.get_latest_materialization_event(ERASURES)
     materialization = None if event is None else event.asset_materialization
     if materialization is None:
         return AssetCheckResult(passed=True, description="Nobody has looked yet.")
-    found = materialization.metadata["found"].value
-    left = leftovers(found)
+    found = [str(trouble) for trouble in materialization.metadata[TROUBLES].value or []]
     return AssetCheckResult(
-        passed=not left,
+        passed=not found,
         severity=AssetCheckSeverity.ERROR,
-        description="; ".join(left),
-        metadata={"left": left},
+        description="; ".join(found),
+        metadata={"troubles": found},
     )
-
-
-def leftovers(found: object, path: str = "") -> list[str]:
-    """Every count above 0 under a name that speaks of something left, wherever it stands in the API's answer."""
-    if not isinstance(found, dict):
-        return []
-    left = []
-    for name, value in found.items():
-        place = f"{path}.{name}" if path else str(name)
-        if isinstance(value, dict):
-            left += leftovers(value, place)
-        elif isinstance(value, int) and not isinstance(value, bool) and value > 0 and "left" in place:
-            left.append(f"{place}: {value}")
-    return left
 
 
 def _coming_days(postgres: Postgres, table: str) -> AssetCheckResult:

@@ -64,7 +64,12 @@ def _unpartitioned(manifest: Path) -> AssetsDefinition:
         pool="dbt",
     )
     def dbt_models(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-        yield from dbt.cli(build_arguments(Rebuild.TOUCHED, []), context=context).stream().fetch_row_counts().fetch_column_metadata()
+        yield from (
+            dbt.cli(build_arguments(Rebuild.TOUCHED, []), context=context)
+            .stream()
+            .fetch_row_counts()
+            .fetch_column_metadata()
+        )
 
     return dbt_models
 
@@ -86,10 +91,15 @@ def _partitioned(manifest: Path) -> AssetsDefinition:
         started = datetime.now(UTC)
         rebuild = Rebuild(context.run.tags.get(REBUILD_TAG, Rebuild.SELECTED))
         arguments = build_arguments(rebuild, context.partition_keys)
-        yield from dbt.cli(arguments, context=context).stream().fetch_row_counts().fetch_column_metadata()
+        yield from _build(context, dbt, arguments)
         _log_other_days(context, clickhouse, started)
 
     return dbt_daily_models
+
+
+def _build(context: AssetExecutionContext, dbt: DbtCliResource, arguments: Sequence[str]) -> Iterator[Any]:
+    """dbt's events, each model with its number of rows, its columns and where they come from."""
+    yield from dbt.cli(arguments, context=context).stream().fetch_row_counts().fetch_column_metadata()
 
 
 def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, started: datetime) -> None:

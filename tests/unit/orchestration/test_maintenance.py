@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.defs.maintenance.checks import leftovers
+from orchestration.defs.maintenance.erasures import Pending, Receipt, Verification, troubles
 from orchestration.defs.maintenance.partitions import (
     Partition,
     expired,
@@ -50,9 +50,21 @@ def test_so_many_months_before_is_a_first_day(today: date, months: int) -> None:
     assert (today.year - found.year) * 12 + today.month - found.month == months
 
 
-def test_what_is_left_is_found_wherever_it_is_told() -> None:
-    assert leftovers({"checked": 5, "left": {"clickhouse": {"events": 2, "users": 0}}, "ok": True}) == [
-        "left.clickhouse.events: 2"
+def test_an_erasure_is_trouble_when_a_store_is_late_or_unreachable_and_not_while_it_waits() -> None:
+    now = datetime(2026, 3, 15, tzinfo=UTC)
+    found = Verification(
+        checked=4,
+        pending=[
+            Receipt("waits", [Pending("topic", "retention", now + DAY)]),
+            Receipt("depends", [Pending("clickhouse", "on its way", None)]),
+            Receipt("late", [Pending("outbox", "retention", now - DAY)]),
+            Receipt("stuck", problem="ClickHouse refuses"),
+        ],
+        unreachable=["valkey"],
+    )
+
+    assert troubles(found, now) == [
+        "valkey could not be looked at",
+        "erasure late: outbox still holds the person: retention",
+        "erasure stuck: ClickHouse refuses",
     ]
-    assert leftovers({"checked": 5, "left": {}}) == []
-    assert leftovers("nonsense") == []
