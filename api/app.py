@@ -6,20 +6,49 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from api.access.endpoints import router as tokens
+from api.access.session_endpoints import router as session
+from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
+from api.audit.endpoints import router as audit
+from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
+from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
+from api.holdouts.endpoints import router as holdouts
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
+from api.http.idempotent import Idempotent
+from api.http.openapi import describe
 from api.http.request_context import RequestContext
+from api.layers.endpoints import router as layers
+from api.links.endpoints import router as links
 from api.logs import configure_logs
+from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.services import create_services
 from neonblue import __version__
 from neonblue.settings import Settings
+
+_HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION}
+_GZIP_BYTES = 1_024
+_SENT = [
+    "authorization",
+    "content-type",
+    "content-encoding",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+_READ = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -37,24 +66,38 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         version=__version__,
         summary="Experiments, assignments, events and results.",
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     app.state.services = services
-    for router in (experiments, results, health):
+    for router in (
+        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, tokens,
+        session, audit, health,
+    ):  # fmt: skip
         app.include_router(router)
+    for path in _HOT:
+        app.add_route(path, _never, methods=["POST"], include_in_schema=False)
+    describe(app, _HOT)
+    app.add_middleware(Idempotent, services=services)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     app.add_middleware(RequestContext)
     install_error_handlers(app)
-    _document(app)
-    return HotCalls(services, app)
+    return _cross_origin(HotCalls(services, app), services.settings.api.cross_origins)
 
 
-def _document(app: FastAPI) -> None:
-    """Add the two calls that FastAPI does not route to its OpenAPI document."""
-    generated = app.openapi
+async def _never(_: Request) -> Response:
+    """`HotCalls` answers these paths; their routes are here so that other methods are told of POST."""
+    raise NotImplementedError
 
-    def openapi() -> dict[str, object]:
-        document = generated()
-        document["paths"]["/v1/events"] = {"post": EVENTS_OPERATION}
-        document["paths"]["/v1/assignments"] = {"post": ASSIGNMENTS_OPERATION}
-        return document
 
-    app.openapi = openapi  # type: ignore[method-assign]
+def _cross_origin(app: ASGIApp, origins: list[str]) -> ASGIApp:
+    """Let pages of these web origins call the API. They send a token, never a cookie."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=_SENT,
+        expose_headers=_READ,
+        max_age=600,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -42,10 +43,16 @@ class Pool:
         self._dsn = dsn
         self._idle: list[Connection] = []
         self._permits = asyncio.Semaphore(size)
+        self._bound: dict[asyncio.Task[object] | None, Connection] = {}
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for the block's time. Raises psycopg.OperationalError when PostgreSQL is away."""
+        bound = self._bound.get(asyncio.current_task())
+        if bound is not None:
+            async with bound.transaction():
+                yield bound
+            return
         async with self._permits:
             connection = await self._take()
             try:
@@ -59,6 +66,20 @@ class Pool:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def binding(self) -> AsyncIterator[Connection]:
+        """A transaction that holds all that this task does on the pool meanwhile: theirs become parts of it.
+
+        It commits at the block's end and rolls back on an error. Tasks that the block starts are not bound.
+        """
+        task = asyncio.current_task()
+        async with self.transaction() as connection:
+            self._bound[task] = connection
+            try:
+                yield connection
+            finally:
+                del self._bound[task]
+
     async def close(self) -> None:
         while self._idle:
             await self._idle.pop().close()
@@ -66,7 +87,7 @@ class Pool:
     async def _take(self) -> Connection:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.closed and await _alive(connection):
+            if not dropped(connection):
                 return connection
             await connection.close()
         return await connect(self._dsn, "api")
@@ -78,9 +99,13 @@ class Pool:
             self._idle.append(connection)
 
 
-async def _alive(connection: Connection) -> bool:
-    try:
-        await connection.execute("")
-    except psycopg.Error:
-        return False
-    return True
+def dropped(connection: Connection) -> bool:
+    """Whether the server has ended this idle connection: then there is something to read that nobody asked for.
+
+    Costs no round trip, so it can be asked before each use.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -12,18 +12,28 @@ import psycopg
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from api.access.limits import RateLimits
+from api.access.service import TokenService
+from api.access.sessions import Sessions
 from api.assignments.cache import AssignmentCache, SharedCache
+from api.assignments.deciding import Decider
+from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.database import Pool
 from api.events import idempotency
 from api.events.service import EventService
 from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
+from api.experiments.forced import ForcedVariantService
 from api.experiments.registry import Registry
 from api.experiments.service import ExperimentService
+from api.experiments.steps import LifeCycle
+from api.holdouts.service import HoldoutService
 from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
+from api.layers.service import LayerService
+from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
 from neonblue.settings import Settings
@@ -49,12 +59,20 @@ class Services:
     events: EventService
     assignments: AssignmentService
     experiments: ExperimentService
+    access: TokenService
+    sessions: Sessions
+    limits: RateLimits
+    life_cycle: LifeCycle
+    forced_variants: ForcedVariantService
+    layers: LayerService
+    holdouts: HoldoutService
+    metrics: MetricCatalogue
     prepared: bool = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
-        queues = (self.events.queue, self.assignments.queue)
+        queues = (self.events.queue, self.assignments.decider.queue)
         tasks = [
             asyncio.create_task(self._prepare_and_maintain()),
             asyncio.create_task(self.pipeline.watch()),
@@ -96,7 +114,9 @@ def create_services(settings: Settings) -> Services:
     registry = Registry(dsn, pool)
     partitions = Partitions(pool, api.max_event_age_days + 1, api.outbox_retention_days)
     cache = AssignmentCache(api.assignment_cache_entries)
-    shared = SharedCache(Redis(connection_pool=_valkey_pool(settings)))
+    valkey = Redis(connection_pool=_valkey_pool(settings))
+    shared = SharedCache(valkey)
+    tokens = Tokens(pool, api.token_cache_seconds)
     limits = GroupLimits(
         api.group_commit_milliseconds / 1000,
         api.group_commit_connections,
@@ -112,17 +132,26 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
     return Services(
         settings,
         pool,
-        Tokens(pool, api.token_cache_seconds),
+        tokens,
         registry,
         partitions,
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
-        AssignmentService(assignment_queue, registry, cache, shared, ahead),
+        AssignmentService(decider, registry, cache, ahead),
         ExperimentService(pool, registry),
+        TokenService(pool, tokens),
+        Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
+        RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
+        LifeCycle(pool, registry),
+        ForcedVariantService(pool, registry),
+        LayerService(pool),
+        HoldoutService(pool, registry),
+        MetricCatalogue(pool),
     )
 
 

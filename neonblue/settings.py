@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -144,10 +144,32 @@ class ApiSettings(Component):
     outbox_batches: bool = Field(default=True, description="false: one outbox row for each event")
     assignment_cache_entries: int = Field(default=200_000, ge=1)
     token_cache_seconds: float = Field(default=3.0, ge=0, le=60, description="until a revocation is seen")
+    session_idle_seconds: int = Field(
+        default=3_600, ge=1, description="a session ends when not used for so long"
+    )
+    session_absolute_seconds: int = Field(
+        default=12 * 3_600, ge=1, description="a session ends after so long"
+    )
+    rate_limit_per_second: int = Field(
+        default=20_000,
+        ge=0,
+        le=1_000_000,
+        description="requests of one token that has no limit of its own; 0: any",
+    )
+    rate_limit_when_unavailable: Literal["open", "closed"] = Field(
+        default="open", description="without Valkey: let every request in, or none"
+    )
+    cors_origins: str = Field(
+        default="", description="web origins whose pages may call the API, separated by commas; *: any"
+    )
     outbox_retention_days: int = Field(default=7, ge=2)
     max_event_age_days: int = Field(default=90, ge=1)
     max_future_seconds: int = Field(default=300, ge=0)
     max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+
+    @property
+    def cross_origins(self) -> list[str]:
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
     def external(self) -> bool:

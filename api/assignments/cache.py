@@ -57,7 +57,8 @@ class AssignmentCache:
 class SharedCache:
     """Valkey, shared by all API processes. Never waited for long, and left alone for a second after a failure.
 
-    Keys hold the experiment's salt, which a database made anew does not share with the one before it.
+    Keys hold the experiment's id, since two experiments may share a salt, and its salt, which a database made anew
+    does not share with the one before it.
     """
 
     client: Redis
@@ -127,7 +128,7 @@ class SharedCache:
 
 
 def _name(salt: str, key: UnitKey) -> str:
-    return f"neonblue:assignment:{salt}:{len(key[1])}:{key[1]}:{key[2]}"
+    return f"neonblue:assignment:{key[0]}:{salt}:{len(key[1])}:{key[1]}:{key[2]}"
 
 
 def _read(value: bytes | str) -> Stored | None:

@@ -12,17 +12,18 @@ from psycopg.types.json import Jsonb
 from api.database import Connection
 
 _RECORD = """
-INSERT INTO audit_log (actor, action, object_type, object_id, before, after, request_id)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO audit_log (actor, address, request_id, action, object_type, object_id, before, after)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something, in which request."""
+    """Who changes something, in which request, from where (the client's address)."""
 
     name: str
     request_id: str | None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,21 @@ class Change:
 
 
 async def record(connection: Connection, actor: Actor, change: Change) -> None:
-    """Write the entry; it is kept if the transaction is."""
+    """Write the entry; it is kept if the transaction is.
+
+    Other changes wait from here on until the transaction ends, so that the entries form one chain: record last.
+    """
     await connection.execute(
         _RECORD,
         (
             actor.name,
+            actor.address,
+            actor.request_id,
             change.action,
             change.object_type,
             change.object_id,
             _held(change.before),
             _held(change.after),
-            actor.request_id,
         ),
     )
 

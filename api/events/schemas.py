@@ -32,6 +32,7 @@ def _schema() -> dict[str, Any]:
 
 EVENTS_OPERATION = operation(
     tag="events",
+    scope="ingest",
     summary="Store events",
     description=(
         f"One event, an array, or one per line (`application/x-ndjson`): at most {REQUEST_ITEMS} events and "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from api.events.carried import check_carried
 from api.events.idempotency import Claim, Replay, ReplayKind
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
@@ -78,6 +79,9 @@ class EventService:
                 item = items[n]
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find)
+        for event in accepted:
+            if isinstance(event, Event) and event.carried_version is not None:
+                check_carried(event, find(event.experiment_id or 0))
         return accepted
 
     async def _write(

@@ -4,49 +4,185 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from api.audit import Actor
-from api.experiments.schemas import ExperimentIn, ExperimentOut, ExperimentPage, Status, Step
-from api.http.dependencies import ServicesDep, require
-from api.http.security import Scope
+from api.experiments.answers import DueList, ExperimentOut, ExperimentPage, VersionPage
+from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, StepIn
+from api.experiments.states import Status, Step
+from api.fields import Key as KeyText
+from api.fields import Name, SearchText, Tag
+from api.http.dependencies import Editor, ServicesDep, Viewer
+from api.http.etags import IfMatch, version_tag
+from api.http.pages import Cursor, Limit, read_cursor
+
+__all__ = ["Key", "Viewer", "router"]
 
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 
-Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
-Editor = Annotated[Actor, Depends(require(Scope.EDITOR))]
-Key = Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._-]+$")]
-Cursor = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="`next_cursor` of the page before")]
-Limit = Annotated[int, Query(ge=1, le=200)]
+Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
+Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
 
 
 @router.post("", status_code=201)
-async def create(new: ExperimentIn, services: ServicesDep, actor: Editor) -> ExperimentOut:
+async def create_experiment(
+    new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response
+) -> ExperimentOut:
     """Create a draft."""
-    return await services.experiments.create(new, actor)
+    return tagged(response, await services.experiments.create(new, actor))
 
 
 @router.get("")
-async def page(
-    services: ServicesDep, _: Viewer, cursor: Cursor = None, status: Status | None = None, limit: Limit = 50
+async def list_experiments(
+    services: ServicesDep,
+    _: Viewer,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    status: Statuses = [],  # noqa: B006 - FastAPI copies it
+    tag: Annotated[Tag | None, Query()] = None,
+    owner: Annotated[Name | None, Query()] = None,
+    layer: Annotated[KeyText | None, Query()] = None,
+    text: SearchText = None,
 ) -> ExperimentPage:
     """Experiments, newest first."""
-    return await services.experiments.page(cursor, status, limit)
+    filters = {"status": status or None, "tag": tag, "owner": owner, "layer": layer, "text": text}
+    return await services.experiments.page(read_cursor(cursor), filters, limit)
+
+
+@router.post("/due")
+async def take_due_steps(services: ServicesDep, actor: Editor) -> DueList:
+    """Take every scheduled start and stop whose time has come. Safe to repeat."""
+    return await services.life_cycle.take_due(actor)
 
 
 @router.get("/{key}")
-async def get(key: Key, services: ServicesDep, _: Viewer) -> ExperimentOut:
+async def get_experiment(key: Key, services: ServicesDep, _: Viewer, response: Response) -> ExperimentOut:
     """One experiment."""
-    return await services.experiments.get(key)
+    return tagged(response, await services.experiments.get(key))
+
+
+@router.patch("/{key}")
+async def change_experiment(
+    key: Key,
+    patch: ExperimentPatch,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
+    return tagged(response, await services.experiments.patch(key, patch, if_match, actor))
+
+
+@router.delete("/{key}", status_code=204)
+async def delete_experiment(key: Key, services: ServicesDep, actor: Editor, if_match: IfMatch = None) -> None:
+    """Delete a draft. What ever ran is archived, not deleted."""
+    await services.experiments.delete(key, if_match, actor)
+
+
+@router.get("/{key}/versions")
+async def list_experiment_versions(
+    key: Key, services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = 50
+) -> VersionPage:
+    """Every change: who made it, when, why, and what differed. Newest first."""
+    return await services.experiments.versions(key, read_cursor(cursor), limit)
+
+
+@router.post("/{key}/schedule")
+async def schedule_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Have a draft start at its `scheduled_start_at`."""
+    return tagged(response, await services.life_cycle.take(key, Step.SCHEDULE, if_match, actor, _of(why)))
+
+
+@router.post("/{key}/unschedule")
+async def unschedule_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Make a scheduled experiment a draft again."""
+    return tagged(response, await services.life_cycle.take(key, Step.UNSCHEDULE, if_match, actor, _of(why)))
 
 
 @router.post("/{key}/start")
-async def start(key: Key, services: ServicesDep, actor: Editor) -> ExperimentOut:
-    """Start a draft: units are assigned from now on."""
-    return await services.experiments.step(key, Step.START, actor)
+async def start_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Start now: units are assigned from now on, and the inference is chosen for good."""
+    return tagged(response, await services.life_cycle.take(key, Step.START, if_match, actor, _of(why)))
+
+
+@router.post("/{key}/pause")
+async def pause_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Pause: no new unit is assigned."""
+    return tagged(response, await services.life_cycle.take(key, Step.PAUSE, if_match, actor, _of(why)))
+
+
+@router.post("/{key}/resume")
+async def resume_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Go on with a paused experiment."""
+    return tagged(response, await services.life_cycle.take(key, Step.RESUME, if_match, actor, _of(why)))
 
 
 @router.post("/{key}/conclude")
-async def conclude(key: Key, services: ServicesDep, actor: Editor) -> ExperimentOut:
-    """Conclude a running experiment: no unit is assigned any more."""
-    return await services.experiments.step(key, Step.CONCLUDE, actor)
+async def conclude_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    decision: DecisionIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH."""
+    return tagged(response, await services.life_cycle.conclude(key, decision, if_match, actor))
+
+
+@router.post("/{key}/archive")
+async def archive_experiment(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    why: StepIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentOut:
+    """Put a concluded experiment away, for good."""
+    return tagged(response, await services.life_cycle.take(key, Step.ARCHIVE, if_match, actor, _of(why)))
+
+
+def tagged(response: Response, experiment: ExperimentOut) -> ExperimentOut:
+    """The answer, with its state's ETag."""
+    response.headers["etag"] = version_tag(experiment.version)
+    return experiment
+
+
+def _of(why: StepIn | None) -> str | None:
+    return None if why is None else why.reason

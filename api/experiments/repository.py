@@ -1,4 +1,4 @@
-"""Experiments in PostgreSQL: the current state, every version, and the message of each change."""
+"""Experiments in PostgreSQL: the current state and its parts."""
 
 from __future__ import annotations
 
@@ -10,54 +10,87 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from api.database import Connection
-from api.experiments.schemas import ExperimentIn, Status
+from api.experiments.schemas import VariantIn
+from api.metric_catalogue.definitions import stored
+from api.metric_catalogue.service import UsedMetric
 
 CHANNEL = "neonblue_experiments"
 """Notifications of changes; the payload is the experiment's id."""
 
 _COLUMNS = """
-SELECT experiments.id, key, name, hypothesis, source, unit_type, population, status, salt, allocation, version,
-    created_at, started_at, concluded_at,
+SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, population, status, salt, allocation,
+    holdouts, targeting, planned_days, planned_units, inference, scheduled_start_at, scheduled_stop_at, decision,
+    version, created_at, started_at, concluded_at,
+    (SELECT jsonb_build_object('key', l.key, 'salt', l.salt, 'start', layer_start, 'end', layer_end)
+     FROM layers AS l WHERE l.id = layer_id) AS layer,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('key', h.key, 'salt', h.salt, 'share', h.share) ORDER BY h.key)
+     FROM holdouts AS h
+     WHERE source = 'internal' AND (experiments.holdouts IS NULL OR h.key = ANY(experiments.holdouts))), '[]')
+        AS holdout_rules,
     (SELECT jsonb_agg(jsonb_build_object('key', v.key, 'name', v.name, 'weight', v.weight,
-        'is_control', v.is_control, 'payload', v.payload) ORDER BY v.position)
+        'is_control', v.is_control, 'active', v.active, 'payload', v.payload) ORDER BY v.position)
      FROM variants AS v WHERE v.experiment_id = experiments.id) AS variants,
-    coalesce((SELECT jsonb_agg(jsonb_build_object('key', m.key, 'version', m.version, 'type', m.type,
-        'role', m.role, 'direction', m.direction, 'event_type', m.event_type,
-        'property_filter', m.property_filter, 'aggregation', m.aggregation,
-        'window_seconds', m.window_seconds, 'cap', m.cap::text) ORDER BY m.id)
-     FROM metrics AS m WHERE m.experiment_id = experiments.id), '[]') AS metrics
+    coalesce((SELECT jsonb_agg(m.definition || jsonb_build_object('key', m.key, 'version', m.version)
+        ORDER BY m.position)
+     FROM experiment_metrics AS m WHERE m.experiment_id = experiments.id), '[]') AS metrics
 FROM experiments
 """
 _BY_KEY = _COLUMNS + "WHERE key = %s"
-_BY_KEY_LOCKED = _BY_KEY + " FOR UPDATE"
 _BY_ID = _COLUMNS + "WHERE experiments.id = %s"
 _ALL = _COLUMNS + "ORDER BY experiments.id"
-_PAGE = (
-    _COLUMNS
-    + "WHERE experiments.id < %s AND (%s::text IS NULL OR status = %s) ORDER BY experiments.id DESC LIMIT %s"
-)
-_INSERT = """
-INSERT INTO experiments (key, name, hypothesis, source, unit_type, population, salt, allocation)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+_WANTED = """
+WHERE experiments.id < %(before)s
+    AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s))
+    AND (%(tag)s::text IS NULL OR tags @> ARRAY[%(tag)s])
+    AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+    AND (%(layer)s::text IS NULL OR layer_id = (SELECT l.id FROM layers AS l WHERE l.key = %(layer)s))
+    AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(' ', key, name, hypothesis)), lower(%(text)s)) > 0)
+ORDER BY experiments.id DESC LIMIT %(limit)s
 """
+_PAGE = _COLUMNS + _WANTED
+_LOCK = "SELECT id FROM experiments WHERE key = %s FOR UPDATE"
+_INSERT = """
+INSERT INTO experiments (key, source, salt) VALUES (%s, %s, %s) RETURNING id
+"""
+_UPDATE = """
+UPDATE experiments SET name = %(name)s, hypothesis = %(hypothesis)s, owner = %(owner)s, tags = %(tags)s,
+    unit_type = %(unit_type)s, population = %(population)s, salt = %(salt)s, allocation = %(allocation)s,
+    holdouts = %(holdouts)s, targeting = %(targeting)s, planned_days = %(planned_days)s,
+    planned_units = %(planned_units)s, scheduled_start_at = %(scheduled_start_at)s,
+    scheduled_stop_at = %(scheduled_stop_at)s
+WHERE id = %(id)s
+"""
+_PLACE = "UPDATE experiments SET layer_id = %s, layer_start = %s, layer_end = %s WHERE id = %s"
 _INSERT_VARIANT = """
-INSERT INTO variants (experiment_id, key, name, weight, is_control, position, payload)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO variants (experiment_id, key, name, weight, is_control, active, position, payload)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 _INSERT_METRIC = """
-INSERT INTO metrics (experiment_id, key, type, role, direction, event_type, property_filter, aggregation,
-    window_seconds, cap)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO experiment_metrics (experiment_id, position, key, version, metric_id, definition)
+VALUES (%s, %s, %s, %s, %s, %s)
 """
 _STEP = """
-UPDATE experiments SET status = %(status)s, version = version + 1,
+UPDATE experiments SET status = %(status)s,
+    inference = CASE WHEN %(status)s = 'running'
+        THEN coalesce(inference, CASE WHEN planned_units IS NULL THEN 'confidence_sequence' ELSE 'group_sequential' END)
+        ELSE inference END,
     started_at = CASE WHEN %(status)s = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
     concluded_at = CASE WHEN %(status)s = 'concluded' THEN now() ELSE concluded_at END
 WHERE id = %(id)s
 """
-_VERSION = """
-INSERT INTO experiment_versions (experiment_id, version, snapshot, created_by, reason) VALUES (%s, %s, %s, %s, %s)
+_DUE = """
+SELECT key FROM experiments
+WHERE (status = 'scheduled' AND (scheduled_start_at <= now() OR scheduled_stop_at <= now()))
+    OR (status IN ('running', 'paused') AND scheduled_stop_at <= now())
+ORDER BY least(scheduled_start_at, scheduled_stop_at), id
 """
+_DELETE = (
+    "DELETE FROM forced_variants WHERE experiment_id = %s",
+    "DELETE FROM experiment_metrics WHERE experiment_id = %s",
+    "DELETE FROM variants WHERE experiment_id = %s",
+    "DELETE FROM experiment_versions WHERE experiment_id = %s",
+    "DELETE FROM experiments WHERE id = %s",
+)
 Row = dict[str, Any]
 """A row as read, with its variants and metrics: handed on to a typed model at once."""
 
@@ -66,9 +99,16 @@ class KeyTaken(Exception):  # noqa: N818 - a fact the service turns into its ans
     """There is an experiment with this key."""
 
 
-async def read_one(connection: Connection, key: str, *, lock: bool = False) -> Row | None:
-    """The experiment of this key; locked until the transaction's end if asked."""
-    return await _fetch_one(connection, _BY_KEY_LOCKED if lock else _BY_KEY, (key,))
+async def lock(connection: Connection, key: str) -> None:
+    """Keep others from changing the experiment until the transaction's end.
+
+    A statement of its own: what is read together with a lock may be older than the lock.
+    """
+    await connection.execute(_LOCK, (key,))
+
+
+async def read_one(connection: Connection, key: str) -> Row | None:
+    return await _fetch_one(connection, _BY_KEY, (key,))
 
 
 async def read_by_id(connection: Connection, experiment_id: int) -> Row | None:
@@ -81,65 +121,93 @@ async def read_all(connection: Connection) -> list[Row]:
         return await cursor.fetchall()
 
 
-async def read_page(connection: Connection, before: int, status: Status | None, limit: int) -> list[Row]:
-    """At most `limit` experiments with ids below `before`, newest first."""
+async def read_page(connection: Connection, filters: Row) -> list[Row]:
+    """`filters`: before (an id), status (several), tag, owner, layer, text, limit. Newest first."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_PAGE.encode(), (before, status, status, limit))
+        await cursor.execute(_PAGE.encode(), filters)
         return await cursor.fetchall()
 
 
-async def insert(connection: Connection, new: ExperimentIn, salt: str) -> int:
-    """Store a draft; returns its id. Raises KeyTaken."""
+async def read_due(connection: Connection) -> list[str]:
+    """Keys of the experiments with a scheduled time that has come, in its order."""
+    cursor = await connection.execute(_DUE)
+    return [key for (key,) in await cursor.fetchall()]
+
+
+async def insert(connection: Connection, key: str, source: str, salt: str) -> int:
+    """Store a bare draft; returns its id. Raises KeyTaken."""
     try:
-        cursor = await connection.execute(
-            _INSERT,
-            (
-                new.key, new.name, new.hypothesis, new.source, new.unit_type, new.population, salt,
-                new.allocation,
-            ),
-        )  # fmt: skip
+        cursor = await connection.execute(_INSERT, (key, source, salt))
     except errors.UniqueViolation:
-        raise KeyTaken(new.key) from None
+        raise KeyTaken(key) from None
     row = await cursor.fetchone()
     if row is None:
         raise RuntimeError("the insert returned no id")
     experiment_id: int = row[0]
-    await _insert_parts(connection, experiment_id, new)
     return experiment_id
 
 
-async def set_status(connection: Connection, experiment_id: int, status: Status) -> None:
-    """Move to a state, as a new version."""
-    await connection.execute(_STEP, {"id": experiment_id, "status": str(status)})
+async def update(connection: Connection, experiment_id: int, fields: Row) -> None:
+    """Set the fields of the experiment's own row. Testers of another unit type are testers no more."""
+    await connection.execute(_UPDATE, fields | {"id": experiment_id})
+    await connection.execute(
+        "DELETE FROM forced_variants WHERE experiment_id = %s AND unit_type <> %s",
+        (experiment_id, fields["unit_type"]),
+    )
 
 
-async def insert_version(
-    connection: Connection, experiment_id: int, version: int, snapshot: bytes, actor: str, reason: str | None
+async def place(
+    connection: Connection, experiment_id: int, layer_id: int | None, start: int | None, end: int | None
 ) -> None:
-    """Keep a version and tell the other processes, which hear of it after the commit."""
-    await connection.execute(_VERSION.encode(), (experiment_id, version, snapshot.decode(), actor, reason))
-    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(experiment_id)))
+    """Give the experiment slots of a layer, or take it out of its layer."""
+    await connection.execute(_PLACE, (layer_id, start, end, experiment_id))
 
 
-async def _insert_parts(connection: Connection, experiment_id: int, new: ExperimentIn) -> None:
-    variants: Sequence[tuple[Any, ...]] = [
+async def replace_variants(connection: Connection, experiment_id: int, variants: Sequence[VariantIn]) -> None:
+    """Set the arms. Testers of an arm that is gone have none any more."""
+    await connection.execute("DELETE FROM variants WHERE experiment_id = %s", (experiment_id,))
+    rows: Sequence[tuple[Any, ...]] = [
         (
-            experiment_id, variant.key, variant.name, variant.weight, variant.is_control, position,
+            experiment_id, variant.key, variant.name, variant.weight, variant.is_control, variant.active, position,
             None if variant.payload is None else Jsonb(variant.payload),
         )
-        for position, variant in enumerate(new.variants)
-    ]  # fmt: skip
-    metrics: Sequence[tuple[Any, ...]] = [
-        (
-            experiment_id, metric.key, metric.type, metric.role, metric.direction, metric.event_type,
-            None if metric.property_filter is None else Jsonb(metric.property_filter), metric.aggregation,
-            metric.window_seconds, metric.cap,
-        )
-        for metric in new.metrics
+        for position, variant in enumerate(variants)
     ]  # fmt: skip
     async with connection.cursor() as cursor:
-        await cursor.executemany(_INSERT_VARIANT, variants)
-        await cursor.executemany(_INSERT_METRIC, metrics)
+        await cursor.executemany(_INSERT_VARIANT, rows)
+    await connection.execute(
+        "DELETE FROM forced_variants WHERE experiment_id = %s AND variant_key <> ALL(%s)",
+        (experiment_id, [variant.key for variant in variants if variant.active]),
+    )
+
+
+async def replace_metrics(connection: Connection, experiment_id: int, metrics: Sequence[UsedMetric]) -> None:
+    """Set what the experiment measures, as a copy of each definition."""
+    await connection.execute("DELETE FROM experiment_metrics WHERE experiment_id = %s", (experiment_id,))
+    rows: Sequence[tuple[Any, ...]] = [
+        (
+            experiment_id, position, metric.message.key, metric.message.version, metric.metric_id,
+            Jsonb(stored(metric.message)),
+        )
+        for position, metric in enumerate(metrics)
+    ]  # fmt: skip
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_INSERT_METRIC, rows)
+
+
+async def set_status(connection: Connection, experiment_id: int, status: str) -> None:
+    await connection.execute(_STEP, {"id": experiment_id, "status": status})
+
+
+async def set_decision(connection: Connection, experiment_id: int, decision: Row | None) -> None:
+    value = None if decision is None else Jsonb(decision)
+    await connection.execute("UPDATE experiments SET decision = %s WHERE id = %s", (value, experiment_id))
+
+
+async def delete(connection: Connection, experiment_id: int) -> None:
+    """Remove a draft and all its parts."""
+    for statement in _DELETE:
+        await connection.execute(statement, (experiment_id,))
 
 
 async def _fetch_one(connection: Connection, statement: str, values: tuple[Any, ...]) -> Row | None:

@@ -1,176 +1,199 @@
-"""What people write to create an experiment, and what they read."""
+"""What people write on an experiment."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from api.experiments import examples
+from api.experiments.states import Status, Step
+from api.experiments.targeting import check_expression
+from api.fields import (
+    BasisPoints,
+    Flag,
+    Instant,
+    Key,
+    Name,
+    Payload,
+    PlainKey,
+    Reason,
+    Salt,
+    Strict,
+    Tags,
+    Text,
+    describe_patch,
+    storable,
+    unique,
+)
+from api.metric_catalogue.schemas import MetricUse
 from neonblue.bucketing import FULL_ALLOCATION
-from neonblue.contract.limits import KEY_LENGTH
-from neonblue.contract.texts import count_keys
+from neonblue.bucketing.targeting import EXPRESSION_LENGTH
+from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
 
+__all__ = ["Status", "Step"]
 
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not contain the NUL character")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("contains half of a surrogate pair, which is no character") from None
+Outcome = Literal["ship", "roll_back", "inconclusive"]
+
+_INTERNAL = ("layer", "holdouts", "targeting")
+
+
+def _compiling(text: str) -> str:
+    check_expression(text)
     return text
 
 
-def _storable_object(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    if value is not None:
-        try:
-            count_keys(value, "", texts=True)
-        except ContractError as error:
-            raise ValueError(str(error)) from None
-    return value
-
-
-ExperimentKey = Annotated[
-    str, StringConstraints(min_length=1, max_length=KEY_LENGTH, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-]
-PlainKey = Annotated[
+Targeting = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=KEY_LENGTH, pattern=r"^[^\x00-\x1f]+$"),
-    AfterValidator(_storable),
+    StringConstraints(min_length=1, max_length=EXPRESSION_LENGTH),
+    AfterValidator(storable),
+    AfterValidator(_compiling),
 ]
-Text = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_storable)]
-Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Payload = Annotated[dict[str, Any] | None, AfterValidator(_storable_object)]
-Cap = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=6)]
-
-
-class Status(StrEnum):
-    DRAFT = "draft"
-    RUNNING = "running"
-    CONCLUDED = "concluded"
-
-
-class Step(StrEnum):
-    """A step of the life cycle."""
-
-    START = "start"
-    CONCLUDE = "conclude"
-
-
-class Strict(BaseModel):
-    """No unknown fields, no conversion of one type to another."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class VariantIn(Strict):
+    """An arm. Weights are relative to each other. One that is not `active` was dropped: its range enrols nobody."""
+
     key: PlainKey
     name: Text | None = None
     weight: int = Field(default=1, ge=1, le=1_000_000, strict=True)
-    is_control: bool = False
+    is_control: Flag = False
+    active: Flag = True
     payload: Payload = None
 
 
-class MetricIn(Strict):
-    """`proportion`: whether a unit has such an event. `mean`: the count of its events or the sum of their value."""
+class LayerIn(Strict):
+    """A share of a layer, in basis points, which the service finds room for."""
 
-    key: PlainKey
-    type: Literal["proportion", "mean"]
-    role: Literal["primary", "secondary", "guardrail"] = "primary"
-    direction: Literal["increase", "decrease"] = "increase"
-    event_type: PlainKey
-    property_filter: dict[PlainKey, Text] | None = Field(default=None, max_length=20)
-    aggregation: Literal["any", "count", "sum"]
-    window_seconds: int | None = Field(default=None, ge=1, le=10 * 366 * 86_400, strict=True)
-    cap: Cap | None = None
-    version: Literal[1] | None = None
-
-    @model_validator(mode="after")
-    def _computable(self) -> Self:
-        if (self.type == "proportion") != (self.aggregation == "any"):
-            raise ValueError("a proportion takes the aggregation any, a mean takes count or sum")
-        if self.type == "proportion" and self.cap is not None:
-            raise ValueError("a proportion has no cap")
-        return self
+    key: Key
+    share: int = Field(ge=1, le=FULL_ALLOCATION, strict=True)
 
 
-class ExperimentIn(Strict):
-    """An experiment to create, as a draft."""
+class ExperimentFields(Strict):
+    """What a draft may say beside its key, its source and its arms."""
 
-    key: ExperimentKey
     name: Text | None = None
     hypothesis: Text | None = None
-    source: Literal["internal", "external"] = "internal"
+    owner: Name | None = None
+    tags: Tags = Field(default_factory=list)
     unit_type: PlainKey = "user"
     population: Literal["exposed", "assigned"] = "exposed"
-    allocation: int = Field(
-        default=FULL_ALLOCATION, ge=0, le=FULL_ALLOCATION, strict=True, description="Basis points of traffic"
+    allocation: BasisPoints = Field(default=FULL_ALLOCATION, description="Basis points of traffic")
+    layer: LayerIn | None = None
+    holdouts: Annotated[list[Key], Field(max_length=100)] | None = Field(
+        default=None, description="Keys of the holdouts that it respects; null: all there are"
     )
+    targeting: Targeting | None = Field(
+        default=None, description="A CEL expression over the unit's attributes"
+    )
+    metrics: list[MetricUse] = Field(default_factory=list, max_length=100)
+    planned_days: int | None = Field(default=None, ge=1, le=3_650, strict=True)
+    planned_units: int | None = Field(default=None, ge=1, le=2**53, strict=True, description="Over all arms")
+    scheduled_start_at: Instant | None = None
+    scheduled_stop_at: Instant | None = None
+
+
+class ExperimentIn(ExperimentFields):
+    """An experiment to create, as a draft."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.NEW]})
+
+    key: Key
+    source: Literal["internal", "external"] = "internal"
     salt: Salt | None = Field(default=None, description="Made where absent")
     variants: list[VariantIn] = Field(min_length=2, max_length=100)
-    metrics: list[MetricIn] = Field(default_factory=list, max_length=100)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        _unique([variant.key for variant in self.variants], "variants")
-        _unique([metric.key for metric in self.metrics], "metrics")
-        controls = sum(variant.is_control for variant in self.variants)
-        if controls != 1:
-            raise ValueError(f"variants: exactly one is the control, not {controls}")
+        unique([variant.key for variant in self.variants], "variants")
+        unique([metric.key for metric in self.metrics], "metrics")
+        unique(self.tags, "tags")
+        unique(self.holdouts or [], "holdouts")
+        _check_arms(self.variants)
+        if (
+            self.scheduled_start_at
+            and self.scheduled_stop_at
+            and (self.scheduled_stop_at <= self.scheduled_start_at)
+        ):
+            raise ContractError(Code.DATES_ORDER, "must be after scheduled_start_at", "scheduled_stop_at")
+        if self.source == "external":
+            for name in _INTERNAL:
+                if getattr(self, name) is not None:
+                    raise ContractError(
+                        Code.INTERNAL_ONLY, "an external experiment's variants are given, not assigned", name
+                    )
         return self
 
 
-class VariantOut(BaseModel):
-    key: str
-    name: str | None
-    weight: int
-    is_control: bool
-    payload: dict[str, Any] | None
+class DecisionIn(Strict):
+    """What was decided: `ship` a variant, `roll_back` to the control, or `inconclusive`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.DECISION]})
+
+    outcome: Outcome
+    variant_key: PlainKey | None = Field(default=None, description="Which variant is shipped")
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _names_what_ships(self) -> Self:
+        if (self.outcome == "ship") != (self.variant_key is not None):
+            raise ContractError(
+                Code.INVALID, "names the variant where the outcome is ship, and only there", "variant_key"
+            )
+        return self
 
 
-class MetricOut(BaseModel):
-    key: str
-    version: int
-    type: str
-    role: str
-    direction: str
-    event_type: str
-    property_filter: dict[str, str] | None
-    aggregation: str
-    window_seconds: int | None
-    cap: str | None = Field(description="A decimal")
+class ExperimentPatch(ExperimentFields):
+    """What to change: what is left out stays.
+
+    A draft may change everything. While it runs or is paused: name, hypothesis, owner, tags, plan and stop may
+    change, the allocation may grow, and arms may be dropped (`active` false; of each arm only what is given is
+    compared). Once concluded: name, hypothesis, owner, tags and decision.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra=describe_patch({"allocation": 5000, "reason": "Ramp to half"})
+    )
+
+    salt: Salt = ""
+    variants: list[VariantIn] = Field(default_factory=list, min_length=1, max_length=100)
+    decision: DecisionIn | None = None
+    reason: Reason | None = Field(default=None, description="Why; kept with the version")
+
+    @model_validator(mode="after")
+    def _no_arm_twice(self) -> Self:
+        unique([variant.key for variant in self.variants], "variants")
+        return self
 
 
-class ExperimentOut(BaseModel):
-    id: int
-    key: str
-    name: str | None
-    hypothesis: str | None
-    source: str
-    unit_type: str
-    population: str
-    status: Status
-    salt: str
-    allocation: int
-    version: int
-    variants: list[VariantOut]
-    metrics: list[MetricOut]
-    created_at: datetime
-    started_at: datetime | None
-    concluded_at: datetime | None
+class StepIn(Strict):
+    """Why the step is taken; kept with the version."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The checkout fails in arm b"}]})
+
+    reason: Reason | None = None
 
 
-class ExperimentPage(BaseModel):
-    """A page of experiments, newest first. `next_cursor` is null on the last one."""
+class ForcedVariantIn(Strict):
+    """The variant that a tester sees."""
 
-    items: list[ExperimentOut]
-    next_cursor: str | None
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "tester-1", "variant_key": "short-form"}]}
+    )
+
+    user_id: PlainKey
+    unit_type: PlainKey | None = Field(default=None, description="The experiment's, where absent")
+    variant_key: PlainKey
 
 
-def _unique(keys: list[str], field: str) -> None:
-    if len(set(keys)) != len(keys):
-        raise ValueError(f"{field}: two have the same key")
+def _check_arms(variants: list[VariantIn]) -> None:
+    controls = [variant for variant in variants if variant.is_control]
+    if len(controls) != 1:
+        raise ContractError(
+            Code.CONTROL_COUNT, f"exactly one variant is the control, not {len(controls)}", "variants"
+        )
+    if not controls[0].active:
+        raise ContractError(Code.CONTROL_DROPPED, "the control can't be dropped", "variants")
+    if not any(variant.active and not variant.is_control for variant in variants):
+        raise ContractError(Code.LAST_TREATMENT, "the last treatment can't be dropped", "variants")

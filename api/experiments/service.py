@@ -1,29 +1,41 @@
-"""The life cycle: who may go where, and what each change leaves behind."""
+"""Experiments: making, changing, reading and deleting them."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
 from api.database import Connection, Pool
-from api.experiments import repository
+from api.experiments import changes, repository, versions
+from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
-from api.experiments.schemas import ExperimentIn, ExperimentOut, ExperimentPage, Status, Step
+from api.experiments.schemas import ExperimentIn, ExperimentPatch
+from api.experiments.states import STARTED, Status
+from api.experiments.versions import Occasion
+from api.holdouts import repository as holdouts
+from api.http.etags import require_match, version_tag
+from api.http.pages import cut, write_cursor
 from api.http.problems import Problem
-from api.ingest.copying import write_outbox
+from api.http.refusals import misread, refuse
+from api.layers.service import reserve
+from api.metric_catalogue.service import UsedMetric, resolve
+from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
-from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage, encode_message
-from neonblue.contract.outbox import Aggregate, Happening, OutboxRow
+from neonblue.contract.messages import MetricMessage, encode_message
+from neonblue.contract.violation import Violation
 
-_NEXT: dict[Status, dict[Step, Status]] = {
-    Status.DRAFT: {Step.START: Status.RUNNING},
-    Status.RUNNING: {Step.CONCLUDE: Status.CONCLUDED},
-    Status.CONCLUDED: {},
-}
 _BEYOND_ALL = 2**31 - 1
+_OWN_FIELDS = (
+    "name", "hypothesis", "owner", "tags", "unit_type", "population", "allocation", "holdouts", "targeting",
+    "planned_days", "planned_units", "scheduled_start_at", "scheduled_stop_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,93 +44,172 @@ class ExperimentService:
     registry: Registry
 
     async def create(self, new: ExperimentIn, actor: Actor) -> ExperimentOut:
-        """Store a draft. Raises Problem `experiment_exists`."""
+        """Store a draft. Raises Problem `experiment_exists`, `layer_full`, or for what it refers to."""
+        salt = new.salt or secrets.token_hex(16)
         try:
             async with self.pool.transaction() as connection:
-                await repository.insert(connection, new, new.salt or secrets.token_hex(16))
-                after = await self._changed(connection, new.key, None, "create", actor)
+                await holdouts.share_lock(connection)
+                await _check_holdouts(connection, new)
+                metrics = await resolve(connection, new.metrics)
+                number = await repository.insert(connection, new.key, new.source, salt)
+                await repository.update(connection, number, _own_fields(new, salt))
+                await repository.replace_variants(connection, number, new.variants)
+                await repository.replace_metrics(connection, number, metrics)
+                await _place(connection, number, new)
+                after = await versions.keep_version(connection, None, new.key, Occasion("create", actor))
         except KeyTaken:
             raise Problem(
                 409, "experiment_exists", "An experiment with this key exists", field="key"
             ) from None
-        await self.registry.load(after["id"])
-        return ExperimentOut.model_validate(after)
-
-    async def step(self, key: str, step: Step, actor: Actor) -> ExperimentOut:
-        """Take a step. Raises Problem `illegal_step`, which names the legal ones, or `not_found`."""
-        async with self.pool.transaction() as connection:
-            before = _found(await repository.read_one(connection, key, lock=True))
-            target = _target(Status(before["status"]), step)
-            await repository.set_status(connection, before["id"], target)
-            after = await self._changed(connection, key, before, step, actor)
-        await self.registry.load(after["id"])
+        await versions.refresh(self.registry, number)
         return ExperimentOut.model_validate(after)
 
     async def get(self, key: str) -> ExperimentOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return ExperimentOut.model_validate(_found(await repository.read_one(connection, key)))
+            return ExperimentOut.model_validate(found(await repository.read_one(connection, key)))
 
-    async def page(self, cursor: int | None, status: Status | None, limit: int) -> ExperimentPage:
-        """A page of experiments, newest first; `cursor` is the last id of the page before."""
+    async def page(self, before: int | None, filters: Mapping[str, Any], limit: int) -> ExperimentPage:
+        """A page of experiments, newest first. `filters`: status, tag, owner, layer, text."""
         async with self.pool.connection() as connection:
-            rows = await repository.read_page(connection, cursor or _BEYOND_ALL, status, limit + 1)
-        items = [ExperimentOut.model_validate(row) for row in rows[:limit]]
-        return ExperimentPage(items=items, next_cursor=str(items[-1].id) if len(rows) > limit else None)
+            rows = await repository.read_page(
+                connection, {**filters, "before": before or _BEYOND_ALL, "limit": limit + 1}
+            )
+        shown, cursor = cut(rows, limit, key=lambda row: int(row["id"]))
+        items = [ExperimentOut.model_validate(row) for row in shown]
+        return ExperimentPage(items=items, next_cursor=cursor)
 
-    async def _changed(
-        self, connection: Connection, key: str, before: Row | None, action: str, actor: Actor
-    ) -> Row:
-        """Leave version, outbox message and audit entry of a change, in its transaction."""
-        after = _found(await repository.read_one(connection, key))
-        snapshot = encode_message(snapshot_of(after, datetime.now(UTC)))
-        await repository.insert_version(
-            connection, after["id"], after["version"], snapshot, actor.name, action
-        )
-        await record(connection, actor, Change(action, "experiment", key, before, after))
-        row = OutboxRow(Aggregate.EXPERIMENT, str(after["id"]), Happening.EXPERIMENT_CHANGED, snapshot)
-        await write_outbox(connection, [row])
-        return after
+    async def versions(self, key: str, before: int | None, limit: int) -> VersionPage:
+        """A page of versions, newest first. Raises Problem `not_found`."""
+        async with self.pool.connection() as connection:
+            found(await repository.read_one(connection, key))
+            rows = await versions.read_versions(connection, key, before or _BEYOND_ALL, limit + 1)
+        items = [VersionOut.model_validate(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return VersionPage(items=items, next_cursor=write_cursor(items[-1].version) if more else None)
+
+    async def patch(
+        self, key: str, patch: ExperimentPatch, if_match: str | None, actor: Actor
+    ) -> ExperimentOut:
+        """Change what the state allows.
+
+        Raises Problem `frozen` naming each field that may not change, `layer_full`, or of `require_match`;
+        RequestValidationError for what the patch makes of the whole.
+        """
+        async with self.pool.transaction() as connection:
+            before = await locked(connection, key, if_match, required=True)
+            if not await _apply(connection, before, patch):
+                return ExperimentOut.model_validate(before)
+            occasion = Occasion("change", actor, patch.reason)
+            after = await versions.keep_version(connection, before, key, occasion)
+        await versions.refresh(self.registry, after["id"])
+        return ExperimentOut.model_validate(after)
+
+    async def delete(self, key: str, if_match: str | None, actor: Actor) -> None:
+        """Delete a draft; the stream hears of it as archived. Raises Problem `not_a_draft`, `not_found`."""
+        async with self.pool.transaction() as connection:
+            before = await locked(connection, key, if_match)
+            if before["status"] != Status.DRAFT:
+                raise Problem(
+                    409, "not_a_draft", f"Only drafts can be deleted; this one is {before['status']}"
+                )
+            gone = before | {"status": Status.ARCHIVED, "version": before["version"] + 1}
+            snapshot = encode_message(versions.snapshot_of(gone, datetime.now(UTC)))
+            await repository.delete(connection, before["id"])
+            await versions.announce(connection, before["id"], snapshot)
+            await record(connection, actor, Change("delete", "experiment", key, before, None))
 
 
-def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
-    """The experiment as it travels in the outbox."""
-    return ExperimentMessage(
-        experiment_id=row["id"],
-        key=row["key"],
-        name=row["name"],
-        source=row["source"],
-        unit_type=row["unit_type"],
-        population=row["population"],
-        status=row["status"],
-        version=row["version"],
-        salt=row["salt"],
-        allocation=row["allocation"],
-        variants=[
-            VariantMessage(key=v["key"], name=v["name"], weight=v["weight"], is_control=v["is_control"])
-            for v in row["variants"]
-        ],
-        metrics=[MetricMessage(**metric) for metric in row["metrics"]],
-        started_at=None if row["started_at"] is None else format_instant(row["started_at"]),
-        concluded_at=None if row["concluded_at"] is None else format_instant(row["concluded_at"]),
-        received_at=format_instant(received_at),
-    )
+async def locked(connection: Connection, key: str, if_match: str | None, *, required: bool = False) -> Row:
+    """The experiment as it stands, which nobody else changes until the transaction's end.
+
+    required: whether the caller must say which state it saw. Raises Problem `not_found`, or of `require_match`.
+    """
+    await holdouts.share_lock(connection)
+    await repository.lock(connection, key)
+    row = found(await repository.read_one(connection, key))
+    if required or if_match is not None:
+        require_match(if_match, version_tag(row["version"]))
+    return row
 
 
-def _found(row: Row | None) -> Row:
+def found(row: Row | None) -> Row:
+    """Raises Problem `not_found`."""
     if row is None:
         raise Problem(404, "not_found", "There is no such experiment")
     return row
 
 
-def _target(status: Status, step: Step) -> Status:
-    legal = _NEXT[status]
-    if step not in legal:
-        names = ", ".join(legal) or "none"
-        raise Problem(
-            409,
-            "illegal_step",
-            f"A {status} experiment can't take this step; legal steps: {names}",
-            members={"experiment_status": status, "legal_steps": list(legal)},
-        )
-    return legal[step]
+async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bool:
+    """Store what the patch changes, if it may; whether it changes anything."""
+    current = ExperimentOut.model_validate(row)
+    before = changes.written(current)
+    try:
+        after = changes.patched(current, patch)
+    except ValidationError as error:
+        raise misread(error) from None
+    changed = changes.changed_fields(before, after)
+    metrics = await resolve(connection, after.metrics) if "metrics" in patch.model_fields_set else None
+    if metrics is not None and [use.message for use in metrics] != _measured(row):
+        changed.add("metrics")
+    decision = None if patch.decision is None else patch.decision.model_dump()
+    if "decision" in patch.model_fields_set and decision != row["decision"]:
+        changed.add("decision")
+    refused = changes.refusals(current, before, after, changed)
+    if refused:
+        raise refuse(409, refused)
+    _check_stop(current, after, changed)
+    if "decision" in changed and patch.decision is not None:
+        unfit = changes.decision_refusals(current, patch.decision, "decision.")
+        if unfit:
+            raise refuse(422, unfit)
+    await _store(connection, row, after, changed, metrics)
+    if "decision" in changed:
+        await repository.set_decision(connection, row["id"], decision)
+    return bool(changed)
+
+
+async def _store(
+    connection: Connection, row: Row, after: ExperimentIn, changed: set[str], metrics: list[UsedMetric] | None
+) -> None:
+    if "holdouts" in changed:
+        await _check_holdouts(connection, after)
+    if changed.intersection({*_OWN_FIELDS, "salt"}):
+        await repository.update(connection, row["id"], _own_fields(after, after.salt or row["salt"]))
+    if "variants" in changed:
+        await repository.replace_variants(connection, row["id"], after.variants)
+    if "metrics" in changed and metrics is not None:
+        await repository.replace_metrics(connection, row["id"], metrics)
+    if "layer" in changed:
+        await _place(connection, row["id"], after)
+
+
+def _check_stop(current: ExperimentOut, after: ExperimentIn, changed: set[str]) -> None:
+    """The stop of what runs may move, but not into the past: to stop now is a step."""
+    stop = after.scheduled_stop_at
+    if "scheduled_stop_at" in changed and current.status in STARTED and stop and stop <= datetime.now(UTC):
+        message = f"must be later than now, {format_instant(datetime.now(UTC))}"
+        raise refuse(422, [Violation(Code.DATES_ORDER, message, "scheduled_stop_at")])
+
+
+def _measured(row: Row) -> list[MetricMessage]:
+    return versions.snapshot_of(row, datetime.now(UTC)).metrics
+
+
+def _own_fields(experiment: ExperimentIn, salt: str) -> Row:
+    return {name: getattr(experiment, name) for name in _OWN_FIELDS} | {"salt": salt}
+
+
+async def _check_holdouts(connection: Connection, experiment: ExperimentIn) -> None:
+    unknown = await holdouts.find_unknown(connection, experiment.holdouts or [])
+    if unknown:
+        message = f"there is no holdout {', '.join(unknown)}"
+        raise refuse(422, [Violation(Code.UNKNOWN_HOLDOUT, message, "holdouts")])
+
+
+async def _place(connection: Connection, experiment_id: int, experiment: ExperimentIn) -> None:
+    if experiment.layer is None:
+        await repository.place(connection, experiment_id, None, None, None)
+        return
+    layer_id, slots = await reserve(connection, experiment.layer.key, experiment.layer.share, experiment_id)
+    await repository.place(connection, experiment_id, layer_id, slots.start, slots.end)

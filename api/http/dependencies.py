@@ -6,13 +6,20 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPBearer
 
+from api.access.sessions import COOKIE
 from api.audit import Actor
+from api.http.callers import Caller, caller_of
 from api.http.security import Scope
 from api.services import Services
 
-_documented = HTTPBearer(auto_error=False, description="An API token")
+_bearer = HTTPBearer(auto_error=False, description="An API token")
+_cookie = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    description="A session, from POST /v1/session; changes of state need its X-CSRF-Token",
+)
 
 
 def get_services(request: Request) -> Services:
@@ -25,13 +32,27 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
-    """A dependency that lets in tokens with `scope` and says who calls."""
+    """A dependency that lets in tokens and sessions with `scope` and says who calls."""
+
+    bearer, cookie = Security(_bearer, scopes=[scope]), Security(_cookie, scopes=[scope])
 
     async def authorize(
-        request: Request, services: ServicesDep, _: Annotated[object, Security(_documented)]
+        request: Request, services: ServicesDep, _: object = bearer, __: object = cookie
     ) -> Actor:
-        header = request.headers.get("authorization")
-        token = await services.tokens.authorize(None if header is None else header.encode("latin-1"), scope)
-        return Actor(f"token:{token.id}:{token.name}", request.state.request_id)
+        caller = await caller_of(request, services)
+        caller.check_may(scope)
+        return caller.actor(request)
 
     return authorize
+
+
+async def get_caller(
+    request: Request, services: ServicesDep, _: Annotated[object, Security(_cookie)]
+) -> Caller:
+    """Whoever calls, with whatever scope."""
+    return await caller_of(request, services)
+
+
+CallerDep = Annotated[Caller, Depends(get_caller)]
+Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
+Editor = Annotated[Actor, Depends(require(Scope.EDITOR))]

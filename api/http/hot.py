@@ -18,11 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.events.service import Retryable
 from api.http import security
 from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.headers import OF_HOT_ANSWERS
 from api.http.problems import CONTENT_TYPE, Problem, unavailable
+from api.http.security import Token
 from api.ingest.failures import Unavailable
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
+from neonblue.contract.codes import Code
 from neonblue.contract.identifiers import uuid7
 from neonblue.contract.violation import ContractError
 
@@ -44,7 +47,7 @@ class Answer:
     body: bytes
 
 
-Handler = Callable[[Headers, Receive], Awaitable[Answer]]
+Handler = Callable[[Token, Headers, Receive], Awaitable[Answer]]
 
 
 class HotCalls:
@@ -53,54 +56,53 @@ class HotCalls:
     def __init__(self, services: Services, rest: ASGIApp) -> None:
         self._services = services
         self._rest = rest
-        self._handlers: dict[str, Handler] = {
-            "/v1/events": self._events,
-            "/v1/assignments": self._assignments,
+        self._calls: dict[str, tuple[security.Scope, Handler]] = {
+            "/v1/events": (security.Scope.INGEST, self._events),
+            "/v1/assignments": (security.Scope.ASSIGN, self._assignments),
         }
         self._under_way = 0
-        self._seconds = {path: REQUEST_SECONDS.labels(path) for path in self._handlers}
+        self._seconds = {path: REQUEST_SECONDS.labels(path) for path in self._calls}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self._handlers.get(scope["path"]) if scope["type"] == "http" else None
-        if handler is None:
+        call = self._calls.get(scope["path"]) if scope["type"] == "http" else None
+        if call is None or scope["method"] != "POST":
             await self._rest(scope, receive, send)
             return
-        if scope["method"] != "POST":
-            handler = _only_post
-        elif self._under_way >= _UNDER_WAY:
-            handler = _too_many
         self._under_way += 1
         try:
-            await self._handle(scope, receive, send, handler)
+            await self._handle(scope, receive, send, *call)
         finally:
             self._under_way -= 1
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, handler: Handler) -> None:
+    async def _handle(
+        self, scope: Scope, receive: Receive, send: Send, right: security.Scope, handler: Handler
+    ) -> None:
         clock = asyncio.get_running_loop().time
         started = clock()
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
+        extra = list(OF_HOT_ANSWERS)
         try:
-            answer = await handler(headers, receive)
-            status, body, extra, kind = answer.status, answer.body, {}, "application/json"
+            if self._under_way > _UNDER_WAY:
+                raise unavailable("too many requests are under way")
+            services, header = self._services, headers.get(b"authorization")
+            token = await services.tokens.authorize(header, right, headers.get(b"origin"))
+            extra += await services.limits.admit(token.id, token.rate_limit)
+            answer = await handler(token, headers, receive)
+            status, body, kind = answer.status, answer.body, b"application/json"
         except ClientGone:
             return
         except Exception as error:  # one place turns whatever happened into an answer
             problem = problem_of(error, request_id)
-            status, body, extra, kind = (
-                problem.status,
-                problem.body(request_id),
-                problem.headers,
-                CONTENT_TYPE,
-            )
+            status, body, kind = problem.status, problem.body(request_id), CONTENT_TYPE.encode()
+            extra += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await _respond(send, status, body, kind, request_id, extra)
         path = scope["path"]
         REQUESTS.labels(path, status).inc()
         self._seconds[path].observe(clock() - started)
 
-    async def _events(self, headers: Headers, receive: Receive) -> Answer:
+    async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services
-        token = await services.tokens.authorize(headers.get(b"authorization"), security.Scope.INGEST)
         services.pipeline.admit()
         lines = is_lines(headers)
         retryable = _retryable(headers, token.id)
@@ -108,29 +110,19 @@ class HotCalls:
         answer = await services.events.store(body, lines=lines, retryable=retryable)
         return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
 
-    async def _assignments(self, headers: Headers, receive: Receive) -> Answer:
-        services = self._services
-        await services.tokens.authorize(headers.get(b"authorization"), security.Scope.ASSIGN)
+    async def _assignments(self, _: Token, headers: Headers, receive: Receive) -> Answer:
         if is_lines(headers):
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"
             )
-        answers, single = await services.assignments.assign(await read_body(receive, headers))
+        answers, single = await self._services.assignments.assign(await read_body(receive, headers))
         if not single:
-            refused = all(answer.status is Status.REJECTED for answer in answers)
+            refused = bool(answers) and all(answer.status is Status.REJECTED for answer in answers)
             return Answer(422 if refused else 200, _encode(AssignmentsAnswer(answers)))
         answer = answers[0]
         if answer.status is Status.REJECTED:
             raise _refusal(answer.code or "", answer.message or "", answer.field, answer.variant_key)
         return Answer(200, _encode(answer))
-
-
-async def _only_post(_headers: Headers, _receive: Receive) -> Answer:
-    raise Problem(405, "method_not_allowed", "Use POST", headers={"allow": "POST"})
-
-
-async def _too_many(_headers: Headers, _receive: Receive) -> Answer:
-    raise unavailable("too many requests are under way")
 
 
 def request_id_of(headers: Headers) -> str:
@@ -150,6 +142,9 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         return unavailable(str(error))
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
         return unavailable("PostgreSQL can't be reached")
+    if isinstance(error, psycopg.DataError):
+        log.warning("data_refused", request_id=request_id, error=str(error).partition("\n")[0])
+        return Problem(422, Code.REFUSED_BY_STORE, "PostgreSQL can't hold one of the values")
     log.error("request_failed", request_id=request_id, exc_info=error)
     return Problem(500, "internal", "Something went wrong here; the request id names it in the log")
 
@@ -160,26 +155,29 @@ def _refusal(code: str, message: str, field: str | None, variant_key: str | None
     return Problem(status, code, message, field=field, members=members)
 
 
-def _retryable(headers: Headers, token_id: int) -> Retryable | None:
-    given = headers.get(b"idempotency-key")
-    if given is None:
-        return None
+def idempotency_key_of(given: bytes) -> str:
+    """The key in the header. Raises Problem `invalid_idempotency_key`."""
     key = given.decode("latin-1")
     if not _KEY(key):
         raise Problem(
             400, "invalid_idempotency_key", "1 to 255 visible ASCII characters", field="idempotency-key"
         )
-    return Retryable(token_id, key)
+    return key
+
+
+def _retryable(headers: Headers, token_id: int) -> Retryable | None:
+    given = headers.get(b"idempotency-key")
+    return None if given is None else Retryable(token_id, idempotency_key_of(given))
 
 
 async def _respond(
-    send: Send, status: int, body: bytes, kind: str, request_id: str, extra: dict[str, str]
+    send: Send, status: int, body: bytes, kind: bytes, request_id: str, extra: list[tuple[bytes, bytes]]
 ) -> None:
     headers = [
-        (b"content-type", kind.encode()),
+        (b"content-type", kind),
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
+        *extra,
     ]
-    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

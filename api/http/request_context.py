@@ -1,4 +1,4 @@
-"""What the calls go through that are not hot: request ids, metrics, and a look at the body."""
+"""What the calls go through that are not hot: request ids, headers, metrics, and a look at what was sent."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.body import ClientGone, Headers, read_body
-from api.http.hot import request_id_of
+from api.http import headers as answer_headers
+from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.hot import problem_of, request_id_of
+from api.http.json_rules import check_json
 from api.http.problems import CONTENT_TYPE, Problem
 from api.metrics import REQUEST_SECONDS, REQUESTS
-from neonblue.contract.explaining import find_duplicate_key
+from neonblue.contract.codes import Code
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class RequestContext:
     """Gives each request an id, which its answer carries, and counts it by its route's template.
 
-    Reads the body beforehand: what is too large, or names a key twice, goes no further.
+    Reads the body beforehand: what is too large, or can't be stored, goes no further. Every error that nothing
+    else turned into an answer becomes a problem here. `state.headers` are added to the answer, whatever it is.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,38 +33,51 @@ class RequestContext:
             return
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state |= {"request_id": request_id, "headers": [], "body": b""}
         clock = asyncio.get_running_loop().time
         started = clock()
-        status = 500
+        status = 0
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                given = [*message["headers"], *state["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = given + answer_headers.missing(given, scope["path"], scope["scheme"])
             await send(message)
 
         try:
+            _check_address(scope)
             if scope["method"] in _WITH_BODY:
-                receive = _replay(await _read(receive, headers), receive)
-            await self._app(scope, receive, send_with_id)
-        except Problem as problem:
-            await _refuse(send_with_id, problem, request_id)
+                state["body"] = await _read(scope["path"], receive, headers)
+                receive = _replay(state["body"], receive)
+            await self._app(scope, receive, send_with_headers)
         except ClientGone:
             return
+        except Exception as error:
+            if status:
+                raise
+            await _refuse(send_with_headers, problem_of(error, request_id), request_id)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
-            REQUESTS.labels(route, status).inc()
+            REQUESTS.labels(route, status or 500).inc()
             REQUEST_SECONDS.labels(route).observe(clock() - started)
 
 
-async def _read(receive: Receive, headers: Headers) -> bytes:
+def _check_address(scope: Scope) -> None:
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Problem(400, Code.NUL_CHARACTER, "The address must not contain the NUL character")
+
+
+async def _read(path: str, receive: Receive, headers: Headers) -> bytes:
     body = await read_body(receive, headers)
-    if body:
-        violation = find_duplicate_key(body)
-        if violation is not None:
-            raise Problem.of(violation)
+    if body and path.startswith(("/v1/", "/ofrep/")):
+        if is_lines(headers):
+            raise Problem(
+                415, "unsupported_media_type", "The body must be application/json", field="content-type"
+            )
+        check_json(body)
     return body
 
 

@@ -11,13 +11,21 @@ from hashlib import sha256
 
 import psycopg
 
+from api.audit import Actor, Change, record
 from api.database import Pool
 from api.http.problems import Problem, unavailable
 from api.ingest.recent import RecentMap
 
-_READ = "SELECT id, name, scopes, expires_at, revoked_at FROM api_tokens WHERE token_hash = %s"
+_READ = """
+SELECT id, name, scopes, origins, rate_limit, expires_at, revoked_at,
+    revoked_at IS NULL AND coalesce(expires_at > now(), true)
+        AND coalesce(last_used_at < now() - interval '1 minute', true) AS use_unrecorded
+FROM api_tokens WHERE token_hash = %s
+"""
+_RECORD_USE = "UPDATE api_tokens SET last_used_at = now() WHERE token_hash = %s"
 _BOOTSTRAP = """
-INSERT INTO api_tokens (name, token_hash, scopes) VALUES ('bootstrap', %s, '{admin}') ON CONFLICT DO NOTHING
+INSERT INTO api_tokens (name, token_hash, scopes) VALUES ('bootstrap', %s, '{admin}')
+ON CONFLICT DO NOTHING RETURNING id, name, scopes
 """
 _STALE_SECONDS = 300.0
 """How long a token stays known while PostgreSQL is away: cached assignments are served on."""
@@ -44,6 +52,9 @@ _IMPLIED = {
     Scope.ASSIGN: frozenset({Scope.ASSIGN}),
 }
 
+PUBLISHABLE = frozenset({Scope.INGEST, Scope.ASSIGN})
+"""What a token that everyone can read, in a web page, may be given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -52,8 +63,29 @@ class Token:
     id: int
     name: str
     scopes: frozenset[Scope]
+    origins: frozenset[bytes] | None
+    rate_limit: int | None
     expires_at: datetime | None
     revoked: bool
+
+    def check_live(self) -> None:
+        """Raises Problem 401 once it is revoked or has expired."""
+        if self.revoked:
+            raise unauthorized("invalid_token", "The token is unknown or revoked")
+        if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
+            raise unauthorized("expired_token", "The token has expired")
+
+    def check_may(self, scope: Scope) -> None:
+        """Raises Problem 403 without the scope."""
+        if scope not in self.scopes:
+            raise Problem(403, "insufficient_scope", f"The token needs the scope {scope}")
+
+    def check_origin(self, origin: bytes | None) -> None:
+        """Raises Problem 403 where the token is publishable and the page is of another web origin."""
+        if self.origins is not None and origin not in self.origins:
+            raise Problem(
+                403, "origin_not_allowed", "The token may not be used from this web origin", field="origin"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +105,34 @@ class Tokens:
     async def bootstrap(self, secret: str) -> None:
         """Store the first administrator's token; one that was revoked stays so. Raises psycopg.Error."""
         if secret:
-            async with self._pool.connection() as connection:
-                await connection.execute(_BOOTSTRAP, (sha256(secret.encode()).digest(),))
+            async with self._pool.transaction() as connection:
+                made = await connection.execute(_BOOTSTRAP, (digest_of_secret(secret.encode()),))
+                row = await made.fetchone()
+                if row is not None:
+                    after = {"id": row[0], "name": row[1], "scopes": row[2]}
+                    change = Change("create", "token", str(row[0]), None, after)
+                    await record(connection, Actor("system", None), change)
 
-    async def authorize(self, header: bytes | None, scope: Scope) -> Token:
-        """The request's token. Raises Problem: 401 without a valid one, 403 without the scope, 503."""
-        digest = _digest(header)
+    async def authorize(self, header: bytes | None, scope: Scope, origin: bytes | None = None) -> Token:
+        """The request's token. Raises Problem: 401 without a valid one, 403 without the right, 503."""
+        token = await self.identify(digest_of(header))
+        token.check_may(scope)
+        token.check_origin(origin)
+        return token
+
+    async def identify(self, digest: bytes) -> Token:
+        """The token whose secret has this hash. Raises Problem: 401 where it is not valid, 503."""
         known = self._known.get(digest)
         if known is None or asyncio.get_running_loop().time() - known.at > self._cache_seconds:
             known = await self._look_up(digest, known)
-        token = known.token
-        if token is None or token.revoked:
-            raise _unauthorized("invalid_token", "The token is unknown or revoked")
-        if token.expires_at is not None and token.expires_at <= datetime.now(UTC):
-            raise _unauthorized("expired_token", "The token has expired")
-        if scope not in token.scopes:
-            raise Problem(403, "insufficient_scope", f"The token needs the scope {scope}")
-        return token
+        if known.token is None:
+            raise unauthorized("invalid_token", "The token is unknown or revoked")
+        known.token.check_live()
+        return known.token
+
+    def forget(self) -> None:
+        """Read every token anew: one was revoked here."""
+        self._known.clear()
 
     async def _look_up(self, digest: bytes, stale: _Known | None) -> _Known:
         now = asyncio.get_running_loop().time()
@@ -97,11 +140,13 @@ class Tokens:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(_READ, (digest,))
                 row = await cursor.fetchone()
+                if row is not None and row[-1]:
+                    await connection.execute(_RECORD_USE, (digest,))
         except (psycopg.Error, OSError):
             if stale is not None and stale.token is not None and now - stale.at < _STALE_SECONDS:
                 return stale
             raise unavailable("The token can't be checked: PostgreSQL can't be reached") from None
-        known = _Known(None if row is None else _token(*row), now)
+        known = _Known(None if row is None else _token(*row[:-1]), now)
         self._known.put(digest, known)
         return known
 
@@ -110,23 +155,33 @@ def _token(
     identifier: int,
     name: str,
     scopes: Iterable[str],
+    origins: Iterable[str] | None,
+    rate_limit: int | None,
     expires_at: datetime | None,
     revoked_at: datetime | None,
 ) -> Token:
     granted = frozenset(implied for scope in scopes for implied in _IMPLIED[Scope(scope)])
-    return Token(identifier, name, granted, expires_at, revoked_at is not None)
+    bound = None if origins is None else frozenset(origin.encode() for origin in origins)
+    return Token(identifier, name, granted, bound, rate_limit, expires_at, revoked_at is not None)
 
 
-def _digest(header: bytes | None) -> bytes:
-    if header is None:
-        raise _unauthorized("missing_token", "Send the header: Authorization: Bearer <token>")
-    secret = header[len(_BEARER) :].strip()
-    if header[: len(_BEARER)].lower() != _BEARER or not secret or len(secret) > _TOKEN_LENGTH:
-        raise _unauthorized("missing_token", "Send the header: Authorization: Bearer <token>")
+def digest_of_secret(secret: bytes) -> bytes:
+    """What is stored of a token: it is random and long, so a plain hash is enough."""
     return sha256(secret).digest()
 
 
-def _unauthorized(code: str, detail: str) -> Problem:
+def digest_of(header: bytes | None) -> bytes:
+    """The hash of the bearer token in an Authorization header. Raises Problem 401 without one."""
+    if header is None:
+        raise unauthorized("missing_token", "Send the header: Authorization: Bearer <token>")
+    secret = header[len(_BEARER) :].strip()
+    if header[: len(_BEARER)].lower() != _BEARER or not secret or len(secret) > _TOKEN_LENGTH:
+        raise unauthorized("missing_token", "Send the header: Authorization: Bearer <token>")
+    return digest_of_secret(secret)
+
+
+def unauthorized(code: str, detail: str) -> Problem:
+    """401 with its challenge."""
     challenge = 'Bearer realm="neonblue"'
     if code != "missing_token":
         challenge += ', error="invalid_token"'

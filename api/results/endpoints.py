@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.experiments.endpoints import Key, Viewer
-from api.http.dependencies import ServicesDep
+from api.experiments.endpoints import Key
+from api.http.dependencies import ServicesDep, Viewer
 from api.results.schemas import Results
 from api.results.service import ResultsService
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, parse_weights
@@ -149,9 +151,12 @@ def _show(report: Report) -> None:
         mark = (
             "[green]ok[/]  " if check.passed else "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
         )
-        out.print(f"{mark} {check.name}: {check.message}")
-    grid = Grid("metric", "arm", "values", "difference", "lift", "p (adjusted)", "verdict")
+        out.print(f"{mark} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
+    grid = Grid(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("metric", "arm", "control → arm", "difference", "lift", "p, adjusted", "verdict"):
+        grid.add_column(name, no_wrap=name != "arm", overflow="fold")
     for row in rows_of(report):
-        grid.add_row(*row)
+        grid.add_row(*(escape(cell) for cell in row))
     out.print(grid)
-    out.print(f"[bold]{report.decision.action.replace('_', ' ')}[/]  {report.decision.sentence}")
+    action = report.decision.action.replace("_", " ")
+    out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)

@@ -12,9 +12,11 @@ from rich.table import Table
 
 from neonblue.bench import assign as assigning
 from neonblue.bench import ingest as ingesting
+from neonblue.bench import statistics as analysing
 from neonblue.bench.assign import AssignReport
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
+from neonblue.bench.statistics import COMPARISONS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
 
@@ -74,6 +76,27 @@ def assign(
     _show_assign(reports)
 
 
+@bench.command()
+def statistics(
+    comparisons: Annotated[int, typer.Option(min=20, help="Metric, arm and segment cells.")] = COMPARISONS,
+    json_output: AsJson = False,
+) -> None:
+    """Analyse metric, arm and segment cells from aggregates, on one core and with no server."""
+    seconds = analysing.measure(comparisons)
+    if json_output:
+        typer.echo(json.dumps({"comparisons": comparisons, "seconds": seconds}, indent=2))
+        return
+    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part")
+    table.add_column("ms", justify="right")
+    for name, taken in seconds.items():
+        table.add_row(name, f"{1000 * taken:.1f}")
+    out = console()
+    out.print(f"{comparisons:,} comparisons from aggregates")
+    out.print(table)
+    out.print("[dim]built for (must): 10,000 comparisons in 200 ms[/]")
+
+
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
 INGEST_COLUMNS: Sequence[IngestColumn] = (
     ("batch", lambda r: str(r.batch)),
@@ -85,6 +108,7 @@ INGEST_COLUMNS: Sequence[IngestColumn] = (
     ("p99 ms", lambda r: f"{r.latency_p99:.1f}"),
     ("through/s", lambda r: _number(r.end_to_end_per_second, "{:,.0f}")),
     ("seen p50/p99 s", lambda r: f"{_number(r.end_to_end_p50)} / {_number(r.end_to_end_p99)}"),
+    ("message B", lambda r: _number(r.message_bytes_per_event, "{:.0f}")),
     ("topic B", lambda r: _number(r.kafka_bytes_per_event, "{:.0f}")),
     ("table B", lambda r: _number(r.clickhouse_bytes_per_event, "{:.1f}")),
     ("failed", lambda r: str(r.failures + r.rejected)),
@@ -105,7 +129,9 @@ def _show_ingest(reports: Sequence[IngestReport]) -> None:
     out.print(
         "[dim]Through to ClickHouse: 15,000; 25,000/s. Seen there at 5,000/s: 0.6 / 1.5; 0.35 / 0.9 s.[/]"
     )
-    out.print("[dim]Bytes an event in the table: 40; 28. Bytes in the topic to the table: 10 : 1; 24 : 1.[/]")
+    out.print(
+        "[dim]Bytes an event in the table: 40; 28. Bytes of the messages to the table: 10 : 1; 24 : 1.[/]"
+    )
 
 
 def _show_assign(reports: Sequence[AssignReport]) -> None:

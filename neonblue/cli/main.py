@@ -45,6 +45,7 @@ COMMANDS = {
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
     ),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
+    "audit": Entry(_TOOLS, "Check the audit log.", "neonblue.cli.audit", "audit"),
     "analyze": Entry(_TOOLS, "Analyse a file of data without the stack.", "neonblue.cli.analyze", "analyze"),
     "power": Entry(_TOOLS, "Plan a sample size.", "neonblue.cli.power", "power"),
     "simulate": Entry(_TOOLS, "Send events of a simulated experiment.", "neonblue.cli.simulate", "simulate"),

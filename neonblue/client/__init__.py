@@ -16,6 +16,7 @@ from neonblue.client.errors import (
     ValidationError,
 )
 from neonblue.client.identifiers import uuid7
+from neonblue.client.local import LocalAssignment
 from neonblue.client.messages import (
     Assignment,
     EventItem,
@@ -45,6 +46,7 @@ __all__ = [
     "EventReceipt",
     "Experiment",
     "ItemStatus",
+    "LocalAssignment",
     "Metric",
     "NewAssignment",
     "NewEvent",

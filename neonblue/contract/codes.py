@@ -40,6 +40,7 @@ class Code(StrEnum):
     UNKNOWN_EXPERIMENT = "unknown_experiment"
     UNKNOWN_VARIANT = "unknown_variant"
     EXPERIMENT_MISMATCH = "experiment_mismatch"
+    EXPOSURE_ONLY = "exposure_only"
     REFUSED_BY_STORE = "refused_by_store"
 
     # An assignment
@@ -48,3 +49,19 @@ class Code(StrEnum):
     VARIANT_REQUIRED = "variant_required"
     EXTERNAL_ONLY = "external_only"
     ASSIGNMENT_CONFLICT = "assignment_conflict"
+
+    # An experiment, a metric, a layer
+    DUPLICATE = "duplicate"
+    CONTROL_COUNT = "control_count"
+    CONTROL_DROPPED = "control_dropped"
+    LAST_TREATMENT = "last_treatment"
+    DATES_ORDER = "dates_order"
+    INTERNAL_ONLY = "internal_only"
+    INVALID_EXPRESSION = "invalid_expression"
+    UNKNOWN_LAYER = "unknown_layer"
+    UNKNOWN_HOLDOUT = "unknown_holdout"
+    UNKNOWN_METRIC = "unknown_metric"
+    FROZEN = "frozen"
+    MAY_ONLY_GROW = "may_only_grow"
+    DECISION_EARLY = "decision_early"
+    NOT_COMPUTABLE = "not_computable"

@@ -129,9 +129,9 @@ def _keep_running(
     days = _days_left(experiment, plan, results)
     when = f" about {days:.0f} more days" if days is not None else ""
     if plan.planned_units is not None:
-        progress = f"{experiment.units} of {plan.planned_units} planned units"
+        progress = f"{experiment.units:,} of {plan.planned_units:,} planned units"
     else:
-        progress = f"{experiment.units} units so far, no verdict yet"
+        progress = f"{experiment.units:,} units so far, no verdict yet"
     return Decision(Action.KEEP_RUNNING, f"Keep running{when}: {progress}.{warning}", days_left=days)
 
 

@@ -14,6 +14,8 @@ from neonblue.statistics import tails
 from neonblue.statistics.means import welch_test
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Estimate
+from neonblue.statistics.sequential.confidence_sequence import evidence_p
+from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
 from neonblue.statistics.status import Status, StatusCode
 
 _Counts: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
@@ -155,28 +157,57 @@ def sample_ratio_over_versions(
     )
 
 
-def sample_ratio_check(test: SampleRatio | Status, name: str) -> HealthCheck:
+def stray_units(observed: Sequence[int], weights: Sequence[float]) -> int:
+    """Units in arms of weight zero, >= 0. Errors as `sample_ratio`."""
+    counts, shares = _allocation(observed, weights)
+    return int(counts[shares == 0].sum())
+
+
+def sample_ratio_check(test: SampleRatio | Status, name: str, strays: int = 0) -> HealthCheck:
     """A sample-ratio test of the version (or versions) `name` as a health check that blocks.
 
-    It fails on a mismatch and on any unit in an arm of weight zero. Too little data to test passes with a
-    message that says so: nothing is wrong yet, and nothing is claimed.
+    It fails on a mismatch and on any unit in an arm of weight zero, `strays` where there is no test. Too little
+    data to test passes with a message that says so: nothing is wrong yet, and nothing is claimed.
     """
     label = f"sample_ratio ({name})"
-    if isinstance(test, Status):
-        return HealthCheck(label, True, math.nan, math.nan, test.message)
-    if test.users_in_zero_weight_arms:
-        count = test.users_in_zero_weight_arms
+    count = strays if isinstance(test, Status) else test.users_in_zero_weight_arms
+    if count:
         message = (
-            f"{count} units are in arms whose weight is zero: the allocation was not what was configured."
+            f"{count:,} units are in arms whose weight is zero: the allocation was not what was configured."
         )
         return HealthCheck(label, False, float(count), 0.0, message)
-    verdict = "do not fit" if test.detected else "fit"
-    expected = ", ".join(f"{value:.0f}" for value in test.expected)
-    seen = ", ".join(str(count) for count in test.observed)
-    message = (
-        f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {test.p_value:.3g}."
-    )
+    if isinstance(test, Status):
+        return HealthCheck(label, True, math.nan, math.nan, test.message)
+    message = _ratio_message(test, test.detected, test.p_value)
     return HealthCheck(label, not test.detected, test.p_value, test.threshold, message)
+
+
+def sequential_sample_ratio_checks(
+    observed: Sequence[Sequence[int]],
+    weights: Sequence[Sequence[float]],
+    names: Sequence[str],
+    threshold: float = 0.001,
+) -> list[HealthCheck]:
+    """The sample-ratio checks of an experiment that is watched: e-values, one per version and their product over all.
+
+    observed[v][arm], weights[v][arm], names[v]: as in `sample_ratio_over_versions`. A check fails at 1 / e below
+    `threshold`: that happens at any look, however many there are, in at most that share of sound experiments. Units in
+    arms of weight zero fail as in `sample_ratio_check`. Errors as `sample_ratio`. Source: Lindon and Malek (2022).
+    """
+    checks, log_e = [], 0.0
+    for counts, shares, name in zip(observed, weights, names, strict=True):
+        plain = sample_ratio(counts, shares, threshold)
+        evidence = sequential_sample_ratio(shares, [counts])
+        if isinstance(plain, Status) or isinstance(evidence, Status):
+            checks.append(sample_ratio_check(plain, name, stray_units(counts, shares)))
+            continue
+        log_e += evidence[-1].log_e
+        checks.append(_evidence_check(evidence[-1].log_e, name, plain, threshold))
+    if len(names) > 1:
+        overall = sample_ratio_over_versions(observed, weights, threshold)
+        if isinstance(overall, SampleRatio):
+            checks.append(_evidence_check(log_e, "all versions", overall, threshold))
+    return checks
 
 
 def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:
@@ -188,7 +219,9 @@ def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthC
     if not 0 <= units <= total or total == 0:
         raise ValueError(f"units: must lie between 0 and total={total}, and total above 0, got {units}")
     share = units / total
-    message = f"{units} of {total} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+    message = (
+        f"{units:,} of {total:,} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+    )
     return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
 
 
@@ -210,6 +243,20 @@ def covariate_balance(
     )
     passed = test.p_value >= threshold
     return HealthCheck("covariate_balance", passed, test.p_value, threshold, message, blocking=False)
+
+
+def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
+    p_value, _ = evidence_p(log_e)
+    detected = p_value < threshold
+    message = _ratio_message(ratio, detected, p_value).replace("p =", "always-valid p =")
+    return HealthCheck(f"sample_ratio ({name})", not detected, p_value, threshold, message)
+
+
+def _ratio_message(test: SampleRatio, detected: bool, p_value: float) -> str:
+    verdict = "do not fit" if detected else "fit"
+    expected = ", ".join(f"{value:,.0f}" for value in test.expected)
+    seen = ", ".join(f"{count:,}" for count in test.observed)
+    return f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {p_value:.3g}."
 
 
 def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:

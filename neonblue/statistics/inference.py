@@ -41,7 +41,7 @@ class Inference:
             log10_p=float(self.log10_p),
             p_greater=float(self.p_greater),
             p_less=float(self.p_less),
-            interval=Interval(float(self.lower), float(self.upper), 1 - alpha),
+            interval=Interval.at(float(self.lower), float(self.upper), alpha),
             method=method,
         )
 

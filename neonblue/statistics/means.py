@@ -19,7 +19,8 @@ def mean_effect(control: Moments, treatment: Moments) -> Effect | Status:
     if problem:
         return problem
     variances = (control.variance / control.n, treatment.variance / treatment.n)
-    return Effect.of_arms(Method.WELCH, (control.n, treatment.n), (control.mean, treatment.mean), variances)
+    values, n = (control.mean, treatment.mean), (control.n, treatment.n)
+    return Effect.of_arms(Method.WELCH, n, values, variances, diff=treatment.minus(control))
 
 
 def welch_test(

@@ -105,6 +105,17 @@ def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) 
     raise _misfit(kind, control, treatment)
 
 
+def added(one: AnyMoments, other: AnyMoments) -> AnyMoments:
+    """Moments of both sets of units together. ValueError for two kinds of moments, and for quantiles."""
+    if isinstance(one, Moments) and isinstance(other, Moments):
+        return one.merge(other)
+    if isinstance(one, RatioMoments) and isinstance(other, RatioMoments):
+        return one.merge(other)
+    if isinstance(one, CovariateMoments) and isinstance(other, CovariateMoments):
+        return one.merge(other)
+    raise ValueError(f"moments: {type(one).__name__} and {type(other).__name__} can't be added up")
+
+
 def guard_metric(
     kind: MetricKind, control: AnyMoments, treatment: AnyMoments, margin: Margin, alpha: float = 0.05
 ) -> NonInferiority | Status:

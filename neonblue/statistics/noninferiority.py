@@ -123,14 +123,14 @@ def non_inferior_proportion_score(
         limit = score.score_lift(control, treatment, alpha, margin.alternative)
         interval = limit.interval if isinstance(limit, Lift) else None
     else:
-        contrast = treatment.mean - control.mean - margin.signed
+        contrast = treatment.minus(control) - margin.signed
         variance = float(score.difference_variance(*counts, margin.signed))
         limits = score.score_interval(control, treatment, alpha, margin.alternative)
         interval = None if isinstance(limits, Status) else limits
     if variance == 0:
         return score.NO_VARIANCE
     bound = None if interval is None else _bound(interval, margin)
-    diff = treatment.mean - control.mean
+    diff = treatment.minus(control)
     return _verdict(diff, contrast, math.sqrt(variance), math.inf, margin, alpha, bound)
 
 

@@ -31,10 +31,9 @@ def proportion_effect(control: Moments, treatment: Moments) -> Effect | Status:
     variances = (_rate_variance(control), _rate_variance(treatment))
     if sum(variances) == 0:
         return _ZERO_VARIANCE
-    values = (control.mean, treatment.mean)
-    return Effect.of_arms(
-        Method.UNPOOLED_PROPORTIONS, (control.n, treatment.n), values, variances, normal=True
-    )
+    values, n = (control.mean, treatment.mean), (control.n, treatment.n)
+    diff = treatment.minus(control)
+    return Effect.of_arms(Method.UNPOOLED_PROPORTIONS, n, values, variances, diff=diff, normal=True)
 
 
 def unpooled_test(
@@ -77,7 +76,7 @@ def pooled_test(
     variance = rate * (1 - rate) * inverse
     if variance == 0:
         return _ZERO_VARIANCE
-    diff = treatment.mean - control.mean
+    diff = treatment.minus(control)
     shift = math.copysign(min(0.5 * inverse, abs(diff)), diff) if continuity_correction else 0.0
     inference = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
     return inference.estimate(alpha, Method.POOLED_PROPORTIONS)
@@ -105,7 +104,7 @@ def wilson_interval(arm: Moments, alpha: float = 0.05) -> Interval:
     # At no successes (or no failures) the end is exactly 0 (or 1); the difference of the terms is not.
     lower = 0.0 if arm.sum == 0 else centre - half
     upper = 1.0 if arm.sum == arm.n else centre + half
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
@@ -118,10 +117,10 @@ def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05)
         return problem
     c, t = wilson_interval(control, alpha), wilson_interval(treatment, alpha)
     p_c, p_t = control.mean, treatment.mean
-    diff = p_t - p_c
+    diff = treatment.minus(control)
     lower = diff - math.hypot(p_t - t.lower, c.upper - p_c)
     upper = diff + math.hypot(t.upper - p_t, p_c - c.lower)
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
@@ -137,7 +136,7 @@ def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 
     t = Moments(treatment.n + 2, treatment.sum + 1, treatment.sum + 1)
     half = float(critical_value(alpha, math.inf)) * math.sqrt(_rate_variance(c) + _rate_variance(t))
     diff = t.mean - c.mean
-    return Interval(max(diff - half, -1.0), min(diff + half, 1.0), 1 - alpha)
+    return Interval.at(max(diff - half, -1.0), min(diff + half, 1.0), alpha)
 
 
 def fisher_exact_p(control: Moments, treatment: Moments) -> float | Status:

@@ -51,6 +51,38 @@ class QuantileSummary:
         lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
         return cls(ordered.size, ordered.size, level, value, lower, upper)
 
+    @classmethod
+    def from_counts(
+        cls, values: ArrayLike, counts: ArrayLike, level: float, n: int, below: int = 0
+    ) -> QuantileSummary:
+        """The summary from how often each value occurs around the quantile.
+
+        values: ascending; counts: units at each; n: all units; below: units at values below the first one given. Raises
+        ValueError where the counts do not reach the bounds: the window around the quantile must be wider.
+        """
+        ascending, at = np.asarray(values, dtype=float), np.asarray(counts, dtype=np.int64)
+        if (
+            ascending.size != at.size
+            or ascending.size == 0
+            or (np.diff(ascending) <= 0).any()
+            or (at < 0).any()
+        ):
+            raise ValueError("values: must ascend, with a count >= 0 for each")
+        reached = below + np.cumsum(at)
+        ranks = [share * (n - 1) for share in (level, *bound_levels(level, n))]
+        if below < 0 or reached[-1] > n or min(ranks) < below or math.ceil(max(ranks)) >= reached[-1]:
+            raise ValueError(
+                f"counts: ranks {below} to {reached[-1]} of {n} do not hold the quantile and its bounds"
+            )
+
+        def at_rank(rank: float) -> float:
+            places = np.searchsorted(reached, [math.floor(rank), math.ceil(rank)], side="right")
+            low, high = ascending[places]
+            return float(low + (rank - math.floor(rank)) * (high - low))
+
+        value, lower, upper = (at_rank(rank) for rank in ranks)
+        return cls(n, n, level, value, lower, upper)
+
     @property
     def unit_variance(self) -> float:
         """Variance per unit that corresponds to the distance of the bounds: (n - 1) n_ranked / n ((U - L) /

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.moments import RatioMoments
-from neonblue.statistics.precision import residual_sum
+from neonblue.statistics.precision import quotient_difference, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
@@ -64,7 +64,13 @@ def ratio_effect(control: RatioMoments, treatment: RatioMoments) -> Effect | Sta
     if sum(variances) == 0:
         message = "Numerator and denominator are proportional in both arms: no variance to test with."
         return Status(StatusCode.ZERO_VARIANCE, message)
-    return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances)
+    diff = ratio_difference(control, treatment)
+    return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances, diff=diff)
+
+
+def ratio_difference(control: RatioMoments, treatment: RatioMoments) -> float:
+    """Ratio of treatment minus ratio of control; nan where the denominators of an arm sum to 0."""
+    return float(quotient_difference(treatment.sum_m, treatment.sum_d, control.sum_m, control.sum_d))
 
 
 def ratio_test(
@@ -102,7 +108,7 @@ def compare_ratios(
 ) -> Comparison:
     """One ratio metric, two arms: ratios, the test on their difference, and the relative lift."""
     ratios = [arm.sum_m / arm.sum_d if arm.sum_d else None for arm in (control, treatment)]
-    diff = None if ratios[0] is None or ratios[1] is None else ratios[1] - ratios[0]
+    diff = None if None in ratios else ratio_difference(control, treatment)
     return Comparison(
         n_control=control.n,
         n_treatment=treatment.n,

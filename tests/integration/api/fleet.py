@@ -33,17 +33,22 @@ def answers(client: httpx.Client) -> bool:
 
 
 @contextmanager
-def running_api(server: Server, folder: Path, **settings: str) -> Iterator[httpx.Client]:
+def running_api(
+    server: Server, folder: Path, valkey: str | None = None, **settings: str
+) -> Iterator[httpx.Client]:
     """As `running_process`, for who only asks."""
-    with running_process(server, folder, **settings) as (client, _):
+    with running_process(server, folder, valkey, **settings) as (client, _):
         yield client
 
 
 @contextmanager
 def running_process(
-    server: Server, folder: Path, **settings: str
+    server: Server, folder: Path, valkey: str | None = None, **settings: str
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    """An API process of its own on this PostgreSQL; further settings by the names of `ApiSettings`."""
+    """An API process of its own on this PostgreSQL; further settings by the names of `ApiSettings`.
+
+    Without the address of a Valkey there is none.
+    """
     port = _free_port()
     environment = os.environ | {
         "NEONBLUE_POSTGRES_URL": server.dsn,
@@ -52,6 +57,8 @@ def running_process(
         "NEONBLUE_DATA_DIR": str(folder),
     }
     environment |= {f"NEONBLUE_API_{name.upper()}": value for name, value in settings.items()}
+    if valkey is not None:
+        environment["NEONBLUE_VALKEY_URL"] = valkey
     with (folder / f"api-{port}.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=log, stderr=log)
     try:

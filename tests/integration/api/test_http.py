@@ -164,7 +164,7 @@ def test_illegal_steps_name_the_legal_ones(api: httpx.Client) -> None:
     draft = _experiment(api, start=False)
     answer = api.post(f"/v1/experiments/{draft['key']}/conclude")
     assert answer.status_code == answer.json()["status"] == 409
-    assert answer.json()["legal_steps"] == ["start"]
+    assert answer.json()["legal_steps"] == ["schedule", "start"]
 
 
 def test_each_step_is_a_version_and_a_message(api: httpx.Client, postgres: Server) -> None:

@@ -96,7 +96,7 @@ def test_the_table_ends_with_the_decision(analyze):
         (("--variant", "nothing"), "--variant"),
         (("--secondary", "nothing"), "--secondary"),
         (("--weight", "a=x"), "--weight"),
-        (("--deciding", "confidence_sequence"), "deciding"),
+        (("--deciding", "group_sequential"), "planned_units"),
     ],
 )
 def test_a_wrong_option_is_named(analyze, options, words):
@@ -104,3 +104,17 @@ def test_a_wrong_option_is_named(analyze, options, words):
 
     assert outcome.exit_code == 1
     assert words in outcome.output
+
+
+def test_the_p_of_a_single_look_is_left_out_before_the_planned_end(analyze):
+    options = ("--metric", "converted", "--deciding", "group_sequential", "--json")
+
+    early, late = (
+        results(analyze(unit_rows(), *options, "--planned-units", units))["converted"]
+        for units in ("1600", "800")
+    )
+
+    assert "p_value" not in early["comparison"]["absolute"]
+    assert early["fixed_p"] is None
+    assert late["comparison"]["absolute"]["p_value"] == late["fixed_p"]
+    assert early["p_value"] > late["p_value"] > 0

@@ -1,0 +1,150 @@
+"""How many requests a second a token may make: GCRA in Valkey, shared by all API processes.
+
+A process takes permits from Valkey some at a time and spends them without asking, so that a request seldom waits
+for Valkey. Permits are a twentieth of the limit: small limits are exact, and large ones are exact to 5 % for each
+process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+import structlog
+from redis.exceptions import RedisError
+from throttled.asyncio import RedisStore, Throttled, per_sec
+from throttled.exceptions import BaseThrottledError
+
+from api.http.problems import Problem
+from api.ingest.recent import RecentMap
+
+log = structlog.get_logger("api.access")
+
+_SHARE = 20
+_LEASE_SECONDS = 1.0
+_TIMEOUT_SECONDS = 0.1
+_PAUSE_SECONDS = 1.0
+_KNOWN = 10_000
+
+Headers = list[tuple[bytes, bytes]]
+WhenAway = Literal["open", "closed"]
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one token may still do here. Times are the event loop's."""
+
+    key: str
+    limit: int
+    policy: bytes
+    permits: int = 0
+    permits_until: float = 0.0
+    remaining: int = 0
+    reset_at: float = 0.0
+    refused_until: float = 0.0
+    refill: asyncio.Task[None] | None = None
+
+    def headers(self, now: float) -> Headers:
+        """The fields of draft-ietf-httpapi-ratelimit-headers: permits left, and seconds until all are back."""
+        left, seconds = self.remaining + self.permits, max(1, ceil(self.reset_at - now))
+        return [(b"ratelimit", b'"token";r=%d;t=%d' % (left, seconds)), (b"ratelimit-policy", self.policy)]
+
+
+class RateLimits:
+    """Admits requests. `limit` 0: no limit. `when_away`: what holds while Valkey can't be asked."""
+
+    def __init__(self, valkey: str, limit: int, when_away: WhenAway) -> None:
+        self._store = RedisStore(
+            server=valkey,
+            options={
+                "CONNECTION_POOL_KWARGS": {"socket_connect_timeout": 0.5, "socket_timeout": _PAUSE_SECONDS}
+            },
+        )
+        self._limit = limit
+        self._when_away = when_away
+        self._accounts: RecentMap[Hashable, _Account] = RecentMap(_KNOWN)
+        self._algorithms: dict[int, Throttled] = {}
+        self._away_until = 0.0
+
+    async def admit(self, who: Hashable, limit: int | None = None) -> Headers:
+        """Count one request of `who`; returns the fields that tell how many more may follow.
+
+        Raises Problem: 429 `rate_limited`, or 503 `rate_limit_unavailable` where Valkey is away and that closes.
+        """
+        limit = self._limit if limit is None else limit
+        if not limit:
+            return []
+        account = self._accounts.get(who)
+        if account is None or account.limit != limit:
+            account = _Account(f"{who}:{limit}", limit, b'"token";q=%d;w=1' % limit)
+            self._accounts.put(who, account)
+        clock = asyncio.get_running_loop().time
+        while not (account.permits and (now := clock()) < account.permits_until):
+            await self._refill(account, clock())
+        account.permits -= 1
+        return account.headers(now)
+
+    async def _refill(self, account: _Account, now: float) -> None:
+        if now < account.refused_until:
+            raise _limited(account, now)
+        if account.refill is None or account.refill.done():
+            account.refill = asyncio.create_task(self._take(account))
+        await asyncio.shield(account.refill)
+
+    async def _take(self, account: _Account) -> None:
+        """Take permits for this process, fewer where fewer are left; without any, until when to refuse."""
+        now = asyncio.get_running_loop().time()
+        wanted = max(1, account.limit // _SHARE)
+        if now < self._away_until:
+            self._go_without(account, now)
+            return
+        algorithm = self._algorithm(account.limit)
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                result = await algorithm.limit(account.key, wanted)
+                if result.limited and 1 <= result.state.remaining < wanted:
+                    wanted = result.state.remaining
+                    result = await algorithm.limit(account.key, wanted)
+        except (RedisError, BaseThrottledError, OSError, TimeoutError) as error:
+            log.warning("rate_limits_unknown", error=type(error).__name__)
+            self._away_until = now + _PAUSE_SECONDS
+            self._go_without(account, now)
+            return
+        account.remaining, account.reset_at = result.state.remaining, now + result.state.reset_after
+        if result.limited:
+            account.permits, account.refused_until = 0, now + result.state.retry_after
+        else:
+            account.permits, account.permits_until = wanted, now + _LEASE_SECONDS
+
+    def _go_without(self, account: _Account, now: float) -> None:
+        if self._when_away == "closed":
+            raise Problem(
+                503,
+                "rate_limit_unavailable",
+                "The rate limit can't be checked: Valkey can't be reached",
+                headers={"retry-after": "1"},
+            )
+        account.permits, account.permits_until = account.limit, now + _PAUSE_SECONDS
+        account.remaining, account.reset_at = 0, account.permits_until
+
+    def _algorithm(self, limit: int) -> Throttled:
+        known = self._algorithms.get(limit)
+        if known is None:
+            known = self._algorithms[limit] = Throttled(
+                using="gcra", quota=per_sec(limit), store=self._store, key_prefix="neonblue:rate"
+            )
+        return known
+
+
+def _limited(account: _Account, now: float) -> Problem:
+    headers = {name.decode(): value.decode() for name, value in account.headers(now)}
+    seconds = max(1, ceil(account.refused_until - now))
+    return Problem(
+        429,
+        "rate_limited",
+        f"The token may make {account.limit} requests a second",
+        headers=headers | {"retry-after": str(seconds)},
+    )

@@ -1,0 +1,72 @@
+"""Logging in to the web pages with a token, and out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+
+from api.access.schemas import SessionIn, SessionOut
+from api.access.sessions import COOKIE, Session
+from api.http.callers import may_log_in
+from api.http.dependencies import CallerDep, ServicesDep
+from api.http.problems import Problem
+from api.http.security import Token, digest_of_secret, unauthorized
+
+router = APIRouter(prefix="/v1/session", tags=["access"])
+
+_LOGINS_PER_SECOND = 20
+"""From one address: looking for a token by trial is hopeless, but each trial is a look into PostgreSQL."""
+
+
+@router.post("", status_code=201)
+async def log_in(given: SessionIn, request: Request, response: Response, services: ServicesDep) -> SessionOut:
+    """Log in with a token that has one of the scopes viewer, editor, admin: sets the session's cookie."""
+    request.state.secret_answer = True
+    address = "unknown" if request.client is None else request.client.host
+    request.state.headers += await services.limits.admit(f"login:{address}", _LOGINS_PER_SECOND)
+    digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
+    token = await services.tokens.identify(digest)
+    if not may_log_in(token):
+        raise Problem(
+            403, "insufficient_scope", "A token to log in with has the scope viewer, editor or admin"
+        )
+    cookie, session = await services.sessions.open(digest)
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=services.sessions.absolute_seconds,
+        httponly=True,
+        secure=request.url.scheme == "https",
+        samesite="lax",
+    )
+    return _shown(token, session)
+
+
+@router.get("")
+async def show_session(caller: CallerDep) -> SessionOut:
+    """Who is logged in, and the CSRF token for changes of state."""
+    return _shown(caller.token, _session(caller.session))
+
+
+@router.delete("", status_code=204)
+async def log_out(request: Request, response: Response, services: ServicesDep, caller: CallerDep) -> None:
+    """End the session."""
+    _session(caller.session)
+    await services.sessions.close(request.cookies[COOKIE])
+    response.delete_cookie(COOKIE, httponly=True, secure=request.url.scheme == "https", samesite="lax")
+
+
+def _session(session: Session | None) -> Session:
+    if session is None:
+        raise unauthorized("no_session", "The request came with a token: log in to have a session")
+    return session
+
+
+def _shown(token: Token, session: Session) -> SessionOut:
+    return SessionOut(
+        name=token.name,
+        scopes=sorted(token.scopes),
+        csrf_token=session.csrf_token,
+        expires_at=datetime.fromtimestamp(session.ends_at, UTC),
+    )

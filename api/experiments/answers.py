@@ -1,0 +1,157 @@
+"""What people read of an experiment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.experiments import examples
+from api.experiments.states import Status
+from api.metric_catalogue.schemas import MetricOut
+
+
+class VariantOut(BaseModel):
+    key: str
+    name: str | None
+    weight: int
+    is_control: bool
+    active: bool
+    payload: dict[str, Any] | None
+
+
+class LayerOut(BaseModel):
+    """The experiment's slots in its layer: basis points from `start` up to, not including, `end`."""
+
+    key: str
+    start: int
+    end: int
+
+
+class DecisionOut(BaseModel):
+    outcome: str
+    variant_key: str | None
+    reason: str
+
+
+class ExperimentOut(BaseModel):
+    """An experiment as it stands. Its ETag is its `version`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SHOWN]})
+
+    id: int
+    key: str
+    name: str | None
+    hypothesis: str | None
+    owner: str | None
+    tags: list[str]
+    source: str
+    unit_type: str
+    population: str
+    status: Status
+    salt: str
+    allocation: int
+    layer: LayerOut | None
+    holdouts: list[str] | None = Field(description="Null: all there are")
+    targeting: str | None
+    version: int
+    variants: list[VariantOut]
+    metrics: list[MetricOut]
+    planned_days: int | None
+    planned_units: int | None
+    inference: str | None = Field(description="Chosen at the start, for good")
+    scheduled_start_at: datetime | None
+    scheduled_stop_at: datetime | None
+    decision: DecisionOut | None
+    created_at: datetime
+    started_at: datetime | None
+    concluded_at: datetime | None
+
+
+class ExperimentPage(BaseModel):
+    """A page of experiments, newest first. `next_cursor` is null on the last one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [examples.SHOWN], "next_cursor": None}]}
+    )
+
+    items: list[ExperimentOut]
+    next_cursor: str | None
+
+
+class VersionOut(BaseModel):
+    """One change: who made it, when and why. `difference`: each field that changed, before and after."""
+
+    version: int
+    action: str
+    created_at: datetime
+    created_by: str
+    reason: str | None
+    difference: dict[str, Any]
+
+
+class VersionPage(BaseModel):
+    """A page of versions, newest first. `next_cursor` is null on the last one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [examples.VERSION], "next_cursor": None}]}
+    )
+
+    items: list[VersionOut]
+    next_cursor: str | None
+
+
+class DueOut(BaseModel):
+    """A step whose time had come. `code` and `message` say why it could not be taken; null: it was."""
+
+    key: str
+    step: str
+    status: Status
+    version: int
+    code: str | None = None
+    message: str | None = None
+
+
+class DueList(BaseModel):
+    """What was due, in order of time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "key": "checkout-2026",
+                            "step": "start",
+                            "status": "running",
+                            "version": 3,
+                            "code": None,
+                            "message": None,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[DueOut]
+
+
+class ForcedVariantOut(BaseModel):
+    """A tester's variant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.FORCED]})
+
+    unit_type: str
+    user_id: str
+    variant_key: str
+    created_at: datetime
+
+
+class ForcedVariants(BaseModel):
+    """Every tester's variant in one experiment."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [examples.FORCED]}]})
+
+    items: list[ForcedVariantOut]

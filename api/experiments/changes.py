@@ -1,0 +1,139 @@
+"""What a patch makes of an experiment, and which changes its state allows: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from api.experiments.answers import ExperimentOut
+from api.experiments.schemas import DecisionIn, ExperimentFields, ExperimentIn, ExperimentPatch, VariantIn
+from api.experiments.states import STARTED, Status
+from neonblue.contract.codes import Code
+from neonblue.contract.violation import Violation
+
+GROUP_SEQUENTIAL = "group_sequential"
+CONFIDENCE_SEQUENCE = "confidence_sequence"
+
+_DESCRIPTION = frozenset({"name", "hypothesis", "owner", "tags"})
+_WHILE_STARTED = _DESCRIPTION | {
+    "planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants",
+}  # fmt: skip
+_FIELDS = [name for name in (*ExperimentFields.model_fields, "salt", "variants") if name != "metrics"]
+_UNTOLD = frozenset({"id", "version", "created_at"})
+
+
+def written(experiment: ExperimentOut) -> ExperimentIn:
+    """The experiment as someone would write it, but for its metrics."""
+    return ExperimentIn.model_validate(_fields(experiment))
+
+
+def patched(experiment: ExperimentOut, patch: ExperimentPatch) -> ExperimentIn:
+    """The experiment with what the patch names replaced. Raises pydantic.ValidationError."""
+    given = {
+        name: getattr(patch, name) for name in patch.model_fields_set if name not in ("reason", "decision")
+    }
+    if experiment.status in STARTED and "variants" in given:
+        given["variants"] = _merged_variants(experiment, patch.variants)
+    return ExperimentIn.model_validate(_fields(experiment) | given)
+
+
+def changed_fields(before: ExperimentIn, after: ExperimentIn) -> set[str]:
+    """The fields that differ; metrics are compared elsewhere, by their definitions."""
+    return {name for name in _FIELDS if getattr(before, name) != getattr(after, name)}
+
+
+def refusals(
+    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn, changed: set[str]
+) -> list[Violation]:
+    """Each change that the state does not allow. `changed`: of the fields, `metrics` and `decision`."""
+    return list(_refusals(experiment, before, after, changed))
+
+
+def decision_refusals(experiment: ExperimentOut, decision: DecisionIn, place: str) -> list[Violation]:
+    """Why the decision makes no sense here. `place`: where it stands in the body, with a point at its end."""
+    treatments = {arm.key for arm in experiment.variants if arm.active and not arm.is_control}
+    if decision.variant_key is None or decision.variant_key in treatments:
+        return []
+    message = f"must be a treatment that was not dropped: {', '.join(sorted(treatments))}"
+    return [Violation(Code.UNKNOWN_VARIANT, message, f"{place}variant_key")]
+
+
+def difference(before: ExperimentOut | None, after: ExperimentOut) -> dict[str, Any]:
+    """Each field that changed: {"before", "after"}. Of a new experiment, each field that says something."""
+    now = after.model_dump(mode="json", exclude=set(_UNTOLD))
+    then: dict[str, Any] = {} if before is None else before.model_dump(mode="json")
+    return {
+        name: {"before": then.get(name), "after": value}
+        for name, value in now.items()
+        if then.get(name) != value and (before is not None or value != [])
+    }
+
+
+def _fields(experiment: ExperimentOut) -> dict[str, Any]:
+    fields = {name: getattr(experiment, name) for name in _FIELDS}
+    layer = experiment.layer
+    return fields | {
+        "key": experiment.key,
+        "source": experiment.source,
+        "layer": None if layer is None else {"key": layer.key, "share": layer.end - layer.start},
+        "variants": [arm.model_dump() for arm in experiment.variants],
+    }
+
+
+def _merged_variants(experiment: ExperimentOut, given: list[VariantIn]) -> list[dict[str, Any]]:
+    """The arms with what is given of each replaced; arms that there are not come last."""
+    arms = {arm.key: arm.model_dump() for arm in experiment.variants}
+    for variant in given:
+        arms[variant.key] = arms.get(variant.key, {}) | variant.model_dump(include=variant.model_fields_set)
+    return list(arms.values())
+
+
+def _refusals(
+    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn, changed: set[str]
+) -> Iterator[Violation]:
+    status = experiment.status
+    allowed = _allowed(status)
+    if "decision" in changed and status is not Status.CONCLUDED:
+        yield Violation(Code.DECISION_EARLY, "decide when you conclude it, or after", "decision")
+    for name in sorted(changed - {"decision"}):
+        if allowed is not None and name not in allowed:
+            yield Violation(Code.FROZEN, f"can't change while the experiment is {status}", name)
+    if status is Status.SCHEDULED and after.scheduled_start_at is None:
+        yield Violation(
+            Code.FROZEN, "a scheduled experiment has one: unschedule it first", "scheduled_start_at"
+        )
+    if status in STARTED:
+        yield from _started_refusals(experiment, before, after)
+
+
+def _allowed(status: Status) -> frozenset[str] | None:
+    """The fields that may change; None: all."""
+    if status in (Status.DRAFT, Status.SCHEDULED):
+        return None
+    if status is Status.ARCHIVED:
+        return frozenset()
+    return _WHILE_STARTED if status in STARTED else _DESCRIPTION
+
+
+def _started_refusals(
+    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn
+) -> Iterator[Violation]:
+    if after.allocation < before.allocation:
+        yield Violation(Code.MAY_ONLY_GROW, f"is {before.allocation} and may only grow", "allocation")
+    if after.planned_units is None and experiment.inference == GROUP_SEQUENTIAL:
+        yield Violation(Code.FROZEN, "the inference chosen at the start needs it", "planned_units")
+    known = {arm.key: arm for arm in before.variants}
+    for arm in after.variants:
+        if arm.key not in known:
+            yield Violation(Code.FROZEN, "no arm can be added", f"variants.{arm.key}")
+        else:
+            yield from _arm_refusals(known[arm.key], arm)
+
+
+def _arm_refusals(before: VariantIn, after: VariantIn) -> Iterator[Violation]:
+    for name in VariantIn.model_fields:
+        if getattr(before, name) == getattr(after, name) or (name == "active" and before.active):
+            continue
+        yield Violation(
+            Code.FROZEN, "of an arm only active may change, to false", f"variants.{after.key}.{name}"
+        )

@@ -1,0 +1,41 @@
+"""Forced variants over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.experiments.answers import ForcedVariants
+from api.experiments.endpoints import Key
+from api.experiments.schemas import ForcedVariantIn
+from api.fields import PlainKey
+from api.http.dependencies import Editor, ServicesDep, Viewer
+
+router = APIRouter(prefix="/v1/experiments/{key}/forced-variants", tags=["experiments"])
+
+
+@router.get("")
+async def list_forced_variants(key: Key, services: ServicesDep, _: Viewer) -> ForcedVariants:
+    """The testers of an experiment."""
+    return await services.forced_variants.all(key)
+
+
+@router.put("")
+async def force_variant(
+    key: Key, forced: ForcedVariantIn, services: ServicesDep, actor: Editor
+) -> ForcedVariants:
+    """Have a tester see a variant. Testers are kept out of analysis."""
+    return await services.forced_variants.put(key, forced, actor)
+
+
+@router.delete("", status_code=204)
+async def stop_forcing_variant(
+    key: Key,
+    services: ServicesDep,
+    actor: Editor,
+    user_id: Annotated[PlainKey, Query(examples=["tester-1"])],
+    unit_type: Annotated[PlainKey | None, Query(description="The experiment's, where absent")] = None,
+) -> None:
+    """Have a unit be assigned as any other."""
+    await services.forced_variants.delete(key, unit_type, user_id, actor)

@@ -1,0 +1,1 @@
+"""Holdouts: shares of the traffic that see no experiment."""

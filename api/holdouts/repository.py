@@ -1,0 +1,96 @@
+"""Holdouts in PostgreSQL, and which experiments respect them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import errors
+from psycopg.rows import dict_row
+
+from api.database import Connection
+
+Row = dict[str, Any]
+
+_LOCK = 0x6E_62_68_6F
+"""Of PostgreSQL's advisory locks: a change of a holdout excludes changes of experiments, which share it."""
+
+_SHARE = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
+_EXCLUDE = f"SELECT pg_advisory_xact_lock({_LOCK})"
+_COLUMNS = "SELECT id, key, name, salt, share, version, created_at FROM holdouts "
+_ONE = _COLUMNS + "WHERE key = %s"
+_PAGE = _COLUMNS + "WHERE id < %s ORDER BY id DESC LIMIT %s"
+_INSERT = "INSERT INTO holdouts (key, name, salt, share) VALUES (%s, %s, %s, %s)"
+_UPDATE = "UPDATE holdouts SET name = %s, share = %s, version = version + 1 WHERE id = %s"
+_RESPECTING = """
+SELECT key FROM experiments
+WHERE source = 'internal' AND status IN ('running', 'paused') AND (holdouts IS NULL OR %s = ANY(holdouts))
+ORDER BY id
+"""
+_NAMING = """
+SELECT key FROM experiments WHERE %s = ANY(holdouts) AND status NOT IN ('concluded', 'archived') ORDER BY id LIMIT 20
+"""
+_UNKNOWN = "SELECT asked.key FROM unnest(%s::text[]) AS asked (key) WHERE asked.key NOT IN (SELECT key FROM holdouts)"
+
+
+class HoldoutKeyTaken(Exception):  # noqa: N818 - a fact the service turns into its answer
+    """There is a holdout with this key."""
+
+
+async def share_lock(connection: Connection) -> None:
+    """Keep holdouts as they are until the transaction's end: the first thing a change of an experiment does."""
+    await connection.execute(_SHARE.encode())
+
+
+async def exclude(connection: Connection) -> None:
+    """Keep experiments from changing until the transaction's end: the first thing a change of a holdout does."""
+    await connection.execute(_EXCLUDE.encode())
+
+
+async def find_unknown(connection: Connection, keys: Sequence[str]) -> list[str]:
+    """Those of the keys that no holdout has."""
+    cursor = await connection.execute(_UNKNOWN, (list(keys),))
+    return [key for (key,) in await cursor.fetchall()]
+
+
+async def read_one(connection: Connection, key: str) -> Row | None:
+    rows = await _fetch(connection, _ONE, (key,))
+    return rows[0] if rows else None
+
+
+async def read_page(connection: Connection, before: int, limit: int) -> list[Row]:
+    return await _fetch(connection, _PAGE, (before, limit))
+
+
+async def insert(connection: Connection, key: str, name: str | None, salt: str, share: int) -> None:
+    """Raises HoldoutKeyTaken."""
+    try:
+        await connection.execute(_INSERT, (key, name, salt, share))
+    except errors.UniqueViolation:
+        raise HoldoutKeyTaken(key) from None
+
+
+async def update(connection: Connection, holdout_id: int, name: str | None, share: int) -> None:
+    await connection.execute(_UPDATE, (name, share, holdout_id))
+
+
+async def delete(connection: Connection, holdout_id: int) -> None:
+    await connection.execute("DELETE FROM holdouts WHERE id = %s", (holdout_id,))
+
+
+async def read_respecting(connection: Connection, key: str) -> list[str]:
+    """Keys of the started experiments that leave out the holdout's units."""
+    cursor = await connection.execute(_RESPECTING, (key,))
+    return [found for (found,) in await cursor.fetchall()]
+
+
+async def read_naming(connection: Connection, key: str) -> list[str]:
+    """Keys of at most 20 experiments that have not ended and name the holdout."""
+    cursor = await connection.execute(_NAMING, (key,))
+    return [found for (found,) in await cursor.fetchall()]
+
+
+async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...]) -> list[Row]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement.encode(), values)
+        return await cursor.fetchall()

@@ -1,0 +1,67 @@
+"""Who makes a request: the bearer of a token, or a person with a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.access.sessions import COOKIE, CSRF_HEADER, Session
+from api.audit import Actor
+from api.http.problems import Problem
+from api.http.security import Scope, Token, digest_of
+from api.services import Services
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_FOR_PEOPLE = frozenset({Scope.ADMIN, Scope.EDITOR, Scope.VIEWER})
+_STATE = "caller"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The token that counts, and the session through which it came, if it did."""
+
+    token: Token
+    session: Session | None
+
+    def check_may(self, scope: Scope) -> None:
+        """Raises Problem 403 without the scope. A session is for people: it neither ingests nor assigns."""
+        self.token.check_may(scope)
+        if self.session is not None and scope not in _FOR_PEOPLE:
+            raise Problem(403, "insufficient_scope", "Send a token: a session can't do this")
+
+    def actor(self, request: Request) -> Actor:
+        """Who this is, for the audit log."""
+        address = None if request.client is None else request.client.host
+        return Actor(f"token:{self.token.id}:{self.token.name}", request.state.request_id, address)
+
+
+async def caller_of(request: Request, services: Services) -> Caller:
+    """Who calls; found and counted against the rate limit once for each request.
+
+    Raises Problem: 401 for nobody we know, 403 for another web origin or without the session's CSRF token, 429, 503.
+    """
+    known: Caller | None = getattr(request.state, _STATE, None)
+    if known is None:
+        known = await _find(request, services)
+        setattr(request.state, _STATE, known)
+        request.state.headers += await services.limits.admit(known.token.id, known.token.rate_limit)
+    return known
+
+
+def may_log_in(token: Token) -> bool:
+    """Whether a person can use the token in a browser: it shows or changes something, and is not public."""
+    return token.origins is None and bool(token.scopes & _FOR_PEOPLE)
+
+
+async def _find(request: Request, services: Services) -> Caller:
+    header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
+    if header is None and cookie is not None:
+        session = await services.sessions.find(cookie)
+        if request.method not in _READING:
+            session.check_csrf(request.headers.get(CSRF_HEADER))
+        return Caller(await services.tokens.identify(session.token_digest), session)
+    token = await services.tokens.identify(digest_of(None if header is None else header.encode("latin-1")))
+    origin = request.headers.get("origin")
+    token.check_origin(None if origin is None else origin.encode("latin-1"))
+    return Caller(token, None)

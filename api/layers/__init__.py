@@ -1,0 +1,1 @@
+"""Layers: mutually exclusive experiments share one, each with slots of its own."""

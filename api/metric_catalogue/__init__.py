@@ -1,0 +1,1 @@
+"""The metric catalogue: what is measured, as data with versions."""

@@ -1,0 +1,90 @@
+"""The metric catalogue over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.fields import Key, Name, SearchText
+from api.fields import Tag as TagText
+from api.http.dependencies import Editor, ServicesDep, Viewer
+from api.http.etags import IfMatch, version_tag
+from api.http.pages import Cursor, Limit, read_cursor
+from api.metric_catalogue.definitions import MetricType
+from api.metric_catalogue.schemas import (
+    CatalogueMetricIn,
+    CatalogueMetricOut,
+    MetricPage,
+    MetricPatch,
+    MetricVersions,
+    NewMetricVersion,
+)
+
+router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
+
+KeyPath = Annotated[Key, Path(examples=["revenue_14d"])]
+
+
+@router.post("", status_code=201)
+async def create_metric(
+    new: CatalogueMetricIn, services: ServicesDep, actor: Editor, response: Response
+) -> CatalogueMetricOut:
+    """Add a metric to the catalogue."""
+    return _tagged(response, await services.metrics.create(new, actor))
+
+
+@router.get("")
+async def list_metrics(
+    services: ServicesDep,
+    _: Viewer,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    type: Annotated[MetricType | None, Query()] = None,  # noqa: A002 - the field's name
+    tag: Annotated[TagText | None, Query()] = None,
+    owner: Annotated[Name | None, Query()] = None,
+    text: SearchText = None,
+) -> MetricPage:
+    """Metrics with their newest definitions, newest first."""
+    filters = {"type": type, "tag": tag, "owner": owner, "text": text}
+    return await services.metrics.page(read_cursor(cursor), filters, limit)
+
+
+@router.get("/{key}")
+async def get_metric(
+    key: KeyPath, services: ServicesDep, _: Viewer, response: Response
+) -> CatalogueMetricOut:
+    """One metric with its newest definition."""
+    return _tagged(response, await services.metrics.get(key))
+
+
+@router.patch("/{key}")
+async def change_metric(
+    key: KeyPath,
+    patch: MetricPatch,
+    services: ServicesDep,
+    actor: Editor,
+    response: Response,
+    if_match: IfMatch = None,
+) -> CatalogueMetricOut:
+    """Change a metric. While experiments refer to it, what it means stays: POST a new version."""
+    return _tagged(response, await services.metrics.patch(key, patch, if_match, actor))
+
+
+@router.get("/{key}/versions")
+async def list_metric_versions(key: KeyPath, services: ServicesDep, _: Viewer) -> MetricVersions:
+    """What the metric meant, newest version first."""
+    return await services.metrics.versions(key)
+
+
+@router.post("/{key}/versions", status_code=201)
+async def create_metric_version(
+    key: KeyPath, new: NewMetricVersion, services: ServicesDep, actor: Editor, response: Response
+) -> CatalogueMetricOut:
+    """Give the metric a new meaning. Experiments keep the version they refer to."""
+    return _tagged(response, await services.metrics.add_version(key, new, actor))
+
+
+def _tagged(response: Response, metric: CatalogueMetricOut) -> CatalogueMetricOut:
+    response.headers["etag"] = version_tag(metric.revision)
+    return metric

@@ -1,0 +1,191 @@
+"""The catalogue: a metric in use keeps its meaning; a new meaning is a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from api.audit import Actor, Change, record
+from api.database import Connection, Pool
+from api.http.etags import require_match, version_tag
+from api.http.pages import cut
+from api.http.problems import Problem
+from api.http.refusals import misread, refuse
+from api.metric_catalogue import repository
+from api.metric_catalogue.definitions import MetricDefinition, stored
+from api.metric_catalogue.repository import MetricKeyTaken, Row
+from api.metric_catalogue.schemas import (
+    CatalogueMetricIn,
+    CatalogueMetricOut,
+    InlineMetric,
+    MetricPage,
+    MetricPatch,
+    MetricReference,
+    MetricVersionOut,
+    MetricVersions,
+    NewMetricVersion,
+)
+from neonblue.contract.codes import Code
+from neonblue.contract.messages import MetricMessage
+from neonblue.contract.violation import Violation
+
+_BEYOND_ALL = 2**31 - 1
+_DESCRIBED = ("name", "description", "owner", "tags")
+_FREE = frozenset({"role"})
+"""A role is a default that experiments copy, no part of the meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedMetric:
+    """What an experiment measures. `metric_id`: of the catalogue; None for the experiment's own."""
+
+    metric_id: int | None
+    message: MetricMessage
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCatalogue:
+    pool: Pool
+
+    async def create(self, new: CatalogueMetricIn, actor: Actor) -> CatalogueMetricOut:
+        """Raises Problem `metric_exists`."""
+        described = tuple(getattr(new, name) for name in _DESCRIBED)
+        try:
+            async with self.pool.transaction() as connection:
+                definition = stored(new.message(new.key, 1))
+                await repository.insert(connection, new.key, described, definition, actor.name)
+                return await _recorded(connection, "create", new.key, None, actor)
+        except MetricKeyTaken:
+            raise Problem(409, "metric_exists", "A metric with this key exists", field="key") from None
+
+    async def get(self, key: str) -> CatalogueMetricOut:
+        """Raises Problem `not_found`."""
+        async with self.pool.connection() as connection:
+            return _shown(_found(await repository.read_one(connection, key)))
+
+    async def page(self, before: int | None, filters: Mapping[str, str | None], limit: int) -> MetricPage:
+        """A page of metrics, newest first. `filters`: type, tag, owner, text."""
+        async with self.pool.connection() as connection:
+            rows = await repository.read_page(
+                connection, {**filters, "before": before or _BEYOND_ALL, "limit": limit + 1}
+            )
+        shown, cursor = cut(rows, limit, key=lambda row: int(row["id"]))
+        return MetricPage(items=[_shown(row) for row in shown], next_cursor=cursor)
+
+    async def versions(self, key: str) -> MetricVersions:
+        """Raises Problem `not_found`."""
+        async with self.pool.connection() as connection:
+            rows = await repository.read_versions(connection, key)
+        if not rows:
+            raise _unknown()
+        return MetricVersions(items=[MetricVersionOut(**row["definition"], **row) for row in rows])
+
+    async def patch(
+        self, key: str, patch: MetricPatch, if_match: str | None, actor: Actor
+    ) -> CatalogueMetricOut:
+        """Raises Problem `metric_in_use` naming each field that would change the meaning, or of `require_match`."""
+        async with self.pool.transaction() as connection:
+            await repository.lock(connection, key)
+            before = _found(await repository.read_one(connection, key))
+            require_match(if_match, version_tag(before["revision"]))
+            definition = _redefined(before, patch)
+            changed = [name for name, value in definition.items() if value != before["definition"][name]]
+            if before["in_use"]:
+                _refuse_meaning([name for name in changed if name not in _FREE])
+            described = tuple(
+                getattr(patch, name) if name in patch.model_fields_set else before[name]
+                for name in _DESCRIBED
+            )
+            if not changed and described == tuple(before[name] for name in _DESCRIBED):
+                return _shown(before)
+            if changed:
+                await repository.redefine(connection, before["id"], before["version"], definition)
+            await repository.describe(connection, before["id"], described)
+            return await _recorded(connection, "change", key, before, actor)
+
+    async def add_version(self, key: str, new: NewMetricVersion, actor: Actor) -> CatalogueMetricOut:
+        """Raises Problem `same_definition` where nothing is new."""
+        async with self.pool.transaction() as connection:
+            await repository.lock(connection, key)
+            before = _found(await repository.read_one(connection, key))
+            version = before["version"] + 1
+            definition = stored(new.message(key, version))
+            if definition == before["definition"]:
+                raise Problem(409, "same_definition", f"Version {before['version']} says the same")
+            await repository.add_version(
+                connection, before["id"], version, definition, actor.name, new.reason
+            )
+            return await _recorded(connection, "new_version", key, before, actor)
+
+
+async def resolve(
+    connection: Connection, metrics: Sequence[InlineMetric | MetricReference]
+) -> list[UsedMetric]:
+    """The whole definitions that an experiment's metrics mean, in their order.
+
+    Raises Problem `unknown_metric`, RequestValidationError for what the reference makes of the definition.
+    """
+    return [await _resolve(connection, position, metric) for position, metric in enumerate(metrics)]
+
+
+async def _resolve(
+    connection: Connection, position: int, metric: InlineMetric | MetricReference
+) -> UsedMetric:
+    if isinstance(metric, InlineMetric):
+        return UsedMetric(None, metric.message(metric.key, 1))
+    row = await repository.read_referred(connection, metric.key, metric.version)
+    if row is None:
+        what = "metric" if metric.version is None else f"version {metric.version} of the metric"
+        message = f"the catalogue has no {what} {metric.key}"
+        raise refuse(422, [Violation(Code.UNKNOWN_METRIC, message, f"metrics.{position}.key")])
+    given = metric.model_dump(exclude={"key", "version"}, exclude_none=True)
+    try:
+        definition = MetricDefinition.model_validate(row["definition"] | given)
+    except ValidationError as error:
+        raise misread(error, "metrics", position) from None
+    return UsedMetric(row["id"], definition.message(metric.key, row["version"]))
+
+
+def _redefined(before: Row, patch: MetricPatch) -> Row:
+    """The definition with the given fields replaced; where `cuped` is not among them, a new type chooses it."""
+    named = patch.model_fields_set & MetricDefinition.model_fields.keys()
+    given = patch.model_dump(mode="json", include=named)
+    current: Row = dict(before["definition"])
+    if "type" in named:
+        current["cuped"] = None
+    try:
+        definition = MetricDefinition.model_validate(current | given)
+    except ValidationError as error:
+        raise misread(error) from None
+    return stored(definition.message(before["key"], before["version"]))
+
+
+def _refuse_meaning(fields: Sequence[str]) -> None:
+    if fields:
+        message = "experiments refer to this version: its meaning stays; POST a new version"
+        violations = [Violation(Code.FROZEN, message, name) for name in fields]
+        raise refuse(409, violations, "metric_in_use")
+
+
+async def _recorded(
+    connection: Connection, action: str, key: str, before: Row | None, actor: Actor
+) -> CatalogueMetricOut:
+    after = _found(await repository.read_one(connection, key))
+    await record(connection, actor, Change(action, "metric", key, before, after))
+    return _shown(after)
+
+
+def _shown(row: Row) -> CatalogueMetricOut:
+    return CatalogueMetricOut(**row["definition"], **row)
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise _unknown()
+    return row
+
+
+def _unknown() -> Problem:
+    return Problem(404, "not_found", "There is no such metric")

@@ -1,0 +1,68 @@
+"""``neonblue audit``: whether the audit log is as it was written."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neonblue.cli.terminal import AsJson, DataDir, console, fail
+from neonblue.settings import Settings
+
+if TYPE_CHECKING:
+    from api.audit.chain import Verdict
+
+audit = typer.Typer(name="audit", help="Check the audit log.", no_args_is_help=True)
+
+
+@audit.callback()
+def _group() -> None:
+    """Check the audit log."""
+
+
+@audit.command()
+def verify(
+    expect: Annotated[
+        str | None,
+        typer.Option(help="The head printed by an earlier check: it must still be part of the log."),
+    ] = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Check that no row of the audit log was changed, removed or put in between; name the first that was."""
+    verdict = asyncio.run(_verify(Settings.load(data_dir).postgres.dsn(), _hash(expect)))
+    if json_output:
+        broken = (
+            None
+            if verdict.broken is None
+            else {"row": verdict.broken.row_id, "reason": verdict.broken.reason}
+        )
+        typer.echo(json.dumps({"rows": verdict.rows, "head": verdict.head.hex(), "broken": broken}))
+    elif verdict.broken is None:
+        console().print(f"{verdict.rows} rows, each as it was written. Head: {verdict.head.hex() or 'none'}")
+    if verdict.broken is not None:
+        fail(f"row {verdict.broken.row_id} {verdict.broken.reason}; the {verdict.rows} rows before it hold")
+
+
+async def _verify(dsn: str, expected: bytes | None) -> Verdict:
+    import psycopg
+
+    from api.audit.chain import verify as verify_chain
+    from api.database import connect
+
+    try:
+        async with await connect(dsn, "audit") as connection:
+            return await verify_chain(connection, expected)
+    except psycopg.Error as error:
+        fail(f"the audit log can't be read: {error}")
+
+
+def _hash(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        fail("--expect takes the head as it was printed: 64 hexadecimal digits")

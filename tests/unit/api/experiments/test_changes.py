@@ -1,0 +1,175 @@
+"""What a patch may change: all of a draft, little of what runs, and each refusal names its field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from api.experiments.answers import ExperimentOut
+from api.experiments.changes import changed_fields, difference, patched, refusals, written
+from api.experiments.schemas import ExperimentPatch
+from api.experiments.states import Status
+from neonblue.contract.violation import ContractError
+
+Fields = dict[str, Any]
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+ARMS = [
+    {"key": "a", "name": None, "weight": 1, "is_control": True, "active": True, "payload": None},
+    {
+        "key": "b",
+        "name": None,
+        "weight": 2,
+        "is_control": False,
+        "active": True,
+        "payload": {"colour": "red"},
+    },
+    {"key": "c", "name": None, "weight": 1, "is_control": False, "active": True, "payload": None},
+]
+CHANGES: Fields = {
+    "name": "other",
+    "hypothesis": "other",
+    "owner": "other",
+    "tags": ["other"],
+    "unit_type": "device",
+    "population": "assigned",
+    "allocation": 6_000,
+    "layer": {"key": "l", "share": 500},
+    "holdouts": [],
+    "targeting": "true",
+    "salt": "other",
+    "planned_days": 3,
+    "planned_units": 7,
+    "scheduled_start_at": "2026-04-01T00:00:00Z",
+    "scheduled_stop_at": "2026-06-01T00:00:00Z",
+    "variants": [{"key": "b", "active": False}],
+}
+DESCRIPTION = {"name", "hypothesis", "owner", "tags"}
+WHILE_STARTED = DESCRIPTION | {"planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants"}
+
+
+def experiment(status: Status, **fields: Any) -> ExperimentOut:
+    return ExperimentOut.model_validate(
+        {
+            "id": 1, "key": "e", "name": None, "hypothesis": None, "owner": None, "tags": [], "source": "internal",
+            "unit_type": "user", "population": "exposed", "status": status, "salt": "s", "allocation": 5_000,
+            "layer": None, "holdouts": None, "targeting": None, "version": 4, "variants": ARMS, "metrics": [],
+            "planned_days": None, "planned_units": 1_000, "inference": "group_sequential",
+            "scheduled_start_at": AT, "scheduled_stop_at": None, "decision": None, "created_at": AT,
+            "started_at": None, "concluded_at": None,
+        }
+        | fields
+    )  # fmt: skip
+
+
+def refused(current: ExperimentOut, body: Fields) -> dict[str, str]:
+    """Field → code of each refusal."""
+    patch = ExperimentPatch.model_validate(body)
+    before, after = written(current), patched(current, patch)
+    changed = changed_fields(before, after)
+    if patch.decision is not None:
+        changed.add("decision")
+    return {str(rule.field): str(rule.code) for rule in refusals(current, before, after, changed)}
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
+@pytest.mark.parametrize("field", CHANGES)
+def test_of_what_runs_only_the_named_fields_change(status: Status, field: str) -> None:
+    expected = {} if field in WHILE_STARTED else {field: "frozen"}
+    assert refused(experiment(status), {field: CHANGES[field]}) == expected
+
+
+@pytest.mark.parametrize("field", set(CHANGES) - {"variants"})
+def test_a_draft_may_change_everything(field: str) -> None:
+    assert refused(experiment(Status.DRAFT), {field: CHANGES[field]}) == {}
+    assert refused(experiment(Status.SCHEDULED), {field: CHANGES[field]}) == {}
+
+
+@pytest.mark.parametrize(("status", "free"), [(Status.CONCLUDED, DESCRIPTION), (Status.ARCHIVED, set())])
+def test_once_it_has_ended_only_its_description_changes_then_nothing(status: Status, free: set[str]) -> None:
+    body = {name: value for name, value in CHANGES.items() if name != "variants"}
+    assert refused(experiment(status), body) == {name: "frozen" for name in body if name not in free}
+
+
+def test_every_refused_field_is_named() -> None:
+    body = {"population": "assigned", "allocation": 4_999, "salt": "t", "owner": "me"}
+    assert refused(experiment(Status.RUNNING), body) == {
+        "population": "frozen", "allocation": "may_only_grow", "salt": "frozen",
+    }  # fmt: skip
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_the_allocation_of_what_runs_never_shrinks(now: int, wanted: int) -> None:
+    found = refused(experiment(Status.RUNNING, allocation=now), {"allocation": wanted})
+    assert (found == {}) == (wanted >= now)
+
+
+ARM_CHANGES: dict[str, tuple[list[Fields], dict[str, str]]] = {
+    "dropping one": ([{"key": "c", "active": False}], {}),
+    "another weight": ([{"key": "b", "weight": 3}], {"variants.b.weight": "frozen"}),
+    "another payload": ([{"key": "b", "payload": None}], {"variants.b.payload": "frozen"}),
+    "one more": ([{"key": "d"}, {"key": "a"}], {"variants.d": "frozen"}),
+    "the same": ([{"key": "b", "weight": 2}, {"key": "a", "is_control": True}], {}),
+}
+
+
+@pytest.mark.parametrize("name", ARM_CHANGES)
+def test_of_arms_that_run_only_dropping_is_allowed(name: str) -> None:
+    arms, expected = ARM_CHANGES[name]
+    assert refused(experiment(Status.RUNNING), {"variants": arms}) == expected
+
+
+def test_a_dropped_arm_stays_dropped() -> None:
+    dropped = [arm | {"active": arm["key"] != "b"} for arm in ARMS]
+    body = {"variants": [{"key": "b", "active": True}]}
+    assert refused(experiment(Status.PAUSED, variants=dropped), body) == {"variants.b.active": "frozen"}
+
+
+@pytest.mark.parametrize(("keys", "code"), [(["a", "b"], "control_dropped"), (["b", "c"], "last_treatment")])
+def test_neither_the_control_nor_the_last_treatment_is_dropped(keys: list[str], code: str) -> None:
+    patch = ExperimentPatch.model_validate({"variants": [{"key": key, "active": False} for key in keys]})
+    with pytest.raises(ValidationError) as error:
+        patched(experiment(Status.RUNNING), patch)
+    rule = error.value.errors()[0]["ctx"]["error"]
+    assert isinstance(rule, ContractError)
+    assert (rule.violation.code, rule.violation.field) == (code, "variants")
+
+
+def test_a_group_sequential_test_keeps_a_planned_size() -> None:
+    assert refused(experiment(Status.RUNNING), {"planned_units": None}) == {"planned_units": "frozen"}
+    free = experiment(Status.RUNNING, inference="confidence_sequence")
+    assert refused(free, {"planned_units": None}) == {}
+
+
+def test_the_start_of_what_is_scheduled_moves_but_stays() -> None:
+    assert refused(experiment(Status.SCHEDULED), {"scheduled_start_at": None}) == {
+        "scheduled_start_at": "frozen"
+    }
+
+
+def test_a_decision_waits_for_the_end() -> None:
+    body = {"decision": {"outcome": "inconclusive", "reason": "too few"}}
+    for status in Status:
+        found = refused(experiment(status), body)
+        assert (found == {}) == (status is Status.CONCLUDED), status
+
+
+def test_a_difference_holds_what_changed_before_and_after() -> None:
+    before = experiment(Status.RUNNING)
+    after = before.model_copy(update={"allocation": 7_000, "tags": ["x"], "version": 5})
+    assert difference(before, after) == {
+        "allocation": {"before": 5_000, "after": 7_000},
+        "tags": {"before": [], "after": ["x"]},
+    }
+    assert difference(before, before) == {}
+
+
+def test_the_difference_of_what_is_new_is_what_it_says() -> None:
+    told = difference(None, experiment(Status.DRAFT))
+    assert told["allocation"] == {"before": None, "after": 5_000}
+    assert {"name", "tags", "version", "id"}.isdisjoint(told)
