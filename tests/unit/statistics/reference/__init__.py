@@ -26,10 +26,7 @@ SHARED = REPOSITORY.parent / "shared"
 DEFAULT_CASES = SHARED / "statistics" / "cases"
 
 # Methods the engine does not have yet: their cases are expected to fail, and fail the run once they pass.
-PENDING = frozenset(
-    {
-    }
-)
+PENDING = frozenset({})
 
 PENDING_CASES: frozenset[tuple[str, str]] = frozenset()
 
