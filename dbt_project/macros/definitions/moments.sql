@@ -85,17 +85,11 @@ segments as (
         user_id,
         pair.1 as attribute,
         if(JSONType(pair.2) = 'String', JSONExtractString(pair.2), pair.2) as segment
-    from (
-        select
-            experiment_id,
-            unit_type,
-            user_id,
-            arrayJoin(JSONExtractKeysAndValuesRaw(attributes)) as pair
-        from {{ exposures }}
-        where {{ condition }}
-    ) as attributed
+    from {{ exposures }}
+    array join JSONExtractKeysAndValuesRaw(attributes) as pair
     where
-        JSONType(pair.2) in ('String', 'Bool', 'Int64', 'UInt64', 'Double')
+        {{ condition }}
+        and JSONType(pair.2) in ('String', 'Bool', 'Int64', 'UInt64', 'Double')
         and lengthUTF8(segment) between 1 and 64
 
 )

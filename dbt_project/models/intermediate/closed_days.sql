@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', on_schema_change='append_new_columns', order_by='(closed_at)') }}
+{{ config(
+    materialized='incremental',
+    on_schema_change='append_new_columns',
+    order_by='(closed_at)'
+) }}
 
 -- Last of all that the live views read, so that they never count from a day that is not built yet.
 -- depends_on: {{ ref('first_exposures') }}

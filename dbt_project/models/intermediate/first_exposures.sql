@@ -1,4 +1,10 @@
-{{ config(materialized='daily_partitions', axis='exposure', touched_too=true, partition_by='exposure_date', order_by='(experiment_id, unit_type, user_id)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    touched_too=true,
+    partition_by='exposure_date',
+    order_by='(experiment_id, unit_type, user_id)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 {{ first_exposures_rows(

@@ -1,4 +1,9 @@
-{{ config(materialized='daily_partitions', axis='exposure', partition_by='exposure_date', order_by='(experiment_id, metric_key, metric_version, unit_type, user_id)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    partition_by='exposure_date',
+    order_by='(experiment_id, metric_key, metric_version, unit_type, user_id)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 {% set exposures -%}

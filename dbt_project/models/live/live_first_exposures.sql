@@ -27,11 +27,28 @@ open as (
 
 )
 
-select * from closed
+select
+    experiment_id,
+    unit_type,
+    user_id,
+    variant_key,
+    version,
+    attributes,
+    first_exposed_at,
+    exposure_date
+from closed
 
 union all
 
-select open.*
+select
+    experiment_id,
+    unit_type,
+    user_id,
+    variant_key,
+    version,
+    attributes,
+    first_exposed_at,
+    exposure_date
 from open
 left anti join closed
     on

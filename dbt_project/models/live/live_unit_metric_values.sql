@@ -95,4 +95,6 @@
     group by experiment_id, metric_key, metric_version, unit_type, user_id
 {%- endset -%}
 
-{{ unit_metric_values_rows(ref('live_first_exposures'), ref('stg_metrics'), totals, 'assumeNotNull(' ~ open_day ~ ')') }}
+{{ unit_metric_values_rows(
+    ref('live_first_exposures'), ref('stg_metrics'), totals, 'assumeNotNull(' ~ open_day ~ ')'
+) }}

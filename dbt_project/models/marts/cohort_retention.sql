@@ -1,4 +1,9 @@
-{{ config(materialized='daily_partitions', axis='exposure', partition_by='exposure_date', order_by='(experiment_id, variant_key, day_since)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    partition_by='exposure_date',
+    order_by='(experiment_id, variant_key, day_since)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 with exposures as (
@@ -11,7 +16,13 @@ with exposures as (
 events as (
 
     select * from {{ ref('stg_events') }}
-    where (unit_type, user_id) in (select exposures.unit_type, exposures.user_id from exposures)
+    where
+        (unit_type, user_id) in (
+            select
+                exposures.unit_type,
+                exposures.user_id
+            from exposures
+        )
 
 ),
 
@@ -21,7 +32,9 @@ active as (
         exposures.experiment_id as experiment_id,
         exposures.variant_key as variant_key,
         exposures.exposure_date as exposure_date,
-        toUInt16(intDiv(dateDiff('microsecond', exposures.first_exposed_at, events.occurred_at), 86400000000)) as day_since,
+        toUInt16(
+            intDiv(dateDiff('microsecond', exposures.first_exposed_at, events.occurred_at), 86400000000)
+        ) as day_since,
         uniqExact(exposures.unit_type, exposures.user_id) as active_units
     from events
     inner join exposures

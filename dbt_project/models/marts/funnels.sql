@@ -1,4 +1,9 @@
-{{ config(materialized='daily_partitions', axis='exposure', partition_by='exposure_date', order_by='(experiment_id, variant_key, step)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    partition_by='exposure_date',
+    order_by='(experiment_id, variant_key, step)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 with steps as (
@@ -19,7 +24,12 @@ events as (
     select * from {{ ref('stg_events') }}
     where
         event_type in (select steps.event_type from steps)
-        and (unit_type, user_id) in (select exposures.unit_type, exposures.user_id from exposures)
+        and (unit_type, user_id) in (
+            select
+                exposures.unit_type,
+                exposures.user_id
+            from exposures
+        )
 
 ),
 

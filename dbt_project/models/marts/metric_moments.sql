@@ -1,4 +1,10 @@
-{{ config(materialized='daily_partitions', axis='exposure', capped=true, partition_by='exposure_date', order_by='(experiment_id, metric_key, metric_version, variant_key, version)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    capped=true,
+    partition_by='exposure_date',
+    order_by='(experiment_id, metric_key, metric_version, variant_key, version)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('first_exposures') }}

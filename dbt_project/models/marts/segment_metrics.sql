@@ -1,4 +1,10 @@
-{{ config(materialized='daily_partitions', axis='exposure', capped=true, partition_by='exposure_date', order_by='(experiment_id, attribute, segment, metric_key, metric_version, variant_key)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    capped=true,
+    partition_by='exposure_date',
+    order_by='(experiment_id, attribute, segment, metric_key, metric_version, variant_key)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 -- depends_on: {{ ref('metric_cap_changes') }}

@@ -1,4 +1,9 @@
-{{ config(materialized='daily_partitions', axis='exposure', partition_by='exposure_date', order_by='(experiment_id, variant_key, unit_type, user_id)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    partition_by='exposure_date',
+    order_by='(experiment_id, variant_key, unit_type, user_id)'
+) }}
 
 -- depends_on: {{ ref('touched_days') }}
 with exposures as (
@@ -11,7 +16,13 @@ with exposures as (
 events as (
 
     select * from {{ ref('stg_events') }}
-    where (unit_type, user_id) in (select exposures.unit_type, exposures.user_id from exposures)
+    where
+        (unit_type, user_id) in (
+            select
+                exposures.unit_type,
+                exposures.user_id
+            from exposures
+        )
 
 ),
 

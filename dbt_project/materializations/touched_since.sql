@@ -1,3 +1,40 @@
+{% macro touched_days_rows() %}
+{#- At the first build every day; afterwards what was touched since the scan before. -#}
+{%- set built = built_exposures() -%}
+{%- if is_incremental() and built -%}
+{{ touched_since(this, built) }}
+{%- else -%}
+with exposures as (
+
+    {{ first_exposures_rows(ref('assigned_units'), ref('stg_events'), ref('stg_experiments')) }}
+
+),
+
+days as (
+
+    select distinct
+        'event' as axis,
+        toDate(timestamp, 'UTC') as day
+    from {{ source('ingestion', 'events_processed') }}
+
+    union distinct
+
+    select distinct
+        arrayJoin(['event', 'exposure']) as axis,
+        exposure_date as day
+    from exposures
+
+)
+
+select
+    axis,
+    day,
+    now64(3, 'UTC') as scanned_at
+from days
+{%- endif %}
+{% endmacro %}
+
+
 {% macro touched_since(scans, built) %}
 {#-
     What changed since the last scan: rows that arrived (copies too: a copy costs a rebuild, never a number), units that
@@ -163,4 +200,13 @@ select
     day,
     now64(3, 'UTC') as scanned_at
 from days
+{% endmacro %}
+
+
+{% macro built_exposures() %}
+    {#- The first exposures as they are built; none before the first build. No ref: they are built after the scan. -#}
+    {%- if execute -%}
+        {{ return(load_relation(api.Relation.create(schema=target.schema, identifier='first_exposures'))) }}
+    {%- endif -%}
+    {{ return(none) }}
 {% endmacro %}

@@ -109,3 +109,22 @@
     {#- The values of the first column; a result without rows has no columns either. -#}
     {{ return(run_query(query).rows | map('first') | list) }}
 {% endmacro %}
+
+
+{% macro caps_that_changed() %}
+    {#- The condition on a pooled cap that it is another than the last known. -#}
+    {%- if not is_incremental() -%}
+        {{ return('1') }}
+    {%- endif -%}
+    (experiment_id, metric_key, metric_version, value_cap, covariate_cap) not in (
+        select
+            known.experiment_id,
+            known.metric_key,
+            known.metric_version,
+            known.value_cap,
+            known.covariate_cap
+        from {{ this }} as known
+        order by known.changed_at desc
+        limit 1 by known.experiment_id, known.metric_key, known.metric_version
+    )
+{% endmacro %}
