@@ -44,8 +44,8 @@ def analyze(
     metric: Annotated[
         Repeated,
         typer.Option(
-            help="[NAME=]COLUMN[/COLUMN][~COVARIATE][:proportion|mean|p90]; repeatable. "
-            "Default: every column of numbers."
+            help="COLUMN or NAME=COLUMN; then /COLUMN for a ratio, ~COLUMN for a covariate, and :proportion, "
+            ":mean or :p90 for the kind; repeatable. Default: every column of numbers."
         ),
     ] = None,
     secondary: Annotated[

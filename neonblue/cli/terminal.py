@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 DataDir = Annotated[
     Path | None,
@@ -28,5 +29,5 @@ def console(*, stderr: bool = False) -> Console:
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
     """Print `message` to standard error and end the command with exit code `code`."""
-    console(stderr=True).print(f"[bold red]error[/]  {message}")
+    console(stderr=True).print(f"[bold red]error[/]  {escape(message)}")
     raise typer.Exit(code)

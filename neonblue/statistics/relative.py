@@ -14,6 +14,8 @@ from neonblue.statistics.inference import critical_value
 from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode
 
+_LARGEST_LOG = 700.0  # exp of more has no double
+
 
 def delta_lift_se(
     control: float, var_control: float, diff: float, var_diff: float, covariance: float
@@ -34,8 +36,9 @@ def log_ratio_interval(
 ) -> tuple[Interval, float] | Status:
     """Interval of treatment / control - 1 that is symmetric on the log scale, and the log's standard error.
 
-    For proportions it is Katz's. ZERO_BASELINE for a zero control mean, RATIO_UNBOUNDED where the means do
-    not have the same sign, ZERO_VARIANCE where neither varies. Source: Katz et al. (1978), Biometrics 34, 469-474.
+    For proportions it is Katz's. ZERO_BASELINE for a zero control mean, RATIO_UNBOUNDED where the means do not have
+    the same sign or the end exceeds any number, ZERO_VARIANCE where neither varies. Source: Katz et al. (1978),
+    Biometrics 34, 469-474.
     """
     if control == 0:
         return ZERO_BASELINE
@@ -48,5 +51,7 @@ def log_ratio_interval(
     margin = float(critical_value(alpha, math.inf)) * se
     # expm1 of the sum of logs keeps the digits of a small lift.
     log_ratio = math.log1p((treatment - control) / control)
+    if log_ratio + margin > _LARGEST_LOG:
+        return UNBOUNDED
     interval = Interval.at(math.expm1(log_ratio - margin), math.expm1(log_ratio + margin), alpha)
     return interval, se

@@ -76,6 +76,14 @@ def test_an_import_says_which_option_is_wrong(
     assert message in " ".join(done.stderr.split())
 
 
+def test_every_command_has_a_help(run: Run) -> None:
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__.replace("_", "-")
+        done = CliRunner().invoke(app, [name, "--help"])
+        assert done.exit_code == 0, (name, done.output)
+
+
 def test_every_tool_explains_itself(run: Run) -> None:
     for command in ("import", "demo", "results", "reconcile", "sql", "simulate"):
         done = CliRunner().invoke(app, [command, "--help"])

@@ -75,6 +75,7 @@ CONSTANT = StatusCode.ZERO_VARIANCE
         (non_inferior_proportion_score(NO_UNITS, SOME, MARGIN), NOBODY),
         (non_inferior_proportion_score(NONE, NONE, Margin(0.5, relative=True)), CONSTANT),
         (log_ratio_interval(1.0, 0.1, -1.0, 0.1), StatusCode.RATIO_UNBOUNDED),
+        (log_ratio_interval(1e-9, 1.0, 1.0, 1.0), StatusCode.RATIO_UNBOUNDED),
         (log_ratio_interval(1.0, 0.0, 2.0, 0.0), CONSTANT),
         (compare_ratios(RATIO, LONE_RATIO).absolute, FEW),
         (adjust(LONE_PAIR, LONE_PAIR), FEW),

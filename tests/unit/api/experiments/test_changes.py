@@ -84,7 +84,7 @@ def test_of_what_runs_only_the_named_fields_change(status: Status, field: str) -
     assert refused(experiment(status), {field: CHANGES[field]}) == expected
 
 
-@pytest.mark.parametrize("field", set(CHANGES) - {"variants"})
+@pytest.mark.parametrize("field", sorted(set(CHANGES) - {"variants"}))
 def test_a_draft_may_change_everything(field: str) -> None:
     assert refused(experiment(Status.DRAFT), {field: CHANGES[field]}) == {}
     assert refused(experiment(Status.SCHEDULED), {field: CHANGES[field]}) == {}
