@@ -156,6 +156,7 @@ class SharedCache:
             if task is not None:
                 task.cancel()
         await self.client.aclose()
+        await self.client.connection_pool.disconnect()  # which the client leaves open: it did not make it
 
     def _pausing(self) -> bool:
         return asyncio.get_running_loop().time() < self._closed_until
