@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 import structlog
@@ -16,6 +17,9 @@ from api.ingest.recent import RecentMap
 UnitKey = tuple[int, str, str]
 """Experiment id, unit type, the client's id of the unit."""
 
+Values = Sequence[bytes | str | None]
+"""As Valkey holds them."""
+
 log = structlog.get_logger("api.assignments")
 
 _TIMEOUT_SECONDS = 0.05
@@ -23,6 +27,10 @@ _WRITE_TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 _KEEP_SECONDS = 86_400
 _UNWRITTEN_ENTRIES = 20_000
+_KEEP = """
+for n, name in ipairs(KEYS) do redis.call('SET', name, ARGV[n + 1], 'EX', ARGV[1]) end
+"""
+"""One command for many keys: the client's work on a command is most of what a key costs."""
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,22 +77,36 @@ class SharedCache:
     _closed_until: float = 0.0
     _unwritten: dict[str, bytes] = field(default_factory=dict)
     _writer: asyncio.Task[None] | None = None
+    _unread: list[tuple[list[str], asyncio.Future[Values]]] = field(default_factory=list)
+    _reader: asyncio.Task[None] | None = None
 
     async def read(self, salts: Mapping[int, str], keys: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
         """What is known of these units; nothing where Valkey is away."""
         if not keys or self._pausing():
             return {}
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                values = await self.client.mget([_name(salts[key[0]], key) for key in keys])
-        except (RedisError, OSError, TimeoutError) as error:
-            self._pause(error)
-            return {}
+        answer: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
+        self._unread.append(([_name(salts[key[0]], key) for key in keys], answer))
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read())
         found: dict[UnitKey, Stored] = {}
-        for key, value in zip(keys, values, strict=True):
+        for key, value in zip(keys, await answer, strict=False):  # no values where Valkey is away
             if value is not None and (stored := _read(value)) is not None:
                 found[key] = stored
         return found
+
+    async def _read(self) -> None:
+        """What is asked for while one answer is under way is asked for together."""
+        while self._unread:
+            asked, self._unread = self._unread, []
+            names = [name for wanted, _ in asked for name in wanted]
+            values: Values = []
+            try:
+                async with asyncio.timeout(_TIMEOUT_SECONDS):
+                    values = await self.client.mget(names)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._pause(error)
+            finally:
+                _hand_out(asked, values)
 
     def write(self, salts: Mapping[int, str], found: Mapping[UnitKey, Stored]) -> None:
         """Keep stored assignments for other processes, soon. Nothing waits for it and a failure is no error."""
@@ -112,16 +134,14 @@ class SharedCache:
         while self._unwritten:
             batch, self._unwritten = self._unwritten, {}
             try:
-                async with (
-                    asyncio.timeout(_WRITE_TIMEOUT_SECONDS),
-                    self.client.pipeline(transaction=False) as pipe,
-                ):
-                    for name, value in batch.items():
-                        pipe.set(name, value, ex=_KEEP_SECONDS)
-                    await pipe.execute()
+                async with asyncio.timeout(_WRITE_TIMEOUT_SECONDS):
+                    await self._keep(len(batch), *batch, _KEEP_SECONDS, *batch.values())
             except (RedisError, OSError, TimeoutError) as error:
                 self._pause(error)
                 self._unwritten.clear()
+
+    async def _keep(self, count: int, *arguments: str | bytes | int) -> None:
+        await cast("Awaitable[object]", self.client.eval(_KEEP, count, *cast("tuple[str, ...]", arguments)))
 
     async def ping(self) -> bool:
         """Whether Valkey answers."""
@@ -132,9 +152,11 @@ class SharedCache:
             return False
 
     async def close(self) -> None:
-        if self._writer is not None:
-            self._writer.cancel()
+        for task in (self._writer, self._reader):
+            if task is not None:
+                task.cancel()
         await self.client.aclose()
+        await self.client.connection_pool.disconnect()  # which the client leaves open: it did not make it
 
     def _pausing(self) -> bool:
         return asyncio.get_running_loop().time() < self._closed_until
@@ -142,6 +164,15 @@ class SharedCache:
     def _pause(self, error: Exception) -> None:
         self._closed_until = asyncio.get_running_loop().time() + _PAUSE_SECONDS
         log.warning("valkey_unreachable", error=type(error).__name__)
+
+
+def _hand_out(asked: Sequence[tuple[list[str], asyncio.Future[Values]]], values: Values) -> None:
+    """Give each who asked the values of its names."""
+    start = 0
+    for names, answer in asked:
+        if not answer.done():
+            answer.set_result(values[start : start + len(names)])
+        start += len(names)
 
 
 def _name(salt: str, key: UnitKey) -> str:

@@ -17,8 +17,7 @@ from api.assignments.repository import (
     upsert_users,
 )
 from api.database import Connection, connect
-from api.events.repository import copy_new
-from api.ingest.copying import write_outbox
+from api.ingest.inserting import insert_exposures, insert_outbox
 from api.partitions import Partitions
 from neonblue.contract.events import EXPOSURE, Event, uuid7_of_now
 from neonblue.contract.messages import AssignmentMessage, encode_message
@@ -77,22 +76,23 @@ class AssignmentWriter:
         firsts = _first_of_each_unit(jobs)
         exposures = _exposures(jobs)
         received_at = jobs[0].received_at
-        await connection.execute("BEGIN")
-        created = await insert_assignments(
-            connection,
-            [
-                NewAssignment(unit, item.variant_key, item.version, item.instant, exposures.get(unit))
-                for unit, item in firsts.items()
-            ],
-        )
-        stored = {unit: _stored(item) for unit, item in firsts.items() if unit in created}
-        stored |= await read_assignments(connection, [unit for unit in firsts if unit not in created])
-        late = {unit: at for unit, at in exposures.items() if unit in stored and unit not in created}
-        exposed = await expose(connection, late)
-        exposed |= created & exposures.keys()
-        await upsert_users(connection, _attributes(jobs, stored, created))
-        await self._tell(connection, firsts, stored, created, exposed, exposures, received_at)
-        await connection.execute("COMMIT")
+        async with connection.pipeline():  # no trip to the server but for answers that are needed
+            await connection.execute("BEGIN")
+            created = await insert_assignments(
+                connection,
+                [
+                    NewAssignment(unit, item.variant_key, item.version, item.instant, exposures.get(unit))
+                    for unit, item in firsts.items()
+                ],
+            )
+            stored = {unit: _stored(item) for unit, item in firsts.items() if unit in created}
+            stored |= await read_assignments(connection, [unit for unit in firsts if unit not in created])
+            late = {unit: at for unit, at in exposures.items() if unit in stored and unit not in created}
+            exposed = await expose(connection, late)
+            exposed |= created & exposures.keys()
+            await upsert_users(connection, _attributes(jobs, stored, created))
+            await self._tell(connection, firsts, stored, created, exposed, exposures, received_at)
+            await connection.execute("COMMIT")
         stored = {
             unit: with_exposure(value) if unit in exposures else value for unit, value in stored.items()
         }
@@ -115,15 +115,16 @@ class AssignmentWriter:
             for unit in firsts
             if unit in created
         ]
-        await write_outbox(connection, pack(ASSIGNMENTS, assignments, batch=self.outbox_batches))
+        rows = [*pack(ASSIGNMENTS, assignments, batch=self.outbox_batches)]
         events = [_exposure(unit, stored[unit], exposures[unit]) for unit in firsts if unit in exposed]
         if events:
             missing = self.partitions.missing({event.day for event in events})
             if missing:
                 await self.partitions.ensure(missing)
-            await copy_new(connection, [(event, received_at) for event in events])
+            await insert_exposures(connection, events, received_at)
             messages = [Message(event.id, event.message(received_at)) for event in events]
-            await write_outbox(connection, pack(EVENTS, messages, batch=self.outbox_batches))
+            rows += pack(EVENTS, messages, batch=self.outbox_batches)
+        await insert_outbox(connection, rows)
 
 
 def with_exposure(stored: Stored) -> Stored:
