@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration end-to-end lint format lock calibration clean
+.PHONY: help setup demo test unit integration end-to-end lint format lock coverage calibration clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,7 +31,7 @@ demo: setup ## start the whole platform, run a live experiment, print its result
 test: unit integration ## unit and integration tests, on real services
 
 unit: setup ## the unit tests alone
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 
 integration: setup ## each part against real services
 	@$(BIN)/pytest tests/integration/api/test_http.py tests/integration/api/access tests/integration/clickhouse
@@ -49,6 +49,10 @@ lint: setup ## format, style, types, import rules, SQL
 format: setup ## rewrite Python and SQL in the project's style
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
+
+coverage: setup ## the branches of the statistics that its tests take: all of them
+	@$(BIN)/coverage run --branch --source neonblue/statistics -m pytest tests/unit/statistics tests/unit/cli/test_analyze.py
+	@$(BIN)/coverage report --show-missing --skip-covered --fail-under 100
 
 calibration: setup ## simulate the statistics' error rates (minutes) and write the table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration

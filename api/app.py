@@ -14,8 +14,11 @@ from starlette.types import ASGIApp
 
 from api.access.endpoints import router as tokens
 from api.access.session_endpoints import router as session
+from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
+from api.erasures.endpoints import router as erasures
+from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
 from api.experiments.forced_endpoints import router as forced_variants
@@ -27,10 +30,13 @@ from api.http.idempotent import Idempotent
 from api.http.openapi import describe
 from api.http.request_context import RequestContext
 from api.layers.endpoints import router as layers
+from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
+from api.results.reports import router as reports
 from api.services import create_services
+from api.users.endpoints import router as users
 from neonblue import __version__
 from neonblue.settings import Settings
 
@@ -67,17 +73,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     app.state.services = services
     for router in (
-        experiments,
-        forced_variants,
-        layers,
-        holdouts,
-        metrics,
-        results,
-        tokens,
-        session,
-        audit,
-        health,
-    ):
+        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
+        tokens, session, audit, users, erasures, health,
+    ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:
         app.add_route(path, _never, methods=["POST"], include_in_schema=False)

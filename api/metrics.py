@@ -13,6 +13,17 @@ REQUEST_SECONDS = Histogram(
 )
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
 ASSIGNMENTS = Counter("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
+TARGETING_ERRORS = Counter(
+    "neonblue_targeting_errors_total", "Targeting expressions without an answer: not targeted", ["experiment"]
+)
+CARRIED = Counter(
+    "neonblue_carried_assignments_total",
+    "Assignments that exposures carried, by what became of them",
+    ["outcome"],
+)
+LINKS = Counter(
+    "neonblue_links_total", "Experiments of linked anonymous ids, by what became of them", ["outcome"]
+)
 COMMIT_ITEMS = Histogram(
     "neonblue_commit_items",
     "Items in one transaction",

@@ -46,7 +46,8 @@ SELECT
             ('assignment', 'ASSIGNMENT_CREATED'),
             ('assignment_batch', 'ASSIGNMENTS_CREATED'),
             ('experiment', 'EXPERIMENT_CHANGED'),
-            ('user', 'USER_ERASED')
+            ('user', 'USER_ERASED'),
+            ('user_link', 'USER_LINKED')
         ), 'after: unknown aggregate_type or event_type',
         ''
     ) AS error,

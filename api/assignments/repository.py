@@ -28,9 +28,33 @@ FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s
     AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
 JOIN experiments
     ON experiments.id = new.experiment_id AND experiments.version = new.version AND experiments.status = 'running'
+WHERE experiments.source = 'external' OR NOT EXISTS (
+    SELECT FROM user_links AS link
+    WHERE (link.unit_type, link.anonymous_id) = (new.unit_type, new.user_id)
+)
 ORDER BY new.experiment_id, new.unit_type, new.user_id
 ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
+"""
+_INSERT_CARRIED = """
+INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+SELECT new.*
+FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
+            %s::timestamptz[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+JOIN experiment_versions AS past
+    ON (past.experiment_id, past.version) = (new.experiment_id, new.version) AND past.snapshot ->> 'status' = 'running'
+ORDER BY new.experiment_id, new.unit_type, new.user_id
+ON CONFLICT DO NOTHING
+RETURNING experiment_id, unit_type, user_id
+"""
+_OF_USER = """
+SELECT e.key, e.id, stored.variant_key, stored.version, stored.assigned_at, stored.exposed_at
+FROM experiments AS e CROSS JOIN LATERAL (
+    SELECT * FROM assignments WHERE (experiment_id, unit_type, user_id) = (e.id, %s, %s) OFFSET 0
+) AS stored
+WHERE e.unit_type = %s
+ORDER BY e.id
 """
 _LOCK_UNEXPOSED = f"""
 SELECT experiment_id, unit_type, user_id FROM assignments
@@ -80,12 +104,28 @@ async def read_assignments(connection: Connection, units: Sequence[UnitKey]) -> 
 async def insert_assignments(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
     """The units that had no assignment and got theirs.
 
-    Nothing is inserted where the experiment no longer runs under the version that the assignment names.
+    Nothing is inserted where the experiment no longer runs under the version that the assignment names, nor under
+    an anonymous id that is linked with a person's.
     """
+    return await _insert(connection, _INSERT, new)
+
+
+async def insert_carried(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
+    """As `insert_assignments`, of assignments made without the store: under any version that was running."""
+    return await _insert(connection, _INSERT_CARRIED, new)
+
+
+async def read_of_user(connection: Connection, unit_type: str, user_id: str) -> list[tuple[Any, ...]]:
+    """Key and id of each experiment the unit is assigned in, variant, version, times of assignment and exposure."""
+    cursor = await connection.execute(_OF_USER.encode(), (unit_type, user_id, unit_type))
+    return await cursor.fetchall()
+
+
+async def _insert(connection: Connection, statement: str, new: Sequence[NewAssignment]) -> set[UnitKey]:
     if not new:
         return set()
     cursor = await connection.execute(
-        _INSERT.encode(),
+        statement.encode(),
         (
             *_columns([item.unit for item in new]),
             [item.variant_key for item in new],

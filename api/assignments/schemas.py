@@ -1,10 +1,12 @@
-"""The OpenAPI operation of `POST /v1/assignments`."""
+"""The OpenAPI operation of `POST /v1/assignments`, and what is told of stored assignments."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel, Field
 
 from api.http.openapi import operation
 from neonblue.contract.answers import AssignmentAnswer, AssignmentsAnswer
@@ -31,9 +33,13 @@ ASSIGNMENTS_OPERATION = operation(
     scope="assign",
     summary="Assign units to variants",
     description=(
-        "The unit's variant: the first one it was given stays. Records the exposure unless `expose` is false. A "
-        "unit outside the allocation has a null `variant_key` and the reason `not_in_allocation`. An array is "
-        "answered with `items`, each with its `status`."
+        "The unit's variant in one experiment, or in every running one of its type where none is named: the first "
+        "it was given stays. Records the exposure unless `expose` is false; without an experiment only if it is "
+        "true. A unit that gets none has a null `variant_key` and the `reason`: holdout, not_targeted, not_in_layer, "
+        "not_in_allocation or dropped_arm; a tester's has the reason `forced` and is not stored. Where `durable` is "
+        "false the store is away and nothing is kept: send the exposure with this variant and version until it is "
+        "stored. An array, or no experiment, is answered with `items`, each with its `status` and the `index` of its "
+        "request."
     ),
     content={
         "application/json": {
@@ -44,3 +50,23 @@ ASSIGNMENTS_OPERATION = operation(
     answer=_answer(),
     answers={"200": "The variant", "404": "No such experiment", "409": "The experiment is not running"},
 )
+
+
+class StoredAssignment(BaseModel):
+    """`exposed_at` is null until the unit met its variant through this API."""
+
+    experiment: str
+    experiment_id: int
+    variant_key: str
+    version: int = Field(description="Of the configuration it entered under")
+    assigned_at: datetime
+    exposed_at: datetime | None
+
+
+class StoredAssignments(BaseModel):
+    """All assignments of a unit. `linked_to`: the person, where this is an anonymous id."""
+
+    user_id: str
+    unit_type: str
+    linked_to: str | None
+    items: list[StoredAssignment]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from api.events.carried import check_carried
 from api.events.idempotency import Claim, Replay, ReplayKind
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
@@ -16,6 +17,7 @@ from api.http.problems import Problem
 from api.ingest.failures import Refused
 from api.ingest.group_commit import GroupCommit
 from api.metrics import EVENTS
+from api.users.identity import Identify
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
@@ -47,6 +49,7 @@ class EventService:
     registry: Registry
     max_age: timedelta
     max_ahead: timedelta
+    identify: Identify
     _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
 
@@ -78,6 +81,12 @@ class EventService:
                 item = items[n]
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find)
+        for event in accepted:
+            if not isinstance(event, Event):
+                continue
+            event.user_id = self.identify(event.user_id)
+            if event.carried_version is not None:
+                check_carried(event, find(event.experiment_id or 0))
         return accepted
 
     async def _write(

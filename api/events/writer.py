@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from msgspec import Struct
 from psycopg import errors
 
-from api.assignments.cache import AssignmentCache, UnitKey
+from api.assignments.cache import AssignmentCache, Stored, UnitKey
 from api.assignments.repository import read_assignments
 from api.database import Connection, connect
 from api.events import idempotency
+from api.events.carried import count_carried, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
 from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
 from api.ingest.copying import write_outbox
 from api.ingest.recent import RecentMap
 from api.partitions import Partitions
 from neonblue.contract.events import Event
-from neonblue.contract.outbox import EVENTS, Message, pack
+from neonblue.contract.outbox import ASSIGNMENTS, EVENTS, Message, pack
 
 RECENT_IDS = 100_000
 
@@ -70,17 +71,23 @@ class EventWriter:
             if replay is None
             for event in job.events
         ]
-        await self._stamp(connection, [event for event, _ in events])
+        carried = [(event, event.variant_key) for event, _ in events if event.carried_version is not None]
+        known, created = await self._assign(connection, [event for event, _ in events])
         fates = await self._store(connection, events, careful=attempt > 0)
         messages = [
             Message(event.id, event.message(received_at))
             for (event, received_at), fate in zip(events, fates, strict=True)
             if fate is Fate.ACCEPTED
         ]
+        if created:
+            rows = pack(ASSIGNMENTS, messages_of(created, jobs[0].received_at), batch=self.outbox_batches)
+            await write_outbox(connection, rows)
         await write_outbox(connection, pack(EVENTS, messages, batch=self.outbox_batches))
         results = _by_job(jobs, replays, fates)
         await idempotency.record(connection, [job.claim for job in jobs], results)
         await connection.execute("COMMIT")
+        self.assignments.put_all(created)
+        count_carried(carried, created, known)
         return results
 
     async def _make_partitions(self, jobs: Sequence[EventJob]) -> None:
@@ -88,22 +95,36 @@ class EventWriter:
         if missing:
             await self.partitions.ensure(missing)
 
-    async def _stamp(self, connection: Connection, events: Sequence[Event]) -> None:
-        """The stored assignment says the variant, whatever the client said."""
+    async def _assign(
+        self, connection: Connection, events: Sequence[Event]
+    ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored]]:
+        """The stored assignment says the variant, whatever the client said; an exposure may bring it along.
+
+        Returns the assignments of these events' units, and those of them that this transaction makes.
+        """
         named = [event for event in events if event.experiment_id is not None]
         if not named:
-            return
-        keys = {_unit(event) for event in named}
-        found = {key: stored for key in keys if (stored := self.assignments.get(key)) is not None}
-        unknown = keys - found.keys()
+            return {}, {}
+        known = await self._find(connection, {unit_of(event) for event in named})
+        created: dict[UnitKey, Stored] = {}
+        if any(event.carried_version is not None and unit_of(event) not in known for event in named):
+            created = await store_carried(connection, named, known)
+            lost = {unit_of(event) for event in named} - known.keys() - created.keys()
+            known |= created | await self._find(connection, lost)
+        for event in named:
+            assignment = known.get(unit_of(event))
+            if assignment is not None:
+                event.variant_key = assignment.variant_key
+        return known, created
+
+    async def _find(self, connection: Connection, units: set[UnitKey]) -> dict[UnitKey, Stored]:
+        found = {unit: stored for unit in units if (stored := self.assignments.get(unit)) is not None}
+        unknown = units - found.keys()
         if unknown:
             read = await read_assignments(connection, sorted(unknown))
             self.assignments.put_all(read)
             found |= read
-        for event in named:
-            assignment = found.get(_unit(event))
-            if assignment is not None:
-                event.variant_key = assignment.variant_key
+        return found
 
     async def _store(
         self, connection: Connection, events: Sequence[tuple[Event, str]], *, careful: bool
@@ -137,10 +158,6 @@ class EventWriter:
                 recent.put(event.id, True)
                 fresh.append(position)
         return fresh, suspects
-
-
-def _unit(event: Event) -> UnitKey:
-    return (event.experiment_id or 0, event.unit_type, event.user_id)
 
 
 def _by_job(

@@ -11,8 +11,7 @@ from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, S
 from api.experiments.states import Status, Step
 from api.fields import Key as KeyText
 from api.fields import Name, SearchText, Tag
-from api.http.dependencies import ServicesDep
-from api.http.documented import Editor, Viewer, problems
+from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 
@@ -23,10 +22,8 @@ router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
 Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
 
-_STEP_PROBLEMS = problems(404, 409, 412)
 
-
-@router.post("", status_code=201, responses=problems(409))
+@router.post("", status_code=201)
 async def create_experiment(
     new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response
 ) -> ExperimentOut:
@@ -34,7 +31,7 @@ async def create_experiment(
     return tagged(response, await services.experiments.create(new, actor))
 
 
-@router.get("", responses=problems())
+@router.get("")
 async def list_experiments(
     services: ServicesDep,
     _: Viewer,
@@ -51,19 +48,19 @@ async def list_experiments(
     return await services.experiments.page(read_cursor(cursor), filters, limit)
 
 
-@router.post("/due", responses=problems())
+@router.post("/due")
 async def take_due_steps(services: ServicesDep, actor: Editor) -> DueList:
     """Take every scheduled start and stop whose time has come. Safe to repeat."""
     return await services.life_cycle.take_due(actor)
 
 
-@router.get("/{key}", responses=problems(404))
+@router.get("/{key}")
 async def get_experiment(key: Key, services: ServicesDep, _: Viewer, response: Response) -> ExperimentOut:
     """One experiment."""
     return tagged(response, await services.experiments.get(key))
 
 
-@router.patch("/{key}", responses=problems(404, 409, 412, 428))
+@router.patch("/{key}")
 async def change_experiment(
     key: Key,
     patch: ExperimentPatch,
@@ -76,13 +73,13 @@ async def change_experiment(
     return tagged(response, await services.experiments.patch(key, patch, if_match, actor))
 
 
-@router.delete("/{key}", status_code=204, responses=problems(404, 409, 412))
+@router.delete("/{key}", status_code=204)
 async def delete_experiment(key: Key, services: ServicesDep, actor: Editor, if_match: IfMatch = None) -> None:
     """Delete a draft. What ever ran is archived, not deleted."""
     await services.experiments.delete(key, if_match, actor)
 
 
-@router.get("/{key}/versions", responses=problems(404))
+@router.get("/{key}/versions")
 async def list_experiment_versions(
     key: Key, services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = 50
 ) -> VersionPage:
@@ -90,7 +87,7 @@ async def list_experiment_versions(
     return await services.experiments.versions(key, read_cursor(cursor), limit)
 
 
-@router.post("/{key}/schedule", responses=_STEP_PROBLEMS)
+@router.post("/{key}/schedule")
 async def schedule_experiment(
     key: Key,
     services: ServicesDep,
@@ -103,7 +100,7 @@ async def schedule_experiment(
     return tagged(response, await services.life_cycle.take(key, Step.SCHEDULE, if_match, actor, _of(why)))
 
 
-@router.post("/{key}/unschedule", responses=_STEP_PROBLEMS)
+@router.post("/{key}/unschedule")
 async def unschedule_experiment(
     key: Key,
     services: ServicesDep,
@@ -116,7 +113,7 @@ async def unschedule_experiment(
     return tagged(response, await services.life_cycle.take(key, Step.UNSCHEDULE, if_match, actor, _of(why)))
 
 
-@router.post("/{key}/start", responses=_STEP_PROBLEMS)
+@router.post("/{key}/start")
 async def start_experiment(
     key: Key,
     services: ServicesDep,
@@ -129,7 +126,7 @@ async def start_experiment(
     return tagged(response, await services.life_cycle.take(key, Step.START, if_match, actor, _of(why)))
 
 
-@router.post("/{key}/pause", responses=_STEP_PROBLEMS)
+@router.post("/{key}/pause")
 async def pause_experiment(
     key: Key,
     services: ServicesDep,
@@ -142,7 +139,7 @@ async def pause_experiment(
     return tagged(response, await services.life_cycle.take(key, Step.PAUSE, if_match, actor, _of(why)))
 
 
-@router.post("/{key}/resume", responses=_STEP_PROBLEMS)
+@router.post("/{key}/resume")
 async def resume_experiment(
     key: Key,
     services: ServicesDep,
@@ -155,7 +152,7 @@ async def resume_experiment(
     return tagged(response, await services.life_cycle.take(key, Step.RESUME, if_match, actor, _of(why)))
 
 
-@router.post("/{key}/conclude", responses=_STEP_PROBLEMS)
+@router.post("/{key}/conclude")
 async def conclude_experiment(
     key: Key,
     services: ServicesDep,
@@ -168,7 +165,7 @@ async def conclude_experiment(
     return tagged(response, await services.life_cycle.conclude(key, decision, if_match, actor))
 
 
-@router.post("/{key}/archive", responses=_STEP_PROBLEMS)
+@router.post("/{key}/archive")
 async def archive_experiment(
     key: Key,
     services: ServicesDep,

@@ -10,19 +10,18 @@ from api.experiments.answers import ForcedVariants
 from api.experiments.endpoints import Key
 from api.experiments.schemas import ForcedVariantIn
 from api.fields import PlainKey
-from api.http.dependencies import ServicesDep
-from api.http.documented import Editor, Viewer, problems
+from api.http.dependencies import Editor, ServicesDep, Viewer
 
 router = APIRouter(prefix="/v1/experiments/{key}/forced-variants", tags=["experiments"])
 
 
-@router.get("", responses=problems(404))
+@router.get("")
 async def list_forced_variants(key: Key, services: ServicesDep, _: Viewer) -> ForcedVariants:
     """The testers of an experiment."""
     return await services.forced_variants.all(key)
 
 
-@router.put("", responses=problems(404, 409))
+@router.put("")
 async def force_variant(
     key: Key, forced: ForcedVariantIn, services: ServicesDep, actor: Editor
 ) -> ForcedVariants:
@@ -30,7 +29,7 @@ async def force_variant(
     return await services.forced_variants.put(key, forced, actor)
 
 
-@router.delete("", status_code=204, responses=problems(404))
+@router.delete("", status_code=204)
 async def stop_forcing_variant(
     key: Key,
     services: ServicesDep,

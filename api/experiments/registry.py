@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from hashlib import sha256
 
+import msgspec
 import psycopg
 import structlog
 
-from api.database import Connection, Pool, connect
-from api.experiments.repository import CHANNEL, Row, read_all, read_by_id
-from api.experiments.schemas import Status
-from neonblue.bucketing import Configuration
+from api.database import Pool, connect
+from api.experiments.evaluation import EvaluationRow, Mark, read_evaluations, read_marks
+from api.experiments.repository import CHANNEL
+from neonblue.bucketing import Configuration, compile_expression
+from neonblue.bucketing.document import ConfigurationDocument, ExperimentEntry, VariantEntry
 
 log = structlog.get_logger("api.experiments")
 
 _CHECK_SECONDS = 2.0
 _RELOAD_SECONDS = 0.2
-_VERSIONS = "SELECT id, version FROM experiments"
+_RUNNING = "running"
+_NOBODY = "false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +32,33 @@ class LiveExperiment:
     key: str
     external: bool
     unit_type: str
-    status: Status
+    status: str
     version: int
     salt: str
     variant_keys: frozenset[str]
+    variants: dict[str, VariantEntry]
     configuration: Configuration
+    entry: ExperimentEntry
 
     @property
     def running(self) -> bool:
-        return self.status is Status.RUNNING
+        return self.status == _RUNNING
 
     @classmethod
-    def from_row(cls, row: Row) -> LiveExperiment:
-        weights = tuple((variant["key"], variant["weight"]) for variant in row["variants"])
+    def from_row(cls, row: EvaluationRow) -> LiveExperiment:
+        entry = row.entry
         return cls(
-            row["id"],
-            row["key"],
-            row["source"] == "external",
-            row["unit_type"],
-            Status(row["status"]),
-            row["version"],
-            row["salt"],
-            frozenset(key for key, _ in weights),
-            Configuration(row["salt"], row["allocation"], weights),
+            entry.experiment_id,
+            entry.key,
+            row.external,
+            entry.unit_type,
+            row.status,
+            entry.version,
+            entry.salt,
+            frozenset(variant.key for variant in entry.variants),
+            {variant.key: variant for variant in entry.variants},
+            _configuration(entry),
+            entry,
         )
 
 
@@ -61,6 +69,9 @@ class Registry:
         self._dsn = dsn
         self._pool = pool
         self._by_name: dict[int | str, LiveExperiment] = {}
+        self._marks: dict[int, Mark] = {}
+        self._running: dict[str, list[LiveExperiment]] | None = None
+        self._document: ConfigurationDocument | None = None
         self._reloaded = float("-inf")
         self._reloading: asyncio.Task[None] | None = None
         self.loaded = False
@@ -70,35 +81,54 @@ class Registry:
         """The salt of each experiment, by id."""
         return {name: live.salt for name, live in self._by_name.items() if isinstance(name, int)}
 
+    def running(self, unit_type: str) -> list[LiveExperiment]:
+        """The running experiments that this product assigns such units to, by id."""
+        return self._groups().get(unit_type, [])
+
+    def document(self) -> ConfigurationDocument:
+        """All that is running, for those who evaluate for themselves."""
+        if self._document is None:
+            running = [live.entry for group in self._groups().values() for live in group]
+            entries = sorted(running, key=lambda entry: entry.experiment_id)
+            revision = sha256(msgspec.json.encode(entries)).hexdigest()[:32]
+            self._document = ConfigurationDocument(revision=revision, experiments=entries)
+        return self._document
+
     async def confirm(self) -> None:
         """Look at PostgreSQL before saying no: a change made by another process may not have arrived.
 
-        At most once in a fifth of a second; all who ask meanwhile share one look. Raises psycopg.Error.
+        Returns after a look that began after the call. There is at most one in a fifth of a second; all who ask
+        meanwhile share the next. Raises psycopg.Error.
         """
-        if asyncio.get_running_loop().time() - self._reloaded < _RELOAD_SECONDS:
-            return
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self.check())
-        await asyncio.shield(self._reloading)
+        asked = asyncio.get_running_loop().time()
+        while self._reloaded < asked:
+            if self._reloading is None or self._reloading.done():
+                self._reloading = asyncio.create_task(self._check_soon())
+            await asyncio.shield(self._reloading)
+
+    async def _check_soon(self) -> None:
+        await asyncio.sleep(self._reloaded + _RELOAD_SECONDS - asyncio.get_running_loop().time())
+        await self.check()
 
     async def check(self) -> None:
-        """Load what is new or has another version. Raises psycopg.Error."""
+        """Load what is new or has changed. Raises psycopg.Error."""
         started = asyncio.get_running_loop().time()
         async with self._pool.connection() as connection:
-            if not self.loaded:
-                for row in await read_all(connection):
+            marks = await read_marks(connection)
+            changed = [number for number, mark in marks.items() if self._marks.get(number) != mark]
+            if changed:
+                for row in await read_evaluations(connection, changed):
                     self._put(row)
-            else:
-                await self._load_changed(connection)
+        self._marks = marks
         self._reloaded = started
         self.loaded = True
 
     async def load(self, experiment_id: int) -> None:
         """Load one experiment. Raises psycopg.Error."""
+        self._marks.pop(experiment_id, None)  # so that the next look reads it again, whichever read was first
         async with self._pool.connection() as connection:
-            row = await read_by_id(connection, experiment_id)
-        if row is not None:
-            self._put(row)
+            for row in await read_evaluations(connection, [experiment_id]):
+                self._put(row)
 
     async def listen(self) -> None:
         """Follow the changes for ever: on each notification, and at intervals in case one was missed."""
@@ -116,21 +146,39 @@ class Registry:
             while True:
                 await self.check()
                 async for notification in connection.notifies(timeout=_CHECK_SECONDS):
-                    await self.load(int(notification.payload))
+                    if notification.payload.isdecimal():
+                        await self.load(int(notification.payload))
+                    else:  # of a layer or a holdout, which several experiments share
+                        await self.check()
 
-    async def _load_changed(self, connection: Connection) -> None:
-        cursor = await connection.execute(_VERSIONS.encode())
-        for experiment_id, version in await cursor.fetchall():
-            known = self._by_name.get(experiment_id)
-            if known is None or known.version != version:
-                row = await read_by_id(connection, experiment_id)
-                if row is not None:
-                    self._put(row)
+    def _groups(self) -> dict[str, list[LiveExperiment]]:
+        if self._running is None:
+            self._running = {}
+            for number in sorted(name for name in self._by_name if isinstance(name, int)):
+                live = self._by_name[number]
+                if live.running and not live.external:
+                    self._running.setdefault(live.unit_type, []).append(live)
+        return self._running
 
-    def _put(self, row: Row) -> None:
+    def _put(self, row: EvaluationRow) -> None:
         """A notification may arrive late: an older version never replaces a newer one."""
-        live = LiveExperiment.from_row(row)
-        known = self._by_name.get(live.experiment_id)
-        if known is None or known.version <= live.version:
+        known = self._by_name.get(row.entry.experiment_id)
+        if known is None or known.version <= row.entry.version:
+            live = LiveExperiment.from_row(row)
             self._by_name[live.experiment_id] = live
             self._by_name[live.key] = live
+            self._running = self._document = None
+
+
+def _configuration(entry: ExperimentEntry) -> Configuration:
+    """An expression is checked before it is stored; where one can't be read all the same, nobody is meant."""
+    try:
+        return entry.configuration()
+    except ValueError as error:
+        log.error("experiment_unreadable", experiment_id=entry.experiment_id, error=str(error))
+        return Configuration(
+            entry.salt,
+            entry.allocation,
+            tuple((variant.key, variant.weight) for variant in entry.variants),
+            targeting=compile_expression(_NOBODY),
+        )

@@ -28,6 +28,7 @@ from api.fields import (
 )
 from api.metric_catalogue.schemas import MetricUse
 from neonblue.bucketing import FULL_ALLOCATION
+from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
 
@@ -45,7 +46,7 @@ def _compiling(text: str) -> str:
 
 Targeting = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=4_000),
+    StringConstraints(min_length=1, max_length=EXPRESSION_LENGTH),
     AfterValidator(storable),
     AfterValidator(_compiling),
 ]

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from api.fields import Key
 from api.holdouts.schemas import HoldoutNew, HoldoutOut, HoldoutPage, HoldoutPatch
-from api.http.dependencies import ServicesDep
-from api.http.documented import Editor, Viewer, problems
+from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 
@@ -18,7 +17,7 @@ router = APIRouter(prefix="/v1/holdouts", tags=["holdouts"])
 KeyPath = Annotated[Key, Path(examples=["2026"])]
 
 
-@router.post("", status_code=201, responses=problems(409))
+@router.post("", status_code=201)
 async def create_holdout(
     new: HoldoutNew, services: ServicesDep, actor: Editor, response: Response
 ) -> HoldoutOut:
@@ -26,7 +25,7 @@ async def create_holdout(
     return _tagged(response, await services.holdouts.create(new, actor))
 
 
-@router.get("", responses=problems())
+@router.get("")
 async def list_holdouts(
     services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = 50
 ) -> HoldoutPage:
@@ -34,13 +33,13 @@ async def list_holdouts(
     return await services.holdouts.page(read_cursor(cursor), limit)
 
 
-@router.get("/{key}", responses=problems(404))
+@router.get("/{key}")
 async def get_holdout(key: KeyPath, services: ServicesDep, _: Viewer, response: Response) -> HoldoutOut:
     """One holdout."""
     return _tagged(response, await services.holdouts.get(key))
 
 
-@router.patch("/{key}", responses=problems(404, 409, 412, 428))
+@router.patch("/{key}")
 async def change_holdout(
     key: KeyPath,
     patch: HoldoutPatch,
@@ -53,7 +52,7 @@ async def change_holdout(
     return _tagged(response, await services.holdouts.patch(key, patch, if_match, actor))
 
 
-@router.delete("/{key}", status_code=204, responses=problems(404, 409))
+@router.delete("/{key}", status_code=204)
 async def delete_holdout(key: KeyPath, services: ServicesDep, actor: Editor) -> None:
     """Delete a holdout that no experiment names: its units may enter experiments again."""
     await services.holdouts.delete(key, actor)

@@ -116,9 +116,10 @@ async def _keep_versions(
             "after": None if after is None else after["share"],
         }
     }
-    touched: list[int] = []
     for key in keys:
         await experiments.lock(connection, key)
+    touched: list[int] = []
+    for key in keys:
         row = await experiments.read_one(connection, key)
         if row is not None:
             await keep_version(connection, row, key, occasion, told)

@@ -54,3 +54,5 @@ async def get_caller(
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
+Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
+Editor = Annotated[Actor, Depends(require(Scope.EDITOR))]

@@ -117,7 +117,7 @@ class HotCalls:
             )
         answers, single = await self._services.assignments.assign(await read_body(receive, headers))
         if not single:
-            refused = all(answer.status is Status.REJECTED for answer in answers)
+            refused = bool(answers) and all(answer.status is Status.REJECTED for answer in answers)
             return Answer(422 if refused else 200, _encode(AssignmentsAnswer(answers)))
         answer = answers[0]
         if answer.status is Status.REJECTED:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.documented import add_problem
+from api.http.problem_document import ProblemOut
 from api.http.problems import CONTENT_TYPE
 
 _OF_ALL = {"400": "The request can't be read", "503": "A store can't be reached: send it again"}
@@ -22,9 +22,14 @@ _OF_PATHS = {"404": "There is no such thing", "422": "A parameter breaks a rule"
 _OF_CONDITIONS = {"412": "It was changed since the ETag in If-Match", "428": "If-Match is missing"}
 _TAGS = {
     "experiments": "What is tested: drafts, their life cycle, their versions.",
+    "layers": "Mutually exclusive experiments share one.",
+    "holdouts": "Shares of the traffic that see no experiment.",
+    "metrics": "What is measured, as data with versions.",
     "assignments": "Which variant a unit gets.",
     "events": "What units do.",
     "results": "What an experiment found.",
+    "users": "What is known of people, and how they are erased.",
+    "erasures": "Receipts of erasures.",
     "access": "Tokens, sessions and the audit log.",
     "health": "Whether the API works.",
 }
@@ -91,7 +96,7 @@ def operation(
 def _complete(document: dict[str, Any]) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
-    add_problem(document)
+    schemas["ProblemOut"] = ProblemOut.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     used: dict[str, None] = {}

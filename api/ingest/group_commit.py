@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg import errors
 
-from api.database import Connection
+from api.database import Connection, dropped
 from api.ingest.failures import Refused, Unavailable, is_outage
 from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS
 
@@ -136,6 +136,7 @@ class GroupCommit(Generic[J, R]):
                 while not connection.closed:
                     group = await self._collect()
                     try:
+                        connection = await self._usable(connection)
                         await self._settle(connection, group)
                     finally:
                         self._writing -= 1
@@ -144,6 +145,19 @@ class GroupCommit(Generic[J, R]):
                 if not self._connected:
                     self._fail_all(Unavailable("PostgreSQL can't be reached"))
                 await connection.close()
+
+    async def _usable(self, connection: Connection) -> Connection:
+        """The connection, or one in its place where the server ended it while it idled: nothing was sent on it yet.
+
+        Still the old one where there is no new one to be had: writing on it then tells the waiting requests.
+        """
+        if not dropped(connection):
+            return connection
+        await connection.close()
+        try:
+            return await self.open()
+        except (psycopg.Error, OSError):
+            return connection
 
     async def _connect(self) -> Connection:
         wait, longest = _RECONNECT_SECONDS

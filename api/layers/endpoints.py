@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.fields import Key
-from api.http.dependencies import ServicesDep
-from api.http.documented import Editor, Viewer, problems
+from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.layers.schemas import LayerNew, LayerOut, LayerPage, LayerPatch
@@ -18,13 +17,13 @@ router = APIRouter(prefix="/v1/layers", tags=["layers"])
 KeyPath = Annotated[Key, Path(examples=["checkout"])]
 
 
-@router.post("", status_code=201, responses=problems(409))
+@router.post("", status_code=201)
 async def create_layer(new: LayerNew, services: ServicesDep, actor: Editor, response: Response) -> LayerOut:
     """Create a layer: experiments that share it never share a unit."""
     return _tagged(response, await services.layers.create(new, actor))
 
 
-@router.get("", responses=problems())
+@router.get("")
 async def list_layers(
     services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = 50
 ) -> LayerPage:
@@ -32,13 +31,13 @@ async def list_layers(
     return await services.layers.page(read_cursor(cursor), limit)
 
 
-@router.get("/{key}", responses=problems(404))
+@router.get("/{key}")
 async def get_layer(key: KeyPath, services: ServicesDep, _: Viewer, response: Response) -> LayerOut:
     """One layer, with the slots that are held and the room that is left."""
     return _tagged(response, await services.layers.get(key))
 
 
-@router.patch("/{key}", responses=problems(404, 412, 428))
+@router.patch("/{key}")
 async def change_layer(
     key: KeyPath,
     patch: LayerPatch,
@@ -51,7 +50,7 @@ async def change_layer(
     return _tagged(response, await services.layers.patch(key, patch, if_match, actor))
 
 
-@router.delete("/{key}", status_code=204, responses=problems(404, 409))
+@router.delete("/{key}", status_code=204)
 async def delete_layer(key: KeyPath, services: ServicesDep, actor: Editor) -> None:
     """Delete a layer that no experiment refers to."""
     await services.layers.delete(key, actor)

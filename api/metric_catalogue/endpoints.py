@@ -8,8 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.fields import Key, Name, SearchText
 from api.fields import Tag as TagText
-from api.http.dependencies import ServicesDep
-from api.http.documented import Editor, Viewer, problems
+from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.metric_catalogue.definitions import MetricType
@@ -27,7 +26,7 @@ router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 KeyPath = Annotated[Key, Path(examples=["revenue_14d"])]
 
 
-@router.post("", status_code=201, responses=problems(409))
+@router.post("", status_code=201)
 async def create_metric(
     new: CatalogueMetricIn, services: ServicesDep, actor: Editor, response: Response
 ) -> CatalogueMetricOut:
@@ -35,7 +34,7 @@ async def create_metric(
     return _tagged(response, await services.metrics.create(new, actor))
 
 
-@router.get("", responses=problems())
+@router.get("")
 async def list_metrics(
     services: ServicesDep,
     _: Viewer,
@@ -51,7 +50,7 @@ async def list_metrics(
     return await services.metrics.page(read_cursor(cursor), filters, limit)
 
 
-@router.get("/{key}", responses=problems(404))
+@router.get("/{key}")
 async def get_metric(
     key: KeyPath, services: ServicesDep, _: Viewer, response: Response
 ) -> CatalogueMetricOut:
@@ -59,7 +58,7 @@ async def get_metric(
     return _tagged(response, await services.metrics.get(key))
 
 
-@router.patch("/{key}", responses=problems(404, 409, 412, 428))
+@router.patch("/{key}")
 async def change_metric(
     key: KeyPath,
     patch: MetricPatch,
@@ -72,13 +71,13 @@ async def change_metric(
     return _tagged(response, await services.metrics.patch(key, patch, if_match, actor))
 
 
-@router.get("/{key}/versions", responses=problems(404))
+@router.get("/{key}/versions")
 async def list_metric_versions(key: KeyPath, services: ServicesDep, _: Viewer) -> MetricVersions:
     """What the metric meant, newest version first."""
     return await services.metrics.versions(key)
 
 
-@router.post("/{key}/versions", status_code=201, responses=problems(404, 409))
+@router.post("/{key}/versions", status_code=201)
 async def create_metric_version(
     key: KeyPath, new: NewMetricVersion, services: ServicesDep, actor: Editor, response: Response
 ) -> CatalogueMetricOut:

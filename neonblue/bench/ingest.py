@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from neonblue.bench.bodies import EventBodies
 from neonblue.bench.http import Answer, Target
 from neonblue.bench.load import Measured, Plan, run
-from neonblue.bench.storage import table_size, topic_bytes
+from neonblue.bench.storage import message_bytes, table_size, topic_bytes, topic_ends
 from neonblue.clickhouse import connect
 from neonblue.client import AsyncClient
 from neonblue.settings import Settings
@@ -49,6 +49,7 @@ class IngestReport:
     end_to_end_p50: float | None = None
     end_to_end_p99: float | None = None
     end_to_end_per_second: float | None = None
+    message_bytes_per_event: float | None = None
     kafka_bytes_per_event: float | None = None
     clickhouse_bytes_per_event: float | None = None
     failures: int = 0
@@ -62,7 +63,7 @@ def measure(settings: Settings, load: Load) -> IngestReport:
     report = IngestReport(load.batch, load.duplicates, load.rate)
     with connect(settings.clickhouse) as clickhouse:
         rows_before, size_before = table_size(clickhouse)
-        kafka_before = topic_bytes(settings)
+        kafka_before, offsets_before = topic_bytes(settings), topic_ends(settings)
         started = time.monotonic()
         measured, latencies = asyncio.run(_load(settings, load, report))
         _summarize(report, measured, latencies)
@@ -74,6 +75,8 @@ def measure(settings: Settings, load: Load) -> IngestReport:
         clickhouse.command("OPTIMIZE TABLE events_processed")
         rows, size = table_size(clickhouse)
         report.clickhouse_bytes_per_event = (size - size_before) / max(1, rows - rows_before)
+    messages = message_bytes(settings, offsets_before, topic_ends(settings))
+    report.message_bytes_per_event = messages / max(1, report.accepted)
     kafka = topic_bytes(settings)
     if kafka is not None and kafka_before is not None:
         report.kafka_bytes_per_event = (kafka - kafka_before) / max(1, report.accepted)

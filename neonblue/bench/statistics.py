@@ -21,9 +21,8 @@ COMPARISONS = 10_000
 _RUNS = 7
 
 
-def run(comparisons: int = COMPARISONS) -> dict[str, float]:
-    """Time the default analysis of `comparisons` metric x arm x segment cells, print and return seconds by
-    part.
+def measure(comparisons: int = COMPARISONS) -> dict[str, float]:
+    """Seconds that the default analysis of `comparisons` metric x arm x segment cells takes, by part and in total.
 
     The cells are a quarter each of means, means with a covariate, proportions (a third of them with few
     outcomes, hence the score test) and ratios; then Holm over a primary family per segment and Benjamini-
@@ -34,11 +33,7 @@ def run(comparisons: int = COMPARISONS) -> dict[str, float]:
         rng = np.random.default_rng(seed)
         for name, seconds in _once(rng, comparisons // 4).items():
             parts.setdefault(name, []).append(seconds)
-    medians = {name: statistics.median(values) for name, values in parts.items()}
-    print(f"statistics: {comparisons} comparisons from aggregates, median of {_RUNS} runs")
-    for name, seconds in medians.items():
-        print(f"  {name:<14} {seconds * 1000:8.1f} ms")
-    return medians
+    return {name: statistics.median(values) for name, values in parts.items()}
 
 
 def _once(rng: np.random.Generator, cells: int) -> dict[str, float]:

@@ -1,23 +1,39 @@
 """Which units an experiment takes in, and which variant each gets: pure functions."""
 
-from neonblue.bucketing.allocation import (
-    FULL_ALLOCATION,
-    Configuration,
-    VariantRange,
-    allocation_bound,
+from neonblue.bucketing.allocation import FULL_ALLOCATION, VariantRange, allocation_bound, variant_ranges
+from neonblue.bucketing.configuration import Configuration, Holdout, LayerSlot
+from neonblue.bucketing.evaluation import (
+    Evaluation,
+    Reason,
+    Unit,
     assign,
-    variant_ranges,
+    evaluate,
+    forced_variant,
+    variant_of,
 )
 from neonblue.bucketing.hashing import BUCKETS, Purpose, bucket
+from neonblue.bucketing.targeting import EXPRESSION_LENGTH, Targeting, TargetingError, compile_expression
 
 __all__ = [
     "BUCKETS",
+    "EXPRESSION_LENGTH",
     "FULL_ALLOCATION",
     "Configuration",
+    "Evaluation",
+    "Holdout",
+    "LayerSlot",
     "Purpose",
+    "Reason",
+    "Targeting",
+    "TargetingError",
+    "Unit",
     "VariantRange",
     "allocation_bound",
     "assign",
     "bucket",
+    "compile_expression",
+    "evaluate",
+    "forced_variant",
+    "variant_of",
     "variant_ranges",
 ]

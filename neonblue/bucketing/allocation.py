@@ -1,12 +1,11 @@
-"""Allocation and weights as exact integer ranges of buckets: no floating point, no gap, no overlap."""
+"""Shares of traffic and weights as exact integer ranges of buckets: no floating point, no gap, no overlap."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from neonblue.bucketing.hashing import BUCKETS, Purpose, bucket
+from neonblue.bucketing.hashing import BUCKETS
 
 FULL_ALLOCATION = 10_000
 """All traffic, in basis points."""
@@ -22,9 +21,9 @@ class VariantRange:
 
 
 def allocation_bound(allocation: int) -> int:
-    """Rollout buckets below it are in the experiment. `allocation` is in basis points, 0 to 10,000.
+    """Buckets below it are a share of `allocation` basis points, 0 to 10,000.
 
-    A larger allocation has a larger bound, so growing it keeps every unit that was in.
+    A larger share has a larger bound, so growing it keeps every unit that was in.
     """
     if not 0 <= allocation <= FULL_ALLOCATION:
         raise ValueError(f"allocation: must be 0 to {FULL_ALLOCATION} basis points, got {allocation}")
@@ -42,29 +41,3 @@ def variant_ranges(weights: Sequence[tuple[str, int]]) -> list[VariantRange]:
         ranges.append(VariantRange(key, below * BUCKETS // total, (below + weight) * BUCKETS // total))
         below += weight
     return ranges
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What an assignment depends on. `weights`: variant keys with their weights, in the variants' order."""
-
-    salt: str
-    allocation: int
-    weights: tuple[tuple[str, int], ...]
-    bound: int = field(init=False, repr=False, compare=False)
-    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if ":" in self.salt or not self.salt:
-            raise ValueError("salt: must be a text without a colon")
-        object.__setattr__(self, "bound", allocation_bound(self.allocation))
-        starts = tuple(item.start for item in variant_ranges(self.weights))
-        object.__setattr__(self, "starts", starts)
-
-
-def assign(configuration: Configuration, unit_id: str) -> str | None:
-    """The unit's variant; None for a unit outside the allocation."""
-    if bucket(configuration.salt, Purpose.ROLLOUT, unit_id) >= configuration.bound:
-        return None
-    position = bisect_right(configuration.starts, bucket(configuration.salt, Purpose.VARIANT, unit_id)) - 1
-    return configuration.weights[position][0]

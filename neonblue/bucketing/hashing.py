@@ -14,6 +14,9 @@ class Purpose(StrEnum):
 
     ROLLOUT = "rollout"
     VARIANT = "variant"
+    LAYER = "layer"
+    HOLDOUT = "holdout"
+    FORCED = "forced"
 
 
 def bucket(salt: str, purpose: Purpose, unit_id: str) -> int:

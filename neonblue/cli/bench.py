@@ -12,9 +12,11 @@ from rich.table import Table
 
 from neonblue.bench import assign as assigning
 from neonblue.bench import ingest as ingesting
+from neonblue.bench import statistics as analysing
 from neonblue.bench.assign import AssignReport
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
+from neonblue.bench.statistics import COMPARISONS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
 
@@ -63,15 +65,41 @@ def assign(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Assign units over HTTP: known ones (cached) and new ones (stored)."""
+    """Assign units over HTTP: known ones (cached) and new ones (stored), as fast as they go and at 5,000 a second."""
     settings = Settings.load(data_dir)
     keys = assigning.make_experiments(settings, experiments)
-    plan = Plan(seconds, connections, rate)
-    reports = [assigning.measure(settings, keys, plan, first_time=first) for first in (False, True)]
+    rates = (rate,) if rate is not None else (None, PACED_RATE)
+    reports = [
+        assigning.measure(settings, keys, Plan(seconds, connections, wanted), first_time=first)
+        for first in (False, True)
+        for wanted in rates
+        if wanted == rate or not first
+    ]
     if json_output:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
         return
     _show_assign(reports)
+
+
+@bench.command()
+def statistics(
+    comparisons: Annotated[int, typer.Option(min=20, help="Metric, arm and segment cells.")] = COMPARISONS,
+    json_output: AsJson = False,
+) -> None:
+    """Analyse metric, arm and segment cells from aggregates, on one core and with no server."""
+    seconds = analysing.measure(comparisons)
+    if json_output:
+        typer.echo(json.dumps({"comparisons": comparisons, "seconds": seconds}, indent=2))
+        return
+    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("part")
+    table.add_column("ms", justify="right")
+    for name, taken in seconds.items():
+        table.add_row(name, f"{1000 * taken:.1f}")
+    out = console()
+    out.print(f"{comparisons:,} comparisons from aggregates")
+    out.print(table)
+    out.print("[dim]built for (must): 10,000 comparisons in 200 ms[/]")
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
@@ -85,6 +113,7 @@ INGEST_COLUMNS: Sequence[IngestColumn] = (
     ("p99 ms", lambda r: f"{r.latency_p99:.1f}"),
     ("through/s", lambda r: _number(r.end_to_end_per_second, "{:,.0f}")),
     ("seen p50/p99 s", lambda r: f"{_number(r.end_to_end_p50)} / {_number(r.end_to_end_p99)}"),
+    ("message B", lambda r: _number(r.message_bytes_per_event, "{:.0f}")),
     ("topic B", lambda r: _number(r.kafka_bytes_per_event, "{:.0f}")),
     ("table B", lambda r: _number(r.clickhouse_bytes_per_event, "{:.1f}")),
     ("failed", lambda r: str(r.failures + r.rejected)),
@@ -105,16 +134,20 @@ def _show_ingest(reports: Sequence[IngestReport]) -> None:
     out.print(
         "[dim]Through to ClickHouse: 15,000; 25,000/s. Seen there at 5,000/s: 0.6 / 1.5; 0.35 / 0.9 s.[/]"
     )
-    out.print("[dim]Bytes an event in the table: 40; 28. Bytes in the topic to the table: 10 : 1; 24 : 1.[/]")
+    out.print(
+        "[dim]Bytes an event in the table: 40; 28. Bytes of the messages to the table: 10 : 1; 24 : 1.[/]"
+    )
 
 
 def _show_assign(reports: Sequence[AssignReport]) -> None:
     table = Table(header_style="dim")
-    for name in ("units", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"):
+    for name in ("units", "asked/s", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"):
         table.add_column(name, justify="right")
     for report in reports:
         latencies = (f"{value:.1f}" for value in (report.latency_p50, report.latency_p95, report.latency_p99))
-        table.add_row(report.kind, f"{report.requests_per_second:,.0f}", *latencies, str(report.failures))
+        asked = "-" if report.rate is None else f"{report.rate:,.0f}"
+        answered = f"{report.requests_per_second:,.0f}"
+        table.add_row(report.kind, asked, answered, *latencies, str(report.failures))
     out = console()
     out.print(table)
     out.print("[dim]built for (must; aim): 5,000 a second, p99 8 ms; 10,000, p99 4 ms at 5,000 a second[/]")

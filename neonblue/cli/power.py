@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Annotated
 
+import clickhouse_connect.driver.exceptions as clickhouse_errors
 import typer
 from rich.table import Table as Grid
 
+from neonblue.cli.power_history import read_history
 from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
-from neonblue.cli.terminal import AsJson, console, fail
+from neonblue.cli.terminal import AsJson, DataDir, console, fail
+from neonblue.clickhouse import connect
+from neonblue.settings import Settings
 from neonblue.statistics.planning import Design
-from neonblue.statistics.planning_sequential import equal_looks, group_sequential_inflation
+from neonblue.statistics.planning_sequential import (
+    always_valid_inflation,
+    at_any_time,
+    equal_looks,
+    group_sequential_inflation,
+)
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
 from neonblue.statistics.status import Status
 
 
 def power(
-    baseline: Annotated[float, typer.Option(help="The control's success rate, or its mean with --sd.")],
+    baseline: Annotated[
+        float | None, typer.Option(help="The control's success rate, or its mean with --sd.")
+    ] = None,
     sd: Annotated[
         float | None, typer.Option(help="Standard deviation per unit: the metric is a mean.")
     ] = None,
@@ -39,21 +51,32 @@ def power(
     correlation: Annotated[
         float, typer.Option(help="Of the metric with its covariate before exposure (CUPED).")
     ] = 0.0,
+    history: Annotated[
+        str | None,
+        typer.Option(help="EXPERIMENT/METRIC: baseline, spread and traffic of its control, from ClickHouse."),
+    ] = None,
     looks: Annotated[int, typer.Option(help="Equally spaced looks of a group-sequential test.", min=1)] = 1,
+    any_time: Annotated[
+        bool, typer.Option("--any-time", help="Decide at any look, by a confidence sequence.")
+    ] = False,
     spending: Annotated[
         SpendingFamily, typer.Option(help="How the looks spend alpha.")
     ] = SpendingFamily.OBRIEN_FLEMING,
     traffic: Annotated[float | None, typer.Option(help="New units per day: gives the duration.")] = None,
     json_output: AsJson = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Plan an experiment: its sample size for an effect, or the effect or power of a sample size."""
     sided = 1 if one_sided or margin is not None else 2
     design = Design(alpha, target, sided, ratio, arms - 1)
     try:
+        known = _known(baseline, sd, traffic, history, data_dir)
+        metric = Metric(known.baseline, known.sd, correlation)
+        effect = _effect(mde, margin, known.baseline)
         design = _inflated(design, looks, spending)
-        planned = plan(
-            Metric(baseline, sd, correlation), _effect(mde, margin, baseline), units, design, traffic
-        )
+        deciding = _at_any_time(metric, effect, units, design, looks) if any_time else design
+        planned = plan(metric, effect, units, deciding, known.units_per_day)
+        design = dataclasses.replace(design, inflation=deciding.inflation)
     except (PlanError, ValueError) as error:
         fail(str(error))
     if json_output:
@@ -61,6 +84,53 @@ def power(
         typer.echo(json.dumps(fields, indent=2, allow_nan=False))
     else:
         _show(planned, design)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Known:
+    baseline: float
+    sd: float | None
+    units_per_day: float | None
+
+
+def _known(
+    baseline: float | None,
+    sd: float | None,
+    traffic: float | None,
+    history: str | None,
+    data_dir: Path | None,
+) -> _Known:
+    """What is given, and from the history what is not."""
+    if history is None:
+        if baseline is None:
+            raise PlanError("--baseline, --history: give one of them")
+        return _Known(baseline, sd, traffic)
+    experiment, slash, name = history.partition("/")
+    if not slash:
+        raise PlanError(f"--history: give EXPERIMENT/METRIC, not {history!r}")
+    try:
+        with connect(Settings.load(data_dir).clickhouse) as client:
+            found = read_history(client, experiment, name)
+    except clickhouse_errors.ClickHouseError as error:
+        raise PlanError(f"ClickHouse: {error}") from error
+    return _Known(
+        found.baseline if baseline is None else baseline,
+        found.sd if sd is None else sd,
+        found.units_per_day if traffic is None else traffic,
+    )
+
+
+def _at_any_time(
+    metric: Metric, effect: Effect | None, units: int | None, design: Design, looks: int
+) -> Design:
+    if looks > 1:
+        raise PlanError("--looks, --any-time: give one of them")
+    if units is not None:
+        return at_any_time(design, units)
+    inflation = always_valid_inflation(design, plan(metric, effect, None, design, None).total_units)
+    if isinstance(inflation, Status):
+        raise PlanError(inflation.message)
+    return dataclasses.replace(design, inflation=inflation)
 
 
 def _inflated(design: Design, looks: int, spending: SpendingFamily) -> Design:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TypedDict, Unpack
 from uuid import UUID
 
 from neonblue.client.identifiers import uuid7
-from neonblue.client.messages import NewEvent
+from neonblue.client.local import LocalAssignment
+from neonblue.client.messages import Assignment, NewAssignment, NewEvent
 
 
 class EventFields(TypedDict, total=False):
@@ -16,6 +18,8 @@ class EventFields(TypedDict, total=False):
 
     experiment: str
     experiment_id: int
+    variant_key: str
+    configuration_version: int
     unit_type: str
     session_id: str
     value: Decimal | float | str
@@ -41,10 +45,30 @@ def new_event(event_type: str, user_id: str, fields: EventFields) -> NewEvent:
         unit_type=fields.get("unit_type"),
         experiment=fields.get("experiment"),
         experiment_id=fields.get("experiment_id"),
+        variant_key=fields.get("variant_key"),
+        configuration_version=fields.get("configuration_version"),
         session_id=fields.get("session_id"),
         value=_decimal(fields.get("value")),
         properties=fields.get("properties"),
     )
+
+
+def exposure_fields(assignment: Assignment | LocalAssignment, unit_type: str | None = None) -> EventFields:
+    """What the exposure to a variant carries, so that the assignment is stored with it unless one exists."""
+    fields: EventFields = {"experiment": assignment.experiment}
+    if assignment.variant_key is not None and assignment.version is not None:
+        fields["variant_key"] = assignment.variant_key
+        fields["configuration_version"] = assignment.version
+    if unit_type is not None:
+        fields["unit_type"] = unit_type
+    return fields
+
+
+def unstored(item: NewAssignment, answers: Sequence[Assignment]) -> list[Assignment]:
+    """Those of a request's answers whose exposure the API was to store and could not."""
+    if item.expose is False or (item.expose is None and item.experiment is None):
+        return []
+    return [answer for answer in answers if not answer.durable and answer.variant_key is not None]
 
 
 def event_of(event_type: str, user_id: str, **fields: Unpack[EventFields]) -> NewEvent:

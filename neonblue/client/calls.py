@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client.messages import (
     Assignment,
     Assignments,
+    Decision,
     EventReceipt,
     Experiment,
     NewAssignment,
@@ -26,8 +28,10 @@ _receipt = msgspec.json.Decoder(EventReceipt).decode
 _assignment = msgspec.json.Decoder(Assignment).decode
 _assignments = msgspec.json.Decoder(Assignments).decode
 _experiment = msgspec.json.Decoder(Experiment).decode
+_document = msgspec.json.Decoder(ConfigurationDocument).decode
 _anything = msgspec.json.Decoder().decode
 
+NOT_MODIFIED = 304
 UNPROCESSABLE = 422
 
 
@@ -41,6 +45,7 @@ class Call(Generic[T]):
     body: bytes | None = None
     idempotent: bool = True
     also: frozenset[int] = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def events(items: Sequence[NewEvent]) -> Call[EventReceipt]:
@@ -64,6 +69,31 @@ def assign_many(items: Sequence[NewAssignment]) -> Call[Assignments]:
     return Call("POST", "/v1/assignments", _assignments, encode(items), also=frozenset({UNPROCESSABLE}))
 
 
+def assign_all(item: NewAssignment) -> Call[Assignments]:
+    """Assign one unit to every running experiment."""
+    return Call("POST", "/v1/assignments", _assignments, encode(item))
+
+
+def link(anonymous_id: str, user_id: str, unit_type: str | None) -> Call[Any]:
+    """Link two ids. Repeatable: the second time it changes nothing."""
+    body = {"anonymous_id": anonymous_id, "user_id": user_id}
+    if unit_type is not None:
+        body["unit_type"] = unit_type
+    return Call("POST", "/v1/users/links", _anything, encode(body))
+
+
+def configuration(revision: str | None) -> Call[ConfigurationDocument | None]:
+    """All running experiments; None where they are still those of `revision`."""
+    known = {} if revision is None else {"If-None-Match": f'"{revision}"'}
+    return Call(
+        "GET",
+        "/v1/configuration",
+        lambda body: _document(body) if body else None,
+        also=frozenset({NOT_MODIFIED}),
+        headers=known,
+    )
+
+
 def create_experiment(experiment: NewExperiment) -> Call[Experiment]:
     """Create a draft. Not repeatable: the second time it exists."""
     return Call("POST", "/v1/experiments", _experiment, encode(experiment), idempotent=False)
@@ -79,9 +109,28 @@ def experiments() -> Call[Any]:
     return Call("GET", "/v1/experiments", _anything)
 
 
-def step(key: str, name: str) -> Call[Experiment]:
-    """Take a step of the life cycle: `start` or `conclude`."""
-    return Call("POST", f"/v1/experiments/{quote(key, safe='')}/{name}", _experiment, idempotent=False)
+def step(key: str, name: str, body: Decision | str | None = None) -> Call[Experiment]:
+    """Take a step of the life cycle, such as `start`; `body`: why, or what was decided."""
+    content = {"reason": body} if isinstance(body, str) else body
+    return Call(
+        "POST",
+        f"/v1/experiments/{quote(key, safe='')}/{name}",
+        _experiment,
+        None if content is None else encode(content),
+        idempotent=False,
+    )
+
+
+def change(key: str, changes: Mapping[str, Any], version: int) -> Call[Experiment]:
+    """Change what the experiment's state allows, if it is still at this version."""
+    return Call(
+        "PATCH",
+        f"/v1/experiments/{quote(key, safe='')}",
+        _experiment,
+        encode(changes),
+        idempotent=False,
+        headers={"If-Match": f'"{version}"'},
+    )
 
 
 def results(key: str) -> Call[Any]:

@@ -12,7 +12,10 @@ import msgspec
 
 
 class NewEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An event to store. `experiment` (a key) or `experiment_id` names its experiment, if any."""
+    """An event to store. `experiment` (a key) or `experiment_id` names its experiment, if any.
+
+    variant_key, configuration_version: on an exposure, an assignment that may not be stored yet.
+    """
 
     id: UUID
     user_id: str
@@ -21,19 +24,25 @@ class NewEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     unit_type: str | None = None
     experiment: str | None = None
     experiment_id: int | None = None
+    variant_key: str | None = None
     session_id: str | None = None
     value: Decimal | None = None
     properties: dict[str, Any] | None = None
+    configuration_version: int | None = None
 
 
 class NewAssignment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A unit to assign. `variant_key` and `timestamp`: for external experiments only."""
+    """A unit to assign: to one experiment, or to all running ones of its type where none is named.
 
-    experiment: str
+    expose: whether it meets its variant now; where absent, it does if one experiment is named. variant_key and
+    timestamp: for external experiments only.
+    """
+
     user_id: str
+    experiment: str | None = None
     unit_type: str | None = None
     attributes: dict[str, Any] | None = None
-    expose: bool = True
+    expose: bool | None = None
     variant_key: str | None = None
     timestamp: datetime | None = None
 
@@ -74,6 +83,8 @@ class EventReceipt(msgspec.Struct, frozen=True):
 class Assignment(msgspec.Struct, frozen=True):
     """A unit's variant. None: not in the experiment, `reason` says why. `created`: whether this call made it.
 
+    `durable`: whether all that was to be stored is; where not, the client sends the exposure until it is.
+
     In an answer on many, an item that broke a rule has `status` "rejected" with code, field and message.
     """
 
@@ -85,6 +96,9 @@ class Assignment(msgspec.Struct, frozen=True):
     assigned_at: datetime | None = None
     created: bool = False
     reason: str | None = None
+    payload: Any = None
+    durable: bool = True
+    index: int | None = None
     status: str | None = None
     code: str | None = None
     field: str | None = None
@@ -105,6 +119,7 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
     is_control: bool = False
     name: str | None = None
     payload: Any = None
+    active: bool = True
 
 
 class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -122,6 +137,21 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int | None = None
 
 
+class Layer(msgspec.Struct, frozen=True):
+    """A share, in basis points, of a layer of mutually exclusive experiments."""
+
+    key: str
+    share: int
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was decided: `ship` (which variant), `roll_back` or `inconclusive`."""
+
+    outcome: str
+    reason: str
+    variant_key: str | None = None
+
+
 class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An experiment to create as a draft."""
 
@@ -135,6 +165,15 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     population: str | None = None
     allocation: int | None = None
     salt: str | None = None
+    owner: str | None = None
+    tags: list[str] | None = None
+    targeting: str | None = None
+    layer: Layer | None = None
+    holdouts: list[str] | None = None
+    planned_days: int | None = None
+    planned_units: int | None = None
+    scheduled_start_at: datetime | None = None
+    scheduled_stop_at: datetime | None = None
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +186,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "internal"
     unit_type: str = "user"
     version: int | None = None
+    allocation: int | None = None
+    targeting: str | None = None
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
     started_at: datetime | None = None

@@ -6,7 +6,7 @@ import atexit
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -14,12 +14,15 @@ from uuid import UUID
 
 import httpx
 
+from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client import calls
 from neonblue.client.batching import Batch, BatchOptions
-from neonblue.client.build import EventFields, new_event
+from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
 from neonblue.client.errors import ClientError, ClosedError, QueueFullError
+from neonblue.client.local import CONFIGURATION_ATTEMPTS, LocalAssignment, LocalEvaluator, Refresher
 from neonblue.client.messages import (
     Assignment,
+    Decision,
     EventReceipt,
     Experiment,
     NewAssignment,
@@ -30,6 +33,7 @@ from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.retry import RetryPolicy
 from neonblue.client.transport import T, execute, headers
 
+_CARRY_SECONDS = 1.0
 _Marker = threading.Event
 """Put into the queue to learn when everything before it was sent."""
 
@@ -52,6 +56,7 @@ class Client:
         on_rejected: OnRejected | None = None,
         on_lost: OnLost | None = None,
         timeout_seconds: float = 30.0,
+        refresh_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
@@ -64,6 +69,8 @@ class Client:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._local = LocalEvaluator()
+        self._refresher = Refresher(self._local, self._fetch_configuration, refresh_seconds)
 
     # Sent at once
 
@@ -73,23 +80,64 @@ class Client:
 
     def assign(self, experiment: str, user_id: str, **fields: Any) -> Assignment:
         """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`."""
-        return self._execute(calls.assign(NewAssignment(experiment=experiment, user_id=user_id, **fields)))
+        item = NewAssignment(experiment=experiment, user_id=user_id, **fields)
+        answer = self._execute(calls.assign(item))
+        self._carry(item, [answer])
+        return answer
+
+    def assign_all(self, user_id: str, **fields: Any) -> list[Assignment]:
+        """The unit's variant in every running experiment of its type; call `expose` when one is used."""
+        item = NewAssignment(user_id=user_id, **fields)
+        answers = self._execute(calls.assign_all(item)).items
+        self._carry(item, answers)
+        return answers
 
     def assign_many(self, items: Sequence[NewAssignment]) -> list[Assignment]:
         """Variants of at most 1,000 units, in their order."""
-        return self._execute(calls.assign_many(items)).items
+        answers = self._execute(calls.assign_many(items)).items
+        for answer in answers:
+            if answer.index is not None:
+                self._carry(items[answer.index], [answer])
+        return answers
+
+    def link(self, anonymous_id: str, user_id: str, unit_type: str | None = None) -> Any:
+        """Say that an anonymous id is this person's. Raises ConflictError where it is another's."""
+        return self._execute(calls.link(anonymous_id, user_id, unit_type))
 
     def create_experiment(self, experiment: NewExperiment) -> Experiment:
         """Create a draft. Raises ConflictError when the key is taken."""
         return self._execute(calls.create_experiment(experiment))
 
-    def start(self, key: str) -> Experiment:
-        """Start a draft. Raises ConflictError when it is none."""
-        return self._execute(calls.step(key, "start"))
+    def start(self, key: str, reason: str | None = None) -> Experiment:
+        """Start a draft, or a scheduled one before its time. Raises ConflictError where that is not legal."""
+        return self._execute(calls.step(key, "start", reason))
 
-    def conclude(self, key: str) -> Experiment:
+    def schedule(self, key: str, reason: str | None = None) -> Experiment:
+        """Have a draft start at its `scheduled_start_at`."""
+        return self._execute(calls.step(key, "schedule", reason))
+
+    def pause(self, key: str, reason: str | None = None) -> Experiment:
+        """Pause a running experiment."""
+        return self._execute(calls.step(key, "pause", reason))
+
+    def resume(self, key: str, reason: str | None = None) -> Experiment:
+        """Go on with a paused experiment."""
+        return self._execute(calls.step(key, "resume", reason))
+
+    def conclude(self, key: str, decision: Decision | None = None) -> Experiment:
         """Conclude a running experiment."""
-        return self._execute(calls.step(key, "conclude"))
+        return self._execute(calls.step(key, "conclude", decision))
+
+    def archive(self, key: str, reason: str | None = None) -> Experiment:
+        """Archive a concluded experiment."""
+        return self._execute(calls.step(key, "archive", reason))
+
+    def change(self, key: str, changes: Mapping[str, Any], *, version: int) -> Experiment:
+        """Change what the experiment's state allows; `version`: the one these changes were made from.
+
+        Raises PreconditionError where another change came first.
+        """
+        return self._execute(calls.change(key, changes, version))
 
     def experiment(self, key: str) -> Experiment:
         """One experiment. Raises NotFoundError."""
@@ -102,6 +150,28 @@ class Client:
     def results(self, key: str) -> Any:
         """The newest results of an experiment."""
         return self._execute(calls.results(key))
+
+    # Evaluated here
+
+    def variant(
+        self,
+        experiment: str,
+        user_id: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        expose: bool = True,
+    ) -> LocalAssignment:
+        """The unit's variant by the downloaded configuration: no call, but for the first, which downloads it.
+
+        Queues the exposure, which carries the assignment, once for each unit. What the API has stored of a unit is
+        not known here: after a change of targeting or attributes a unit that was in may be told that it is out.
+        """
+        self._ensure_open()
+        self._refresher.start()
+        found = self._local.evaluate(experiment, user_id, attributes)
+        if expose and found.exposable and self._local.first_use(found):
+            self.track("exposure", user_id, **exposure_fields(found, found.unit_type))
+        return found
 
     # Queued
 
@@ -149,6 +219,7 @@ class Client:
             if self._closed:
                 return
             self._closed = True
+        self._refresher.stop()
         self.flush()
         self._http.close()
         atexit.unregister(self.close)
@@ -217,7 +288,23 @@ class Client:
         except ClientError as error:
             self._outcome.lost(items, error)
 
-    def _execute(self, call: calls.Call[T]) -> T:
+    def _carry(self, item: NewAssignment, answers: Sequence[Assignment]) -> None:
+        """Queue the exposures that could not be stored with their assignments."""
+        for answer in unstored(item, answers):
+            fields = exposure_fields(answer, item.unit_type)
+            try:
+                self.track("exposure", answer.user_id, wait_seconds=_CARRY_SECONDS, **fields)
+            except QueueFullError as error:
+                self._outcome.lost([calls.encode(new_event("exposure", answer.user_id, fields))], error)
+
+    def _fetch_configuration(self) -> ConfigurationDocument | None:
+        brief = replace(self._retry, attempts=min(self._retry.attempts, CONFIGURATION_ATTEMPTS))
+        return execute(self._http, calls.configuration(self._local.revision), brief)
+
+    def _ensure_open(self) -> None:
         if self._closed:
             raise ClosedError("the client is closed")
+
+    def _execute(self, call: calls.Call[T]) -> T:
+        self._ensure_open()
         return execute(self._http, call, self._retry)

@@ -72,7 +72,7 @@ def execute(
     attempts = Attempts(call, policy)
     while True:
         try:
-            response = http.request(call.method, call.path, content=call.body)
+            response = http.request(call.method, call.path, content=call.body, headers=call.headers)
         except httpx.TransportError as error:
             sleep(attempts.after_error(error))
             continue
@@ -87,7 +87,7 @@ async def execute_async(http: httpx.AsyncClient, call: Call[T], policy: RetryPol
     attempts = Attempts(call, policy)
     while True:
         try:
-            response = await http.request(call.method, call.path, content=call.body)
+            response = await http.request(call.method, call.path, content=call.body, headers=call.headers)
         except httpx.TransportError as error:
             await asyncio.sleep(attempts.after_error(error))
             continue

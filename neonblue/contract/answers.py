@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -42,7 +43,11 @@ class EventsAnswer(Struct, frozen=True):
 
 
 class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
-    """The answer on one unit. A null `variant_key`: it is not in the experiment, `reason` says why."""
+    """The answer on one unit. A null `variant_key`: it is not in the experiment, `reason` says why.
+
+    `payload`: the variant's. `durable` (true where absent): what the call was to store is stored; where false, send
+    the exposure as an event with this variant and version, again and again until it is stored.
+    """
 
     experiment: str
     user_id: str
@@ -52,6 +57,8 @@ class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
     assigned_at: str | None
     created: bool
     reason: str | None = None
+    payload: Any = None
+    durable: bool = True
     status: Status | None = None
     index: int | None = None
     code: str | None = None

@@ -23,11 +23,12 @@ def _inspect(request: AssignmentRequest, texts: bool) -> int:
             if text is not None:
                 check_text(text, field)
     keys = (
-        2
+        1
+        + (request.experiment is not None)
         + (request.unit_type is not None)
         + (request.variant_key is not None)
         + (request.timestamp is not None)
-        + (not request.expose)
+        + (request.expose is not None)
     )
     if request.attributes is not None:
         keys += 1 + count_keys(request.attributes, "attributes", texts=texts)

@@ -40,6 +40,7 @@ class Code(StrEnum):
     UNKNOWN_EXPERIMENT = "unknown_experiment"
     UNKNOWN_VARIANT = "unknown_variant"
     EXPERIMENT_MISMATCH = "experiment_mismatch"
+    EXPOSURE_ONLY = "exposure_only"
     REFUSED_BY_STORE = "refused_by_store"
 
     # An assignment

@@ -63,7 +63,10 @@ class TimeWindow:
 
 
 class Event(Struct, gc=False):
-    """An event that broke no rule. `day` (ISO date) is its partition; `properties` is its JSON."""
+    """An event that broke no rule. `day` (ISO date) is its partition; `properties` is its JSON.
+
+    carried_version: of an exposure that carries an assignment, the configuration's; it is not stored.
+    """
 
     id: str
     day: str
@@ -76,6 +79,7 @@ class Event(Struct, gc=False):
     session_id: str | None
     value: str | None
     properties: bytes | None
+    carried_version: int | None = None
 
     def message(self, received_at: str) -> bytes:
         """The event as it travels in the outbox."""
@@ -142,6 +146,7 @@ def _inspect(request: EventRequest, texts: bool) -> int:
         + (request.variant_key is not None)
         + (request.session_id is not None)
         + (request.value is not None)
+        + (request.configuration_version is not None)
     )
     if request.properties is not None:
         keys += 1 + count_keys(request.properties, "properties", texts=texts)
@@ -177,6 +182,7 @@ def _accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLo
         request.session_id,
         None if request.value is None else format_value(request.value),
         None if properties is None else _encode_properties(properties),
+        _carried_version(request, experiment),
     )
     if event.properties is not None and len(event.properties) > EVENT_BYTES - _ENVELOPE_BYTES:
         _check_size(event)
@@ -233,6 +239,20 @@ def _experiment_of(request: EventRequest, experiments: ExperimentLookup) -> Know
     if request.variant_key is not None and request.variant_key not in experiment.variant_keys:
         raise ContractError(Code.UNKNOWN_VARIANT, "the experiment has no such variant", "variant_key")
     return experiment
+
+
+def _carried_version(request: EventRequest, experiment: KnownExperiment | None) -> int | None:
+    """The configuration version of the assignment that an exposure carries."""
+    version = request.configuration_version
+    if version is None:
+        return None
+    if request.event_type != EXPOSURE or experiment is None or experiment.external:
+        raise ContractError(
+            Code.EXPOSURE_ONLY, "belongs to exposures to this product's experiments", "configuration_version"
+        )
+    if request.variant_key is None:
+        raise ContractError(Code.VARIANT_REQUIRED, "is required with configuration_version", "variant_key")
+    return version
 
 
 def _check_size(event: Event) -> None:

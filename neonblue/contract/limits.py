@@ -6,6 +6,9 @@ SCHEMA_VERSION = 1
 
 REQUEST_ITEMS = 1_000
 REQUEST_BYTES = 1024 * 1024
+REQUEST_EVALUATIONS = 10_000
+"""Pairs of a unit and an experiment that one request may ask for."""
+
 EVENT_BYTES = 64 * 1024
 OUTBOX_ROW_BYTES = 256 * 1024
 

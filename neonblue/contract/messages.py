@@ -148,6 +148,20 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     received_at: str
 
 
+class LinkMessage(Struct, frozen=True, kw_only=True):
+    """An anonymous id is a person's: what either does, the one unit `user_id` does.
+
+    A unit that has two variants of one experiment this way is left out of its analysis.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    unit_type: str
+    anonymous_id: str
+    user_id: str
+    linked_at: str
+    received_at: str
+
+
 class ErasureMessage(Struct, frozen=True, kw_only=True):
     """A person's data received before `erased_at` is to be dropped."""
 

@@ -21,6 +21,7 @@ class Aggregate(StrEnum):
     ASSIGNMENT_BATCH = "assignment_batch"
     EXPERIMENT = "experiment"
     USER = "user"
+    USER_LINK = "user_link"
 
 
 class Happening(StrEnum):
@@ -32,6 +33,7 @@ class Happening(StrEnum):
     ASSIGNMENTS_CREATED = "ASSIGNMENTS_CREATED"
     EXPERIMENT_CHANGED = "EXPERIMENT_CHANGED"
     USER_ERASED = "USER_ERASED"
+    USER_LINKED = "USER_LINKED"
 
 
 @dataclass(frozen=True, slots=True)

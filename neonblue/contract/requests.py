@@ -14,11 +14,16 @@ DEFAULT_UNIT_TYPE = "user"
 
 Key = Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
 ExperimentId = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
+ConfigurationVersion = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
 class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """An event as sent. The rules that take more than one field are in `neonblue.contract.events`."""
+    """An event as sent. The rules that take more than one field are in `neonblue.contract.events`.
+
+    configuration_version: on an exposure, the version under which `variant_key` was worked out without the store;
+    the assignment is stored with the exposure unless the unit has one.
+    """
 
     user_id: Key
     event_type: Key
@@ -31,15 +36,20 @@ class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     session_id: Key | None = None
     value: Decimal | None = None
     properties: dict[str, Any] | None = None
+    configuration_version: ConfigurationVersion | None = None
 
 
 class AssignmentRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A unit to assign. `variant_key` and `timestamp` belong to external experiments alone."""
+    """A unit to assign: to one experiment, or to all running ones of its type where none is named.
 
-    experiment: Key
+    `expose`: whether the unit meets its variant now; where absent, it does if one experiment is named.
+    `variant_key` and `timestamp` belong to external experiments alone.
+    """
+
     user_id: Key
+    experiment: Key | None = None
     unit_type: Key | None = None
     attributes: dict[str, Any] | None = None
-    expose: bool = True
+    expose: bool | None = None
     variant_key: Key | None = None
     timestamp: Instant | None = None

@@ -3,6 +3,7 @@
 from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
 from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
 from neonblue.statistics.bayes_beta import BetaPosterior, beta_posterior
+from neonblue.statistics.bayes_decision import Choice, choose
 from neonblue.statistics.bayes_gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
@@ -28,6 +29,7 @@ from neonblue.statistics.ratio import compare_ratios
 from neonblue.statistics.report import Report, analyze
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
+from neonblue.statistics.stratified import compare_strata
 
 __all__ = [
     "Action",
@@ -35,6 +37,7 @@ __all__ = [
     "Alternative",
     "BetaPosterior",
     "CentredProducts",
+    "Choice",
     "Comparison",
     "CovariateMoments",
     "CupedComparison",
@@ -77,11 +80,13 @@ __all__ = [
     "best_mean",
     "best_rate",
     "beta_posterior",
+    "choose",
     "compare_cuped",
     "compare_means",
     "compare_proportions",
     "compare_quantiles",
     "compare_ratios",
+    "compare_strata",
     "covariate_balance",
     "gaussian_posterior",
     "judge",

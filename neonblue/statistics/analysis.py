@@ -8,7 +8,7 @@ from enum import StrEnum
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import compare_cuped
 from neonblue.statistics.deciding import DecidingRule
-from neonblue.statistics.experiment import Experiment, Metric, Plan, Role
+from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.health import (
     HealthCheck,
     covariate_balance,
@@ -16,13 +16,16 @@ from neonblue.statistics.health import (
     sample_ratio,
     sample_ratio_check,
     sample_ratio_over_versions,
+    sequential_sample_ratio_checks,
+    stray_units,
 )
 from neonblue.statistics.metric import AnyMoments, MetricKind, analyze_metric, guard_metric
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, NonInferiority
+from neonblue.statistics.noninferiority import Direction, NonInferiority, non_inferior
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.status import Status, StatusCode
+from neonblue.statistics.stratified import combine, compare_strata
 
 
 class Verdict(StrEnum):
@@ -39,9 +42,10 @@ class MetricResult:
     """One metric in one treatment arm.
 
     comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the
-    plan; adjusted_p: within the metric's family; both None where there is no test. guardrail: the non-
-    inferiority test of a guardrail with a margin. fallback: why the covariate was not used, where there was
-    one.
+    plan; adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
+    guardrail: the non-inferiority test of a guardrail with a margin. fallback: why the covariate was not used, where
+    there was one. fixed_p: the p-value of a single look, given at the planned end only, None before it: whoever watches
+    it beforehand would be misled.
     """
 
     metric: Metric
@@ -52,6 +56,7 @@ class MetricResult:
     verdict: Verdict
     guardrail: NonInferiority | Status | None = None
     fallback: Status | None = None
+    fixed_p: float | None = None
 
 
 def analyze_metrics(experiment: Experiment, plan: Plan, rule: DecidingRule) -> tuple[MetricResult, ...]:
@@ -70,23 +75,33 @@ def analyze_metrics(experiment: Experiment, plan: Plan, rule: DecidingRule) -> t
 
 
 def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
-    """The checks that come before any estimate: sample ratio per allocation version and over versions,
-    users in
-    arms of weight zero, units met in several arms, and the balance of every covariate."""
-    checks: list[HealthCheck] = []
-    observed, weights = [], []
-    for version in experiment.versions:
-        observed.append([version.observed.get(arm, 0) for arm in experiment.arms])
-        weights.append([version.weights.get(arm, 0.0) for arm in experiment.arms])
-        test = sample_ratio(observed[-1], weights[-1], plan.sample_ratio_threshold)
-        checks.append(sample_ratio_check(test, version.name))
-    if len(experiment.versions) > 1:
-        overall = sample_ratio_over_versions(observed, weights, plan.sample_ratio_threshold)
-        checks.append(sample_ratio_check(overall, "all versions"))
+    """The checks that come before any estimate.
+
+    Sample ratio per allocation version and over versions (by chi-square at a fixed horizon, by e-values where the plan
+    is sequential), users in arms of weight zero, units met in several arms, and the balance of every covariate.
+    """
+    checks = _sample_ratio_checks(experiment, plan)
     if experiment.exposed:
         threshold = plan.multiply_exposed_threshold
         checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
     return (*checks, *_covariate_checks(experiment))
+
+
+def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck]:
+    threshold = plan.sample_ratio_threshold
+    names = [version.name for version in experiment.versions]
+    observed = [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions]
+    weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
+    if plan.deciding is not Deciding.FIXED:
+        return sequential_sample_ratio_checks(observed, weights, names, threshold)
+    checks = [
+        sample_ratio_check(sample_ratio(counts, shares, threshold), name, stray_units(counts, shares))
+        for counts, shares, name in zip(observed, weights, names, strict=True)
+    ]
+    if len(names) > 1:
+        overall = sample_ratio_over_versions(observed, weights, threshold)
+        checks.append(sample_ratio_check(overall, "all versions"))
+    return checks
 
 
 def _family(
@@ -107,20 +122,17 @@ def _family(
         if level is not None:
             nominal = rule.nominal_alpha(level, units[index])
             comparison = _compare(experiment, metric, arm, nominal).at_level(1 - level)
+        ready = rule.ready(comparison.n_control, comparison.n_treatment)
         results[metric.name, arm] = MetricResult(
             metric=metric,
             arm=arm,
             comparison=comparison,
-            p_value=p_values[index],
-            adjusted_p=family.adjusted[index],
-            verdict=_verdict(
-                metric,
-                comparison,
-                family.rejected[index],
-                rule.ready(comparison.n_control, comparison.n_treatment),
-            ),
+            p_value=p_values[index] if ready else None,
+            adjusted_p=family.adjusted[index] if ready else None,
+            verdict=_verdict(metric, comparison, family.rejected[index], ready),
             guardrail=_guardrail(experiment, metric, arm, units[index], plan, rule),
             fallback=_fallback(experiment, metric, arm),
+            fixed_p=_fixed_p(comparison) if plan.complete(experiment.units) else None,
         )
     return results
 
@@ -139,6 +151,9 @@ def _compare(experiment: Experiment, metric: Metric, arm: str, alpha: float) -> 
     moments = _moments(experiment, metric, arm)
     if isinstance(moments, Status):
         return Comparison(0, 0, None, None, None, moments, moments)
+    strata = experiment.strata(metric.name, arm)
+    if strata:
+        return compare_strata(metric.kind, strata, alpha)
     return analyze_metric(metric.kind, *moments, alpha)
 
 
@@ -165,6 +180,10 @@ def _verdict(metric: Metric, comparison: Comparison, rejected: bool, ready: bool
     return Verdict.BETTER if rises == (metric.direction is Direction.HIGHER_IS_BETTER) else Verdict.WORSE
 
 
+def _fixed_p(comparison: Comparison) -> float | None:
+    return comparison.absolute.p_value if isinstance(comparison.absolute, Estimate) else None
+
+
 def _guardrail(
     experiment: Experiment, metric: Metric, arm: str, units: int, plan: Plan, rule: DecidingRule
 ) -> NonInferiority | Status | None:
@@ -174,7 +193,12 @@ def _guardrail(
     moments = _moments(experiment, metric, arm)
     if isinstance(moments, Status):
         return moments
-    return guard_metric(metric.kind, *moments, margin, rule.one_sided_alpha(plan.alpha, max(units, 1)))
+    alpha = rule.one_sided_alpha(plan.alpha, max(units, 1))
+    strata = experiment.strata(metric.name, arm)
+    if not strata:
+        return guard_metric(metric.kind, *moments, margin, alpha)
+    effect = combine(metric.kind, strata)
+    return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
 
 
 def _fallback(experiment: Experiment, metric: Metric, arm: str) -> Status | None:

@@ -1,5 +1,4 @@
-"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single
-tests.
+"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single tests.
 
 Every field is an array of float64; shapes broadcast, so that one control row serves many treatment rows.
 Where there is no estimate the numbers are nan and `status` says why.
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neonblue.statistics.fieller import fieller_limits
 from neonblue.statistics.inference import Inference, critical_value, infer, welch_df
 from neonblue.statistics.metric import needs_score_array
-from neonblue.statistics.precision import centred_product, residual_sum
+from neonblue.statistics.precision import centred_product, quotient_difference, residual_sum
 from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
 from neonblue.statistics.status import StatusCode
 
@@ -57,11 +56,16 @@ def compare_mean_arrays(
     squares_treatment: ArrayLike,
     alpha: ArrayLike = 0.05,
 ) -> ComparisonArrays:
-    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares."""
+    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares.
+
+    n_*: units >= 0; sum_*, squares_*: in the metric's unit and its square; alpha in (0, 1). All broadcast to the
+    shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as `welch_test` and
+    `fieller_limits`.
+    """
     columns = (n_control, sum_control, squares_control, n_treatment, sum_treatment, squares_treatment, alpha)
     n_c, s_c, q_c, n_t, s_t, q_t, level = _broadcast(*columns)
     control, treatment = _mean_arm(n_c, s_c, q_c), _mean_arm(n_t, s_t, q_t)
-    diff = treatment.value - control.value
+    diff = quotient_difference(s_t, n_t, s_c, n_c)
     return _compare(control, treatment, diff, -control.variance, level, _few(n_c, n_t))
 
 
@@ -70,14 +74,16 @@ def compare_ratio_arrays(
 ) -> ComparisonArrays:
     """The delta method and Fieller's lift, as `compare_ratios`.
 
-    control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md.
+    control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md; the other axes and
+    alpha, in (0, 1), broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formula and
+    source as `ratio_value`.
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     arms = [_ratio_arm(*rows[:6]), _ratio_arm(*rows[6:12])]
     status = _few(rows[0], rows[6])
     empty = (rows[2] == 0) | (rows[8] == 0)
     status = np.where((status == _NO_STATUS) & empty, StatusCode.ZERO_DENOMINATOR, status)
-    diff = arms[1].value - arms[0].value
+    diff = quotient_difference(rows[7], rows[8], rows[1], rows[2])
     return _compare(arms[0], arms[1], diff, -arms[0].variance, rows[12], status)
 
 
@@ -86,15 +92,17 @@ def compare_cuped_arrays(
 ) -> ComparisonArrays:
     """CUPED with theta within arms and Fieller's lift, as `cuped_test` and `cuped_lift`.
 
-    control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy. A constant
-    covariate leaves the plain test.
+    control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy; the other axes and
+    alpha, in (0, 1), broadcast to the shape of the result. A constant covariate leaves the plain test. Raises
+    ValueError for an alpha out of range. Formula and source as `cuped.adjust`.
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     c, t = (_Cross(*rows[:6]), _Cross(*rows[6:12]))
     squares = c.xx + t.xx
     theta = np.where(squares > 0, (c.xy + t.xy) / np.where(squares > 0, squares, 1.0), 0.0)
     var_c, var_t = c.residual_variance(theta), t.residual_variance(theta)
-    diff = (t.mean_y - c.mean_y) - theta * (t.mean_x - c.mean_x)
+    gap_y, gap_x = (quotient_difference(rows[6 + i], rows[6], rows[i], rows[0]) for i in (1, 2))
+    diff = gap_y - theta * gap_x
     covariance = _mean_variance(c.n, theta * c.xy - c.yy)
     control_arm, treatment_arm = _Arm(c.n, c.mean_y, var_c), _Arm(t.n, t.mean_y, var_t)
     plain = _mean_variance(c.n, c.yy)
@@ -108,13 +116,16 @@ def compare_proportion_arrays(
     successes_treatment: ArrayLike,
     alpha: ArrayLike = 0.05,
 ) -> ComparisonArrays:
-    """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as
-    `compare_proportions`, for arrays of counts."""
+    """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as `compare_proportions`.
+
+    n_*: units >= 0; successes_*: whole numbers in [0, n]; alpha in (0, 1). All broadcast to the shape of the
+    result. Raises ValueError for an alpha out of range. Formulas and sources as `unpooled_test` and `score_test`.
+    """
     columns = (n_control, successes_control, n_treatment, successes_treatment, alpha)
     n_c, x_c, n_t, x_t, level = _broadcast(*columns)
     control, treatment = _rate_arm(n_c, x_c), _rate_arm(n_t, x_t)
     status = np.where((n_c == 0) | (n_t == 0), StatusCode.NO_USERS.value, _NO_STATUS).astype(_STATUS)
-    diff = treatment.value - control.value
+    diff = quotient_difference(x_t, n_t, x_c, n_c)
     score = needs_score_array(n_c, x_c, n_t, x_t) & (status == _NO_STATUS)
     # Only successes or only failures in both arms: no variance under either test.
     total, successes = n_c + n_t, x_c + x_t
@@ -141,7 +152,7 @@ class _Cross:
         self, n: FloatArray, y: FloatArray, x: FloatArray, yy: FloatArray, xx: FloatArray, xy: FloatArray
     ):
         self.n = n
-        self.mean_y, self.mean_x = _divide(y, n), _divide(x, n)
+        self.mean_y = _divide(y, n)
         self.yy = np.maximum(centred_product(n, y, y, yy), 0.0)
         self.xx = np.maximum(centred_product(n, x, x, xx), 0.0)
         self.xy = centred_product(n, y, x, xy)
@@ -198,9 +209,7 @@ def _compare(
     control_variance: FloatArray | None = None,
     df: float | None = None,
 ) -> ComparisonArrays:
-    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are
-    adjusted.
-    """
+    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted."""
     variance = control.variance + treatment.variance
     status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
     usable = status == _NO_STATUS
@@ -232,7 +241,7 @@ def _with_score(
     x_c, n_c, x_t, n_t = (column[chosen] for column in counts)
     level = alpha[chosen]
     critical = critical_value(level, math.inf)
-    diff = plain.value_treatment[chosen] - plain.value_control[chosen]
+    diff = plain.inference.diff[chosen]
     test = infer(diff, np.sqrt(difference_variance(x_c, n_c, x_t, n_t, 0.0)), math.inf, level)
     lower, upper = difference_limits(x_c, n_c, x_t, n_t, critical)
     based = x_c > 0

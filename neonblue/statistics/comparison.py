@@ -40,7 +40,7 @@ class Comparison:
     ) -> Comparison:
         """The comparison of two arms whose metric is the mean of these moments."""
         mean_c, mean_t = _defined(control.mean), _defined(treatment.mean)
-        diff = None if mean_c is None or mean_t is None else mean_t - mean_c
+        diff = _defined(treatment.minus(control))
         return cls(control.n, treatment.n, mean_c, mean_t, diff, absolute, relative, exact_p)
 
     @property

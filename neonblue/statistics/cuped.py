@@ -81,12 +81,11 @@ def adjust(
     var_c, var_t = _residual_variance(control, theta_c), _residual_variance(treatment, theta_t)
     y_c, y_t, x_c, x_t = control.outcome, treatment.outcome, control.covariate, treatment.covariate
     total = control.n + treatment.n
-    mean_x = (control.sum_x + treatment.sum_x) / total
-    unadjusted = y_t.mean - y_c.mean
-    diff = unadjusted - (theta_t * (x_t.mean - mean_x) - theta_c * (x_c.mean - mean_x))
-    var_plain = y_c.variance / y_c.n + y_t.variance / y_t.n
-    # diff holds the control means with coefficients -1 (y) and the weight of mean_x's own part (x).
+    unadjusted = y_t.minus(y_c)
+    # Both arms moved to the mean of x over all units: each arm's distance from it is a part of the gap.
     weight = theta_c * treatment.n / total + theta_t * control.n / total
+    diff = unadjusted - weight * x_t.minus(x_c)
+    var_plain = y_c.variance / y_c.n + y_t.variance / y_t.n
     return CupedAdjustment(
         theta_control=theta_c,
         theta_treatment=theta_t,
@@ -134,8 +133,7 @@ def cuped_test(
     theta: Theta = Theta.WITHIN,
     null: float = 0.0,
 ) -> Estimate | Status:
-    """Test of "adjusted difference = null" with its interval; Welch's degrees of freedom on the adjusted
-    variances.
+    """Test of "adjusted difference = null" with its interval; Welch's degrees of freedom on the adjusted variances.
 
     Statuses as `adjust`, and ZERO_VARIANCE where the covariate explains the outcome entirely.
     """
@@ -150,8 +148,7 @@ def cuped_lift(
     alternative: Alternative = TWO_SIDED,
     theta: Theta = Theta.WITHIN,
 ) -> Lift | Status:
-    """Adjusted difference relative to the unadjusted control mean, with Fieller's interval, dual to
-    `cuped_test`.
+    """Adjusted difference relative to the unadjusted control mean, with Fieller's interval, dual to `cuped_test`.
 
     The covariance of the adjusted difference with the control mean keeps the covariate's part in it.
     """
@@ -160,23 +157,17 @@ def cuped_lift(
 
 
 def ancova_standard_error(control: CovariateMoments, treatment: CovariateMoments) -> float | Status:
-    """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with
-    it.
+    """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with it.
 
-    It assumes one residual variance for both arms, which `cuped_test` does not. NOT_ENOUGH_UNITS below four
-    units in all; otherwise statuses as `adjust`.
+    It assumes one residual variance for both arms, which `cuped_test` does not. Statuses as `adjust`.
     """
     adjustment = adjust(control, treatment, Theta.WITHIN)
     if isinstance(adjustment, Status):
         return adjustment
     freedom = control.n + treatment.n - 3
-    if freedom < 1:
-        return Status(
-            StatusCode.NOT_ENOUGH_UNITS, "At least 4 units in all are needed for three coefficients."
-        )
     arms = ((adjustment.var_control, control.n), (adjustment.var_treatment, treatment.n))
     residual = sum(variance * n * (n - 1) for variance, n in arms) / freedom
-    gap = treatment.covariate.mean - control.covariate.mean
+    gap = treatment.covariate.minus(control.covariate)
     spread = control.covariate.centred + treatment.covariate.centred
     leverage = gap * gap / spread if spread else 0.0
     return math.sqrt(residual * (1 / control.n + 1 / treatment.n + leverage))

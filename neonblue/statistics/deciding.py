@@ -6,13 +6,11 @@ than the statistic itself, so few units make a sequential verdict more careful, 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from scipy import special
-
 from neonblue.statistics.experiment import Deciding, Plan
+from neonblue.statistics.group_sequential import GroupSequential
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     evidence_p,
@@ -20,7 +18,8 @@ from neonblue.statistics.sequential.confidence_sequence import (
     mixture_precision,
     multiplier,
 )
-from neonblue.statistics.tails import normal_sf
+from neonblue.statistics.sequential.spending import Spending
+from neonblue.statistics.tails import deviate, normal_sf
 
 SMALLEST_ARM = 100
 _SMALLEST_ALPHA = 1e-290
@@ -91,7 +90,7 @@ class AnyTime:
 
     def p_value(self, test: Estimate, units: int) -> float:
         """Always-valid p of this look alone: min(1, 1 / e-value)."""
-        z = _deviate(test)
+        z = deviate(test.log10_p)
         return evidence_p(log_evidence(z, units, mixture_precision(self.alpha, self.tuning)))[0]
 
     def nominal_alpha(self, alpha: float, units: int) -> float:
@@ -106,19 +105,15 @@ class AnyTime:
         return max(float(normal_sf(distance)), _SMALLEST_ALPHA)
 
 
-def _deviate(test: Estimate) -> float:
-    """The z >= 0 with the test's two-sided p-value, from its logarithm, so that it never is infinite."""
-    return max(0.0, -float(special.ndtri_exp(test.log10_p * math.log(10) - math.log(2))))
-
-
 def rule_for(plan: Plan, units: int) -> DecidingRule:
     """The rule of a plan at a look with `units` units over all arms.
 
-    Raises ValueError for a group-sequential plan, whose rule must be handed to `analyze`: a fixed test in its
-    place would not keep its error rate under peeking.
+    A group-sequential test takes the share of the planned units for the share of the information. Raises ValueError
+    for a sequential plan whose alpha is 0.5 or more.
     """
     if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
         return AnyTime(plan.alpha, plan.tuning)
-    if plan.deciding is not Deciding.FIXED:
-        raise ValueError(f"deciding: {plan.deciding} needs its own rule, a fixed test can't stand in for it")
-    return FixedHorizon(plan.complete(units))
+    if plan.planned_units is None or plan.deciding is Deciding.FIXED:
+        return FixedHorizon(plan.complete(units))
+    share = max(units, 1) / plan.planned_units
+    return GroupSequential.at(plan.looks, share, plan.ended, Spending(plan.spending))

@@ -129,16 +129,14 @@ def _keep_running(
     days = _days_left(experiment, plan, results)
     when = f" about {days:.0f} more days" if days is not None else ""
     if plan.planned_units is not None:
-        progress = f"{experiment.units} of {plan.planned_units} planned units"
+        progress = f"{experiment.units:,} of {plan.planned_units:,} planned units"
     else:
-        progress = f"{experiment.units} units so far, no verdict yet"
+        progress = f"{experiment.units:,} units so far, no verdict yet"
     return Decision(Action.KEEP_RUNNING, f"Keep running{when}: {progress}.{warning}", days_left=days)
 
 
 def _days_left(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> float | None:
-    """To the planned size, or without one to where the clearest primary effect would be decided if it
-    stays.
-    """
+    """To the planned size, or without one to where the clearest primary effect would be decided if it stays."""
     if not plan.units_per_day or plan.units_per_day <= 0:
         return None
     if plan.planned_units is not None:

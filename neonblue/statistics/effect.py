@@ -18,7 +18,7 @@ class Effect:
     n_*: units; control: the control's value; diff: the difference. var_control: variance of the control's
     value; var_from_control, var_from_treatment: the parts of the variance of `diff` that each arm brings,
     not both 0; covariance: of `diff` with the control's value. normal: judged by z instead of t with
-    Welch's degrees of freedom.
+    Welch's degrees of freedom; freedom: the degrees of freedom themselves, where the two arms don't give them.
     """
 
     method: Method
@@ -31,6 +31,7 @@ class Effect:
     var_from_treatment: float
     covariance: float
     normal: bool = False
+    freedom: float | None = None
 
     @classmethod
     def of_arms(
@@ -40,17 +41,20 @@ class Effect:
         value: tuple[float, float],
         variance: tuple[float, float],
         *,
+        diff: float | None = None,
         normal: bool = False,
     ) -> Effect:
-        """The difference of two independent values; each pair holds (control, treatment), variances of
-        values.
+        """The difference of two independent values.
+
+        Each pair holds (control, treatment); variance: of the values. diff: the difference itself, where it is known to
+        more digits than the two values give.
         """
         return cls(
             method=method,
             n_control=n[0],
             n_treatment=n[1],
             control=value[0],
-            diff=value[1] - value[0],
+            diff=value[1] - value[0] if diff is None else diff,
             var_control=variance[0],
             var_from_control=variance[0],
             var_from_treatment=variance[1],
@@ -68,6 +72,8 @@ class Effect:
         """Degrees of freedom: Welch-Satterthwaite, or inf for a normal."""
         if self.normal:
             return math.inf
+        if self.freedom is not None:
+            return self.freedom
         parts = (self.var_from_control, self.n_control, self.var_from_treatment, self.n_treatment)
         return float(welch_df(*parts))
 
@@ -86,8 +92,7 @@ class Effect:
     def less(self, share: float, amount: float) -> Effect:
         """diff - share |control| - amount: the contrast a margin is tested with.
 
-        Its variance counts the control's own error, which taking share * control for a known number would
-        not.
+        Its variance counts the control's own error, which taking share * control for a known number would not.
         """
         size = share * (-1.0 if self.control < 0 else 1.0)
         return Effect(
@@ -101,4 +106,5 @@ class Effect:
             var_from_treatment=self.var_from_treatment,
             covariance=self.covariance - size * self.var_control,
             normal=self.normal,
+            freedom=self.freedom,
         )

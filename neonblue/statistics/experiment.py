@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neonblue.statistics.metric import AnyMoments, MetricKind
+from neonblue.statistics.metric import AnyMoments, MetricKind, added
 from neonblue.statistics.noninferiority import Direction, Margin
+from neonblue.statistics.quantiles import QuantileSummary
+from neonblue.statistics.sequential.spending import SpendingFamily
+
+_SAME_SHARE = 1e-9
 
 
 class Role(StrEnum):
@@ -55,12 +61,15 @@ class Metric:
 class AllocationVersion:
     """One configuration that was live: shares per arm, and the units that entered under it.
 
-    Arms missing from `observed` have no units; arms missing from `weights` have weight zero.
+    Arms missing from `observed` have no units; arms missing from `weights` have weight zero. moments: of these
+    units, (metric name, arm) -> moments, needed where shares differ between versions: such units are compared
+    within their version.
     """
 
     name: str
     weights: Mapping[str, float]
     observed: Mapping[str, int]
+    moments: Mapping[tuple[str, str], AnyMoments] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,21 @@ class Experiment:
         """The arms other than control, in their order."""
         return tuple(arm for arm in self.arms if arm != self.control)
 
+    def strata(self, metric: str, arm: str) -> list[tuple[AnyMoments, AnyMoments]]:
+        """Control's and the arm's moments by configuration version, where the two arms' shares differed between them.
+
+        Versions with the same shares count as one where their moments can be added up. Empty where the shares never
+        changed, or some version with units of both arms gives no moments: then all units are one stratum.
+        """
+        keys = (metric, self.control), (metric, arm)
+        live = [v for v in self.versions if v.observed.get(self.control) and v.observed.get(arm)]
+        shares = [v.weights.get(arm, 0.0) / (v.weights.get(self.control) or math.inf) for v in live]
+        if not shares or max(shares) <= min(shares) * (1 + _SAME_SHARE):
+            return []
+        if any(key not in v.moments for v in live for key in keys):
+            return []
+        return _by_share([(v.moments[keys[0]], v.moments[keys[1]]) for v in live], shares)
+
     @property
     def units(self) -> int:
         """Units in all versions and arms, or, without versions, in the metric that has most."""
@@ -105,6 +129,20 @@ class Experiment:
         return max(totals, default=0)
 
 
+def _by_share(
+    pairs: Sequence[tuple[AnyMoments, AnyMoments]], shares: Sequence[float]
+) -> list[tuple[AnyMoments, AnyMoments]]:
+    strata: list[tuple[float, tuple[AnyMoments, AnyMoments]]] = []
+    for pair, share in zip(pairs, shares, strict=True):
+        for index, (known, other) in enumerate(strata):
+            if math.isclose(known, share, rel_tol=_SAME_SHARE) and not isinstance(other[0], QuantileSummary):
+                strata[index] = known, (added(other[0], pair[0]), added(other[1], pair[1]))
+                break
+        else:
+            strata.append((share, pair))
+    return [pair for _, pair in strata]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How the experiment is decided, as stored at its launch.
@@ -113,8 +151,9 @@ class Plan:
     false_discovery_rate: of the secondary metrics. deciding: which test decides. planned_units: size over
     all arms, None without a plan; units_per_day: the rate of new units, for the time left. looks:
     information fractions of the earlier looks of a group-sequential test, ascending. tuning: the sample
-    size N* at which the confidence sequence is tightest. ended: no unit will be added. Raises ValueError
-    for rates outside (0, 1), and for a group-sequential test without a planned size.
+    size N* at which the confidence sequence is tightest; spending: how a group-sequential test spends
+    alpha. ended: no unit will be added. Raises ValueError for rates outside (0, 1) and, for a
+    group-sequential test, for no planned size, an alpha of 0.5 or more, and looks that do not ascend.
     """
 
     alpha: float = 0.05
@@ -124,6 +163,7 @@ class Plan:
     units_per_day: float | None = None
     looks: tuple[float, ...] = field(default=())
     tuning: int = 10_000
+    spending: SpendingFamily = SpendingFamily.OBRIEN_FLEMING
     ended: bool = False
     sample_ratio_threshold: float = 0.001
     multiply_exposed_threshold: float = 0.01
@@ -136,6 +176,19 @@ class Plan:
             raise ValueError(f"planned_units: must be positive, got {self.planned_units}")
         if self.deciding is Deciding.GROUP_SEQUENTIAL and self.planned_units is None:
             raise ValueError("planned_units: a group-sequential test needs a planned size")
+        if self.deciding is Deciding.GROUP_SEQUENTIAL and self.alpha >= 0.5:
+            raise ValueError(f"alpha: must be below 0.5 for a group-sequential test, got {self.alpha}")
+        if any(late <= early for early, late in itertools.pairwise((0.0, *self.looks))):
+            raise ValueError(f"looks: information shares must be positive and ascend, got {list(self.looks)}")
+
+    @classmethod
+    def at_launch(
+        cls, planned_units: int | None = None, alpha: float = 0.05, units_per_day: float | None = None
+    ) -> Plan:
+        """The plan to store when an experiment starts: with a planned size the group-sequential test decides,
+        without one the confidence sequence."""
+        deciding = Deciding.CONFIDENCE_SEQUENCE if planned_units is None else Deciding.GROUP_SEQUENTIAL
+        return cls(alpha, deciding=deciding, planned_units=planned_units, units_per_day=units_per_day)
 
     def complete(self, units: int) -> bool:
         """Whether the planned end is reached: the experiment ended, or its planned size is there."""

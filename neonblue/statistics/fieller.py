@@ -41,19 +41,23 @@ def fieller_limits(
     """
     values = (control, var_control, diff, var_diff, covariance, critical)
     mean, var_mean, d, var_d, cov, c = (np.asarray(v, dtype=float) for v in values)
-    sign = np.where(mean < 0, -1.0, 1.0)
-    mean, cov = np.abs(mean), cov * sign
     c2 = c * c
-    a = mean * mean - c2 * var_mean
-    b = d * mean - c2 * cov
-    constant = d * d - c2 * var_d
-    spread = (mean * mean * var_d - 2 * mean * d * cov + d * d * var_mean) - c2 * (
-        var_mean * var_d - cov * cov
-    )
-    root = np.abs(c) * np.sqrt(np.maximum(spread, 0.0))
-    # The root of larger magnitude directly, the other from the product of the roots: no cancellation near 0.
-    outer = b + np.where(b < 0, -root, root)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # All in units of |control|: squares of the metric's own values could overflow or vanish.
+        size = np.abs(mean)
+        lift, var_mean, var_lift, cov = (
+            d / size,
+            var_mean / size / size,
+            var_d / size / size,
+            cov / mean / size,
+        )
+        a = 1 - c2 * var_mean
+        b = lift - c2 * cov
+        constant = lift * lift - c2 * var_lift
+        spread = (var_lift - 2 * lift * cov + lift * lift * var_mean) - c2 * (var_mean * var_lift - cov * cov)
+        root = np.abs(c) * np.sqrt(np.maximum(spread, 0.0))
+        # The root of larger magnitude directly, the other from the product of the roots: no cancellation near 0.
+        outer = b + np.where(b < 0, -root, root)
         first, second = outer / a, constant / outer
         bounded = a > 0
         lower = np.where(bounded, np.minimum(first, second), np.nan)
@@ -85,4 +89,4 @@ def fieller_lift(
         return UNBOUNDED
     low = -math.inf if alternative is Alternative.LESS else float(lower)
     high = math.inf if alternative is Alternative.GREATER else float(upper)
-    return Lift(diff / abs(control), Interval(low, high, 1 - alpha), Method.FIELLER)
+    return Lift(diff / abs(control), Interval.at(low, high, alpha), Method.FIELLER)

@@ -14,6 +14,8 @@ from neonblue.statistics import tails
 from neonblue.statistics.means import welch_test
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Estimate
+from neonblue.statistics.sequential.confidence_sequence import evidence_p
+from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
 from neonblue.statistics.status import Status, StatusCode
 
 _Counts: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float64]]"
@@ -71,11 +73,10 @@ def sample_ratio(
 ) -> SampleRatio | Status:
     """Pearson's chi-square test that units fell into arms by the allocation weights.
 
-    observed: units per arm, 0 for an arm without users (never left out); weights: allocation shares >= 0 in
-    the same order, of any sum. Arms of weight zero are counted apart and take no part in the test. Returns
-    NO_USERS without units in arms of positive weight, and IMPOSSIBLE_REQUEST with fewer than two such arms.
-    Raises ValueError for negative or mismatched input. Source: Pearson (1900); Fabijan et al. (2019) on the
-    threshold.
+    observed: units per arm, 0 for an arm without users (never left out); weights: allocation shares >= 0 in the
+    same order, of any sum. Arms of weight zero are counted apart and take no part in the test. Returns NO_USERS
+    without units in arms of positive weight, and IMPOSSIBLE_REQUEST with fewer than two such arms. Raises
+    ValueError for negative or mismatched input. Source: Pearson (1900); Fabijan et al. (2019) on the threshold.
     """
     counts, shares = _allocation(observed, weights)
     positive = shares > 0
@@ -110,8 +111,7 @@ def sample_ratio(
 def sample_ratio_over_versions(
     observed: Sequence[Sequence[int]], weights: Sequence[Sequence[float]], threshold: float = 0.001
 ) -> SampleRatio | Status:
-    """One test over several allocation versions: totals per arm against the sum of each version's
-    expectation.
+    """One test over several allocation versions: totals per arm against the sum of each version's expectation.
 
     observed[v][arm], weights[v][arm]: as in `sample_ratio`, arms in one order throughout, 0 where a version
     has no such arm. The statistic is (O - E)' C^+ (O - E) with C the sum of the versions' multinomial
@@ -155,28 +155,57 @@ def sample_ratio_over_versions(
     )
 
 
-def sample_ratio_check(test: SampleRatio | Status, name: str) -> HealthCheck:
+def stray_units(observed: Sequence[int], weights: Sequence[float]) -> int:
+    """Units in arms of weight zero, >= 0. Errors as `sample_ratio`."""
+    counts, shares = _allocation(observed, weights)
+    return int(counts[shares == 0].sum())
+
+
+def sample_ratio_check(test: SampleRatio | Status, name: str, strays: int = 0) -> HealthCheck:
     """A sample-ratio test of the version (or versions) `name` as a health check that blocks.
 
-    It fails on a mismatch and on any unit in an arm of weight zero. Too little data to test passes with a
-    message that says so: nothing is wrong yet, and nothing is claimed.
+    It fails on a mismatch and on any unit in an arm of weight zero, `strays` where there is no test. Too little
+    data to test passes with a message that says so: nothing is wrong yet, and nothing is claimed.
     """
     label = f"sample_ratio ({name})"
-    if isinstance(test, Status):
-        return HealthCheck(label, True, math.nan, math.nan, test.message)
-    if test.users_in_zero_weight_arms:
-        count = test.users_in_zero_weight_arms
+    count = strays if isinstance(test, Status) else test.users_in_zero_weight_arms
+    if count:
         message = (
-            f"{count} units are in arms whose weight is zero: the allocation was not what was configured."
+            f"{count:,} units are in arms whose weight is zero: the allocation was not what was configured."
         )
         return HealthCheck(label, False, float(count), 0.0, message)
-    verdict = "do not fit" if test.detected else "fit"
-    expected = ", ".join(f"{value:.0f}" for value in test.expected)
-    seen = ", ".join(str(count) for count in test.observed)
-    message = (
-        f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {test.p_value:.3g}."
-    )
+    if isinstance(test, Status):
+        return HealthCheck(label, True, math.nan, math.nan, test.message)
+    message = _ratio_message(test, test.detected, test.p_value)
     return HealthCheck(label, not test.detected, test.p_value, test.threshold, message)
+
+
+def sequential_sample_ratio_checks(
+    observed: Sequence[Sequence[int]],
+    weights: Sequence[Sequence[float]],
+    names: Sequence[str],
+    threshold: float = 0.001,
+) -> list[HealthCheck]:
+    """The sample-ratio checks of an experiment that is watched: e-values, one per version and their product over all.
+
+    observed[v][arm], weights[v][arm], names[v]: as in `sample_ratio_over_versions`. A check fails at 1 / e below
+    `threshold`: that happens at any look, however many there are, in at most that share of sound experiments. Units in
+    arms of weight zero fail as in `sample_ratio_check`. Errors as `sample_ratio`. Source: Lindon and Malek (2022).
+    """
+    checks, log_e = [], 0.0
+    for counts, shares, name in zip(observed, weights, names, strict=True):
+        plain = sample_ratio(counts, shares, threshold)
+        evidence = sequential_sample_ratio(shares, [counts])
+        if isinstance(plain, Status) or isinstance(evidence, Status):
+            checks.append(sample_ratio_check(plain, name, stray_units(counts, shares)))
+            continue
+        log_e += evidence[-1].log_e
+        checks.append(_evidence_check(evidence[-1].log_e, name, plain, threshold))
+    if len(names) > 1:
+        overall = sample_ratio_over_versions(observed, weights, threshold)
+        if isinstance(overall, SampleRatio):
+            checks.append(_evidence_check(log_e, "all versions", overall, threshold))
+    return checks
 
 
 def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:
@@ -188,7 +217,9 @@ def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthC
     if not 0 <= units <= total or total == 0:
         raise ValueError(f"units: must lie between 0 and total={total}, and total above 0, got {units}")
     share = units / total
-    message = f"{units} of {total} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+    message = (
+        f"{units:,} of {total:,} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+    )
     return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
 
 
@@ -197,9 +228,8 @@ def covariate_balance(
 ) -> HealthCheck | Status:
     """Whether a value measured before exposure has the same mean in both arms (Welch's test).
 
-    A p-value below `threshold` says that the arms differed before the experiment could have changed
-    anything. It warns and does not block: with many covariates one of them differs by chance. Statuses as
-    `welch_test`.
+    A p-value below `threshold` says that the arms differed before the experiment could have changed anything. It
+    warns and does not block: with many covariates one of them differs by chance. Statuses as `welch_test`.
     """
     test = welch_test(control, treatment)
     if not isinstance(test, Estimate):
@@ -210,6 +240,20 @@ def covariate_balance(
     )
     passed = test.p_value >= threshold
     return HealthCheck("covariate_balance", passed, test.p_value, threshold, message, blocking=False)
+
+
+def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
+    p_value, _ = evidence_p(log_e)
+    detected = p_value < threshold
+    message = _ratio_message(ratio, detected, p_value).replace("p =", "always-valid p =")
+    return HealthCheck(f"sample_ratio ({name})", not detected, p_value, threshold, message)
+
+
+def _ratio_message(test: SampleRatio, detected: bool, p_value: float) -> str:
+    verdict = "do not fit" if detected else "fit"
+    expected = ", ".join(f"{value:,.0f}" for value in test.expected)
+    seen = ", ".join(f"{count:,}" for count in test.observed)
+    return f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {p_value:.3g}."
 
 
 def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:

@@ -19,7 +19,8 @@ def mean_effect(control: Moments, treatment: Moments) -> Effect | Status:
     if problem:
         return problem
     variances = (control.variance / control.n, treatment.variance / treatment.n)
-    return Effect.of_arms(Method.WELCH, (control.n, treatment.n), (control.mean, treatment.mean), variances)
+    values, n = (control.mean, treatment.mean), (control.n, treatment.n)
+    return Effect.of_arms(Method.WELCH, n, values, variances, diff=treatment.minus(control))
 
 
 def welch_test(
@@ -63,8 +64,7 @@ def compare_means(
 ) -> Comparison:
     """One metric, two arms, from moments: means, Welch's test on the difference, and the relative lift.
 
-    Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside
-    (0, 1).
+    Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside (0, 1).
     """
     return Comparison.of(
         control,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
-from neonblue.statistics.precision import centred_product
+from neonblue.statistics.precision import centred_product, quotient_difference
 
 _ROUNDING = 1e-9
 _EPSILON = 8 * sys.float_info.epsilon
@@ -25,6 +25,7 @@ class Moments:
 
     n: units (>= 0). sum, sum_of_squares: over units, in the metric's unit and its square.
     centred_sum_of_squares: sum of (y - mean)^2, optional; used instead of the difference of large sums.
+    sum_error: the exact sum minus `sum`, where known: what is left of the rounding of a large sum.
     For a proportion the value is 0 or 1, so that `sum` and `sum_of_squares` both count the successes.
     Raises ValueError naming the field and the rule it breaks.
     """
@@ -33,9 +34,11 @@ class Moments:
     sum: float
     sum_of_squares: float
     centred_sum_of_squares: float | None = None
+    sum_error: float = 0.0
 
     def __post_init__(self) -> None:
         _require_count(self.n)
+        _require_finite("sum_error", self.sum_error)
         _require_finite("sum", self.sum)
         _require_finite("sum_of_squares", self.sum_of_squares)
         if self.centred_sum_of_squares is not None:
@@ -57,7 +60,8 @@ class Moments:
         total = math.fsum(values)
         mean = total / len(values) if values else 0.0
         squares = math.fsum(v * v for v in values)
-        return cls(len(values), total, squares, _two_pass(values, mean, values, mean))
+        error = math.fsum([*values, -total])
+        return cls(len(values), total, squares, _two_pass(values, mean, values, mean), error)
 
     @property
     def mean(self) -> float:
@@ -86,9 +90,20 @@ class Moments:
         centred = None
         if self.centred_sum_of_squares is not None or other.centred_sum_of_squares is not None:
             centred = self.centred + other.centred + _between(self, other, self, other)
-        return Moments(
-            self.n + other.n, self.sum + other.sum, self.sum_of_squares + other.sum_of_squares, centred
-        )
+        total = self.sum + other.sum
+        error = math.fsum([self.sum, other.sum, self.sum_error, other.sum_error, -total])
+        squares = self.sum_of_squares + other.sum_of_squares
+        return Moments(self.n + other.n, total, squares, centred, error)
+
+    def minus(self, other: Moments) -> float:
+        """This mean minus the other's, in the metric's unit; nan where n = 0.
+
+        It keeps the digits that the difference of two rounded means would lose.
+        """
+        if self.n == 0 or other.n == 0:
+            return math.nan
+        means = float(quotient_difference(self.sum, self.n, other.sum, other.n))
+        return means + (self.sum_error / self.n - other.sum_error / other.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +306,7 @@ def _two_pass(a: Sequence[float], mean_a: float, b: Sequence[float], mean_b: flo
 def _between(a1: Moments, a2: Moments, b1: Moments, b2: Moments) -> float:
     if a1.n == 0 or a2.n == 0:
         return 0.0
-    return (a2.mean - a1.mean) * (b2.mean - b1.mean) * a1.n * a2.n / (a1.n + a2.n)
+    return a2.minus(a1) * b2.minus(b1) * a1.n * a2.n / (a1.n + a2.n)
 
 
 def _merged_products(

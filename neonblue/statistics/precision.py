@@ -1,4 +1,4 @@
-"""Sums of products about the mean, from raw sums, without losing more than the sums already lost."""
+"""Sums of products about the mean, and differences of means, without losing more than the sums already lost."""
 
 from __future__ import annotations
 
@@ -30,6 +30,17 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     return np.where((n > 0) & (np.abs(centred) > noise), centred, 0.0)
 
 
+def quotient_difference(a_2: ArrayLike, b_2: ArrayLike, a_1: ArrayLike, b_1: ArrayLike) -> FloatArray:
+    """a_2 / b_2 - a_1 / b_1 with each quotient in twice the precision, so that a small difference keeps its digits.
+
+    Arrays broadcast; nan where a denominator is 0. Source: Dekker (1971).
+    """
+    arrays = [np.asarray(value, dtype=float) for value in (a_2, b_2, a_1, b_1)]
+    a_2, b_2, a_1, b_1 = np.broadcast_arrays(*arrays)
+    (high_2, low_2), (high_1, low_1) = _quotient(a_2, b_2), _quotient(a_1, b_1)
+    return np.asarray((high_2 - high_1) + (low_2 - low_1))
+
+
 def residual_sum(
     aa: ArrayLike, bb: ArrayLike, ab: ArrayLike, slope: ArrayLike, scale_a: ArrayLike, scale_b: ArrayLike
 ) -> FloatArray:
@@ -44,6 +55,14 @@ def residual_sum(
     residual = (aa - slope * ab) + slope * (slope * bb - ab)
     noise = _RESOLUTION * (scale_a + slope**2 * scale_b)
     return np.where(residual > noise, residual, 0.0)
+
+
+def _quotient(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """a / b as the rounded quotient and what rounding left of it."""
+    divisor = np.where(b == 0, np.nan, b)
+    quotient = a / divisor
+    back, back_error = _two_product(quotient, divisor)
+    return quotient, ((a - back) - back_error) / divisor
 
 
 def _two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -31,10 +31,9 @@ def proportion_effect(control: Moments, treatment: Moments) -> Effect | Status:
     variances = (_rate_variance(control), _rate_variance(treatment))
     if sum(variances) == 0:
         return _ZERO_VARIANCE
-    values = (control.mean, treatment.mean)
-    return Effect.of_arms(
-        Method.UNPOOLED_PROPORTIONS, (control.n, treatment.n), values, variances, normal=True
-    )
+    values, n = (control.mean, treatment.mean), (control.n, treatment.n)
+    diff = treatment.minus(control)
+    return Effect.of_arms(Method.UNPOOLED_PROPORTIONS, n, values, variances, diff=diff, normal=True)
 
 
 def unpooled_test(
@@ -44,8 +43,7 @@ def unpooled_test(
     alternative: Alternative = TWO_SIDED,
     null: float = 0.0,
 ) -> Estimate | Status:
-    """z test of a difference of proportions with each arm's own variance p (1 - p) / n, and its Wald
-    interval.
+    """z test of a difference of proportions with each arm's own variance p (1 - p) / n, and its Wald interval.
 
     Returns NO_USERS for an empty arm and ZERO_VARIANCE when each arm has only successes or only failures.
     Raises ValueError for arms that are not zeros and ones, or alpha outside (0, 1).
@@ -62,8 +60,7 @@ def pooled_test(
     alternative: Alternative = TWO_SIDED,
     continuity_correction: bool = False,
 ) -> Estimate | Status:
-    """z test of equal proportions with the pooled variance p (1 - p) (1/n_c + 1/n_t); its square is chi-
-    square.
+    """z test of equal proportions with the pooled variance p (1 - p) (1/n_c + 1/n_t); its square is chi-square.
 
     The interval is diff -+ c se with the same pooled se, so it is dual to the test but not a good interval
     for a difference that is not 0. The continuity correction is Yates', at most the observed difference.
@@ -77,7 +74,7 @@ def pooled_test(
     variance = rate * (1 - rate) * inverse
     if variance == 0:
         return _ZERO_VARIANCE
-    diff = treatment.mean - control.mean
+    diff = treatment.minus(control)
     shift = math.copysign(min(0.5 * inverse, abs(diff)), diff) if continuity_correction else 0.0
     inference = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
     return inference.estimate(alpha, Method.POOLED_PROPORTIONS)
@@ -86,7 +83,11 @@ def pooled_test(
 def unpooled_lift(
     control: Moments, treatment: Moments, alpha: float = 0.05, alternative: Alternative = TWO_SIDED
 ) -> Lift | Status:
-    """Relative lift of a proportion with Fieller's interval, dual to `unpooled_test`."""
+    """Relative lift of a proportion with Fieller's interval, dual to `unpooled_test`.
+
+    A share of the control's rate, 0.05 meaning +5 %. Statuses and errors as `unpooled_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     if control.n and control.sum == 0:
         return ZERO_BASELINE
     effect = proportion_effect(control, treatment)
@@ -105,7 +106,7 @@ def wilson_interval(arm: Moments, alpha: float = 0.05) -> Interval:
     # At no successes (or no failures) the end is exactly 0 (or 1); the difference of the terms is not.
     lower = 0.0 if arm.sum == 0 else centre - half
     upper = 1.0 if arm.sum == arm.n else centre + half
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
@@ -118,15 +119,14 @@ def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05)
         return problem
     c, t = wilson_interval(control, alpha), wilson_interval(treatment, alpha)
     p_c, p_t = control.mean, treatment.mean
-    diff = p_t - p_c
+    diff = treatment.minus(control)
     lower = diff - math.hypot(p_t - t.lower, c.upper - p_c)
     upper = diff + math.hypot(t.upper - p_t, p_c - c.lower)
-    return Interval(lower, upper, 1 - alpha)
+    return Interval.at(lower, upper, alpha)
 
 
 def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
-    """Agresti and Caffo's interval of treatment minus control: Wald's after a success and a failure more
-    per arm.
+    """Agresti and Caffo's interval of treatment minus control: Wald's after a success and a failure more per arm.
 
     Clipped to [-1, 1]. Source: Agresti and Caffo (2000), The American Statistician 54, 280-288.
     """
@@ -137,12 +137,11 @@ def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 
     t = Moments(treatment.n + 2, treatment.sum + 1, treatment.sum + 1)
     half = float(critical_value(alpha, math.inf)) * math.sqrt(_rate_variance(c) + _rate_variance(t))
     diff = t.mean - c.mean
-    return Interval(max(diff - half, -1.0), min(diff + half, 1.0), 1 - alpha)
+    return Interval.at(max(diff - half, -1.0), min(diff + half, 1.0), alpha)
 
 
 def fisher_exact_p(control: Moments, treatment: Moments) -> float | Status:
-    """Fisher's exact two-sided p-value of the 2 x 2 table: every table with the margins no likelier than
-    this one.
+    """Fisher's exact two-sided p-value of the 2 x 2 table: every table with the margins no likelier than this one.
 
     In (0, 1]; conservative. NO_USERS for an empty arm. Source: Fisher (1935).
     """

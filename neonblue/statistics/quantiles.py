@@ -51,11 +51,41 @@ class QuantileSummary:
         lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
         return cls(ordered.size, ordered.size, level, value, lower, upper)
 
+    @classmethod
+    def from_counts(
+        cls, values: ArrayLike, counts: ArrayLike, level: float, n: int, below: int = 0
+    ) -> QuantileSummary:
+        """The summary from how often each value occurs around the quantile.
+
+        values: ascending; counts: units at each; n: all units; below: units at values below the first one given. Raises
+        ValueError where the counts do not reach the bounds: the window around the quantile must be wider.
+        """
+        ascending, at = np.asarray(values, dtype=float), np.asarray(counts, dtype=np.int64)
+        if (
+            ascending.size != at.size
+            or ascending.size == 0
+            or (np.diff(ascending) <= 0).any()
+            or (at < 0).any()
+        ):
+            raise ValueError("values: must ascend, with a count >= 0 for each")
+        reached = below + np.cumsum(at)
+        ranks = [share * (n - 1) for share in (level, *bound_levels(level, n))]
+        if below < 0 or reached[-1] > n or min(ranks) < below or math.ceil(max(ranks)) >= reached[-1]:
+            raise ValueError(
+                f"counts: ranks {below} to {reached[-1]} of {n} do not hold the quantile and its bounds"
+            )
+
+        def at_rank(rank: float) -> float:
+            places = np.searchsorted(reached, [math.floor(rank), math.ceil(rank)], side="right")
+            low, high = ascending[places]
+            return float(low + (rank - math.floor(rank)) * (high - low))
+
+        value, lower, upper = (at_rank(rank) for rank in ranks)
+        return cls(n, n, level, value, lower, upper)
+
     @property
     def unit_variance(self) -> float:
-        """Variance per unit that corresponds to the distance of the bounds: (n - 1) n_ranked / n ((U - L) /
-        2z)^2.
-        """
+        """Variance per unit that the distance of the bounds says: (n - 1) n_ranked / n ((U - L) / 2z)^2."""
         z = float(critical_value(_BOUND_ALPHA, math.inf))
         return (self.n_ranked / self.n) * (self.n - 1) * ((self.upper - self.lower) / (2 * z)) ** 2
 
@@ -78,8 +108,9 @@ def bound_levels(level: float, n: int) -> tuple[float, float]:
 
 
 def sample_quantile(values: ArrayLike, level: float, rule: QuantileRule = QuantileRule.LINEAR) -> float:
-    """The sample quantile at `level` of values in any order; ValueError for no values or a level outside
-    (0, 1).
+    """The sample quantile at `level`, in (0, 1), of values in any order, in their unit.
+
+    Raises ValueError for no values or a level out of range. Source: Hyndman and Fan (1996), types 7 and 1.
     """
     _require_level(level)
     given = np.asarray(values, dtype=float)
@@ -89,8 +120,7 @@ def sample_quantile(values: ArrayLike, level: float, rule: QuantileRule = Quanti
 
 
 def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> Interval | Status:
-    """Exact interval of one arm's quantile: the order statistics that the binomial allows, whatever the
-    distribution.
+    """Exact interval of one arm's quantile: the order statistics the binomial allows, whatever the distribution.
 
     Coverage is at least 1 - alpha. Returns NOT_ENOUGH_UNITS where a bounding order statistic does not exist.
     Source: Conover (1999), Practical Nonparametric Statistics, 3.2.
@@ -145,7 +175,11 @@ def quantile_lift(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Lift | Status:
-    """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`."""
+    """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`.
+
+    A share of the control's quantile, 0.05 meaning +5 %. Statuses and errors as `quantile_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     effect = quantile_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
@@ -156,7 +190,11 @@ def compare_quantiles(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Comparison:
-    """One quantile in two arms: values, the test on their difference, and the relative lift."""
+    """One quantile in two arms: values, the test on their difference, and the relative lift.
+
+    Values and difference in the metric's unit; both intervals have level 1 - alpha and agree on the decision. Statuses,
+    errors and source as `quantile_test`.
+    """
     return Comparison(
         n_control=control.n,
         n_treatment=treatment.n,

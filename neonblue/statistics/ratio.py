@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.moments import RatioMoments
-from neonblue.statistics.precision import residual_sum
+from neonblue.statistics.precision import quotient_difference, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
@@ -16,9 +16,7 @@ TWO_SIDED = Alternative.TWO_SIDED
 
 @dataclass(frozen=True, slots=True)
 class RatioValue:
-    """One arm's ratio R = sum(m) / sum(d), and the variance per unit of its linearisation (m - R d) /
-    mean(d).
-    """
+    """One arm's ratio R = sum(m) / sum(d), and the variance per unit of its linearisation (m - R d) / mean(d)."""
 
     n: int
     ratio: float
@@ -64,7 +62,13 @@ def ratio_effect(control: RatioMoments, treatment: RatioMoments) -> Effect | Sta
     if sum(variances) == 0:
         message = "Numerator and denominator are proportional in both arms: no variance to test with."
         return Status(StatusCode.ZERO_VARIANCE, message)
-    return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances)
+    diff = ratio_difference(control, treatment)
+    return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances, diff=diff)
+
+
+def ratio_difference(control: RatioMoments, treatment: RatioMoments) -> float:
+    """Ratio of treatment minus ratio of control; nan where the denominators of an arm sum to 0."""
+    return float(quotient_difference(treatment.sum_m, treatment.sum_d, control.sum_m, control.sum_d))
 
 
 def ratio_test(
@@ -89,7 +93,11 @@ def ratio_lift(
     alpha: float = 0.05,
     alternative: Alternative = TWO_SIDED,
 ) -> Lift | Status:
-    """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`."""
+    """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`.
+
+    A share of the control's ratio, 0.05 meaning +5 %. Statuses and errors as `ratio_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     effect = ratio_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
@@ -100,9 +108,13 @@ def compare_ratios(
     alpha: float = 0.05,
     alternative: Alternative = TWO_SIDED,
 ) -> Comparison:
-    """One ratio metric, two arms: ratios, the test on their difference, and the relative lift."""
+    """One ratio metric, two arms: ratios, the test on their difference, and the relative lift.
+
+    Ratios and difference in numerator units per denominator unit; both intervals have level 1 - alpha and agree on the
+    decision. Statuses, errors, formula and source as `ratio_test`.
+    """
     ratios = [arm.sum_m / arm.sum_d if arm.sum_d else None for arm in (control, treatment)]
-    diff = None if ratios[0] is None or ratios[1] is None else ratios[1] - ratios[0]
+    diff = None if None in ratios else ratio_difference(control, treatment)
     return Comparison(
         n_control=control.n,
         n_treatment=treatment.n,

@@ -12,7 +12,7 @@ import math
 from neonblue.statistics.fieller import UNBOUNDED, ZERO_BASELINE
 from neonblue.statistics.inference import critical_value
 from neonblue.statistics.result import Interval
-from neonblue.statistics.status import Status
+from neonblue.statistics.status import Status, StatusCode
 
 
 def delta_lift_se(
@@ -35,7 +35,7 @@ def log_ratio_interval(
     """Interval of treatment / control - 1 that is symmetric on the log scale, and the log's standard error.
 
     For proportions it is Katz's. ZERO_BASELINE for a zero control mean, RATIO_UNBOUNDED where the means do
-    not have the same sign. Source: Katz et al. (1978), Biometrics 34, 469-474.
+    not have the same sign, ZERO_VARIANCE where neither varies. Source: Katz et al. (1978), Biometrics 34, 469-474.
     """
     if control == 0:
         return ZERO_BASELINE
@@ -43,8 +43,10 @@ def log_ratio_interval(
     if ratio <= 0:
         return UNBOUNDED
     se = math.sqrt(var_control / control**2 + var_treatment / treatment**2)
+    if se == 0:
+        return Status(StatusCode.ZERO_VARIANCE, "Neither arm varies: no interval for their ratio.")
     margin = float(critical_value(alpha, math.inf)) * se
     # expm1 of the sum of logs keeps the digits of a small lift.
     log_ratio = math.log1p((treatment - control) / control)
-    interval = Interval(math.expm1(log_ratio - margin), math.expm1(log_ratio + margin), 1 - alpha)
+    interval = Interval.at(math.expm1(log_ratio - margin), math.expm1(log_ratio + margin), alpha)
     return interval, se

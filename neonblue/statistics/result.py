@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+_ALL_BUT_CERTAIN = math.nextafter(1.0, 0.0)
+
 
 class Alternative(StrEnum):
     """The hypothesis tested against "no difference", about treatment minus control."""
@@ -46,6 +48,11 @@ class Interval:
         if not 0 < self.level < 1:
             raise ValueError(f"level: must lie inside (0, 1), got {self.level}")
 
+    @classmethod
+    def at(cls, lower: float, upper: float, alpha: float) -> Interval:
+        """The interval at level 1 - alpha; an alpha too small for that difference gives the largest double below 1."""
+        return cls(lower, upper, min(1 - alpha, _ALL_BUT_CERTAIN))
+
     def contains(self, value: float) -> bool:
         """Whether `value` lies in the closed interval."""
         return self.lower <= value <= self.upper
@@ -73,11 +80,6 @@ class Estimate:
     p_less: float
     interval: Interval
     method: Method
-
-    @property
-    def level(self) -> float:
-        """Confidence level of the interval."""
-        return self.interval.level
 
     @property
     def significant(self) -> bool:

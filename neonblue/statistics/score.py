@@ -23,10 +23,11 @@ from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Me
 from neonblue.statistics.status import Status, StatusCode
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 _INNER = 1e-14  # how close to the point estimate the search for a limit begins
 _LOG_RANGE = 80.0  # limits of a rate ratio lie within exp(-+80) of it for any count below 1e30
-_TOLERANCES = {"xatol": 1e-16, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
+_TOLERANCES = {"xatol": 1e-19, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
 
 NO_VARIANCE = Status(
     StatusCode.ZERO_VARIANCE, "Each arm has only successes or only failures: no variance to test with."
@@ -53,7 +54,7 @@ def score_test(
     se = math.sqrt(float(difference_variance(*counts, null)))
     if se == 0:
         return NO_VARIANCE
-    diff = treatment.mean - control.mean
+    diff = treatment.minus(control)
     test = infer(diff, se, math.inf, alpha, alternative, null)
     lower, upper = difference_limits(*counts, critical_value(alpha, math.inf, alternative))
     test = replace(test, **_one_sided(lower, upper, alternative))
@@ -66,8 +67,7 @@ def score_interval(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Interval | Status:
-    """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty
-    arms.
+    """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty arms.
 
     Returns NO_USERS for an empty arm; raises ValueError for arms that are not zeros and ones.
     """
@@ -76,7 +76,7 @@ def score_interval(
         return problem
     critical = critical_value(alpha, math.inf, alternative)
     limits = _one_sided(*difference_limits(*_counts(control, treatment), critical), alternative)
-    return Interval(float(limits["lower"]), float(limits["upper"]), 1 - alpha)
+    return Interval.at(float(limits["lower"]), float(limits["upper"]), alpha)
 
 
 def score_lift(
@@ -101,29 +101,8 @@ def score_lift(
         return NO_VARIANCE
     lower, upper = ratio_limits(*counts, critical_value(alpha, math.inf, alternative))
     ends = _one_sided(lower - 1, upper - 1, alternative)
-    interval = Interval(float(ends["lower"]), float(ends["upper"]), 1 - alpha)
-    return Lift(treatment.mean / control.mean - 1, interval, Method.MIETTINEN_NURMINEN)
-
-
-def score_ratio_test(
-    control: Moments, treatment: Moments, ratio: float
-) -> tuple[float, float, float] | Status:
-    """Score test of "treatment rate = ratio * control rate" (ratio > 0).
-
-    Returns (z, p_greater, p_less): z is positive where treatment exceeds the hypothesis. NO_USERS for an
-    empty arm, ZERO_VARIANCE where there is none under the hypothesis; ValueError for a ratio that is not
-    positive.
-    """
-    if not ratio > 0:
-        raise ValueError(f"ratio: must be positive, got {ratio}")
-    problem = not_countable(control, treatment)
-    if problem:
-        return problem
-    se = math.sqrt(float(ratio_variance(*_counts(control, treatment), ratio)))
-    if se == 0:
-        return NO_VARIANCE
-    test = infer(treatment.mean - ratio * control.mean, se, math.inf)
-    return float(test.statistic), float(test.p_greater), float(test.p_less)
+    interval = Interval.at(float(ends["lower"]), float(ends["upper"]), alpha)
+    return Lift(treatment.minus(control) / control.mean, interval, Method.MIETTINEN_NURMINEN)
 
 
 def difference_variance(
@@ -134,6 +113,10 @@ def difference_variance(
     x: successes, n: units > 0 of control and treatment; null in [-1, 1]. Arrays broadcast.
     """
     x_c, n_c, x_t, n_t, null = (np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, null))
+    # Failures where they are rarer: 1 - rate would lose the digits of a rate near 1.
+    mirrored = _mostly_successes(x_c, n_c, x_t, n_t)
+    x_c, x_t = np.where(mirrored, n_c - x_c, x_c), np.where(mirrored, n_t - x_t, x_t)
+    null = np.where(mirrored, -null, null)
     rate_c = _likeliest_control_rate(x_c, n_c, x_t, n_t, null)
     rate_t = np.clip(rate_c + null, 0.0, 1.0)
     total = n_c + n_t
@@ -144,25 +127,40 @@ def difference_variance(
 def ratio_variance(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, ratio: ArrayLike
 ) -> FloatArray:
-    """Variance of p_t - ratio p_c at the likeliest rates whose ratio is `ratio` > 0, times N / (N - 1)."""
+    """Variance of p_t - ratio p_c at the likeliest rates whose ratio is `ratio` > 0, times N / (N - 1).
+
+    x: successes, n: units > 0 of control and treatment. Arrays broadcast. Source: Miettinen and Nurminen (1985).
+    """
     x_c, n_c, x_t, n_t, ratio = (np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, ratio))
     total, successes = n_c + n_t, x_c + x_t
     a = total * ratio
     b = n_t * ratio + x_t + n_c + x_c * ratio
-    root = np.sqrt(np.maximum(b * b - 4 * a * successes, 0.0))
+    # 1 - rate_c from the quadratic it solves itself, so that it keeps its digits for a rate near 1.
+    linear = total * (1 - ratio) - (n_t - x_t) - (n_c - x_c) * ratio
+    constant = (ratio - 1) * (n_c - x_c)
+    by_successes, by_failures = b * b - 4 * a * successes, linear * linear - 4 * a * constant
+    discriminant = np.where(_mostly_successes(x_c, n_c, x_t, n_t), by_failures, by_successes)
+    root = np.sqrt(np.maximum(discriminant, 0.0))
     rate_c = np.minimum(2 * successes / (b + root), 1.0)
     rate_t = np.clip(rate_c * ratio, 0.0, 1.0)
-    spread = rate_t * (1 - rate_t) / n_t + ratio**2 * rate_c * (1 - rate_c) / n_c
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rising = np.where(linear + root > 0, -2 * constant / (linear + root), 0.0)
+    failure_c = np.clip(np.where(linear < 0, (root - linear) / (2 * a), rising), 0.0, 1.0)
+    failure_t = np.clip((1 - ratio) + ratio * failure_c, 0.0, 1.0)
+    spread = rate_t * failure_t / n_t + ratio**2 * rate_c * failure_c / n_c
     return np.asarray(spread * total / (total - 1))
 
 
 def difference_limits(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """The smallest and largest rate difference the score test does not reject at a critical |z|."""
+    """The smallest and largest rate difference the score test does not reject at a critical |z|, within [-1, 1].
+
+    x: successes, n: units > 0 of control and treatment. Arrays broadcast. Source: Miettinen and Nurminen (1985).
+    """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
-    diff = x_t / n_t - x_c / n_c
+    diff = _rate_gap(x_c, n_c, x_t, n_t, np.ones_like(n_c))
 
     def excess(null: FloatArray, *of: FloatArray) -> FloatArray:
         x_c, n_c, x_t, n_t, critical, diff = of
@@ -177,10 +175,10 @@ def difference_limits(
 def ratio_limits(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """The smallest and largest rate ratio p_t / p_c the score test does not reject; needs successes in
-    control.
+    """The smallest and largest rate ratio p_t / p_c, >= 0, the score test does not reject at a critical |z|.
 
-    The smallest is 0 where the treatment has no success.
+    x: successes, in control > 0, n: units > 0. Arrays broadcast. The smallest is 0 where the treatment has no success.
+    Source: Miettinen and Nurminen (1985).
     """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
@@ -190,7 +188,7 @@ def ratio_limits(
     def excess(log_ratio: FloatArray, *of: FloatArray) -> FloatArray:
         x_c, n_c, x_t, n_t, critical = of
         theta = np.exp(log_ratio)
-        distance = np.abs(x_t / n_t - theta * (x_c / n_c))
+        distance = np.abs(_rate_gap(x_c, n_c, x_t, n_t, theta))
         scale = np.maximum(theta, 1.0)
         return (distance - critical * np.sqrt(ratio_variance(x_c, n_c, x_t, n_t, theta))) / scale
 
@@ -198,6 +196,19 @@ def ratio_limits(
     lower = _root(excess, ratio - _LOG_RANGE, ratio - _INNER, of)
     upper = _root(excess, ratio + _INNER, ratio + _LOG_RANGE, of)
     return np.where(x_t == 0, 0.0, np.exp(lower)), np.exp(upper)
+
+
+def _mostly_successes(x_c: FloatArray, n_c: FloatArray, x_t: FloatArray, n_t: FloatArray) -> BoolArray:
+    return np.asarray(2 * (x_c + x_t) > n_c + n_t)
+
+
+def _rate_gap(
+    x_c: FloatArray, n_c: FloatArray, x_t: FloatArray, n_t: FloatArray, ratio: FloatArray
+) -> FloatArray:
+    """p_t - ratio p_c, from the failures where they are rarer."""
+    by_failures = (1 - ratio) + ratio * ((n_c - x_c) / n_c) - (n_t - x_t) / n_t
+    by_successes = x_t / n_t - ratio * (x_c / n_c)
+    return np.where(_mostly_successes(x_c, n_c, x_t, n_t), by_failures, by_successes)
 
 
 def _likeliest_control_rate(
@@ -215,9 +226,8 @@ def _likeliest_control_rate(
     angle = (math.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3
     rate = 2 * p * np.cos(angle) - quadratic / 3
     low, high = np.maximum(0.0, -null), np.minimum(1.0, 1.0 - null)
-    for _ in range(
-        2
-    ):  # the arc cosine loses half the digits near a double root: Newton's steps win them back
+    # The arc cosine loses half the digits near a double root: Newton's steps win them back.
+    for _ in range(2):
         slope = (3 * rate + 2 * quadratic) * rate + linear
         value = ((rate + quadratic) * rate + linear) * rate + constant
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -42,6 +42,11 @@ def normal_quantile(probability: ArrayLike) -> FloatArray:
     return np.asarray(special.ndtri(np.asarray(probability, dtype=float)))
 
 
+def deviate(log10_p: float) -> float:
+    """The z >= 0 whose two-sided p-value has this base-10 logarithm, <= 0; finite wherever that is."""
+    return max(0.0, -float(special.ndtri_exp(log10_p * _LN10 - math.log(2))))
+
+
 def t_sf(t: ArrayLike, df: ArrayLike) -> FloatArray:
     """P(T > t) for Student's t with df > 0 degrees of freedom; df = inf is the normal."""
     t, df = np.broadcast_arrays(np.asarray(t, dtype=float), np.asarray(df, dtype=float))
@@ -52,14 +57,19 @@ def t_sf(t: ArrayLike, df: ArrayLike) -> FloatArray:
 def t_two_sided(t: ArrayLike, df: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """P(|T| > |t|) for Student's t with df > 0 degrees of freedom, and its log10; df = inf is the normal.
 
-    Source: the incomplete beta function, P = 1 - I_y(1/2, df/2) with y = t^2 / (df + t^2), which unlike
-    I_(1-y)(df/2, 1/2) keeps its digits at a hundred million degrees of freedom.
+    Source: the incomplete beta function, P = 1 - I_y(1/2, df/2) with y = t^2 / (df + t^2), which keeps its
+    digits at a hundred million degrees of freedom; for t^2 > df P = I_(1-y)(df/2, 1/2), which keeps them at few.
     """
     t, df = np.broadcast_arrays(np.abs(np.asarray(t, dtype=float)), np.asarray(df, dtype=float))
     normal = np.isinf(df)
     freedom = np.where(normal, 1.0, df)
-    share = t / np.hypot(np.sqrt(freedom), t)
-    p = np.asarray(special.betaincc(0.5, freedom / 2, share * share))
+    length = np.hypot(np.sqrt(freedom), t)
+    near, far = (t / length) ** 2, freedom / length / length
+    p = np.where(
+        t * t <= freedom,
+        special.betaincc(0.5, freedom / 2, near),
+        special.betainc(freedom / 2, 0.5, far),
+    )
     log10_p = _log10(p)
     deep = (p < _SMALLEST) & ~normal
     if deep.any():

@@ -39,5 +39,5 @@ def percent(value: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p-value with two significant digits; below 1e-300 as a bound."""
-    return "<1e-300" if p < 1e-300 else f"{p:.2g}"
+    """A p-value with three significant digits; below 1e-300 as a bound."""
+    return "<1e-300" if p < 1e-300 else f"{p:.3g}"

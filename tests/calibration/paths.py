@@ -53,13 +53,9 @@ def rare_lognormal(share: float = 0.05, sigma: float = 2.0) -> Population:
     """Zero for most units and lognormal for the rest, as revenue is."""
 
     def draw(rng: np.random.Generator, sizes: NDArray[np.int64], sims: int) -> tuple[FloatArray, FloatArray]:
-        buyers = rng.binomial(sizes, share, size=(sims, len(sizes))).ravel()
-        values = rng.lognormal(0, sigma, size=int(buyers.sum()))
-        ends = np.cumsum(buyers)
-        sums = [
-            np.diff(np.concatenate(([0.0], np.cumsum(np.append(0.0, v))[ends]))) for v in (values, values**2)
-        ]
-        return sums[0].reshape(sims, -1), sums[1].reshape(sims, -1)
+        buyers = rng.binomial(sizes, share, size=(sims, len(sizes)))
+        values = np.exp(sigma * rng.standard_normal(int(buyers.sum())))
+        return _block_sums(values, buyers), _block_sums(values * values, buyers)
 
     mean, square = share * math.exp(sigma**2 / 2), share * math.exp(2 * sigma**2)
     return Population(draw, square - mean**2)
@@ -94,6 +90,14 @@ def false_positive_rates(
         evidence = mixture_log_evidence(diff, variance, tau2_share * population.variance)
         found["mSPRT"] += _experiments(evidence >= -math.log(alpha))
     return {name: count / sims for name, count in found.items()}
+
+
+def _block_sums(values: FloatArray, counts: NDArray[np.int64]) -> FloatArray:
+    """Sums of consecutive runs of `values` of the given lengths, 0 for an empty run."""
+    sums, taken = np.zeros(counts.shape), counts > 0
+    starts = (np.cumsum(counts) - counts.ravel())[taken.ravel()]
+    sums[taken] = np.add.reduceat(values, starts)
+    return sums
 
 
 def _walk(

@@ -141,6 +141,7 @@ _EVENT_TYPES = {
     "assignment_batch": "ASSIGNMENTS_CREATED",
     "experiment": "EXPERIMENT_CHANGED",
     "user": "USER_ERASED",
+    "user_link": "USER_LINKED",
 }
 
 

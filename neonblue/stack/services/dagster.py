@@ -63,8 +63,9 @@ load_from:
 
 
 class _Dagster(Service):
-    """What the three processes have in common."""
+    """What the three processes have in common. They leave the processors to the API until it takes events."""
 
+    optional = ("api",)
     start_seconds = 180.0
     watch_seconds = 15.0
 

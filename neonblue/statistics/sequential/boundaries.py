@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from scipy import optimize
 
 from neonblue.statistics.sequential.recursion import (
-    MINIMUM_INCREMENT,
     START,
     Paths,
     advance,
@@ -118,20 +117,12 @@ def haybittle_peto_boundaries(
 
 
 def repeated_testing_error(looks: int, z: float) -> float:
-    """P(|z_k| >= z at any of `looks` equally spaced looks) without an effect: what naive peeking costs, in [0, 1]."""
+    """P(|z_k| >= z at any of `looks` equally spaced looks) without an effect: what naive peeking costs, in [0, 1].
+
+    looks >= 1; z > 0. Source: Armitage, McPherson and Rowe (1969).
+    """
     information = [(k + 1) / looks for k in range(looks)]
     return crossing_probabilities(information, [-z] * looks, [z] * looks).total
-
-
-def merge_close_looks(information: Sequence[float]) -> list[int]:
-    """Indices of the looks that bring new information; a look without it is no look and must not be judged."""
-    kept: list[int] = []
-    previous = 0.0
-    for index, level in enumerate(information):
-        if level - previous >= MINIMUM_INCREMENT * level and level > 0:
-            kept.append(index)
-            previous = level
-    return kept
 
 
 def _solve(information: Sequence[float], targets: Sequence[float], two_sided: bool) -> tuple[float, ...]:

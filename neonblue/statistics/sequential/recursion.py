@@ -35,11 +35,6 @@ class Paths:
     score: FloatArray
     mass: FloatArray  # density times quadrature weight
 
-    @property
-    def probability(self) -> float:
-        """Probability of not having stopped, in [0, 1]."""
-        return float(self.mass.sum())
-
 
 START = Paths(0.0, np.zeros(1), np.ones(1))
 

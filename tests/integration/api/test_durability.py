@@ -193,11 +193,10 @@ def test_a_client_that_goes_away_in_mid_commit_leaves_its_event_whole(pair: Pair
 def test_half_a_request_stores_nothing_and_harms_nobody(pair: Pair, postgres: Server) -> None:
     user = f"half-{uuid4()}"
     url = pair[0].base_url
-    for length in (5, 60, 120, 200):
+    request = _request(f'[{{"user_id":"{user}","event_type":"visit"}},1,2,3]'.encode())
+    for missing in (1, 8, 80, len(request) - 5):
         with socket.create_connection((url.host, url.port or 80)) as connection:
-            connection.sendall(
-                _request(f'[{{"user_id":"{user}","event_type":"visit"}},1,2,3]'.encode())[:length]
-            )
+            connection.sendall(request[:-missing])
     assert pair[0].post("/v1/events", json=[event(f"whole-{user}")]).json()["accepted"] == 1
     assert _count(postgres, user) == 0
 
@@ -235,6 +234,21 @@ def test_postgresql_dying_in_mid_load_loses_nothing_acknowledged(pair: Pair, pos
     assert acknowledged == {identifier for identifier, _ in stored}
     assert len(stored) == len(acknowledged)
     assert published(postgres, "event", "user_id", prefix) == dict.fromkeys((user for _, user in stored), 1)
+
+
+def test_a_restart_of_postgresql_between_requests_is_not_noticed(pair: Pair, postgres: Server) -> None:
+    key = started(pair[0])
+    for turn in range(3):
+        ended = query(
+            postgres,
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'neonblue-%%'",
+        )
+        assert ended
+        assert set(ended) == {(True,)}
+        stored = pair[0].post("/v1/events", json=event(f"{key}-{turn}"))
+        assigned = pair[0].post("/v1/assignments", json={"experiment": key, "user_id": f"{key}-{turn}"})
+        assert (stored.status_code, assigned.status_code) == (200, 200)
+        assert pair[0].get(f"/v1/experiments/{key}").status_code == 200
 
 
 def _send_until_stored(

@@ -31,7 +31,8 @@ def all_messages(layer: Client) -> Topic:
 @pytest.fixture
 def clickhouse(layer: Client) -> Client:
     """The ingestion layer, empty."""
-    for table in ("events_processed", "assignments", "experiments", "erased_users", "dead_letters"):
+    tables = ("events_processed", "assignments", "experiments", "erased_users", "user_links", "dead_letters")
+    for table in tables:
         layer.command(f"TRUNCATE TABLE {table}")
     return layer
 

@@ -218,7 +218,11 @@ def test_nothing_is_lost_when_everything_is_killed_at_once(
 
 def test_the_record_on_disk_names_every_process(stack: Stack, settings: Settings) -> None:
     stack.wait_ready()
-    recorded = {status.name: status for status in record.read(settings.data_dir)}
 
+    # What the test before killed may be looked at once more: it then is unready for a moment.
+    until(
+        lambda: all(status.state == State.READY for status in record.read(settings.data_dir)),
+        "every part is recorded as ready",
+    )
+    recorded = {status.name: status for status in record.read(settings.data_dir)}
     assert {name for name, status in recorded.items() if status.identity} == {"postgres", "kafka", "connect"}
-    assert all(status.state == State.READY for status in recorded.values())

@@ -63,6 +63,19 @@ def test_looks_inflate_the_sample_as_the_tables_say():
     assert 1.19 < even < 1.26
 
 
+def test_deciding_at_any_time_costs_about_twice_the_units():
+    options = ("--baseline", "0.1", "--mde", "0.01", "--any-time")
+    got = plan(*options)
+    units = str(got["total_units"])
+
+    assert got["design"]["inflation"] == pytest.approx(2.06, abs=0.01)
+    assert got["design"]["alpha"] == 0.05
+    assert plan(*options, "--units", units)["power"] == pytest.approx(0.8, abs=1e-3)
+    assert plan("--baseline", "0.1", "--any-time", "--units", units)["effect"] == pytest.approx(
+        0.01, rel=1e-3
+    )
+
+
 def test_non_inferiority_is_one_sided_about_a_margin():
     options = ("--baseline", "0.95", "--margin", "-0.005", "--alpha", "0.025", "--power", "0.9")
     got = plan(*options)
@@ -92,6 +105,9 @@ def test_the_table_holds_the_plan():
         (("--mde", "0.01", "--traffic", "0"), "never reached"),
         (("--mde", "0.01", "--correlation", "1"), "correlation"),
         ((), "at least one"),
+        (("--history", "nothing"), "EXPERIMENT/METRIC"),
+        (("--mde", "0.01", "--looks", "3", "--any-time"), "give one of them"),
+        (("--mde", "0.2", "--alpha", "0.7", "--any-time"), "below 0.5"),
     ],
 )
 def test_impossible_requests_are_refused_with_the_reason(options, reason):
@@ -99,6 +115,13 @@ def test_impossible_requests_are_refused_with_the_reason(options, reason):
 
     assert outcome.exit_code == 1
     assert reason in " ".join(outcome.output.split())
+
+
+def test_a_plan_without_a_baseline_or_a_history_is_refused():
+    outcome = run("--mde", "1%")
+
+    assert outcome.exit_code == 1
+    assert "--baseline, --history" in outcome.output
 
 
 def test_a_rate_above_one_asks_for_a_standard_deviation():

@@ -21,12 +21,18 @@ class Failure:
 
 
 class RecordingServer:
-    """Answers POST /v1/events as the API does; each request first takes a `Failure` from `failures`."""
+    """Answers POST /v1/events as the API does; each request first takes a `Failure` from `failures`.
+
+    `answers`: fixed answers of other paths. `configuration`: what GET /v1/configuration says, with its revision as tag.
+    """
 
     def __init__(self) -> None:
         self.requests: list[list[dict[str, object]]] = []
         self.stored: dict[str, dict[str, object]] = {}
         self.failures: list[Failure] = []
+        self.answers: dict[str, bytes] = {}
+        self.configuration: dict[str, object] = {}
+        self.looks: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -67,7 +73,20 @@ class RecordingServer:
             def log_message(self, *arguments: object) -> None:
                 pass
 
+            def do_GET(self) -> None:
+                if not server.configuration:
+                    server.looks.append(503)
+                    return self.answer(503, b"{}", {})
+                tag = f'"{server.configuration["revision"]}"'
+                status = 304 if self.headers.get("If-None-Match") == tag else 200
+                server.looks.append(status)
+                body = msgspec.json.encode(server.configuration) if status == 200 else b""
+                return self.answer(status, body, {"ETag": tag})
+
             def do_POST(self) -> None:
+                if self.path in server.answers:
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                    return self.answer(200, server.answers[self.path], {})
                 body = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
                 server.gate.wait(30)
                 server.requests.append(body)

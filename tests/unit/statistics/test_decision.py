@@ -17,6 +17,7 @@ from neonblue.statistics import (
     Role,
     Verdict,
     analyze,
+    sample_ratio,
 )
 
 PRIMARY = Metric("conversion", MetricKind.PROPORTION, Role.PRIMARY)
@@ -42,6 +43,7 @@ def experiment(control, treatment, *, guard=None, observed=(10_000, 10_000)):
 
 BASE = Moments.proportion(1000, 10_000)
 UP = Moments.proportion(1200, 10_000)
+NOBODY = Moments.proportion(0, 0)
 DOWN = Moments.proportion(800, 10_000)
 
 
@@ -95,7 +97,7 @@ def test_before_the_planned_end_a_small_p_decides_nothing():
 
     assert report.decision.action is Action.KEEP_RUNNING
     assert report.decision.days_left == 10
-    assert "20000 of 100000 planned units" in report.decision.sentence
+    assert "20,000 of 100,000 planned units" in report.decision.sentence
     assert report.results[0].verdict is Verdict.UNDECIDED
 
 
@@ -132,9 +134,38 @@ def test_a_drift_that_each_version_hides_is_found_over_versions():
     assert [check.passed for check in report.health] == [True] * 9 + [False]
 
 
-def test_a_group_sequential_plan_is_not_judged_by_a_fixed_test():
-    with pytest.raises(ValueError, match="deciding"):
-        analyze(experiment(BASE, UP), Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=50_000))
+def test_a_sequential_plan_has_a_sample_ratio_check_that_may_be_watched():
+    watched = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+
+    fine, broken = (
+        analyze(experiment(BASE, UP, observed=(10_000, n)), watched).health[0] for n in (9_900, 9_000)
+    )
+
+    assert fine.passed
+    assert fine.value == 1
+    assert not broken.passed
+    assert broken.value < analyze(experiment(BASE, UP, observed=(10_000, 9_400)), watched).health[0].value
+
+
+def test_watched_versions_are_checked_one_by_one_and_together():
+    versions = tuple(AllocationVersion(str(i), {"a": 1, "b": 1}, {"a": 5150, "b": 4850}) for i in range(9))
+    several = dataclasses.replace(experiment(BASE, UP), versions=versions)
+
+    health = analyze(several, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)).health
+
+    assert [check.passed for check in health] == [True] * 9 + [False]
+
+
+def test_watched_versions_without_units_or_with_strays_say_so():
+    empty = AllocationVersion("1", {"a": 1, "b": 1}, {})
+    stray = AllocationVersion("2", {"a": 1, "b": 0}, {"a": 9, "b": 3})
+    several = dataclasses.replace(experiment(BASE, UP), versions=(empty, stray))
+
+    for plan in (Plan(deciding=Deciding.CONFIDENCE_SEQUENCE), NOW):
+        health = analyze(several, plan).health
+
+        assert [check.passed for check in health[:2]] == [True, False]
+        assert "3 units are in arms whose weight is zero" in health[1].message
 
 
 def test_intervals_agree_with_the_family_verdict():
@@ -148,3 +179,69 @@ def test_intervals_agree_with_the_family_verdict():
     assert {result.verdict for result in results} == {Verdict.BETTER, Verdict.UNDECIDED}
     for result in results:
         assert result.comparison.significant == (result.verdict is Verdict.BETTER)
+
+
+def test_units_met_in_several_arms_block_beyond_their_threshold():
+    crossed = dataclasses.replace(experiment(BASE, UP), exposed=20_000, multiply_exposed=150)
+
+    fine, broken = (
+        analyze(dataclasses.replace(crossed, multiply_exposed=units), NOW).decision for units in (150, 300)
+    )
+
+    assert fine.action is Action.SHIP
+    assert broken.broken == ("multiply_exposed",)
+    assert "300 of 20,000 units (1.50%)" in broken.sentence
+
+
+@pytest.mark.parametrize(
+    ("treatment", "days"),
+    [(1060, pytest.approx(15.2, abs=0.1)), (1000, None), (1001, None)],
+)
+def test_without_a_planned_size_the_time_left_is_that_of_the_effect_seen(treatment, days):
+    plan = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, units_per_day=5_000)
+
+    decision = analyze(experiment(BASE, Moments.proportion(treatment, 10_000)), plan).decision
+
+    assert decision.action is Action.KEEP_RUNNING
+    assert decision.days_left == days
+    assert "no verdict yet" in decision.sentence
+
+
+def test_a_fixed_plan_without_a_size_can_not_say_how_long_it_takes():
+    assert analyze(experiment(BASE, UP), Plan(units_per_day=10)).decision.days_left is None
+
+
+def test_a_metric_without_a_test_gives_no_time():
+    plan = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, units_per_day=10)
+
+    assert analyze(experiment(NOBODY, NOBODY), plan).decision.days_left is None
+
+
+def test_a_guardrail_without_a_margin_holds_until_it_is_worse():
+    plain = dataclasses.replace(LATENCY, margin=None)
+
+    def decided(mean):
+        base = experiment(BASE, UP, guard=latency(mean))
+        return analyze(dataclasses.replace(base, metrics=(PRIMARY, plain)), NOW).decision
+
+    assert decided(100).action is Action.SHIP
+    assert decided(101).action is Action.ROLL_BACK
+
+
+def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
+    decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
+
+    assert "conversion +0.04 (+0.02" in decision.sentence
+
+
+def test_a_sample_ratio_is_healthy_without_a_mismatch_and_without_strays():
+    assert sample_ratio([50, 52], [1, 1]).healthy
+    assert not sample_ratio([50, 52, 3], [1, 1, 0]).healthy
+    assert not sample_ratio([50, 520], [1, 1]).healthy
+
+
+def test_a_row_without_numbers_has_no_level_to_name():
+    row = analyze(experiment(NOBODY, NOBODY), NOW).results[0].comparison
+
+    assert row.at_level(0.9) == row
+    assert row.significant is None

@@ -1,5 +1,7 @@
 """Impossible input is refused by name; what can't be computed is a status."""
 
+import math
+
 import pytest
 
 from neonblue.statistics import (
@@ -19,16 +21,30 @@ from neonblue.statistics import (
     Status,
     StatusCode,
     analyze_metric,
+    beta_posterior,
+    choose,
     compare_cuped,
+    compare_quantiles,
     covariate_balance,
     multiply_exposed,
     sample_ratio,
     sample_ratio_over_versions,
+    thompson_weights,
 )
 from neonblue.statistics.inference import require_alpha
 from neonblue.statistics.multiplicity import Procedure, judge
 from neonblue.statistics.proportions import pooled_test, unpooled_test
+from neonblue.statistics.quantiles import bound_levels, sample_quantile
+from neonblue.statistics.result import Alternative
+from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.confidence_sequence import confidence_sequence, mixture_precision
+from neonblue.statistics.sequential.mixture_sprt import mixture_sprt
+from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
+from neonblue.statistics.sequential.spending import Spending, SpendingFamily
 from neonblue.statistics.winsorization import Caps, pooled_caps
+
+ONES = Moments.proportion(1, 2)
+MEDIAN = QuantileSummary(9, 9, 0.5, 1, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +69,34 @@ from neonblue.statistics.winsorization import Caps, pooled_caps
         (lambda: Plan(alpha=0), "alpha"),
         (lambda: Plan(planned_units=0), "planned_units"),
         (lambda: Plan(deciding=Deciding.GROUP_SEQUENTIAL), "planned_units"),
+        (lambda: CovariateMoments(3, 3, 3, 5, 5, 5.5), "sum_xy"),
+        (lambda: CovariateMoments(3, 3, 3, 5, 5, 0.5), "sum_xy"),
+        (lambda: thompson_weights((0.5, 0.5), 0.6), "floor"),
+        (lambda: beta_posterior(ONES, ONES, level=1.0), "level"),
+        (lambda: beta_posterior(Moments(2, 3, 5), ONES), "sum"),
+        (lambda: bound_levels(0.5, 0), "n"),
+        (lambda: sample_quantile([], 0.5), "values"),
+        (lambda: compare_quantiles(MEDIAN, QuantileSummary(9, 9, 0.4, 1, 0, 2)), "level"),
+        (lambda: spending_boundaries([1.0], 0.0), "planned_information"),
+        (lambda: spending_boundaries([1.0], 1.0, alpha=1.0), "alpha"),
+        (lambda: spending_boundaries([0.5, 0.4], 1.0), "information"),
+        (lambda: confidence_sequence(0, 1, 9, alpha=0.6, alternative=Alternative.LESS), "alpha"),
+        (lambda: mixture_precision(1.0, 100), "alpha"),
+        (lambda: mixture_precision(0.05, 0), "tuning"),
+        (lambda: mixture_sprt(0, 1, 0), "tau2"),
+        (lambda: mixture_sprt(0, 1, 1, alpha=0), "alpha"),
+        (lambda: sequential_sample_ratio([1, 1], [[1, 1]], concentration=0), "concentration"),
+        (lambda: sequential_sample_ratio([1, -1], [[1, 1]]), "shares"),
+        (lambda: sequential_sample_ratio([1, 1], [[1]]), "batches"),
+        (lambda: Spending(SpendingFamily.KIM_DEMETS, 0.0), "shape"),
+        (lambda: Spending(shape=math.inf), "shape"),
+        (lambda: Plan(0.5, deciding=Deciding.GROUP_SEQUENTIAL, planned_units=9), "alpha"),
+        (lambda: Plan(looks=(0.5, 0.5)), "looks"),
+        (lambda: Moments(2, 4, 9, sum_error=math.inf), "sum_error"),
+        (lambda: choose(1.2), "chance_to_win"),
+        (lambda: choose(0.9, 0.5), "threshold"),
+        (lambda: QuantileSummary.from_counts([2, 1], [1, 1], 0.5, 2), "values"),
+        (lambda: QuantileSummary.from_counts([1, 2], [50, 50], 0.5, 200), "counts"),
         (lambda: Experiment("z", ("a",), (), {}), "control"),
         (lambda: Experiment("a", ("a",), (Metric("m", MetricKind.MEAN),) * 2, {}), "metrics"),
         (lambda: QuantileSummary(10, 10, 1.0, 1, 0, 2), "level"),

@@ -49,6 +49,13 @@ def test_merged_shards_are_the_whole(whole, cut):
 
 
 @pytest.mark.parametrize("kind", [RatioMoments, CovariateMoments])
+def test_merging_nothing_changes_nothing(kind):
+    pairs_of_units = kind.from_values([1.0, 2.0, 5.0], [3.0, 1.0, 4.0])
+
+    assert kind.from_values([], []).merge(pairs_of_units) == pairs_of_units
+
+
+@pytest.mark.parametrize("kind", [RatioMoments, CovariateMoments])
 @given(rows=pairs, cut=st.integers(1, 29))
 def test_merged_pairs_are_the_whole(kind, rows, cut):
     first, second = rows[: min(cut, len(rows) - 1)], rows[min(cut, len(rows) - 1) :]
@@ -63,6 +70,17 @@ def test_merged_pairs_are_the_whole(kind, rows, cut):
 @given(arms)
 def test_p_value_and_both_intervals_make_one_decision(pair):
     properties.one_decision(*pair)
+
+
+@given(arms)
+@settings(max_examples=40)
+def test_a_one_sided_test_and_its_bounds_make_one_decision(pair):
+    properties.one_decision_on_one_side(*pair)
+
+
+@given(arms)
+def test_swapping_arms_turns_the_posterior_round(pair):
+    properties.swap_turns_the_posterior_round(*pair)
 
 
 @given(arms)

@@ -18,7 +18,15 @@ from neonblue.statistics.planning import (
     mean_sample_size,
     student_sample_size,
 )
-from neonblue.statistics.planning_sequential import equal_looks, group_sequential_inflation
+from neonblue.statistics.planning_sequential import (
+    always_valid_inflation,
+    at_any_time,
+    boundary_inflation,
+    equal_looks,
+    group_sequential_inflation,
+)
+from neonblue.statistics.sequential.boundaries import shaped_boundaries
+from neonblue.statistics.sequential.confidence_sequence import mixture_precision, multiplier
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
 from neonblue.statistics.status import Status, StatusCode
 from tests.unit.statistics import planning_properties
@@ -84,6 +92,48 @@ def test_one_look_inflates_nothing_in_either_number_of_sides():
         assert group_sequential_inflation(Design(sided=sided), [1.0]) == pytest.approx(1, abs=1e-6)
 
 
+def test_the_sequence_has_the_power_at_the_units_that_its_inflation_gives():
+    for design in (Design(), Design(0.01, 0.9, 1), Design(comparisons=3)):
+        for units in (50.0, 10_000.0, 1e8):
+            factor = always_valid_inflation(design, units)
+            alpha, two_sided = design.alpha / design.comparisons, design.sided == 2
+            rho2 = mixture_precision(alpha if two_sided else 2 * alpha, 10_000)
+            width = multiplier(factor * units, alpha, rho2, two_sided=two_sided)
+            expected = math.sqrt(factor) * (design.z_alpha + design.z_power)
+
+            assert expected - width == pytest.approx(design.z_power, abs=1e-9)
+            assert factor > 1
+
+
+def test_what_the_sequence_needs_it_also_detects():
+    for design in (Design(), Design(0.01, 0.9, 1), Design(comparisons=3, ratio=0.25)):
+        size = mean_sample_size(10.0, 0.3, design)
+        total = size.control + size.treatment
+        needed = total * always_valid_inflation(design, total)
+        units = (needed / (1 + design.ratio), needed * design.ratio / (1 + design.ratio))
+
+        sequence = at_any_time(design, needed)
+
+        assert mean_power(10.0, 0.3, units, sequence) == pytest.approx(design.power, abs=1e-9)
+        assert mean_mde(10.0, units, sequence) == pytest.approx(0.3, rel=1e-9)
+
+
+def test_a_sequence_that_cannot_be_planned_is_refused():
+    assert isinstance(always_valid_inflation(Design(alpha=0), 100), Status)
+    assert isinstance(always_valid_inflation(Design(), 0), Status)
+    assert isinstance(always_valid_inflation(Design(alpha=0.6, power=0.9), 100), Status)
+
+
+@pytest.mark.parametrize(
+    ("looks", "delta", "published"), [(5, 0.5, 1.229), (10, 0.5, 1.301), (5, 0.0, 1.028), (10, 0.0, 1.040)]
+)
+def test_inflation_of_the_classical_shapes_is_that_of_the_tables(looks, delta, published):
+    """Jennison and Turnbull (2000), tables 2.2 and 2.4: alpha 0.05, power 0.8."""
+    bounds = shaped_boundaries(equal_looks(looks), delta=delta)
+
+    assert boundary_inflation(Design(), bounds) == pytest.approx(published, abs=6e-4)
+
+
 def test_looks_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="looks"):
         equal_looks(0)
@@ -91,6 +141,7 @@ def test_looks_that_cannot_be_are_refused():
         with pytest.raises(ValueError, match="end at 1"):
             group_sequential_inflation(Design(), fractions)
     assert isinstance(group_sequential_inflation(Design(power=0.01), [1.0]), Status)
+    assert isinstance(boundary_inflation(Design(power=0.01), shaped_boundaries([1.0])), Status)
 
 
 def test_spending_nearly_all_at_once_is_refused_where_it_costs_too_much():

@@ -19,10 +19,10 @@ from neonblue.statistics import (
 Fields = dict[str, Any]
 
 
-def ends(value: Interval | Lift | Status) -> list[float] | None:
-    """[lower, upper], or null where there is no interval."""
+def ends(value: Interval | Lift | Status) -> list[float] | Fields:
+    """[lower, upper], or the status where there is no interval."""
     if isinstance(value, Status):
-        return None
+        return error(value)
     interval = value.interval if isinstance(value, Lift) else value
     return [interval.lower, interval.upper]
 
@@ -53,9 +53,12 @@ def level_name(alpha: float) -> str:
 
 def moments(arm: Mapping[str, Any]) -> Moments:
     """An arm's moments, with its exact sums where the case gives them."""
-    total = float(Fraction(arm.get("sum_exact", arm["sum"])))
+    exact = Fraction(arm.get("sum_exact", arm["sum"]))
+    total = float(exact)
     squares = float(Fraction(arm.get("sum_of_squares_exact", arm.get("sum_of_squares", arm["sum"]))))
-    return Moments(int(arm["n"]), total, squares, arm.get("centered_ss_exact"))
+    return Moments(
+        int(arm["n"]), total, squares, arm.get("centered_ss_exact"), float(exact - Fraction(total))
+    )
 
 
 def ratio_moments(arm: Mapping[str, Any], raw: Mapping[str, Any] | None) -> RatioMoments:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from neonblue.statistics import Status
+from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.sequential import confidence_sequence as cs
 from neonblue.statistics.tails import normal_quantile
@@ -20,14 +21,11 @@ _VARIANT = re.compile(
 
 def compute(case: Case) -> dict[str, Any]:
     inputs = case.inputs
-    try:
-        if "sigma2" in inputs:
-            return {"rows": [_margin(case, n) for n in inputs["n"]]}
-        if "n_total" in inputs and "control" not in inputs:
-            return _multiplier(case)
-        return _two_samples(case)
-    except ValueError as refused:
-        return {"error": str(refused)}
+    if "sigma2" in inputs:
+        return {"rows": [_margin(case, n) for n in inputs["n"]]}
+    if "n_total" in inputs and "control" not in inputs:
+        return _multiplier(case)
+    return _two_samples(case)
 
 
 def _margin(case: Case, n: float) -> dict[str, Any]:
@@ -59,8 +57,9 @@ def _two_samples(case: Case) -> dict[str, Any]:
     diff, se = treatment.mean - control.mean, math.sqrt(control.variance + treatment.variance)
     n = control.n + treatment.n
     result: dict[str, Any] = {"diff": diff, "se": se, "n_total": n}
-    if not se > 0:
-        return result | _fields.error(_status(cs.confidence_sequence(diff, se, n)))
+    look = cs.confidence_sequence(diff, se, n)
+    if isinstance(look, Status):
+        return result | _fields.error(look)
     for field in case.expected:
         if match := _VARIANT.fullmatch(field):
             result[field] = _variant(match, diff, se, n)
@@ -89,6 +88,8 @@ def _variant(match: re.Match[str], diff: float, se: float, n: int) -> dict[str, 
 def _relative(case: Case, control: Arm, treatment: Arm) -> dict[str, Any]:
     """Another engine's lift: the linearised standard error plugged into the sequence of the first alpha."""
     alpha, tuning = _first(case.options["alpha"]), _first(case.options["tuning"])
+    if control.mean == 0:
+        return _fields.error(ZERO_BASELINE)
     lift = treatment.mean / control.mean - 1
     variance = (treatment.variance + control.variance * (1 + lift) ** 2) / control.mean**2
     look = _sequence(lift, math.sqrt(variance), control.n + treatment.n, alpha, tuning)
@@ -126,11 +127,6 @@ def _sequence(
 ) -> cs.SequentialEstimate:
     look = cs.confidence_sequence(diff, se, n, alpha=alpha, tuning=tuning, alternative=alternative)
     assert isinstance(look, cs.SequentialEstimate)
-    return look
-
-
-def _status(look: cs.SequentialEstimate | Status) -> Status:
-    assert isinstance(look, Status)
     return look
 
 

@@ -11,12 +11,9 @@ from tests.unit.statistics.reference import Case, _fields
 def compute(case: Case) -> dict[str, Any]:
     options = case.options
     level = options.get("credible_level", 0.95)
-    try:
-        arms = [Moments.proportion(int(case.inputs[a]["sum"]), int(case.inputs[a]["n"])) for a in _ARMS]
-        prior = (options.get("prior_alpha", 1), options.get("prior_beta", 1))
-        posterior = beta_posterior(*arms, prior=prior, level=level)
-    except ValueError as refused:
-        return {"error": str(refused)}
+    arms = [Moments.proportion(int(case.inputs[a]["sum"]), int(case.inputs[a]["n"])) for a in _ARMS]
+    prior = (options.get("prior_alpha", 1), options.get("prior_beta", 1))
+    posterior = beta_posterior(*arms, prior=prior, level=level)
     if isinstance(posterior, Status):
         return _fields.error(posterior)
     name = _fields.level_name(1 - level)

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from neonblue.statistics import LiftPrior, Scale, Status, gaussian_posterior
+from neonblue.statistics.cuped import cuped_effect
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import mean_effect
 from neonblue.statistics.proportions import proportion_effect
+from neonblue.statistics.ratio import ratio_effect
 from tests.unit.statistics.reference import Case, _fields
 
 
@@ -35,9 +37,13 @@ def compute(case: Case) -> dict[str, Any]:
 
 def _effect(case: Case) -> Effect | Status:
     arms = [dict(case.inputs[name]) for name in ("control", "treatment")]
+    if "sum_m" in arms[0]:
+        return ratio_effect(*(_fields.ratio_moments(arm, None) for arm in arms))
+    if "sum_y" in arms[0]:
+        return cuped_effect(*(_fields.covariate_moments(arm, None) for arm in arms))
     for arm in arms:
         if "sum_squares" in arm:
             arm["sum_of_squares"] = arm["sum_squares"]
     control, treatment = (_fields.moments(arm) for arm in arms)
-    by_rates = case.inputs["control"].get("type") == "prop"
+    by_rates = arms[0].get("type", "mean" if "sum_of_squares" in arms[0] else "prop") == "prop"
     return proportion_effect(control, treatment) if by_rates else mean_effect(control, treatment)

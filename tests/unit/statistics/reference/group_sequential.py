@@ -30,11 +30,7 @@ def compute(case: Case) -> dict[str, Any]:
     looks = case.inputs.get("looks")
     if "information_rates" not in case.inputs and looks is not None:
         return _naive(case)
-    try:
-        bounds = _boundaries(case)
-    except ValueError as refused:
-        return {"error": str(refused)}
-    result = _fields(bounds)
+    result = _fields(_boundaries(case))
     if "critical_z_if_final_look_spends_rest" in case.expected:
         result["critical_z_if_final_look_spends_rest"] = list(_boundaries(case, final=True).critical_z)
     return result

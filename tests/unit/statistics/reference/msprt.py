@@ -11,15 +11,13 @@ from neonblue.statistics.sequential.mixture_sprt import mixture_sprt
 from neonblue.statistics.sequential.running import RunningResult, running
 from neonblue.statistics.status import Status
 from tests.unit.statistics.reference import Case, _fields
+from tests.unit.statistics.reference._arms import arm
 
 
 def compute(case: Case) -> dict[str, Any]:
     if "looks" in case.inputs:
         return _path(case)
-    try:
-        result = _test(case, case.inputs["diff"], case.inputs["var_diff"])
-    except ValueError as refused:
-        return {"error": str(refused)}
+    result = _test(case, case.inputs["diff"], case.inputs["var_diff"])
     if isinstance(result, Status):
         return _fields.error(result)
     null = case.options.get("theta0", 0.0)
@@ -52,12 +50,13 @@ def _path(case: Case) -> dict[str, Any]:
 
 
 def _difference(look: dict[str, Any]) -> tuple[float, float]:
-    p, variance = [], 0.0
-    for arm in ("control", "treatment"):
-        rate = look[f"x_{arm}"] / look[f"n_{arm}"]
-        p.append(rate)
-        variance += rate * (1 - rate) / look[f"n_{arm}"]
-    return p[1] - p[0], variance
+    if "diff" in look:
+        return look["diff"], look["var_diff"]
+    control, treatment = (
+        arm(look.get(name) or {"n": look[f"n_{name}"], "sum": look[f"x_{name}"]})
+        for name in ("control", "treatment")
+    )
+    return treatment.mean - control.mean, control.variance + treatment.variance
 
 
 def _row(look: dict[str, Any], result: RunningResult) -> dict[str, Any]:

@@ -45,12 +45,13 @@ def _test(effect: Effect | Status, margin: Margin, alpha: float) -> NonInferiori
 def _common(test: NonInferiority | Status, alpha: float) -> dict[str, Any]:
     if isinstance(test, Status):
         return _fields.error(test)
+    level = f"{round(100 * (1 - alpha), 6):g}"
     return {
         "diff": test.diff,
         "se": test.se,
         "p_noninferior": test.p_value,
         "log10_p_noninferior": test.log10_p,
-        f"one_sided_bound_{100 * (1 - alpha):g}": test.bound,
+        **{f"one_sided_bound_{name}": test.bound for name in (level, level.replace(".", "_"))},
         f"non_inferior_at_{alpha}".replace(".", "_"): test.non_inferior,
     }
 

@@ -7,8 +7,17 @@ from typing import Any
 from neonblue.statistics import planning, planning_proportions
 from neonblue.statistics.planning import Design, SampleSize
 from neonblue.statistics.planning_proportions import NullVariance
+from neonblue.statistics.planning_sequential import (
+    boundary_inflation,
+    equal_looks,
+    group_sequential_inflation,
+)
+from neonblue.statistics.sequential.boundaries import shaped_boundaries
+from neonblue.statistics.sequential.spending import Spending, SpendingFamily
 from neonblue.statistics.status import Status
 from tests.unit.statistics.reference import Case
+
+_SPENDING = {"asOF": SpendingFamily.OBRIEN_FLEMING, "asP": SpendingFamily.POCOCK}
 
 
 def compute(case: Case) -> dict[str, Any]:
@@ -19,11 +28,31 @@ def compute(case: Case) -> dict[str, Any]:
         sided=options.get("sided", 2),
         ratio=options.get("ratio_treatment_to_control", 1.0),
     )
+    if any("inflation" in field for field in case.expected):
+        return _inflation(case, design)
     if "margin" in inputs:
         return _noninferiority(inputs, design)
     if "n_control" in inputs:
         return _detectable(inputs, design)
     return _means(inputs, design) if "delta" in inputs else _proportions(inputs, design)
+
+
+def _inflation(case: Case, design: Design) -> dict[str, Any]:
+    """The factor on a fixed sample: of classical shapes or spending functions at equal looks."""
+    settings = {**case.inputs, **case.options}
+    looks = next(settings[key] for key in ("kMax", "K", "k", "looks") if key in settings)
+    kind = str(settings.get("type", "OF"))
+    fractions = settings.get("information_rates", equal_looks(looks))
+    factor: float | Status
+    if kind in _SPENDING:
+        factor = group_sequential_inflation(design, fractions, Spending(_SPENDING[kind]))
+    else:
+        delta = 0.5 if kind.lower() in ("p", "pocock") else 0.0
+        bounds = shaped_boundaries(fractions, alpha=design.alpha, two_sided=design.sided == 2, delta=delta)
+        factor = boundary_inflation(design, bounds)
+    if isinstance(factor, Status):
+        return {"error": factor.code}
+    return {field: factor for field in case.expected if "inflation" in field}
 
 
 def _proportions(inputs: Any, design: Design) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def compute(case: Case) -> dict[str, Any]:
 
 def _arm(arm: RatioMoments, value: RatioValue | Status) -> dict[str, Any]:
     if isinstance(value, Status):
-        return _fields.error(value)
+        ratio = arm.sum_m / arm.sum_d if arm.sum_d else None
+        return {"ratio": ratio, "cov": _fields.number(arm.covariance)} | _fields.error(value)
     return {"ratio": value.ratio, "var_ratio_unit": value.unit_variance, "cov": arm.covariance}
 
 
@@ -62,5 +63,5 @@ def _lift(c: RatioValue, t: RatioValue, alpha: float, level: str) -> dict[str, A
         "linear_delta_se": se,
         f"{level}_normal": [float(linear.lower), float(linear.upper)],
         f"fieller_{level}": _fields.ends(fieller),
-        f"log_ratio_{level}": None if isinstance(log_ratio, Status) else _fields.ends(log_ratio[0]),
+        f"log_ratio_{level}": _fields.ends(log_ratio if isinstance(log_ratio, Status) else log_ratio[0]),
     }

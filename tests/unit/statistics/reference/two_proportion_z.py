@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from neonblue.statistics import Estimate, Moments, Status
-from neonblue.statistics.inference import infer, welch_df
+from neonblue.statistics import Estimate, Moments, Status, StatusCode
+from neonblue.statistics.inference import critical_value, infer, welch_df
 from neonblue.statistics.proportions import (
     agresti_caffo_interval,
     fisher_exact_p,
     newcombe_interval,
+    not_countable,
     pooled_test,
     unpooled_lift,
     unpooled_test,
 )
 from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
-from neonblue.statistics.score import score_interval, score_lift
+from neonblue.statistics.score import NO_VARIANCE, ratio_limits, score_interval, score_lift
 from tests.unit.statistics.reference import Case, _fields
 
 # Beyond this many units the cases leave the exact test out: it would take minutes and says what z says.
@@ -28,7 +29,11 @@ def compute(case: Case) -> dict[str, Any]:
     alpha = case.options.get("alpha", 0.05)
     corrected = bool(case.options.get("continuity_correction"))
     level = _fields.level_name(alpha)
-    result = {
+    empty = not_countable(control, treatment)
+    if empty:
+        rates = {"p_control": _fields.number(control.mean), "p_treatment": _fields.number(treatment.mean)}
+        return rates | {"diff": None} | _fields.error(empty)
+    result: dict[str, Any] = {
         "p_control": control.mean,
         "p_treatment": treatment.mean,
         "diff": treatment.mean - control.mean,
@@ -81,8 +86,17 @@ def _lift(control: Moments, treatment: Moments, alpha: float, level: str) -> dic
         if isinstance(log_ratio, Status)
         else {"se_log": log_ratio[1], level: _fields.ends(log_ratio[0])},
         f"fieller_{level}": _fields.ends(fieller),
-        f"ratio_score_mn_{level}": _fields.ends(score_lift(control, treatment, alpha)),
+        f"ratio_score_mn_{level}": _score_ratio(control, treatment, alpha),
     }
+
+
+def _score_ratio(control: Moments, treatment: Moments, alpha: float) -> list[float] | dict[str, Any]:
+    """The score interval of the lift; the cases invert the test also where it can't test "no lift" itself."""
+    lift = score_lift(control, treatment, alpha)
+    if isinstance(lift, Status) and lift.code is StatusCode.ZERO_VARIANCE:
+        counts = control.sum, control.n, treatment.sum, treatment.n
+        return [float(end) - 1 for end in ratio_limits(*counts, critical_value(alpha, math.inf))]
+    return _fields.ends(lift)
 
 
 def _linear(control: Moments, treatment: Moments, alpha: float, level: str) -> dict[str, Any]:
@@ -90,7 +104,11 @@ def _linear(control: Moments, treatment: Moments, alpha: float, level: str) -> d
     diff = treatment.mean - control.mean
     var_c, var_t = _rate_variance(control), _rate_variance(treatment)
     se = delta_lift_se(control.mean, var_c, diff, var_c + var_t, -var_c)
+    if isinstance(se, Status):
+        return _fields.error(se)
     lift = diff / control.mean
+    if se == 0:
+        return {"se": se} | _fields.error(NO_VARIANCE)
     by_z = infer(lift, se, math.inf, alpha)
     by_t = infer(lift, se, _welch_df(control, treatment), alpha)
     return {

@@ -65,5 +65,5 @@ def _lift(
         f"{level}_t_welch_df": [float(by_t.lower), float(by_t.upper)],
         f"fieller_{level}_z": _fields.ends(fieller_lift(*arguments, math.inf, alpha)),
         f"fieller_{level}_t": _fields.ends(comparison.relative),
-        f"log_ratio_{level}_z": None if isinstance(log_ratio, Status) else _fields.ends(log_ratio[0]),
+        f"log_ratio_{level}_z": _fields.ends(log_ratio if isinstance(log_ratio, Status) else log_ratio[0]),
     }

@@ -1,0 +1,98 @@
+"""What is decided for a unit, and how it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.assignments.cache import Stored
+from api.assignments.planning import Target
+from api.experiments.registry import LiveExperiment
+from neonblue.bucketing import Reason
+from neonblue.contract.answers import AssignmentAnswer, Status
+from neonblue.contract.codes import Code
+from neonblue.contract.requests import AssignmentRequest
+from neonblue.contract.violation import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A unit's variant, or None.
+
+    version: of the configuration that gave it; None where that is the present one. assigned_at: None where it is
+    not stored. durable: whether all that was to be stored is.
+    """
+
+    variant_key: str | None
+    version: int | None = None
+    assigned_at: str | None = None
+    created: bool = False
+    reason: Reason | None = None
+    durable: bool = True
+
+    @classmethod
+    def of(cls, stored: Stored, *, created: bool = False, durable: bool = True) -> Decision:
+        return cls(stored.variant_key, stored.version, stored.assigned_at, created, None, durable)
+
+
+def answer(target: Target, decision: Decision | Violation) -> AssignmentAnswer:
+    """The answer on one target."""
+    if isinstance(decision, Violation):
+        return rejection(target.request, decision)
+    live = target.experiment
+    found = AssignmentAnswer(
+        experiment=live.key,
+        user_id=target.request.user_id,
+        experiment_id=live.experiment_id,
+        variant_key=decision.variant_key,
+        version=decision.version or live.version,
+        assigned_at=decision.assigned_at,
+        created=decision.created,
+        reason=decision.reason,
+        payload=_payload(live, decision.variant_key),
+        durable=decision.durable,
+    )
+    if live.external and decision.variant_key != target.request.variant_key:
+        found.status = Status.REJECTED
+        found.code = Code.ASSIGNMENT_CONFLICT
+        found.field = "variant_key"
+        found.message = f"the stored variant is {decision.variant_key}"
+    return found
+
+
+def answer_stored(live: LiveExperiment, user_id: str, stored: Stored) -> AssignmentAnswer:
+    """The answer on a unit whose assignment is at hand."""
+    return AssignmentAnswer(
+        experiment=live.key,
+        user_id=user_id,
+        experiment_id=live.experiment_id,
+        variant_key=stored.variant_key,
+        version=stored.version,
+        assigned_at=stored.assigned_at,
+        created=False,
+        payload=_payload(live, stored.variant_key),
+    )
+
+
+def rejection(request: AssignmentRequest | Violation, violation: Violation) -> AssignmentAnswer:
+    """The answer on a request that broke a rule."""
+    experiment, user_id = (
+        ("", "") if isinstance(request, Violation) else (request.experiment or "", request.user_id)
+    )
+    return AssignmentAnswer(
+        experiment=experiment,
+        user_id=user_id,
+        experiment_id=None,
+        variant_key=None,
+        version=None,
+        assigned_at=None,
+        created=False,
+        status=Status.REJECTED,
+        code=violation.code,
+        field=violation.field,
+        message=violation.message,
+    )
+
+
+def _payload(live: LiveExperiment, variant_key: str | None) -> object:
+    variant = None if variant_key is None else live.variants.get(variant_key)
+    return None if variant is None else variant.payload

@@ -1,0 +1,264 @@
+"""Decides targets: what is stored wins, wherever it is found; else the configuration decides, and that is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import psycopg
+import structlog
+
+from api.assignments.answering import Decision
+from api.assignments.cache import AssignmentCache, SharedCache, Stored, UnitKey
+from api.assignments.lookup import Lookup
+from api.assignments.planning import Target, plan_one
+from api.assignments.writer import AssignmentJob, Outcome, Wanted
+from api.experiments.registry import Registry
+from api.ingest.failures import Refused, Unavailable
+from api.ingest.group_commit import GroupCommit
+from api.ingest.recent import RecentMap
+from api.metrics import ASSIGNMENTS, TARGETING_ERRORS
+from neonblue.bucketing import Reason, Unit, evaluate, forced_variant
+from neonblue.contract.codes import Code
+from neonblue.contract.instants import format_instant
+from neonblue.contract.messages import encode_message
+from neonblue.contract.violation import ContractError, Violation
+
+log = structlog.get_logger("api.assignments")
+
+_REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's data")
+_CACHED = ASSIGNMENTS.labels("process")
+_SHARED = ASSIGNMENTS.labels("valkey")
+_WRITTEN = ASSIGNMENTS.labels("postgres")
+_VOLATILE = ASSIGNMENTS.labels("not_durable")
+_FORCED = ASSIGNMENTS.labels("forced")
+_ABSENT_SECONDS = 10.0
+_RECENT_ENTRIES = 100_000
+
+Verdict = Decision | Violation
+Chosen = tuple[int, Target, str]
+"""Position, target, and the variant to store unless the unit has one."""
+
+
+@dataclass(slots=True)
+class Decider:
+    """Finds or makes the assignments that targets ask for."""
+
+    queue: GroupCommit[AssignmentJob, list[Outcome]]
+    registry: Registry
+    cache: AssignmentCache
+    shared: SharedCache
+    lookup: Lookup
+    max_ahead: timedelta
+    _absent: RecentMap[UnitKey, float] = field(default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False)
+    _told: RecentMap[tuple[str, str], int] = field(
+        default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False
+    )
+
+    async def decide(self, targets: Sequence[Target], now: datetime, size: int) -> list[Verdict]:
+        """One verdict for each target. Raises Unavailable, psycopg.Error.
+
+        A target whose configuration changed meanwhile, or whose id turns out to be linked with a person's, is
+        decided once more.
+        """
+        verdicts = await self._decide(targets, now, size)
+        again = [n for n, verdict in enumerate(verdicts) if verdict is None]
+        if again:
+            followed = await self._follow([targets[n] for n in again], now)
+            open_ = [target for target in followed if isinstance(target, Target)]
+            second = iter(await self._decide(open_, now, 0))
+            for n, target in zip(again, followed, strict=True):
+                verdicts[n] = target if isinstance(target, Violation) else next(second)
+        found: list[Verdict] = []
+        for verdict in verdicts:
+            if verdict is None:
+                raise Unavailable("the experiment is being changed")
+            found.append(verdict)
+        return found
+
+    def forget(self, units: Iterable[UnitKey], user: tuple[str, str]) -> None:
+        """Remember nothing of this person, whose units these are."""
+        self._told.discard(user)
+        for unit in units:
+            self._absent.discard(unit)
+
+    async def _decide(self, targets: Sequence[Target], now: datetime, size: int) -> list[Verdict | None]:
+        verdicts: list[Verdict | None] = [None] * len(targets)
+        rest: list[int] = []
+        for n, target in enumerate(targets):
+            variant = forced_variant(target.experiment.configuration, target.request.user_id)
+            if variant is None or target.given is not None:
+                rest.append(n)
+            else:
+                verdicts[n] = Decision(variant, reason=Reason.FORCED)
+                _FORCED.inc()
+        found = await self._find([targets[n] for n in rest])
+        lacking: list[Chosen] = []
+        outside: list[tuple[int, Target, Reason]] = []
+        for n in rest:
+            target = targets[n]
+            stored = found.get(target.unit)
+            if stored is None:
+                variant, reason = _choose(target)
+                if variant is None:
+                    outside.append((n, target, reason))
+                else:
+                    lacking.append((n, target, variant))
+            elif self._lacks(target, stored):
+                lacking.append((n, target, stored.variant_key))
+            else:
+                verdicts[n] = Decision.of(stored)
+        if outside:
+            lacking += await self._look(outside, verdicts)
+        if lacking:
+            await self._write(lacking, found, verdicts, now, size)
+        return verdicts
+
+    async def _find(self, targets: Sequence[Target]) -> dict[UnitKey, Stored]:
+        """What the caches know of these units."""
+        found: dict[UnitKey, Stored] = {}
+        salts: dict[UnitKey, str] = {}
+        for target in targets:
+            stored = self.cache.get(target.unit)
+            if stored is None:
+                salts[target.unit] = target.experiment.salt
+            else:
+                found[target.unit] = stored
+        _CACHED.inc(len(found))
+        if salts:
+            shared = await self.shared.read({unit[0]: salt for unit, salt in salts.items()}, list(salts))
+            self.cache.put_all(shared)
+            _SHARED.inc(len(shared))
+            found |= shared
+        return found
+
+    async def _look(
+        self, outside: Sequence[tuple[int, Target, Reason]], verdicts: list[Verdict | None]
+    ) -> list[Chosen]:
+        """Who would be left out now may have been let in before, or be the anonymous id of someone who was.
+
+        Fills in the verdicts; returns those whose stored assignment lacks its exposure. That a unit has none is
+        remembered for some seconds.
+        """
+        clock = asyncio.get_running_loop().time
+        unknown: list[tuple[int, Target, Reason]] = []
+        for n, target, reason in outside:
+            if (self._absent.get(target.unit) or 0.0) > clock():
+                verdicts[n] = Decision(None, reason=reason)
+            else:
+                unknown.append((n, target, reason))
+        if not unknown:
+            return []
+        try:
+            stored, links = await self.lookup.read([target.unit for _, target, _ in unknown])
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            log.warning("assignments_unknown", error=type(error).__name__)
+            for n, _, reason in unknown:
+                verdicts[n] = Decision(None, reason=reason, durable=False)
+            return []
+        self.cache.put_all(stored)
+        lacking: list[Chosen] = []
+        for n, target, reason in unknown:
+            known = stored.get(target.unit)
+            if known is not None and self._lacks(target, known):
+                lacking.append((n, target, known.variant_key))
+            elif known is not None:
+                verdicts[n] = Decision.of(known)
+            elif target.user not in links:
+                self._absent.put(target.unit, clock() + _ABSENT_SECONDS)
+                verdicts[n] = Decision(None, reason=reason)
+        return lacking
+
+    async def _write(
+        self,
+        lacking: Sequence[Chosen],
+        found: dict[UnitKey, Stored],
+        verdicts: list[Verdict | None],
+        now: datetime,
+        size: int,
+    ) -> None:
+        """Store what is new. An outcome without an assignment leaves its verdict open."""
+        wanted = [
+            Wanted(
+                target.unit,
+                target.given or variant,
+                target.experiment.version,
+                target.instant,
+                target.expose,
+                target.request.attributes,
+            )
+            for _, target, variant in lacking
+        ]
+        try:
+            outcomes = await self.queue.submit(AssignmentJob(wanted, format_instant(now), size))
+        except Refused:
+            for n, _, _ in lacking:
+                verdicts[n] = _REFUSED
+            return
+        except Unavailable:
+            if any(target.experiment.external for _, target, _ in lacking):
+                raise
+            _VOLATILE.inc(len(lacking))
+            for n, target, variant in lacking:
+                verdicts[n] = _undurable(found.get(target.unit), variant)
+            return
+        _WRITTEN.inc(len(outcomes))
+        self._remember(lacking, outcomes)
+        for (n, _, _), outcome in zip(lacking, outcomes, strict=True):
+            if outcome.stored is not None:
+                verdicts[n] = Decision.of(outcome.stored, created=outcome.created)
+
+    def _remember(self, lacking: Sequence[Chosen], outcomes: Sequence[Outcome]) -> None:
+        """For the next request, also by the anonymous id; Valkey is told without being waited for."""
+        stored: dict[UnitKey, Stored] = {}
+        salts: dict[int, str] = {}
+        for (_, target, _), outcome in zip(lacking, outcomes, strict=True):
+            if outcome.stored is None:
+                continue
+            stored[target.unit] = stored[target.own_unit] = outcome.stored
+            salts[target.unit[0]] = target.experiment.salt
+            if target.request.attributes is not None:
+                self._told.put(target.user, hash(encode_message(target.request.attributes)))
+        self.cache.put_all(stored)
+        self.shared.write(salts, stored)
+
+    async def _follow(self, targets: Sequence[Target], now: datetime) -> list[Target | Violation]:
+        """The targets under the newest configuration and the ids that theirs are linked with."""
+        await self.registry.check()
+        links = await self.lookup.links({target.user for target in targets})
+        followed: list[Target | Violation] = []
+        for target in targets:
+            live = self.registry.find(target.experiment.experiment_id)
+            try:
+                fresh = plan_one(target.request, live, now, self.max_ahead)
+            except ContractError as error:
+                followed.append(error.violation)
+                continue
+            person = links.get(target.user)
+            followed.append(fresh if person is None else fresh.linked(person))
+        return followed
+
+    def _lacks(self, target: Target, stored: Stored) -> bool:
+        """Whether PostgreSQL has something to store for a unit that is assigned."""
+        if target.expose and not stored.exposed:
+            return True
+        attributes = target.request.attributes
+        return attributes is not None and self._told.get(target.user) != hash(encode_message(attributes))
+
+
+def _choose(target: Target) -> tuple[str | None, Reason]:
+    """The variant of a unit without a stored assignment."""
+    if target.given is not None:
+        return target.given, Reason.ASSIGNED
+    unit = Unit(target.unit[2], target.request.attributes or {})
+    evaluation = evaluate(target.experiment.configuration, unit)
+    if evaluation.error is not None:
+        TARGETING_ERRORS.labels(target.experiment.key).inc()
+    return evaluation.variant_key, evaluation.reason
+
+
+def _undurable(stored: Stored | None, variant: str) -> Decision:
+    """PostgreSQL is away: what a cache holds, or what the configuration gives, which every process gives alike."""
+    return Decision(variant, durable=False) if stored is None else Decision.of(stored, durable=False)

@@ -1,0 +1,85 @@
+"""The configuration and OFREP over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+
+from api.audit import Actor
+from api.evaluation.ofrep import OfrepService
+from api.evaluation.schemas import REQUEST_BODY
+from api.http.dependencies import ServicesDep, require
+from api.http.etags import content_tag, is_current
+from api.http.problems import unavailable
+from api.http.security import Scope
+
+router = APIRouter(tags=["evaluation"])
+
+Assigner = Annotated[Actor, Depends(require(Scope.ASSIGN))]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of the last answer")]
+FlagKey = Annotated[str, Path(min_length=1, max_length=256)]
+
+_MEDIA_TYPE = "application/json"
+
+
+@router.get(
+    "/v1/configuration",
+    responses={
+        200: {
+            "description": "All running experiments",
+            "content": {_MEDIA_TYPE: {"schema": {"type": "object"}}},
+        },
+        304: {"description": "Nothing has changed"},
+    },
+)
+async def configuration(services: ServicesDep, _: Assigner, if_none_match: IfNoneMatch = None) -> Response:
+    """What evaluating without this API needs: each running experiment's salt, ranges, layer, holdouts, targeting.
+
+    Testers are named by their bucket alone.
+    """
+    if not services.registry.loaded:
+        raise unavailable("The experiments are not loaded yet")
+    document = services.registry.document()
+    tag = f'"{document.revision}"'
+    if is_current(if_none_match, tag):
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(msgspec.json.encode(document), media_type=_MEDIA_TYPE, headers={"etag": tag})
+
+
+@router.post(
+    "/ofrep/v1/evaluate/flags/{key}",
+    openapi_extra=REQUEST_BODY,
+    responses={
+        200: {"description": "The flag's value", "content": {_MEDIA_TYPE: {"schema": {"type": "object"}}}},
+        400: {"description": "The context can't be used"},
+        404: {"description": "No running experiment has this key"},
+    },
+)
+async def evaluate_flag(key: FlagKey, request: Request, services: ServicesDep, _: Assigner) -> Response:
+    """OpenFeature: the variant of one experiment as a flag. Records the exposure."""
+    reply = await OfrepService(services.assignments).one(key, await request.body())
+    return Response(reply.body, reply.status, media_type=_MEDIA_TYPE)
+
+
+@router.post(
+    "/ofrep/v1/evaluate/flags",
+    openapi_extra=REQUEST_BODY,
+    responses={
+        200: {"description": "All flags", "content": {_MEDIA_TYPE: {"schema": {"type": "object"}}}},
+        304: {"description": "Nothing has changed for this unit"},
+        400: {"description": "The context can't be used"},
+    },
+)
+async def evaluate_flags(
+    request: Request, services: ServicesDep, _: Assigner, if_none_match: IfNoneMatch = None
+) -> Response:
+    """OpenFeature: every running experiment of the unit's type. Records no exposure."""
+    reply = await OfrepService(services.assignments).all(await request.body())
+    if reply.status != 200:
+        return Response(reply.body, reply.status, media_type=_MEDIA_TYPE)
+    tag = content_tag(reply.body)
+    if is_current(if_none_match, tag):
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(reply.body, media_type=_MEDIA_TYPE, headers={"etag": tag})

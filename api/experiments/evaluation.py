@@ -1,0 +1,102 @@
+"""What assignment needs of experiments, in PostgreSQL: their configuration with layer, holdouts and testers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from api.database import Connection
+from neonblue.bucketing.document import (
+    ExperimentEntry,
+    HoldoutEntry,
+    LayerEntry,
+    VariantEntry,
+    forced_digits,
+)
+
+_EVALUATION = """
+SELECT e.id, e.status, e.source, jsonb_build_object(
+    'experiment_id', e.id, 'key', e.key, 'unit_type', e.unit_type, 'version', e.version, 'salt', e.salt,
+    'allocation', e.allocation, 'targeting', e.targeting,
+    'layer', (SELECT jsonb_build_object('salt', l.salt, 'start', e.layer_start, 'end', e.layer_end)
+              FROM layers AS l WHERE l.id = e.layer_id),
+    'holdouts', (SELECT coalesce(jsonb_agg(jsonb_build_object('salt', h.salt, 'share', h.share) ORDER BY h.id), '[]')
+                 FROM holdouts AS h WHERE e.holdouts IS NULL OR h.key = ANY (e.holdouts)),
+    'variants', (SELECT jsonb_agg(jsonb_build_object('key', v.key, 'weight', v.weight, 'active', v.active,
+                     'payload', v.payload) ORDER BY v.position)
+                 FROM variants AS v WHERE v.experiment_id = e.id),
+    'testers', (SELECT coalesce(jsonb_object_agg(f.user_id, f.variant_key), '{}')
+                FROM forced_variants AS f WHERE f.experiment_id = e.id AND f.unit_type = e.unit_type)
+)::text
+FROM experiments AS e
+"""
+_BY_ID = _EVALUATION + "WHERE e.id = ANY (%s) ORDER BY e.id"
+_ALL = _EVALUATION + "ORDER BY e.id"
+_VERSIONS = f"""
+SELECT e.id, e.version, md5(running.evaluation)
+FROM experiments AS e
+LEFT JOIN ({_EVALUATION} WHERE e.status = 'running') AS running (id, status, source, evaluation) USING (id)
+"""  # noqa: S608 - no value is in the text
+
+
+class _Evaluation(msgspec.Struct):
+    """The JSON object of the query."""
+
+    experiment_id: int
+    key: str
+    unit_type: str
+    version: int
+    salt: str
+    allocation: int
+    targeting: str | None
+    layer: LayerEntry | None
+    holdouts: list[HoldoutEntry]
+    variants: list[VariantEntry]
+    testers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRow:
+    """An experiment's state and what its evaluation depends on."""
+
+    status: str
+    external: bool
+    entry: ExperimentEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Tells whether what is held of an experiment is still right.
+
+    Layers, holdouts and testers may change without a new version, so a running experiment has a digest too.
+    """
+
+    version: int
+    digest: str | None
+
+
+async def read_evaluations(connection: Connection, ids: Sequence[int] | None = None) -> list[EvaluationRow]:
+    """The experiments of these ids, or all of them."""
+    if ids is None:
+        cursor = await connection.execute(_ALL.encode())
+    else:
+        cursor = await connection.execute(_BY_ID.encode(), (list(ids),))
+    return [_row(*row[1:]) for row in await cursor.fetchall()]
+
+
+async def read_marks(connection: Connection) -> dict[int, Mark]:
+    """The mark of each experiment, by its id."""
+    cursor = await connection.execute(_VERSIONS.encode())
+    return {number: Mark(version, digest) for number, version, digest in await cursor.fetchall()}
+
+
+def _row(status: str, source: str, evaluation: str) -> EvaluationRow:
+    found = msgspec.json.decode(evaluation, type=_Evaluation)
+    fields: dict[str, Any] = {
+        name: getattr(found, name) for name in ExperimentEntry.__struct_fields__ if name != "forced"
+    }
+    forced = {forced_digits(found.salt, unit): variant for unit, variant in found.testers.items()}
+    return EvaluationRow(status, source == "external", ExperimentEntry(**fields, forced=forced))

@@ -1,0 +1,1 @@
+"""Anonymous ids and the persons they turned out to belong to."""

@@ -1,0 +1,20 @@
+"""From an experiment's snapshots and the warehouse's sums to the statistics engine's question. Pure.
+
+The one place that knows both the wire format and the statistics: orchestration and API ask the same question of the
+same sums, and so get the same answer.
+"""
+
+from neonblue.analysis.looks import GroupSequential, rule_of
+from neonblue.analysis.question import Question, ask
+from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+
+__all__ = [
+    "ArmUnits",
+    "ExperimentRows",
+    "GroupSequential",
+    "MomentRow",
+    "QuantileRow",
+    "Question",
+    "ask",
+    "rule_of",
+]

@@ -1,0 +1,72 @@
+"""What the warehouse knows about one experiment, as typed rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """A second value of each unit: its sum, the sum of its squares, and of its products with the metric's value."""
+
+    sum: Decimal
+    squares: Decimal
+    products: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRow:
+    """One row of `metric_moments`: exact sums over the units of a variant that entered on one day.
+
+    version: of the configuration the units entered under. denominator: of a ratio metric; covariate: the value before
+    the exposure; None where the metric has none.
+    """
+
+    metric_key: str
+    metric_version: int
+    variant_key: str
+    version: int
+    exposure_date: date
+    n: int
+    sum_value: Decimal
+    sum_squares: Decimal
+    denominator: Products | None = None
+    covariate: Products | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileRow:
+    """One arm's quantile of a metric, with the sample quantiles at the two levels that bound it."""
+
+    metric_key: str
+    metric_version: int
+    variant_key: str
+    n: int
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmUnits:
+    """Units of one arm that entered under one configuration version."""
+
+    version: int
+    variant_key: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRows:
+    """All sums of one experiment.
+
+    exposed: units with an exposure, also those met in several arms; several_arms: those alone.
+    """
+
+    moments: list[MomentRow] = field(default_factory=list)
+    quantiles: list[QuantileRow] = field(default_factory=list)
+    units: list[ArmUnits] = field(default_factory=list)
+    exposed: int = 0
+    several_arms: int = 0

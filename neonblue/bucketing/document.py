@@ -1,0 +1,80 @@
+"""Running experiments as they travel to those who evaluate for themselves: the body of `GET /v1/configuration`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from neonblue.bucketing.configuration import Configuration, Holdout, LayerSlot
+from neonblue.bucketing.hashing import Purpose, bucket
+from neonblue.bucketing.targeting import compile_expression
+
+SCHEMA_VERSION = 1
+
+
+class VariantEntry(Struct, frozen=True, kw_only=True):
+    """One arm. A dropped one is not `active`. `payload`: what the application reads once it knows the variant."""
+
+    key: str
+    weight: int
+    active: bool = True
+    payload: Any = None
+
+
+class LayerEntry(Struct, frozen=True, kw_only=True):
+    """The experiment's part of a layer: basis points [start, end)."""
+
+    salt: str
+    start: int
+    end: int
+
+
+class HoldoutEntry(Struct, frozen=True, kw_only=True):
+    """A share of traffic, in basis points, that the experiment leaves out."""
+
+    salt: str
+    share: int
+
+
+class ExperimentEntry(Struct, frozen=True, kw_only=True):
+    """One version of an experiment. `forced`: variants of testers by the tester's bucket, in digits."""
+
+    experiment_id: int
+    key: str
+    unit_type: str
+    version: int
+    salt: str
+    allocation: int
+    variants: list[VariantEntry]
+    layer: LayerEntry | None = None
+    holdouts: list[HoldoutEntry] = []
+    targeting: str | None = None
+    forced: dict[str, str] = {}
+
+    def configuration(self) -> Configuration:
+        """What evaluation takes. Raises ValueError where a rule of it is broken."""
+        layer = self.layer
+        return Configuration(
+            self.salt,
+            self.allocation,
+            tuple((variant.key, variant.weight) for variant in self.variants),
+            layer=None if layer is None else LayerSlot(layer.salt, layer.start, layer.end),
+            holdouts=tuple(Holdout(holdout.salt, holdout.share) for holdout in self.holdouts),
+            targeting=None if self.targeting is None else compile_expression(self.targeting),
+            dropped=frozenset(variant.key for variant in self.variants if not variant.active),
+            forced={int(digits): variant for digits, variant in self.forced.items()},
+        )
+
+
+class ConfigurationDocument(Struct, frozen=True, kw_only=True):
+    """All running experiments. `revision` names this content: equal revisions, equal documents."""
+
+    schema_version: int = SCHEMA_VERSION
+    revision: str
+    experiments: list[ExperimentEntry]
+
+
+def forced_digits(salt: str, unit_id: str) -> str:
+    """How a tester is named in `ExperimentEntry.forced`."""
+    return str(bucket(salt, Purpose.FORCED, unit_id))

@@ -1,0 +1,144 @@
+"""Evaluation without a call: the downloaded configuration, decided by the code that the API decides with."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from neonblue.bucketing import Configuration, Unit, evaluate
+from neonblue.bucketing.document import SCHEMA_VERSION, ConfigurationDocument, ExperimentEntry
+from neonblue.client.errors import ClientError
+
+log = structlog.get_logger("neonblue.client")
+
+NOT_RUNNING = "not_running"
+CONFIGURATION_ATTEMPTS = 3
+"""A look for a newer configuration gives up soon: there will be another."""
+
+_SEEN_ENTRIES = 100_000
+_JITTER = 0.1
+
+
+class LocalAssignment(msgspec.Struct, frozen=True):
+    """A unit's variant by the configuration of `version`. None: the unit gets none, `reason` says why."""
+
+    experiment: str
+    user_id: str
+    variant_key: str | None
+    reason: str
+    payload: Any = None
+    unit_type: str = "user"
+    version: int | None = None
+
+    @property
+    def exposable(self) -> bool:
+        """Whether using the variant is an exposure; a tester's is none."""
+        return self.variant_key is not None and self.reason != "forced"
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    entry: ExperimentEntry
+    configuration: Configuration
+    payloads: Mapping[str, Any]
+
+
+class LocalEvaluator:
+    """The newest configuration. May be shared by threads: a new one replaces the old in one step."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._lock = threading.Lock()
+        self._young: set[tuple[str, str]] = set()
+        self._old: set[tuple[str, str]] = set()
+        self.revision: str | None = None
+
+    def install(self, document: ConfigurationDocument | None) -> None:
+        """Take over a newer configuration; None: there is none. Raises ClientError for one it can't read."""
+        if document is None:
+            return
+        if document.schema_version != SCHEMA_VERSION:
+            raise ClientError(f"the configuration has version {document.schema_version}: update this client")
+        running: dict[str, _Running] = {}
+        for entry in document.experiments:
+            try:
+                configuration = entry.configuration()
+            except ValueError as error:
+                log.error("experiment_unreadable", experiment=entry.key, error=str(error))
+                continue
+            payloads = {variant.key: variant.payload for variant in entry.variants}
+            running[entry.key] = _Running(entry, configuration, payloads)
+        self._running, self.revision = running, document.revision
+
+    def evaluate(
+        self, experiment: str, user_id: str, attributes: Mapping[str, Any] | None
+    ) -> LocalAssignment:
+        """The unit's variant in this experiment."""
+        found = self._running.get(experiment)
+        if found is None:
+            return LocalAssignment(experiment, user_id, None, NOT_RUNNING)
+        evaluation = evaluate(found.configuration, Unit(user_id, attributes or {}))
+        variant = evaluation.variant_key
+        payload = None if variant is None else found.payloads.get(variant)
+        entry = found.entry
+        return LocalAssignment(
+            experiment, user_id, variant, str(evaluation.reason), payload, entry.unit_type, entry.version
+        )
+
+    def first_use(self, assignment: LocalAssignment) -> bool:
+        """Whether this unit's exposure was not told lately: one is enough."""
+        unit = (assignment.experiment, assignment.user_id)
+        with self._lock:
+            if unit in self._young or unit in self._old:
+                return False
+            if len(self._young) >= _SEEN_ENTRIES:
+                self._old, self._young = self._young, set()
+            self._young.add(unit)
+            return True
+
+
+def spread(seconds: float) -> float:
+    """The time to the next look, varied so that many clients do not look at once."""
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+
+
+class Refresher:
+    """Keeps an evaluator's configuration fresh from a background thread."""
+
+    def __init__(
+        self, evaluator: LocalEvaluator, fetch: Callable[[], ConfigurationDocument | None], seconds: float
+    ) -> None:
+        self._evaluator = evaluator
+        self._fetch = fetch
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Load the configuration now, once; then look for newer ones. Raises ClientError."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None:
+                self._evaluator.install(self._fetch())
+                self._thread = threading.Thread(target=self._run, name="neonblue-configuration", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(spread(self._seconds)):
+            try:
+                self._evaluator.install(self._fetch())
+            except ClientError as error:  # the configuration at hand stays good
+                log.warning("configuration_not_refreshed", error=str(error))

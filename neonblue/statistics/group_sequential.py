@@ -1,0 +1,84 @@
+"""The deciding rule of a plan with a planned size: a group-sequential test at whatever looks are taken."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scipy import optimize
+
+from neonblue.statistics.result import Estimate
+from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
+from neonblue.statistics.sequential.spending import Spending
+from neonblue.statistics.tails import deviate, normal_sf
+
+LARGEST_ALPHA = 0.5
+_SMALLEST_ALPHA = 1e-290
+_HIGHEST = 37.0  # stands for an infinite boundary where a root is sought
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSequential:
+    """One look of a group-sequential test, two-sided for metrics and one-sided for guardrails.
+
+    earlier: information shares of the looks already taken, increasing; share: of this look, > 0, 1 at the planned
+    size; final: no look will follow, so that the rest of the error is spent; spending: how it is spent. Looks nearer
+    to this one than the recursion can tell apart are taken for this one. p-values are repeated p-values: the smallest
+    alpha whose boundary this look reaches, so that they agree with the interval at every level, and families of them
+    may be judged by Holm. Source: Jennison and Turnbull (2000), chapter 9; Maurer and Bretz (2013).
+    """
+
+    earlier: tuple[float, ...]
+    share: float
+    final: bool = False
+    spending: Spending = field(default_factory=Spending)
+
+    @classmethod
+    def at(cls, looks: Sequence[float], share: float, final: bool, spending: Spending) -> GroupSequential:
+        """The look at `share` after those of `looks` that came before it."""
+        return cls(
+            tuple(look for look in looks if look < share * (1 - MINIMUM_INCREMENT)), share, final, spending
+        )
+
+    def ready(self, control: int, treatment: int) -> bool:  # noqa: ARG002 - the protocol's signature
+        """Always: what is too early has a boundary too high."""
+        return True
+
+    def p_value(self, test: Estimate, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """The repeated p-value of this look, in (0, 1]; above LARGEST_ALPHA it is given as 1."""
+        z = deviate(test.log10_p)
+        if z < self._critical(LARGEST_ALPHA):
+            return 1.0
+
+        def excess(log_alpha: float) -> float:
+            return min(self._critical(math.exp(log_alpha)), _HIGHEST) - min(z, _HIGHEST)
+
+        # No boundary lies below that of a single test, so no repeated p-value does.
+        lowest, highest = math.log(max(test.p_value, _SMALLEST_ALPHA)), math.log(LARGEST_ALPHA)
+        if excess(lowest) <= 0:
+            return math.exp(lowest)
+        return math.exp(float(optimize.brentq(excess, lowest, highest, xtol=1e-10, rtol=1e-12)))
+
+    def nominal_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """P(|Z| > the boundary of this look), at least 1e-290."""
+        return max(2 * float(normal_sf(self._critical(alpha))), _SMALLEST_ALPHA)
+
+    def one_sided_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """P(Z > the one-sided boundary of this look), at least 1e-290."""
+        return max(float(normal_sf(self._critical(alpha, two_sided=False))), _SMALLEST_ALPHA)
+
+    def _critical(self, alpha: float, *, two_sided: bool = True) -> float:
+        return _critical(self, alpha, two_sided)
+
+
+@functools.lru_cache(maxsize=4096)
+def _critical(look: GroupSequential, alpha: float, two_sided: bool) -> float:
+    """The boundary of the look in z; one computation serves every metric of an experiment."""
+    looks = (*look.earlier, look.share)
+    bounds = spending_boundaries(
+        looks, 1.0, alpha=alpha, two_sided=two_sided, spending=look.spending, final=look.final
+    )
+    return bounds.critical_z[-1]

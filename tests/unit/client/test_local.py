@@ -1,0 +1,154 @@
+"""Evaluation in the client: the downloaded configuration decides, and each exposure carries what it decided."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from neonblue.bucketing import Unit, evaluate
+from neonblue.bucketing.document import ExperimentEntry, forced_digits
+from neonblue.client import AsyncClient, BatchOptions, Client, RetryPolicy, UnavailableError
+
+from .conftest import RecordingServer
+
+QUICK = RetryPolicy(attempts=2, base_seconds=0.001, cap_seconds=0.002)
+BRIEF = BatchOptions(linger_seconds=0)
+DEADLINE_SECONDS = 30.0
+
+
+def entry(**fields: Any) -> dict[str, Any]:
+    return {
+        "experiment_id": 1,
+        "key": "checkout",
+        "unit_type": "account",
+        "version": 3,
+        "salt": "s",
+        "allocation": 5_000,
+        "variants": [{"key": "a", "weight": 1}, {"key": "b", "weight": 1, "payload": {"value": 7}}],
+    } | fields
+
+
+def document(*entries: dict[str, Any], revision: str = "r1") -> dict[str, object]:
+    return {"schema_version": 1, "revision": revision, "experiments": list(entries)}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # between two looks
+
+
+def test_the_client_decides_as_the_api_does_and_tells_each_unit_once(server: RecordingServer) -> None:
+    server.configuration = document(entry(targeting="attributes.age >= 18"))
+    configuration = msgspec.convert(entry(targeting="attributes.age >= 18"), ExperimentEntry).configuration()
+    people = [(f"u{n}", {"age": n}) for n in range(60)]
+    expected = {user: evaluate(configuration, Unit(user, attributes)) for user, attributes in people}
+    with Client(server.url, "token", batch=BRIEF) as client:
+        for _ in range(2):
+            for user, attributes in people:
+                found = client.variant("checkout", user, attributes)
+                assert (found.variant_key, found.reason) == (
+                    expected[user].variant_key,
+                    expected[user].reason,
+                )
+                assert found.payload == ({"value": 7} if found.variant_key == "b" else None)
+    told = {event["user_id"]: event for event in server.stored.values()}
+    assert told.keys() == {user for user, found in expected.items() if found.variant_key}
+    assert len(server.stored) == len(told)
+    for user, event in told.items():
+        assert event["variant_key"] == expected[user].variant_key  # type: ignore[index]
+        assert (event["configuration_version"], event["unit_type"], event["experiment"]) == (
+            3,
+            "account",
+            "checkout",
+        )
+    assert server.looks == [200]
+
+
+def test_a_newer_configuration_is_taken_over_and_an_old_one_is_not_sent_again(
+    server: RecordingServer,
+) -> None:
+    server.configuration = document(entry(allocation=0))
+    with Client(server.url, "token", refresh_seconds=0.01) as client:
+        assert client.variant("checkout", "u").reason == "not_in_allocation"
+        until(lambda: server.looks.count(304) >= 2)
+        server.configuration = document(entry(allocation=10_000), revision="r2")
+        until(lambda: client.variant("checkout", "u", expose=False).variant_key is not None)
+    assert server.looks.count(200) == 2
+
+
+def test_an_api_that_is_away_leaves_the_configuration_at_hand(server: RecordingServer) -> None:
+    with Client(server.url, "token", retry=QUICK, refresh_seconds=0.01) as client:
+        with pytest.raises(UnavailableError):
+            client.variant("checkout", "u")
+        server.configuration = document(entry(allocation=10_000))
+        before = client.variant("checkout", "u")
+        server.configuration = {}
+        looked = len(server.looks)
+        until(lambda: len(server.looks) > looked + 2)
+        assert client.variant("checkout", "u") == before
+
+
+def test_a_testers_variant_is_no_exposure(server: RecordingServer) -> None:
+    server.configuration = document(entry(allocation=0, forced={forced_digits("s", "tester"): "b"}))
+    with Client(server.url, "token") as client:
+        found = client.variant("checkout", "tester")
+    assert (found.variant_key, found.reason) == ("b", "forced")
+    assert server.stored == {}
+
+
+def test_what_does_not_run_gives_no_variant(server: RecordingServer) -> None:
+    server.configuration = document()
+    with Client(server.url, "token") as client:
+        assert client.variant("checkout", "u").reason == "not_running"
+
+
+def test_an_experiment_that_this_client_can_not_read_harms_no_other(server: RecordingServer) -> None:
+    broken = entry(key="broken", targeting="attributes.age.of.wisdom(")
+    server.configuration = document(broken, entry(allocation=10_000))
+    with Client(server.url, "token") as client:
+        assert client.variant("broken", "u").reason == "not_running"
+        assert client.variant("checkout", "u").variant_key is not None
+
+
+ANSWER = {"experiment": "checkout", "user_id": "u", "experiment_id": 1, "variant_key": "b", "version": 3}
+
+
+@pytest.mark.parametrize(("durable", "told"), [(True, 0), (False, 1)])
+def test_an_assignment_that_was_not_stored_travels_with_the_exposure(
+    server: RecordingServer, durable: bool, told: int
+) -> None:
+    server.answers["/v1/assignments"] = msgspec.json.encode(ANSWER | {"durable": durable})
+    with Client(server.url, "token") as client:
+        client.assign("checkout", "u")
+        client.assign("checkout", "u", expose=False)
+    carried = [(event["variant_key"], event["configuration_version"]) for event in server.stored.values()]
+    assert carried == [("b", 3)] * told
+
+
+def test_the_asyncio_client_does_the_same(server: RecordingServer) -> None:
+    server.configuration = document(entry(allocation=10_000))
+    server.answers["/v1/assignments"] = msgspec.json.encode(ANSWER | {"durable": False, "user_id": "away"})
+
+    async def run() -> None:
+        async with AsyncClient(server.url, "token", refresh_seconds=0.01) as client:
+            found = await asyncio.gather(*(client.variant("checkout", f"u{n}") for n in range(20)))
+            await client.assign("checkout", "away")
+            server.configuration = document(revision="r2")
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while (await client.variant("checkout", "u")).reason != "not_running":
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.005)  # between two looks
+            assert {item.variant_key for item in found} == {"a", "b"}
+
+    asyncio.run(run())
+    told = {str(event["user_id"]): event["configuration_version"] for event in server.stored.values()}
+    assert {f"u{n}" for n in range(20)} | {"away"} <= told.keys()
+    assert set(told.values()) == {3}
+    assert server.looks.count(200) == 2

@@ -1,0 +1,33 @@
+"""Quantiles from counts around them are those of the units themselves."""
+
+import collections
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neonblue.statistics import QuantileSummary
+
+
+@given(st.lists(st.integers(-20, 20), min_size=30, max_size=400), st.sampled_from([0.25, 0.5, 0.6]))
+def test_counts_give_what_the_units_give(values, level):
+    tally = sorted(collections.Counter(values).items())
+
+    from_counts = QuantileSummary.from_counts(*zip(*tally, strict=True), level, len(values))
+
+    assert from_counts == QuantileSummary.from_values(values, level)
+
+
+def test_a_window_around_the_quantile_is_enough():
+    values = [v // 3 for v in range(3000)]
+    window = range(400, 600)
+
+    windowed = QuantileSummary.from_counts(list(window), [3] * 200, 0.5, 3000, below=1200)
+
+    assert windowed == QuantileSummary.from_values(values, 0.5)
+
+
+@pytest.mark.parametrize("window", [range(501), range(499, 1000)])
+def test_a_window_that_misses_a_bound_is_refused(window):
+    with pytest.raises(ValueError, match="counts"):
+        QuantileSummary.from_counts(list(window), [3] * len(window), 0.5, 3000, below=3 * window[0])

@@ -1,0 +1,233 @@
+"""Units that entered under different shares are compared within their version."""
+
+import dataclasses
+
+import pytest
+
+from neonblue.statistics import (
+    AllocationVersion,
+    CovariateMoments,
+    Deciding,
+    Direction,
+    Estimate,
+    Experiment,
+    Metric,
+    MetricKind,
+    Moments,
+    NonInferiority,
+    Plan,
+    QuantileSummary,
+    RatioMoments,
+    Role,
+    Status,
+    StatusCode,
+    Verdict,
+    analyze,
+    compare_strata,
+)
+from neonblue.statistics.effect import Effect
+from neonblue.statistics.metric import added
+from neonblue.statistics.result import Method
+from neonblue.statistics.stratified import stratified_effect
+
+NOW = Plan(ended=True)
+
+
+def rate(successes, n):
+    return Moments.proportion(successes, n)
+
+
+def ramp(metric, *versions):
+    """An experiment of versions: (share of b, moments of a, moments of b)."""
+    live = tuple(
+        AllocationVersion(
+            str(number),
+            {"a": 1 - share, "b": share},
+            {"a": a.n, "b": b.n},
+            {(metric.name, "a"): a, (metric.name, "b"): b},
+        )
+        for number, (share, a, b) in enumerate(versions, start=1)
+    )
+    pooled = {}
+    for arm in ("a", "b"):
+        parts = [version.moments[metric.name, arm] for version in live]
+        pooled[metric.name, arm] = parts[0] if isinstance(parts[0], QuantileSummary) else merged(parts)
+    return Experiment("a", ("a", "b"), (metric,), pooled, live)
+
+
+def merged(parts):
+    total = parts[0]
+    for part in parts[1:]:
+        total = added(total, part)
+    return total
+
+
+SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)
+# No effect in either version; the rate fell from 20 % to 10 % when the treatment's share rose.
+PARADOX = ramp(SALES, (0.1, rate(1800, 9000), rate(200, 1000)), (0.5, rate(500, 5000), rate(500, 5000)))
+
+
+def test_a_rate_that_falls_during_a_ramp_is_no_effect():
+    pooled = dataclasses.replace(PARADOX, versions=())
+
+    assert analyze(pooled, NOW).results[0].verdict is Verdict.WORSE
+    assert analyze(PARADOX, NOW).results[0].comparison.diff == pytest.approx(0, abs=1e-12)
+    assert analyze(PARADOX, NOW).results[0].verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("plan", [NOW, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)])
+def test_an_effect_within_every_version_is_found(plan):
+    experiment = ramp(
+        SALES, (0.1, rate(1800, 9000), rate(300, 1000)), (0.5, rate(500, 5000), rate(900, 5000))
+    )
+
+    (result,) = analyze(experiment, plan).results
+
+    assert result.verdict is Verdict.BETTER
+    assert result.comparison.diff == pytest.approx(0.5 * 0.1 + 0.5 * 0.08)
+    assert result.comparison.mean_treatment - result.comparison.mean_control == pytest.approx(
+        result.comparison.diff
+    )
+
+
+def test_versions_of_equal_shares_are_one_stratum():
+    parts = ((0.5, rate(90, 1000), rate(120, 1000)), (0.2, rate(80, 800), rate(30, 200)))
+    split = ramp(SALES, *parts, (0.5, rate(110, 1000), rate(100, 1000)))
+
+    assert len(split.strata("sales", "b")) == 2
+    assert split.strata("sales", "b")[0] == (rate(200, 2000), rate(220, 2000))
+
+
+def test_the_same_shares_throughout_leave_one_comparison():
+    experiment = ramp(SALES, (0.5, rate(90, 1000), rate(120, 1000)), (0.5, rate(110, 1000), rate(100, 1000)))
+
+    assert experiment.strata("sales", "b") == []
+
+
+def test_a_version_without_moments_leaves_the_pooled_comparison():
+    bare = dataclasses.replace(PARADOX.versions[1], moments={})
+
+    assert dataclasses.replace(PARADOX, versions=(PARADOX.versions[0], bare)).strata("sales", "b") == []
+
+
+def test_one_stratum_is_the_plain_comparison():
+    control, treatment = Moments(400, 800.0, 5000.0), Moments(500, 1100.0, 7000.0)
+    effect = Effect.of_arms(
+        Method.WELCH,
+        (400, 500),
+        (control.mean, treatment.mean),
+        (control.variance / 400, treatment.variance / 500),
+    )
+
+    alone = stratified_effect([effect])
+
+    assert alone.test(0.05).p_value == pytest.approx(effect.test(0.05).p_value, rel=1e-12)
+    assert alone.df == pytest.approx(effect.df, rel=1e-12)
+
+
+def test_a_guardrail_is_held_within_versions():
+    latency = Metric("latency", MetricKind.MEAN, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 5.0)
+    slow, fast = (
+        [Moments(n, n * mean, n * (mean**2 + 100)) for n in (9000, 1000, 5000)] for mean in (200.0, 100.0)
+    )
+    experiment = ramp(latency, (0.1, fast[0], fast[1]), (0.5, slow[2], slow[2]))
+
+    (result,) = analyze(experiment, NOW).results
+
+    assert isinstance(result.guardrail, NonInferiority)
+    assert result.guardrail.non_inferior
+    assert result.guardrail.diff == pytest.approx(0)
+
+
+def test_a_version_too_small_to_compare_is_left_out():
+    row = compare_strata(
+        MetricKind.MEAN,
+        [(Moments(1, 3.0, 9.0), Moments(5, 9.0, 30.0)), (Moments(50, 80.0, 400.0), Moments(60, 99.0, 500.0))],
+    )
+
+    assert (row.n_control, row.n_treatment) == (50, 60)
+
+
+def test_a_version_without_any_success_counts_with_its_difference():
+    row = compare_strata(MetricKind.PROPORTION, [(rate(0, 50), rate(0, 50)), (rate(40, 450), rate(60, 450))])
+
+    assert isinstance(row.absolute, Estimate)
+    assert (row.n_control, row.n_treatment) == (500, 500)
+    assert row.diff == pytest.approx(0.9 * 20 / 450)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair", "code"),
+    [
+        (MetricKind.MEAN, (Moments(1, 1.0, 1.0), Moments(1, 2.0, 4.0)), StatusCode.NOT_ENOUGH_UNITS),
+        (MetricKind.PROPORTION, (rate(0, 9), rate(0, 9)), StatusCode.ZERO_VARIANCE),
+    ],
+)
+def test_no_version_with_an_estimate_is_a_status(kind, pair, code):
+    row = compare_strata(kind, [pair, pair])
+
+    assert isinstance(row.absolute, Status)
+    assert row.absolute.code is code
+    assert row.mean_control is None
+
+
+def test_no_version_at_all_is_a_status():
+    assert compare_strata(MetricKind.MEAN, []).absolute.code is StatusCode.MISSING_ARM
+
+
+def test_a_guardrail_without_an_estimate_in_any_version_is_a_status():
+    errors = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.01)
+    experiment = ramp(errors, (0.1, rate(0, 90), rate(0, 10)), (0.5, rate(0, 50), rate(0, 50)))
+
+    assert isinstance(analyze(experiment, NOW).results[0].guardrail, Status)
+
+
+def test_constant_differences_alone_have_no_error_to_combine():
+    constant = Effect.of_arms(Method.WELCH, (5, 5), (1.0, 2.0), (0.0, 0.0))
+
+    with pytest.raises(ValueError, match="strata"):
+        stratified_effect([constant])
+
+
+def test_a_guardrail_without_data_is_a_status():
+    errors = Metric("errors", MetricKind.MEAN, Role.GUARDRAIL, margin=0.01)
+
+    assert (
+        analyze(Experiment("a", ("a", "b"), (errors,), {})).results[0].guardrail.code
+        is StatusCode.MISSING_ARM
+    )
+
+
+def test_a_quantile_alone_is_compared_like_any_metric():
+    latency = Metric("latency", MetricKind.QUANTILE, Role.PRIMARY)
+    summaries = {
+        ("latency", arm): QuantileSummary.from_values(range(base, base + 200), 0.5)
+        for arm, base in (("a", 0), ("b", 90))
+    }
+
+    assert analyze(Experiment("a", ("a", "b"), (latency,), summaries)).results[0].comparison.diff == 90
+
+
+def test_quantiles_keep_a_stratum_for_each_version():
+    latency = Metric("latency", MetricKind.QUANTILE, Role.PRIMARY)
+    summaries = [QuantileSummary.from_values(range(base, base + 200), 0.5) for base in (0, 10, 5, 20)]
+    experiment = ramp(
+        latency, (0.5, *summaries[:2]), (0.2, *summaries[2:]), (0.5, summaries[0], summaries[1])
+    )
+
+    assert len(experiment.strata("latency", "b")) == 3
+    with pytest.raises(ValueError, match="moments"):
+        added(summaries[0], summaries[1])
+
+
+def test_pairs_of_sums_add_up():
+    for kind in (RatioMoments, CovariateMoments):
+        first, second = kind(2, 3.0, 2.0, 5.0, 2.0, 3.0), kind(2, 1.0, 2.0, 1.0, 4.0, 2.0)
+        assert added(first, second) == first.merge(second)
+
+
+def test_an_empty_version_of_a_rate_that_never_varies_keeps_its_reason():
+    ratio = RatioMoments(9, 0.0, 0.0, 0.0, 0.0, 0.0)
+    row = compare_strata(MetricKind.RATIO, [(ratio, ratio), (RatioMoments(9, 5, 9, 7, 12, 6),) * 2])
+
+    assert (row.n_control, row.n_treatment) == (9, 9)
