@@ -11,6 +11,8 @@ from datetime import timedelta
 import psycopg
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from api.access.limits import RateLimits
 from api.access.service import TokenService
@@ -191,9 +193,13 @@ def create_services(settings: Settings) -> Services:
 
 
 def _valkey_pool(settings: Settings) -> BlockingConnectionPool:
-    """Callers wait for a free connection; how long, the cache bounds."""
+    """Callers wait for a free connection; how long, they bound. One that Valkey's restart ended is made anew."""
     return BlockingConnectionPool.from_url(
-        settings.valkey.dsn, socket_connect_timeout=0.5, max_connections=16, timeout=1
+        settings.valkey.dsn,
+        socket_connect_timeout=0.5,
+        max_connections=16,
+        timeout=1,
+        retry=Retry(NoBackoff(), 1),
     )
 
 

@@ -14,6 +14,8 @@ from math import ceil
 from typing import Literal
 
 import structlog
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from throttled.asyncio import RedisStore, Throttled, per_sec
 from throttled.exceptions import BaseThrottledError
@@ -60,7 +62,11 @@ class RateLimits:
         self._store = RedisStore(
             server=valkey,
             options={
-                "CONNECTION_POOL_KWARGS": {"socket_connect_timeout": 0.5, "socket_timeout": _PAUSE_SECONDS}
+                "CONNECTION_POOL_KWARGS": {
+                    "socket_connect_timeout": 0.5,
+                    "socket_timeout": _PAUSE_SECONDS,
+                    "retry": Retry(NoBackoff(), 1),
+                }
             },
         )
         self._limit = limit

@@ -106,6 +106,8 @@ class TokenPage(BaseModel):
 class SessionIn(Strict):
     """A token to log in with."""
 
+    model_config = Strict.model_config | {"json_schema_extra": {"examples": [{"token": "neonblue_sk_…"}]}}
+
     token: str = Field(min_length=1, max_length=512, json_schema_extra={"format": "password"})
 
 

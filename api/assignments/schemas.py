@@ -9,7 +9,7 @@ import msgspec
 from pydantic import BaseModel, Field
 
 from api.http.openapi import operation
-from neonblue.contract.answers import AssignmentAnswer
+from neonblue.contract.answers import AssignmentAnswer, AssignmentsAnswer
 from neonblue.contract.limits import REQUEST_ITEMS
 from neonblue.contract.requests import AssignmentRequest
 
@@ -19,6 +19,13 @@ _REQUEST = {"experiment": "checkout-button", "user_id": "user-42", "attributes":
 def _schema() -> dict[str, Any]:
     item = msgspec.json.schema(AssignmentRequest)["$defs"][AssignmentRequest.__name__]
     return {"oneOf": [item, {"type": "array", "items": item, "minItems": 1, "maxItems": REQUEST_ITEMS}]}
+
+
+def _answer() -> dict[str, Any]:
+    one_or_many, components = msgspec.json.schema_components(
+        [AssignmentAnswer, AssignmentsAnswer], ref_template="#/$defs/{name}"
+    )
+    return {"anyOf": list(one_or_many), "$defs": components}
 
 
 ASSIGNMENTS_OPERATION = operation(
@@ -40,7 +47,7 @@ ASSIGNMENTS_OPERATION = operation(
             "examples": {"one": {"value": _REQUEST}, "many": {"value": [_REQUEST]}},
         }
     },
-    answer=msgspec.json.schema(AssignmentAnswer),
+    answer=_answer(),
     answers={"200": "The variant", "404": "No such experiment", "409": "The experiment is not running"},
 )
 

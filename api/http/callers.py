@@ -9,11 +9,10 @@ from starlette.requests import Request
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
 from api.audit import Actor
 from api.http.problems import Problem
-from api.http.security import Scope, Token, digest_of
+from api.http.security import FOR_PEOPLE, Scope, Token, digest_of
 from api.services import Services
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_FOR_PEOPLE = frozenset({Scope.ADMIN, Scope.EDITOR, Scope.VIEWER})
 _STATE = "caller"
 
 
@@ -27,7 +26,7 @@ class Caller:
     def check_may(self, scope: Scope) -> None:
         """Raises Problem 403 without the scope. A session is for people: it neither ingests nor assigns."""
         self.token.check_may(scope)
-        if self.session is not None and scope not in _FOR_PEOPLE:
+        if self.session is not None and scope not in FOR_PEOPLE:
             raise Problem(403, "insufficient_scope", "Send a token: a session can't do this")
 
     def actor(self, request: Request) -> Actor:
@@ -51,7 +50,7 @@ async def caller_of(request: Request, services: Services) -> Caller:
 
 def may_log_in(token: Token) -> bool:
     """Whether a person can use the token in a browser: it shows or changes something, and is not public."""
-    return token.origins is None and bool(token.scopes & _FOR_PEOPLE)
+    return token.origins is None and bool(token.scopes & FOR_PEOPLE)
 
 
 async def _find(request: Request, services: Services) -> Caller:

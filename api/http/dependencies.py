@@ -11,7 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from api.access.sessions import COOKIE
 from api.audit import Actor
 from api.http.callers import Caller, caller_of
-from api.http.security import Scope
+from api.http.security import FOR_PEOPLE, Scope
 from api.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="An API token")
@@ -28,13 +28,18 @@ def get_services(request: Request) -> Services:
     return services
 
 
+def _nothing() -> None:
+    """In the place of a session where none is let in."""
+
+
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
-    """A dependency that lets in tokens and sessions with `scope` and says who calls."""
+    """A dependency that lets in tokens, and sessions of people, with `scope` and says who calls."""
 
-    bearer, cookie = Security(_bearer, scopes=[scope]), Security(_cookie, scopes=[scope])
+    bearer = Security(_bearer, scopes=[scope])
+    cookie = Security(_cookie, scopes=[scope]) if scope in FOR_PEOPLE else Depends(_nothing)
 
     async def authorize(
         request: Request, services: ServicesDep, _: object = bearer, __: object = cookie

@@ -52,6 +52,9 @@ _IMPLIED = {
     Scope.ASSIGN: frozenset({Scope.ASSIGN}),
 }
 
+FOR_PEOPLE = frozenset({Scope.ADMIN, Scope.EDITOR, Scope.VIEWER})
+"""What a session may do, and a token that logs in has one of."""
+
 PUBLISHABLE = frozenset({Scope.INGEST, Scope.ASSIGN})
 """What a token that everyone can read, in a web page, may be given."""
 

@@ -138,6 +138,8 @@ def test_the_document_describes_each_call(whole_api: httpx.Client) -> None:
 
 
 def _has_example(document: dict[str, Any], content: dict[str, Any]) -> bool:
-    reference = content["schema"].get("$ref", "").rpartition("/")[2]
-    schema = document["components"]["schemas"].get(reference, content["schema"])
-    return bool(content.get("examples") or content.get("example") or schema.get("examples"))
+    if content.get("examples") or content.get("example"):
+        return True
+    choices = [content["schema"], *content["schema"].get("anyOf", [])]
+    names = [choice["$ref"].rpartition("/")[2] for choice in choices if "$ref" in choice]
+    return any(document["components"]["schemas"][name].get("examples") for name in names)
