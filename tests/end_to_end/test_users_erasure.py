@@ -140,24 +140,36 @@ def receipt_of(api: httpx.Client, identifier: str) -> Any:
     return api.get(f"/v1/erasures/{identifier}").raise_for_status().json()
 
 
-def test_a_person_is_erased_from_the_whole_platform(
-    neonblue: CommandLine, settings: Settings, api: httpx.Client, person: Person
-) -> None:
+@pytest.fixture(scope="module")
+def erasure(settings: Settings, api: httpx.Client, person: Person) -> str:
+    """The id of the person's erasure, carried through as far as it can be at once."""
     held = places(settings, person.texts, outbox=True)
     assert {"users.attributes", "assignments.user_id", "events.properties"} <= held
     assert {"events_processed.properties", "first_exposures.user_id", "unit_metric_values.user_id"} <= held
     assert any(place.startswith("outbox_events") for place in held)
     assert in_topic(settings, person.texts)
-
     answer = api.delete(f"/v1/users/{person.user_id}")
     assert answer.status_code == 202, answer.text
-    identifier = answer.json()["id"]
+    identifier: str = answer.json()["id"]
     until(lambda: receipt_of(api, identifier)["state"] == "retained", "only retention is left")
+    return identifier
+
+
+def test_an_erased_person_is_found_nowhere(settings: Settings, person: Person, erasure: str) -> None:
     assert places(settings, person.texts, outbox=False) == set()
 
+
+def test_a_replay_of_the_topic_brings_nothing_back(
+    neonblue: CommandLine, settings: Settings, person: Person, erasure: str
+) -> None:
     replay(settings)
     assert places(settings, person.texts, outbox=False) == set()
     neonblue.run("reconcile", "--wait", "60")
+
+
+def test_rebuilding_the_models_brings_nothing_back_and_leaves_the_others(
+    settings: Settings, person: Person, erasure: str
+) -> None:
     assert launch(settings, job="everything").succeeded
     assert places(settings, person.texts, outbox=False) == set()
     with connect(settings.clickhouse) as clickhouse:
@@ -166,7 +178,11 @@ def test_a_person_is_erased_from_the_whole_platform(
         ).result_rows
     assert others == [(UNITS,)]
 
-    pending = {entry["store"]: entry["until"] for entry in receipt_of(api, identifier)["pending"]}
+
+def test_the_receipt_is_closed_when_outbox_and_topic_have_forgotten(
+    settings: Settings, api: httpx.Client, person: Person, erasure: str
+) -> None:
+    pending = {entry["store"]: entry["until"] for entry in receipt_of(api, erasure)["pending"]}
     assert set(pending) == {"outbox", "topic"}
     assert all(pending.values())
     kept = api.post("/v1/erasures/verify").raise_for_status().json()
@@ -174,8 +190,8 @@ def test_a_person_is_erased_from_the_whole_platform(
 
     forget_by_retention(settings)
     verified = api.post("/v1/erasures/verify").raise_for_status().json()
-    assert identifier in verified["closed"]
-    receipt = receipt_of(api, identifier)
+    assert erasure in verified["closed"]
+    receipt = receipt_of(api, erasure)
     assert (receipt["state"], receipt["pending"]) == ("closed", [])
     assert places(settings, person.texts, outbox=True) == set()
     assert not in_topic(settings, person.texts)
