@@ -167,6 +167,12 @@ class ApiSettings(Component):
     max_future_seconds: int = Field(default=300, ge=0)
     results_cache_seconds: float = Field(default=2.0, ge=0, le=60, description="how old a live result may be")
     max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+    user_id_hash_key: SecretStr = Field(
+        default=SecretStr(""), description="where set, only HMAC-SHA-256 of user ids is stored anywhere"
+    )
+    erasure_settle_seconds: float = Field(
+        default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
+    )
 
     @property
     def cross_origins(self) -> list[str]:
@@ -206,6 +212,25 @@ class ReportsSettings(Component):
     )
 
 
+class AlertSettings(Component):
+    """Who is told when a check or a run fails, or a guardrail is breached."""
+
+    urls: tuple[SecretStr, ...] = Field(
+        default=(), description="addresses as Apprise writes them: mailto://…, slack://…, json://…"
+    )
+    repeat_minutes: int = Field(
+        default=360, ge=1, description="a lasting trouble is told again after so long"
+    )
+
+
+class RetentionSettings(Component):
+    """How long the orchestrator keeps what it maintains. None: for ever."""
+
+    events_days: int | None = Field(default=None, ge=8, description="accepted events in PostgreSQL")
+    analysis_months: int | None = Field(default=None, ge=2, description="events in ClickHouse")
+    heartbeat_hours: int = Field(default=24, ge=1)
+
+
 class Settings(BaseSettings):
     """All components; read once at the edge and handed down."""
 
@@ -229,6 +254,8 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     dagster: DagsterSettings = DagsterSettings()
     reports: ReportsSettings = ReportsSettings()
+    alert: AlertSettings = AlertSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

@@ -8,28 +8,107 @@ from dagster import Definitions, in_process_executor
 from dagster_dbt import DbtCliResource
 
 from neonblue.settings import Settings
+from orchestration import jobs
+from orchestration.alerts.delivery import Alerts
+from orchestration.defs.alerts.sensors import failed_checks, failed_runs
+from orchestration.defs.calibration.assets import randomization_rates
+from orchestration.defs.calibration.checks import error_rates_hold
+from orchestration.defs.calibration.schedules import weekly_calibration
+from orchestration.defs.experiments.assets import experiment_decision, experiment_report
+from orchestration.defs.experiments.overview import weekly_overview
+from orchestration.defs.experiments.schedules import daily_reports, hourly_decisions, weekly
+from orchestration.defs.experiments.sensors import (
+    concluded_experiments,
+    scheduled_experiments,
+    started_experiments,
+)
+from orchestration.defs.exposure.assets import exposure_stages
+from orchestration.defs.exposure.checks import stages_keep_the_ratio
+from orchestration.defs.guardrails.sensors import guardrails
+from orchestration.defs.maintenance.assets import (
+    analysis_storage,
+    erasure_verification,
+    event_partitions,
+    outbox_partitions,
+)
+from orchestration.defs.maintenance.checks import (
+    erasures_are_on_time,
+    events_can_be_written,
+    outbox_can_be_written,
+)
+from orchestration.defs.maintenance.schedules import daily
+from orchestration.defs.pipeline.checks import (
+    consumer_keeps_up,
+    marts_are_fresh,
+    newest_event_has_arrived,
+    yesterday_is_there,
+)
 from orchestration.defs.reconciliation.checks import accepted_events_are_present, no_dead_letters
-from orchestration.defs.schedules import daily, everything
 from orchestration.defs.significance.assets import significance_tests
-from orchestration.defs.significance.checks import sample_ratio_holds
+from orchestration.defs.significance.checks import recomputed_from_raw_events, sample_ratio_holds
 from orchestration.defs.sources.assets import source_specs
 from orchestration.defs.warehouse.assets import dbt_model_assets
+from orchestration.defs.warehouse.schedules import hourly
 from orchestration.project import dbt_environment, dbt_executable, prepare_manifest, project_path
-from orchestration.resources import ClickHouse, Postgres
+from orchestration.resources import Api, ClickHouse, Postgres
 
 
 def build(settings: Settings) -> Definitions:
     """The definitions for one stack. dbt's process inherits the variables that its profile reads."""
     os.environ.update(dbt_environment(settings))
     return Definitions(
-        assets=[*source_specs(), dbt_model_assets(prepare_manifest(settings)), significance_tests],
-        asset_checks=[accepted_events_are_present, no_dead_letters, sample_ratio_holds],
-        jobs=[everything],
-        schedules=[daily],
+        assets=[
+            *source_specs(),
+            *dbt_model_assets(prepare_manifest(settings)),
+            significance_tests,
+            exposure_stages,
+            experiment_decision,
+            experiment_report,
+            weekly_overview,
+            randomization_rates,
+            event_partitions,
+            outbox_partitions,
+            analysis_storage,
+            erasure_verification,
+        ],
+        asset_checks=[
+            accepted_events_are_present,
+            no_dead_letters,
+            consumer_keeps_up,
+            newest_event_has_arrived,
+            yesterday_is_there,
+            *marts_are_fresh,
+            recomputed_from_raw_events,
+            sample_ratio_holds,
+            stages_keep_the_ratio,
+            error_rates_hold,
+            events_can_be_written,
+            outbox_can_be_written,
+            erasures_are_on_time,
+        ],
+        jobs=[
+            jobs.everything,
+            jobs.decisions,
+            jobs.reports,
+            jobs.weekly_report,
+            jobs.calibration,
+            jobs.maintenance,
+        ],
+        schedules=[hourly, hourly_decisions, daily_reports, weekly, weekly_calibration, daily],
+        sensors=[
+            started_experiments,
+            scheduled_experiments,
+            concluded_experiments,
+            guardrails,
+            failed_checks,
+            failed_runs,
+        ],
         executor=in_process_executor,
         resources={
             "clickhouse": ClickHouse(),
             "postgres": Postgres(),
+            "api": Api(),
+            "alerts": Alerts(),
             "dbt": DbtCliResource(
                 project_dir=str(project_path()),
                 profiles_dir=str(project_path()),

@@ -1,16 +1,22 @@
-"""The connections that assets and checks use."""
+"""The connections that assets, checks and sensors use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
 
+import httpx
 import psycopg
 from clickhouse_connect.driver.client import Client
 from dagster import ConfigurableResource
 
 from neonblue.clickhouse import connect
 from neonblue.settings import Settings
+
+_API_SECONDS = 30.0
+_CONFLICT = 409
 
 
 class ClickHouse(ConfigurableResource[None]):
@@ -24,7 +30,7 @@ class ClickHouse(ConfigurableResource[None]):
 
 
 class Postgres(ConfigurableResource[None]):
-    """PostgreSQL, the source of truth, read only."""
+    """PostgreSQL, the source of truth."""
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
@@ -32,3 +38,45 @@ class Postgres(ConfigurableResource[None]):
         with psycopg.connect(Settings.load().postgres.dsn()) as connection:
             connection.read_only = True
             yield connection
+
+    @contextmanager
+    def maintenance(self) -> Iterator[psycopg.Connection]:
+        """A connection that may drop partitions; commits at the end."""
+        with psycopg.connect(Settings.load().postgres.dsn()) as connection:
+            yield connection
+
+
+class Api(ConfigurableResource[None]):
+    """NeonBlue's own API: whatever changes an experiment goes through it, so that it is checked and audited."""
+
+    def pause(self, experiment: str, reason: str) -> bool:
+        """Pause a running experiment; False where it is not running any more. Raises httpx's error otherwise."""
+        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/pause", {"reason": reason})
+        if answer.status_code == _CONFLICT:
+            return False
+        answer.raise_for_status()
+        return True
+
+    def carry_out_due(self) -> list[Mapping[str, Any]]:
+        """Start and stop the experiments whose scheduled time has come; what was done."""
+        answer = self._post("/v1/experiments/due", {})
+        answer.raise_for_status()
+        done = answer.json()
+        items: list[Mapping[str, Any]] = done["items"] if isinstance(done, dict) else done
+        return items
+
+    def verify_erasures(self) -> bytes:
+        """Look for what is left of erased people, in every store; the answer as JSON."""
+        answer = self._post("/v1/erasures/verify", {})
+        answer.raise_for_status()
+        return answer.content
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        settings = Settings.load().api
+        token = settings.token.get_secret_value()
+        return httpx.post(
+            f"{settings.address}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_API_SECONDS,
+        )

@@ -1,4 +1,4 @@
--- Rows: a metric of a variant whose moments do not hold all of its units' values.
+-- Rows: a metric of a variant whose moments do not hold all of its units' values, as the pooled caps leave them.
 with moments as (
 
     select
@@ -7,7 +7,8 @@ with moments as (
         metric_key,
         metric_version,
         sum(days.n) as n,
-        sum(days.sum_value) as sum_value
+        sum(days.sum_value) as sum_value,
+        sum(days.sum_denominator) as sum_denominator
     from {{ ref('metric_moments') }} as days
     group by experiment_id, variant_key, metric_key, metric_version
 
@@ -16,13 +17,19 @@ with moments as (
 unit_values as (
 
     select
-        experiment_id,
-        variant_key,
-        metric_key,
-        metric_version,
+        units.experiment_id as experiment_id,
+        units.variant_key as variant_key,
+        units.metric_key as metric_key,
+        units.metric_version as metric_version,
         count() as n,
-        sum(value_decimal) as sum_value
-    from {{ ref('unit_metric_values') }}
+        sum(if(caps.metric_key = '', units.value_decimal, least(units.value_decimal, caps.value_cap))) as sum_value,
+        sum(units.denominator) as sum_denominator
+    from {{ ref('unit_metric_values') }} as units
+    left any join {{ ref('metric_caps') }} as caps
+        on
+            units.experiment_id = caps.experiment_id
+            and units.metric_key = caps.metric_key
+            and units.metric_version = caps.metric_version
     group by experiment_id, variant_key, metric_key, metric_version
 
 )
@@ -35,4 +42,6 @@ select
 from moments
 full outer join unit_values
     using (experiment_id, variant_key, metric_key, metric_version)
-where moments.n != unit_values.n or moments.sum_value != unit_values.sum_value
+where
+    (moments.n, moments.sum_value, moments.sum_denominator)
+    != (unit_values.n, unit_values.sum_value, unit_values.sum_denominator)

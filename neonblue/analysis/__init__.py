@@ -4,17 +4,14 @@ The one place that knows both the wire format and the statistics: orchestration 
 same sums, and so get the same answer.
 """
 
-from neonblue.analysis.looks import GroupSequential, rule_of
 from neonblue.analysis.question import Question, ask
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 
 __all__ = [
     "ArmUnits",
     "ExperimentRows",
-    "GroupSequential",
     "MomentRow",
     "QuantileRow",
     "Question",
     "ask",
-    "rule_of",
 ]

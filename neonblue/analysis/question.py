@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate
 
-from neonblue.analysis.looks import rule_of
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
@@ -27,7 +26,7 @@ from neonblue.statistics import (
     Role,
     analyze,
 )
-from neonblue.statistics.deciding import DecidingRule
+from neonblue.statistics.deciding import DecidingRule, rule_for
 from neonblue.statistics.metric import AnyMoments
 
 _KINDS = {
@@ -79,7 +78,9 @@ def ask(configurations: Mapping[int, ExperimentMessage], rows: ExperimentRows, t
         multiply_exposed=rows.several_arms,
     )
     looks = looks_of(moments)
-    return Question(newest, experiment, plan, rule_of(plan, looks[-1] if looks else 0, looks[:-1]))
+    if plan.planned_units is not None:
+        plan = replace(plan, looks=tuple(look / plan.planned_units for look in looks[:-1]))
+    return Question(newest, experiment, plan, rule_for(plan, looks[-1] if looks else 0))
 
 
 def plan_of(experiment: ExperimentMessage) -> Plan:

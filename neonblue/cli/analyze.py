@@ -61,6 +61,11 @@ def analyze(
     alpha: Annotated[float, typer.Option(help="Error rate of the primary metrics together.")] = 0.05,
     deciding: Annotated[Deciding, typer.Option(help="Which test decides.")] = Deciding.FIXED,
     planned_units: Annotated[int | None, typer.Option(help="Planned units over all arms.")] = None,
+    look: Annotated[
+        list[float] | None,
+        typer.Option(help="Share of the planned units at an earlier look, such as 0.5; repeatable."),
+    ] = None,
+    traffic: Annotated[float | None, typer.Option(help="New units per day: gives the time left.")] = None,
     winsorize: Annotated[
         float | None, typer.Option(help="Cap means at this pooled percentile, such as 99.9.")
     ] = None,
@@ -76,7 +81,14 @@ def analyze(
     roles = Roles(tuple(secondary or ()), tuple(guardrail or ()), tuple(lower or ()))
     try:
         ended = deciding is Deciding.FIXED and planned_units is None
-        plan = Plan(alpha=alpha, deciding=deciding, planned_units=planned_units, ended=ended)
+        plan = Plan(
+            alpha=alpha,
+            deciding=deciding,
+            planned_units=planned_units,
+            units_per_day=traffic,
+            looks=tuple(sorted(look or ())),
+            ended=ended,
+        )
         table = Table.open(file)
         weights = parse_weights(weight or ())
         if {"metric", "n"} <= set(table.columns):

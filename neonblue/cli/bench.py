@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,10 +14,12 @@ from rich.table import Table
 
 from neonblue.bench import assign as assigning
 from neonblue.bench import ingest as ingesting
+from neonblue.bench import queries as querying
 from neonblue.bench import statistics as analysing
 from neonblue.bench.assign import AssignReport
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
+from neonblue.bench.queries import QueriesReport
 from neonblue.bench.statistics import COMPARISONS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
@@ -65,11 +69,16 @@ def assign(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Assign units over HTTP: known ones (cached) and new ones (stored)."""
+    """Assign units over HTTP: known ones (cached) and new ones (stored), as fast as they go and at 5,000 a second."""
     settings = Settings.load(data_dir)
     keys = assigning.make_experiments(settings, experiments)
-    plan = Plan(seconds, connections, rate)
-    reports = [assigning.measure(settings, keys, plan, first_time=first) for first in (False, True)]
+    rates = (rate,) if rate is not None else (None, PACED_RATE)
+    reports = [
+        assigning.measure(settings, keys, Plan(seconds, connections, wanted), first_time=first)
+        for first in (False, True)
+        for wanted in rates
+        if wanted == rate or not first
+    ]
     if json_output:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
         return
@@ -95,6 +104,31 @@ def statistics(
     out.print(f"{comparisons:,} comparisons from aggregates")
     out.print(table)
     out.print("[dim]built for (must): 10,000 comparisons in 200 ms[/]")
+
+
+@bench.command()
+def queries(
+    events: Annotated[int, typer.Option(min=10_000, help="Events of the history.")] = 10_000_000,
+    users: Annotated[int, typer.Option(min=100, help="Users of the history.")] = 500_000,
+    experiments: Annotated[int, typer.Option(min=1, help="Running experiments.")] = 20,
+    directory: Annotated[
+        Path | None, typer.Option("--in", help="A folder to keep the history in, and to go on from.")
+    ] = None,
+    json_output: AsJson = False,
+) -> None:
+    """Ask for one experiment's result among many, and build every model, on a ClickHouse of its own."""
+    with TemporaryDirectory(prefix="neonblue-bench-") as temporary:
+        report = querying.measure(
+            directory or Path(temporary),
+            events,
+            users,
+            experiments,
+            lambda step: typer.echo(step, err=True),
+        )
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+        return
+    _show_queries(report)
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
@@ -136,14 +170,38 @@ def _show_ingest(reports: Sequence[IngestReport]) -> None:
 
 def _show_assign(reports: Sequence[AssignReport]) -> None:
     table = Table(header_style="dim")
-    for name in ("units", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"):
+    for name in ("units", "asked/s", "requests/s", "p50 ms", "p95 ms", "p99 ms", "failed"):
         table.add_column(name, justify="right")
     for report in reports:
         latencies = (f"{value:.1f}" for value in (report.latency_p50, report.latency_p95, report.latency_p99))
-        table.add_row(report.kind, f"{report.requests_per_second:,.0f}", *latencies, str(report.failures))
+        asked = "-" if report.rate is None else f"{report.rate:,.0f}"
+        answered = f"{report.requests_per_second:,.0f}"
+        table.add_row(report.kind, asked, answered, *latencies, str(report.failures))
     out = console()
     out.print(table)
     out.print("[dim]built for (must; aim): 5,000 a second, p99 8 ms; 10,000, p99 4 ms at 5,000 a second[/]")
+
+
+def _show_queries(report: QueriesReport) -> None:
+    out = console()
+    table = Table(header_style="dim", box=SIMPLE_HEAD)
+    for name in ("query", "p50 ms", "p95 ms"):
+        table.add_column(name, justify="left" if name == "query" else "right")
+    for name, (median, high) in report.milliseconds.items():
+        table.add_row(name, f"{median:.0f}", f"{high:.0f}")
+    out.print(table)
+    table = Table(header_style="dim", box=SIMPLE_HEAD)
+    for name in ("table", "rows", "bytes a row"):
+        table.add_column(name, justify="left" if name == "table" else "right")
+    for name, rows in report.rows.items():
+        table.add_row(name, f"{rows:,}", f"{report.bytes_per_row[name]:.1f}")
+    out.print(table)
+    out.print(
+        f"{report.events:,} events: a full build {report.full_build_seconds:.0f} s "
+        f"({report.build_seconds_per_million:.1f} s a million), a build without news "
+        f"{report.repeated_build_seconds:.0f} s, loading {report.load_seconds:.0f} s"
+    )
+    out.print("[dim]built for (must; aim): a live result over 10 million events 150; 20 ms[/]")
 
 
 def _number(value: float | None, form: str = "{:.2f}") -> str:

@@ -1,14 +1,16 @@
-"""``neonblue simulate``: traffic of an experiment with a known truth, sent to a running API."""
+"""``neonblue simulate``: traffic of an experiment with a known truth, sent to a running API; or a whole history."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from neonblue.cli.simulate_history import history
 from neonblue.cli.terminal import DataDir, fail
 from neonblue.client import AsyncClient, ClientError, ConflictError
 from neonblue.settings import Settings
@@ -16,7 +18,25 @@ from neonblue.simulation.drive import Traffic, Visit, drive
 from neonblue.simulation.scenario import Scenario
 
 
-def simulate(
+class _KeyOrCommand(TyperGroup):
+    """``simulate KEY`` is ``simulate experiment KEY``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        named = args[0] in self.commands
+        return super().resolve_command(ctx, args if named else ["experiment", *args])
+
+
+simulate = typer.Typer(
+    name="simulate",
+    cls=_KeyOrCommand,
+    help="Send the visits of simulated units (KEY [OPTIONS]), or write a whole history.",
+    no_args_is_help=True,
+)
+simulate.command("history")(history)
+
+
+@simulate.command("experiment")
+def experiment(
     key: Annotated[str, typer.Argument(help="Key of the experiment; created where it does not exist.")],
     units: Annotated[int, typer.Option(min=1, help="How many units visit.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="What the units do depends on it alone.")] = 1,

@@ -1,19 +1,3 @@
 {{ config(order_by='(experiment_id, unit_type, user_id)') }}
 
-with assignments as (
-
-    select * from {{ ref('stg_assignments') }}
-
-)
-
-select
-    experiment_id,
-    unit_type,
-    user_id,
-    toUInt32(uniqExact(assignments.variant_key)) as variants,
-    argMin(assignments.variant_key, (assignments.assigned_at, assignments.variant_key)) as variant_key,
-    argMin(assignments.version, (assignments.assigned_at, assignments.variant_key)) as version,
-    argMin(assignments.attributes, (assignments.assigned_at, assignments.variant_key)) as attributes,
-    min(assignments.assigned_at) as assigned_at
-from assignments
-group by experiment_id, unit_type, user_id
+{{ assigned_units_rows(ref('stg_assignments')) }}

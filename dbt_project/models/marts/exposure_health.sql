@@ -17,6 +17,24 @@ units as (
 
 ),
 
+exposed as (
+
+    select
+        exposed.experiment_id as experiment_id,
+        countIf(assigned.user_id != '') as exposed_units,
+        countIf(exposed.exposures > 1) as units_exposed_repeatedly,
+        countIf(exposed.variants > 1) as units_exposed_to_several_variants,
+        countIf(assigned.user_id = '') as exposed_without_assignment
+    from {{ ref('exposed_units') }} as exposed
+    left join {{ ref('assigned_units') }} as assigned
+        on
+            exposed.experiment_id = assigned.experiment_id
+            and exposed.unit_type = assigned.unit_type
+            and exposed.user_id = assigned.user_id
+    group by experiment_id
+
+),
+
 analysed as (
 
     select
@@ -25,22 +43,6 @@ analysed as (
     from {{ ref('first_exposures') }}
     group by experiment_id
 
-),
-
-unassigned as (
-
-    select
-        exposures.experiment_id as experiment_id,
-        uniqExact(exposures.unit_type, exposures.user_id) as exposed_without_assignment
-    from {{ ref('stg_events') }} as exposures
-    left anti join {{ ref('assigned_units') }} as assigned
-        on
-            exposures.experiment_id = assigned.experiment_id
-            and exposures.unit_type = assigned.unit_type
-            and exposures.user_id = assigned.user_id
-    where exposures.event_type = 'exposure' and exposures.experiment_id > 0
-    group by exposures.experiment_id
-
 )
 
 select
@@ -48,12 +50,15 @@ select
     experiments.experiment_key as experiment_key,
     units.assigned_units as assigned_units,
     units.units_in_several_variants as units_in_several_variants,
-    analysed.analysed_units as analysed_units,
-    unassigned.exposed_without_assignment as exposed_without_assignment
+    exposed.exposed_units as exposed_units,
+    exposed.units_exposed_repeatedly as units_exposed_repeatedly,
+    exposed.units_exposed_to_several_variants as units_exposed_to_several_variants,
+    exposed.exposed_without_assignment as exposed_without_assignment,
+    analysed.analysed_units as analysed_units
 from experiments
 left join units
     on experiments.experiment_id = units.experiment_id
+left join exposed
+    on experiments.experiment_id = exposed.experiment_id
 left join analysed
     on experiments.experiment_id = analysed.experiment_id
-left join unassigned
-    on experiments.experiment_id = unassigned.experiment_id

@@ -1,29 +1,12 @@
-{{ config(order_by='(experiment_id, metric_key, metric_version, variant_key, version, exposure_date)') }}
+{{ config(
+    materialized='daily_partitions',
+    axis='exposure',
+    capped=true,
+    partition_by='exposure_date',
+    order_by='(experiment_id, metric_key, metric_version, variant_key, version)'
+) }}
 
-with unit_values as (
-
-    select
-        experiment_id,
-        variant_key,
-        metric_key,
-        metric_version,
-        version,
-        exposure_date,
-        value_decimal,
-        toDecimal256(value_decimal, 6) as value_wide
-    from {{ ref('unit_metric_values') }}
-
-)
-
-select
-    experiment_id,
-    variant_key,
-    metric_key,
-    metric_version,
-    version,
-    exposure_date,
-    count() as n,
-    sum(value_decimal) as sum_value,
-    sum(value_wide * value_wide) as sum_squares
-from unit_values
-group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date
+-- depends_on: {{ ref('touched_days') }}
+-- depends_on: {{ ref('first_exposures') }}
+-- depends_on: {{ ref('metric_cap_changes') }}
+{{ metric_moments_rows(ref('unit_metric_values'), ref('metric_caps'), condition=only_days('exposure_date')) }}

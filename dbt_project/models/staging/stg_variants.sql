@@ -12,7 +12,11 @@ variants as (
     select
         experiment_id,
         arrayJoin(
-            JSONExtract(snapshot, 'variants', 'Array(Tuple(key String, weight Float64, is_control Bool))')
+            JSONExtract(
+                snapshot,
+                'variants',
+                'Array(Tuple(key String, weight Float64, is_control Bool, active Nullable(Bool)))'
+            )
         ) as variant
     from experiments
 
@@ -22,5 +26,6 @@ select
     experiment_id,
     variant.1 as variant_key,
     variant.2 as weight,
-    variant.3 as is_control
+    variant.3 as is_control,
+    coalesce(variant.4, true) as active
 from variants

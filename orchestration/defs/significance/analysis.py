@@ -1,43 +1,25 @@
-"""From moments to results: which arms are compared, and with what outcome. Pure."""
+"""From the statistics engine's answer to rows of `experiment_results`. Pure.
+
+Imported where it is used: the engine takes seconds to load.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import dataclass
 
-from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.analysis import Question
 from neonblue.statistics import (
-    Comparison,
     Estimate,
+    Experiment,
     Lift,
-    MetricKind,
-    Moments,
+    MetricResult,
+    NonInferiority,
+    Report,
     SampleRatio,
     Status,
-    analyze_metric,
     sample_ratio_over_versions,
 )
-
-ALPHA = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class ArmMetric:
-    """One arm's moments of one metric version."""
-
-    metric_key: str
-    metric_version: int
-    variant_key: str
-    moments: Moments
-
-
-@dataclass(frozen=True, slots=True)
-class ArmUnits:
-    """Units of one arm that entered under one configuration version."""
-
-    version: int
-    variant_key: str
-    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +28,11 @@ class ResultRow:
 
     experiment_id: int
     experiment_key: str
+    configuration_version: int
     metric_key: str
     metric_version: int
+    metric_type: str
+    role: str
     control_variant: str
     variant_key: str
     n_control: int
@@ -63,97 +48,105 @@ class ResultRow:
     relative_ci_high: float | None
     p_value: float | None
     log10_p: float | None
+    adjusted_p: float | None
+    look_p_value: float | None
+    method: str
+    inference: str
+    verdict: str
+    guardrail: str
     status: str
     status_reason: str
     sample_ratio_p: float | None
     sample_ratio_status: str
 
 
-def analyze_experiment(
-    configurations: Mapping[int, ExperimentMessage],
-    metrics: Sequence[ArmMetric],
-    units: Sequence[ArmUnits],
-) -> list[ResultRow]:
-    """Every metric of the newest configuration, each treatment against control.
-
-    configurations: the experiment's snapshots by version; an arm without moments counts no units.
-    """
-    newest = configurations[max(configurations)]
-    control = next(variant.key for variant in newest.variants if variant.is_control)
-    treatments = [variant.key for variant in newest.variants if not variant.is_control]
-    moments = {(m.metric_key, m.metric_version, m.variant_key): m.moments for m in metrics}
-    ratio = experiment_sample_ratio(configurations, units)
-    return [
-        _result(newest, metric, control, treatment, moments, ratio)
-        for metric in newest.metrics
-        for treatment in treatments
-    ]
+def result_rows(question: Question, report: Report) -> list[ResultRow]:
+    """One row for each metric and treatment, in the report's order."""
+    ratio = overall_sample_ratio(question.experiment)
+    return [_row(question, result, ratio) for result in report.results]
 
 
-def experiment_sample_ratio(
-    configurations: Mapping[int, ExperimentMessage], units: Sequence[ArmUnits]
-) -> SampleRatio | Status:
-    """Units per arm against the weights of the configuration version they entered under."""
-    arms = [variant.key for variant in configurations[max(configurations)].variants]
-    counts = {(unit.version, unit.variant_key): unit.units for unit in units}
-    versions = sorted({unit.version for unit in units} & set(configurations)) or [max(configurations)]
-    observed = [[counts.get((version, arm), 0) for arm in arms] for version in versions]
-    weights = []
-    for version in versions:
-        by_arm = {variant.key: variant.weight for variant in configurations[version].variants}
-        weights.append([float(by_arm.get(arm, 0)) for arm in arms])
-    return sample_ratio_over_versions(observed, weights)
+def overall_sample_ratio(experiment: Experiment) -> SampleRatio | Status:
+    """Units per arm against the weights of the configuration version they entered under, over all versions."""
+    arms = experiment.arms
+    observed = [[version.observed.get(arm, 0) for arm in arms] for version in experiment.versions]
+    weights = [[version.weights.get(arm, 0.0) for arm in arms] for version in experiment.versions]
+    return sample_ratio_over_versions(observed or [[0] * len(arms)], weights or [[1.0] * len(arms)])
 
 
-def _result(
-    experiment: ExperimentMessage,
-    metric: MetricMessage,
-    control: str,
-    treatment: str,
-    moments: Mapping[tuple[str, int, str], Moments],
-    ratio: SampleRatio | Status,
-) -> ResultRow:
-    nobody = Moments(0, 0.0, 0.0)
-    comparison = analyze_metric(
-        MetricKind(metric.type),
-        moments.get((metric.key, metric.version, control), nobody),
-        moments.get((metric.key, metric.version, treatment), nobody),
-        ALPHA,
-    )
+def _row(question: Question, result: MetricResult, ratio: SampleRatio | Status) -> ResultRow:
+    configuration, comparison = question.configuration, result.comparison
+    metric = next(metric for metric in configuration.metrics if metric.key == result.metric.name)
     estimate = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
     lift = comparison.relative if isinstance(comparison.relative, Lift) else None
     return ResultRow(
-        experiment_id=experiment.experiment_id,
-        experiment_key=experiment.key,
+        experiment_id=configuration.experiment_id,
+        experiment_key=configuration.key,
+        configuration_version=configuration.version,
         metric_key=metric.key,
         metric_version=metric.version,
-        control_variant=control,
-        variant_key=treatment,
+        metric_type=metric.type,
+        role=metric.role,
+        control_variant=question.experiment.control,
+        variant_key=result.arm,
         n_control=comparison.n_control,
         n_variant=comparison.n_treatment,
         mean_control=comparison.mean_control,
         mean_variant=comparison.mean_treatment,
         difference=comparison.diff,
-        ci_low=estimate.interval.lower if estimate else None,
-        ci_high=estimate.interval.upper if estimate else None,
-        level=1 - ALPHA,
+        ci_low=_finite(estimate.interval.lower) if estimate else None,
+        ci_high=_finite(estimate.interval.upper) if estimate else None,
+        level=estimate.interval.level if estimate else 1 - question.plan.alpha,
         relative_lift=lift.value if lift else None,
-        relative_ci_low=lift.interval.lower if lift else None,
-        relative_ci_high=lift.interval.upper if lift else None,
-        p_value=estimate.p_value if estimate else None,
-        log10_p=estimate.log10_p if estimate else None,
-        status=_status(comparison),
-        status_reason=comparison.absolute.message if isinstance(comparison.absolute, Status) else "",
+        relative_ci_low=_finite(lift.interval.lower) if lift else None,
+        relative_ci_high=_finite(lift.interval.upper) if lift else None,
+        p_value=result.p_value,
+        log10_p=_log10(result.p_value, estimate),
+        adjusted_p=result.adjusted_p,
+        look_p_value=estimate.p_value if estimate else None,
+        method=estimate.method.value if estimate else "",
+        inference=question.plan.deciding.value,
+        verdict=result.verdict.value,
+        guardrail=_guardrail(result.guardrail),
+        status="ok" if estimate else _code(comparison.absolute),
+        status_reason=_reason(result),
         sample_ratio_p=ratio.p_value if isinstance(ratio, SampleRatio) else None,
         sample_ratio_status=_ratio_status(ratio),
     )
 
 
-def _status(comparison: Comparison) -> str:
-    return comparison.absolute.code if isinstance(comparison.absolute, Status) else "ok"
+def _log10(p_value: float | None, estimate: Estimate | None) -> float | None:
+    """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
+    if p_value is None or estimate is None:
+        return None
+    return estimate.log10_p if p_value == estimate.p_value else math.log10(p_value)
+
+
+def _guardrail(guardrail: NonInferiority | Status | None) -> str:
+    if guardrail is None:
+        return ""
+    if isinstance(guardrail, Status):
+        return guardrail.code.value
+    if guardrail.inferior:
+        return "breached"
+    return "held" if guardrail.non_inferior else "open"
+
+
+def _code(absolute: Estimate | Status) -> str:
+    return absolute.code.value if isinstance(absolute, Status) else "ok"
+
+
+def _reason(result: MetricResult) -> str:
+    if isinstance(result.comparison.absolute, Status):
+        return result.comparison.absolute.message
+    return f"Without the covariate: {result.fallback.message}" if result.fallback else ""
+
+
+def _finite(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None
 
 
 def _ratio_status(ratio: SampleRatio | Status) -> str:
     if isinstance(ratio, Status):
-        return ratio.code
+        return ratio.code.value
     return "healthy" if ratio.healthy else "mismatch"

@@ -1,47 +1,67 @@
 """The significance tests of every experiment, as a table."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 
-from orchestration.defs.significance.analysis import ResultRow, analyze_experiment
 from orchestration.defs.significance.repository import read_experiments, read_stamp, write_results
+from orchestration.defs.sources.assets import OWNERS
 from orchestration.resources import ClickHouse
+
+if TYPE_CHECKING:
+    from orchestration.defs.significance.analysis import ResultRow
+
+KEY = AssetKey("significance_tests")
+MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("exposure_health")]
 
 
 @asset(
-    deps=[AssetKey("metric_moments"), AssetKey("first_exposures")],
+    key=KEY,
+    deps=[*MOMENTS, AssetKey("unit_metric_values")],
     group_name="results",
     kinds={"python", "scipy", "clickhouse"},
-    description="Every metric of every experiment, treatment against control, with the sample-ratio test.",
+    owners=OWNERS,
+    code_version="2",
+    description=(
+        "Every metric of every experiment, treatment against control, under the plan fixed at its start: proportions, "
+        "means, ratios and quantiles, with the covariate where there is one, and families by role."
+    ),
 )
 def significance_tests(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
     """Reads `metric_moments`, tests each metric, appends to `experiment_results`."""
+    from orchestration.defs.significance.analysis import result_rows
+    from orchestration.figures import forest_plot
+
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
-        rows = [
-            row
-            for experiment in read_experiments(client)
-            for row in analyze_experiment(experiment.configurations, experiment.metrics, experiment.units)
-        ]
+        rows: list[ResultRow] = []
+        for experiment in read_experiments(client):
+            question = experiment.ask(datetime.now(UTC).date())
+            rows += result_rows(question, question.answer())
         write_results(client, rows, stamp)
     return MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
+            "experiments": len({row.experiment_id for row in rows}),
+            "without_test": sum(row.status != "ok" for row in rows),
             "watermark": stamp.watermark.isoformat(),
             "results": MetadataValue.md(_table(rows)),
+            "lifts": MetadataValue.md(forest_plot(rows)),
         }
     )
 
 
-def _table(rows: Sequence[ResultRow]) -> str:
+def _table(rows: "Sequence[ResultRow]") -> str:
     lines = [
-        "| experiment | metric | variant | control | treatment | p | status |",
-        "|---|---|---|---|---|---|---|",
+        "| experiment | metric | role | variant | control | treatment | p | adjusted p | verdict | status |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.experiment_key} | {row.metric_key} | {row.variant_key} | {_number(row.mean_control)} "
-        f"| {_number(row.mean_variant)} | {_number(row.p_value)} | {row.status_reason or row.status} |"
+        f"| {row.experiment_key} | {row.metric_key} | {row.role} | {row.variant_key} "
+        f"| {_number(row.mean_control)} | {_number(row.mean_variant)} | {_number(row.p_value)} "
+        f"| {_number(row.adjusted_p)} | {row.verdict} | {row.status_reason or row.status} |"
         for row in rows
     ]
     return "\n".join(lines)

@@ -1,7 +1,18 @@
-"""Whether the arms hold the shares the allocation gave them."""
+"""Whether the arms hold their shares, and whether the numbers are what the raw events give."""
 
-from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
+from datetime import UTC, datetime
 
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterInstance,
+    asset_check,
+)
+
+from orchestration.defs.significance.assets import KEY
+from orchestration.defs.significance.sampling import differences, sample_metric
 from orchestration.resources import ClickHouse
 
 _MISMATCHES = """
@@ -12,10 +23,12 @@ WHERE (experiment_id, computed_at) IN (
 ) AND sample_ratio_status = 'mismatch'
 ORDER BY experiment_key
 """
+_VALUES = AssetKey("unit_metric_values")
+_SHOWN = 20
 
 
 @asset_check(
-    asset=AssetKey("significance_tests"),
+    asset=KEY,
     name="sample_ratio",
     description="No experiment's arms differ from their weights with p < 0.001.",
 )
@@ -26,5 +39,44 @@ def sample_ratio_holds(clickhouse: ClickHouse) -> AssetCheckResult:
     return AssetCheckResult(
         passed=not mismatches,
         severity=AssetCheckSeverity.ERROR,
-        metadata={"mismatches": {str(key): float(p) for key, p in mismatches}},
+        description="; ".join(f"{key} (p = {p:.3g})" for key, p in mismatches if p is not None),
+        metadata={"mismatches": {str(key): p for key, p in mismatches}},
     )
+
+
+@asset_check(
+    asset=AssetKey("metric_moments"),
+    name="recomputed_from_raw_events",
+    blocking=True,
+    additional_deps=[_VALUES],
+    description="The values of 200 units of one metric, drawn anew at each run, are those their raw events give.",
+)
+def recomputed_from_raw_events(
+    context: AssetCheckExecutionContext, clickhouse: ClickHouse
+) -> AssetCheckResult:
+    """Fails with the units that differ, and keeps the significance tests from using such values."""
+    built = _built_at(context.instance)
+    with clickhouse.client() as client:
+        sample = sample_metric(client, context.run.run_id)
+        if sample is None or built is None:
+            return AssetCheckResult(passed=True, description="There is nothing to recompute yet.")
+        experiment, metric = sample
+        units, found = differences(client, experiment, metric, built, context.run.run_id)
+    return AssetCheckResult(
+        passed=not found,
+        severity=AssetCheckSeverity.ERROR,
+        description=f"{len(found)} of {units} units of {experiment.key} · {metric.key} differ.",
+        metadata={
+            "units": units,
+            "differences": {d.user_id: f"{d.stored} ≠ {d.recomputed}" for d in found[:_SHOWN]},
+        },
+    )
+
+
+def _built_at(instance: DagsterInstance) -> datetime | None:
+    """When the run began that last built the units' values: what came in later may be missing in them."""
+    event = instance.get_latest_materialization_event(_VALUES)
+    if event is None:
+        return None
+    started = instance.get_run_stats(event.run_id).start_time
+    return datetime.fromtimestamp(started or event.timestamp, UTC)

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from neonblue import __version__
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import Moments
-from orchestration.defs.significance.analysis import ArmMetric, ArmUnits, ResultRow
+
+if TYPE_CHECKING:
+    from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, Question
+    from neonblue.statistics import Decision
+    from orchestration.defs.significance.analysis import ResultRow
 
 _CONFIGURATIONS = """
 SELECT experiment_id, version, snapshot
 FROM experiments
+WHERE {key:String} IN ('', key)
 ORDER BY experiment_id, version, received_at DESC
 LIMIT 1 BY experiment_id, version
 """
-_METRICS = """
-SELECT experiment_id, metric_key, metric_version, variant_key,
-       sum(n) AS units, toFloat64(sum(sum_value)), toFloat64(sum(sum_squares)),
-       -- Exact decimals, so that the difference of two large sums loses nothing.
-       toFloat64(greatest(
-           sum(sum_squares) - toDecimal256(sum(sum_value), 6) * toDecimal256(sum(sum_value), 6) / units, 0
-       ))
+_MOMENTS = """
+SELECT experiment_id, metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares
 FROM metric_moments
-GROUP BY experiment_id, metric_key, metric_version, variant_key
+WHERE experiment_id IN {experiments:Array(UInt32)}
 """
 _UNITS = """
 SELECT experiment_id, version, variant_key, count()
 FROM first_exposures
+WHERE experiment_id IN {experiments:Array(UInt32)}
 GROUP BY experiment_id, version, variant_key
+"""
+_SEVERAL_ARMS = """
+SELECT experiment_id, analysed_units + units_in_several_variants, units_in_several_variants
+FROM exposure_health
+WHERE experiment_id IN {experiments:Array(UInt32)}
 """
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
 
@@ -44,8 +50,18 @@ class ExperimentData:
     """All that one experiment's analysis needs."""
 
     configurations: dict[int, ExperimentMessage]
-    metrics: list[ArmMetric]
-    units: list[ArmUnits]
+    rows: ExperimentRows
+
+    @property
+    def newest(self) -> ExperimentMessage:
+        """The configuration that holds now."""
+        return self.configurations[max(self.configurations)]
+
+    def ask(self, today: date) -> Question:
+        """The question to the statistics engine."""
+        from neonblue.analysis import ask
+
+        return ask(self.configurations, self.rows, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +74,39 @@ class RunStamp:
     code_version: str
 
 
-def read_experiments(client: Client) -> list[ExperimentData]:
-    """Every experiment that is not a draft, with its moments and the units of each arm."""
-    configurations: dict[int, dict[int, ExperimentMessage]] = defaultdict(dict)
-    for experiment, version, snapshot in client.query(_CONFIGURATIONS).result_rows:
-        configurations[experiment][version] = msgspec.json.decode(snapshot, type=ExperimentMessage)
-    metrics: dict[int, list[ArmMetric]] = defaultdict(list)
-    for experiment, key, version, variant, n, total, squares, centred in client.query(_METRICS).result_rows:
-        metrics[experiment].append(ArmMetric(key, version, variant, Moments(n, total, squares, centred)))
-    units: dict[int, list[ArmUnits]] = defaultdict(list)
-    for experiment, version, variant, count in client.query(_UNITS).result_rows:
-        units[experiment].append(ArmUnits(version, variant, count))
+def read_configurations(client: Client, key: str = "") -> dict[int, dict[int, ExperimentMessage]]:
+    """Every experiment's snapshots by version; of one experiment where a key is given."""
+    found: dict[int, dict[int, ExperimentMessage]] = defaultdict(dict)
+    for experiment, version, snapshot in client.query(_CONFIGURATIONS, parameters={"key": key}).result_rows:
+        found[experiment][version] = msgspec.json.decode(snapshot, type=ExperimentMessage)
+    return found
+
+
+def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
+    """Every experiment that has started, with its sums; the one of that key where it is given."""
+    from neonblue.analysis import ExperimentRows
+
+    started = {
+        experiment: versions
+        for experiment, versions in read_configurations(client, key).items()
+        if versions[max(versions)].status not in ("draft", "scheduled")
+    }
+    moments, units = _read_moments(client, list(started)), _read_units(client, list(started))
+    several = {
+        experiment: (int(exposed), int(count))
+        for experiment, exposed, count in _rows(client, _SEVERAL_ARMS, list(started))
+    }
     return [
-        ExperimentData(versions, metrics[experiment], units[experiment])
-        for experiment, versions in configurations.items()
-        if versions[max(versions)].status != "draft"
+        ExperimentData(
+            versions,
+            ExperimentRows(
+                moments=moments[experiment],
+                units=units[experiment],
+                exposed=several.get(experiment, (0, 0))[0],
+                several_arms=several.get(experiment, (0, 0))[1],
+            ),
+        )
+        for experiment, versions in started.items()
     ]
 
 
@@ -84,7 +118,57 @@ def read_stamp(client: Client, run_id: str) -> RunStamp:
 
 def write_results(client: Client, rows: Sequence[ResultRow], stamp: RunStamp) -> None:
     """Append the run's rows."""
-    if not rows:
+    insert(client, "experiment_results", [_record(row) | _record(stamp) for row in rows])
+
+
+def write_decision(client: Client, question: Question, decision: Decision, stamp: RunStamp) -> None:
+    """Append one experiment's decision."""
+    configuration = question.configuration
+    row = {
+        "experiment_id": configuration.experiment_id,
+        "experiment_key": configuration.key,
+        "configuration_version": configuration.version,
+        "action": decision.action.value,
+        "variant_key": decision.arm or "",
+        "sentence": decision.sentence,
+        "broken": list(decision.broken),
+        "days_left": decision.days_left,
+        "units": question.experiment.units,
+        "planned_units": question.plan.planned_units,
+    }
+    insert(client, "experiment_decisions", [row | _record(stamp)])
+
+
+def insert(client: Client, table: str, records: Sequence[dict[str, Any]]) -> None:
+    """Append records that have the same columns."""
+    if not records:
         return
-    columns = [field.name for field in fields(ResultRow)] + [field.name for field in fields(RunStamp)]
-    client.insert("experiment_results", [astuple(row) + astuple(stamp) for row in rows], column_names=columns)
+    columns = list(records[0])
+    client.insert(table, [[record[column] for column in columns] for record in records], column_names=columns)
+
+
+def _read_moments(client: Client, experiments: Sequence[int]) -> dict[int, list[MomentRow]]:
+    from neonblue.analysis import MomentRow
+
+    found: dict[int, list[MomentRow]] = defaultdict(list)
+    for experiment, *columns in _rows(client, _MOMENTS, experiments):
+        found[experiment].append(MomentRow(*columns))
+    return found
+
+
+def _read_units(client: Client, experiments: Sequence[int]) -> dict[int, list[ArmUnits]]:
+    from neonblue.analysis import ArmUnits
+
+    found: dict[int, list[ArmUnits]] = defaultdict(list)
+    for experiment, *columns in _rows(client, _UNITS, experiments):
+        found[experiment].append(ArmUnits(*columns))
+    return found
+
+
+def _rows(client: Client, query: str, experiments: Sequence[int]) -> Sequence[Sequence[Any]]:
+    found: Sequence[Sequence[Any]] = client.query(query, parameters={"experiments": experiments}).result_rows
+    return found
+
+
+def _record(row: ResultRow | RunStamp) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(row)}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dagster import AssetKey, AssetSpec
 
+OWNERS = ["team:data"]
+"""Who answers for what is computed."""
 INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters")
+_API_OWNERS = ["team:platform"]
 
 _WRITTEN_BY_API = {
     "events": "Events as they were accepted.",
@@ -34,6 +37,7 @@ def source_specs() -> list[AssetSpec]:
             key=["postgres", table],
             group_name="api",
             kinds={"postgres"},
+            owners=_API_OWNERS,
             description=description,
         )
         for table, description in _WRITTEN_BY_API.items()
@@ -43,6 +47,7 @@ def source_specs() -> list[AssetSpec]:
         deps=written,
         group_name="stream",
         kinds={"postgres"},
+        owners=_API_OWNERS,
         description="Every accepted change, written in the same transaction as the change itself.",
     )
     topic = AssetSpec(
@@ -50,6 +55,7 @@ def source_specs() -> list[AssetSpec]:
         deps=[outbox],
         group_name="stream",
         kinds={"kafka"},
+        owners=_API_OWNERS,
         description="The outbox as Debezium carries it: the replayable log.",
     )
     ingested = [
@@ -58,6 +64,7 @@ def source_specs() -> list[AssetSpec]:
             deps=[topic],
             group_name="ingestion",
             kinds={"clickhouse"},
+            owners=_API_OWNERS,
             description=_INGESTED_DESCRIPTIONS[table],
         )
         for table in INGESTED

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
+from neonblue.simulation.history.load import insert_assignments, insert_events
 from orchestration.project import dbt_environment, dbt_executable, project_path
-from tests.integration.warehouse import Topic, connect, create_ingestion_layer, running
+from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
+
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users")
 
 
 @dataclass
@@ -20,17 +25,36 @@ class Warehouse:
     settings: Settings
     client: Client
     topic: Topic
+    ingestion_layer: tuple[str, ...]
 
     def empty(self) -> None:
-        for table in ("events_processed", "assignments", "experiments", "erased_users", "dead_letters"):
+        """As before the first build: no rows, and nothing that dbt made."""
+        for table in (*INGESTED, "recent_events", "dead_letters"):
             self.client.command(f"TRUNCATE TABLE {table}")
+        for name, engine in rows(
+            self.client,
+            "SELECT name, engine FROM system.tables "
+            f"WHERE database = currentDatabase() AND name NOT IN {self.ingestion_layer}",
+        ):
+            self.client.command(f"DROP {'VIEW' if engine == 'View' else 'TABLE'} {name}")
 
-    def dbt(self, *arguments: str) -> str:
-        """What dbt printed. Fails the test where dbt does."""
+    def write(self, table: str, arrow: pa.Table) -> None:
+        """Rows as they are ingested now."""
+        if table == "assignments":
+            insert_assignments(self.client, arrow)
+        else:
+            insert_events(self.client, arrow)
+
+    def dbt(self, command: str, *arguments: str, **variables: object) -> str:
+        """What dbt printed. Fails the test where dbt does. A row counts as seen as soon as it is visible."""
+        given = json.dumps({"ingestion_grace_seconds": 0, **variables})
         run = subprocess.run(
             [
                 dbt_executable(),
+                command,
                 *arguments,
+                "--vars",
+                given,
                 "--project-dir",
                 str(project_path()),
                 "--profiles-dir",
@@ -49,7 +73,8 @@ class Warehouse:
 def server_with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     with running(tmp_path_factory.mktemp("warehouse")) as settings, connect(settings) as client:
         create_ingestion_layer(client)
-        yield Warehouse(settings, client, Topic(client))
+        tables = rows(client, "SELECT name FROM system.tables WHERE database = currentDatabase()")
+        yield Warehouse(settings, client, Topic(client), tuple(name for (name,) in tables))
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+{% macro hourly_metrics_rows(events, exposures, condition='1') %}
+{#- One row per experiment, variant and UTC hour. condition: on date, the UTC day. -#}
+with exposures as (
+
+    select
+        experiment_id,
+        unit_type,
+        user_id,
+        variant_key,
+        first_exposed_at
+    from {{ exposures }}
+
+),
+
+events as (
+
+    select
+        experiment_id,
+        unit_type,
+        user_id,
+        event_type,
+        occurred_at,
+        event_date as date,
+        is_conversion,
+        value
+    from {{ events }}
+    where {{ condition }}
+
+),
+
+parts as (
+
+    select
+        exposures.experiment_id as experiment_id,
+        exposures.variant_key as variant_key,
+        toStartOfHour(events.occurred_at, 'UTC') as hour,
+        countIf(events.event_type != 'exposure') as events,
+        countIf(events.event_type = 'exposure') as exposures,
+        countIf(events.is_conversion) as conversions,
+        sum(events.value) as value,
+        toUInt64(0) as first_exposures
+    from events
+    inner join exposures
+        on events.unit_type = exposures.unit_type and events.user_id = exposures.user_id
+    where
+        events.experiment_id in (0, exposures.experiment_id)
+        and events.occurred_at >= exposures.first_exposed_at
+    group by experiment_id, variant_key, hour
+
+    union all
+
+    select
+        experiment_id,
+        variant_key,
+        toStartOfHour(first_exposed_at, 'UTC') as hour,
+        toUInt64(0) as events,
+        toUInt64(0) as exposures,
+        toUInt64(0) as conversions,
+        toDecimal128(0, 6) as value,
+        count() as first_exposures
+    from (
+        select
+            *,
+            toDate(first_exposed_at, 'UTC') as date
+        from exposures
+    ) as exposed
+    where {{ condition }}
+    group by experiment_id, variant_key, hour
+
+)
+
+select
+    experiment_id,
+    variant_key,
+    toDate(hour, 'UTC') as date,
+    toDateTime(hour, 'UTC') as hour,
+    sum(parts.events) as events,
+    sum(parts.exposures) as exposures,
+    sum(parts.conversions) as conversions,
+    sum(parts.value) as value,
+    sum(parts.first_exposures) as first_exposures
+from parts
+group by experiment_id, variant_key, hour
+{% endmacro %}
+
+
+{% macro daily_metrics_rows(hours, condition='1') %}
+{#- One row per experiment, variant and UTC day: its hours together. -#}
+select
+    experiment_id,
+    variant_key,
+    date,
+    sum(hours.events) as events,
+    sum(hours.exposures) as exposures,
+    sum(hours.conversions) as conversions,
+    sum(hours.value) as value,
+    sum(hours.first_exposures) as first_exposures
+from {{ hours }} as hours
+where {{ condition }}
+group by experiment_id, variant_key, date
+{% endmacro %}

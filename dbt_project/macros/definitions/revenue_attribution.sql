@@ -1,0 +1,85 @@
+{% macro revenue_attribution_rows(moments, metrics, variants) %}
+{#-
+    One row per experiment, metric version that sums values, and variant of the newest configuration.
+    The interval is Welch's with the normal quantile; variances are taken in exact decimals before they become floats.
+-#}
+with totals as (
+
+    select
+        moments.experiment_id as experiment_id,
+        moments.metric_key as metric_key,
+        moments.metric_version as metric_version,
+        moments.variant_key as variant_key,
+        any(metrics.window_seconds) as window_seconds,
+        sum(moments.n) as units,
+        sum(moments.sum_value) as revenue,
+        toFloat64(revenue) / units as revenue_per_unit,
+        toFloat64(greatest(
+            sum(moments.sum_squares) - toDecimal256(revenue, 6) * toDecimal256(revenue, 6) / units, 0
+        )) / (units - 1) / units as variance_of_mean
+    from {{ moments }} as moments
+    inner join {{ metrics }} as metrics
+        on
+            moments.experiment_id = metrics.experiment_id
+            and moments.metric_key = metrics.metric_key
+            and moments.metric_version = metrics.metric_version
+    where metrics.aggregation = 'sum' and metrics.metric_type = 'mean'
+    group by experiment_id, metric_key, metric_version, variant_key
+
+),
+
+compared as (
+
+    select
+        totals.experiment_id as experiment_id,
+        totals.metric_key as metric_key,
+        totals.metric_version as metric_version,
+        totals.variant_key as variant_key,
+        variants.is_control as is_control,
+        totals.window_seconds as window_seconds,
+        totals.units as units,
+        totals.revenue as revenue,
+        totals.revenue_per_unit as revenue_per_unit,
+        totals.revenue_per_unit - control.revenue_per_unit as difference_per_unit,
+        1.959963984540054 * sqrt(totals.variance_of_mean + control.variance_of_mean) as half_width,
+        multiIf(
+            variants.is_control, 'control',
+            control.units = 0, 'no_control',
+            totals.units < 2 or control.units < 2, 'too_few_units',
+            'ok'
+        ) as status
+    from totals
+    inner join {{ variants }} as variants
+        on totals.experiment_id = variants.experiment_id and totals.variant_key = variants.variant_key
+    left join (
+        select
+            totals.*
+        from totals
+        inner join {{ variants }} as variants
+            on totals.experiment_id = variants.experiment_id and totals.variant_key = variants.variant_key
+        where variants.is_control
+    ) as control
+        on
+            totals.experiment_id = control.experiment_id
+            and totals.metric_key = control.metric_key
+            and totals.metric_version = control.metric_version
+
+)
+
+select
+    experiment_id,
+    metric_key,
+    metric_version,
+    variant_key,
+    is_control,
+    window_seconds,
+    units,
+    revenue,
+    revenue_per_unit,
+    status,
+    if(status = 'ok', difference_per_unit, null) as incremental_per_unit,
+    if(status = 'ok', difference_per_unit * units, null) as incremental_revenue,
+    if(status = 'ok', (difference_per_unit - half_width) * units, null) as incremental_low,
+    if(status = 'ok', (difference_per_unit + half_width) * units, null) as incremental_high
+from compared
+{% endmacro %}

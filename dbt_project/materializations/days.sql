@@ -1,0 +1,130 @@
+{% macro open_day() %}
+    {#- The first UTC day that is not closed: what happens on it or later is counted again at every reading. -#}
+    {%- if var('days', none) is not none and execute -%}
+        {%- set known = last_open_day() -%}
+        {%- if known is not none -%}
+            {{ return("toDate('" ~ known ~ "')") }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return("toDate('" ~ (var('today', none) or run_started_at.strftime('%Y-%m-%d')) ~ "')") }}
+{% endmacro %}
+
+
+{% macro last_open_day() %}
+    {#- As the last whole build left it, as a text; none before the first. No ref: what closes days is built last. -#}
+    {%- set closed = load_relation(api.Relation.create(schema=target.schema, identifier='closed_days')) -%}
+    {%- if closed is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return(first_column(
+        'select toString(argMax(open_day, closed_at)) from ' ~ closed ~ ' having count() > 0'
+    ) | first or none) }}
+{% endmacro %}
+
+
+{% macro only_days(column) %}
+    {#- The condition that keeps a model to the days that this build rebuilds. -#}
+    {{ return(column ~ ' in ' ~ day_list(days_to_build(this, config.get('axis'), config.get('capped', false), config.get('touched_too', false)))) }}
+{% endmacro %}
+
+
+{% macro day_list(days) %}
+    {%- if days | length == 0 -%}
+        {{ return("(toDate('1970-01-01'))") }}
+    {%- endif -%}
+    {{ return("(toDate('" ~ days | join("'), toDate('") ~ "'))") }}
+{% endmacro %}
+
+
+{% macro days_to_build(relation, axis, capped=false, touched_too=false) %}
+    {#-
+        The days of `axis` (event or exposure) that were touched since `relation` last built them, as texts: all where it
+        is new, those of the variable `days` where that is given. `capped`: also where a pooled cap has changed.
+        `touched_too`: the variable adds days and leaves none out. A unit's first exposure may move from day to day, so
+        both are built together, or it would be in two.
+    -#}
+    {%- if not execute -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set wanted = var('days', none) -%}
+    {%- if wanted is not none and not touched_too -%}
+        {{ return(wanted | map('string') | list) }}
+    {%- endif -%}
+    {%- set touched = load_relation(ref('touched_days')) -%}
+    {%- if touched is none -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set anew = load_relation(relation) is none or flags.FULL_REFRESH -%}
+    {%- set query -%}
+        with builds as (
+            select day, max(partition_builds.scanned_at) as scanned_at, max(partition_builds.built_at) as built_at
+            from {{ builds_relation() }} as partition_builds
+            where model = '{{ relation.identifier }}'
+            group by day
+        )
+        select distinct toString(day) as day
+        from (
+            select touched.day as day
+            from {{ touched }} as touched
+            left join builds on touched.day = builds.day
+            where touched.axis = '{{ axis }}' {% if not anew %}and touched.scanned_at > builds.scanned_at{% endif %}
+            {%- if capped and not anew %}
+            union all
+            select exposures.exposure_date as day
+            from (select distinct experiment_id, exposure_date from {{ ref('first_exposures') }}) as exposures
+            inner join (
+                select experiment_id, max(changed_at) as changed_at from {{ ref('metric_cap_changes') }}
+                group by experiment_id
+            ) as changes on exposures.experiment_id = changes.experiment_id
+            left join builds on exposures.exposure_date = builds.day
+            where changes.changed_at > builds.built_at
+            {%- endif %}
+        )
+        order by day
+    {%- endset -%}
+    {{ return((first_column(query) + (wanted or [])) | map('string') | unique | sort) }}
+{% endmacro %}
+
+
+{% macro builds_relation() %}
+    {{ return(target.schema ~ '.partition_builds') }}
+{% endmacro %}
+
+
+{% macro create_partition_builds() %}
+    {#- Which model built which day, when, and how far it had read what was touched. -#}
+    create table if not exists {{ builds_relation() }} {{ on_cluster_clause(this) if this is defined else '' }}
+    (
+        model LowCardinality(String),
+        day Date,
+        scanned_at DateTime64(3, 'UTC'),
+        built_at DateTime64(3, 'UTC')
+    )
+    engine = ReplacingMergeTree(built_at)
+    order by (model, day)
+{% endmacro %}
+
+
+{% macro first_column(query) %}
+    {#- The values of the first column; a result without rows has no columns either. -#}
+    {{ return(run_query(query).rows | map('first') | list) }}
+{% endmacro %}
+
+
+{% macro caps_that_changed() %}
+    {#- The condition on a pooled cap that it is another than the last known. -#}
+    {%- if not is_incremental() -%}
+        {{ return('1') }}
+    {%- endif -%}
+    (experiment_id, metric_key, metric_version, value_cap, covariate_cap) not in (
+        select
+            known.experiment_id,
+            known.metric_key,
+            known.metric_version,
+            known.value_cap,
+            known.covariate_cap
+        from {{ this }} as known
+        order by known.changed_at desc
+        limit 1 by known.experiment_id, known.metric_key, known.metric_version
+    )
+{% endmacro %}

@@ -1,0 +1,212 @@
+{% macro touched_days_rows() %}
+{#- At the first build every day; afterwards what was touched since the scan before. -#}
+{%- set built = built_exposures() -%}
+{%- if is_incremental() and built -%}
+{{ touched_since(this, built) }}
+{%- else -%}
+with exposures as (
+
+    {{ first_exposures_rows(ref('assigned_units'), ref('stg_events'), ref('stg_experiments')) }}
+
+),
+
+days as (
+
+    select distinct
+        'event' as axis,
+        toDate(timestamp, 'UTC') as day
+    from {{ source('ingestion', 'events_processed') }}
+
+    union distinct
+
+    select distinct
+        arrayJoin(['event', 'exposure']) as axis,
+        exposure_date as day
+    from exposures
+
+)
+
+select
+    axis,
+    day,
+    now64(3, 'UTC') as scanned_at
+from days
+{%- endif %}
+{% endmacro %}
+
+
+{% macro touched_since(scans, built) %}
+{#-
+    What changed since the last scan: rows that arrived (copies too: a copy costs a rebuild, never a number), units that
+    are analysed in another way than when they were built, experiments whose definition changed, days that were closed.
+-#}
+{%- set since = '(select max(scans.scanned_at) - toIntervalSecond(' ~ var('ingestion_grace_seconds') ~ ') from '
+    ~ scans ~ ' as scans)' -%}
+{%- set before = last_open_day() or '1970-01-01' -%}
+with new_events as (
+
+    select
+        experiment_id,
+        unit_type,
+        user_id,
+        event_type,
+        toDate(timestamp, 'UTC') as day,
+        ingested_at >= {{ since }} as is_new
+    from {{ source('ingestion', 'events_processed') }}
+    where is_new or (day >= toDate('{{ before }}') and day < {{ open_day() }})
+
+),
+
+snapshots as (
+
+    select
+        experiment_id,
+        argMax(taken.metrics, taken.place) as metrics,
+        argMaxIf(taken.metrics, taken.place, not taken.is_new) as old_metrics,
+        argMax(taken.population, taken.place) as population,
+        argMaxIf(taken.population, taken.place, not taken.is_new) as old_population
+    from (
+        select
+            experiment_id,
+            JSONExtractRaw(snapshot, 'metrics') as metrics,
+            population,
+            (version, received_at) as place,
+            ingested_at >= {{ since }} as is_new
+        from {{ source('ingestion', 'experiments') }}
+    ) as taken
+    group by experiment_id
+
+),
+
+-- Whose first exposure may be another than before.
+new_units as (
+
+    select
+        unit_type,
+        user_id
+    from new_events
+    where is_new and event_type = 'exposure' and experiment_id > 0
+
+    union distinct
+
+    select
+        unit_type,
+        user_id
+    from {{ source('ingestion', 'assignments') }}
+    where
+        ingested_at >= {{ since }}
+        or experiment_id in (select snapshots.experiment_id from snapshots where population != old_population)
+
+    union distinct
+
+    select
+        unit_type,
+        user_id
+    from {{ source('ingestion', 'erased_users') }}
+    where ingested_at >= {{ since }}
+
+),
+
+built as (
+
+    select * from {{ built }}
+
+),
+
+current_exposures as (
+
+    {{ first_exposures_rows(
+        "(select * from " ~ ref('assigned_units') ~ " where (unit_type, user_id) in (select * from new_units))",
+        "(select * from " ~ ref('stg_events')
+        ~ " where event_type = 'exposure' and (unit_type, user_id) in (select * from new_units))",
+        ref('stg_experiments')
+    ) }}
+
+),
+
+-- What is in one of the two and not in the other.
+changed as (
+
+    select
+        experiment_id,
+        unit_type,
+        user_id,
+        variant_key,
+        version,
+        attributes,
+        first_exposed_at,
+        exposure_date
+    from (
+        select * from current_exposures
+        union all
+        select * from built
+        where (unit_type, user_id) in (select * from new_units)
+    )
+    group by all
+    having count() = 1
+
+),
+
+moved as (
+
+    select
+        unit_type,
+        user_id,
+        min(changed.first_exposed_at) as first_exposed_at
+    from changed
+    group by unit_type, user_id
+
+),
+
+days as (
+
+    select
+        'event' as axis,
+        day
+    from new_events
+    where is_new
+
+    union distinct
+
+    select
+        'event' as axis,
+        toDate(events.timestamp, 'UTC') as day
+    from {{ source('ingestion', 'events_processed') }} as events
+    inner join moved
+        on events.unit_type = moved.unit_type and events.user_id = moved.user_id
+    where events.timestamp >= moved.first_exposed_at
+
+    union distinct
+
+    select
+        arrayJoin(['event', 'exposure']) as axis,
+        exposure_date as day
+    from changed
+
+    union distinct
+
+    select
+        'exposure' as axis,
+        exposure_date as day
+    from built
+    where
+        (unit_type, user_id) in (select new_events.unit_type, new_events.user_id from new_events)
+        or experiment_id in (select snapshots.experiment_id from snapshots where metrics != old_metrics)
+
+)
+
+select
+    axis,
+    day,
+    now64(3, 'UTC') as scanned_at
+from days
+{% endmacro %}
+
+
+{% macro built_exposures() %}
+    {#- The first exposures as they are built; none before the first build. No ref: they are built after the scan. -#}
+    {%- if execute -%}
+        {{ return(load_relation(api.Relation.create(schema=target.schema, identifier='first_exposures'))) }}
+    {%- endif -%}
+    {{ return(none) }}
+{% endmacro %}

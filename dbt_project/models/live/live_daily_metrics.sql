@@ -1,0 +1,1 @@
+{{ daily_metrics_rows(ref('live_hourly_metrics')) }}

@@ -1,0 +1,46 @@
+with events as (
+
+    select
+        event_id,
+        experiment_id,
+        unit_type,
+        user_id,
+        event_type,
+        timestamp,
+        value,
+        properties,
+        is_conversion,
+        received_at
+    from {{ source('ingestion', 'recent_events') }} final
+
+),
+
+erased as (
+
+    select
+        unit_type,
+        user_id,
+        erased_at
+    from {{ ref('stg_erased_users') }}
+
+)
+
+select
+    events.event_id as event_id,
+    events.experiment_id as experiment_id,
+    events.unit_type as unit_type,
+    events.user_id as user_id,
+    events.event_type as event_type,
+    events.timestamp as occurred_at,
+    toDate(events.timestamp, 'UTC') as event_date,
+    events.value as value,
+    events.properties as properties,
+    events.is_conversion as is_conversion,
+    events.received_at as received_at
+from events
+left any join erased
+    on
+        events.unit_type = erased.unit_type
+        and events.user_id = erased.user_id
+-- A unit that was never erased joins as the first second of 1970.
+where events.received_at > erased.erased_at

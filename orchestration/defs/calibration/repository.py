@@ -1,0 +1,102 @@
+"""The units' values that the drawings divide, and the rates that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.driver.client import Client
+
+from neonblue.contract.messages import MetricMessage
+from orchestration.defs.significance.repository import RunStamp, insert, read_configurations
+
+if TYPE_CHECKING:
+    from orchestration.defs.calibration.randomization import History, Rate
+
+MOST_UNITS = 100_000
+# The units whose hash is smallest: a sample that is the same at every run, and grows into the whole.
+_VALUES = """
+SELECT value
+FROM unit_metric_values
+WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
+ORDER BY sipHash64(unit_type, user_id), unit_type, user_id
+LIMIT {limit:UInt32}
+"""
+_KINDS = {"proportion": "proportion", "retention": "proportion", "count": "mean", "mean": "mean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of one experiment."""
+
+    experiment_id: int
+    experiment_key: str
+    metric: MetricMessage
+
+    @property
+    def name(self) -> str:
+        """As people name it."""
+        return f"{self.experiment_key} · {self.metric.key}"
+
+
+def read_metrics(client: Client) -> list[Measured]:
+    """The metrics of every experiment that has started and that a sum per unit tells of."""
+    return [
+        Measured(newest.experiment_id, newest.key, metric)
+        for newest in (versions[max(versions)] for versions in read_configurations(client).values())
+        if newest.status not in ("draft", "scheduled")
+        for metric in newest.metrics
+        if metric.type in _KINDS
+    ]
+
+
+def read_history(client: Client, measured: Measured) -> History:
+    """The units' values, of at most MOST_UNITS units."""
+    import numpy as np
+
+    from neonblue.statistics import MetricKind
+    from orchestration.defs.calibration.randomization import History
+
+    columns = client.query(
+        _VALUES,
+        parameters={
+            "experiment": measured.experiment_id,
+            "metric": measured.metric.key,
+            "version": measured.metric.version,
+            "limit": MOST_UNITS,
+        },
+        column_oriented=True,
+    ).result_columns
+    values = np.asarray(columns[0] if columns else [], dtype=np.float64)
+    return History(MetricKind(_KINDS[measured.metric.type]), values)
+
+
+def write_rates(
+    client: Client, rates: Sequence[tuple[Measured, int, Rate | str]], seed: int, stamp: RunStamp
+) -> None:
+    """Append the run's rates: each metric with its units, and its rate or why there is none."""
+    insert(client, "randomization_rates", [_record(*rate, seed, stamp) for rate in rates])
+
+
+def _record(measured: Measured, units: int, rate: Rate | str, seed: int, stamp: RunStamp) -> dict[str, Any]:
+    given = None if isinstance(rate, str) else rate
+    return {
+        "run_id": stamp.run_id,
+        "computed_at": stamp.computed_at,
+        "experiment_id": measured.experiment_id,
+        "experiment_key": measured.experiment_key,
+        "metric_key": measured.metric.key,
+        "metric_version": measured.metric.version,
+        "metric_type": measured.metric.type,
+        "units": units,
+        "repetitions": given.repetitions if given else 0,
+        "seed": seed,
+        "rate": given.value if given else None,
+        "lower": given.lower if given else None,
+        "upper": given.upper if given else None,
+        "level": given.level if given else 0.0,
+        "calibrated": given.calibrated if given else None,
+        "status_reason": rate if isinstance(rate, str) else "",
+        "code_version": stamp.code_version,
+    }

@@ -1,0 +1,14 @@
+"""When the error rates are measured."""
+
+from dagster import DefaultScheduleStatus, ScheduleDefinition
+
+from orchestration.jobs import calibration
+
+weekly_calibration = ScheduleDefinition(
+    name="weekly_calibration",
+    job=calibration,
+    cron_schedule="30 3 * * 0",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every Sunday at 03:30 UTC.",
+)

@@ -1,0 +1,105 @@
+"""What each running experiment's results lead to, and its report."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.client import Client
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    BackfillPolicy,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from orchestration.defs.significance.assets import KEY, MOMENTS
+from orchestration.defs.significance.repository import (
+    ExperimentData,
+    read_experiments,
+    read_stamp,
+    write_decision,
+)
+from orchestration.defs.sources.assets import OWNERS
+from orchestration.partitions import experiments
+from orchestration.resources import ClickHouse
+
+if TYPE_CHECKING:
+    from neonblue.statistics import HealthCheck
+
+DECISION = AssetKey("experiment_decision")
+REPORT = AssetKey("experiment_report")
+
+
+@asset(
+    key=DECISION,
+    deps=[KEY, *MOMENTS],
+    partitions_def=experiments,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name="results",
+    kinds={"python", "clickhouse"},
+    owners=OWNERS,
+    code_version="1",
+    description="Per experiment: ship, roll back, keep running, inconclusive or invalid, and why, in one sentence.",
+)
+def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+    """Analyses each experiment of the run and appends to `experiment_decisions`."""
+    decided: dict[str, str] = {}
+    with clickhouse.client() as client:
+        stamp = read_stamp(client, context.run_id)
+        for experiment in _experiments_of(context, client):
+            question = experiment.ask(datetime.now(UTC).date())
+            report = question.answer()
+            write_decision(client, question, report.decision, stamp)
+            decided[question.configuration.key] = report.decision.sentence
+            context.add_asset_metadata(
+                {
+                    "action": report.decision.action.value,
+                    "decision": report.decision.sentence,
+                    "units": question.experiment.units,
+                    "health": MetadataValue.md(_checks(report.health)),
+                },
+                asset_key=DECISION,
+                partition_key=question.configuration.key,
+            )
+    return MaterializeResult(metadata={"dagster/row_count": len(decided), "decisions": dict(decided)})
+
+
+@asset(
+    key=REPORT,
+    deps=[DECISION],
+    partitions_def=experiments,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name="results",
+    kinds={"python", "html"},
+    owners=OWNERS,
+    code_version="1",
+    description="Per experiment: the report people read, one self-contained HTML file.",
+)
+def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+    """Renders each experiment of the run and keeps the file."""
+    from orchestration.defs.experiments.report import publish
+
+    kept: dict[str, str] = {}
+    with clickhouse.client() as client:
+        stamp = read_stamp(client, context.run_id)
+        for experiment in _experiments_of(context, client):
+            place = publish(experiment, stamp)
+            kept[experiment.newest.key] = place
+            context.add_asset_metadata(
+                {"report": MetadataValue.path(place)}, asset_key=REPORT, partition_key=experiment.newest.key
+            )
+    return MaterializeResult(metadata={"dagster/row_count": len(kept), "reports": dict(kept)})
+
+
+def _experiments_of(context: AssetExecutionContext, client: Client) -> Iterator[ExperimentData]:
+    """The run's partitions that have started. A run over many reads once, a run over one reads that one."""
+    keys = list(context.partition_keys)
+    found = read_experiments(client, keys[0] if len(keys) == 1 else "")
+    return (experiment for experiment in found if experiment.newest.key in keys)
+
+
+def _checks(health: "Sequence[HealthCheck]") -> str:
+    lines = [f"- {'✓' if check.passed else '✗'} {check.message}" for check in health]
+    return "\n".join(lines) or "No check applies yet."

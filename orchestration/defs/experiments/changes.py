@@ -1,0 +1,44 @@
+"""Which experiments have a partition, and which are due for their final report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from neonblue.contract.messages import ExperimentMessage
+
+LIVE = frozenset({"running", "paused"})
+_KEPT = LIVE | {"concluded"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionChanges:
+    """Keys to add, in order, and keys to drop."""
+
+    added: list[str]
+    dropped: list[str]
+
+
+def partition_changes(present: Collection[str], newest: Iterable[ExperimentMessage]) -> PartitionChanges:
+    """An experiment has a partition from its start until it is archived."""
+    wanted = [experiment.key for experiment in newest if experiment.status in _KEPT]
+    return PartitionChanges(
+        added=[key for key in wanted if key not in present],
+        dropped=sorted(set(present) - set(wanted)),
+    )
+
+
+def final_reports(newest: Iterable[ExperimentMessage], tested_at: datetime | None) -> list[tuple[str, str]]:
+    """Concluded experiments whose results were computed after their end: key, and a name of this conclusion.
+
+    tested_at: when the significance tests last ran; None: never.
+    """
+    return [
+        (experiment.key, f"final/{experiment.key}/{experiment.version}/{experiment.concluded_at}")
+        for experiment in newest
+        if experiment.status == "concluded"
+        and experiment.concluded_at is not None
+        and tested_at is not None
+        and datetime.fromisoformat(experiment.concluded_at) < tested_at
+    ]

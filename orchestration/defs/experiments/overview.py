@@ -1,0 +1,43 @@
+"""All experiments on one page, once a week."""
+
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+
+from orchestration.defs.experiments.assets import DECISION
+from orchestration.defs.significance.repository import read_stamp
+from orchestration.defs.sources.assets import OWNERS
+from orchestration.resources import ClickHouse
+
+KEY = AssetKey("weekly_overview")
+
+_NEWEST = """
+SELECT experiment_key, action, sentence, units
+FROM experiment_decisions
+WHERE computed_at >= now() - INTERVAL 7 DAY
+ORDER BY experiment_key, computed_at DESC
+LIMIT 1 BY experiment_key
+"""
+
+
+@asset(
+    key=KEY,
+    deps=[DECISION],
+    group_name="results",
+    kinds={"python", "html"},
+    owners=OWNERS,
+    code_version="1",
+    description="The week's experiments: what each led to, in one sentence.",
+)
+def weekly_overview(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+    """Gathers the newest decision of every experiment of the week."""
+    with clickhouse.client() as client:
+        stamp = read_stamp(client, context.run_id)
+        rows = client.query(_NEWEST).result_rows
+    lines = ["| experiment | units | decision |", "|---|---|---|"]
+    lines += [f"| {key} | {units} | {sentence} |" for key, _, sentence, units in rows]
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "watermark": stamp.watermark.isoformat(),
+            "overview": MetadataValue.md("\n".join(lines)),
+        }
+    )

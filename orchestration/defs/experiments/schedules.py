@@ -1,0 +1,62 @@
+"""When the experiments' decisions and reports are made: one run over all of them."""
+
+from collections.abc import Sequence
+
+from dagster import (
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    SkipReason,
+    schedule,
+)
+
+from orchestration.jobs import decisions, reports, weekly_report
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+def request_for(keys: Sequence[str]) -> RunRequest | SkipReason:
+    """One run over all partitions, so that the code is loaded once."""
+    if not keys:
+        return SkipReason("no experiment has started")
+    if len(keys) == 1:
+        return RunRequest(partition_key=keys[0])
+    return RunRequest(tags={_RANGE_START: keys[0], _RANGE_END: keys[-1]})
+
+
+@schedule(
+    name="hourly_decisions",
+    job=decisions,
+    cron_schedule="20 * * * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every hour, when the models have been built.",
+)
+def hourly_decisions(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """One run over all experiments."""
+    return request_for(context.instance.get_dynamic_partitions("experiments"))
+
+
+@schedule(
+    name="daily_reports",
+    job=reports,
+    cron_schedule="40 0 * * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every day, when the day before is closed and tested.",
+)
+def daily_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """One run over all experiments."""
+    return request_for(context.instance.get_dynamic_partitions("experiments"))
+
+
+weekly = ScheduleDefinition(
+    name="weekly",
+    job=weekly_report,
+    cron_schedule="0 6 * * 1",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every Monday at 06:00 UTC.",
+)

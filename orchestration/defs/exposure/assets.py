@@ -1,0 +1,55 @@
+"""The units at each stage between the assignment and the analysis, of every running experiment."""
+
+from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+
+from orchestration.defs.experiments.changes import LIVE
+from orchestration.defs.exposure.repository import read_stages, write_stages
+from orchestration.defs.significance.repository import read_configurations, read_stamp
+from orchestration.defs.sources.assets import OWNERS, ingested_key
+from orchestration.resources import ClickHouse, Postgres
+
+KEY = AssetKey("exposure_stages")
+
+
+@asset(
+    key=KEY,
+    deps=[
+        AssetKey(["postgres", "assignments"]),
+        ingested_key("assignments"),
+        ingested_key("events_processed"),
+        AssetKey("first_exposures"),
+    ],
+    group_name="results",
+    kinds={"python", "postgres", "clickhouse"},
+    owners=OWNERS,
+    code_version="1",
+    description="Units at each stage (assigned, exposed, ingested, analysed), and where the arms' ratio breaks.",
+)
+def exposure_stages(
+    context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
+) -> MaterializeResult[None]:
+    """Counts the stages, tests each one's sample ratio, appends to `exposure_stages`."""
+    from orchestration.defs.exposure.stages import stage_ratios
+
+    lines = ["| experiment | stage | units by arm | p | |", "|---|---|---|---|---|"]
+    with clickhouse.client() as client, postgres.connection() as connection:
+        stamp = read_stamp(client, context.run_id)
+        running = {
+            number: versions
+            for number, versions in read_configurations(client).items()
+            if versions[max(versions)].status in LIVE
+        }
+        newest = [versions[max(versions)] for versions in running.values()]
+        units = read_stages(connection, client, newest)
+        for number, versions in running.items():
+            ratios = stage_ratios(versions, units[number])
+            write_stages(client, versions, units[number], ratios, stamp)
+            for ratio in ratios:
+                arms = ", ".join(f"{arm} {count}" for arm, count in ratio.units.items())
+                p_value = getattr(ratio.test, "p_value", None)
+                shown = "–" if p_value is None else f"{p_value:.3g}"
+                mark = "**breaks here**" if ratio.broken else ""
+                lines.append(f"| {versions[max(versions)].key} | {ratio.stage} | {arms} | {shown} | {mark} |")
+    return MaterializeResult(
+        metadata={"experiments": len(newest), "stages": MetadataValue.md("\n".join(lines))}
+    )

@@ -1,0 +1,94 @@
+"""Which guardrails can be watched as the events come in, and which of them are breached. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from neonblue.contract.messages import ExperimentMessage, MetricMessage
+
+if TYPE_CHECKING:
+    from neonblue.analysis import MomentRow
+    from neonblue.statistics import MetricResult
+
+LONGEST_WINDOW_SECONDS = 3600
+_WATCHED_TYPES = frozenset({"proportion", "retention", "count", "mean", "ratio"})
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A guardrail that one arm has broken, with the evidence in words."""
+
+    experiment_key: str
+    metric_key: str
+    variant_key: str
+    n_control: int
+    n_variant: int
+    mean_control: float
+    mean_variant: float
+    reason: str
+
+
+def watched_guardrails(experiment: ExperimentMessage) -> list[MetricMessage]:
+    """The guardrails of a running experiment whose window is at most an hour."""
+    if experiment.status != "running" or experiment.source != "internal":
+        return []
+    return [
+        metric
+        for metric in experiment.metrics
+        if metric.role == "guardrail"
+        and metric.type in _WATCHED_TYPES
+        and metric.cap_percentile is None
+        and metric.window_seconds is not None
+        and metric.window_seconds <= LONGEST_WINDOW_SECONDS
+    ]
+
+
+def breaches(experiment: ExperimentMessage, rows: Sequence[MomentRow]) -> list[Breach]:
+    """Guardrails shown to be harmed, by confidence sequences: they may be looked at as often as one likes.
+
+    rows: sums over the units that have finished their window. With a margin the harm must exceed it; without one the
+    metric must be significantly worse.
+    """
+    from neonblue.analysis import ExperimentRows, ask
+
+    watched = msgspec.structs.replace(
+        experiment, metrics=watched_guardrails(experiment), inference="confidence_sequence"
+    )
+    question = ask({experiment.version: watched}, ExperimentRows(moments=list(rows)), date.max)
+    return [
+        _breach(experiment.key, result)
+        for result in question.answer().results
+        if question.rule.ready(result.comparison.n_control, result.comparison.n_treatment) and _harmed(result)
+    ]
+
+
+def _harmed(result: MetricResult) -> bool:
+    from neonblue.statistics import NonInferiority, Verdict
+
+    if result.metric.margin is not None:
+        return isinstance(result.guardrail, NonInferiority) and result.guardrail.inferior
+    return result.verdict is Verdict.WORSE
+
+
+def _breach(key: str, result: MetricResult) -> Breach:
+    comparison = result.comparison
+    control, variant = comparison.mean_control or 0.0, comparison.mean_treatment or 0.0
+    limit = f"its margin {result.metric.margin:g}" if result.metric.margin is not None else "none allowed"
+    return Breach(
+        experiment_key=key,
+        metric_key=result.metric.name,
+        variant_key=result.arm,
+        n_control=comparison.n_control,
+        n_variant=comparison.n_treatment,
+        mean_control=control,
+        mean_variant=variant,
+        reason=(
+            f"Guardrail {result.metric.name} is breached in {result.arm}: {variant:.6g} against {control:.6g} in "
+            f"control ({limit}), by a confidence sequence over {comparison.n_control + comparison.n_treatment} units."
+        ),
+    )

@@ -1,0 +1,64 @@
+"""Whether the coming days have their partitions, and whether erased people are gone."""
+
+from datetime import UTC, datetime, timedelta
+
+from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
+
+from orchestration.defs.maintenance.assets import ERASURES, EVENT_PARTITIONS, OUTBOX_PARTITIONS, TROUBLES
+from orchestration.defs.maintenance.partitions import missing_days
+from orchestration.defs.maintenance.repository import EVENTS, OUTBOX, read_partitions
+from orchestration.resources import Postgres
+
+_DAYS_AHEAD = 3
+
+
+@asset_check(
+    asset=EVENT_PARTITIONS,
+    name="coming_days_have_a_partition",
+    description="Today and the next three days can be written.",
+)
+def events_can_be_written(postgres: Postgres) -> AssetCheckResult:
+    """Fails with the days whose events would be refused."""
+    return _coming_days(postgres, EVENTS)
+
+
+@asset_check(
+    asset=OUTBOX_PARTITIONS,
+    name="coming_days_have_a_partition",
+    description="Today and the next three days can be written.",
+)
+def outbox_can_be_written(postgres: Postgres) -> AssetCheckResult:
+    """Fails with the days on which nothing could be accepted."""
+    return _coming_days(postgres, OUTBOX)
+
+
+@asset_check(
+    asset=ERASURES,
+    name="erasures_are_on_time",
+    description="No store holds a row of an erased person beyond its time.",
+)
+def erasures_are_on_time(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    """Fails with what the API found."""
+    event = context.instance.get_latest_materialization_event(ERASURES)
+    materialization = None if event is None else event.asset_materialization
+    if materialization is None:
+        return AssetCheckResult(passed=True, description="Nobody has looked yet.")
+    found = [str(trouble) for trouble in materialization.metadata[TROUBLES].value or []]
+    return AssetCheckResult(
+        passed=not found,
+        severity=AssetCheckSeverity.ERROR,
+        description="; ".join(found),
+        metadata={"troubles": found},
+    )
+
+
+def _coming_days(postgres: Postgres, table: str) -> AssetCheckResult:
+    today = datetime.now(UTC).date()
+    with postgres.connection() as connection:
+        present = read_partitions(connection, table)
+    missing = missing_days(present, [today + timedelta(days=more) for more in range(_DAYS_AHEAD + 1)])
+    return AssetCheckResult(
+        passed=not missing,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={"missing": [day.isoformat() for day in missing]},
+    )

@@ -1,0 +1,92 @@
+"""How far the stream is: from PostgreSQL over the topic to ClickHouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg
+from clickhouse_connect.driver.client import Client
+
+from neonblue.settings import Settings
+
+_KAFKA_SECONDS = 10.0
+_NEWEST_ACCEPTED = "SELECT max(received_at), now() FROM events WHERE day >= %s"
+_NEWEST_PRESENT = "SELECT max(received_at) FROM events_processed"
+_YESTERDAY = """
+SELECT
+    (SELECT count() FROM events_processed
+     WHERE toDate(timestamp) = {day:Date} AND event_type = 'exposure' AND experiment_id > 0),
+    (SELECT count() FROM daily_metrics WHERE date = {day:Date})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One partition of the topic: the next offset to be written, and the next one ClickHouse will read."""
+
+    partition: int
+    end: int
+    read: int
+
+    @property
+    def messages(self) -> int:
+        """Messages that ClickHouse has not read."""
+        return max(self.end - self.read, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The newest event's time of acceptance in both stores, and now. None: there is none."""
+
+    accepted: datetime | None
+    present: datetime | None
+    now: datetime
+
+    @property
+    def behind(self) -> timedelta:
+        """How long the newest accepted event has been waiting for ClickHouse; nothing where it is there."""
+        if self.accepted is None or (self.present is not None and self.present >= self.accepted):
+            return timedelta(0)
+        return self.now - self.accepted
+
+
+def read_lag(settings: Settings) -> list[Lag]:
+    """Every partition of the topic, in order. Raises confluent_kafka's error when the broker is away."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    topic = settings.kafka.topic
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka.address,
+            "group.id": settings.clickhouse.kafka_group,
+            "enable.auto.commit": False,
+        }
+    )
+    try:
+        known = consumer.list_topics(topic, timeout=_KAFKA_SECONDS).topics[topic].partitions
+        committed = consumer.committed(
+            [TopicPartition(topic, number) for number in sorted(known)], timeout=_KAFKA_SECONDS
+        )
+        lags = []
+        for place in committed:
+            first, end = consumer.get_watermark_offsets(place, timeout=_KAFKA_SECONDS)
+            lags.append(Lag(place.partition, end, max(place.offset, first)))
+        return lags
+    finally:
+        consumer.close()
+
+
+def read_freshness(postgres: psycopg.Connection, client: Client) -> Freshness:
+    """How far ClickHouse is behind; PostgreSQL's last two days are looked at."""
+    since = datetime.now(UTC).date() - timedelta(days=1)
+    row = postgres.execute(_NEWEST_ACCEPTED, (since,)).fetchone()
+    accepted, now = row if row is not None else (None, datetime.now(UTC))
+    present: datetime = client.query(_NEWEST_PRESENT).result_rows[0][0]
+    return Freshness(accepted, present if present.tzinfo else present.replace(tzinfo=UTC), now)
+
+
+def read_day(client: Client, day: date) -> tuple[int, int]:
+    """Exposures that came in on the day, and the day's rows in `daily_metrics`."""
+    exposures, rows = client.query(_YESTERDAY, parameters={"day": day}).result_rows[0]
+    return int(exposures), int(rows)

@@ -1,0 +1,83 @@
+"""Reads the raw events of some units, and compares what they give with what the models stored."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from clickhouse_connect.driver.client import Client
+
+from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from orchestration.defs.significance.recompute import Difference, RawEvent, can_recompute, unit_value
+from orchestration.defs.significance.repository import read_configurations
+
+UNITS = 200
+# Units that nothing has come in about since the models were built: theirs can't have changed.
+_SAMPLE = """
+SELECT values.user_id, values.value_decimal, assigned.assigned_at
+FROM unit_metric_values AS values
+INNER JOIN assigned_units AS assigned USING (experiment_id, unit_type, user_id)
+WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric:String}
+    AND values.metric_version = {version:UInt32}
+    AND values.user_id NOT IN (
+        SELECT user_id FROM events_processed
+        WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
+    )
+    AND values.user_id NOT IN (SELECT user_id FROM erased_users)
+ORDER BY sipHash64(values.user_id, {seed:String})
+LIMIT {limit:UInt32}
+"""
+_EVENTS = """
+SELECT user_id, toString(event_id), experiment_id, event_type, timestamp, value, properties
+FROM events_processed
+WHERE unit_type = {unit_type:String} AND user_id IN {users:Array(String)}
+SETTINGS final = 0
+"""
+
+
+def sample_metric(client: Client, seed: str) -> tuple[ExperimentMessage, MetricMessage] | None:
+    """One metric of one started experiment; the same for the same seed. None where there is none."""
+    newest = [versions[max(versions)] for versions in read_configurations(client).values()]
+    choices = [
+        (experiment, metric)
+        for experiment in newest
+        if experiment.status not in ("draft", "scheduled")
+        for metric in experiment.metrics
+        if can_recompute(metric)
+    ]
+    return random.Random(seed).choice(choices) if choices else None  # noqa: S311 - no secret
+
+
+def differences(
+    client: Client, experiment: ExperimentMessage, metric: MetricMessage, built: datetime, seed: str
+) -> tuple[int, list[Difference]]:
+    """How many units were looked at, and those whose stored value differs."""
+    sample = client.query(
+        _SAMPLE,
+        parameters={
+            "experiment": experiment.experiment_id,
+            "metric": metric.key,
+            "version": metric.version,
+            "built": built,
+            "seed": seed,
+            "limit": UNITS,
+        },
+    ).result_rows
+    events = _read_events(client, experiment.unit_type, [row[0] for row in sample])
+    found = []
+    for user, stored, assigned_at in sample:
+        entered = assigned_at if experiment.population == "assigned" else None
+        value = unit_value(metric, experiment.experiment_id, events[user], entered)
+        if value != stored:
+            found.append(Difference(user, stored, value))
+    return len(sample), found
+
+
+def _read_events(client: Client, unit_type: str, users: Sequence[str]) -> dict[str, list[RawEvent]]:
+    found: dict[str, list[RawEvent]] = defaultdict(list)
+    parameters = {"unit_type": unit_type, "users": users}
+    for user, *columns in client.query(_EVENTS, parameters=parameters).result_rows:
+        found[user].append(RawEvent(*columns))
+    return found

@@ -1,0 +1,45 @@
+"""What runs together."""
+
+from __future__ import annotations
+
+from dagster import AssetSelection, define_asset_job
+
+from orchestration.defs.calibration.assets import KEY as RATES
+from orchestration.defs.experiments.assets import DECISION, REPORT
+from orchestration.defs.experiments.overview import KEY as OVERVIEW
+from orchestration.defs.warehouse.assets import REBUILD_TAG, Rebuild
+
+_MAINTENANCE = AssetSelection.groups("maintenance")
+_PER_EXPERIMENT = AssetSelection.assets(DECISION, REPORT)
+
+everything = define_asset_job(
+    "everything",
+    selection=AssetSelection.all() - _MAINTENANCE - _PER_EXPERIMENT - AssetSelection.assets(RATES, OVERVIEW),
+    tags={REBUILD_TAG: Rebuild.TOUCHED.value},
+    description="Builds and tests every model, then the significance tests and the stages of exposure.",
+)
+decisions = define_asset_job(
+    "decisions",
+    selection=AssetSelection.assets(DECISION),
+    description="The decision of every experiment whose partition the run has.",
+)
+reports = define_asset_job(
+    "reports",
+    selection=_PER_EXPERIMENT,
+    description="The decision and the report of every experiment whose partition the run has.",
+)
+weekly_report = define_asset_job(
+    "weekly_report",
+    selection=AssetSelection.assets(OVERVIEW),
+    description="The overview of all experiments.",
+)
+calibration = define_asset_job(
+    "calibration",
+    selection=AssetSelection.assets(RATES),
+    description="Draws real history into two arms at random, again and again.",
+)
+maintenance = define_asset_job(
+    "maintenance",
+    selection=_MAINTENANCE,
+    description="Retention, partitions, and whether anything is left of erased people.",
+)

@@ -1,0 +1,368 @@
+"""What the marts must hold, worked out in plain Python from raw rows: lists, dictionaries, exact decimals.
+
+It shares no code with the models and reads no table of theirs. A mart is a dictionary from its grain to its columns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+Row = dict[str, Any]
+Unit = tuple[int, str]
+Mart = dict[tuple[Any, ...], tuple[Any, ...]]
+
+CONVERSIONS = {"conversion", "purchase", "signup", "subscription"}
+COVARIATE = timedelta(days=14)
+FUNNEL = timedelta(days=7)
+
+
+@dataclass
+class Raw:
+    """Rows as they were ingested, copies among them. `metrics`: the metric messages of every experiment."""
+
+    populations: dict[int, str]
+    metrics: list[Row]
+    assignments: list[Row] = field(default_factory=list)
+    events: list[Row] = field(default_factory=list)
+    erasures: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A unit of the analysis."""
+
+    variant: str
+    version: int
+    attributes: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Total:
+    """A unit's three numbers of one metric."""
+
+    value: Decimal
+    denominator: Decimal
+    covariate: Decimal
+
+
+class Expected:
+    """All marts of one set of raw rows."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.metrics = raw.metrics
+        erased = {
+            row["user_id"]: row["erased_at"] for row in sorted(raw.erasures, key=lambda r: r["erased_at"])
+        }
+
+        def alive(row: Row) -> bool:
+            return row["user_id"] not in erased or row["received_at"] > erased[row["user_id"]]
+
+        events = {row["event_id"]: row for row in raw.events if alive(row)}
+        self.events: dict[str, list[Row]] = defaultdict(list)
+        for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
+            self.events[row["user_id"]].append(row)
+        self.assigned: dict[Unit, dict[str, Row]] = defaultdict(dict)
+        for row in filter(alive, raw.assignments):
+            self.assigned[row["experiment_id"], row["user_id"]][row["variant_key"]] = row
+        self.units = self._units(raw.populations)
+        self.totals = self._totals()
+
+    def _units(self, populations: dict[int, str]) -> dict[Unit, Analysed]:
+        units = {}
+        for unit, arms in self.assigned.items():
+            if len(arms) != 1:
+                continue
+            (row,) = arms.values()
+            met = [event["timestamp"] for event in self._exposures(unit)]
+            at = row["assigned_at"] if populations[unit[0]] == "assigned" else min(met, default=None)
+            if at is not None:
+                units[unit] = Analysed(row["variant_key"], row["version"], row["attributes"], at)
+        return units
+
+    def _exposures(self, unit: Unit) -> Iterator[Row]:
+        for event in self.events[unit[1]]:
+            if event["event_type"] == "exposure" and event["experiment_id"] == unit[0]:
+                yield event
+
+    def attributed(self, unit: Unit) -> Iterator[Row]:
+        """The unit's events that count in the experiment, in the order of time."""
+        for event in self.events[unit[1]]:
+            if event["experiment_id"] in (0, unit[0]) and event["timestamp"] >= self.units[unit].at:
+                yield event
+
+    def _totals(self) -> dict[tuple[int, str, str], Total]:
+        totals = {}
+        for unit, analysed in self.units.items():
+            near = [event for event in self.events[unit[1]] if event["experiment_id"] in (0, unit[0])]
+            for metric in self.metrics:
+                begin = analysed.at + timedelta(seconds=metric.get("window_start_seconds") or 0)
+                seconds = metric.get("window_seconds")
+                end = None if seconds is None else analysed.at + timedelta(seconds=seconds)
+                inside = [
+                    e for e in near if e["timestamp"] >= begin and (end is None or e["timestamp"] < end)
+                ]
+                before = [e for e in near if analysed.at - COVARIATE <= e["timestamp"] < analysed.at]
+                below = metric.get("denominator")
+                cap = metric.get("cap")
+                totals[*unit, metric["key"]] = Total(
+                    _capped(_aggregate(metric, inside), cap),
+                    _aggregate(below, inside) if below else Decimal(0),
+                    _capped(_aggregate(metric, before), cap),
+                )
+        return totals
+
+    def first_exposures(self) -> Mart:
+        return {unit: (row.variant, row.version, row.at) for unit, row in self.units.items()}
+
+    def unit_metric_values(self) -> Mart:
+        return {place: (row.value, row.denominator, row.covariate) for place, row in self.totals.items()}
+
+    def hourly_metrics(self) -> Mart:
+        def hour(at: datetime) -> datetime:
+            return at.replace(minute=0, second=0, microsecond=0)
+
+        return self._counts(hour)
+
+    def daily_metrics(self) -> Mart:
+        return self._counts(datetime.date)
+
+    def _counts(self, period: Callable[[datetime], Any]) -> Mart:
+        counts: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+        values: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+        for unit, row in self.units.items():
+            counts[unit[0], row.variant, period(row.at)]["first"] += 1
+            for event in self.attributed(unit):
+                place = (unit[0], row.variant, period(event["timestamp"]))
+                counts[place]["exposures" if event["event_type"] == "exposure" else "events"] += 1
+                counts[place]["conversions"] += event["event_type"] in CONVERSIONS
+                values[place] += event["value"]
+        return {
+            place: (row["events"], row["exposures"], row["conversions"], values[place], row["first"])
+            for place, row in counts.items()
+        }
+
+    def experiment_summary(self) -> Mart:
+        summary: Mart = {}
+        days = self.daily_metrics()
+        for number, variant in {(unit[0], row.variant) for unit, row in self.units.items()}:
+            units = [unit for unit, row in self.units.items() if (unit[0], row.variant) == (number, variant)]
+            mine = [columns for place, columns in days.items() if place[:2] == (number, variant)]
+            events, exposures, conversions, value, _ = (sum(column) for column in zip(*mine, strict=True))
+            converted = sum(
+                any(event["event_type"] in CONVERSIONS for event in self.attributed(unit)) for unit in units
+            )
+            summary[number, variant] = (len(units), events, exposures, conversions, converted, value)
+        return summary
+
+    def _caps(self) -> dict[tuple[int, str], tuple[Decimal, Decimal]]:
+        caps = {}
+        for metric in self.metrics:
+            if not metric.get("cap_percentile"):
+                continue
+            for number in {unit[0] for unit in self.units}:
+                mine = [self.totals[*unit, metric["key"]] for unit in self.units if unit[0] == number]
+                place = max(1, math.ceil(Decimal(metric["cap_percentile"]) * len(mine))) - 1
+                caps[number, metric["key"]] = (
+                    sorted(total.value for total in mine)[place],
+                    sorted(total.covariate for total in mine)[place],
+                )
+        return caps
+
+    def _capped_totals(self) -> Iterator[tuple[Unit, str, Total]]:
+        caps = self._caps()
+        for (number, user, key), total in self.totals.items():
+            value, covariate = caps.get((number, key), (total.value, total.covariate))
+            yield (
+                (number, user),
+                key,
+                Total(min(total.value, value), total.denominator, min(total.covariate, covariate)),
+            )
+
+    def metric_moments(self) -> Mart:
+        groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
+        for unit, key, total in self._capped_totals():
+            row = self.units[unit]
+            groups[unit[0], row.variant, key, row.version, row.at.date()].append(total)
+        return {place: _moments(totals) for place, totals in groups.items()}
+
+    def segment_metrics(self) -> Mart:
+        groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
+        for unit, key, total in self._capped_totals():
+            row = self.units[unit]
+            for attribute, value in json.loads(row.attributes or "{}").items():
+                segment = value if isinstance(value, str) else json.dumps(value)
+                groups[unit[0], attribute, segment, row.variant, key, row.at.date()].append(total)
+        return {place: _moments(totals) for place, totals in groups.items()}
+
+    def revenue_attribution(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Units, revenue, and the incremental revenue with its interval's ends as floats (None for control)."""
+        rows: Mart = {}
+        groups: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        exact: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
+        kinds = {m["key"] for m in self.metrics if m["type"] == "mean" and m["aggregation"] == "sum"}
+        for unit, key, total in self._capped_totals():
+            if key in kinds:
+                groups[unit[0], key][self.units[unit].variant].append(float(total.value))
+                exact[unit[0], key, self.units[unit].variant] += total.value
+        for (number, key), arms in groups.items():
+            mean, variance = _mean_and_variance(arms["control"])
+            for variant, values in arms.items():
+                lift: tuple[float | None, ...] = (None, None, None)
+                if variant != "control":
+                    other, spread = _mean_and_variance(values)
+                    n, half = len(values), 1.959963984540054 * math.sqrt(variance + spread)
+                    lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
+                rows[number, key, variant] = (len(values), exact[number, key, variant], *lift)
+        return rows
+
+    def user_journeys(self) -> Mart:
+        journeys: Mart = {}
+        for unit in self.units:
+            events = list(self.attributed(unit))
+            outcomes = [event for event in events if event["event_type"] != "exposure"]
+            conversions = [event["timestamp"] for event in events if event["event_type"] in CONVERSIONS]
+            journeys[unit] = (
+                len(outcomes),
+                len(events) - len(outcomes),
+                len(conversions),
+                sum((event["value"] for event in events), Decimal(0)),
+                len({event["session_id"] for event in events if event["session_id"]}),
+                min(conversions, default=None),
+                max((event["timestamp"] for event in events), default=None),
+                tuple(event["event_type"] for event in outcomes[:20]),
+            )
+        return journeys
+
+    def funnels(self) -> Mart:
+        kinds = [m["event_type"] for m in self.metrics if m.get("role") != "guardrail"]
+        steps = ["exposure", *dict.fromkeys(kinds)]
+        reached: dict[tuple[Any, ...], Counter[int]] = defaultdict(Counter)
+        for unit, row in self.units.items():
+            # Two events of one instant are taken in the order of their steps.
+            taken = sorted(
+                (event["timestamp"], steps.index(event["event_type"]) + 1)
+                for event in self.attributed(unit)
+                if event["event_type"] in steps[1:] and event["timestamp"] < row.at + FUNNEL
+            )
+            last = 1
+            for _, step in taken:
+                last = step if step == last + 1 else last
+            reached[unit[0], row.variant, row.at.date()][last] += 1
+        return {
+            (*place, step): (kind, counts.total(), sum(n for last, n in counts.items() if last >= step))
+            for place, counts in reached.items()
+            for step, kind in enumerate(steps, 1)
+        }
+
+    def cohort_retention(self) -> Mart:
+        cohorts: Counter[tuple[int, str, date]] = Counter()
+        active: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+        last: dict[tuple[int, date], int] = defaultdict(int)
+        for unit, row in self.units.items():
+            cohorts[unit[0], row.variant, row.at.date()] += 1
+            for event in self.attributed(unit):
+                since = (event["timestamp"] - row.at) // timedelta(days=1)
+                if event["event_type"] != "exposure" and since < 90:
+                    active[unit[0], row.variant, row.at.date(), since].add(unit[1])
+                    last[unit[0], row.at.date()] = max(last[unit[0], row.at.date()], since)
+        return {
+            (*place, since): (units, len(active[*place, since]))
+            for place, units in cohorts.items()
+            for since in range(last[place[0], place[2]] + 1)
+        }
+
+    def exposure_health(self) -> Mart:
+        health: Mart = {}
+        met: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for user, events in self.events.items():
+            for event in events:
+                if event["event_type"] == "exposure" and event["experiment_id"]:
+                    met[event["experiment_id"]][user].append(event)
+        for number in {unit[0] for unit in self.assigned}:
+            mine = {unit[1]: arms for unit, arms in self.assigned.items() if unit[0] == number}
+            health[number,] = (
+                len(mine),
+                sum(len(arms) > 1 for arms in mine.values()),
+                sum(user in mine for user in met[number]),
+                sum(len(events) > 1 for events in met[number].values()),
+                sum(len({e["variant_key"] for e in events} - {""}) > 1 for events in met[number].values()),
+                sum(user not in mine for user in met[number]),
+                sum(unit[0] == number for unit in self.units),
+            )
+        return health
+
+    def exposure_stages(self) -> Mart:
+        stages: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+        for unit, arms in self.assigned.items():
+            row = min(arms.values(), key=lambda row: (row["assigned_at"], row["variant_key"]))
+            counts = stages[unit[0], row["version"], row["variant_key"]]
+            counts["assigned"] += 1
+            counts["exposed"] += any(True for _ in self._exposures(unit))
+            if unit in self.units:
+                counts["analysed"] += 1
+                counts["active"] += any(e["event_type"] != "exposure" for e in self.attributed(unit))
+        return {
+            place: (row["assigned"], row["exposed"], row["active"], row["analysed"])
+            for place, row in stages.items()
+        }
+
+
+def _aggregate(definition: Row, events: Iterable[Row]) -> Decimal:
+    wanted = definition.get("property_filter") or {}
+    amounts = [
+        event["value"]
+        for event in events
+        if event["event_type"] == definition["event_type"]
+        and all(_text(json.loads(event["properties"] or "{}"), name) == text for name, text in wanted.items())
+    ]
+    match definition["aggregation"]:
+        case "any":
+            return Decimal(bool(amounts))
+        case "count":
+            return Decimal(len(amounts))
+        case _:
+            return sum(amounts, Decimal(0))
+
+
+def _text(properties: Row, name: str) -> str | None:
+    value = properties.get(name)
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _capped(value: Decimal, cap: str | None) -> Decimal:
+    return value if cap is None else min(value, Decimal(cap))
+
+
+def _moments(totals: list[Total]) -> tuple[Any, ...]:
+    y, d, x = ([getattr(t, name) for t in totals] for name in ("value", "denominator", "covariate"))
+
+    def products(left: list[Decimal], right: list[Decimal]) -> Decimal:
+        return sum((a * b for a, b in zip(left, right, strict=True)), Decimal(0))
+
+    return (
+        len(totals),
+        sum(y, Decimal(0)),
+        products(y, y),
+        sum(d, Decimal(0)),
+        products(d, d),
+        products(y, d),
+        sum(x, Decimal(0)),
+        products(x, x),
+        products(y, x),
+        products(d, x),
+    )
+
+
+def _mean_and_variance(values: list[float]) -> tuple[float, float]:
+    """The mean and the variance of it."""
+    mean = math.fsum(values) / len(values)
+    spread = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, spread / len(values)

@@ -1,0 +1,62 @@
+"""The live views while a day is open, and the marts when it is closed: the same rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from neonblue.simulation.history.events import History
+from neonblue.simulation.history.load import insert_erasures, insert_experiments
+from tests.integration.dbt_project.conftest import Warehouse
+from tests.integration.dbt_project.expected import Expected
+from tests.integration.dbt_project.marts import read
+from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
+from tests.integration.dbt_project.test_history import assert_mart
+
+LIVE = (
+    "first_exposures",
+    "unit_metric_values",
+    "hourly_metrics",
+    "daily_metrics",
+    "experiment_summary",
+    "metric_moments",
+    "segment_metrics",
+    "revenue_attribution",
+)
+
+
+def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse) -> None:
+    # The history ends now: the views read the last days' events from their own table, which keeps no older ones.
+    end = datetime.now(UTC).replace(microsecond=0)
+    history = History(small_plan(8, end=end))
+    today = (end - timedelta(hours=12)).date()
+    opened = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    assignments, events = whole_tables(history)
+    for design in history.plan.designs():
+        insert_experiments(warehouse.client, design.versions())
+    insert_erasures(warehouse.client, history)
+    early = pa.compute.less(events["timestamp"], pa.scalar(opened, pa.timestamp("us", "UTC")))
+    assigned_early = pa.compute.less(assignments["assigned_at"], pa.scalar(opened, pa.timestamp("us", "UTC")))
+    warehouse.write("assignments", assignments.filter(assigned_early))
+    warehouse.write("events", events.filter(early))
+    # The day's first half is built too: what is live adds to a partition that is not closed.
+    noon = pa.scalar(opened + timedelta(hours=6), pa.timestamp("us", "UTC"))
+    morning = pa.compute.and_(pa.compute.invert(early), pa.compute.less(events["timestamp"], noon))
+    warehouse.write("events", events.filter(morning))
+    warehouse.dbt("run", today=str(today))
+    assert read(warehouse.client, "metric_moments") == read(warehouse.client, "metric_moments", live=True)
+
+    warehouse.write("assignments", assignments.filter(pa.compute.invert(assigned_early)))
+    warehouse.write(
+        "events", events.filter(pa.compute.and_(pa.compute.invert(early), pa.compute.invert(morning)))
+    )
+    live = {name: read(warehouse.client, name, live=True) for name in LIVE}
+    stale = {name: read(warehouse.client, name) for name in LIVE}
+
+    warehouse.dbt("run", "--exclude", "path:models/live", today=str(today + timedelta(days=1)))
+    expected = Expected(raw_rows(history, [assignments], [events]))
+    for name in LIVE:
+        assert stale[name] != live[name], f"{name}: nothing happened today"
+        assert live[name] == read(warehouse.client, name), name
+        assert_mart(warehouse, expected, name)

@@ -1,0 +1,156 @@
+"""Partitions rebuilt in any order, twice, with late rows between and a replay: the same marts, and no needless work."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
+import pytest
+
+from neonblue.simulation.history.events import History
+from neonblue.simulation.history.load import insert_erasures, insert_experiments
+from tests.integration.dbt_project.conftest import Warehouse
+from tests.integration.dbt_project.expected import Expected
+from tests.integration.dbt_project.marts import COLUMNS
+from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole_tables
+from tests.integration.dbt_project.test_history import assert_mart
+from tests.integration.warehouse import rows
+
+EVENT_AXIS = ("hourly_metrics", "daily_metrics")
+EXPOSURE_AXIS = ("unit_metric_values", "user_journeys", "funnels", "cohort_retention")
+Partitions = dict[tuple[str, date], frozenset[str]]
+
+
+def partitions(warehouse: Warehouse) -> Partitions:
+    """The names of each partition's parts: a partition that was replaced has others."""
+    parts = rows(
+        warehouse.client,
+        "SELECT table, partition, groupArray(name) FROM system.parts "
+        f"WHERE active AND table IN {(*EVENT_AXIS, *EXPOSURE_AXIS)} GROUP BY table, partition",
+    )
+    return {(table, date.fromisoformat(day)): frozenset(names) for table, day, names in parts}
+
+
+def assert_all_marts(warehouse: Warehouse, expected: Expected) -> None:
+    for name in COLUMNS:
+        assert_mart(warehouse, expected, name)
+
+
+@pytest.mark.parametrize("seed", [4])
+def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_same_marts(
+    warehouse: Warehouse, seed: int
+) -> None:
+    history, order = History(small_plan(seed)), random.Random(seed)
+    assignments, events = whole_tables(history)
+    now_assignments, later_assignments = split(assignments, seed, 0.05)
+    now_events, later_events = split(events, seed, 0.1)
+    for design in history.plan.designs():
+        insert_experiments(warehouse.client, design.versions())
+    warehouse.write("assignments", now_assignments)
+    warehouse.write("events", now_events)
+    warehouse.dbt("run")
+    expected = Expected(raw_rows(history, [assignments], [events]))
+    days = [f"2026-03-{day:02}" for day in range(1, 10)] + ["2026-02-28"]
+
+    for turn in range(2):
+        order.shuffle(days)
+        for place in range(0, len(days), 4):
+            warehouse.dbt(
+                "run", "--select", "config.materialized:daily_partitions", days=days[place : place + 4]
+            )
+            if turn == 0 and place == 0:
+                warehouse.write("events", later_events)
+            if turn == 0 and place == 4:
+                warehouse.write("assignments", later_assignments)
+                insert_erasures(warehouse.client, history)
+            if turn == 1 and place == 0:  # the topic from its beginning
+                warehouse.write("assignments", assignments)
+                warehouse.write("events", events)
+        warehouse.dbt("run", "--exclude", "path:models/live")
+        assert_all_marts(warehouse, expected)
+
+
+def test_late_rows_rebuild_their_day_their_units_days_and_no_other(warehouse: Warehouse) -> None:
+    history = History(small_plan(6))
+    assignments, events = whole_tables(history)
+    for design in history.plan.designs():
+        insert_experiments(warehouse.client, design.versions())
+    warehouse.write("assignments", assignments)
+    # A unit of one experiment, whose first exposure and one later event come late.
+    analysed = Expected(raw_rows(history, [assignments], [events]))
+    analysed_once = defaultdict(list)
+    for (number, user), unit in analysed.units.items():
+        analysed_once[user].append((number, unit))
+    user, unit = next(
+        (user, units[0][1])
+        for user, units in analysed_once.items()
+        if len(units) == 1
+        and len(list(analysed.attributed((units[0][0], user)))) > 3
+        and units[0][1].at.date() < date(2026, 3, 6)
+    )
+    late_event = next(
+        event
+        for event in analysed.events[user]
+        if event["event_type"] != "exposure"
+        and event["timestamp"].date() > unit.at.date()
+        and event["experiment_id"] == 0
+    )
+    is_late = pa.array([str(row) == late_event["event_id"] for row in events["event_id"].to_pylist()])
+    warehouse.write("events", events.filter(pa.compute.invert(is_late)))
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    before = partitions(warehouse)
+    assert not rebuilt(warehouse, before), "a build without news rebuilds nothing"
+
+    warehouse.write("events", events.filter(is_late))
+    assert rebuilt(warehouse, before) == {
+        *((table, late_event["timestamp"].date()) for table in EVENT_AXIS),
+        *((table, unit.at.date()) for table in EXPOSURE_AXIS),
+    }
+    assert_all_marts(warehouse, analysed_without_erasures(history, assignments, events))
+
+
+def analysed_without_erasures(history: History, assignments: pa.Table, events: pa.Table) -> Expected:
+    raw = raw_rows(history, [assignments], [events])
+    raw.erasures.clear()
+    return Expected(raw)
+
+
+def rebuilt(warehouse: Warehouse, before: Partitions) -> set[tuple[str, date]]:
+    """Which partitions a build replaces."""
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    after = partitions(warehouse)
+    return {place for place in {*before, *after} if before.get(place) != after.get(place)}
+
+
+def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:
+    history = History(small_plan(7))
+    design = history.plan.designs()[0]
+    insert_experiments(warehouse.client, design.versions())
+    assignments, events = whole_tables(history)
+    one_user = rows_of_one_unit(history, assignments, events)
+    warehouse.write("assignments", one_user[0])
+    warehouse.write("events", one_user[1])
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    assert rows(warehouse.client, "SELECT count() > 0 FROM metric_moments") == [(True,)]
+    user = one_user[0]["user_id"][0].as_py()
+    now = datetime.now(UTC)
+    warehouse.client.insert(
+        "erased_users",
+        [["user", user, now, now, now]],
+        column_names=["unit_type", "user_id", "erased_at", "received_at", "ingested_at"],
+    )
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    assert not partitions(warehouse)
+    assert rows(warehouse.client, "SELECT count() FROM metric_moments") == [(0,)]
+
+
+def rows_of_one_unit(history: History, assignments: pa.Table, events: pa.Table) -> tuple[pa.Table, pa.Table]:
+    expected = Expected(raw_rows(history, [assignments], [events]))
+    user = next(user for number, user in expected.units if number == 1)
+    pick = pa.compute.equal
+    mine = assignments.filter(
+        pa.compute.and_(pick(assignments["user_id"], user), pick(assignments["experiment_id"], 1))
+    )
+    return mine, events.filter(pick(events["user_id"], user))

@@ -1,0 +1,120 @@
+"""A headless Chromium, and Dagster's page for it to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.integration.warehouse import free_port
+
+CHROMIUM = shutil.which("chromium")
+DRIVER = shutil.which("chromedriver")
+
+T = TypeVar("T")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1800,1100",
+)
+_INSTANCE = """\
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: DefaultRunCoordinator
+telemetry:
+  enabled: false
+"""
+_READY = (
+    "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
+)
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
+    """A browser with a profile of its own."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@contextmanager
+def dagster_page(home: Path) -> Iterator[str]:
+    """Dagster's page with the definitions loaded, run by run in processes of its own; its address."""
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_text(_INSTANCE)
+    port = free_port()
+    command = [sys.executable, "-m", "dagster_webserver", "-m", "orchestration.definitions", "-p", str(port)]
+    with (home / "page.log").open("wb") as log:
+        page = subprocess.Popen(
+            command, env={**os.environ, "DAGSTER_HOME": str(home)}, stdout=log, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: page.poll() is not None or _loaded(address), "the definitions are loaded", 240)
+        assert page.poll() is None, (home / "page.log").read_text()[-4000:]
+        yield address
+    finally:
+        page.terminate()
+        page.wait(timeout=60)
+
+
+def until(condition: Callable[[], T], what: str, seconds: float = 120) -> T:
+    """The first true value of `condition`; fails naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if found := condition():
+                return found
+        except StaleElementReferenceException:
+            pass
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.2)
+
+
+def text_of(driver: webdriver.Chrome) -> str:
+    """All text of the page, also what is scrolled out of sight."""
+    return str(driver.execute_script("return document.body.textContent"))
+
+
+def button(driver: webdriver.Chrome, *names: str) -> WebElement | None:
+    """The first button that can be pressed and says one of the names."""
+    for element in driver.find_elements(By.TAG_NAME, "button"):
+        if element.text.strip() in names and element.is_displayed() and element.is_enabled():
+            return element
+    return None
+
+
+def _loaded(address: str) -> bool:
+    try:
+        answer = httpx.post(f"{address}/graphql", json={"query": _READY}, timeout=5).json()
+    except httpx.HTTPError:
+        return False
+    entries = answer["data"]["workspaceOrError"].get("locationEntries", [])
+    return any(
+        (entry["locationOrLoadError"] or {}).get("__typename") == "RepositoryLocation" for entry in entries
+    )

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from neonblue.settings import Settings
+from tests.integration.warehouse import (
+    Topic,
+    connect,
+    create_ingestion_layer,
+    envelope,
+    running,
+)
+
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters")
+WRITTEN = (
+    "experiment_results",
+    "experiment_decisions",
+    "exposure_stages",
+    "randomization_rates",
+    "guardrail_breaches",
+)
+
+
+@dataclass
+class Analysis:
+    """ClickHouse with the ingestion layer, as the orchestrator sees it."""
+
+    settings: Settings
+    client: Client
+    topic: Topic
+
+    def send(self, kind: str, *payloads: Any) -> None:
+        self.topic.send(*(envelope(kind, payload) for payload in payloads))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysis]:
+    with running(tmp_path_factory.mktemp("orchestration")) as settings, connect(settings) as client:
+        create_ingestion_layer(client)
+        yield Analysis(settings, client, Topic(client))
+
+
+@pytest.fixture
+def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Analysis:
+    """Empty, and where the settings lead."""
+    monkeypatch.setenv("NEONBLUE_DATA_DIR", str(server.settings.data_dir))
+    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PORT", str(server.settings.clickhouse.port))
+    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_USER", "tester")
+    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "a-password")
+    for table in (*INGESTED, *WRITTEN):
+        server.client.command(f"TRUNCATE TABLE {table}")
+    return server
+
+
+@dataclass
+class Calls:
+    """The calls an API got, and what it answers to each path: a status, by default 200."""
+
+    received: list[tuple[str, bytes]] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture
+def api_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """Keeps what is posted to the API's address. What the API itself does is tested with the whole stack."""
+    calls = Calls()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            calls.received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(calls.answers.get(self.path, 200))
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    monkeypatch.setenv("NEONBLUE_API_TOKEN", "a-token")
+    monkeypatch.setenv("NEONBLUE_API_URL", f"http://127.0.0.1:{listener.server_port}")
+    yield calls
+    listener.shutdown()
+    listener.server_close()

@@ -1,0 +1,104 @@
+"""Dagster's page, as a person sees it: lineage from the topic to the report, a build by hand, a failed check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from tests.integration.orchestration.browser import (
+    CHROMIUM,
+    DRIVER,
+    button,
+    chromium,
+    dagster_page,
+    text_of,
+    until,
+)
+from tests.integration.orchestration.conftest import Analysis
+from tests.integration.orchestration.scenario import experiment, metric
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
+    ),
+    pytest.mark.timeout(900),
+]
+ON_THE_WAY = (
+    "experiments_events",
+    "events_processed",
+    "stg_events",
+    "first_exposures",
+    "unit_metric_values",
+    "metric_moments",
+    "significance_tests",
+    "experiment_decision",
+    "experiment_report",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(analysis: Analysis, tmp_path: Path) -> Iterator[str]:
+    analysis.send("experiment", experiment(metric()))
+    with dagster_page(tmp_path / "dagster") as address:
+        yield address
+
+
+def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
+    page: str, browser: webdriver.Chrome, analysis: Analysis, tmp_path: Path
+) -> None:
+    def picture(name: str) -> None:
+        browser.save_screenshot(str(tmp_path / f"{name}.png"))
+
+    # The graph of everything before the report.
+    browser.get(f"{page}/assets/experiment_report?view=lineage&lineageScope=upstream&lineageDepth=20")
+    until(lambda: all(name in text_of(browser) for name in ON_THE_WAY), "the lineage is drawn")
+    picture("lineage")
+
+    # A model, built by hand.
+    browser.get(f"{page}/assets/stg_experiments")
+    until(lambda: button(browser, "Materialize"), "there is a button that materializes").click()
+    picture("materialize")
+    until(lambda: _materialized(analysis), "the model is built", 300)
+    browser.get(f"{page}/assets/stg_experiments?view=events")
+    until(
+        lambda: "Materialized" in text_of(browser) or "Materialization" in text_of(browser),
+        "the page says so",
+    )
+    picture("materialized")
+
+    # A check that fails is shown as failed.
+    _break_the_sample_ratio(analysis)
+    browser.get(f"{page}/assets/significance_tests?view=checks")
+    until(lambda: "sample_ratio" in text_of(browser), "the check is listed")
+    picture("checks")
+    until(lambda: button(browser, "Execute all", "Execute"), "there is a button that executes").click()
+    until(lambda: "Failed" in text_of(browser), "the check is shown as failed", 300)
+    picture("failed")
+    assert "checkout (p = 1e-09)" in text_of(browser)
+
+
+def _materialized(analysis: Analysis) -> bool:
+    views = analysis.client.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    return ("stg_experiments",) in views.result_rows
+
+
+def _break_the_sample_ratio(analysis: Analysis) -> None:
+    columns = {
+        "run_id": "r",
+        "computed_at": datetime.now(UTC),
+        "experiment_id": 1,
+        "experiment_key": "checkout",
+        "sample_ratio_p": 1e-9,
+        "sample_ratio_status": "mismatch",
+    }
+    analysis.client.insert("experiment_results", [list(columns.values())], column_names=list(columns))

@@ -1,0 +1,89 @@
+"""Which experiments have partitions, runs and final reports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster import RunRequest, SkipReason
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neonblue.contract.messages import ExperimentMessage, VariantMessage
+from orchestration.defs.experiments.changes import final_reports, partition_changes
+from orchestration.defs.experiments.schedules import request_for
+
+CONCLUDED_AT = "2026-03-01T12:00:00.000000Z"
+STATUSES = ("draft", "scheduled", "running", "paused", "concluded", "archived")
+
+
+def experiment(key: str, status: str, **fields: Any) -> ExperimentMessage:
+    return ExperimentMessage(
+        experiment_id=1,
+        key=key,
+        source="internal",
+        unit_type="user",
+        population="exposed",
+        status=status,
+        version=3,
+        salt="s",
+        allocation=10_000,
+        variants=[
+            VariantMessage(key="control", weight=1, is_control=True),
+            VariantMessage(key="b", weight=1),
+        ],
+        metrics=[],
+        received_at=CONCLUDED_AT,
+        **fields,
+    )
+
+
+def test_an_experiment_has_a_partition_from_its_start_until_it_is_archived() -> None:
+    changes = partition_changes(
+        {"old", "running"},
+        [experiment(status, status) for status in STATUSES] + [experiment("old", "archived")],
+    )
+
+    assert changes.added == ["paused", "concluded"]
+    assert changes.dropped == ["old"]
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=3), st.sampled_from(STATUSES), max_size=6),
+    st.sets(st.text(max_size=3)),
+)
+def test_changes_lead_to_partitions_in_step(statuses: dict[str, str], present: set[str]) -> None:
+    newest = [experiment(key, status) for key, status in statuses.items()]
+    changes = partition_changes(present, newest)
+    after = (present | set(changes.added)) - set(changes.dropped)
+
+    assert partition_changes(after, newest).added == []
+    assert partition_changes(after, newest).dropped == []
+
+
+def test_a_final_report_waits_for_results_computed_after_the_end() -> None:
+    concluded = experiment("checkout", "concluded", concluded_at=CONCLUDED_AT)
+
+    assert final_reports([concluded], None) == []
+    assert final_reports([concluded], datetime(2026, 3, 1, 11, tzinfo=UTC)) == []
+    assert [key for key, _ in final_reports([concluded], datetime(2026, 3, 1, 13, tzinfo=UTC))] == [
+        "checkout"
+    ]
+
+
+def test_each_conclusion_has_a_name_of_its_own() -> None:
+    later = datetime(2026, 5, 1, tzinfo=UTC)
+    first = final_reports([experiment("a", "concluded", concluded_at=CONCLUDED_AT)], later)
+    again = final_reports([experiment("a", "concluded", concluded_at="2026-04-01T12:00:00Z")], later)
+
+    assert first[0][1] != again[0][1]
+
+
+def test_all_experiments_share_one_run() -> None:
+    nothing, one, many = request_for([]), request_for(["a"]), request_for(["a", "b", "c"])
+
+    assert isinstance(nothing, SkipReason)
+    assert isinstance(one, RunRequest)
+    assert one.partition_key == "a"
+    assert isinstance(many, RunRequest)
+    assert many.tags == {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
