@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
-from neonblue.results.look import look
-from neonblue.results.snapshot import Snapshot, read_snapshot, snapshot_of, store_snapshot
-from neonblue.results.warehouse import Warehouse
+from neonblue.results.publish import HTML
+from neonblue.results.run import publish_overview, publish_report, publish_snapshot
+from neonblue.results.snapshot import Snapshot, read_snapshot, store_snapshot
+from neonblue.results.store import ReportStore
 from tests.integration.results import history
 from tests.integration.results.conftest import House
 
 
 def _publish(house: House, run: str) -> Snapshot:
-    warehouse = Warehouse.of(house.clickhouse)
-    snapshot = snapshot_of(look(warehouse, history.KEY), warehouse.offsets(), run)
+    snapshot = publish_snapshot(house.clickhouse, history.KEY, run)
     assert snapshot is not None
-    store_snapshot(house.clickhouse, snapshot)
     return snapshot
 
 
@@ -81,44 +79,48 @@ def test_late_events_change_the_live_result_and_restate_the_published_one(house:
 
 
 def test_a_report_is_kept_listed_and_served_until_its_file_is_gone(house: House) -> None:
-    from neonblue.reports import render_report
-    from neonblue.results.publish import HTML, Rendered, publish
-    from neonblue.results.report import overview_of, report_of
-    from neonblue.results.store import ReportStore
-
-    warehouse = Warehouse.of(house.clickhouse)
-    seen = look(warehouse, history.KEY)
-    made = report_of(warehouse, seen)
-    page = render_report(made).encode()
-    number = house.numbers[history.KEY]
     store = ReportStore.of(house.settings)
-    (line,) = publish(
-        house.clickhouse,
-        store,
-        (Rendered("report.html", made.title, HTML, page),),
-        seen.stamp,
+    line, *figures = publish_report(house.clickhouse, store, history.KEY, "run-9")
+
+    listed = {item["id"]: item for item in house.get(f"{history.KEY}/reports")["items"]}
+    served = house.api.get(listed[line.report_id]["url"])
+
+    assert len(listed) == 1 + len(figures)
+    assert (listed[line.report_id]["bytes"], listed[line.report_id]["run_id"]) == (
+        len(served.content),
         "run-9",
-        (number, history.KEY),
     )
-
-    (listed,) = house.get(f"{history.KEY}/reports")["items"]
-    served = house.api.get(listed["url"])
-
-    assert (listed["id"], listed["bytes"], listed["run_id"]) == (line.report_id, len(page), "run-9")
-    assert served.content == page
     assert served.headers["content-type"] == HTML
+    assert served.headers["etag"] == f'"{line.sha256}"'
     assert "sandbox" in served.headers["content-security-policy"]
     assert "Ship" in served.text
-    for anchor in ("effects", "over-time", "exposure", "daily", "funnel", "revenue", "segments", "health"):
+    for anchor in (
+        "effects",
+        "over-time",
+        "exposure",
+        "daily",
+        "funnel",
+        "retention",
+        "revenue",
+        "segments",
+        "health",
+    ):
         assert f'id="{anchor}"' in served.text, anchor
+    assert house.api.get(listed[figures[0].report_id]["url"]).content.startswith(b"%PDF")
 
-    overview = overview_of(warehouse, history.START.date(), seen.stamp.computed_at.date())
-    assert {line.key: line.outcome.value for line in overview.experiments} == {
-        history.KEY: "ship",
-        "empty": "no_data",
-    }
-
-    (Path(house.settings.data_dir) / "reports" / line.location).unlink()
-    assert house.api.get(listed["url"]).status_code == 410
+    (house.settings.data_dir / "reports" / line.location).unlink()
+    assert house.api.get(listed[line.report_id]["url"]).status_code == 410
     missing = house.api.get("/v1/reports/00000000-0000-4000-8000-000000000000")
-    assert missing.status_code == 404
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+def test_the_overview_lists_what_ran(house: House) -> None:
+    store = ReportStore.of(house.settings)
+    today = datetime.now(UTC).date()
+    (line,) = publish_overview(house.clickhouse, store, today, today, "run-10")
+    (listed,) = house.api.get("/v1/reports").json()["items"]
+    page = house.api.get(listed["url"]).text
+    assert listed["id"] == line.report_id
+    assert history.KEY in page
+    assert "No data yet" in page
+    assert "draft" not in page
