@@ -18,11 +18,11 @@ from tests.integration.warehouse import (
     running,
 )
 
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters")
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
 WRITTEN = (
     "experiment_results",
     "experiment_decisions",
-    "exposure_stages",
+    "sample_ratio_stages",
     "randomization_rates",
     "guardrail_breaches",
 )
