@@ -31,7 +31,7 @@ demo: setup ## start the whole platform, run a live experiment, print its result
 test: unit integration ## unit and integration tests, on real services
 
 unit: setup ## the unit tests alone
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest -n 2 tests/unit
 
 integration: setup ## each part against real services
 	@$(BIN)/pytest tests/integration/api/test_http.py tests/integration/api/access tests/integration/clickhouse

@@ -17,6 +17,7 @@ from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
+from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
 from api.experiments.endpoints import router as experiments
@@ -33,7 +34,9 @@ from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
+from api.results.reports import router as reports
 from api.services import create_services
+from api.users.endpoints import router as users
 from neonblue import __version__
 from neonblue.settings import Settings
 
@@ -70,8 +73,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     app.state.services = services
     for router in (
-        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, tokens,
-        session, audit, health,
+        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
+        tokens, session, audit, users, erasures, health,
     ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:

@@ -21,6 +21,10 @@ from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.database import Pool
+from api.erasures.caches import Caches
+from api.erasures.model import Terms
+from api.erasures.service import ErasureService
+from api.erasures.worker import ErasureWorker
 from api.events import idempotency
 from api.events.service import EventService
 from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
@@ -36,6 +40,13 @@ from api.layers.service import LayerService
 from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
+from api.results.cache import Looks
+from api.results.report_service import ReportService
+from api.results.repository import ResultsReader
+from api.results.service import ResultsService
+from api.users.export import Exporter
+from api.users.identity import identifier
+from api.users.service import UserService
 from neonblue.settings import Settings
 
 log = structlog.get_logger("api")
@@ -67,6 +78,12 @@ class Services:
     layers: LayerService
     holdouts: HoldoutService
     metrics: MetricCatalogue
+    users: UserService
+    exporter: Exporter
+    erasures: ErasureService
+    eraser: ErasureWorker
+    results: ResultsService
+    reports: ReportService
     prepared: bool = False
 
     @asynccontextmanager
@@ -78,6 +95,8 @@ class Services:
             asyncio.create_task(self.pipeline.watch()),
         ]
         tasks.append(asyncio.create_task(self.registry.listen()))
+        tasks.append(asyncio.create_task(self.erasures.caches.listen(self.eraser.wake)))
+        tasks.append(asyncio.create_task(self.eraser.work()))
         for queue in queues:
             queue.start()
         try:
@@ -88,6 +107,7 @@ class Services:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.shared.close()
+            self.results.reader.close()
             await self.pool.close()
 
     async def _prepare_and_maintain(self) -> None:
@@ -132,7 +152,16 @@ def create_services(settings: Settings) -> Services:
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
+    experiments = ExperimentService(pool, registry)
+    reader = ResultsReader(settings.clickhouse)
     decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
+    identify = identifier(api.user_id_hash_key.get_secret_value())
+    caches = Caches(dsn, pool, registry, cache, shared, decider)
+    terms = Terms(
+        timedelta(seconds=api.erasure_settle_seconds),
+        timedelta(days=api.outbox_retention_days),
+        timedelta(hours=settings.kafka.retention_hours),
+    )
     return Services(
         settings,
         pool,
@@ -141,17 +170,23 @@ def create_services(settings: Settings) -> Services:
         partitions,
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
-        EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead),
-        AssignmentService(decider, registry, cache, ahead),
-        ExperimentService(pool, registry),
+        EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
+        AssignmentService(decider, registry, cache, ahead, identify),
+        experiments,
         TokenService(pool, tokens),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
         LifeCycle(pool, registry),
-        ForcedVariantService(pool, registry),
+        ForcedVariantService(pool, registry, identify),
         LayerService(pool),
         HoldoutService(pool, registry),
         MetricCatalogue(pool),
+        UserService(pool, identify),
+        Exporter(dsn, identify),
+        ErasureService(settings, pool, identify, caches, terms),
+        ErasureWorker(pool, settings.clickhouse, caches, terms),
+        ResultsService(reader, experiments, Looks(api.results_cache_seconds)),
+        ReportService(settings, reader, experiments),
     )
 
 

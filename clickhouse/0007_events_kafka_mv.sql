@@ -88,27 +88,52 @@ SELECT
 FROM outbox_messages
 WHERE error = '' AND aggregate_type IN ('event', 'event_batch');
 
+-- What an erased unit sent before its erasure is dropped, also when the topic is read again.
 CREATE MATERIALIZED VIEW IF NOT EXISTS events_kafka_mv ${ON_CLUSTER} TO events_processed AS
-WITH
-    assumeNotNull(parseDateTime64BestEffortOrNull(e.received_at, 6, 'UTC')) AS received_at
 SELECT
-    assumeNotNull(toUUIDOrNull(e.id)) AS event_id,
-    ifNull(toUInt32OrNull(e.experiment_id), 0) AS experiment_id,
-    assumeNotNull(variantElement(e.user_id, 'String')) AS user_id,
-    ifNull(variantElement(e.unit_type, 'String'), 'user') AS unit_type,
-    assumeNotNull(variantElement(e.event_type, 'String')) AS event_type,
-    ifNull(variantElement(e.variant_key, 'String'), '') AS variant_key,
-    ifNull(variantElement(e.session_id, 'String'), '') AS session_id,
-    assumeNotNull(parseDateTime64BestEffortOrNull(e.timestamp, 6, 'UTC')) AS timestamp,
-    ifNull(toDecimal64OrNull(e.value, 6), 0) AS value,
-    ifNull(e.properties, '') AS properties,
-    toUnixTimestamp64Micro(received_at) - toUnixTimestamp64Micro(timestamp) AS received_delay,
-    toUnixTimestamp64Milli(ingested_at) - toUnixTimestamp64Milli(received_at) AS ingested_delay,
-    _partition,
-    _offset
-FROM event_batches
-ARRAY JOIN events AS e, errors AS error
-WHERE error = '';
+    event.event_id AS event_id,
+    event.experiment_id AS experiment_id,
+    event.user_id AS user_id,
+    event.unit_type AS unit_type,
+    event.event_type AS event_type,
+    event.variant_key AS variant_key,
+    event.session_id AS session_id,
+    event.timestamp AS timestamp,
+    event.value AS value,
+    event.properties AS properties,
+    toUnixTimestamp64Micro(event.received_at) - toUnixTimestamp64Micro(event.timestamp) AS received_delay,
+    toUnixTimestamp64Milli(event.ingested_at) - toUnixTimestamp64Milli(event.received_at) AS ingested_delay,
+    event._partition AS _partition,
+    event._offset AS _offset
+FROM (
+    SELECT
+        assumeNotNull(toUUIDOrNull(e.id)) AS event_id,
+        ifNull(toUInt32OrNull(e.experiment_id), 0) AS experiment_id,
+        assumeNotNull(variantElement(e.user_id, 'String')) AS user_id,
+        ifNull(variantElement(e.unit_type, 'String'), 'user') AS unit_type,
+        assumeNotNull(variantElement(e.event_type, 'String')) AS event_type,
+        ifNull(variantElement(e.variant_key, 'String'), '') AS variant_key,
+        ifNull(variantElement(e.session_id, 'String'), '') AS session_id,
+        assumeNotNull(parseDateTime64BestEffortOrNull(e.timestamp, 6, 'UTC')) AS timestamp,
+        ifNull(toDecimal64OrNull(e.value, 6), 0) AS value,
+        ifNull(e.properties, '') AS properties,
+        assumeNotNull(parseDateTime64BestEffortOrNull(e.received_at, 6, 'UTC')) AS received_at,
+        ingested_at,
+        _partition,
+        _offset
+    FROM event_batches
+    ARRAY JOIN events AS e, errors AS error
+    WHERE error = ''
+) AS event
+LEFT ANY JOIN (
+    SELECT
+        person_key,
+        any(erasures.person) AS person,
+        max(erasures.erased_at) AS erased_until
+    FROM erased_users AS erasures
+    GROUP BY person_key
+) AS erased ON cityHash64(event.unit_type, event.user_id) = erased.person_key
+WHERE event.received_at > erased.erased_until OR SHA256(concat(event.unit_type, '\0', event.user_id)) != erased.person;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS event_dead_letters_mv ${ON_CLUSTER} TO dead_letters AS
 SELECT

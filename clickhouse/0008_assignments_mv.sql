@@ -71,22 +71,48 @@ SELECT
 FROM outbox_messages
 WHERE error = '' AND aggregate_type IN ('assignment', 'assignment_batch');
 
+-- What was received of an erased unit before its erasure is dropped, also when the topic is read again.
 CREATE MATERIALIZED VIEW IF NOT EXISTS assignments_mv ${ON_CLUSTER} TO assignments AS
 SELECT
-    assumeNotNull(a.experiment_id) AS experiment_id,
-    ifNull(variantElement(a.unit_type, 'String'), 'user') AS unit_type,
-    assumeNotNull(variantElement(a.user_id, 'String')) AS user_id,
-    assumeNotNull(variantElement(a.variant_key, 'String')) AS variant_key,
-    assumeNotNull(a.version) AS version,
-    assumeNotNull(parseDateTime64BestEffortOrNull(a.assigned_at, 6, 'UTC')) AS assigned_at,
-    ifNull(a.attributes, '') AS attributes,
-    assumeNotNull(parseDateTime64BestEffortOrNull(a.received_at, 6, 'UTC')) AS received_at,
-    ingested_at,
-    _partition,
-    _offset
-FROM assignment_batches
-ARRAY JOIN assignments AS a, errors AS error
-WHERE error = '';
+    assignment.experiment_id AS experiment_id,
+    assignment.unit_type AS unit_type,
+    assignment.user_id AS user_id,
+    assignment.variant_key AS variant_key,
+    assignment.version AS version,
+    assignment.assigned_at AS assigned_at,
+    assignment.attributes AS attributes,
+    assignment.received_at AS received_at,
+    assignment.ingested_at AS ingested_at,
+    assignment._partition AS _partition,
+    assignment._offset AS _offset
+FROM (
+    SELECT
+        assumeNotNull(a.experiment_id) AS experiment_id,
+        ifNull(variantElement(a.unit_type, 'String'), 'user') AS unit_type,
+        assumeNotNull(variantElement(a.user_id, 'String')) AS user_id,
+        assumeNotNull(variantElement(a.variant_key, 'String')) AS variant_key,
+        assumeNotNull(a.version) AS version,
+        assumeNotNull(parseDateTime64BestEffortOrNull(a.assigned_at, 6, 'UTC')) AS assigned_at,
+        ifNull(a.attributes, '') AS attributes,
+        assumeNotNull(parseDateTime64BestEffortOrNull(a.received_at, 6, 'UTC')) AS received_at,
+        ingested_at,
+        _partition,
+        _offset
+    FROM assignment_batches
+    ARRAY JOIN assignments AS a, errors AS error
+    WHERE error = ''
+) AS assignment
+LEFT ANY JOIN (
+    SELECT
+        person_key,
+        any(erasures.person) AS person,
+        max(erasures.erased_at) AS erased_until
+    FROM erased_users AS erasures
+    GROUP BY person_key
+) AS erased ON cityHash64(assignment.unit_type, assignment.user_id) = erased.person_key
+WHERE
+    assignment.received_at > erased.erased_until
+    OR SHA256(concat(assignment.unit_type, '\0', assignment.user_id)) != erased.person;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS assignment_dead_letters_mv ${ON_CLUSTER} TO dead_letters AS
 SELECT

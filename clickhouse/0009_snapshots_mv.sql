@@ -100,7 +100,8 @@ WHERE error = '' AND aggregate_type = 'experiment';
 CREATE MATERIALIZED VIEW IF NOT EXISTS erased_users_mv ${ON_CLUSTER} TO erased_users AS
 SELECT
     ifNull(fields.unit_type, 'user') AS unit_type,
-    assumeNotNull(fields.user_id) AS user_id,
+    SHA256(concat(unit_type, '\0', assumeNotNull(fields.user_id))) AS person,
+    cityHash64(unit_type, assumeNotNull(fields.user_id)) AS person_key,
     assumeNotNull(parseDateTime64BestEffortOrNull(fields.erased_at, 6, 'UTC')) AS erased_at,
     assumeNotNull(parseDateTime64BestEffortOrNull(fields.received_at, 6, 'UTC')) AS received_at,
     ingested_at,
@@ -185,18 +186,45 @@ SELECT
 FROM outbox_messages
 WHERE outbox_messages.error = '' AND aggregate_type = 'user_link';
 
+-- A link with an id that was erased after it is dropped, also when the topic is read again.
 CREATE MATERIALIZED VIEW IF NOT EXISTS user_links_mv ${ON_CLUSTER} TO user_links AS
 SELECT
-    ifNull(fields.unit_type, 'user') AS unit_type,
-    assumeNotNull(fields.anonymous_id) AS anonymous_id,
-    assumeNotNull(fields.user_id) AS user_id,
-    assumeNotNull(parseDateTime64BestEffortOrNull(fields.linked_at, 6, 'UTC')) AS linked_at,
-    assumeNotNull(parseDateTime64BestEffortOrNull(fields.received_at, 6, 'UTC')) AS received_at,
-    ingested_at,
-    _partition,
-    _offset
-FROM user_link_messages
-WHERE error = '';
+    link.unit_type AS unit_type,
+    link.anonymous_id AS anonymous_id,
+    link.user_id AS user_id,
+    link.linked_at AS linked_at,
+    link.received_at AS received_at,
+    link.ingested_at AS ingested_at,
+    link._partition AS _partition,
+    link._offset AS _offset
+FROM (
+    SELECT
+        ifNull(fields.unit_type, 'user') AS unit_type,
+        assumeNotNull(fields.anonymous_id) AS anonymous_id,
+        assumeNotNull(fields.user_id) AS user_id,
+        assumeNotNull(parseDateTime64BestEffortOrNull(fields.linked_at, 6, 'UTC')) AS linked_at,
+        assumeNotNull(parseDateTime64BestEffortOrNull(fields.received_at, 6, 'UTC')) AS received_at,
+        ingested_at,
+        _partition,
+        _offset
+    FROM user_link_messages
+    WHERE error = ''
+) AS link
+LEFT ANY JOIN (
+    SELECT
+        person,
+        max(erasures.erased_at) AS erased_until
+    FROM erased_users AS erasures
+    GROUP BY person
+) AS erased ON SHA256(concat(link.unit_type, '\0', link.user_id)) = erased.person
+LEFT ANY JOIN (
+    SELECT
+        person,
+        max(erasures.erased_at) AS erased_until
+    FROM erased_users AS erasures
+    GROUP BY person
+) AS erased_anonymous ON SHA256(concat(link.unit_type, '\0', link.anonymous_id)) = erased_anonymous.person
+WHERE link.received_at > erased.erased_until AND link.received_at > erased_anonymous.erased_until;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS user_link_dead_letters_mv ${ON_CLUSTER} TO dead_letters AS
 SELECT

@@ -165,7 +165,14 @@ class ApiSettings(Component):
     outbox_retention_days: int = Field(default=7, ge=2)
     max_event_age_days: int = Field(default=90, ge=1)
     max_future_seconds: int = Field(default=300, ge=0)
+    results_cache_seconds: float = Field(default=2.0, ge=0, le=60, description="how old a live result may be")
     max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+    user_id_hash_key: SecretStr = Field(
+        default=SecretStr(""), description="where set, only HMAC-SHA-256 of user ids is stored anywhere"
+    )
+    erasure_settle_seconds: float = Field(
+        default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
+    )
 
     @property
     def cross_origins(self) -> list[str]:
@@ -215,6 +222,15 @@ class RetentionSettings(Component):
     heartbeat_hours: int = Field(default=24, ge=1)
 
 
+class ReportsSettings(Component):
+    """Where rendered reports are kept."""
+
+    location: str | None = Field(
+        default=None,
+        description="a folder, or an address such as s3://bucket/reports; default: reports in the data folder",
+    )
+
+
 class Settings(BaseSettings):
     """All components; read once at the edge and handed down."""
 
@@ -239,6 +255,7 @@ class Settings(BaseSettings):
     dagster: DagsterSettings = DagsterSettings()
     alert: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
+    reports: ReportsSettings = ReportsSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

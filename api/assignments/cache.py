@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -49,6 +49,10 @@ class AssignmentCache:
         for key, stored in found.items():
             self._entries.put(key, stored)
 
+    def forget(self, units: Iterable[UnitKey]) -> None:
+        for unit in units:
+            self._entries.discard(unit)
+
     def clear(self) -> None:
         self._entries.clear()
 
@@ -90,6 +94,19 @@ class SharedCache:
             self._unwritten[_name(salts[key[0]], key)] = _encode(stored)
         if self._unwritten and (self._writer is None or self._writer.done()):
             self._writer = asyncio.create_task(self._write())
+
+    def drop_unwritten(self, salts: Mapping[int, str], units: Iterable[UnitKey]) -> None:
+        """Do not write what is kept of these units."""
+        for unit in units:
+            self._unwritten.pop(_name(salts[unit[0]], unit), None)
+
+    async def forget(self, salts: Mapping[int, str], units: Sequence[UnitKey]) -> int:
+        """Remove what is kept of these units; how many there were. Raises RedisError, OSError, TimeoutError."""
+        self.drop_unwritten(salts, units)
+        if not units:
+            return 0
+        async with asyncio.timeout(_WRITE_TIMEOUT_SECONDS):
+            return int(await self.client.delete(*(_name(salts[unit[0]], unit) for unit in units)))
 
     async def _write(self) -> None:
         while self._unwritten:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -77,6 +77,12 @@ class Decider:
                 raise Unavailable("the experiment is being changed")
             found.append(verdict)
         return found
+
+    def forget(self, units: Iterable[UnitKey], user: tuple[str, str]) -> None:
+        """Remember nothing of this person, whose units these are."""
+        self._told.discard(user)
+        for unit in units:
+            self._absent.discard(unit)
 
     async def _decide(self, targets: Sequence[Target], now: datetime, size: int) -> list[Verdict | None]:
         verdicts: list[Verdict | None] = [None] * len(targets)

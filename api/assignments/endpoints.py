@@ -26,13 +26,14 @@ async def stored(
     services: ServicesDep, _: Viewer, user_id: Id, unit_type: Id = DEFAULT_UNIT_TYPE
 ) -> StoredAssignments:
     """What is stored of a unit, in every experiment, whatever its state. Assigns nothing."""
+    unit = (unit_type, services.users.identify(user_id))
     async with services.pool.connection() as connection:
-        rows = await read_of_user(connection, unit_type, user_id)
-        links = await read_links(connection, {(unit_type, user_id)})
+        rows = await read_of_user(connection, *unit)
+        links = await read_links(connection, {unit})
     fields = ("experiment", "experiment_id", "variant_key", "version", "assigned_at", "exposed_at")
     return StoredAssignments(
         user_id=user_id,
         unit_type=unit_type,
-        linked_to=links.get((unit_type, user_id)),
+        linked_to=links.get(unit),
         items=[StoredAssignment.model_validate(dict(zip(fields, row, strict=True))) for row in rows],
     )

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from api.assignments.answering import Decision, answer, answer_stored, rejection
 from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Target, plan
 from api.experiments.registry import Registry
 from api.metrics import ASSIGNMENTS
+from api.users.identity import Identify
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
 from neonblue.contract.codes import Code
@@ -35,6 +38,7 @@ class AssignmentService:
     registry: Registry
     cache: AssignmentCache
     max_ahead: timedelta
+    identify: Identify
     _decoder: ItemDecoder[AssignmentRequest] = field(default_factory=assignment_decoder, init=False)
 
     async def assign(self, body: bytes) -> tuple[list[AssignmentAnswer], bool]:
@@ -60,6 +64,7 @@ class AssignmentService:
     async def answer(self, requests: Sequence[Request], size: int = 0) -> list[AssignmentAnswer]:
         """Answers with the index of their request. size: bytes that the requests took."""
         now = datetime.now(UTC)
+        given, requests = requests, [self._stored(request) for request in requests]
         plans = [self._plan(request, now) for request in requests]
         if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
@@ -71,11 +76,20 @@ class AssignmentService:
             )
         decisions = iter(await self.decider.decide(targets, now, size))
         answers: list[AssignmentAnswer] = []
-        for index, (request, found) in enumerate(zip(requests, plans, strict=True)):
+        for index, (asked, request, found) in enumerate(zip(given, requests, plans, strict=True)):
             for item in _answers(request, found, decisions):
                 item.index = index
+                if not isinstance(asked, Violation):
+                    item.user_id = asked.user_id
                 answers.append(item)
         return answers
+
+    def _stored(self, request: Request) -> Request:
+        """The request under the id that is stored; everything behind it, the variant too, goes by that."""
+        if isinstance(request, Violation):
+            return request
+        stored_id = self.identify(request.user_id)
+        return request if stored_id == request.user_id else replace(request, user_id=stored_id)
 
     def _at_hand(self, request: Request) -> AssignmentAnswer | None:
         """The answer where it is certain from memory and leaves nothing to store."""
@@ -88,7 +102,7 @@ class AssignmentService:
             return None
         if request.unit_type is not None and request.unit_type != live.unit_type:
             return None
-        stored = self.cache.get((live.experiment_id, live.unit_type, request.user_id))
+        stored = self.cache.get((live.experiment_id, live.unit_type, self.identify(request.user_id)))
         if stored is None or not (stored.exposed or request.expose is False):
             return None
         _CACHED.inc()

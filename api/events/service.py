@@ -17,6 +17,7 @@ from api.http.problems import Problem
 from api.ingest.failures import Refused
 from api.ingest.group_commit import GroupCommit
 from api.metrics import EVENTS
+from api.users.identity import Identify
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
@@ -48,6 +49,7 @@ class EventService:
     registry: Registry
     max_age: timedelta
     max_ahead: timedelta
+    identify: Identify
     _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
 
@@ -80,7 +82,10 @@ class EventService:
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find)
         for event in accepted:
-            if isinstance(event, Event) and event.carried_version is not None:
+            if not isinstance(event, Event):
+                continue
+            event.user_id = self.identify(event.user_id)
+            if event.carried_version is not None:
                 check_carried(event, find(event.experiment_id or 0))
         return accepted
 

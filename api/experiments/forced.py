@@ -19,6 +19,7 @@ from api.experiments.states import ENDED
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.users.identity import Identify
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 
@@ -41,6 +42,7 @@ _DELETE = "DELETE FROM forced_variants WHERE experiment_id = %s AND unit_type = 
 class ForcedVariantService:
     pool: Pool
     registry: Registry
+    identify: Identify
 
     async def all(self, key: str) -> ForcedVariants:
         """Raises Problem `not_found`."""
@@ -54,7 +56,7 @@ class ForcedVariantService:
             row = await locked(connection, key, None)
             _check(row, forced)
             before = await _read(connection, row["id"])
-            values = (row["id"], row["unit_type"], forced.user_id, forced.variant_key)
+            values = (row["id"], row["unit_type"], self.identify(forced.user_id), forced.variant_key)
             cursor = await connection.execute(_PUT, values)
             after = await _read(connection, row["id"])
             if len(after) > MOST:
@@ -69,7 +71,7 @@ class ForcedVariantService:
         async with self.pool.transaction() as connection:
             row = await locked(connection, key, None)
             before = await _read(connection, row["id"])
-            values = (row["id"], unit_type or row["unit_type"], user_id)
+            values = (row["id"], unit_type or row["unit_type"], self.identify(user_id))
             cursor = await connection.execute(_DELETE, values)
             if not cursor.rowcount:
                 raise Problem(404, "not_found", "No variant is forced for this unit", field="user_id")

@@ -36,8 +36,6 @@ SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, po
 FROM experiments
 """
 _BY_KEY = _COLUMNS + "WHERE key = %s"
-_BY_ID = _COLUMNS + "WHERE experiments.id = %s"
-_ALL = _COLUMNS + "ORDER BY experiments.id"
 _WANTED = """
 WHERE experiments.id < %(before)s
     AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s))
@@ -108,17 +106,10 @@ async def lock(connection: Connection, key: str) -> None:
 
 
 async def read_one(connection: Connection, key: str) -> Row | None:
-    return await _fetch_one(connection, _BY_KEY, (key,))
-
-
-async def read_by_id(connection: Connection, experiment_id: int) -> Row | None:
-    return await _fetch_one(connection, _BY_ID, (experiment_id,))
-
-
-async def read_all(connection: Connection) -> list[Row]:
+    """The experiment of this key, with its parts."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_ALL.encode())
-        return await cursor.fetchall()
+        await cursor.execute(_BY_KEY.encode(), (key,))
+        return await cursor.fetchone()
 
 
 async def read_page(connection: Connection, filters: Row) -> list[Row]:
@@ -208,9 +199,3 @@ async def delete(connection: Connection, experiment_id: int) -> None:
     """Remove a draft and all its parts."""
     for statement in _DELETE:
         await connection.execute(statement, (experiment_id,))
-
-
-async def _fetch_one(connection: Connection, statement: str, values: tuple[Any, ...]) -> Row | None:
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement.encode(), values)
-        return await cursor.fetchone()

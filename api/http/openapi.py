@@ -28,6 +28,8 @@ _TAGS = {
     "assignments": "Which variant a unit gets.",
     "events": "What units do.",
     "results": "What an experiment found.",
+    "users": "What is known of people, and how they are erased.",
+    "erasures": "Receipts of erasures.",
     "access": "Tokens, sessions and the audit log.",
     "health": "Whether the API works.",
 }

@@ -32,6 +32,10 @@ class RecentMap(Generic[K, V]):
             self._old, self._young = self._young, {}
         self._young[key] = value
 
+    def discard(self, key: K) -> None:
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
     def __contains__(self, key: K) -> bool:
         return key in self._young or key in self._old
 

@@ -25,4 +25,5 @@ async def link(new: LinkIn, services: ServicesDep, _: Assigner) -> LinkOut:
     anonymous id is assigned as the person is. Where both have a variant already and the two differ, each keeps its
     own, and the person is left out of that experiment's analysis.
     """
-    return await LinkService(services.pool, services.settings.api.outbox_batches).link(new)
+    service = LinkService(services.pool, services.settings.api.outbox_batches, services.users.identify)
+    return await service.link(new)

@@ -12,6 +12,7 @@ from api.ingest.copying import write_outbox
 from api.links.repository import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
 from api.links.schemas import Conflict, LinkIn, LinkOut
 from api.metrics import LINKS
+from api.users.identity import Identify
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import AssignmentMessage, LinkMessage, encode_message
 from neonblue.contract.outbox import ASSIGNMENTS, Aggregate, Happening, Message, OutboxRow, pack
@@ -25,9 +26,15 @@ _CONFLICTS = LINKS.labels("conflict")
 class LinkService:
     pool: Pool
     outbox_batches: bool
+    identify: Identify
 
-    async def link(self, new: LinkIn) -> LinkOut:
+    async def link(self, asked: LinkIn) -> LinkOut:
         """Store the link, once, and what the person takes over. Raises Problem `already_linked`, `link_chain`."""
+        new = LinkIn(
+            anonymous_id=self.identify(asked.anonymous_id),
+            user_id=self.identify(asked.user_id),
+            unit_type=asked.unit_type,
+        )
         now = datetime.now(UTC)
         adopted: list[Pair] = []
         async with self.pool.transaction() as connection:
@@ -47,8 +54,8 @@ class LinkService:
             _CONFLICTS.inc(len(conflicts))
             _AGREED.inc(sum(pair.person == pair.anonymous for pair in pairs))
         return LinkOut(
-            anonymous_id=new.anonymous_id,
-            user_id=new.user_id,
+            anonymous_id=asked.anonymous_id,
+            user_id=asked.user_id,
             unit_type=new.unit_type,
             created=created,
             adopted=[pair.experiment for pair in adopted],

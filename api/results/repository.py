@@ -1,48 +1,66 @@
-"""Results in ClickHouse."""
+"""One connection to ClickHouse for all readers of results."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 import clickhouse_connect
+import structlog
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from api.http.problems import Problem
 from neonblue.settings import ClickHouseSettings
 
-_NEWEST = """
-SELECT * FROM experiment_results
-WHERE experiment_id = {experiment_id:UInt32}
-  AND run_id = (SELECT argMax(run_id, computed_at) FROM experiment_results
-                WHERE experiment_id = {experiment_id:UInt32})
-ORDER BY metric_key, metric_version, variant_key
-"""
+log = structlog.get_logger("api.results")
+
+Found = TypeVar("Found")
 
 
-async def read_newest(settings: ClickHouseSettings, experiment_id: int) -> list[dict[str, Any]]:
-    """The rows of the experiment's newest run; none before the first.
+class ResultsReader:
+    """Runs blocking reads in threads. The client has no session, so its queries may overlap."""
 
-    Raises ClickHouse's or the network's error.
-    """
-    return await asyncio.to_thread(_read_newest, settings, experiment_id)
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+        self._lock = threading.Lock()
 
+    async def read(self, work: Callable[[Client], Found]) -> Found:
+        """What `work` returns. Raises Problem `clickhouse_unavailable` where ClickHouse fails or is away."""
+        try:
+            return await asyncio.to_thread(self._read, work)
+        except (ClickHouseError, OSError) as error:
+            log.warning("clickhouse_failed", error=type(error).__name__, message=str(error)[:500])
+            raise Problem(
+                503,
+                "clickhouse_unavailable",
+                "The results can't be read now",
+                headers={"retry-after": "5"},
+            ) from None
 
-def _read_newest(settings: ClickHouseSettings, experiment_id: int) -> list[dict[str, Any]]:
-    client = _connect(settings)
-    try:
-        found = client.query(_NEWEST, parameters={"experiment_id": experiment_id})
-        return list(found.named_results())
-    finally:
-        client.close()
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
 
+    def _read(self, work: Callable[[Client], Found]) -> Found:
+        return work(self._connected())
 
-def _connect(settings: ClickHouseSettings) -> Client:
-    return clickhouse_connect.get_client(
-        dsn=settings.address,
-        username=settings.user,
-        password=settings.password.get_secret_value(),
-        database=settings.database,
-        connect_timeout=3,
-        send_receive_timeout=20,
-        autogenerate_session_id=False,
-    )
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = clickhouse_connect.get_client(
+                    dsn=self._settings.address,
+                    username=self._settings.user,
+                    password=self._settings.password.get_secret_value(),
+                    database=self._settings.database,
+                    connect_timeout=3,
+                    send_receive_timeout=60,
+                    autogenerate_session_id=False,
+                )
+            return self._client

@@ -1,51 +1,174 @@
-"""Results of an experiment."""
+"""Results of an experiment: live, as published, and its tables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
-import structlog
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.client import Client
 
 from api.experiments.service import ExperimentService
 from api.http.problems import Problem
-from api.results.repository import read_newest
-from api.results.schemas import Results
-from neonblue.settings import ClickHouseSettings
+from api.results.cache import Looks
+from api.results.repository import ResultsReader
+from api.results.schemas import (
+    Compared,
+    Health,
+    Part,
+    PublishedFrom,
+    Results,
+    Segments,
+    Snapshots,
+    Source,
+    TimeSeries,
+)
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.answer import Answer
+from neonblue.results.look import Look, look
+from neonblue.results.over_time import day_effects
+from neonblue.results.parts import Interval, read_series, read_stages
+from neonblue.results.restatement import Published, restatements
+from neonblue.results.segments import read_segments
+from neonblue.results.snapshot import Snapshot, list_snapshots, read_snapshot
+from neonblue.results.stamp import Stamp
+from neonblue.results.warehouse import NotBuilt, Warehouse
 
-log = structlog.get_logger("api.results")
+Item = TypeVar("Item")
+Reader = Callable[[Warehouse, ExperimentMessage], Sequence[Item]]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsService:
-    clickhouse: ClickHouseSettings
+    """Every call raises Problem `not_found` for an unknown experiment, and `clickhouse_unavailable`."""
+
+    reader: ResultsReader
     experiments: ExperimentService
+    looks: Looks
 
-    async def newest(self, key: str) -> Results:
-        """The newest run's results. Raises Problem `not_found` or `clickhouse_unavailable`."""
+    async def live(self, key: str) -> Results:
+        """As of now; what can't be computed is a status."""
+        return _results((await self._look(key)).answer, Source.LIVE)
+
+    async def published(self, key: str, as_of: datetime) -> Results:
+        """The newest result published by `as_of`, as it was; beside it what the same units say today.
+
+        Raises Problem `not_published`.
+        """
         experiment = await self.experiments.get(key)
-        try:
-            rows = await read_newest(self.clickhouse, experiment.id)
-        except (ClickHouseError, OSError) as error:
-            log.warning("clickhouse_failed", error=type(error).__name__)
+        snapshot = await self.reader.read(lambda client: read_snapshot(client, experiment.id, as_of))
+        if snapshot is None:
             raise Problem(
-                503,
-                "clickhouse_unavailable",
-                "The results can't be read now",
-                headers={"retry-after": "5"},
-            ) from None
-        return Results(experiment=key, experiment_id=experiment.id, items=[_plain(row) for row in rows])
+                404, "not_published", "No result of this experiment had been published by then", field="as_of"
+            )
+        return _results(
+            snapshot.answer,
+            Source.SNAPSHOT,
+            PublishedFrom(
+                snapshot_id=snapshot.snapshot_id,
+                run_id=snapshot.run_id,
+                offsets=snapshot.offsets,
+                metric_versions={metric.key: metric.version for metric in snapshot.configuration.metrics},
+            ),
+            _compared(snapshot, await self._look(key)),
+        )
+
+    async def snapshots(self, key: str, limit: int) -> Snapshots:
+        """What was published, newest first."""
+        experiment = await self.experiments.get(key)
+        found = await self.reader.read(lambda client: list_snapshots(client, experiment.id, limit))
+        return Snapshots(experiment=key, experiment_id=experiment.id, items=found)
+
+    async def part(self, key: str, read: Reader[Item]) -> Part[Item]:
+        """One of the experiment's tables."""
+        seen = await self._look(key)
+        items, status, reason = await self._items(seen, read)
+        return Part[Item](**_envelope(seen, status, reason), items=items)
+
+    async def series(self, key: str, interval: Interval) -> TimeSeries:
+        """Over time; by day with each metric's difference so far."""
+        seen = await self._look(key)
+        items, status, reason = await self._items(
+            seen, lambda warehouse, experiment: read_series(warehouse, experiment, interval)
+        )
+        effects = []
+        if interval is Interval.DAY and seen.configuration and seen.rows and seen.question:
+            effects = list(day_effects(seen.configuration, seen.rows, seen.question))
+        return TimeSeries(**_envelope(seen, status, reason), items=items, effects=effects)
+
+    async def segments(self, key: str) -> Segments:
+        """Primary metrics in segments."""
+        seen = await self._look(key)
+        question = seen.question
+        items, status, reason = await self._items(
+            seen,
+            lambda warehouse, experiment: (
+                () if question is None else read_segments(warehouse, experiment, question)
+            ),
+        )
+        return Segments(**_envelope(seen, status, reason), items=items)
+
+    async def health(self, key: str) -> Health:
+        """Checks and stages."""
+        seen = await self._look(key)
+        items, status, reason = await self._items(seen, read_stages)
+        return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health)
+
+    async def _look(self, key: str) -> Look:
+        experiment = await self.experiments.get(key)
+
+        def compute(client: Client) -> Look:
+            return look(Warehouse.of(client), key, experiment.id)
+
+        return await self.looks.get(key, lambda: self.reader.read(compute))
+
+    async def _items(self, seen: Look, read: Reader[Item]) -> tuple[list[Item], str, str]:
+        configuration = seen.configuration
+        if configuration is None or seen.answer.status == "not_started":
+            return [], seen.answer.status, seen.answer.reason
+
+        def work(client: Client) -> list[Item] | NotBuilt:
+            try:
+                return list(read(Warehouse.of(client), configuration))
+            except NotBuilt as missing:
+                return missing
+
+        found = await self.reader.read(work)
+        if isinstance(found, NotBuilt):
+            return [], "not_built", str(found)
+        return (found, "ok", "") if found else ([], "no_data", "There are no rows of this experiment yet.")
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has neither NaN nor infinity: what is not a number is null, and the row's status says why."""
-    return {name: _plain_value(value) for name, value in row.items()}
+def _results(
+    answer: Answer,
+    source: Source,
+    snapshot: PublishedFrom | None = None,
+    restatement: Compared | None = None,
+) -> Results:
+    values = {field.name: getattr(answer, field.name) for field in fields(Answer)}
+    return Results(**values, source=source, snapshot=snapshot, restatement=restatement)
 
 
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return value.isoformat() if isinstance(value, datetime) else value
+def _compared(snapshot: Snapshot, seen: Look) -> Compared:
+    if seen.configuration is None or seen.rows is None:
+        return Compared(status="unknown", reason=seen.answer.reason)
+    published = Published(
+        snapshot.configuration, snapshot.moments, snapshot.answer.computed_at, snapshot.answer.code_version
+    )
+    items = restatements(published, seen.configuration, seen.rows.moments, seen.stamp.code_version)
+    return Compared(status="restated" if items else "unchanged", items=items)
+
+
+def _envelope(seen: Look, status: str, reason: str) -> dict[str, Any]:
+    stamp: Stamp = seen.stamp
+    return {
+        "experiment": seen.answer.experiment,
+        "experiment_id": seen.answer.experiment_id,
+        "status": status,
+        "reason": reason,
+        "computed_at": stamp.computed_at,
+        "watermark": stamp.watermark,
+        "configuration_version": stamp.configuration_version,
+        "code_version": stamp.code_version,
+    }

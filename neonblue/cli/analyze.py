@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, parse_weights
+from neonblue.cli.analyze_report import ReportRequest, write_report
 from neonblue.cli.report_view import as_json, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.simulation import cells
@@ -60,8 +61,19 @@ def analyze(
     alpha: Annotated[float, typer.Option(help="Error rate of the primary metrics together.")] = 0.05,
     deciding: Annotated[Deciding, typer.Option(help="Which test decides.")] = Deciding.FIXED,
     planned_units: Annotated[int | None, typer.Option(help="Planned units over all arms.")] = None,
+    look: Annotated[
+        list[float] | None,
+        typer.Option(help="Share of the planned units at an earlier look, such as 0.5; repeatable."),
+    ] = None,
+    traffic: Annotated[float | None, typer.Option(help="New units per day: gives the time left.")] = None,
     winsorize: Annotated[
         float | None, typer.Option(help="Cap means at this pooled percentile, such as 99.9.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Also write a report to this HTML file.", dir_okay=False)
+    ] = None,
+    segment: Annotated[
+        Repeated, typer.Option(help="Column whose values are segments in the report; repeatable.")
     ] = None,
     json_output: AsJson = False,
 ) -> None:
@@ -69,7 +81,14 @@ def analyze(
     roles = Roles(tuple(secondary or ()), tuple(guardrail or ()), tuple(lower or ()))
     try:
         ended = deciding is Deciding.FIXED and planned_units is None
-        plan = Plan(alpha=alpha, deciding=deciding, planned_units=planned_units, ended=ended)
+        plan = Plan(
+            alpha=alpha,
+            deciding=deciding,
+            planned_units=planned_units,
+            units_per_day=traffic,
+            looks=tuple(sorted(look or ())),
+            ended=ended,
+        )
         table = Table.open(file)
         weights = parse_weights(weight or ())
         if {"metric", "n"} <= set(table.columns):
@@ -79,6 +98,19 @@ def analyze(
         report = analyze_experiment(experiment, plan)
     except (ImportFileError, cells.CellError, ValueError) as error:
         fail(str(error))
+    if report_file is not None:
+        columns = metric or [spec.name for spec in experiment.metrics]
+        write_report(
+            ReportRequest(
+                report_file,
+                table,
+                experiment,
+                plan,
+                report,
+                segment or (),
+                lambda part: _from_units(part, variant, experiment.control, unit, columns, roles, None, None),
+            )
+        )
     if json_output:
         typer.echo(json.dumps(as_json(experiment, report), indent=2, allow_nan=False))
     else:

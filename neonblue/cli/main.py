@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "import": Entry(_DATA, "Import a data file as an experiment.", "neonblue.cli.import_file", "import_file"),
     "results": Entry(_DATA, "Show an experiment's results.", "neonblue.cli.results", "results"),
+    "report": Entry(_DATA, "Write an experiment's report.", "neonblue.cli.report", "report"),
     "reconcile": Entry(
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
     ),

@@ -1,57 +1,78 @@
-"""``neonblue results``: what the newest significance tests found."""
+"""``neonblue results``: what the API says of an experiment now."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import clickhouse_connect.driver.exceptions as clickhouse_errors
+import httpx
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.clickhouse import connect
 from neonblue.settings import Settings
 
-NEWEST = """
-SELECT * FROM experiment_results
-WHERE experiment_key = {key:String}
-  AND (computed_at, run_id) = (
-      SELECT computed_at, run_id FROM experiment_results WHERE experiment_key = {key:String}
-      ORDER BY computed_at DESC, run_id LIMIT 1
-  )
-ORDER BY metric_key, variant_key
-"""
-
-
-COLUMNS = ("metric", "variant", "n control", "n", "control", "variant", "difference", "interval", "p")
+COLUMNS = (
+    "metric",
+    "variant",
+    "n control",
+    "n",
+    "control",
+    "variant",
+    "difference",
+    "interval",
+    "p",
+    "verdict",
+)
 
 
 def results(key: str, json_output: AsJson = False, data_dir: DataDir = None) -> None:
-    """Print the newest results of the experiment KEY."""
-    settings = Settings.load(data_dir)
-    try:
-        with connect(settings.clickhouse) as client:
-            rows = list(client.query(NEWEST, parameters={"key": key}).named_results())
-    except clickhouse_errors.ClickHouseError as error:
-        fail(f"ClickHouse: {error}")
+    """Print the results of the experiment KEY as of now."""
+    found = _get(Settings.load(data_dir), key)
+    rows = found["items"]
     if json_output:
-        typer.echo(json.dumps({"experiment": key, "results": rows}, default=str, indent=2))
-    elif rows:
-        _show(key, rows)
+        typer.echo(json.dumps({**found, "results": rows}, indent=2))
+    else:
+        _show(found)
     if not rows:
-        fail(f"there are no results of {key!r}: unknown experiment, or Dagster's job has not run yet")
+        fail(f"there are no results of {key!r}: {found['reason']}")
 
 
-def _show(key: str, rows: list[dict[str, Any]]) -> None:
-    first = rows[0]
+def _get(settings: Settings, key: str) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
+    try:
+        answer = httpx.get(
+            f"{settings.api.address}/v1/experiments/{key}/results",
+            headers=headers,
+            timeout=60,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        fail(f"the API at {settings.api.address} can't be reached ({type(error).__name__}): is the stack up?")
+    if not answer.is_success:
+        fail(f"{key!r}: {_detail(answer)}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the API answers {answer.status_code}"
+
+
+def _show(found: dict[str, Any]) -> None:
     out = console()
-    out.print(f"[bold]{key}[/]  [dim]computed {first['computed_at']:%Y-%m-%d %H:%M:%S} UTC[/]")
+    mark = found["watermark"] or "nothing yet"
+    out.print(f"[bold]{found['experiment']}[/]  [dim]everything received up to {mark} is in the numbers[/]")
+    if found["decision"]:
+        out.print(f"{found['decision']['action'].replace('_', ' ')}  {found['decision']['sentence']}")
     table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", no_wrap=True)
-    for row in rows:
+    for row in found["items"]:
         table.add_row(
             row["metric_key"],
             row["variant_key"],
@@ -61,12 +82,14 @@ def _show(key: str, rows: list[dict[str, Any]]) -> None:
             _number(row["mean_variant"], "{:.4f}"),
             _number(row["difference"], "{:+.4f}") if row["status"] == "ok" else row["status_reason"],
             _interval(row),
-            _number(row["p_value"], "{:.3g}"),
+            _number(row["adjusted_p"], "{:.3g}"),
+            row["verdict"],
         )
     out.print(table)
-    mismatch = first["sample_ratio_status"] == "mismatch"
-    colour = "bold red" if mismatch else "dim"
-    out.print(f"[{colour}]sample ratio {first['sample_ratio_status']}[/], p = {first['sample_ratio_p']}")
+    for check in found["health"]:
+        if not check["passed"]:
+            colour = "bold red" if check["blocking"] else "yellow"
+            out.print(f"[{colour}]{check['name']}[/]  {check['message']}")
 
 
 def _interval(row: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from neonblue.client.errors import ClientError, ClosedError, QueueFullError
 from neonblue.client.local import CONFIGURATION_ATTEMPTS, LocalAssignment, LocalEvaluator, spread
 from neonblue.client.messages import (
     Assignment,
+    Decision,
     EventReceipt,
     Experiment,
     NewAssignment,
@@ -111,13 +112,36 @@ class AsyncClient:
         """Create a draft. Raises ConflictError when the key is taken."""
         return await self._execute(calls.create_experiment(experiment))
 
-    async def start(self, key: str) -> Experiment:
-        """Start a draft. Raises ConflictError when it is none."""
-        return await self._execute(calls.step(key, "start"))
+    async def start(self, key: str, reason: str | None = None) -> Experiment:
+        """Start a draft, or a scheduled one before its time. Raises ConflictError where that is not legal."""
+        return await self._execute(calls.step(key, "start", reason))
 
-    async def conclude(self, key: str) -> Experiment:
+    async def schedule(self, key: str, reason: str | None = None) -> Experiment:
+        """Have a draft start at its `scheduled_start_at`."""
+        return await self._execute(calls.step(key, "schedule", reason))
+
+    async def pause(self, key: str, reason: str | None = None) -> Experiment:
+        """Pause a running experiment."""
+        return await self._execute(calls.step(key, "pause", reason))
+
+    async def resume(self, key: str, reason: str | None = None) -> Experiment:
+        """Go on with a paused experiment."""
+        return await self._execute(calls.step(key, "resume", reason))
+
+    async def conclude(self, key: str, decision: Decision | None = None) -> Experiment:
         """Conclude a running experiment."""
-        return await self._execute(calls.step(key, "conclude"))
+        return await self._execute(calls.step(key, "conclude", decision))
+
+    async def archive(self, key: str, reason: str | None = None) -> Experiment:
+        """Archive a concluded experiment."""
+        return await self._execute(calls.step(key, "archive", reason))
+
+    async def change(self, key: str, changes: Mapping[str, Any], *, version: int) -> Experiment:
+        """Change what the experiment's state allows; `version`: the one these changes were made from.
+
+        Raises PreconditionError where another change came first.
+        """
+        return await self._execute(calls.change(key, changes, version))
 
     async def experiment(self, key: str) -> Experiment:
         """One experiment. Raises NotFoundError."""

@@ -13,6 +13,7 @@ from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client.messages import (
     Assignment,
     Assignments,
+    Decision,
     EventReceipt,
     Experiment,
     NewAssignment,
@@ -108,9 +109,28 @@ def experiments() -> Call[Any]:
     return Call("GET", "/v1/experiments", _anything)
 
 
-def step(key: str, name: str) -> Call[Experiment]:
-    """Take a step of the life cycle: `start` or `conclude`."""
-    return Call("POST", f"/v1/experiments/{quote(key, safe='')}/{name}", _experiment, idempotent=False)
+def step(key: str, name: str, body: Decision | str | None = None) -> Call[Experiment]:
+    """Take a step of the life cycle, such as `start`; `body`: why, or what was decided."""
+    content = {"reason": body} if isinstance(body, str) else body
+    return Call(
+        "POST",
+        f"/v1/experiments/{quote(key, safe='')}/{name}",
+        _experiment,
+        None if content is None else encode(content),
+        idempotent=False,
+    )
+
+
+def change(key: str, changes: Mapping[str, Any], version: int) -> Call[Experiment]:
+    """Change what the experiment's state allows, if it is still at this version."""
+    return Call(
+        "PATCH",
+        f"/v1/experiments/{quote(key, safe='')}",
+        _experiment,
+        encode(changes),
+        idempotent=False,
+        headers={"If-Match": f'"{version}"'},
+    )
 
 
 def results(key: str) -> Call[Any]:

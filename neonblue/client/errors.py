@@ -64,6 +64,10 @@ class ConflictError(ApiError):
     """409: it exists already, or the step is not legal in the present state."""
 
 
+class PreconditionError(ApiError):
+    """412: it was changed meanwhile; read it again."""
+
+
 class ValidationError(ApiError):
     """400, 413 or 422: the data broke a rule; `problem.field` names where."""
 
@@ -74,6 +78,7 @@ _CLASSES: dict[int, type[ApiError]] = {
     403: AuthenticationError,
     404: NotFoundError,
     409: ConflictError,
+    412: PreconditionError,
     413: ValidationError,
     422: ValidationError,
 }

@@ -119,6 +119,7 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
     is_control: bool = False
     name: str | None = None
     payload: Any = None
+    active: bool = True
 
 
 class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -136,6 +137,21 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int | None = None
 
 
+class Layer(msgspec.Struct, frozen=True):
+    """A share, in basis points, of a layer of mutually exclusive experiments."""
+
+    key: str
+    share: int
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was decided: `ship` (which variant), `roll_back` or `inconclusive`."""
+
+    outcome: str
+    reason: str
+    variant_key: str | None = None
+
+
 class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An experiment to create as a draft."""
 
@@ -149,6 +165,15 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     population: str | None = None
     allocation: int | None = None
     salt: str | None = None
+    owner: str | None = None
+    tags: list[str] | None = None
+    targeting: str | None = None
+    layer: Layer | None = None
+    holdouts: list[str] | None = None
+    planned_days: int | None = None
+    planned_units: int | None = None
+    scheduled_start_at: datetime | None = None
+    scheduled_stop_at: datetime | None = None
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +186,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "internal"
     unit_type: str = "user"
     version: int | None = None
+    allocation: int | None = None
+    targeting: str | None = None
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
     started_at: datetime | None = None

@@ -22,6 +22,7 @@ from neonblue.client.errors import ClientError, ClosedError, QueueFullError
 from neonblue.client.local import CONFIGURATION_ATTEMPTS, LocalAssignment, LocalEvaluator, Refresher
 from neonblue.client.messages import (
     Assignment,
+    Decision,
     EventReceipt,
     Experiment,
     NewAssignment,
@@ -107,13 +108,36 @@ class Client:
         """Create a draft. Raises ConflictError when the key is taken."""
         return self._execute(calls.create_experiment(experiment))
 
-    def start(self, key: str) -> Experiment:
-        """Start a draft. Raises ConflictError when it is none."""
-        return self._execute(calls.step(key, "start"))
+    def start(self, key: str, reason: str | None = None) -> Experiment:
+        """Start a draft, or a scheduled one before its time. Raises ConflictError where that is not legal."""
+        return self._execute(calls.step(key, "start", reason))
 
-    def conclude(self, key: str) -> Experiment:
+    def schedule(self, key: str, reason: str | None = None) -> Experiment:
+        """Have a draft start at its `scheduled_start_at`."""
+        return self._execute(calls.step(key, "schedule", reason))
+
+    def pause(self, key: str, reason: str | None = None) -> Experiment:
+        """Pause a running experiment."""
+        return self._execute(calls.step(key, "pause", reason))
+
+    def resume(self, key: str, reason: str | None = None) -> Experiment:
+        """Go on with a paused experiment."""
+        return self._execute(calls.step(key, "resume", reason))
+
+    def conclude(self, key: str, decision: Decision | None = None) -> Experiment:
         """Conclude a running experiment."""
-        return self._execute(calls.step(key, "conclude"))
+        return self._execute(calls.step(key, "conclude", decision))
+
+    def archive(self, key: str, reason: str | None = None) -> Experiment:
+        """Archive a concluded experiment."""
+        return self._execute(calls.step(key, "archive", reason))
+
+    def change(self, key: str, changes: Mapping[str, Any], *, version: int) -> Experiment:
+        """Change what the experiment's state allows; `version`: the one these changes were made from.
+
+        Raises PreconditionError where another change came first.
+        """
+        return self._execute(calls.change(key, changes, version))
 
     def experiment(self, key: str) -> Experiment:
         """One experiment. Raises NotFoundError."""

@@ -1,5 +1,4 @@
-"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single
-tests.
+"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single tests.
 
 Every field is an array of float64; shapes broadcast, so that one control row serves many treatment rows.
 Where there is no estimate the numbers are nan and `status` says why.
@@ -57,7 +56,12 @@ def compare_mean_arrays(
     squares_treatment: ArrayLike,
     alpha: ArrayLike = 0.05,
 ) -> ComparisonArrays:
-    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares."""
+    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares.
+
+    n_*: units >= 0; sum_*, squares_*: in the metric's unit and its square; alpha in (0, 1). All broadcast to the
+    shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as `welch_test` and
+    `fieller_limits`.
+    """
     columns = (n_control, sum_control, squares_control, n_treatment, sum_treatment, squares_treatment, alpha)
     n_c, s_c, q_c, n_t, s_t, q_t, level = _broadcast(*columns)
     control, treatment = _mean_arm(n_c, s_c, q_c), _mean_arm(n_t, s_t, q_t)
@@ -70,7 +74,9 @@ def compare_ratio_arrays(
 ) -> ComparisonArrays:
     """The delta method and Fieller's lift, as `compare_ratios`.
 
-    control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md.
+    control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md; the other axes and
+    alpha, in (0, 1), broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formula and
+    source as `ratio_value`.
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     arms = [_ratio_arm(*rows[:6]), _ratio_arm(*rows[6:12])]
@@ -86,8 +92,9 @@ def compare_cuped_arrays(
 ) -> ComparisonArrays:
     """CUPED with theta within arms and Fieller's lift, as `cuped_test` and `cuped_lift`.
 
-    control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy. A constant
-    covariate leaves the plain test.
+    control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy; the other axes and
+    alpha, in (0, 1), broadcast to the shape of the result. A constant covariate leaves the plain test. Raises
+    ValueError for an alpha out of range. Formula and source as `cuped.adjust`.
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     c, t = (_Cross(*rows[:6]), _Cross(*rows[6:12]))
@@ -109,8 +116,11 @@ def compare_proportion_arrays(
     successes_treatment: ArrayLike,
     alpha: ArrayLike = 0.05,
 ) -> ComparisonArrays:
-    """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as
-    `compare_proportions`, for arrays of counts."""
+    """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as `compare_proportions`.
+
+    n_*: units >= 0; successes_*: whole numbers in [0, n]; alpha in (0, 1). All broadcast to the shape of the
+    result. Raises ValueError for an alpha out of range. Formulas and sources as `unpooled_test` and `score_test`.
+    """
     columns = (n_control, successes_control, n_treatment, successes_treatment, alpha)
     n_c, x_c, n_t, x_t, level = _broadcast(*columns)
     control, treatment = _rate_arm(n_c, x_c), _rate_arm(n_t, x_t)
@@ -199,9 +209,7 @@ def _compare(
     control_variance: FloatArray | None = None,
     df: float | None = None,
 ) -> ComparisonArrays:
-    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are
-    adjusted.
-    """
+    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted."""
     variance = control.variance + treatment.variance
     status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
     usable = status == _NO_STATUS

@@ -18,10 +18,9 @@ def best_rate(
 ) -> tuple[float, ...] | Status:
     """P(arm has the best rate), one per arm, summing to 1, under independent Beta posteriors.
 
-    arms: moments of 0/1 values, n >= 0; prior: Beta(a, b) of every arm; lowest: the lowest rate is the best.
-    The integral of f_i(x) times the product of F_j(x) over the other arms, on the log-odds scale, to about
-    1e-9. Returns MISSING_ARM without arms and IMPROPER_PRIOR for a prior parameter <= 0. Source: Scott
-    (2010).
+    arms: moments of 0/1 values, n >= 0; prior: Beta(a, b) of every arm; lowest: the lowest rate is the best. The
+    integral of f_i(x) times the product of F_j(x) over the other arms, on the log-odds scale, to about 1e-9.
+    Returns MISSING_ARM without arms and IMPROPER_PRIOR for a prior parameter <= 0. Source: Scott (2010).
     """
     if not arms:
         return _NO_ARMS

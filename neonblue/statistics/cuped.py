@@ -133,8 +133,7 @@ def cuped_test(
     theta: Theta = Theta.WITHIN,
     null: float = 0.0,
 ) -> Estimate | Status:
-    """Test of "adjusted difference = null" with its interval; Welch's degrees of freedom on the adjusted
-    variances.
+    """Test of "adjusted difference = null" with its interval; Welch's degrees of freedom on the adjusted variances.
 
     Statuses as `adjust`, and ZERO_VARIANCE where the covariate explains the outcome entirely.
     """
@@ -149,8 +148,7 @@ def cuped_lift(
     alternative: Alternative = TWO_SIDED,
     theta: Theta = Theta.WITHIN,
 ) -> Lift | Status:
-    """Adjusted difference relative to the unadjusted control mean, with Fieller's interval, dual to
-    `cuped_test`.
+    """Adjusted difference relative to the unadjusted control mean, with Fieller's interval, dual to `cuped_test`.
 
     The covariance of the adjusted difference with the control mean keeps the covariate's part in it.
     """
@@ -159,8 +157,7 @@ def cuped_lift(
 
 
 def ancova_standard_error(control: CovariateMoments, treatment: CovariateMoments) -> float | Status:
-    """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with
-    it.
+    """Ordinary least squares' standard error of the treatment in y ~ 1 + treatment + x, for comparing with it.
 
     It assumes one residual variance for both arms, which `cuped_test` does not. Statuses as `adjust`.
     """

@@ -136,9 +136,7 @@ def _keep_running(
 
 
 def _days_left(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> float | None:
-    """To the planned size, or without one to where the clearest primary effect would be decided if it
-    stays.
-    """
+    """To the planned size, or without one to where the clearest primary effect would be decided if it stays."""
     if not plan.units_per_day or plan.units_per_day <= 0:
         return None
     if plan.planned_units is not None:

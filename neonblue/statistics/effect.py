@@ -44,8 +44,10 @@ class Effect:
         diff: float | None = None,
         normal: bool = False,
     ) -> Effect:
-        """The difference of two independent values; each pair holds (control, treatment), variances of
-        values. diff: the difference itself, where it is known to more digits than the two values give.
+        """The difference of two independent values.
+
+        Each pair holds (control, treatment); variance: of the values. diff: the difference itself, where it is known to
+        more digits than the two values give.
         """
         return cls(
             method=method,
@@ -90,8 +92,7 @@ class Effect:
     def less(self, share: float, amount: float) -> Effect:
         """diff - share |control| - amount: the contrast a margin is tested with.
 
-        Its variance counts the control's own error, which taking share * control for a known number would
-        not.
+        Its variance counts the control's own error, which taking share * control for a known number would not.
         """
         size = share * (-1.0 if self.control < 0 else 1.0)
         return Effect(

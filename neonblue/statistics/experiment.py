@@ -61,9 +61,9 @@ class Metric:
 class AllocationVersion:
     """One configuration that was live: shares per arm, and the units that entered under it.
 
-    Arms missing from `observed` have no units; arms missing from `weights` have weight zero. moments: of these units,
-    (metric name, arm) -> moments, needed where shares differ between versions: such units are compared within their
-    version.
+    Arms missing from `observed` have no units; arms missing from `weights` have weight zero. moments: of these
+    units, (metric name, arm) -> moments, needed where shares differ between versions: such units are compared
+    within their version.
     """
 
     name: str

@@ -73,11 +73,10 @@ def sample_ratio(
 ) -> SampleRatio | Status:
     """Pearson's chi-square test that units fell into arms by the allocation weights.
 
-    observed: units per arm, 0 for an arm without users (never left out); weights: allocation shares >= 0 in
-    the same order, of any sum. Arms of weight zero are counted apart and take no part in the test. Returns
-    NO_USERS without units in arms of positive weight, and IMPOSSIBLE_REQUEST with fewer than two such arms.
-    Raises ValueError for negative or mismatched input. Source: Pearson (1900); Fabijan et al. (2019) on the
-    threshold.
+    observed: units per arm, 0 for an arm without users (never left out); weights: allocation shares >= 0 in the
+    same order, of any sum. Arms of weight zero are counted apart and take no part in the test. Returns NO_USERS
+    without units in arms of positive weight, and IMPOSSIBLE_REQUEST with fewer than two such arms. Raises
+    ValueError for negative or mismatched input. Source: Pearson (1900); Fabijan et al. (2019) on the threshold.
     """
     counts, shares = _allocation(observed, weights)
     positive = shares > 0
@@ -112,8 +111,7 @@ def sample_ratio(
 def sample_ratio_over_versions(
     observed: Sequence[Sequence[int]], weights: Sequence[Sequence[float]], threshold: float = 0.001
 ) -> SampleRatio | Status:
-    """One test over several allocation versions: totals per arm against the sum of each version's
-    expectation.
+    """One test over several allocation versions: totals per arm against the sum of each version's expectation.
 
     observed[v][arm], weights[v][arm]: as in `sample_ratio`, arms in one order throughout, 0 where a version
     has no such arm. The statistic is (O - E)' C^+ (O - E) with C the sum of the versions' multinomial
@@ -230,9 +228,8 @@ def covariate_balance(
 ) -> HealthCheck | Status:
     """Whether a value measured before exposure has the same mean in both arms (Welch's test).
 
-    A p-value below `threshold` says that the arms differed before the experiment could have changed
-    anything. It warns and does not block: with many covariates one of them differs by chance. Statuses as
-    `welch_test`.
+    A p-value below `threshold` says that the arms differed before the experiment could have changed anything. It
+    warns and does not block: with many covariates one of them differs by chance. Statuses as `welch_test`.
     """
     test = welch_test(control, treatment)
     if not isinstance(test, Estimate):

@@ -1,6 +1,4 @@
-"""From an estimated difference and its standard error to p-values and an interval, for one test or
-thousands.
-"""
+"""From an estimated difference and its standard error to p-values and an interval, for one test or thousands."""
 
 from __future__ import annotations
 
@@ -49,7 +47,10 @@ class Inference:
 def critical_value(
     alpha: ArrayLike, df: ArrayLike, alternative: Alternative = Alternative.TWO_SIDED
 ) -> FloatArray:
-    """The value |T| (two-sided) or T (one-sided) exceeds with probability alpha; df = inf for the normal."""
+    """The value |T| (two-sided) or T (one-sided) exceeds with probability alpha; df = inf for the normal.
+
+    alpha in (0, 1) and df > 0 broadcast. Raises ValueError for an alpha out of range.
+    """
     require_alpha(alpha)
     tail = np.asarray(alpha, dtype=float) / (2 if alternative is Alternative.TWO_SIDED else 1)
     return -tails.t_quantile(tail, df)

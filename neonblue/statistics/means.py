@@ -64,8 +64,7 @@ def compare_means(
 ) -> Comparison:
     """One metric, two arms, from moments: means, Welch's test on the difference, and the relative lift.
 
-    Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside
-    (0, 1).
+    Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside (0, 1).
     """
     return Comparison.of(
         control,

@@ -41,9 +41,11 @@ _TINY_EXPECTED = 5
 
 
 class MetricKind(StrEnum):
-    """What is compared: the mean of a number per unit, the share of units that did something, a ratio of
-    two sums
-    over units, or a quantile of a number per unit."""
+    """What is compared.
+
+    The mean of a number per unit, the share of units that did something, a ratio of two sums over units, or a
+    quantile of a number per unit.
+    """
 
     MEAN = "mean"
     PROPORTION = "proportion"
@@ -83,9 +85,10 @@ def analyze_metric(
 
 
 def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
-    """The difference with its variances, by the same choice as `analyze_metric` (the plain test where CUPED
-    can't
-    be used). Statuses of the test; ValueError when the moments do not fit the kind."""
+    """The difference with its variances, in the metric's unit, by the same choice as `analyze_metric`.
+
+    The plain effect where CUPED can't be used. Statuses of the test; ValueError when the moments do not fit the kind.
+    """
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
             if compare_cuped(control, treatment).adjustment:

@@ -1,6 +1,4 @@
-"""Many comparisons at once: adjusted p-values, verdicts, and intervals at the level that matches the
-verdict.
-"""
+"""Many comparisons at once: adjusted p-values, verdicts, and intervals at the level that matches the verdict."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ FloatArray = NDArray[np.float64]
 
 
 class Procedure(StrEnum):
-    """What is controlled: the first four the chance of any false claim, the last two the share of false
-    claims.
-    """
+    """What is controlled: the first four the chance of any false claim, the last two the share of false claims."""
 
     BONFERRONI = "bonferroni"
     HOLM = "holm"
@@ -32,10 +28,9 @@ class Procedure(StrEnum):
 class Family:
     """A family of tests judged together, in the order given.
 
-    adjusted: adjusted p-values in [0, 1], None where the p-value is missing. rejected: the verdict at
-    `alpha`; a missing p-value is never rejected. interval_alpha: for each test the error rate at which its
-    own interval excludes "no difference" exactly when the family rejects it; None where the p-value is
-    missing.
+    adjusted: adjusted p-values in [0, 1], None where the p-value is missing. rejected: the verdict at `alpha`; a
+    missing p-value is never rejected. interval_alpha: for each test the error rate at which its own interval
+    excludes "no difference" exactly when the family rejects it; None where the p-value is missing.
     """
 
     procedure: Procedure
@@ -150,9 +145,7 @@ def _cut_offs(procedure: Procedure, p: FloatArray, verdicts: NDArray[np.bool_], 
 
 
 def _hommel_size(p: FloatArray, alpha: float) -> int:
-    """The largest j with p_(m-j+k) > k alpha / j for all k <= j; Hommel rejects at alpha / j, or all
-    without one.
-    """
+    """The largest j with p_(m-j+k) > k alpha / j for all k <= j; Hommel rejects at alpha / j, or all without one."""
     m = p.size
     for size in range(m, 0, -1):
         if np.all(p[m - size :] > np.arange(1, size + 1) * alpha / size):

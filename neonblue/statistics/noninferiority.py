@@ -57,11 +57,10 @@ class NonInferiority:
     """The outcome of a one-sided test of "worse than control by the margin or more".
 
     diff: treatment - control; contrast: the difference less the margin's value (in the metric's unit), se its
-    standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one-
-    sided, small where the treatment is not worse than the margin. bound: the one-sided confidence bound at
-    1 - alpha of the difference (absolute margin) or of the relative lift (relative margin, None where
-    unbounded): the guardrail holds when it lies on the good side of the margin. non_inferior: p_value <
-    alpha.
+    standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one-sided,
+    small where the treatment is not worse than the margin. bound: the one-sided confidence bound at 1 - alpha of
+    the difference (absolute margin) or of the relative lift (relative margin, None where unbounded): the guardrail
+    holds when it lies on the good side of the margin. non_inferior: p_value < alpha.
     """
 
     diff: float
@@ -106,8 +105,7 @@ def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInfe
 def non_inferior_proportion_score(
     control: Moments, treatment: Moments, margin: Margin, alpha: float = 0.05
 ) -> NonInferiority | Status:
-    """Non-inferiority of a proportion by Miettinen and Nurminen's score test, for few outcomes or lopsided
-    arms.
+    """Non-inferiority of a proportion by Miettinen and Nurminen's score test, for few outcomes or lopsided arms.
 
     Statuses as `score_test`; ZERO_BASELINE for a relative margin without a success in control. ValueError
     for a relative margin that allows a ratio of 0 or less.

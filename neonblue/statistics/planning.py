@@ -101,7 +101,10 @@ def mean_sample_size(
 
 
 def student_sample_size(sd: float, difference: float, design: Design) -> SampleSize | Status:
-    """As `mean_sample_size` with one sd for both arms and the noncentral t distribution, for small samples."""
+    """As `mean_sample_size` with one sd for both arms and the noncentral t distribution, for small samples.
+
+    Units per arm, at least 2; statuses as `mean_sample_size`. Source: Chow, Shao and Wang (2008), chapter 3.
+    """
     start = mean_sample_size(sd, difference, design)
     if isinstance(start, Status):
         return start
@@ -125,7 +128,11 @@ def mean_power(
     design: Design,
     treatment_sd: float | None = None,
 ) -> float | Status:
-    """Probability, in (0, 1], that the normal test of `mean_sample_size` detects in the true direction."""
+    """Probability, in (0, 1], that the normal test of `mean_sample_size` detects in the true direction.
+
+    Phi(|difference| / se - z_alpha), se^2 = inflation (sd_c^2 / n_c + sd_t^2 / n_t). units: of control and
+    treatment, > 0; design.power and design.ratio are not looked at. Statuses as `mean_sample_size`.
+    """
     other = sd if treatment_sd is None else treatment_sd
     problem = unpowered(design).problem() or _effect(sd, other, difference) or no_units(units)
     if problem:
@@ -137,7 +144,10 @@ def mean_power(
 def mean_mde(
     sd: float, units: tuple[float, float], design: Design, treatment_sd: float | None = None
 ) -> float | Status:
-    """Smallest difference of means detected with design.power: (z_alpha + z_power) standard errors."""
+    """Smallest difference of means, > 0 in the metric's unit, detected with design.power.
+
+    (z_alpha + z_power) se, se as in `mean_power`. units: of control and treatment, > 0. Statuses as `mean_sample_size`.
+    """
     other = sd if treatment_sd is None else treatment_sd
     problem = design.problem() or _effect(sd, other, 1.0) or no_units(units)
     if problem:

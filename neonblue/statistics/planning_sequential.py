@@ -45,7 +45,10 @@ def group_sequential_inflation(
 
 
 def boundary_inflation(design: Design, bounds: Boundaries) -> float | Status:
-    """As `group_sequential_inflation`, of boundaries of any shape at information shares that end at 1."""
+    """As `group_sequential_inflation`, of boundaries of any shape at information shares that end at 1.
+
+    A factor >= 1. Statuses and source as there.
+    """
     problem = design.problem()
     if problem:
         return problem

@@ -43,8 +43,7 @@ def unpooled_test(
     alternative: Alternative = TWO_SIDED,
     null: float = 0.0,
 ) -> Estimate | Status:
-    """z test of a difference of proportions with each arm's own variance p (1 - p) / n, and its Wald
-    interval.
+    """z test of a difference of proportions with each arm's own variance p (1 - p) / n, and its Wald interval.
 
     Returns NO_USERS for an empty arm and ZERO_VARIANCE when each arm has only successes or only failures.
     Raises ValueError for arms that are not zeros and ones, or alpha outside (0, 1).
@@ -61,8 +60,7 @@ def pooled_test(
     alternative: Alternative = TWO_SIDED,
     continuity_correction: bool = False,
 ) -> Estimate | Status:
-    """z test of equal proportions with the pooled variance p (1 - p) (1/n_c + 1/n_t); its square is chi-
-    square.
+    """z test of equal proportions with the pooled variance p (1 - p) (1/n_c + 1/n_t); its square is chi-square.
 
     The interval is diff -+ c se with the same pooled se, so it is dual to the test but not a good interval
     for a difference that is not 0. The continuity correction is Yates', at most the observed difference.
@@ -85,7 +83,11 @@ def pooled_test(
 def unpooled_lift(
     control: Moments, treatment: Moments, alpha: float = 0.05, alternative: Alternative = TWO_SIDED
 ) -> Lift | Status:
-    """Relative lift of a proportion with Fieller's interval, dual to `unpooled_test`."""
+    """Relative lift of a proportion with Fieller's interval, dual to `unpooled_test`.
+
+    A share of the control's rate, 0.05 meaning +5 %. Statuses and errors as `unpooled_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     if control.n and control.sum == 0:
         return ZERO_BASELINE
     effect = proportion_effect(control, treatment)
@@ -124,8 +126,7 @@ def newcombe_interval(control: Moments, treatment: Moments, alpha: float = 0.05)
 
 
 def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 0.05) -> Interval | Status:
-    """Agresti and Caffo's interval of treatment minus control: Wald's after a success and a failure more
-    per arm.
+    """Agresti and Caffo's interval of treatment minus control: Wald's after a success and a failure more per arm.
 
     Clipped to [-1, 1]. Source: Agresti and Caffo (2000), The American Statistician 54, 280-288.
     """
@@ -140,8 +141,7 @@ def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 
 
 
 def fisher_exact_p(control: Moments, treatment: Moments) -> float | Status:
-    """Fisher's exact two-sided p-value of the 2 x 2 table: every table with the margins no likelier than
-    this one.
+    """Fisher's exact two-sided p-value of the 2 x 2 table: every table with the margins no likelier than this one.
 
     In (0, 1]; conservative. NO_USERS for an empty arm. Source: Fisher (1935).
     """

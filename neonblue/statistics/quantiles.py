@@ -85,9 +85,7 @@ class QuantileSummary:
 
     @property
     def unit_variance(self) -> float:
-        """Variance per unit that corresponds to the distance of the bounds: (n - 1) n_ranked / n ((U - L) /
-        2z)^2.
-        """
+        """Variance per unit that the distance of the bounds says: (n - 1) n_ranked / n ((U - L) / 2z)^2."""
         z = float(critical_value(_BOUND_ALPHA, math.inf))
         return (self.n_ranked / self.n) * (self.n - 1) * ((self.upper - self.lower) / (2 * z)) ** 2
 
@@ -110,8 +108,9 @@ def bound_levels(level: float, n: int) -> tuple[float, float]:
 
 
 def sample_quantile(values: ArrayLike, level: float, rule: QuantileRule = QuantileRule.LINEAR) -> float:
-    """The sample quantile at `level` of values in any order; ValueError for no values or a level outside
-    (0, 1).
+    """The sample quantile at `level`, in (0, 1), of values in any order, in their unit.
+
+    Raises ValueError for no values or a level out of range. Source: Hyndman and Fan (1996), types 7 and 1.
     """
     _require_level(level)
     given = np.asarray(values, dtype=float)
@@ -121,8 +120,7 @@ def sample_quantile(values: ArrayLike, level: float, rule: QuantileRule = Quanti
 
 
 def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> Interval | Status:
-    """Exact interval of one arm's quantile: the order statistics that the binomial allows, whatever the
-    distribution.
+    """Exact interval of one arm's quantile: the order statistics the binomial allows, whatever the distribution.
 
     Coverage is at least 1 - alpha. Returns NOT_ENOUGH_UNITS where a bounding order statistic does not exist.
     Source: Conover (1999), Practical Nonparametric Statistics, 3.2.
@@ -177,7 +175,11 @@ def quantile_lift(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Lift | Status:
-    """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`."""
+    """Relative lift of the quantile with Fieller's interval, dual to `quantile_test`.
+
+    A share of the control's quantile, 0.05 meaning +5 %. Statuses and errors as `quantile_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     effect = quantile_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
@@ -188,7 +190,11 @@ def compare_quantiles(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Comparison:
-    """One quantile in two arms: values, the test on their difference, and the relative lift."""
+    """One quantile in two arms: values, the test on their difference, and the relative lift.
+
+    Values and difference in the metric's unit; both intervals have level 1 - alpha and agree on the decision. Statuses,
+    errors and source as `quantile_test`.
+    """
     return Comparison(
         n_control=control.n,
         n_treatment=treatment.n,

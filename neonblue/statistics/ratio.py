@@ -16,9 +16,7 @@ TWO_SIDED = Alternative.TWO_SIDED
 
 @dataclass(frozen=True, slots=True)
 class RatioValue:
-    """One arm's ratio R = sum(m) / sum(d), and the variance per unit of its linearisation (m - R d) /
-    mean(d).
-    """
+    """One arm's ratio R = sum(m) / sum(d), and the variance per unit of its linearisation (m - R d) / mean(d)."""
 
     n: int
     ratio: float
@@ -95,7 +93,11 @@ def ratio_lift(
     alpha: float = 0.05,
     alternative: Alternative = TWO_SIDED,
 ) -> Lift | Status:
-    """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`."""
+    """Relative lift of the ratio with Fieller's interval, dual to `ratio_test`.
+
+    A share of the control's ratio, 0.05 meaning +5 %. Statuses and errors as `ratio_test`, and ZERO_BASELINE or
+    RATIO_UNBOUNDED. Formula and source as `fieller_limits`.
+    """
     effect = ratio_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
@@ -106,7 +108,11 @@ def compare_ratios(
     alpha: float = 0.05,
     alternative: Alternative = TWO_SIDED,
 ) -> Comparison:
-    """One ratio metric, two arms: ratios, the test on their difference, and the relative lift."""
+    """One ratio metric, two arms: ratios, the test on their difference, and the relative lift.
+
+    Ratios and difference in numerator units per denominator unit; both intervals have level 1 - alpha and agree on the
+    decision. Statuses, errors, formula and source as `ratio_test`.
+    """
     ratios = [arm.sum_m / arm.sum_d if arm.sum_d else None for arm in (control, treatment)]
     diff = None if None in ratios else ratio_difference(control, treatment)
     return Comparison(

@@ -67,8 +67,7 @@ def score_interval(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> Interval | Status:
-    """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty
-    arms.
+    """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty arms.
 
     Returns NO_USERS for an empty arm; raises ValueError for arms that are not zeros and ones.
     """
@@ -128,7 +127,10 @@ def difference_variance(
 def ratio_variance(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, ratio: ArrayLike
 ) -> FloatArray:
-    """Variance of p_t - ratio p_c at the likeliest rates whose ratio is `ratio` > 0, times N / (N - 1)."""
+    """Variance of p_t - ratio p_c at the likeliest rates whose ratio is `ratio` > 0, times N / (N - 1).
+
+    x: successes, n: units > 0 of control and treatment. Arrays broadcast. Source: Miettinen and Nurminen (1985).
+    """
     x_c, n_c, x_t, n_t, ratio = (np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, ratio))
     total, successes = n_c + n_t, x_c + x_t
     a = total * ratio
@@ -152,7 +154,10 @@ def ratio_variance(
 def difference_limits(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """The smallest and largest rate difference the score test does not reject at a critical |z|."""
+    """The smallest and largest rate difference the score test does not reject at a critical |z|, within [-1, 1].
+
+    x: successes, n: units > 0 of control and treatment. Arrays broadcast. Source: Miettinen and Nurminen (1985).
+    """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
     diff = _rate_gap(x_c, n_c, x_t, n_t, np.ones_like(n_c))
@@ -170,10 +175,10 @@ def difference_limits(
 def ratio_limits(
     x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
-    """The smallest and largest rate ratio p_t / p_c the score test does not reject; needs successes in
-    control.
+    """The smallest and largest rate ratio p_t / p_c, >= 0, the score test does not reject at a critical |z|.
 
-    The smallest is 0 where the treatment has no success.
+    x: successes, in control > 0, n: units > 0. Arrays broadcast. The smallest is 0 where the treatment has no success.
+    Source: Miettinen and Nurminen (1985).
     """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
@@ -221,9 +226,8 @@ def _likeliest_control_rate(
     angle = (math.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3
     rate = 2 * p * np.cos(angle) - quadratic / 3
     low, high = np.maximum(0.0, -null), np.minimum(1.0, 1.0 - null)
-    for _ in range(
-        2
-    ):  # the arc cosine loses half the digits near a double root: Newton's steps win them back
+    # The arc cosine loses half the digits near a double root: Newton's steps win them back.
+    for _ in range(2):
         slope = (3 * rate + 2 * quadratic) * rate + linear
         value = ((rate + quadratic) * rate + linear) * rate + constant
         with np.errstate(divide="ignore", invalid="ignore"):

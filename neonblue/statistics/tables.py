@@ -57,10 +57,9 @@ def experiment_from_units(
 ) -> Experiment:
     """Moments of every metric and arm from single units.
 
-    Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per
-    arm, equal by default. winsorize: the pooled percentile (0.999) at which means are capped, None for no
-    cap. A proportion's unit counts once whatever its number. Raises ValueError for an unknown control or
-    arm.
+    Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per arm,
+    equal by default. winsorize: the pooled percentile (0.999) at which means are capped, None for no cap. A
+    proportion's unit counts once whatever its number. Raises ValueError for an unknown control or arm.
     """
     arms, columns, crossed = _per_unit(table)
     names = sorted({str(arm) for arm in arms} | set(weights or ()))
@@ -117,9 +116,10 @@ def experiment_from_sums(
 
 
 def kind_of_row(row: Mapping[str, str]) -> MetricKind:
-    """The kind of metric a row of sums holds: a ratio by its fields, a proportion where no squares are
-    given or
-    they equal the sum."""
+    """The kind of metric a row of sums holds.
+
+    A ratio or a mean with a covariate by its fields, a proportion where no squares are given or they equal the sum.
+    """
     if row.get("sum_m"):
         return MetricKind.RATIO
     if row.get("sum_y"):

@@ -68,7 +68,7 @@ def pooled_caps(
 
 
 def winsorized(values: ArrayLike, caps: Caps) -> FloatArray:
-    """The values with everything beyond the caps set to them."""
+    """The values, in their unit and shape, with everything beyond the caps set to them."""
     low = -np.inf if caps.lower is None else caps.lower
     high = np.inf if caps.upper is None else caps.upper
     return np.asarray(np.clip(np.asarray(values, dtype=float), low, high))

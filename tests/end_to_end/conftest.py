@@ -22,6 +22,7 @@ from neonblue.stack import Stack
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 240
 COMMAND_SECONDS = 240
+SETTLE_SECONDS = 3.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -50,7 +51,8 @@ def settings_in(folder: Path) -> Settings:
     for (component, field), port in zip(names, free_ports(len(names)), strict=True):
         changed = getattr(settings, component).model_copy(update={field: port})
         settings = settings.model_copy(update={component: changed})
-    return settings
+    api = settings.api.model_copy(update={"erasure_settle_seconds": SETTLE_SECONDS})
+    return settings.model_copy(update={"api": api})
 
 
 @pytest.fixture(scope="session")

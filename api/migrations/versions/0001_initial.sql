@@ -9,6 +9,41 @@ CREATE TABLE users (
     UNIQUE (unit_type, external_id)
 );
 
+-- A random key of each person whom the audit log names, by a hash with this key: without it nobody can tell who was meant.
+CREATE TABLE person_keys (
+    unit_type text NOT NULL,
+    user_id text NOT NULL,
+    key bytea NOT NULL CHECK (length(key) = 32),
+    PRIMARY KEY (unit_type, user_id)
+);
+
+-- The receipt of each erasure. It names nobody once nothing is left of the person.
+CREATE TABLE erasures (
+    id uuid PRIMARY KEY,
+    unit_type text NOT NULL,
+    user_id text, -- until it is removed wherever it can be
+    person bytea CHECK (length(person) = 32), -- SHA-256 of unit type, NUL and id; until nothing can bring it back
+    erased_at timestamptz NOT NULL, -- what was received up to here is erased
+    linked uuid [] NOT NULL DEFAULT '{}', -- the erasures of the anonymous ids that were this person's
+    removed jsonb NOT NULL DEFAULT '[]', -- [{"store", "place", "rows", "at"}]
+    arrived_at timestamptz, -- when ClickHouse had read it from the stream
+    settled_at timestamptz, -- when what was under way in PostgreSQL and in the caches was removed too
+    cleared_at timestamptz, -- when ClickHouse was seen to hold nothing
+    outbox_gone_at timestamptz,
+    topic_gone_at timestamptz,
+    closed_at timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz DEFAULT now(), -- null: nothing to do but to wait for retention
+    problem text -- of the last attempt
+);
+
+-- The planner needs no samples of these, and samples outlive their rows.
+ALTER TABLE person_keys ALTER COLUMN user_id SET STATISTICS 0;
+ALTER TABLE erasures ALTER COLUMN user_id SET STATISTICS 0;
+
+CREATE INDEX erasures_due ON erasures (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX erasures_open ON erasures (person) WHERE person IS NOT NULL;
+
 -- A person's ids before and after logging in. An anonymous id belongs to one person, whose id is nobody's anonymous one.
 CREATE TABLE user_links (
     unit_type text NOT NULL,
@@ -187,6 +222,9 @@ CREATE TABLE events (
     properties jsonb,
     PRIMARY KEY (day, id)
 ) PARTITION BY RANGE (day);
+
+-- Finds a person's events for export and erasure by reading a few blocks. Costs ingest far less than a B-tree would.
+CREATE INDEX events_user ON events USING brin (user_id text_bloom_ops) WITH (autosummarize = on);
 
 CREATE TABLE outbox_events (
     id bigint GENERATED ALWAYS AS IDENTITY,

@@ -16,8 +16,8 @@ with assignments as (
 erased as (
 
     select
-        unit_type,
-        user_id,
+        person,
+        person_key,
         erased_at
     from {{ ref('stg_erased_users') }}
 
@@ -33,8 +33,8 @@ select
     assignments.attributes as attributes,
     assignments.received_at as received_at
 from assignments
-left any join erased
-    on
-        assignments.unit_type = erased.unit_type
-        and assignments.user_id = erased.user_id
-where assignments.received_at > erased.erased_at
+left any join erased on cityHash64(assignments.unit_type, assignments.user_id) = erased.person_key
+-- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
+where
+    assignments.received_at > erased.erased_at
+    or SHA256(concat(assignments.unit_type, '\0', assignments.user_id)) != erased.person

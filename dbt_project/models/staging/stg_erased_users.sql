@@ -2,7 +2,8 @@ with erasures as (
 
     select
         unit_type,
-        user_id,
+        person,
+        person_key,
         erased_at
     from {{ source('ingestion', 'erased_users') }} final
 
@@ -10,7 +11,8 @@ with erasures as (
 
 select
     unit_type,
-    user_id,
+    person,
+    person_key,
     max(erasures.erased_at) as erased_at
 from erasures
-group by unit_type, user_id
+group by unit_type, person, person_key

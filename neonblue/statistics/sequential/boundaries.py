@@ -117,7 +117,10 @@ def haybittle_peto_boundaries(
 
 
 def repeated_testing_error(looks: int, z: float) -> float:
-    """P(|z_k| >= z at any of `looks` equally spaced looks) without an effect: what naive peeking costs, in [0, 1]."""
+    """P(|z_k| >= z at any of `looks` equally spaced looks) without an effect: what naive peeking costs, in [0, 1].
+
+    looks >= 1; z > 0. Source: Armitage, McPherson and Rowe (1969).
+    """
     information = [(k + 1) / looks for k in range(looks)]
     return crossing_probabilities(information, [-z] * looks, [z] * looks).total
 

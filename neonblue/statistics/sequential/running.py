@@ -25,7 +25,11 @@ class RunningResult:
 
 
 def running(looks: Iterable[SequentialEstimate | Status]) -> list[RunningResult]:
-    """The looks in their order, each with what is known up to it; a look without an estimate changes nothing."""
+    """The looks in their order, each with what is known up to it; a look without an estimate changes nothing.
+
+    The running minimum of p, in (0, 1], and the intersection of the intervals, in the metric's unit. Source: Howard,
+    Ramdas, McAuliffe and Sekhon (2021).
+    """
     results: list[RunningResult] = []
     p_value, log10_p = 1.0, 0.0
     interval: Interval | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from hashlib import sha256
 from uuid import UUID
 
 import pytest
@@ -213,9 +214,9 @@ def test_assignments_experiments_and_erasures_have_tables_of_their_own(
         clickhouse,
         "SELECT experiment_id, version, key, status, toString(started_at), concluded_at FROM experiments",
     ) == [(3, 2, "checkout", "running", moment, None)]
-    assert rows(clickhouse, "SELECT unit_type, user_id, toString(erased_at) FROM erased_users") == [
-        ("user", "u2", moment)
-    ]
+    assert rows(
+        clickhouse, "SELECT unit_type, lower(hex(person)), toString(erased_at) FROM erased_users"
+    ) == [("user", sha256(b"user\0u2").hexdigest(), moment)]
     assert rows(clickhouse, "SELECT count() FROM dead_letters") == [(0,)]
 
 

@@ -106,6 +106,26 @@ def test_a_wrong_option_is_named(analyze, options, words):
     assert words in outcome.output
 
 
+def test_earlier_looks_and_the_traffic_are_part_of_the_plan(analyze):
+    options = (
+        "--metric",
+        "before",
+        "--deciding",
+        "group_sequential",
+        "--planned-units",
+        "1600",
+        "--traffic",
+        "100",
+    )
+
+    first = json.loads(analyze(unit_rows(), *options, "--json").stdout)
+    third = json.loads(analyze(unit_rows(), *options, "--look", "0.4", "--look", "0.2", "--json").stdout)
+
+    assert first["decision"]["action"] == "keep_running"
+    assert first["decision"]["days_left"] == 8
+    assert third["results"][0]["p_value"] >= first["results"][0]["p_value"]
+
+
 def test_the_p_of_a_single_look_is_left_out_before_the_planned_end(analyze):
     options = ("--metric", "converted", "--deciding", "group_sequential", "--json")
 

@@ -17,18 +17,23 @@ from neonblue.statistics import (
     Estimate,
     Interval,
     Lift,
+    LiftPrior,
     Moments,
     RatioMoments,
+    Scale,
     Status,
     compare_cuped,
     compare_means,
     compare_proportions,
     compare_ratios,
+    gaussian_posterior,
 )
 from neonblue.statistics.cuped import Theta, adjust, cuped_test
-from neonblue.statistics.means import welch_test
+from neonblue.statistics.means import mean_effect, welch_test
 from neonblue.statistics.multiplicity import Procedure, judge
 from neonblue.statistics.proportions import agresti_caffo_interval, newcombe_interval, unpooled_test
+from neonblue.statistics.relative import log_ratio_interval
+from neonblue.statistics.result import Alternative
 from neonblue.statistics.score import score_interval, score_test
 
 TOLERANCE = 1e-9
@@ -137,6 +142,41 @@ def one_decision(control: Moments, treatment: Moments) -> None:
             assert row.absolute.significant == rejects
             if isinstance(row.relative, Lift):
                 assert (not row.relative.interval.contains(0.0)) == rejects
+
+
+def one_decision_on_one_side(control: Moments, treatment: Moments) -> None:
+    """A one-sided p, the bound of the difference and the bound of the lift say the same."""
+    for alternative in (Alternative.GREATER, Alternative.LESS):
+        for compare in (compare_means, *([compare_proportions] if is_binary(control, treatment) else [])):
+            row = compare(control, treatment, 0.05, alternative)
+            if isinstance(row.absolute, Status):
+                continue
+            p = row.absolute.p_greater if alternative is Alternative.GREATER else row.absolute.p_less
+            if math.isclose(p, 0.05, rel_tol=1e-7):
+                continue  # on the boundary rounding decides
+            assert row.absolute.significant == (p < 0.05)
+            if isinstance(row.relative, Lift):
+                assert (not row.relative.interval.contains(0.0)) == (p < 0.05)
+
+
+def swap_turns_the_posterior_round(control: Moments, treatment: Moments) -> None:
+    """The chance to win becomes its complement, the losses change places, a ratio's interval its reciprocal."""
+    there, back = (
+        gaussian_posterior(effect, LiftPrior(0.0, math.inf), scale=Scale.ABSOLUTE)
+        for effect in (mean_effect(control, treatment), mean_effect(treatment, control))
+    )
+    if isinstance(there, Status) or isinstance(back, Status):
+        assert isinstance(there, Status) == isinstance(back, Status)
+        return
+    assert close(there.chance_to_win, 1 - back.chance_to_win, 1)
+    assert close(there.loss_treatment, back.loss_control, there.sd)
+    assert close(there.loss_control, back.loss_treatment, there.sd)
+    variances = [arm.variance / arm.n for arm in (control, treatment)]
+    ratio = log_ratio_interval(control.mean, variances[0], treatment.mean, variances[1])
+    inverse = log_ratio_interval(treatment.mean, variances[1], control.mean, variances[0])
+    if not isinstance(ratio, Status) and not isinstance(inverse, Status):
+        assert close(ratio[0].lower, 1 / (1 + inverse[0].upper) - 1, 1)
+        assert close(inverse[0].lower, 1 / (1 + ratio[0].upper) - 1, 1)
 
 
 def intervals_hold_the_estimate_and_nest(control: Moments, treatment: Moments) -> None:

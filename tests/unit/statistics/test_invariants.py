@@ -74,6 +74,17 @@ def test_p_value_and_both_intervals_make_one_decision(pair):
 
 @given(arms)
 @settings(max_examples=40)
+def test_a_one_sided_test_and_its_bounds_make_one_decision(pair):
+    properties.one_decision_on_one_side(*pair)
+
+
+@given(arms)
+def test_swapping_arms_turns_the_posterior_round(pair):
+    properties.swap_turns_the_posterior_round(*pair)
+
+
+@given(arms)
+@settings(max_examples=40)
 def test_intervals_hold_the_estimate_and_nest(pair):
     properties.intervals_hold_the_estimate_and_nest(*pair)
 

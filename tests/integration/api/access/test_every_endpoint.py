@@ -87,7 +87,7 @@ def _paths(routes: Any) -> Iterator[str]:
         if inner:
             yield from _paths(inner)
         else:
-            yield route.path
+            yield getattr(route, "path_format", route.path)
 
 
 def test_every_call_but_the_open_ones_names_the_scope_it_needs() -> None:

@@ -52,6 +52,11 @@ def compute(case: Case) -> dict[str, Any]:
 _ARMS = ("control", "treatment")
 
 
+def _swap(control: Moments, treatment: Moments) -> None:
+    properties.swap_flips_the_sign(control, treatment)
+    properties.swap_turns_the_posterior_round(control, treatment)
+
+
 def _scale(control: Moments, treatment: Moments) -> None:
     for factor in (1e-9, 1e-3, -1.0, 1e6):
         properties.scale_scales(control, treatment, factor)
@@ -74,7 +79,9 @@ def _merge(control: Moments, treatment: Moments) -> None:
 
 def _duality(control: Moments, treatment: Moments) -> None:
     for successes in range(60, 151):
-        properties.one_decision(control, Moments.proportion(successes, treatment.n))
+        arm = Moments.proportion(successes, treatment.n)
+        properties.one_decision(control, arm)
+        properties.one_decision_on_one_side(control, arm)
 
 
 def _affine(control: Moments, treatment: Moments) -> None:
@@ -183,7 +190,7 @@ def _wider_than_fixed(control: Moments, treatment: Moments) -> None:
 _CHECKS: dict[str, Check] = {
     "always_valid_p_monotone": _always_valid,
     "sequential_wider_than_fixed": _wider_than_fixed,
-    "swap_arms_flips_sign": properties.swap_flips_the_sign,
+    "swap_arms_flips_sign": _swap,
     "scale_by_c": _scale,
     "shift_by_c_absolute_only": _shift,
     "merge_partials": _merge,

@@ -1,0 +1,1 @@
+"""Erasure of a person from every store, with a receipt."""

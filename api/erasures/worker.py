@@ -1,0 +1,181 @@
+"""Carries erasures through in the background, until nothing is left but what retention must forget.
+
+Any process may do any part again: each attempt removes what is there and looks whether it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import structlog
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from redis.exceptions import RedisError
+
+from api.database import Pool
+from api.erasures import repository
+from api.erasures.caches import Caches
+from api.erasures.clickhouse import DEAD_LETTERS
+from api.erasures.model import Erasure, Terms, clears_from, entries, removed_more, settles_at
+from api.erasures.schemas import Removed, State
+from api.erasures.service import warehouse
+from api.users.repository import Person
+from neonblue.settings import ClickHouseSettings
+
+log = structlog.get_logger("api.erasures")
+
+_AT_ONCE = 100
+_LOOK_SECONDS = 5.0
+_FIRST_WAIT = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(minutes=1)
+_LONG = "SET LOCAL statement_timeout = '5min'"
+
+
+@dataclass(slots=True)
+class ErasureWorker:
+    """One in each process; PostgreSQL's rows say whose turn it is."""
+
+    pool: Pool
+    clickhouse: ClickHouseSettings
+    caches: Caches
+    terms: Terms
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._woken.set()
+
+    async def work(self) -> None:
+        """Do what is due, for ever."""
+        while True:
+            self._woken.clear()
+            try:
+                if not await self.step():
+                    await self._wait()
+            except (psycopg.Error, OSError) as error:
+                log.warning("erasure_failed", error=type(error).__name__)
+                await self._wait()
+
+    async def step(self) -> int:
+        """One attempt at everything that is due; how many erasures that were. Raises psycopg.Error."""
+        async with self.pool.connection() as connection:
+            claimed = await repository.claim(connection, _AT_ONCE)
+        if not claimed:
+            return 0
+        now = datetime.now(UTC)
+        settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]
+        cleared = await self._clear(settled, now)
+        async with self.pool.transaction() as connection:
+            for erasure in cleared:
+                await repository.save(connection, *_rested(erasure, self.terms, datetime.now(UTC)))
+        return len(cleared)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _tried(self, erasure: Erasure, now: datetime) -> Erasure:
+        try:
+            return await self._settle(erasure, now)
+        except psycopg.Error as error:
+            log.warning("erasure_failed", error=type(error).__name__)
+            return replace(erasure, problem=f"PostgreSQL: {type(error).__name__}")
+
+    async def _settle(self, erasure: Erasure, now: datetime) -> Erasure:
+        """PostgreSQL and the caches: at once, and again when what was under way has settled."""
+        if erasure.user_id is None or erasure.settled_at is not None:
+            return erasure
+        person = Person(erasure.unit_type, erasure.user_id)
+        settled = now >= settles_at(erasure, self.terms)
+        shared = await self._forget_shared(erasure, person, now)
+        after = await self._forget_stored(shared, person, now, settled)
+        return replace(after, settled_at=now) if settled and after.problem is None else after
+
+    async def _forget_shared(self, erasure: Erasure, person: Person, now: datetime) -> Erasure:
+        """Valkey comes before the processes' own caches, which are filled from it."""
+        async with self.pool.connection() as connection:
+            salts = await repository.salts(connection)
+        try:
+            keys = await self.caches.forget_shared(salts, person)
+        except (RedisError, OSError, TimeoutError) as error:
+            return replace(erasure, problem=f"Valkey: {type(error).__name__}")
+        return removed_more(erasure, [Removed(store="valkey", place="assignments", rows=keys, at=now)])
+
+    async def _forget_stored(self, erasure: Erasure, person: Person, now: datetime, settled: bool) -> Erasure:
+        rows: dict[str, int] = {}
+        async with self.pool.transaction() as connection:
+            await connection.execute(_LONG)
+            if settled or erasure.attempts == 1:
+                rows["idempotency_keys"] = await repository.delete_answers(connection, person)
+            if settled:
+                rows |= (await repository.delete_late(connection, person, erasure.erased_at)).rows
+            await repository.notify(connection, erasure.id)
+        after = removed_more(erasure, entries("postgresql", rows, now))
+        if settled:
+            tables = [entry.place for entry in after.removed if entry.store == "postgresql"]
+            async with self.pool.connection() as connection:
+                await repository.vacuum(connection, tables)
+        return after
+
+    async def _clear(self, erasures: Sequence[Erasure], now: datetime) -> list[Erasure]:
+        """ClickHouse: once the stream has brought the erasure, and again when nothing can slip in any more."""
+        wanted = [erasure for erasure in erasures if erasure.cleared_at is None]
+        if not wanted:
+            return list(erasures)
+        try:
+            found = await asyncio.to_thread(self._clear_blocking, wanted, now)
+        except (ClickHouseError, OSError) as error:
+            log.warning("clickhouse_failed", error=type(error).__name__)
+            found = [replace(erasure, problem=f"ClickHouse: {type(error).__name__}") for erasure in wanted]
+        by_id = {erasure.id: erasure for erasure in found}
+        return [by_id.get(erasure.id, erasure) for erasure in erasures]
+
+    def _clear_blocking(self, erasures: Sequence[Erasure], now: datetime) -> list[Erasure]:
+        with warehouse(self.clickhouse) as opened:
+            persons = {one.person: one.unit_type for one in erasures if one.person is not None}
+            arrived = opened.arrived(persons)
+            rows = opened.sweep(list(arrived.values()))
+            left = opened.remaining(list(arrived.values()))
+            after: list[Erasure] = []
+            for erasure in erasures:
+                erased = arrived.get(erasure.person or b"")
+                if erased is None or erased.erased_at < erasure.erased_at:
+                    after.append(erasure)
+                    continue
+                found = rows.pop(erased.person, {})
+                if erasure.user_id is not None:
+                    found[DEAD_LETTERS] = opened.delete_letters(Person(erasure.unit_type, erasure.user_id))
+                known = replace(erasure, arrived_at=erasure.arrived_at or erased.arrived_at)
+                known = removed_more(known, entries("clickhouse", found, datetime.now(UTC)))
+                clears = clears_from(known, self.terms)
+                if clears is not None and now >= clears and erased.person not in left:
+                    known = replace(known, cleared_at=datetime.now(UTC))
+                after.append(known)
+        return after
+
+
+def _rested(erasure: Erasure, terms: Terms, now: datetime) -> tuple[Erasure, datetime | None]:
+    """What is to be kept of the attempt, and when the next is due.
+
+    When nothing but retention is left the id is no longer needed.
+    """
+    if erasure.state is not State.REMOVING:
+        return replace(erasure, user_id=None), None
+    soon = now + min(_FIRST_WAIT * 2 ** min(erasure.attempts, 10), _LONGEST_WAIT)
+    due = [soon] if erasure.problem is not None else []
+    if erasure.settled_at is None:
+        due.append(_not_before(settles_at(erasure, terms), now, soon))
+    if erasure.cleared_at is None:
+        clears = clears_from(erasure, terms)
+        due.append(soon if clears is None else _not_before(clears, now, soon))
+    return erasure, min(due)
+
+
+def _not_before(limit: datetime, now: datetime, otherwise: datetime) -> datetime:
+    return limit if limit > now else otherwise

@@ -1,0 +1,62 @@
+"""``neonblue report``: an experiment's report, as of now, as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import clickhouse_connect.driver.exceptions as clickhouse_errors
+import typer
+
+from neonblue.cli.terminal import DataDir, console, fail
+from neonblue.clickhouse import connect
+from neonblue.settings import Settings
+
+
+def report(
+    key: str,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file (default: KEY.html).", dir_okay=False)
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Also write each figure as PNG and PDF to this folder.", file_okay=False),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Also keep it with the reports that the API lists.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the report of the experiment KEY: one HTML file that needs nothing else."""
+    try:
+        from neonblue.reports import Format, render_figures, render_report
+        from neonblue.results.look import look
+        from neonblue.results.publish import HTML, Rendered, publish
+        from neonblue.results.report import report_of
+        from neonblue.results.store import ReportStore
+        from neonblue.results.warehouse import Warehouse
+    except ModuleNotFoundError as error:
+        fail(f"a report needs {error.name}: install neonblue[reports]")
+    settings = Settings.load(data_dir)
+    target = out or Path(f"{key}.html")
+    try:
+        with connect(settings.clickhouse) as client:
+            warehouse = Warehouse.of(client)
+            seen = look(warehouse, key)
+            if seen.configuration is None:
+                fail(f"{key!r}: {seen.answer.reason}")
+            made = report_of(warehouse, seen)
+            page = render_report(made)
+            target.write_text(page, encoding="utf-8")
+            if keep:
+                file = Rendered("report.html", made.title, HTML, page.encode())
+                identity = (seen.configuration.experiment_id, key)
+                publish(client, ReportStore.of(settings), (file,), seen.stamp, "by-hand", identity)
+    except clickhouse_errors.ClickHouseError as error:
+        fail(f"ClickHouse: {error}")
+    if figures is not None:
+        figures.mkdir(parents=True, exist_ok=True)
+        for form in Format:
+            for figure in render_figures(made, form):
+                (figures / figure.name).write_bytes(figure.content)
+    console().print(f"{target}  [bold]{made.outcome.replace('_', ' ')}[/]  {made.decision}")

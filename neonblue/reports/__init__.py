@@ -1,0 +1,50 @@
+"""Reports: typed results in, self-contained HTML and figures out. Pure: no network, no files."""
+
+from neonblue.reports.figures import FigureFile, Format, render_figures
+from neonblue.reports.from_analysis import effects_of, health_of, report_of_analysis
+from neonblue.reports.model import (
+    ArmExposure,
+    ArmRevenue,
+    Effect,
+    ExperimentLine,
+    ExperimentReport,
+    FunnelStep,
+    HealthRow,
+    Outcome,
+    Overview,
+    Provenance,
+    RetentionPoint,
+    Sequence,
+    SequencePoint,
+    Unavailable,
+)
+from neonblue.reports.page import render_overview, render_report
+from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
+
+__all__ = [
+    "ArmExposure",
+    "ArmRevenue",
+    "Effect",
+    "ExperimentLine",
+    "ExperimentReport",
+    "FigureFile",
+    "Format",
+    "FunnelStep",
+    "HealthRow",
+    "Outcome",
+    "Overview",
+    "Provenance",
+    "RetentionPoint",
+    "Segment",
+    "SegmentEffect",
+    "Sequence",
+    "SequencePoint",
+    "Unavailable",
+    "effects_of",
+    "health_of",
+    "render_figures",
+    "render_overview",
+    "render_report",
+    "report_of_analysis",
+    "segment_effects",
+]

@@ -1,0 +1,116 @@
+"""A report's drawings, in the order of the page; what is missing has its reason instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from neonblue.reports.charts.behaviour import funnel_chart, retention_chart, revenue_charts
+from neonblue.reports.charts.effects import effects_chart
+from neonblue.reports.charts.segments import segment_charts
+from neonblue.reports.charts.sequence import sequence_chart
+from neonblue.reports.charts.traffic import exposures_chart, shares_chart
+from neonblue.reports.drawing import Drawing
+from neonblue.reports.model import ExperimentReport, Unavailable
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One heading of the page. reason: why there is no drawing, empty where there is one."""
+
+    anchor: str
+    heading: str
+    introduction: str
+    drawings: tuple[Drawing, ...]
+    reason: str = ""
+
+
+def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
+    """Every section, also those that only have a reason."""
+    arms = report.arms
+    return (
+        _section(
+            "effects",
+            "Effects",
+            "Each line is a metric's change, with its interval. A filled square is decided.",
+            report.effects,
+            lambda effects: _some(effects_chart(effects, arms)),
+            "No metric has an estimate yet.",
+        ),
+        _section(
+            "over-time",
+            "Over time",
+            "Intervals that hold at every look at once: units that entered up to each day, as known now.",
+            report.sequences,
+            lambda found: tuple(sequence_chart(s, i) for i, s in enumerate(found) if s.points),
+            "No unit has finished its window yet.",
+        ),
+        _section(
+            "exposure",
+            "Exposure and sample ratio",
+            "",
+            report.shares,
+            lambda shares: (shares_chart(shares),),
+        ),
+        _section(
+            "daily",
+            "Exposure per day",
+            "",
+            report.exposures,
+            lambda rows: (exposures_chart(rows, arms),),
+            "No unit has been exposed yet.",
+        ),
+        _section(
+            "funnel",
+            "Funnel",
+            "Steps count in their order, from the first exposure on.",
+            report.funnel,
+            lambda steps: (funnel_chart(steps, arms),),
+            "No unit has entered the funnel yet.",
+        ),
+        _section(
+            "retention",
+            "Retention",
+            "Only units whose day has passed are counted.",
+            report.retention,
+            lambda points: (retention_chart(points, arms),),
+            "No unit's first day has passed yet.",
+        ),
+        _section(
+            "revenue",
+            "Revenue",
+            "Sums of value within each metric's window from the first exposure on.",
+            report.revenue,
+            revenue_charts,
+            "There is no revenue yet.",
+        ),
+        _section(
+            "segments",
+            "Segments",
+            "Exploration, not a verdict: p-values are corrected over all segments shown together.",
+            report.segments,
+            lambda rows: segment_charts(rows, arms[0]),
+            "No segment has enough units for an estimate.",
+        ),
+    )
+
+
+def _section(
+    anchor: str,
+    heading: str,
+    introduction: str,
+    part: Sequence[Part] | Unavailable,
+    draw: Callable[[Sequence[Part]], tuple[Drawing, ...]],
+    empty: str = "There are no data yet.",
+) -> Section:
+    if isinstance(part, Unavailable):
+        return Section(anchor, heading, introduction, (), part.reason)
+    drawings = draw(part) if part else ()
+    return Section(anchor, heading, introduction, drawings, "" if drawings else empty)
+
+
+def _some(drawing: Drawing | None) -> tuple[Drawing, ...]:
+    return () if drawing is None else (drawing,)

@@ -1,0 +1,240 @@
+"""Results as they are answered and published: plain values only. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from neonblue.analysis import Question
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.stamp import Stamp
+from neonblue.statistics import (
+    Estimate,
+    HealthCheck,
+    Lift,
+    MetricResult,
+    NonInferiority,
+    Report,
+    SampleRatio,
+    Status,
+    sample_ratio_over_versions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultItem:
+    """One metric of one treatment against control.
+
+    difference: mean_variant - mean_control, with its interval at `level`; relative_lift: difference / |mean_control|.
+    p_value: valid under the plan; adjusted_p: within the metric's family. status: ok, or why there is no test.
+    guardrail: held, open or breached against its margin; empty without one.
+    """
+
+    metric_key: str
+    metric_version: int
+    metric_type: str
+    role: str
+    control_variant: str
+    variant_key: str
+    n_control: int
+    n_variant: int
+    mean_control: float | None
+    mean_variant: float | None
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    level: float | None
+    relative_lift: float | None
+    relative_ci_low: float | None
+    relative_ci_high: float | None
+    p_value: float | None
+    log10_p: float | None
+    adjusted_p: float | None
+    verdict: str
+    guardrail: str
+    method: str
+    status: str
+    status_reason: str
+    sample_ratio_p: float | None
+    sample_ratio_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckItem:
+    """One health check; `value` and `threshold` are null where there was nothing to look at."""
+
+    name: str
+    passed: bool
+    blocking: bool
+    value: float | None
+    threshold: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionItem:
+    """What the results lead to, in words. days_left: until the experiment can decide, where that can be told."""
+
+    action: str
+    sentence: str
+    arm: str | None = None
+    broken: tuple[str, ...] = ()
+    days_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """How the experiment is decided, as fixed at its start."""
+
+    deciding: str
+    alpha: float
+    planned_units: int | None
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One look at an experiment. status: ok, or why there are no numbers; `reason` says it in words."""
+
+    experiment: str
+    experiment_id: int
+    status: str
+    reason: str
+    computed_at: datetime
+    watermark: datetime | None
+    configuration_version: int | None
+    code_version: str
+    control: str | None = None
+    arms: tuple[str, ...] = ()
+    units: int = 0
+    plan: PlanItem | None = None
+    decision: DecisionItem | None = None
+    health: tuple[CheckItem, ...] = ()
+    items: tuple[ResultItem, ...] = ()
+
+
+def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str) -> Answer:
+    """The answer where there are no numbers, with its reason."""
+    return Answer(
+        key,
+        experiment_id,
+        status,
+        reason,
+        stamp.computed_at,
+        stamp.watermark,
+        stamp.configuration_version,
+        stamp.code_version,
+    )
+
+
+def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
+    """The analysis as plain values. Without units its numbers are missing, each with its status."""
+    configuration, experiment, plan = question.configuration, question.experiment, question.plan
+    ratio = overall_sample_ratio(question)
+    empty = experiment.units == 0
+    blank = nothing(
+        configuration.key,
+        configuration.experiment_id,
+        stamp,
+        "no_data" if empty else "ok",
+        "No unit has been exposed yet." if empty else "",
+    )
+    decision = report.decision
+    return replace(
+        blank,
+        control=experiment.control,
+        arms=experiment.arms,
+        units=experiment.units,
+        plan=PlanItem(plan.deciding.value, plan.alpha, plan.planned_units, plan.ended),
+        decision=DecisionItem(
+            decision.action.value,
+            decision.sentence,
+            decision.arm,
+            decision.broken,
+            finite(decision.days_left),
+        ),
+        health=tuple(_check(check) for check in report.health),
+        items=tuple(_item(configuration, experiment.control, result, ratio) for result in report.results),
+    )
+
+
+def overall_sample_ratio(question: Question) -> SampleRatio | Status | None:
+    """The one test over all configuration versions; None where no unit has entered under one."""
+    experiment = question.experiment
+    if not experiment.versions:
+        return None
+    return sample_ratio_over_versions(
+        [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions],
+        [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions],
+        question.plan.sample_ratio_threshold,
+    )
+
+
+def finite(value: float | None) -> float | None:
+    """JSON has neither NaN nor infinity: None stands for both."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _item(
+    configuration: ExperimentMessage,
+    control: str,
+    result: MetricResult,
+    ratio: SampleRatio | Status | None,
+) -> ResultItem:
+    comparison = result.comparison
+    test = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
+    lift = comparison.relative if isinstance(comparison.relative, Lift) else None
+    missing = comparison.absolute if isinstance(comparison.absolute, Status) else None
+    metric = next(metric for metric in configuration.metrics if metric.key == result.metric.name)
+    return ResultItem(
+        metric_key=metric.key,
+        metric_version=metric.version,
+        metric_type=metric.type,
+        role=metric.role,
+        control_variant=control,
+        variant_key=result.arm,
+        n_control=comparison.n_control,
+        n_variant=comparison.n_treatment,
+        mean_control=finite(comparison.mean_control),
+        mean_variant=finite(comparison.mean_treatment),
+        difference=finite(comparison.diff),
+        ci_low=finite(test.interval.lower) if test else None,
+        ci_high=finite(test.interval.upper) if test else None,
+        level=test.interval.level if test else None,
+        relative_lift=finite(lift.value) if lift else None,
+        relative_ci_low=finite(lift.interval.lower) if lift else None,
+        relative_ci_high=finite(lift.interval.upper) if lift else None,
+        p_value=finite(result.p_value),
+        log10_p=finite(test.log10_p) if test else None,
+        adjusted_p=finite(result.adjusted_p),
+        verdict=result.verdict.value,
+        guardrail=_guardrail(result.guardrail),
+        method=test.method.value if test else "",
+        status=missing.code.value if missing else "ok",
+        status_reason=missing.message if missing else "",
+        sample_ratio_p=finite(ratio.p_value) if isinstance(ratio, SampleRatio) else None,
+        sample_ratio_status=_ratio_status(ratio),
+    )
+
+
+def _check(check: HealthCheck) -> CheckItem:
+    return CheckItem(
+        check.name, check.passed, check.blocking, finite(check.value), finite(check.threshold), check.message
+    )
+
+
+def _guardrail(guard: NonInferiority | Status | None) -> str:
+    if guard is None:
+        return ""
+    if isinstance(guard, Status):
+        return guard.code.value
+    return "breached" if guard.inferior else "held" if guard.non_inferior else "open"
+
+
+def _ratio_status(ratio: SampleRatio | Status | None) -> str:
+    if ratio is None:
+        return "no_users"
+    if isinstance(ratio, Status):
+        return ratio.code.value
+    return "healthy" if ratio.healthy else "mismatch"

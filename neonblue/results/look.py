@@ -1,0 +1,53 @@
+"""One live look at an experiment: its rows, the question they put, and the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from neonblue.analysis import ExperimentRows, Question, ask
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.answer import Answer, answer_of, nothing
+from neonblue.results.stamp import Stamp, stamp_now
+from neonblue.results.warehouse import NotBuilt, Warehouse
+from neonblue.statistics import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything of one look. configuration, question and what follows are None where the answer says why."""
+
+    stamp: Stamp
+    answer: Answer
+    configuration: ExperimentMessage | None = None
+    rows: ExperimentRows | None = None
+    question: Question | None = None
+    report: Report | None = None
+
+
+def look(warehouse: Warehouse, key: str, experiment_id: int = 0) -> Look:
+    """Compute the experiment's results as of now. Raises ClickHouse's or the network's error.
+
+    experiment_id: for the answer of an experiment whose configuration has not arrived.
+    """
+    configurations = warehouse.configurations(key)
+    if not configurations:
+        stamp = stamp_now(warehouse.watermark(), None)
+        reason = "The experiment's configuration has not arrived in ClickHouse yet."
+        return Look(stamp, nothing(key, experiment_id, stamp, "not_ingested", reason))
+    newest = configurations[max(configurations)]
+    # Before the rows: what arrives in between may be in the numbers, and is not promised.
+    stamp = stamp_now(warehouse.watermark(), newest)
+    if newest.status in ("draft", "scheduled"):
+        reason = "The experiment has not started."
+        return Look(
+            stamp, nothing(key, newest.experiment_id, stamp, "not_started", reason), configuration=newest
+        )
+    try:
+        rows = warehouse.rows(newest)
+    except NotBuilt as missing:
+        answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
+        return Look(stamp, answer, configuration=newest)
+    question = ask(configurations, rows, datetime.now(UTC).date())
+    report = question.answer()
+    return Look(stamp, answer_of(question, report, stamp), newest, rows, question, report)

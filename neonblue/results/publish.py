@@ -1,0 +1,136 @@
+"""Keeps rendered reports: the file in the store, its line in the index."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from uuid import NAMESPACE_URL, uuid5
+
+from clickhouse_connect.driver.client import Client
+
+from neonblue.results.stamp import Stamp
+from neonblue.results.store import ReportStore
+
+HTML = "text/html; charset=utf-8"
+_FILES = """
+SELECT
+    report_id, kind, experiment_id, experiment_key, created_at, computed_at, watermark, run_id,
+    configuration_version, code_version, title, media_type, location, bytes, sha256
+FROM reports
+WHERE {report:String} IN ('', report_id) AND {kind:String} IN ('', kind)
+    AND ({any:Bool} OR experiment_id = {experiment:UInt32})
+ORDER BY created_at DESC, location
+LIMIT {limit:UInt32}
+"""
+
+
+class Kind(StrEnum):
+    """What a report is about."""
+
+    EXPERIMENT = "experiment"
+    OVERVIEW = "overview"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One kept file: the columns of `reports`. location: its path within the store."""
+
+    report_id: str
+    kind: str
+    experiment_id: int
+    experiment_key: str
+    created_at: datetime
+    computed_at: datetime
+    watermark: datetime | None
+    run_id: str
+    configuration_version: int
+    code_version: str
+    title: str
+    media_type: str
+    location: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A file to keep. name: its last part, such as `report.html`."""
+
+    name: str
+    title: str
+    media_type: str
+    content: bytes
+
+
+def publish(
+    client: Client,
+    store: ReportStore,
+    files: tuple[Rendered, ...],
+    stamp: Stamp,
+    run_id: str,
+    experiment: tuple[int, str] | None = None,
+) -> tuple[ReportLine, ...]:
+    """Keep the files of one run, then list them. experiment: id and key; None for an overview.
+
+    Ids and paths follow from experiment, time and run: a retry replaces what it wrote. Raises the store's,
+    ClickHouse's or the network's error.
+    """
+    kind = Kind.OVERVIEW if experiment is None else Kind.EXPERIMENT
+    number, key = experiment or (0, "")
+    folder = f"{key or 'overview'}/{stamp.computed_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{run_id}"
+    lines = []
+    for file in files:
+        location = f"{folder}/{file.name}"
+        store.put(location, file.content)
+        lines.append(
+            ReportLine(
+                report_id=str(uuid5(NAMESPACE_URL, f"urn:neonblue:report:{number}:{location}")),
+                kind=kind.value,
+                experiment_id=number,
+                experiment_key=key,
+                created_at=stamp.computed_at,
+                computed_at=stamp.computed_at,
+                watermark=stamp.watermark,
+                run_id=run_id,
+                configuration_version=stamp.configuration_version or 0,
+                code_version=stamp.code_version,
+                title=file.title,
+                media_type=file.media_type,
+                location=location,
+                bytes=len(file.content),
+                sha256=sha256(file.content).hexdigest(),
+            )
+        )
+    names = [field.name for field in fields(ReportLine)]
+    client.insert("reports", [list(astuple(line)) for line in lines], column_names=names)
+    return tuple(lines)
+
+
+def list_reports(client: Client, experiment_id: int, limit: int) -> list[ReportLine]:
+    """The experiment's files, newest first."""
+    return _files(client, kind=Kind.EXPERIMENT.value, experiment=experiment_id, limit=limit)
+
+
+def list_overviews(client: Client, limit: int) -> list[ReportLine]:
+    """The overviews' files, newest first."""
+    return _files(client, kind=Kind.OVERVIEW.value, limit=limit)
+
+
+def find_report(client: Client, report_id: str) -> ReportLine | None:
+    """The line of one file."""
+    return next(iter(_files(client, report=report_id, limit=1)), None)
+
+
+def _files(
+    client: Client, *, limit: int, kind: str = "", report: str = "", experiment: int | None = None
+) -> list[ReportLine]:
+    parameters = {
+        "report": report,
+        "kind": kind,
+        "any": experiment is None,
+        "experiment": experiment or 0,
+        "limit": limit,
+    }
+    return [ReportLine(*row) for row in client.query(_FILES, parameters=parameters).result_rows]

@@ -1,0 +1,34 @@
+"""Where rendered reports are kept: a folder, or an object store by its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from neonblue.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStore:
+    """Files by their path within the store, such as `checkout-button/20260301T093000Z.html`."""
+
+    place: ObjectStore
+
+    @classmethod
+    def of(cls, settings: Settings) -> ReportStore:
+        """The store that the settings name; a folder is made where it is missing."""
+        location = settings.reports.location or str(settings.data_dir / "reports")
+        if "://" in location:
+            return cls(from_url(location))
+        return cls(LocalStore(prefix=Path(location).absolute(), mkdir=True))
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write the file whole, in place of one that was there. Raises the store's or an OSError."""
+        obstore.put(self.place, path, content)
+
+    def get(self, path: str) -> bytes:
+        """The file's bytes. Raises FileNotFoundError, or the store's error."""
+        return bytes(obstore.get(self.place, path).bytes())

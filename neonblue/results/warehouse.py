@@ -1,0 +1,205 @@
+"""What ClickHouse knows of one experiment. The open days come from the live views where they are built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.rows import Products
+from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.statistics.quantiles import bound_levels
+
+_RELATIONS = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+_CONFIGURATIONS = """
+SELECT version, snapshot
+FROM experiments
+WHERE key = {key:String}
+ORDER BY version, received_at DESC
+LIMIT 1 BY version
+"""
+_MOMENTS = """
+SELECT
+    metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares,
+    sum_denominator, sum_denominator_squares, sum_value_denominator,
+    sum_covariate, sum_covariate_squares, sum_value_covariate
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32}
+ORDER BY ALL
+"""
+_UNITS = """
+SELECT version, variant_key, count()
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32}
+GROUP BY version, variant_key
+ORDER BY version, variant_key
+"""
+_SEVERAL_ARMS = """
+SELECT analysed_units + units_in_several_variants, units_in_several_variants
+FROM exposure_health
+WHERE experiment_id = {experiment:UInt32}
+"""
+_VALUES = """
+SELECT value
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
+    AND variant_key = {variant:String}
+"""
+_WATERMARK = "SELECT max(received_at), count() FROM events_processed SETTINGS final = 0"
+_OFFSETS = """
+SELECT _partition, min(reached)
+FROM
+(
+    SELECT _partition, max(_offset) AS reached FROM events_processed GROUP BY _partition
+    UNION ALL
+    SELECT _partition, max(_offset) AS reached FROM assignments GROUP BY _partition
+    UNION ALL
+    SELECT _partition, max(_offset) AS reached FROM experiments GROUP BY _partition
+    UNION ALL
+    SELECT _partition, max(_offset) AS reached FROM erased_users GROUP BY _partition
+)
+GROUP BY _partition
+ORDER BY _partition
+SETTINGS final = 0
+"""
+
+
+class Mart(StrEnum):
+    """The models that results are read from."""
+
+    METRIC_MOMENTS = "metric_moments"
+    FIRST_EXPOSURES = "first_exposures"
+    UNIT_METRIC_VALUES = "unit_metric_values"
+    EXPOSURE_HEALTH = "exposure_health"
+    EXPOSURE_STAGES = "exposure_stages"
+    DAILY_METRICS = "daily_metrics"
+    HOURLY_METRICS = "hourly_metrics"
+    FUNNELS = "funnels"
+    USER_JOURNEYS = "user_journeys"
+    COHORT_RETENTION = "cohort_retention"
+    SEGMENT_METRICS = "segment_metrics"
+    REVENUE_ATTRIBUTION = "revenue_attribution"
+
+
+class NotBuilt(Exception):  # noqa: N818 - a state of the warehouse, not a mistake
+    """The models have not been built yet."""
+
+    def __init__(self, mart: Mart) -> None:
+        super().__init__(f"The model {mart} has not been built yet.")
+        self.mart = mart
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """A reader of one state of the models. Every call raises ClickHouse's or the network's error."""
+
+    client: Client
+    relations: frozenset[str]
+
+    @classmethod
+    def of(cls, client: Client) -> Warehouse:
+        """With the relations there are now."""
+        return cls(client, frozenset(str(name) for (name,) in client.query(_RELATIONS).result_rows))
+
+    def relation(self, mart: Mart) -> str:
+        """The live view of the model, else its table. Raises NotBuilt."""
+        for name in (f"live_{mart}", mart.value):
+            if name in self.relations:
+                return name
+        raise NotBuilt(mart)
+
+    def is_live(self, mart: Mart) -> bool:
+        """Whether the model's numbers include the open days."""
+        return f"live_{mart}" in self.relations
+
+    def configurations(self, key: str) -> dict[int, ExperimentMessage]:
+        """The experiment's snapshots by version; none before the first has arrived."""
+        found = self.client.query(_CONFIGURATIONS, parameters={"key": key}).result_rows
+        return {version: msgspec.json.decode(text, type=ExperimentMessage) for version, text in found}
+
+    def rows(self, experiment: ExperimentMessage) -> ExperimentRows:
+        """All sums of the experiment. Raises NotBuilt."""
+        return ExperimentRows(
+            moments=self.moments(experiment),
+            quantiles=[row for metric in experiment.metrics for row in self._quantiles(experiment, metric)],
+            units=[ArmUnits(*row) for row in self.of_experiment(Mart.FIRST_EXPOSURES, _UNITS, experiment)],
+            **self._several_arms(experiment),
+        )
+
+    def moments(self, experiment: ExperimentMessage) -> list[MomentRow]:
+        """One row per metric version, variant, configuration version and day. Raises NotBuilt."""
+        rows = self.of_experiment(Mart.METRIC_MOMENTS, _MOMENTS, experiment)
+        ratios = {metric.key for metric in experiment.metrics if metric.type == "ratio"}
+        return [_moment_row(row, ratio=row[0] in ratios) for row in rows]
+
+    def of_experiment(
+        self, mart: Mart, query: str, experiment: ExperimentMessage, **values: Any
+    ) -> Sequence[Sequence[Any]]:
+        """The rows of `query`, in which `relation` and `experiment` are parameters. Raises NotBuilt."""
+        parameters = {"relation": self.relation(mart), "experiment": experiment.experiment_id, **values}
+        found: Sequence[Sequence[Any]] = self.client.query(query, parameters=parameters).result_rows
+        return found
+
+    def watermark(self) -> datetime | None:
+        """Everything received up to then has arrived; None before the first event."""
+        ((newest, events),) = self.client.query(_WATERMARK).result_rows
+        return newest if events else None
+
+    def offsets(self) -> dict[str, int]:
+        """Per partition the smallest offset that every view with rows of it has reached."""
+        return {
+            str(partition): int(reached) for partition, reached in self.client.query(_OFFSETS).result_rows
+        }
+
+    def _several_arms(self, experiment: ExperimentMessage) -> dict[str, int]:
+        for exposed, several in self.of_experiment(Mart.EXPOSURE_HEALTH, _SEVERAL_ARMS, experiment):
+            return {"exposed": int(exposed), "several_arms": int(several)}
+        return {}
+
+    def _quantiles(self, experiment: ExperimentMessage, metric: MetricMessage) -> list[QuantileRow]:
+        if metric.type != "quantile":
+            return []
+        level = float(metric.quantile) if metric.quantile is not None else 0.5
+        found = []
+        for variant in experiment.variants:
+            values = self.of_experiment(
+                Mart.UNIT_METRIC_VALUES,
+                _VALUES,
+                experiment,
+                metric=metric.key,
+                version=metric.version,
+                variant=variant.key,
+            )
+            ordered = np.array([value for (value,) in values], dtype=float)
+            if ordered.size > 1:
+                low, high = bound_levels(level, ordered.size)
+                lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
+                found.append(
+                    QuantileRow(metric.key, metric.version, variant.key, ordered.size, value, lower, upper)
+                )
+        return found
+
+
+def _moment_row(row: Sequence[Any], *, ratio: bool) -> MomentRow:
+    metric, version, variant, entered, day, n, total, squares, *products = row
+    denominator, covariate = Products(*products[:3]), Products(*products[3:])
+    return MomentRow(
+        metric,
+        version,
+        variant,
+        entered,
+        day,
+        n,
+        total,
+        squares,
+        denominator if ratio else None,
+        covariate if covariate.squares != Decimal(0) else None,
+    )

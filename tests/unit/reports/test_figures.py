@@ -1,0 +1,95 @@
+"""Figures as files, and the words that stand for them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neonblue.reports import ExperimentReport, Format, render_figures, wording
+from neonblue.reports.charts.forest import Row, forest
+from neonblue.reports.drawing import DataTable, Width
+from neonblue.reports.model import Scale
+from neonblue.statistics import Verdict
+
+_STARTS = {Format.PNG: b"\x89PNG", Format.PDF: b"%PDF"}
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_every_drawing_becomes_a_file(whole: ExperimentReport, form: Format) -> None:
+    files = render_figures(whole, form)
+    assert [file.name for file in files][:2] == [f"effects.{form}", f"sequence-0.{form}"]
+    assert len(files) == 8
+    assert all(file.content.startswith(_STARTS[form]) for file in files)
+
+
+_bounds = st.one_of(st.none(), st.floats(0, 1e6))
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1e4), _bounds, _bounds), min_size=1, max_size=4))
+def test_every_estimate_lies_on_the_axis_however_far_apart_they_are(
+    rows: list[tuple[float, float | None, float | None]],
+) -> None:
+    from matplotlib.figure import Figure
+
+    drawn = [
+        Row(
+            "m",
+            value,
+            None if low is None else value - low,
+            None if high is None else value + high,
+            Verdict.BETTER,
+        )
+        for value, low, high in rows
+    ]
+    figure = Figure()
+    forest("f", "f", drawn, DataTable((), ())).paint(figure, Width.WIDE)
+    low, high = figure.axes[0].get_xlim()
+    assert math.isfinite(low)
+    assert math.isfinite(high)
+    assert all(low < row.value < high for row in drawn)
+    assert low < 0 < high
+
+
+def test_the_description_tells_each_effect_and_its_verdict() -> None:
+    rows = [
+        Row("conversion", 0.1, 0.05, None, Verdict.BETTER),
+        Row("spend", -0.02, -0.1, 0.06, Verdict.UNDECIDED),
+    ]
+    words = forest("f", "f", rows, DataTable((), ())).alternative
+    assert "conversion: +10.0 %, interval +5.00 % to unbounded, better." in words
+    assert "spend: −2.00 %, interval −10.0 % to +6.00 %, not decided." in words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("retention_7 -4.3 % (-7.5 % to -1.1 %)", "retention_7 −4.3 % (−7.5 % to −1.1 %)"),
+        ("A-7 and p = 3e-05", "A-7 and p = 3e-05"),
+        ("2026-02-01", "2026-02-01"),
+    ],
+)
+def test_only_signs_become_minus_signs(text: str, expected: str) -> None:
+    assert wording.true_minus(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "expected"),
+    [
+        (10_000.0, Scale.NUMBER, "10,000"),
+        (0.4, Scale.SHARE, "40 %"),
+        (-2.5, Scale.NUMBER, "−2.5"),
+        (1e-15, Scale.SHARE, "0"),
+        (0.000025, Scale.NUMBER, "0.000025"),
+    ],
+)
+def test_axis_numbers_have_no_more_digits_than_they_need(value: float, scale: Scale, expected: str) -> None:
+    assert wording.tick(value, scale) == expected
+
+
+def test_a_difference_of_nothing_has_no_sign() -> None:
+    assert wording.share(1e-9, sign=True) == "0.00 %"
+    assert wording.share(-0.0, sign=True) == "0.00 %"
+    assert wording.difference(0.0123, Scale.SHARE) == "+1.23 pp"
