@@ -161,12 +161,11 @@ def _read_moments(client: Client, experiments: Sequence[int]) -> dict[int, list[
 
     found: dict[int, list[MomentRow]] = defaultdict(list)
     for experiment, *columns in _rows(client, _MOMENTS, experiments):
-        sums, denominator, covariate = columns[:8], Products(*columns[8:11]), Products(*columns[11:])
+        denominator, covariate = Products(*columns[8:11]), Products(*columns[11:14])
         found[experiment].append(
             MomentRow(
-                *sums,
-                denominator=denominator if denominator.squares else None,
-                covariate=covariate if covariate.squares else None,
+                *columns[:8],
+                *(products if products.squares else None for products in (denominator, covariate)),
             )
         )
     return found
