@@ -203,6 +203,15 @@ class DagsterSettings(Component):
         return self.url or f"http://127.0.0.1:{self.port}"
 
 
+class ReportsSettings(Component):
+    """Where rendered reports are kept."""
+
+    location: str | None = Field(
+        default=None,
+        description="a folder, or an address such as s3://bucket/reports; default: reports in the data folder",
+    )
+
+
 class AlertSettings(Component):
     """Who is told when a check or a run fails, or a guardrail is breached."""
 
@@ -220,15 +229,6 @@ class RetentionSettings(Component):
     events_days: int | None = Field(default=None, ge=8, description="accepted events in PostgreSQL")
     analysis_months: int | None = Field(default=None, ge=2, description="events in ClickHouse")
     heartbeat_hours: int = Field(default=24, ge=1)
-
-
-class ReportsSettings(Component):
-    """Where rendered reports are kept."""
-
-    location: str | None = Field(
-        default=None,
-        description="a folder, or an address such as s3://bucket/reports; default: reports in the data folder",
-    )
 
 
 class Settings(BaseSettings):
@@ -253,9 +253,9 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     api: ApiSettings = ApiSettings()
     dagster: DagsterSettings = DagsterSettings()
+    reports: ReportsSettings = ReportsSettings()
     alert: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
-    reports: ReportsSettings = ReportsSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -51,6 +52,9 @@ def variables(settings: Settings) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    """As the settings read it: several values are a JSON array."""
+    if isinstance(value, tuple):
+        return json.dumps([_text(item) for item in value])
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 

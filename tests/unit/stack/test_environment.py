@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.stack import environment
@@ -32,6 +33,20 @@ def test_what_is_written_is_what_settings_load(tmp_path: Path, monkeypatch: pyte
     assert loaded.postgres.password.get_secret_value() == settings.postgres.password.get_secret_value() != ""
     assert loaded.kafka.controller_port == 4711
     assert environment.variables(loaded) == environment.variables(settings)
+
+
+@pytest.mark.parametrize("urls", [(), ("json://127.0.0.1:9/x", "slack://a/b/c")])
+def test_a_process_has_the_settings_that_it_is_given(
+    urls: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(tmp_path, monkeypatch)
+    alert = settings.alert.model_copy(update={"urls": tuple(SecretStr(url) for url in urls)})
+    settings = environment.with_secrets(settings.model_copy(update={"alert": alert}))
+
+    for name, value in environment.variables(settings).items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings() == settings
 
 
 def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
