@@ -22,7 +22,7 @@ from orchestration.defs.experiments.sensors import (
     scheduled_experiments,
     started_experiments,
 )
-from orchestration.defs.exposure.assets import exposure_stages
+from orchestration.defs.exposure.assets import sample_ratio_stages
 from orchestration.defs.exposure.checks import stages_keep_the_ratio
 from orchestration.defs.guardrails.sensors import guardrails
 from orchestration.defs.maintenance.assets import (
@@ -61,7 +61,7 @@ def build(settings: Settings) -> Definitions:
             *source_specs(),
             *dbt_model_assets(prepare_manifest(settings)),
             significance_tests,
-            exposure_stages,
+            sample_ratio_stages,
             experiment_decision,
             experiment_report,
             weekly_overview,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from dagster import DagsterRunStatus
@@ -12,6 +13,7 @@ from dagster_graphql import DagsterGraphQLClient
 from neonblue.settings import Settings
 
 _FINISHED = frozenset({DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED})
+_BY_DAY = "everything"
 _POLL_SECONDS = 0.25
 
 
@@ -38,7 +40,9 @@ def launch(settings: Settings, job: str = "everything", timeout: float = 600.0) 
     client = DagsterGraphQLClient(
         address.hostname or "127.0.0.1", port_number=address.port, use_https=address.scheme == "https"
     )
-    run_id = client.submit_job_execution(job)
+    # The models are partitioned by day: the run is that of the day that is open.
+    tags = {"dagster/partition": datetime.now(UTC).date().isoformat()} if job == _BY_DAY else None
+    run_id = client.submit_job_execution(job, tags=tags)
     url = f"{settings.dagster.address}/runs/{run_id}"
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

@@ -38,6 +38,14 @@ run_coordinator:
 concurrency:
   runs:
     max_concurrent_runs: 2
+  pools:
+    # Two builds at once would replace the same days.
+    default_limit: 1
+    granularity: run
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180

@@ -14,6 +14,7 @@ from dagster import (
     asset,
 )
 
+from neonblue.settings import Settings
 from orchestration.defs.significance.assets import KEY, MOMENTS
 from orchestration.defs.significance.repository import (
     ExperimentData,
@@ -78,19 +79,25 @@ def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) 
     description="Per experiment: the report people read, one self-contained HTML file.",
 )
 def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
-    """Renders each experiment of the run and keeps the file."""
-    from orchestration.defs.experiments.report import publish
+    """Publishes the results of each experiment of the run, with its report and figures."""
+    from orchestration.defs.experiments.report import publish_experiment
 
-    kept: dict[str, str] = {}
+    kept = 0
     with clickhouse.client() as client:
-        stamp = read_stamp(client, context.run_id)
-        for experiment in _experiments_of(context, client):
-            place = publish(experiment, stamp)
-            kept[experiment.newest.key] = place
+        for key in context.partition_keys:
+            lines = publish_experiment(client, key, context.run_id)
+            kept += len(lines)
             context.add_asset_metadata(
-                {"report": MetadataValue.path(place)}, asset_key=REPORT, partition_key=experiment.newest.key
+                {
+                    "report": MetadataValue.url(
+                        f"{Settings.load().api.address}/v1/reports/{lines[0].report_id}"
+                    ),
+                    "files": [line.location for line in lines],
+                },
+                asset_key=REPORT,
+                partition_key=key,
             )
-    return MaterializeResult(metadata={"dagster/row_count": len(kept), "reports": dict(kept)})
+    return MaterializeResult(metadata={"dagster/row_count": kept})
 
 
 def _experiments_of(context: AssetExecutionContext, client: Client) -> Iterator[ExperimentData]:

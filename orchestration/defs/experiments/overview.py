@@ -1,9 +1,11 @@
 """All experiments on one page, once a week."""
 
+from datetime import UTC, datetime, timedelta
+
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 
+from neonblue.settings import Settings
 from orchestration.defs.experiments.assets import DECISION
-from orchestration.defs.significance.repository import read_stamp
 from orchestration.defs.sources.assets import OWNERS
 from orchestration.resources import ClickHouse
 
@@ -28,16 +30,19 @@ LIMIT 1 BY experiment_key
     description="The week's experiments: what each led to, in one sentence.",
 )
 def weekly_overview(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
-    """Gathers the newest decision of every experiment of the week."""
+    """Publishes the overview of the seven days before today."""
+    from orchestration.defs.experiments.report import publish_overview
+
+    last = datetime.now(UTC).date() - timedelta(days=1)
     with clickhouse.client() as client:
-        stamp = read_stamp(client, context.run_id)
+        (page,) = publish_overview(client, last - timedelta(days=6), last, context.run_id)
         rows = client.query(_NEWEST).result_rows
     lines = ["| experiment | units | decision |", "|---|---|---|"]
     lines += [f"| {key} | {units} | {sentence} |" for key, _, sentence, units in rows]
     return MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
-            "watermark": stamp.watermark.isoformat(),
+            "report": MetadataValue.url(f"{Settings.load().api.address}/v1/reports/{page.report_id}"),
             "overview": MetadataValue.md("\n".join(lines)),
         }
     )

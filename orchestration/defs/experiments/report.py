@@ -1,39 +1,58 @@
-"""An experiment's report: rendered from its analysis, kept in the data folder."""
+"""An experiment's report, and the week's overview: looked at live, rendered, kept and listed.
+
+Imported where it is used: the engine and what draws take seconds to load.
+"""
 
 from __future__ import annotations
 
-import html
-from datetime import UTC, datetime
+from datetime import date
 
-from neonblue.analysis import Question
+from clickhouse_connect.driver.client import Client
+
+from neonblue.reports import Format, render_figures, render_overview, render_report
+from neonblue.results.look import look
+from neonblue.results.publish import HTML, Rendered, ReportLine, publish
+from neonblue.results.report import overview_of, report_of
+from neonblue.results.snapshot import snapshot_of, store_snapshot
+from neonblue.results.stamp import stamp_now
+from neonblue.results.store import ReportStore
+from neonblue.results.warehouse import Warehouse
 from neonblue.settings import Settings
-from neonblue.statistics import Report
-from orchestration.defs.significance.repository import ExperimentData, RunStamp
 
 
-def publish(experiment: ExperimentData, stamp: RunStamp) -> str:
-    """Render the experiment's report and keep it; its path."""
-    question = experiment.ask(datetime.now(UTC).date())
-    page = render(question, question.answer(), stamp)
-    name = f"{stamp.computed_at:%Y%m%dT%H%M%SZ}-{stamp.run_id[:8]}.html"
-    path = Settings.load().data_dir / "reports" / str(question.configuration.experiment_id) / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return str(path)
-
-
-def render(question: Question, report: Report, stamp: RunStamp) -> str:
-    """The page: the decision first, then the checks and the results."""
-    title = html.escape(question.configuration.name or question.configuration.key)
-    checks = "".join(f"<li>{html.escape(check.message)}</li>" for check in report.health)
-    rows = "".join(
-        f"<tr><td>{html.escape(result.metric.name)}</td><td>{html.escape(result.arm)}</td>"
-        f"<td>{result.verdict}</td><td>{'–' if result.p_value is None else f'{result.p_value:.3g}'}</td></tr>"
-        for result in report.results
+def publish_experiment(client: Client, key: str, run_id: str) -> tuple[ReportLine, ...]:
+    """Keep the experiment's results as they are now, with the report and the figures made of them."""
+    warehouse = Warehouse.of(client)
+    offsets = warehouse.offsets()
+    seen = look(warehouse, key)
+    if snapshot := snapshot_of(seen, offsets, run_id):
+        store_snapshot(client, snapshot)
+    report = report_of(warehouse, seen)
+    files = [Rendered("report.html", report.title, HTML, render_report(report).encode())]
+    files += [
+        Rendered(figure.name, figure.title, figure.media_type, figure.content)
+        for figure in render_figures(report, Format.PNG)
+    ]
+    return publish(
+        client,
+        ReportStore.of(Settings.load()),
+        tuple(files),
+        seen.stamp,
+        run_id,
+        (seen.answer.experiment_id, key),
     )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1>'
-        f"<p>{html.escape(report.decision.sentence)}</p><ul>{checks}</ul>"
-        "<table><tr><th>Metric</th><th>Arm</th><th>Verdict</th><th>p</th></tr>"
-        f"{rows}</table><p>Everything received up to {stamp.watermark.isoformat()} is in the numbers.</p></html>"
+
+
+def publish_overview(client: Client, first: date, last: date, run_id: str) -> tuple[ReportLine, ...]:
+    """Keep the overview of the experiments that ran on any of these days."""
+    warehouse = Warehouse.of(client)
+    stamp = stamp_now(warehouse.watermark(), None)
+    page = render_overview(overview_of(warehouse, first, last)).encode()
+    title = f"Experiments from {first.isoformat()} to {last.isoformat()}"
+    return publish(
+        client,
+        ReportStore.of(Settings.load()),
+        (Rendered("overview.html", title, HTML, page),),
+        stamp,
+        run_id,
     )

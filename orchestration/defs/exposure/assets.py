@@ -8,7 +8,7 @@ from orchestration.defs.significance.repository import read_configurations, read
 from orchestration.defs.sources.assets import OWNERS, ingested_key
 from orchestration.resources import ClickHouse, Postgres
 
-KEY = AssetKey("exposure_stages")
+KEY = AssetKey("sample_ratio_stages")
 
 
 @asset(
@@ -25,10 +25,10 @@ KEY = AssetKey("exposure_stages")
     code_version="1",
     description="Units at each stage (assigned, exposed, ingested, analysed), and where the arms' ratio breaks.",
 )
-def exposure_stages(
+def sample_ratio_stages(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
 ) -> MaterializeResult[None]:
-    """Counts the stages, tests each one's sample ratio, appends to `exposure_stages`."""
+    """Counts the stages, tests each one's sample ratio, appends to `sample_ratio_stages`."""
     from orchestration.defs.exposure.stages import stage_ratios
 
     lines = ["| experiment | stage | units by arm | p | |", "|---|---|---|---|---|"]

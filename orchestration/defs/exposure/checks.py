@@ -7,9 +7,9 @@ from orchestration.resources import ClickHouse
 
 _BROKEN = """
 SELECT experiment_key, stage, any(p_value)
-FROM exposure_stages
+FROM sample_ratio_stages
 WHERE broken AND (experiment_id, computed_at) IN (
-    SELECT experiment_id, max(computed_at) FROM exposure_stages GROUP BY experiment_id
+    SELECT experiment_id, max(computed_at) FROM sample_ratio_stages GROUP BY experiment_id
 )
 GROUP BY experiment_key, stage
 ORDER BY experiment_key

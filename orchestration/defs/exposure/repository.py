@@ -80,7 +80,7 @@ def write_stages(
     by_stage = {ratio.stage: ratio for ratio in ratios}
     insert(
         client,
-        "exposure_stages",
+        "sample_ratio_stages",
         [
             {
                 "run_id": stamp.run_id,

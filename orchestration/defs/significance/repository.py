@@ -15,7 +15,7 @@ from neonblue import __version__
 from neonblue.contract.messages import ExperimentMessage
 
 if TYPE_CHECKING:
-    from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, Question
+    from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow, Question
     from neonblue.statistics import Decision
     from orchestration.defs.significance.analysis import ResultRow
 
@@ -27,7 +27,9 @@ ORDER BY experiment_id, version, received_at DESC
 LIMIT 1 BY experiment_id, version
 """
 _MOMENTS = """
-SELECT experiment_id, metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares
+SELECT experiment_id, metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares,
+       sum_denominator, sum_denominator_squares, sum_value_denominator,
+       sum_covariate, sum_covariate_squares, sum_value_covariate
 FROM metric_moments
 WHERE experiment_id IN {experiments:Array(UInt32)}
 """
@@ -41,6 +43,11 @@ _SEVERAL_ARMS = """
 SELECT experiment_id, analysed_units + units_in_several_variants, units_in_several_variants
 FROM exposure_health
 WHERE experiment_id IN {experiments:Array(UInt32)}
+"""
+_VALUES = """
+SELECT value FROM unit_metric_values
+WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
+    AND variant_key = {variant:String}
 """
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
 
@@ -101,6 +108,7 @@ def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
             versions,
             ExperimentRows(
                 moments=moments[experiment],
+                quantiles=_read_quantiles(client, versions[max(versions)]),
                 units=units[experiment],
                 exposed=several.get(experiment, (0, 0))[0],
                 several_arms=several.get(experiment, (0, 0))[1],
@@ -149,10 +157,46 @@ def insert(client: Client, table: str, records: Sequence[dict[str, Any]]) -> Non
 
 def _read_moments(client: Client, experiments: Sequence[int]) -> dict[int, list[MomentRow]]:
     from neonblue.analysis import MomentRow
+    from neonblue.analysis.rows import Products
 
     found: dict[int, list[MomentRow]] = defaultdict(list)
     for experiment, *columns in _rows(client, _MOMENTS, experiments):
-        found[experiment].append(MomentRow(*columns))
+        denominator, covariate = Products(*columns[8:11]), Products(*columns[11:14])
+        found[experiment].append(
+            MomentRow(
+                *columns[:8],
+                *(products if products.squares else None for products in (denominator, covariate)),
+            )
+        )
+    return found
+
+
+def _read_quantiles(client: Client, experiment: ExperimentMessage) -> list[QuantileRow]:
+    """The quantile of each arm with its bounds, from the units' values."""
+    import numpy as np
+
+    from neonblue.analysis import QuantileRow
+    from neonblue.statistics.quantiles import bound_levels
+
+    found = []
+    for metric in experiment.metrics:
+        if metric.type != "quantile":
+            continue
+        level = float(metric.quantile) if metric.quantile is not None else 0.5
+        for variant in experiment.variants:
+            parameters = {
+                "experiment": experiment.experiment_id,
+                "metric": metric.key,
+                "version": metric.version,
+                "variant": variant.key,
+            }
+            values = [value for (value,) in client.query(_VALUES, parameters=parameters).result_rows]
+            if len(values) > 1:
+                low, high = bound_levels(level, len(values))
+                lower, middle, upper = (float(v) for v in np.quantile(values, [low, level, high]))
+                found.append(
+                    QuantileRow(metric.key, metric.version, variant.key, len(values), middle, lower, upper)
+                )
     return found
 
 

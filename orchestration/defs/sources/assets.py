@@ -6,7 +6,7 @@ from dagster import AssetKey, AssetSpec
 
 OWNERS = ["team:data"]
 """Who answers for what is computed."""
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters")
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
 _API_OWNERS = ["team:platform"]
 
 _WRITTEN_BY_API = {
@@ -22,6 +22,7 @@ _INGESTED_DESCRIPTIONS = {
     "experiments": "One row per change of an experiment, with its metric definitions.",
     "erased_users": "One row per erasure.",
     "dead_letters": "What could not be read, with the reason.",
+    "recent_events": "The last days' events by day and experiment, for the open day.",
 }
 
 

@@ -18,11 +18,11 @@ from tests.integration.warehouse import (
     running,
 )
 
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters")
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
 WRITTEN = (
     "experiment_results",
     "experiment_decisions",
-    "exposure_stages",
+    "sample_ratio_stages",
     "randomization_rates",
     "guardrail_breaches",
 )
@@ -35,6 +35,12 @@ class Analysis:
     settings: Settings
     client: Client
     topic: Topic
+    own: set[str] = field(default_factory=set)
+
+    def relations(self) -> set[str]:
+        """Every table and view, those of dbt too."""
+        found = self.client.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
+        return {str(name) for (name,) in found.result_rows}
 
     def send(self, kind: str, *payloads: Any) -> None:
         self.topic.send(*(envelope(kind, payload) for payload in payloads))
@@ -44,7 +50,9 @@ class Analysis:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysis]:
     with running(tmp_path_factory.mktemp("orchestration")) as settings, connect(settings) as client:
         create_ingestion_layer(client)
-        yield Analysis(settings, client, Topic(client))
+        analysis = Analysis(settings, client, Topic(client))
+        analysis.own = analysis.relations()
+        yield analysis
 
 
 @pytest.fixture
@@ -56,6 +64,8 @@ def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Analysis:
     monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "a-password")
     for table in (*INGESTED, *WRITTEN):
         server.client.command(f"TRUNCATE TABLE {table}")
+    for name in server.relations() - server.own:
+        server.client.command(f"DROP TABLE {name}")
     return server
 
 

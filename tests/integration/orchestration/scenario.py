@@ -94,10 +94,9 @@ def launch(rates: dict[str, float], units: int, seed: int = 1) -> tuple[list[Any
             user = f"{arm}-{number}"
             met = START + timedelta(seconds=chance.uniform(0, 60))
             assignments.append(assignment(user, arm))
-            errors = 2 if chance.random() < rates[arm] else 0
             events.append(event(chance, user, "exposure", met))
             events += [
                 event(chance, user, "error", met + timedelta(seconds=chance.uniform(0, 500)))
-                for _ in range(errors)
+                for _ in range(2 if chance.random() < rates[arm] else 0)
             ]
     return assignments, events

@@ -77,7 +77,7 @@ def test_the_hourly_job_builds_every_model_and_the_results(definitions: Definiti
     models = AssetSelection.groups("staging", "intermediate", "marts").resolve(
         definitions.resolve_asset_graph()
     )
-    assert models | {AssetKey("significance_tests"), AssetKey("exposure_stages")} <= built
+    assert models | {AssetKey("significance_tests"), AssetKey("sample_ratio_stages")} <= built
     assert AssetKey(["kafka", "experiments_events"]) not in built
     assert AssetKey("event_partitions") not in built
 

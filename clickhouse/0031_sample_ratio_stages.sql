@@ -1,5 +1,5 @@
 -- One row per run, experiment, configuration version, stage and variant: how many units reached the stage.
-CREATE TABLE IF NOT EXISTS exposure_stages ${ON_CLUSTER}
+CREATE TABLE IF NOT EXISTS sample_ratio_stages ${ON_CLUSTER}
 (
     run_id String,
     computed_at DateTime64(3, 'UTC'),
