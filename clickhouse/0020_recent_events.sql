@@ -1,5 +1,6 @@
 -- The last days' events by day and experiment, for the live views: a day that is still open is read from here, without
--- touching the months. A replay changes nothing: the key holds the same immutable fields as events_processed.
+-- touching the months. What was consumed before this view existed is in the next build. A replay changes nothing: the
+-- key holds the same immutable fields as events_processed.
 CREATE TABLE IF NOT EXISTS recent_events ${ON_CLUSTER}
 (
     event_id UUID CODEC(ZSTD(1)),
@@ -20,22 +21,6 @@ TTL toDateTime(timestamp) + INTERVAL 9 DAY
 SETTINGS ttl_only_drop_parts = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS recent_events_mv ${ON_CLUSTER} TO recent_events AS
-SELECT
-    event_id,
-    experiment_id,
-    user_id,
-    unit_type,
-    event_type,
-    timestamp,
-    value,
-    properties,
-    is_conversion,
-    timestamp + toIntervalMicrosecond(received_delay) AS received_at
-FROM events_processed
-WHERE timestamp >= now() - INTERVAL 8 DAY;
-
--- What came before the view. Safe to repeat.
-INSERT INTO recent_events
 SELECT
     event_id,
     experiment_id,

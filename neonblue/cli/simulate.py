@@ -21,9 +21,9 @@ from neonblue.simulation.scenario import Scenario
 class _KeyOrCommand(TyperGroup):
     """``simulate KEY`` is ``simulate experiment KEY``."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
-        named = args[0] in self.commands
-        return super().resolve_command(ctx, args if named else ["experiment", *args])
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if named or not args else ["experiment", *args])
 
 
 simulate = typer.Typer(
@@ -43,7 +43,10 @@ def experiment(
     rate: Annotated[float | None, typer.Option(min=1, help="Units a second (default: unpaced).")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Send the visits of simulated units and print the true effects as JSON."""
+    """Send the visits of simulated units and print the true effects as JSON.
+
+    `neonblue simulate history` writes weeks of many experiments instead.
+    """
     settings = Settings.load(data_dir)
     scenario = Scenario(seed)
     try:
