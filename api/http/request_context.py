@@ -6,6 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.hot import problem_of, request_id_of
@@ -77,7 +78,10 @@ async def _read(path: str, receive: Receive, headers: Headers) -> bytes:
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"
             )
-        check_json(body)
+        try:
+            check_json(body)
+        except Problem as problem:
+            raise in_protocols_words(problem, path) if path.startswith(PREFIX) else problem from None
     return body
 
 
