@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from psycopg import sql
 
 from neonblue.clickhouse import connect
 from neonblue.client import Client, event_of
@@ -29,6 +30,10 @@ from .test_queries import replay, topic_ends
 from .waiting import until
 
 UNITS = 60
+OUTBOX_PARTITIONS = """
+SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class JOIN pg_inherits ON inhrelid = oid
+WHERE inhparent = 'outbox_events'::regclass
+"""
 EXPERIMENT = {
     "key": "erasure",
     "variants": [{"key": "control", "weight": 1, "is_control": True}, {"key": "treatment", "weight": 1}],
@@ -126,8 +131,11 @@ def in_topic(settings: Settings, texts: tuple[str, ...]) -> bool:
 
 def forget_by_retention(settings: Settings) -> None:
     """What the limits of outbox and topic would drop, dropped now."""
-    with psycopg.connect(settings.postgres.dsn(), autocommit=True) as postgres:
-        postgres.execute("TRUNCATE outbox_events")
+    with psycopg.connect(settings.postgres.dsn()) as postgres:
+        for name, bounds in postgres.execute(OUTBOX_PARTITIONS).fetchall():
+            postgres.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+            again = sql.SQL("CREATE TABLE {} PARTITION OF outbox_events ") + sql.SQL(bounds)
+            postgres.execute(again.format(sql.Identifier(name)))
     admin = AdminClient({"bootstrap.servers": settings.kafka.address})
     ends = [
         TopicPartition(settings.kafka.topic, number, end) for number, end in enumerate(topic_ends(settings))
