@@ -34,7 +34,7 @@ unit: setup ## the unit tests alone
 	@$(BIN)/pytest -n 2 tests/unit
 
 integration: setup ## each part against real services
-	@$(BIN)/pytest tests/integration/api/test_http.py tests/integration/api/access tests/integration/clickhouse tests/integration/orchestration
+	@$(BIN)/pytest tests/integration/api/test_http.py tests/integration/api/access tests/integration/clickhouse
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end
