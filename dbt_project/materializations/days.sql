@@ -1,23 +1,22 @@
-{% macro open_day() %}
-    {#- The first UTC day that is not closed: what happens on it or later is counted again at every reading. -#}
-    {%- if var('days', none) is not none and execute -%}
-        {%- set known = last_open_day() -%}
-        {%- if known is not none -%}
-            {{ return("toDate('" ~ known ~ "')") }}
-        {%- endif -%}
-    {%- endif -%}
-    {{ return("toDate('" ~ (var('today', none) or run_started_at.strftime('%Y-%m-%d')) ~ "')") }}
+{% macro open_at() %}
+    {#-
+        The hour from which on nothing is closed: what happens in it or later is counted again at every live reading. It
+        lies a little before the build, since an event may come that much later than it happened.
+    -#}
+    {%- set known = last_open_at() if execute and (var('days', none) is not none) else none -%}
+    {%- set hour = run_started_at - modules.datetime.timedelta(seconds=var('closing_delay_seconds')) -%}
+    {{ return("toDateTime('" ~ (known or var('open_at', none) or hour.strftime('%Y-%m-%d %H:00:00')) ~ "', 'UTC')") }}
 {% endmacro %}
 
 
-{% macro last_open_day() %}
+{% macro last_open_at() %}
     {#- As the last whole build left it, as a text; none before the first. No ref: what closes days is built last. -#}
-    {%- set closed = load_relation(api.Relation.create(schema=target.schema, identifier='closed_days')) -%}
+    {%- set closed = load_relation(api.Relation.create(schema=target.schema, identifier='closings')) -%}
     {%- if closed is none -%}
         {{ return(none) }}
     {%- endif -%}
     {{ return(first_column(
-        'select toString(argMax(open_day, closed_at)) from ' ~ closed ~ ' having count() > 0'
+        'select toString(argMax(open_at, closed_at)) from ' ~ closed ~ ' having count() > 0'
     ) | first or none) }}
 {% endmacro %}
 

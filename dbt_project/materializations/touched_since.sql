@@ -42,7 +42,7 @@ from days
 -#}
 {%- set since = '(select max(scans.scanned_at) - toIntervalSecond(' ~ var('ingestion_grace_seconds') ~ ') from '
     ~ scans ~ ' as scans)' -%}
-{%- set before = last_open_day() or '1970-01-01' -%}
+{%- set before = last_open_at() or '1970-01-01 00:00:00' -%}
 with new_events as (
 
     select
@@ -53,7 +53,7 @@ with new_events as (
         toDate(timestamp, 'UTC') as day,
         ingested_at >= {{ since }} as is_new
     from {{ source('ingestion', 'events_processed') }}
-    where is_new or (day >= toDate('{{ before }}') and day < {{ open_day() }})
+    where is_new or (timestamp >= toDateTime('{{ before }}', 'UTC') and timestamp < {{ open_at() }})
 
 ),
 

@@ -1,7 +1,7 @@
-{% macro component_totals_rows(events, exposures, components) %}
+{% macro component_totals_rows(events, exposures, components, open_at, counted_from='toDateTime(0)') %}
 {#-
-    One row per experiment, metric version, unit and UTC day with an event that counts: sums before any cap, and where
-    the aggregation is `any` a count that is above 0.
+    One row per experiment, metric version and unit with an event that counts: sums before any cap, and where the
+    aggregation is `any` a count that is above 0. The closed parts happened before open_at.
 -#}
 with exposures as (
 
@@ -10,7 +10,7 @@ with exposures as (
         unit_type,
         user_id,
         first_exposed_at,
-        exposure_date
+        {{ counted_from }} as counted_from
     from {{ exposures }}
 
 ),
@@ -25,11 +25,10 @@ attributed as (
 
     select
         exposures.experiment_id as experiment_id,
-        exposures.exposure_date as exposure_date,
         events.unit_type as unit_type,
         events.user_id as user_id,
         events.event_type as event_type,
-        events.event_date as event_date,
+        events.occurred_at < {{ open_at }} as is_closed,
         events.value as value,
         events.properties as properties,
         dateDiff('microsecond', exposures.first_exposed_at, events.occurred_at) as waited
@@ -39,7 +38,6 @@ attributed as (
             unit_type,
             user_id,
             event_type,
-            event_date,
             occurred_at,
             value,
             properties
@@ -50,6 +48,7 @@ attributed as (
         on events.unit_type = exposures.unit_type and events.user_id = exposures.user_id
     where
         events.experiment_id in (0, exposures.experiment_id)
+        and events.occurred_at >= exposures.counted_from
         and waited >= -1000000 * toInt64({{ var('covariate_seconds') }})
 
 ),
@@ -62,8 +61,7 @@ amounts as (
         components.metric_version as metric_version,
         attributed.unit_type as unit_type,
         attributed.user_id as user_id,
-        attributed.exposure_date as exposure_date,
-        attributed.event_date as event_date,
+        attributed.is_closed as is_closed,
         if(components.aggregation = 'sum', attributed.value, toDecimal64(1, 6)) as amount,
         components.component = 'denominator' as is_denominator,
         attributed.waited < 0 as is_covariate
@@ -96,13 +94,13 @@ select
     metric_version,
     unit_type,
     user_id,
-    exposure_date,
-    event_date,
-    sumIf(amount, not is_covariate and not is_denominator) as value,
-    sumIf(amount, not is_covariate and is_denominator) as denominator,
-    sumIf(amount, is_covariate and not is_denominator) as covariate
+    toDecimal128(sumIf(amount, not is_covariate and not is_denominator), 6) as value,
+    toDecimal128(sumIf(amount, not is_covariate and not is_denominator and is_closed), 6) as closed_value,
+    toDecimal128(sumIf(amount, not is_covariate and is_denominator), 6) as denominator,
+    toDecimal128(sumIf(amount, not is_covariate and is_denominator and is_closed), 6) as closed_denominator,
+    toDecimal128(sumIf(amount, is_covariate and not is_denominator), 6) as covariate
 from amounts
-group by experiment_id, metric_key, metric_version, unit_type, user_id, exposure_date, event_date
+group by experiment_id, metric_key, metric_version, unit_type, user_id
 {% endmacro %}
 
 

@@ -1,5 +1,5 @@
 {% macro hourly_metrics_rows(events, exposures, condition='1') %}
-{#- One row per experiment, variant and UTC hour. condition: on date, the UTC day. -#}
+{#- One row per experiment, variant and UTC hour. condition: on date, the UTC day, or on hour. -#}
 with exposures as (
 
     select
@@ -21,6 +21,7 @@ events as (
         event_type,
         occurred_at,
         event_date as date,
+        toStartOfHour(occurred_at, 'UTC') as hour,
         is_conversion,
         value
     from {{ events }}
@@ -33,7 +34,7 @@ parts as (
     select
         exposures.experiment_id as experiment_id,
         exposures.variant_key as variant_key,
-        toStartOfHour(events.occurred_at, 'UTC') as hour,
+        events.hour as hour,
         countIf(events.event_type != 'exposure') as events,
         countIf(events.event_type = 'exposure') as exposures,
         countIf(events.is_conversion) as conversions,
@@ -52,7 +53,7 @@ parts as (
     select
         experiment_id,
         variant_key,
-        toStartOfHour(first_exposed_at, 'UTC') as hour,
+        hour,
         toUInt64(0) as events,
         toUInt64(0) as exposures,
         toUInt64(0) as conversions,
@@ -61,7 +62,8 @@ parts as (
     from (
         select
             *,
-            toDate(first_exposed_at, 'UTC') as date
+            toDate(first_exposed_at, 'UTC') as date,
+            toStartOfHour(first_exposed_at, 'UTC') as hour
         from exposures
     ) as exposed
     where {{ condition }}

@@ -1,4 +1,4 @@
-{% macro unit_metric_values_rows(exposures, metrics, totals, open_day) %}
+{% macro unit_metric_values_rows(exposures, metrics, totals, open_at) %}
 {#-
     One row per experiment, metric version and analysed unit, also where the unit did nothing.
     totals: one row per such unit that did anything, before any cap: value, closed_value, denominator,
@@ -12,6 +12,7 @@ with exposures as (
         user_id,
         variant_key,
         version,
+        first_exposed_at,
         exposure_date
     from {{ exposures }}
 
@@ -37,6 +38,7 @@ select
     exposures.user_id as user_id,
     exposures.variant_key as variant_key,
     exposures.version as version,
+    exposures.first_exposed_at as first_exposed_at,
     exposures.exposure_date as exposure_date,
     {{ capped(aggregated('totals.value', 'metrics.aggregation'), 'metrics.cap') }} as value_decimal,
     toFloat64(value_decimal) as value,
@@ -44,7 +46,7 @@ select
     {{ capped(aggregated('totals.covariate', 'metrics.aggregation'), 'metrics.cap') }} as covariate,
     toDecimal128(totals.closed_value, 6) as closed_value,
     toDecimal128(totals.closed_denominator, 6) as closed_denominator,
-    {{ open_day }} as open_day
+    {{ open_at }} as open_at
 from exposures
 inner join metrics
     on exposures.experiment_id = metrics.experiment_id

@@ -20,22 +20,6 @@
         where (unit_type, user_id) in (select unit_type, user_id from {{ exposures }} as units)
     )
 {%- endset -%}
-{% set totals -%}
-    select
-        experiment_id,
-        metric_key,
-        metric_version,
-        unit_type,
-        user_id,
-        sum(days.value) as value,
-        sumIf(days.value, days.event_date < {{ open_day() }}) as closed_value,
-        sum(days.denominator) as denominator,
-        sumIf(days.denominator, days.event_date < {{ open_day() }}) as closed_denominator,
-        sum(days.covariate) as covariate
-    from (
-        {{ component_totals_rows(events, exposures, ref('metric_components')) }}
-    ) as days
-    group by experiment_id, metric_key, metric_version, unit_type, user_id
-{%- endset -%}
+{% set totals = component_totals_rows(events, exposures, ref('metric_components'), open_at()) %}
 
-{{ unit_metric_values_rows(exposures, ref('stg_metrics'), totals, open_day()) }}
+{{ unit_metric_values_rows(exposures, ref('stg_metrics'), totals, open_at()) }}

@@ -1,4 +1,4 @@
-{% set open_day = '(select open_from.open_day from ' ~ ref('open_from') ~ ' as open_from)' -%}
+{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
 
 with exposures as (
 
@@ -15,7 +15,7 @@ conversions as (
         user_id,
         assumeNotNull(first_converted_at) as converted_at
     from {{ ref('converted_units') }}
-    where exposure_date < {{ open_day }} and toDate(converted_at, 'UTC') < {{ open_day }}
+    where converted_at < {{ open_at }}
 
     union all
 
@@ -27,7 +27,7 @@ conversions as (
         events.occurred_at as converted_at
     from (
         select * from {{ ref('stg_recent_events') }}
-        where is_conversion and event_date >= {{ open_day }}
+        where is_conversion and occurred_at >= {{ open_at }}
     ) as events
     inner join exposures
         on events.unit_type = exposures.unit_type and events.user_id = exposures.user_id

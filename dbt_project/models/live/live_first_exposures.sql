@@ -1,31 +1,4 @@
-{% set open_day = '(select open_from.open_day from ' ~ ref('open_from') ~ ' as open_from)' -%}
-{% set assignments -%}
-    (
-        {{ assigned_units_rows(ref('stg_assignments')) }}
-    )
-{%- endset -%}
-{% set exposures -%}
-    (
-        select *
-        from {{ ref('stg_recent_events') }}
-        where event_type = 'exposure' and event_date >= {{ open_day }}
-    )
-{%- endset -%}
-
-with closed as (
-
-    select * from {{ ref('first_exposures') }}
-    where exposure_date < {{ open_day }}
-
-),
-
-open as (
-
-    {{ first_exposures_rows(
-        assignments, exposures, ref('stg_experiments'), condition='exposure_date >= ' ~ open_day
-    ) }}
-
-)
+{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
 
 select
     experiment_id,
@@ -36,7 +9,8 @@ select
     attributes,
     first_exposed_at,
     exposure_date
-from closed
+from {{ ref('first_exposures') }}
+where first_exposed_at < {{ open_at }}
 
 union all
 
@@ -49,9 +23,5 @@ select
     attributes,
     first_exposed_at,
     exposure_date
-from open
-left anti join closed
-    on
-        open.experiment_id = closed.experiment_id
-        and open.unit_type = closed.unit_type
-        and open.user_id = closed.user_id
+from {{ ref('fresh_exposures') }}
+where first_exposed_at >= {{ open_at }}

@@ -1,4 +1,4 @@
-{% set open_day = '(select open_from.open_day from ' ~ ref('open_from') ~ ' as open_from)' -%}
+{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
 
 select
     experiment_id,
@@ -11,7 +11,7 @@ select
     value,
     first_exposures
 from {{ ref('hourly_metrics') }}
-where date < {{ open_day }}
+where hour < {{ open_at }}
 
 union all
 
@@ -27,6 +27,6 @@ select
     first_exposures
 from (
     {{ hourly_metrics_rows(
-        ref('stg_recent_events'), ref('live_first_exposures'), condition='date >= ' ~ open_day
+        ref('stg_recent_events'), ref('live_first_exposures'), condition='hour >= ' ~ open_at
     ) }}
 )

@@ -1,2 +1,2 @@
-select argMax(closed.open_day, closed.closed_at) as open_day
-from {{ ref('closed_days') }} as closed
+select argMax(closed.open_at, closed.closed_at) as open_at
+from {{ ref('closings') }} as closed

@@ -15,6 +15,7 @@ from neonblue.simulation.history.load import insert_assignments, insert_events
 from orchestration.project import dbt_environment, dbt_executable, project_path
 from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
 
+LIVE_DATABASE = "default_live"
 INGESTED = ("events_processed", "assignments", "experiments", "erased_users")
 
 
@@ -29,6 +30,7 @@ class Warehouse:
 
     def empty(self) -> None:
         """As before the first build: no rows, and nothing that dbt made."""
+        self.client.command(f"DROP DATABASE IF EXISTS {LIVE_DATABASE}")
         for table in (*INGESTED, "recent_events", "dead_letters"):
             self.client.command(f"TRUNCATE TABLE {table}")
         for name, engine in rows(
@@ -37,6 +39,12 @@ class Warehouse:
             f"WHERE database = currentDatabase() AND name NOT IN {self.ingestion_layer}",
         ):
             self.client.command(f"DROP {'VIEW' if engine == 'View' else 'TABLE'} {name}")
+
+    def refresh_live(self) -> None:
+        """What ClickHouse does every few seconds, now."""
+        for view in ("fresh_exposures", "open_totals", "changed_units", "moments_now"):
+            self.client.command(f"SYSTEM REFRESH VIEW {LIVE_DATABASE}.{view}")
+            self.client.command(f"SYSTEM WAIT VIEW {LIVE_DATABASE}.{view}")
 
     def write(self, table: str, arrow: pa.Table) -> None:
         """Rows as they are ingested now."""

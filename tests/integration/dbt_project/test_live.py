@@ -44,17 +44,18 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse) -> None:
     noon = pa.scalar(opened + timedelta(hours=6), pa.timestamp("us", "UTC"))
     morning = pa.compute.and_(pa.compute.invert(early), pa.compute.less(events["timestamp"], noon))
     warehouse.write("events", events.filter(morning))
-    warehouse.dbt("run", today=str(today))
+    warehouse.dbt("run", open_at=f"{today} 00:00:00")
     assert read(warehouse.client, "metric_moments") == read(warehouse.client, "metric_moments", live=True)
 
     warehouse.write("assignments", assignments.filter(pa.compute.invert(assigned_early)))
     warehouse.write(
         "events", events.filter(pa.compute.and_(pa.compute.invert(early), pa.compute.invert(morning)))
     )
+    warehouse.refresh_live()
     live = {name: read(warehouse.client, name, live=True) for name in LIVE}
     stale = {name: read(warehouse.client, name) for name in LIVE}
 
-    warehouse.dbt("run", "--exclude", "path:models/live", today=str(today + timedelta(days=1)))
+    warehouse.dbt("run", "--exclude", "path:models/live", open_at=f"{today + timedelta(days=1)} 00:00:00")
     expected = Expected(raw_rows(history, [assignments], [events]))
     for name in LIVE:
         assert stale[name] != live[name], f"{name}: nothing happened today"

@@ -12,5 +12,5 @@
 -- depends_on: {{ ref('metric_moments') }}
 -- depends_on: {{ ref('segment_metrics') }}
 select
-    {{ open_day() }} as open_day,
+    {{ open_at() }} as open_at,
     now64(3, 'UTC') as closed_at

@@ -1,0 +1,9 @@
+{{ config(
+    materialized='refreshed_table',
+    refreshed_after=['changed_units'],
+    order_by='(experiment_id, metric_key, metric_version, variant_key, version, exposure_date)'
+) }}
+
+{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
+
+{{ live_moments_rows(open_at) }}
