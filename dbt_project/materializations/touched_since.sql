@@ -78,6 +78,12 @@ snapshots as (
 
 ),
 
+built as (
+
+    select * from {{ built }}
+
+),
+
 -- Whose first exposure may be another than before.
 new_units as (
 
@@ -102,14 +108,10 @@ new_units as (
     select
         unit_type,
         user_id
-    from {{ source('ingestion', 'erased_users') }}
-    where ingested_at >= {{ since }}
-
-),
-
-built as (
-
-    select * from {{ built }}
+    from built
+    where cityHash64(unit_type, user_id) in (
+        select person_key from {{ source('ingestion', 'erased_users') }} where ingested_at >= {{ since }}
+    )
 
 ),
 

@@ -18,8 +18,8 @@ with events as (
 erased as (
 
     select
-        unit_type,
-        user_id,
+        person,
+        person_key,
         erased_at
     from {{ ref('stg_erased_users') }}
 
@@ -38,9 +38,8 @@ select
     events.is_conversion as is_conversion,
     events.received_at as received_at
 from events
-left any join erased
-    on
-        events.unit_type = erased.unit_type
-        and events.user_id = erased.user_id
--- A unit that was never erased joins as the first second of 1970.
-where events.received_at > erased.erased_at
+left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
+-- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
+where
+    events.received_at > erased.erased_at
+    or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person

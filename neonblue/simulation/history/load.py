@@ -51,6 +51,15 @@ def load(
     return loaded
 
 
+# The erased are named by hashes, which ClickHouse computes.
+_ERASURES = """
+INSERT INTO erased_users (unit_type, person, person_key, erased_at, received_at, ingested_at)
+SELECT 'user', SHA256(concat('user', '\\0', erased.1)), cityHash64('user', erased.1),
+       fromUnixTimestamp64Micro(erased.2, 'UTC'), fromUnixTimestamp64Micro(erased.2, 'UTC'), now64(3, 'UTC')
+FROM (SELECT arrayJoin(arrayZip({users:Array(String)}, {times:Array(Int64)})) AS erased)
+"""
+
+
 def insert_experiments(client: Client, versions: list[ExperimentMessage]) -> int:
     """One row per configuration."""
     now = int(time.time() * 1e6)
@@ -86,18 +95,14 @@ def insert_events(client: Client, events: pa.Table) -> None:
 def insert_erasures(client: Client, history: History) -> None:
     """The plan's erasures, ingested now."""
     users, at = erasures(history.plan)
-    if not len(users):
-        return
-    times = pa.array(at, pa.timestamp("us", "UTC"))
-    rows = pa.table(
-        {
-            "unit_type": pa.repeat("user", len(users)),
-            "user_id": pa.array([user_id(history.plan, int(number)) for number in users], pa.string()),
-            "erased_at": times,
-            "received_at": times,
-        }
-    )
-    client.insert_arrow("erased_users", _ingested_now(rows))
+    if len(users):
+        client.command(
+            _ERASURES,
+            parameters={
+                "users": [user_id(history.plan, int(number)) for number in users],
+                "times": [int(moment) for moment in at],
+            },
+        )
 
 
 def _ingested_now(rows: pa.Table) -> pa.Table:

@@ -21,13 +21,13 @@ _WATERMARK = "SELECT max(received_at) FROM events_processed"
 _SUMS = """
 WITH
     erased AS (
-        SELECT user_id, max(erased_at) AS erased_at
-        FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY user_id
+        SELECT person_key, max(erased_at) AS erased_at
+        FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY person_key
     ),
     events AS (
         SELECT user_id, event_type, timestamp, experiment_id, value, properties
         FROM events_processed FINAL
-        LEFT ANY JOIN erased USING (user_id)
+        LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
         WHERE unit_type = {unit_type:String} AND experiment_id IN (0, {experiment:UInt32})
             AND timestamp >= {since:DateTime64(6, 'UTC')}
             AND event_type IN ('exposure', {event_type:String}, {denominator_type:String})
@@ -36,7 +36,7 @@ WITH
     units AS (
         SELECT user_id, any(variant_key) AS variant, min(assigned_at) AS entered_at
         FROM assignments FINAL
-        LEFT ANY JOIN erased USING (user_id)
+        LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
         WHERE experiment_id = {experiment:UInt32} AND unit_type = {unit_type:String}
             AND received_at > erased.erased_at
         GROUP BY user_id

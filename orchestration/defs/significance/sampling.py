@@ -25,7 +25,7 @@ WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric
         SELECT user_id FROM events_processed
         WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
     )
-    AND values.user_id NOT IN (SELECT user_id FROM erased_users)
+    AND cityHash64(values.unit_type, values.user_id) NOT IN (SELECT person_key FROM erased_users)
 ORDER BY sipHash64(values.user_id, {seed:String})
 LIMIT {limit:UInt32}
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -135,11 +135,11 @@ def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:
     warehouse.dbt("run", "--exclude", "path:models/live")
     assert rows(warehouse.client, "SELECT count() > 0 FROM metric_moments") == [(True,)]
     user = one_user[0]["user_id"][0].as_py()
-    now = datetime.now(UTC)
-    warehouse.client.insert(
-        "erased_users",
-        [["user", user, now, now, now]],
-        column_names=["unit_type", "user_id", "erased_at", "received_at", "ingested_at"],
+    warehouse.client.command(
+        """INSERT INTO erased_users (unit_type, person, person_key, erased_at, received_at, ingested_at)
+        SELECT 'user', SHA256(concat('user', '\\0', {user:String})), cityHash64('user', {user:String}),
+               now64(6), now64(6), now64(3)""",
+        parameters={"user": user},
     )
     warehouse.dbt("run", "--exclude", "path:models/live")
     assert not partitions(warehouse)
