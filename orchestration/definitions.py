@@ -59,7 +59,7 @@ def build(settings: Settings) -> Definitions:
     return Definitions(
         assets=[
             *source_specs(),
-            *dbt_model_assets(prepare_manifest(settings)),
+            dbt_model_assets(prepare_manifest(settings)),
             significance_tests,
             sample_ratio_stages,
             experiment_decision,

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import structlog
 
-from neonblue.stack.clickhouse_server import config
+from neonblue.stack.clickhouse_server import config, form
 from neonblue.stack.clickhouse_server import request as requests
 from neonblue.stack.clickhouse_server.body import Body, ClientGoneError, Receive
 from neonblue.stack.clickhouse_server.engine import Engine
@@ -86,10 +86,14 @@ class Server:
         if self._service is None:
             raise RuntimeError("the engine is not open yet")
         try:
-            request = requests.read(scope["method"], requests.headers_of(scope), arguments, self._settings)
+            headers = requests.headers_of(scope)
+            request = requests.read(scope["method"], headers, arguments, self._settings)
+            body = Body(receive, request.content_encoding, self._settings.max_body_size)
+            if form.is_form(request.content_type):
+                arguments = await form.read_fields(request.content_type, body) | arguments
+                request = requests.read(scope["method"], headers, arguments, self._settings)
             query_id = request.query_id
             response.identify(query_id, request.accept_encoding)
-            body = Body(receive, request.content_encoding, self._settings.max_body_size)
             await self._service.run(request, body, response, receive)
         except ClickHouseError as error:
             log.info("query_failed", query_id=query_id, code=error.code)

@@ -1,11 +1,10 @@
 """The dbt models as assets; their tests are asset checks.
 
-Models that are built by UTC day are partitioned; the others are not. A scheduled run lets dbt find the days that late
-rows have touched; a run for chosen partitions rebuilds exactly those.
+A scheduled run lets dbt find the days that late rows have touched; a run for chosen partitions rebuilds exactly those.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,8 +24,6 @@ from orchestration.defs.warehouse.translator import ModelTranslator
 from orchestration.partitions import days
 from orchestration.resources import ClickHouse
 
-_BY_DAY = "daily_partitions"
-_SELECTOR = f"config.materialized:{_BY_DAY}"
 _RETRY = RetryPolicy(max_retries=2, delay=15)
 
 
@@ -41,10 +38,32 @@ class Rebuild(StrEnum):
     SELECTED = "selected"  # the run's partitions
 
 
-def dbt_model_assets(manifest: Path) -> list[AssetsDefinition]:
-    """Every model of the manifest: the unpartitioned ones, and those built by day where there are any."""
-    unpartitioned = _unpartitioned(manifest)
-    return [unpartitioned, _partitioned(manifest)] if _any_by_day(manifest) else [unpartitioned]
+def dbt_model_assets(manifest: Path) -> AssetsDefinition:
+    """Every model of the manifest, built by one `dbt build`, which also runs the tests.
+
+    All are partitioned by day, also those that dbt builds whole: a run of models partitioned in different ways would be
+    cut into one dbt process for each change from one to the other, and a test of two of them would come too early.
+    """
+
+    @dbt_assets(
+        manifest=manifest,
+        name="dbt_models",
+        partitions_def=days,
+        backfill_policy=BackfillPolicy.single_run(),
+        dagster_dbt_translator=ModelTranslator(),
+        retry_policy=_RETRY,
+        pool="dbt",
+    )
+    def dbt_models(
+        context: AssetExecutionContext, dbt: DbtCliResource, clickhouse: ClickHouse
+    ) -> Iterator[Any]:
+        started = datetime.now(UTC)
+        rebuild = Rebuild(context.run.tags.get(REBUILD_TAG, Rebuild.SELECTED))
+        arguments = build_arguments(rebuild, context.partition_keys)
+        yield from dbt.cli(arguments, context=context).stream().fetch_row_counts().fetch_column_metadata()
+        _log_other_days(context, clickhouse, started)
+
+    return dbt_models
 
 
 def build_arguments(rebuild: Rebuild, partitions: Sequence[str]) -> list[str]:
@@ -52,54 +71,6 @@ def build_arguments(rebuild: Rebuild, partitions: Sequence[str]) -> list[str]:
     if rebuild is Rebuild.TOUCHED:
         return ["build"]
     return ["build", "--vars", json.dumps({"days": list(partitions)})]
-
-
-def _unpartitioned(manifest: Path) -> AssetsDefinition:
-    @dbt_assets(
-        manifest=manifest,
-        name="dbt_models",
-        exclude=_SELECTOR,
-        dagster_dbt_translator=ModelTranslator(),
-        retry_policy=_RETRY,
-        pool="dbt",
-    )
-    def dbt_models(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
-        yield from (
-            dbt.cli(build_arguments(Rebuild.TOUCHED, []), context=context)
-            .stream()
-            .fetch_row_counts()
-            .fetch_column_metadata()
-        )
-
-    return dbt_models
-
-
-def _partitioned(manifest: Path) -> AssetsDefinition:
-    @dbt_assets(
-        manifest=manifest,
-        name="dbt_daily_models",
-        select=_SELECTOR,
-        partitions_def=days,
-        backfill_policy=BackfillPolicy.single_run(),
-        dagster_dbt_translator=ModelTranslator(),
-        retry_policy=_RETRY,
-        pool="dbt",
-    )
-    def dbt_daily_models(
-        context: AssetExecutionContext, dbt: DbtCliResource, clickhouse: ClickHouse
-    ) -> Iterator[Any]:
-        started = datetime.now(UTC)
-        rebuild = Rebuild(context.run.tags.get(REBUILD_TAG, Rebuild.SELECTED))
-        arguments = build_arguments(rebuild, context.partition_keys)
-        yield from _build(context, dbt, arguments)
-        _log_other_days(context, clickhouse, started)
-
-    return dbt_daily_models
-
-
-def _build(context: AssetExecutionContext, dbt: DbtCliResource, arguments: Sequence[str]) -> Iterator[Any]:
-    """dbt's events, each model with its number of rows, its columns and where they come from."""
-    yield from dbt.cli(arguments, context=context).stream().fetch_row_counts().fetch_column_metadata()
 
 
 def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, started: datetime) -> None:
@@ -110,8 +81,3 @@ def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, star
     for key in context.selected_asset_keys:
         for day in sorted(builds.get(key.path[-1], set()) - own):
             context.log_event(AssetMaterialization(asset_key=key, partition=day))
-
-
-def _any_by_day(manifest: Path) -> bool:
-    nodes: Mapping[str, Mapping[str, Any]] = json.loads(manifest.read_text())["nodes"]
-    return any(node["config"].get("materialized") == _BY_DAY for node in nodes.values())

@@ -121,3 +121,9 @@ def test_loading_the_definitions_loads_neither_the_engine_nor_what_draws_or_send
     )
 
     assert run.stdout.strip() == ""
+
+
+def test_one_dbt_process_builds_all_models(definitions: Definitions) -> None:
+    """Dagster cuts assets that it can't build together into further steps, `dbt_models_2` and so on."""
+    steps = definitions.resolve_job_def("everything").graph.node_dict
+    assert [name for name in steps if name.startswith("dbt_models")] == ["dbt_models"]

@@ -30,6 +30,12 @@ def test_empty_result_still_names_its_columns_where_the_client_asks(client: Clie
     assert client.query("SELECT number AS n FROM numbers(3) WHERE n > 5").result_rows == []
 
 
+def test_parameters_too_long_for_a_url_come_as_a_form(client: Client) -> None:
+    names = [f"name \N{SNOWMAN} '{number}\t\\;" for number in range(2_000)]
+    query = "SELECT length({names:Array(String)}), {names:Array(String)}[2000], {other:UInt8}"
+    assert client.query(query, parameters={"names": names, "other": 7}).result_rows == [(2_000, names[-1], 7)]
+
+
 def test_insert_and_read_back(client: Client, table: str) -> None:
     rows = [[number, f"text\n{number}\t'"] for number in range(150_000)]
     summary = client.insert(table, rows, column_names=["a", "s"])
