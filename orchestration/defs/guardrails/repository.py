@@ -63,12 +63,11 @@ WITH
                    events.event_type = {event_type:String}
                    AND arrayAll((name, wanted) ->
                        coalesce(JSONExtract(events.properties, name, 'Nullable(String)') = wanted, false),
-                       mapKeys({filter:Map(String, String)}), mapValues({filter:Map(String, String)})) AS counts,
+                       {properties:Array(String)}, {wanted:Array(String)}) AS counts,
                    events.event_type = {denominator_type:String}
                    AND arrayAll((name, wanted) ->
                        coalesce(JSONExtract(events.properties, name, 'Nullable(String)') = wanted, false),
-                       mapKeys({denominator_filter:Map(String, String)}),
-                       mapValues({denominator_filter:Map(String, String)})) AS divides
+                       {denominator_properties:Array(String)}, {denominator_wanted:Array(String)}) AS divides
             FROM events
             INNER JOIN population USING (user_id)
             WHERE events.timestamp >= population.first_at + toIntervalSecond({window_start:UInt32})
@@ -166,12 +165,14 @@ def _parameters(experiment: ExperimentMessage, metric: MetricMessage, watermark:
         "since": datetime.fromisoformat(started),
         "watermark": watermark,
         "event_type": metric.event_type,
-        "filter": metric.property_filter or {},
+        "properties": list(metric.property_filter or {}),
+        "wanted": list((metric.property_filter or {}).values()),
         "aggregation": metric.aggregation,
         "window_start": metric.window_start_seconds,
         "window": metric.window_seconds,
         "cap": metric.cap or _NO_CAP,
         "denominator_type": denominator.event_type,
-        "denominator_filter": denominator.property_filter or {},
+        "denominator_properties": list(denominator.property_filter or {}),
+        "denominator_wanted": list((denominator.property_filter or {}).values()),
         "denominator_aggregation": denominator.aggregation,
     }

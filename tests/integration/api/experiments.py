@@ -53,9 +53,9 @@ class Written:
 
 
 def write(server: Server, payloads: dict[str, Any] | None = None, **columns: Any) -> Written:
-    """A running experiment of two equal arms, `a` (the control) and `b`."""
+    """A running experiment of two equal arms, `a` (the control) and `b`, which respects no holdout of other tests."""
     key = f"experiment-{uuid4()}"
-    values = {"key": key, "salt": uuid4().hex, "status": "running"} | columns
+    values: dict[str, Any] = {"key": key, "salt": uuid4().hex, "status": "running", "holdouts": []} | columns
     names = ", ".join(values)
     with psycopg.connect(server.dsn) as connection:
         row = connection.execute(

@@ -141,7 +141,7 @@ def test_experiments_of_a_layer_share_no_unit(api: httpx.Client, postgres: Serve
 def test_a_holdout_sees_nothing_and_those_let_in_before_it_stay(
     api: httpx.Client, postgres: Server, no_holdouts: None
 ) -> None:
-    experiment = write(postgres)
+    experiment = write(postgres, holdouts=None)
     early = user()
     before = ask(api, experiment, early)
     key, salt = holdout(postgres, 10_000)

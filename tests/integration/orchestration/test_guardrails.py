@@ -166,12 +166,14 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
             for row in read_sums(analysis.client, decoded(snapshot), one, watermark)
         }
         expected = _sums(one, population, assignments, events, erased, watermark)
-        assert {arm: row[:3] for arm, row in found.items()} == {arm: row[:3] for arm, row in expected.items()}
+        assert {arm: row[:3] for arm, row in found.items()} == {
+            arm: tuple(row[:3]) for arm, row in expected.items()
+        }
         if one.denominator:
             for arm, row in expected.items():
                 products = found[arm][3]
                 assert products is not None
-                assert (products.sum, products.squares, products.products) == row[3:]
+                assert [products.sum, products.squares, products.products] == row[3:]
 
 
 def _assigned(user: str, arm: str) -> dict[str, Any]:

@@ -73,8 +73,10 @@ def test_each_field_refuses_each_other_type(whole_api: httpx.Client, call: Call)
     document = _application().openapi()
     content = document["paths"][call.path][call.method]["requestBody"]["content"]["application/json"]
     schema = _resolved(document, content["schema"])
-    for field in schema.get("properties", {}):
+    for field, allowed in schema.get("properties", {}).items():
         for value in ([[]], {"a": {"b": []}}, -(2**70), "\ud800", "x" * 5_000, True, 1e308, None):
+            if isinstance(value, dict) and allowed.get("additionalProperties") is True:
+                continue  # a free-form object
             answer = _send(whole_api, call, json.dumps({field: value}).encode())
             assert 400 <= answer.status_code < 500, (field, value, answer.text[:500])
 
