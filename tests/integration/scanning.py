@@ -27,6 +27,8 @@ FROM system.columns AS columns
 INNER JOIN system.tables AS tables ON columns.database = tables.database AND columns.table = tables.name
 WHERE columns.database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA')
     AND tables.engine NOT IN ('Kafka', 'Null', 'MaterializedView')
+    -- What a refresh is writing, and swaps in a moment.
+    AND NOT startsWith(columns.table, '.tmp.')
 """
 
 
