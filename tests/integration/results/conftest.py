@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
 from clickhouse_connect.driver.client import Client
+from psycopg import sql
 
+from api.migrations import upgrade
 from neonblue.settings import Settings
 from orchestration.project import dbt_environment, dbt_executable, project_path
 from tests.integration.api.conftest import TOKEN, Server, postgres, wait_until
@@ -125,7 +129,18 @@ def serving(dsn: str, folder: Path, clickhouse: dict[str, str]) -> Iterator[http
 
 
 @pytest.fixture(scope="module")
-def house(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def database(postgres: Server) -> str:
+    """The address of a new database: other modules use the server with experiments of the same names."""
+    name = f"results_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    address = urlsplit(postgres.dsn)._replace(path=f"/{name}").geturl()
+    upgrade(address)
+    return address
+
+
+@pytest.fixture(scope="module")
+def house(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """With a history of one experiment built, a second one without units, and a third that is a draft."""
     folder = tmp_path_factory.mktemp("results")
     with running(folder) as settings, connect(settings) as client:
@@ -135,8 +150,8 @@ def house(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             for name, value in environment(folder, settings.clickhouse.port).items()
             if name.startswith("NEONBLUE_CLICKHOUSE")
         }
-        with serving(postgres.dsn, folder, variables) as api:
-            built = House(settings, client, Topic(client), postgres.dsn, api)
+        with serving(database, folder, variables) as api:
+            built = House(settings, client, Topic(client), database, api)
             for key in (history.KEY, "empty", "draft"):
                 built.create(key)
             for key in (history.KEY, "empty"):

@@ -13,7 +13,6 @@ import pyarrow.parquet as parquet
 import pytest
 from scipy import stats
 
-from tests.integration.api.conftest import Server
 from tests.integration.results import history
 from tests.integration.results.conftest import House, serving
 from tests.integration.warehouse import free_port
@@ -191,9 +190,9 @@ def test_an_unknown_experiment_is_not_found(house: House, part: str) -> None:
 
 
 def test_without_clickhouse_the_answer_is_503_and_says_when_to_ask_again(
-    house: House, postgres: Server, tmp_path: Path
+    house: House, tmp_path: Path
 ) -> None:
-    with serving(postgres.dsn, tmp_path, {"NEONBLUE_CLICKHOUSE_PORT": str(free_port())}) as api:
+    with serving(house.dsn, tmp_path, {"NEONBLUE_CLICKHOUSE_PORT": str(free_port())}) as api:
         for part in (*PARTS, "reports"):
             answer = api.get(f"/v1/experiments/{history.KEY}/{part}")
             assert (answer.status_code, answer.json()["code"]) == (503, "clickhouse_unavailable"), part
