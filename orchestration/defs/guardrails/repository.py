@@ -1,6 +1,6 @@
 """A guardrail's sums straight from the events, and the record of breaches.
 
-The marts hold closed builds; a watch can't wait for them. A test compares these sums with `metric_moments`.
+The marts hold closed builds; a watch can't wait for them. A test compares these sums with the same in plain Python.
 """
 
 from __future__ import annotations
