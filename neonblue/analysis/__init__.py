@@ -4,7 +4,7 @@ The one place that knows both the wire format and the statistics: orchestration 
 same sums, and so get the same answer.
 """
 
-from neonblue.analysis.question import Question, ask
+from neonblue.analysis.question import Question, ask, metric_of
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "QuantileRow",
     "Question",
     "ask",
+    "metric_of",
 ]

@@ -25,11 +25,11 @@ class Drawings(Config):
 
 @asset(
     key=KEY,
-    deps=[AssetKey("unit_metric_values")],
+    deps=[AssetKey("unit_metric_values"), AssetKey("metric_caps")],
     group_name="calibration",
     kinds={"python", "numpy", "clickhouse"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     description=(
         "Each metric's real history divided into two arms at random, 1,000 times: how often p < 0.05, with bounds. "
         "A metric whose variance is wrongly estimated lies outside of them."
@@ -39,9 +39,7 @@ def randomization_rates(
     context: AssetExecutionContext, config: Drawings, clickhouse: ClickHouse
 ) -> MaterializeResult[None]:
     """Draws for every metric, appends to `randomization_rates`."""
-    from orchestration.defs.calibration.randomization import (
-        false_positive_rate,
-    )
+    from orchestration.defs.calibration.randomization import false_positive_rate
     from orchestration.figures import rates_plot
 
     rates: list[tuple[Measured, int, Rate | str]] = []

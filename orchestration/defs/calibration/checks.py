@@ -16,7 +16,7 @@ ORDER BY experiment_key, metric_key
 @asset_check(
     asset=KEY,
     name="every_metric_keeps_its_error_rate",
-    description="5 % lies within the bounds of each metric's rate of p < 0.05 between arms drawn at random.",
+    description="The bounds of each metric's rate of p < 0.05 between arms drawn at random reach 4 to 6 %.",
 )
 def error_rates_hold(clickhouse: ClickHouse) -> AssetCheckResult:
     """Warns with the names of the metrics whose p-values are not to be trusted."""

@@ -17,13 +17,22 @@ if TYPE_CHECKING:
 MOST_UNITS = 100_000
 # The units whose hash is smallest: a sample that is the same at every run, and grows into the whole.
 _VALUES = """
-SELECT value
-FROM unit_metric_values
-WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
-ORDER BY sipHash64(unit_type, user_id), unit_type, user_id
+SELECT
+    unit_values.user_id,
+    toFloat64(if(caps.metric_key = '', unit_values.value_decimal, least(unit_values.value_decimal, caps.value_cap))),
+    toFloat64(unit_values.denominator),
+    toFloat64(if(caps.metric_key = '', unit_values.covariate, least(unit_values.covariate, caps.covariate_cap)))
+FROM unit_metric_values AS unit_values
+LEFT ANY JOIN metric_caps AS caps
+    ON unit_values.experiment_id = caps.experiment_id
+    AND unit_values.metric_key = caps.metric_key
+    AND unit_values.metric_version = caps.metric_version
+WHERE unit_values.experiment_id = {experiment:UInt32}
+    AND unit_values.metric_key = {metric:String}
+    AND unit_values.metric_version = {version:UInt32}
+ORDER BY sipHash64(unit_values.unit_type, unit_values.user_id), unit_values.user_id
 LIMIT {limit:UInt32}
 """
-_KINDS = {"proportion": "proportion", "retention": "proportion", "count": "mean", "mean": "mean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,35 +50,45 @@ class Measured:
 
 
 def read_metrics(client: Client) -> list[Measured]:
-    """The metrics of every experiment that has started and that a sum per unit tells of."""
+    """The metrics of every experiment that has started."""
     return [
         Measured(newest.experiment_id, newest.key, metric)
         for newest in (versions[max(versions)] for versions in read_configurations(client).values())
         if newest.status not in ("draft", "scheduled")
         for metric in newest.metrics
-        if metric.type in _KINDS
     ]
 
 
 def read_history(client: Client, measured: Measured) -> History:
-    """The units' values, of at most MOST_UNITS units."""
+    """What the metric's test is given of each unit, of at most MOST_UNITS units."""
     import numpy as np
 
+    from neonblue.analysis import metric_of
     from neonblue.statistics import MetricKind
     from orchestration.defs.calibration.randomization import History
 
+    metric = measured.metric
     columns = client.query(
         _VALUES,
         parameters={
             "experiment": measured.experiment_id,
-            "metric": measured.metric.key,
-            "version": measured.metric.version,
+            "metric": metric.key,
+            "version": metric.version,
             "limit": MOST_UNITS,
         },
         column_oriented=True,
     ).result_columns
-    values = np.asarray(columns[0] if columns else [], dtype=np.float64)
-    return History(MetricKind(_KINDS[measured.metric.type]), values)
+    users, values, denominators, covariates = columns or ([], [], [], [])
+    kind = metric_of(metric, "").kind
+    adjusted = kind is MetricKind.MEAN and metric.cuped and any(covariates)
+    return History(
+        kind,
+        np.asarray(values, dtype=np.float64),
+        denominators=np.asarray(denominators, dtype=np.float64) if kind is MetricKind.RATIO else None,
+        covariates=np.asarray(covariates, dtype=np.float64) if adjusted else None,
+        level=float(metric.quantile or 0.5),
+        clusters=np.unique(np.asarray(users, dtype=str), return_inverse=True)[1],
+    )
 
 
 def write_rates(
