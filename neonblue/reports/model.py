@@ -199,7 +199,11 @@ class ExperimentReport:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentLine:
-    """One experiment in the overview. headline: the primary metric's change in words. report: its file's name."""
+    """One experiment in the overview.
+
+    headline: the primary metric's change. report: the address of its report, relative to the overview's; empty
+    without one.
+    """
 
     key: str
     title: str

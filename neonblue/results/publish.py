@@ -20,7 +20,7 @@ SELECT
     configuration_version, code_version, title, media_type, location, bytes, sha256
 FROM reports
 WHERE {report:String} IN ('', report_id) AND {kind:String} IN ('', kind)
-    AND ({any:Bool} OR experiment_id = {experiment:UInt32})
+    AND ({any:Bool} OR experiment_id = {experiment:UInt32}) AND {media_type:String} IN ('', media_type)
 ORDER BY created_at DESC, location
 LIMIT {limit:UInt32}
 """
@@ -113,6 +113,12 @@ def list_reports(client: Client, experiment_id: int, limit: int) -> list[ReportL
     return _files(client, kind=Kind.EXPERIMENT.value, experiment=experiment_id, limit=limit)
 
 
+def newest_page(client: Client, experiment_id: int) -> ReportLine | None:
+    """The experiment's newest report; None before the first."""
+    found = _files(client, kind=Kind.EXPERIMENT.value, experiment=experiment_id, media_type=HTML, limit=1)
+    return next(iter(found), None)
+
+
 def list_overviews(client: Client, limit: int) -> list[ReportLine]:
     """The overviews' files, newest first."""
     return _files(client, kind=Kind.OVERVIEW.value, limit=limit)
@@ -124,13 +130,20 @@ def find_report(client: Client, report_id: str) -> ReportLine | None:
 
 
 def _files(
-    client: Client, *, limit: int, kind: str = "", report: str = "", experiment: int | None = None
+    client: Client,
+    *,
+    limit: int,
+    kind: str = "",
+    report: str = "",
+    experiment: int | None = None,
+    media_type: str = "",
 ) -> list[ReportLine]:
     parameters = {
         "report": report,
         "kind": kind,
         "any": experiment is None,
         "experiment": experiment or 0,
+        "media_type": media_type,
         "limit": limit,
     }
     return [ReportLine(*row) for row in client.query(_FILES, parameters=parameters).result_rows]

@@ -30,6 +30,7 @@ from neonblue.reports.from_analysis import scale_of
 from neonblue.results.look import Look, look
 from neonblue.results.over_time import day_effects, of_metric
 from neonblue.results.parts import CohortItem, Interval, read_cohorts, read_funnel, read_revenue, read_series
+from neonblue.results.publish import ReportLine, newest_page
 from neonblue.results.segments import read_segments
 from neonblue.results.stamp import Stamp
 from neonblue.results.warehouse import NotBuilt, Warehouse
@@ -81,7 +82,9 @@ def overview_of(warehouse: Warehouse, first: date, last: date) -> Overview:
     stamps = [each.stamp for each in seen]
     stamp = stamps[-1] if stamps else look(warehouse, "").stamp
     provenance = replace(provenance_of(stamp), configuration_version=None)
-    return Overview(first, last, tuple(_line(each) for each in seen), provenance)
+    pages = [newest_page(warehouse.client, each.answer.experiment_id) for each in seen]
+    lines = tuple(_line(each, page) for each, page in zip(seen, pages, strict=True))
+    return Overview(first, last, lines, provenance)
 
 
 def provenance_of(stamp: Stamp) -> Provenance:
@@ -207,7 +210,7 @@ def _segments(warehouse: Warehouse, experiment: ExperimentMessage, seen: Look) -
     return () if seen.question is None else read_segments(warehouse, experiment, seen.question)
 
 
-def _line(seen: Look) -> ExperimentLine:
+def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:
     answer, configuration = seen.answer, seen.configuration
     results = seen.report.results if seen.report else ()
     primary = [
@@ -223,4 +226,6 @@ def _line(seen: Look) -> ExperimentLine:
         units=answer.units,
         headline=primary[0] if primary else None,
         unhealthy=tuple(check.name for check in answer.health if not check.passed and check.blocking),
+        # The API serves both beside each other.
+        report=page.report_id if page else "",
     )

@@ -80,19 +80,20 @@ def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) 
 )
 def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
     """Publishes the results of each experiment of the run, with its report and figures."""
-    from orchestration.defs.experiments.report import publish_experiment
+    # The engine and what draws take seconds to load.
+    from neonblue.results.run import publish_experiment
+    from neonblue.results.store import ReportStore
 
-    kept = 0
+    kept, settings = 0, Settings.load()
     with clickhouse.client() as client:
         for key in context.partition_keys:
-            lines = publish_experiment(client, key, context.run_id)
-            kept += len(lines)
+            made = publish_experiment(client, ReportStore.of(settings), key, context.run_id)
+            files = [line.location for line in (made.report, *made.figures)]
+            kept += len(files)
             context.add_asset_metadata(
                 {
-                    "report": MetadataValue.url(
-                        f"{Settings.load().api.address}/v1/reports/{lines[0].report_id}"
-                    ),
-                    "files": [line.location for line in lines],
+                    "report": MetadataValue.url(f"{settings.api.address}/v1/reports/{made.report.report_id}"),
+                    "files": files,
                 },
                 asset_key=REPORT,
                 partition_key=key,

@@ -31,18 +31,22 @@ LIMIT 1 BY experiment_key
 )
 def weekly_overview(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
     """Publishes the overview of the seven days before today."""
-    from orchestration.defs.experiments.report import publish_overview
+    from neonblue.results.run import publish_overview
+    from neonblue.results.store import ReportStore
 
+    settings = Settings.load()
     last = datetime.now(UTC).date() - timedelta(days=1)
     with clickhouse.client() as client:
-        (page,) = publish_overview(client, last - timedelta(days=6), last, context.run_id)
+        page = publish_overview(
+            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id
+        )
         rows = client.query(_NEWEST).result_rows
     lines = ["| experiment | units | decision |", "|---|---|---|"]
     lines += [f"| {key} | {units} | {sentence} |" for key, _, sentence, units in rows]
     return MaterializeResult(
         metadata={
             "dagster/row_count": len(rows),
-            "report": MetadataValue.url(f"{Settings.load().api.address}/v1/reports/{page.report_id}"),
+            "report": MetadataValue.url(f"{settings.api.address}/v1/reports/{page.report_id}"),
             "overview": MetadataValue.md("\n".join(lines)),
         }
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
+from neonblue.reports import Format
 from neonblue.results.publish import HTML
-from neonblue.results.run import publish_overview, publish_report, publish_snapshot
+from neonblue.results.run import publish_experiment, publish_overview
 from neonblue.results.snapshot import Snapshot, read_snapshot, store_snapshot
 from neonblue.results.store import ReportStore
 from tests.integration.results import history
@@ -13,7 +16,7 @@ from tests.integration.results.conftest import House
 
 
 def _publish(house: House, run: str) -> Snapshot:
-    snapshot = publish_snapshot(house.clickhouse, history.KEY, run)
+    snapshot = publish_experiment(house.clickhouse, ReportStore.of(house.settings), history.KEY, run).snapshot
     assert snapshot is not None
     return snapshot
 
@@ -80,9 +83,11 @@ def test_late_events_change_the_live_result_and_restate_the_published_one(house:
 
 def test_a_report_is_kept_listed_and_served_until_its_file_is_gone(house: House) -> None:
     store = ReportStore.of(house.settings)
-    line, *figures = publish_report(house.clickhouse, store, history.KEY, "run-9")
+    made = publish_experiment(house.clickhouse, store, history.KEY, "run-9", Format.PDF)
+    line, figures = made.report, made.figures
 
-    listed = {item["id"]: item for item in house.get(f"{history.KEY}/reports")["items"]}
+    items = house.get(f"{history.KEY}/reports")["items"]
+    listed = {item["id"]: item for item in items if item["run_id"] == "run-9"}
     served = house.api.get(listed[line.report_id]["url"])
 
     assert len(listed) == 1 + len(figures)
@@ -114,13 +119,19 @@ def test_a_report_is_kept_listed_and_served_until_its_file_is_gone(house: House)
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
 
-def test_the_overview_lists_what_ran(house: House) -> None:
+def test_the_overview_lists_what_ran_and_links_its_newest_report(house: House) -> None:
     store = ReportStore.of(house.settings)
     today = datetime.now(UTC).date()
-    (line,) = publish_overview(house.clickhouse, store, today, today, "run-10")
+    publish_experiment(house.clickhouse, store, history.KEY, "run-8")
+    newest = publish_experiment(house.clickhouse, store, history.KEY, "run-10").report
+    line = publish_overview(house.clickhouse, store, today, today, "run-10")
     (listed,) = house.api.get("/v1/reports").json()["items"]
     page = house.api.get(listed["url"]).text
+    link = re.search(rf'href="([^"]+)">{history.KEY}<', page)
     assert listed["id"] == line.report_id
+    assert link is not None
+    assert urljoin(listed["url"], link[1]).endswith(f"/v1/reports/{newest.report_id}")
+    assert house.api.get(urljoin(listed["url"], link[1])).is_success
     assert history.KEY in page
     assert "No data yet" in page
     assert "draft" not in page
