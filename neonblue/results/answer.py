@@ -27,7 +27,8 @@ class ResultItem:
     """One metric of one treatment against control.
 
     difference: mean_variant - mean_control, with its interval at `level`; relative_lift: difference / |mean_control|.
-    p_value: valid under the plan; adjusted_p: within the metric's family. status: ok, or why there is no test.
+    p_value: valid under the plan; log10_p: its logarithm, also where it is too small for a float; adjusted_p: within
+    the metric's family. status: ok, or why there is no test; status_reason: also why a covariate was left out.
     guardrail: held, open or breached against its margin; empty without one.
     """
 
@@ -131,7 +132,6 @@ def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str
 def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
     """The analysis as plain values. Without units its numbers are missing, each with its status."""
     configuration, experiment, plan = question.configuration, question.experiment, question.plan
-    ratio = overall_sample_ratio(question)
     empty = experiment.units == 0
     blank = nothing(
         configuration.key,
@@ -155,8 +155,14 @@ def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
             finite(decision.days_left),
         ),
         health=tuple(_check(check) for check in report.health),
-        items=tuple(_item(configuration, experiment.control, result, ratio) for result in report.results),
+        items=result_items(question, report),
     )
+
+
+def result_items(question: Question, report: Report) -> tuple[ResultItem, ...]:
+    """One item for each metric and treatment, in the report's order."""
+    control, ratio = question.experiment.control, overall_sample_ratio(question)
+    return tuple(_item(question.configuration, control, result, ratio) for result in report.results)
 
 
 def overall_sample_ratio(question: Question) -> SampleRatio | Status | None:
@@ -206,16 +212,29 @@ def _item(
         relative_ci_low=finite(lift.interval.lower) if lift else None,
         relative_ci_high=finite(lift.interval.upper) if lift else None,
         p_value=finite(result.p_value),
-        log10_p=finite(test.log10_p) if test else None,
+        log10_p=_log10(result.p_value, test),
         adjusted_p=finite(result.adjusted_p),
         verdict=result.verdict.value,
         guardrail=_guardrail(result.guardrail),
         method=test.method.value if test else "",
         status=missing.code.value if missing else "ok",
-        status_reason=missing.message if missing else "",
+        status_reason=missing.message if missing else _without_covariate(result),
         sample_ratio_p=finite(ratio.p_value) if isinstance(ratio, SampleRatio) else None,
         sample_ratio_status=_ratio_status(ratio),
     )
+
+
+def _log10(p_value: float | None, test: Estimate | None) -> float | None:
+    """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
+    if p_value is None or test is None:
+        return None
+    if p_value == test.p_value:
+        return finite(test.log10_p)
+    return math.log10(p_value) if p_value > 0 else None
+
+
+def _without_covariate(result: MetricResult) -> str:
+    return f"Without the covariate: {result.fallback.message}" if result.fallback else ""
 
 
 def _check(check: HealthCheck) -> CheckItem:

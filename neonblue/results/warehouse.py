@@ -1,4 +1,4 @@
-"""What ClickHouse knows of one experiment. The open days come from the live views where they are built."""
+"""What ClickHouse knows of one experiment: with the open days, from the live views where they are built, or without."""
 
 from __future__ import annotations
 
@@ -99,26 +99,32 @@ class NotBuilt(Exception):  # noqa: N818 - a state of the warehouse, not a mista
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """A reader of one state of the models. Every call raises ClickHouse's or the network's error."""
+    """A reader of one state of the models. Every call raises ClickHouse's or the network's error.
+
+    live: whether the live views are read, where there are any; else what the last build left.
+    """
 
     client: Client
     relations: frozenset[str]
+    live: bool = True
 
     @classmethod
-    def of(cls, client: Client) -> Warehouse:
+    def of(cls, client: Client, *, live: bool = True) -> Warehouse:
         """With the relations there are now."""
-        return cls(client, frozenset(str(name) for (name,) in client.query(_RELATIONS).result_rows))
+        names = frozenset(str(name) for (name,) in client.query(_RELATIONS).result_rows)
+        return cls(client, names, live)
 
     def relation(self, mart: Mart) -> str:
         """The live view of the model, else its table. Raises NotBuilt."""
-        for name in (f"live_{mart}", mart.value):
-            if name in self.relations:
-                return name
+        if self.is_live(mart):
+            return f"live_{mart}"
+        if mart.value in self.relations:
+            return mart.value
         raise NotBuilt(mart)
 
     def is_live(self, mart: Mart) -> bool:
         """Whether the model's numbers include the open days."""
-        return f"live_{mart}" in self.relations
+        return self.live and f"live_{mart}" in self.relations
 
     def configurations(self, key: str) -> dict[int, ExperimentMessage]:
         """The experiment's snapshots by version; none before the first has arrived."""

@@ -15,7 +15,7 @@ from neonblue import __version__
 from neonblue.contract.messages import ExperimentMessage
 
 if TYPE_CHECKING:
-    from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow, Question
+    from neonblue.analysis import ExperimentRows, Question
     from neonblue.statistics import Decision
     from orchestration.defs.significance.analysis import ResultRow
 
@@ -25,29 +25,6 @@ FROM experiments
 WHERE {key:String} IN ('', key)
 ORDER BY experiment_id, version, received_at DESC
 LIMIT 1 BY experiment_id, version
-"""
-_MOMENTS = """
-SELECT experiment_id, metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares,
-       sum_denominator, sum_denominator_squares, sum_value_denominator,
-       sum_covariate, sum_covariate_squares, sum_value_covariate
-FROM metric_moments
-WHERE experiment_id IN {experiments:Array(UInt32)}
-"""
-_UNITS = """
-SELECT experiment_id, version, variant_key, count()
-FROM first_exposures
-WHERE experiment_id IN {experiments:Array(UInt32)}
-GROUP BY experiment_id, version, variant_key
-"""
-_SEVERAL_ARMS = """
-SELECT experiment_id, analysed_units + units_in_several_variants, units_in_several_variants
-FROM exposure_health
-WHERE experiment_id IN {experiments:Array(UInt32)}
-"""
-_VALUES = """
-SELECT value FROM unit_metric_values
-WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
-    AND variant_key = {variant:String}
 """
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
 
@@ -90,31 +67,14 @@ def read_configurations(client: Client, key: str = "") -> dict[int, dict[int, Ex
 
 
 def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
-    """Every experiment that has started, with its sums; the one of that key where it is given."""
-    from neonblue.analysis import ExperimentRows
+    """Every experiment that has started, with its sums as the models hold them; that of the key where it is given."""
+    from neonblue.results.warehouse import Warehouse
 
-    started = {
-        experiment: versions
-        for experiment, versions in read_configurations(client, key).items()
-        if versions[max(versions)].status not in ("draft", "scheduled")
-    }
-    moments, units = _read_moments(client, list(started)), _read_units(client, list(started))
-    several = {
-        experiment: (int(exposed), int(count))
-        for experiment, exposed, count in _rows(client, _SEVERAL_ARMS, list(started))
-    }
+    warehouse = Warehouse.of(client, live=False)
     return [
-        ExperimentData(
-            versions,
-            ExperimentRows(
-                moments=moments[experiment],
-                quantiles=_read_quantiles(client, versions[max(versions)]),
-                units=units[experiment],
-                exposed=several.get(experiment, (0, 0))[0],
-                several_arms=several.get(experiment, (0, 0))[1],
-            ),
-        )
-        for experiment, versions in started.items()
+        ExperimentData(versions, warehouse.rows(versions[max(versions)]))
+        for versions in read_configurations(client, key).values()
+        if versions[max(versions)].status not in ("draft", "scheduled")
     ]
 
 
@@ -153,65 +113,6 @@ def insert(client: Client, table: str, records: Sequence[dict[str, Any]]) -> Non
         return
     columns = list(records[0])
     client.insert(table, [[record[column] for column in columns] for record in records], column_names=columns)
-
-
-def _read_moments(client: Client, experiments: Sequence[int]) -> dict[int, list[MomentRow]]:
-    from neonblue.analysis import MomentRow
-    from neonblue.analysis.rows import Products
-
-    found: dict[int, list[MomentRow]] = defaultdict(list)
-    for experiment, *columns in _rows(client, _MOMENTS, experiments):
-        denominator, covariate = Products(*columns[8:11]), Products(*columns[11:14])
-        found[experiment].append(
-            MomentRow(
-                *columns[:8],
-                *(products if products.squares else None for products in (denominator, covariate)),
-            )
-        )
-    return found
-
-
-def _read_quantiles(client: Client, experiment: ExperimentMessage) -> list[QuantileRow]:
-    """The quantile of each arm with its bounds, from the units' values."""
-    import numpy as np
-
-    from neonblue.analysis import QuantileRow
-    from neonblue.statistics.quantiles import bound_levels
-
-    found = []
-    for metric in experiment.metrics:
-        if metric.type != "quantile":
-            continue
-        level = float(metric.quantile) if metric.quantile is not None else 0.5
-        for variant in experiment.variants:
-            parameters = {
-                "experiment": experiment.experiment_id,
-                "metric": metric.key,
-                "version": metric.version,
-                "variant": variant.key,
-            }
-            values = [value for (value,) in client.query(_VALUES, parameters=parameters).result_rows]
-            if len(values) > 1:
-                low, high = bound_levels(level, len(values))
-                lower, middle, upper = (float(v) for v in np.quantile(values, [low, level, high]))
-                found.append(
-                    QuantileRow(metric.key, metric.version, variant.key, len(values), middle, lower, upper)
-                )
-    return found
-
-
-def _read_units(client: Client, experiments: Sequence[int]) -> dict[int, list[ArmUnits]]:
-    from neonblue.analysis import ArmUnits
-
-    found: dict[int, list[ArmUnits]] = defaultdict(list)
-    for experiment, *columns in _rows(client, _UNITS, experiments):
-        found[experiment].append(ArmUnits(*columns))
-    return found
-
-
-def _rows(client: Client, query: str, experiments: Sequence[int]) -> Sequence[Sequence[Any]]:
-    found: Sequence[Sequence[Any]] = client.query(query, parameters={"experiments": experiments}).result_rows
-    return found
 
 
 def _record(row: ResultRow | RunStamp) -> dict[str, Any]:
