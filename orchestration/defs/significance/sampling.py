@@ -14,7 +14,7 @@ from orchestration.defs.significance.recompute import Difference, RawEvent, can_
 from orchestration.defs.significance.repository import read_configurations
 
 UNITS = 200
-# Units that nothing has come in about since the models were built: theirs can't have changed.
+# Units that nothing has come in about since the models were built, no erasure either: theirs can't have changed.
 _SAMPLE = """
 SELECT values.user_id, values.value_decimal, assigned.assigned_at
 FROM unit_metric_values AS values
@@ -25,14 +25,23 @@ WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric
         SELECT user_id FROM events_processed
         WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
     )
-    AND cityHash64(values.unit_type, values.user_id) NOT IN (SELECT person_key FROM erased_users)
+    AND cityHash64(values.unit_type, values.user_id) NOT IN (
+        SELECT person_key FROM erased_users
+        WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
+    )
 ORDER BY sipHash64(values.user_id, {seed:String})
 LIMIT {limit:UInt32}
 """
+# Of the erased only what came afterwards, as people who came back.
 _EVENTS = """
+WITH erased AS (
+    SELECT person_key, max(erased_at) AS erased_at FROM erased_users
+    WHERE unit_type = {unit_type:String} GROUP BY person_key
+)
 SELECT user_id, toString(event_id), experiment_id, event_type, timestamp, value, properties
 FROM events_processed
-WHERE unit_type = {unit_type:String} AND user_id IN {users:Array(String)}
+LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
+WHERE unit_type = {unit_type:String} AND user_id IN {users:Array(String)} AND received_at > erased.erased_at
 SETTINGS final = 0
 """
 
