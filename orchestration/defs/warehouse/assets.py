@@ -16,9 +16,11 @@ from dagster import (
     AssetsDefinition,
     BackfillPolicy,
     RetryPolicy,
+    get_dagster_logger,
 )
 from dagster_dbt import DbtCliResource, dbt_assets
 
+from orchestration.defs.warehouse.lineage import WithoutTrace
 from orchestration.defs.warehouse.repository import read_builds
 from orchestration.defs.warehouse.translator import ModelTranslator
 from orchestration.partitions import days
@@ -26,6 +28,7 @@ from orchestration.resources import ClickHouse
 
 _RETRY = RetryPolicy(max_retries=2, delay=15)
 
+get_dagster_logger().addFilter(WithoutTrace())
 
 REBUILD_TAG = "neonblue/rebuild"
 """On a run: which days it builds. Without it, its partitions."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from dagster import get_dagster_logger
 
 from orchestration.defs.warehouse.assets import Rebuild, build_arguments
 from orchestration.partitions import days, today
@@ -22,3 +26,21 @@ def test_the_open_day_is_the_utc_day_and_has_a_partition() -> None:
 
     assert today(late) == "2026-03-02"
     assert days.has_partition_key(today(datetime.now(UTC)))
+
+
+def test_a_model_whose_columns_cannot_be_followed_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logger = get_dagster_logger()
+    try:
+        raise ValueError("the parser's own words")
+    except ValueError:
+        told = "An error occurred while building column lineage metadata for the dbt resource `models/a.sql`."
+        logger.warning(f"{told} Lineage metadata will not be included.\n\nException: …", exc_info=True)
+        logger.warning("something else", exc_info=True)
+
+    lineage, other = caplog.records
+    assert lineage.getMessage() == f"{told} Lineage metadata will not be included."
+    assert (lineage.levelno, lineage.exc_info) == (logging.DEBUG, None)
+    assert (other.levelno, other.exc_info is None) == (logging.WARNING, False)
