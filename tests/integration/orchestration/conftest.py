@@ -18,6 +18,7 @@ from tests.integration.warehouse import (
     running,
 )
 
+LIVE_DATABASE = "default_live"
 INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
 WRITTEN = (
     "experiment_results",
@@ -42,6 +43,21 @@ class Analysis:
         found = self.client.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
         return {str(name) for (name,) in found.result_rows}
 
+    def empty(self) -> None:
+        """As before the first build: no rows, and nothing that dbt made."""
+        self.client.command(f"DROP DATABASE IF EXISTS {LIVE_DATABASE}")
+        for table in (*INGESTED, *WRITTEN):
+            self.client.command(f"TRUNCATE TABLE {table}")
+        for name in self.relations() - self.own:
+            self.client.command(f"DROP TABLE {name}")
+
+    def lead_here(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make the settings lead to this server."""
+        monkeypatch.setenv("NEONBLUE_DATA_DIR", str(self.settings.data_dir))
+        monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PORT", str(self.settings.clickhouse.port))
+        monkeypatch.setenv("NEONBLUE_CLICKHOUSE_USER", "tester")
+        monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "a-password")
+
     def send(self, kind: str, *payloads: Any) -> None:
         self.topic.send(*(envelope(kind, payload) for payload in payloads))
 
@@ -58,14 +74,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysis]:
 @pytest.fixture
 def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Analysis:
     """Empty, and where the settings lead."""
-    monkeypatch.setenv("NEONBLUE_DATA_DIR", str(server.settings.data_dir))
-    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PORT", str(server.settings.clickhouse.port))
-    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_USER", "tester")
-    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "a-password")
-    for table in (*INGESTED, *WRITTEN):
-        server.client.command(f"TRUNCATE TABLE {table}")
-    for name in server.relations() - server.own:
-        server.client.command(f"DROP TABLE {name}")
+    server.lead_here(monkeypatch)
+    server.empty()
     return server
 
 

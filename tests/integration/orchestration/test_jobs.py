@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,126 +12,172 @@ from dagster import AssetKey, AssetSelection, DagsterInstance, Definitions, Exec
 from neonblue.settings import Settings
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import load
+from neonblue.simulation.history.plan import metrics
 from orchestration.definitions import build
-from orchestration.defs.significance.sampling import differences, sample_metric
+from orchestration.defs.significance.recompute import can_recompute
+from orchestration.defs.significance.repository import read_configurations
+from orchestration.defs.significance.sampling import differences
 from orchestration.partitions import today
 from tests.integration.dbt_project.raw import small_plan
 from tests.integration.orchestration.conftest import Analysis
 
 pytestmark = pytest.mark.timeout(600)
-HISTORY = History(small_plan(3))
+# Units enough for the drawings: in each experiment some 300 are analysed.
+HISTORY = History(replace(small_plan(3), users=900, events=18_000))
 KEYS = tuple(design.key for design in HISTORY.plan.designs())
 STORES = AssetSelection.groups("staging", "intermediate", "marts", "live")
 
 
-@pytest.fixture
-def definitions(analysis: Analysis) -> Definitions:
-    return build(Settings.load())
+@dataclass
+class Built:
+    """The history with everything that the hourly job makes of it."""
+
+    analysis: Analysis
+    definitions: Definitions
+    instance: DagsterInstance
+    run: ExecuteInProcessResult
+
+    def execute(self, job: str, keys: tuple[str, ...] = ()) -> ExecuteInProcessResult:
+        """A job over the experiments' partitions."""
+        first_and_last = {
+            "dagster/asset_partition_range_start": keys[0],
+            "dagster/asset_partition_range_end": keys[-1],
+        }
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, tags=first_and_last if keys else {}
+        )
 
 
-@pytest.fixture
-def instance() -> Iterator[DagsterInstance]:
-    with DagsterInstance.ephemeral() as instance:
+@pytest.fixture(scope="module")
+def built(server: Analysis) -> Iterator[Built]:
+    """Without what asks PostgreSQL and Kafka: neither runs here."""
+    with pytest.MonkeyPatch.context() as monkeypatch, DagsterInstance.ephemeral() as instance:
+        server.lead_here(monkeypatch)
+        server.empty()
+        load(server.client, HISTORY)
         instance.add_dynamic_partitions("experiments", list(KEYS))
-        yield instance
+        definitions = build(Settings.load())
+        run = definitions.resolve_job_def("everything").execute_in_process(
+            instance=instance,
+            partition_key=today(datetime.now(UTC)),
+            asset_selection=[
+                *STORES.resolve(definitions.resolve_asset_graph()),
+                AssetKey("significance_tests"),
+            ],
+        )
+        yield Built(server, definitions, instance, run)
 
 
-def fill(analysis: Analysis) -> None:
-    load(analysis.client, HISTORY)
-
-
-def run_everything(definitions: Definitions, instance: DagsterInstance) -> ExecuteInProcessResult:
-    """The hourly job without what asks PostgreSQL and Kafka: neither runs here."""
-    graph = definitions.resolve_asset_graph()
-    return definitions.resolve_job_def("everything").execute_in_process(
-        instance=instance,
-        partition_key=today(datetime.now(UTC)),
-        asset_selection=[*STORES.resolve(graph), AssetKey("significance_tests")],
-    )
-
-
-def test_the_hourly_job_builds_and_tests_and_its_results_lead_to_decisions(
-    analysis: Analysis, definitions: Definitions, instance: DagsterInstance
-) -> None:
-    fill(analysis)
-
-    assert run_everything(definitions, instance).success
-
-    results = analysis.client.query(
+def test_the_hourly_job_builds_every_touched_day_and_tests_what_the_models_hold(built: Built) -> None:
+    client = built.analysis.client
+    results = client.query(
         "SELECT experiment_key, metric_key, n_control + n_variant FROM experiment_results ORDER BY 1, 2"
     ).result_rows
-    moments = analysis.client.query(
+    moments = client.query(
         "SELECT experiment_key, metric_key, sum(n) FROM metric_moments INNER JOIN stg_experiments "
         "USING (experiment_id) GROUP BY ALL ORDER BY 1, 2"
     ).result_rows
+
+    assert built.run.success
     assert results == moments
-
     # Days that were built because rows touched them, although the run was another day's.
-    built = instance.get_materialized_partitions(AssetKey("daily_metrics"))
-    days = {
-        str(day) for (day,) in analysis.client.query("SELECT DISTINCT date FROM daily_metrics").result_rows
-    }
-    assert days <= built
+    days = {str(day) for (day,) in client.query("SELECT DISTINCT date FROM daily_metrics").result_rows}
+    assert days <= built.instance.get_materialized_partitions(AssetKey("daily_metrics"))
 
-    for job, tags in (
-        (
-            "decisions",
-            {
-                "dagster/asset_partition_range_start": KEYS[0],
-                "dagster/asset_partition_range_end": KEYS[-1],
-            },
-        ),
-        ("weekly_report", {}),
-        ("calibration", {}),
-    ):
-        assert definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags).success
-    reports = definitions.resolve_job_def("reports").execute_in_process(
-        instance=instance, partition_key=KEYS[0]
-    )
-    assert reports.success
-    decided = analysis.client.query("SELECT DISTINCT experiment_key FROM experiment_decisions").result_rows
+
+def test_results_lead_to_decisions_reports_and_the_weeks_overview(built: Built) -> None:
+    client = built.analysis.client
+
+    assert built.execute("decisions", KEYS).success
+    assert built.execute("reports", KEYS[:1]).success
+    assert built.execute("weekly_report").success
+
+    decided = client.query("SELECT DISTINCT experiment_key FROM experiment_decisions").result_rows
     assert sorted(key for (key,) in decided) == sorted(KEYS)
-    drawn = analysis.client.query("SELECT count(), countIf(calibrated) FROM randomization_rates").result_rows
-    assert drawn[0][0] > 0
-    assert drawn[0][0] == drawn[0][1]
+    kept = client.query("SELECT DISTINCT kind, experiment_key FROM reports ORDER BY ALL").result_rows
+    assert kept == [("experiment", KEYS[0]), ("overview", "")]
 
 
-def test_chosen_partitions_rebuild_exactly_those_days(
-    analysis: Analysis, definitions: Definitions, instance: DagsterInstance
-) -> None:
-    fill(analysis)
-    assert run_everything(definitions, instance).success
-    before = datetime.now(UTC)
-    day = str(analysis.client.query("SELECT min(date) FROM daily_metrics").result_rows[0][0])
+def test_values_that_their_raw_events_give_are_told_from_others(built: Built) -> None:
+    """With events that travelled twice, late ones, units in two arms, and people who were erased and came back."""
+    client = built.analysis.client
+    later = datetime.now(UTC) + timedelta(days=1)
+    newest = [versions[max(versions)] for versions in read_configurations(client).values()]
+    sampled = [
+        (experiment, metric)
+        for experiment in newest
+        for metric in experiment.metrics
+        if can_recompute(metric)
+    ]
 
-    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance, partition_key=day, asset_selection=[AssetKey("daily_metrics")]
+    for experiment, metric in sampled:
+        units, found = differences(client, experiment, metric, later, "a seed")
+        assert units == 200, (experiment.key, metric.key)
+        assert found == [], (experiment.key, metric.key)
+
+    client.command(
+        "ALTER TABLE unit_metric_values UPDATE value_decimal = value_decimal + 1 WHERE 1 "
+        "SETTINGS mutations_sync = 2"
+    )
+    _, broken = differences(client, *sampled[0], later, "a seed")
+    client.command(
+        "ALTER TABLE unit_metric_values UPDATE value_decimal = value_decimal - 1 WHERE 1 "
+        "SETTINGS mutations_sync = 2"
+    )
+    assert len(broken) == 200
+
+
+def test_chosen_partitions_rebuild_exactly_those_days(built: Built) -> None:
+    client, before = built.analysis.client, datetime.now(UTC)
+    day = str(client.query("SELECT min(date) FROM daily_metrics").result_rows[0][0])
+
+    result = built.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=built.instance, partition_key=day, asset_selection=[AssetKey("daily_metrics")]
     )
 
     assert result.success
-    found = analysis.client.query(
+    found = client.query(
         "SELECT model, toString(day) FROM partition_builds WHERE built_at >= {since:DateTime64(3, 'UTC')}",
         parameters={"since": before},
     ).result_rows
     assert found == [("daily_metrics", day)]
 
 
-def test_a_value_that_its_raw_events_do_not_give_is_found(
-    analysis: Analysis, definitions: Definitions, instance: DagsterInstance
-) -> None:
-    fill(analysis)
-    assert run_everything(definitions, instance).success
-    sample = sample_metric(analysis.client, "a seed")
-    assert sample is not None
+def test_a_metric_whose_rows_are_no_units_is_named_and_no_other(built: Built) -> None:
+    """Each unit has four rows of one experiment's revenue, and every row is tested as if it were a unit."""
+    client = built.analysis.client
 
-    later = datetime.now(UTC) + timedelta(days=1)
-    units, found = differences(analysis.client, *sample, later, "a seed")
-    analysis.client.command(
-        "ALTER TABLE unit_metric_values UPDATE value_decimal = value_decimal + 1 WHERE 1 "
-        "SETTINGS mutations_sync = 2"
-    )
-    _, broken = differences(analysis.client, *sample, later, "a seed")
+    assert built.execute("calibration").success
+    honest = _rates(built)
+    for _ in range(2):
+        client.command(
+            "INSERT INTO unit_metric_values SELECT * FROM unit_metric_values "
+            "WHERE experiment_id = 2 AND metric_key = 'revenue'"
+        )
+    calibration = built.execute("calibration")
+    broken = _rates(built)
 
-    assert units > 100
-    assert found == []
-    assert len(broken) == units
+    (check,) = calibration.get_asset_check_evaluations()
+    wrong = (KEYS[1], "revenue")
+    assert not check.passed
+    assert check.metadata["metrics"].value == [" · ".join(wrong)]
+    assert [name for name, (calibrated, _) in broken.items() if calibrated is False] == [wrong]
+    assert {name: rate for name, rate in broken.items() if name != wrong} == {
+        name: rate for name, rate in honest.items() if name != wrong
+    }
+    # Every metric has a rate that holds, or a reason in its place.
+    assert {metric for _, metric in honest} == {metric.key for metric in metrics()}
+    assert honest[wrong] == (True, "")
+    assert all(calibrated or reason for calibrated, reason in honest.values()), honest
+    assert sum(calibrated is True for calibrated, _ in honest.values()) > len(honest) / 2
+
+
+def _rates(built: Built) -> dict[tuple[str, str], tuple[bool | None, str]]:
+    """Whether each metric's newest rate holds, and why there is none."""
+    return {
+        (experiment, metric): (calibrated, reason)
+        for experiment, metric, calibrated, reason in built.analysis.client.query(
+            "SELECT experiment_key, metric_key, calibrated, status_reason FROM randomization_rates "
+            "ORDER BY computed_at DESC LIMIT 1 BY experiment_key, metric_key"
+        ).result_rows
+    }
