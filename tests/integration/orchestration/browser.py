@@ -83,8 +83,8 @@ def dagster_page(home: Path) -> Iterator[str]:
         page.wait(timeout=60)
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 120) -> T:
-    """The first true value of `condition`; fails naming `what` after `seconds`."""
+def until(condition: Callable[[], T], what: str, seconds: float = 120, told: Callable[[], str] = str) -> T:
+    """The first true value of `condition`; fails naming `what` after `seconds`, with what else is `told` then."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -92,7 +92,7 @@ def until(condition: Callable[[], T], what: str, seconds: float = 120) -> T:
                 return found
         except StaleElementReferenceException:
             pass
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what} {told()}"
         time.sleep(0.2)
 
 

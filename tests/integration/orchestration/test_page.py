@@ -38,6 +38,7 @@ ON_THE_WAY = (
     "experiment_decision",
     "experiment_report",
 )
+WHOLE_GRAPH, ONE_ASSET = (4200, 2200), (1800, 1100)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +60,13 @@ def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
     def picture(name: str) -> None:
         browser.save_screenshot(str(tmp_path / f"{name}.png"))
 
-    # The graph of everything before the report.
+    # The graph of everything before the report. Only what is in view is drawn, and with its whole name from a scale
+    # of 0.6 on: the window is as wide as the graph.
+    browser.set_window_size(*WHOLE_GRAPH)
     browser.get(f"{page}/assets/experiment_report?view=lineage&lineageScope=upstream&lineageDepth=20")
-    until(lambda: all(name in text_of(browser) for name in ON_THE_WAY), "the lineage is drawn")
+    until(lambda: not _missing(browser), "the lineage is drawn", told=lambda: f"missing: {_missing(browser)}")
     picture("lineage")
+    browser.set_window_size(*ONE_ASSET)
 
     # A model, built by hand.
     browser.get(f"{page}/assets/stg_experiments")
@@ -85,6 +89,11 @@ def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
     until(lambda: "Failed" in text_of(browser), "the check is shown as failed", 300)
     picture("failed")
     assert "checkout (p = 1e-09)" in text_of(browser)
+
+
+def _missing(browser: webdriver.Chrome) -> list[str]:
+    shown = text_of(browser)
+    return [name for name in ON_THE_WAY if name not in shown]
 
 
 def _materialized(analysis: Analysis) -> bool:
