@@ -1,0 +1,164 @@
+"""A guardrail that gets worse pauses its experiment, through the whole platform, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from neonblue.analysis import MomentRow
+from neonblue.clickhouse import connect
+from neonblue.client import Client, NewAssignment, event_of
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.settings import Settings
+from orchestration.defs.guardrails.watch import breaches
+from orchestration.defs.significance.repository import read_configurations
+
+from .waiting import until
+
+pytestmark = pytest.mark.timeout(900)
+HARMED, UNHARMED = "guarded", "unharmed"
+WINDOW_SECONDS = 5
+UNITS_PER_ROUND = 40
+HEALTHY_ROUNDS = 12
+BASE_RATE, HARMED_RATE = 0.1, 0.6
+PROMISED_SECONDS = 60.0
+
+
+def experiment(key: str) -> dict[str, Any]:
+    return {
+        "key": key,
+        "variants": [
+            {"key": "control", "weight": 1, "is_control": True},
+            {"key": "treatment", "weight": 1},
+        ],
+        "metrics": [
+            {"key": "bought", "type": "proportion", "event_type": "purchase", "aggregation": "any"},
+            {
+                "key": "errors",
+                "type": "proportion",
+                "role": "guardrail",
+                "direction": "decrease",
+                "event_type": "error",
+                "aggregation": "any",
+                "window_seconds": WINDOW_SECONDS,
+                "margin": "0.1",
+                "margin_relative": False,
+            },
+        ],
+    }
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the harmed experiment. met: when its exposure was certainly over, on the monotonic clock."""
+
+    arm: str
+    errs: bool
+    met: float
+
+
+@dataclass
+class Traffic:
+    """Users that keep coming, each exposed to both experiments, some of whom err at once."""
+
+    client: Client
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+    units: list[Unit] = field(default_factory=list)
+    users: int = 0
+
+    def round(self, treatment_rate: float) -> float:
+        """Some more users and their errors; when those were sent, on the monotonic clock."""
+        users = [f"guest-{self.users + number}" for number in range(UNITS_PER_ROUND)]
+        self.users += len(users)
+        arms = {
+            key: self.client.assign_many([NewAssignment(experiment=key, user_id=user) for user in users])
+            for key in (HARMED, UNHARMED)
+        }
+        met = time.monotonic()
+        errors = []
+        for user, assigned in zip(users, arms[HARMED], strict=True):
+            if assigned.variant_key is None:  # paused in the meantime
+                continue
+            rate = treatment_rate if assigned.variant_key == "treatment" else BASE_RATE
+            errs = self.chance.random() < rate
+            self.units.append(Unit(assigned.variant_key, errs, met))
+            if errs:
+                errors.append(event_of("error", user, experiment=HARMED))
+        errors += [
+            event_of("error", user, experiment=UNHARMED) for user in users if self.chance.random() < BASE_RATE
+        ]
+        sent = time.monotonic()
+        if errors:
+            assert self.client.send(errors).accepted == len(errors)
+        return sent
+
+    def is_breached(self, configuration: ExperimentMessage, sent: float) -> bool:
+        """Whether the confidence sequence excludes the margin, over the units whose window was over at `sent`."""
+        rows = []
+        for arm in ("control", "treatment"):
+            done = [unit.errs for unit in self.units if unit.arm == arm and unit.met + WINDOW_SECONDS <= sent]
+            total = Decimal(sum(done))
+            rows.append(MomentRow("errors", 1, arm, 1, date.min, len(done), total, total))
+        return bool(breaches(configuration, rows))
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[httpx.Client]:
+    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
+    with httpx.Client(base_url=settings.api.address, headers=headers, trust_env=False, timeout=60) as client:
+        yield client
+
+
+def test_a_breach_pauses_its_experiment_within_a_minute_of_the_evidence(
+    settings: Settings, api: httpx.Client
+) -> None:
+    """From the first event after which the confidence sequence excludes the margin, until the API says paused.
+
+    The event is the first that is sent when so many units have finished their window; the seconds run from just
+    before it is sent.
+    """
+    for key in (HARMED, UNHARMED):
+        api.post("/v1/experiments", json=experiment(key)).raise_for_status()
+        api.post(f"/v1/experiments/{key}/start").raise_for_status()
+
+    def status(key: str) -> str:
+        return str(api.get(f"/v1/experiments/{key}").raise_for_status().json()["status"])
+
+    def configuration() -> ExperimentMessage | None:
+        with connect(settings.clickhouse) as clickhouse:
+            (versions,) = read_configurations(clickhouse, HARMED).values() or ({},)
+        return versions[max(versions)] if versions else None
+
+    until(lambda: configuration() is not None, "the configuration arrives in ClickHouse")
+    harmed = configuration()
+    assert harmed is not None
+
+    with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
+        traffic = Traffic(client)
+        for _ in range(HEALTHY_ROUNDS):
+            assert not traffic.is_breached(harmed, traffic.round(BASE_RATE))
+        assert status(HARMED) == "running"
+
+        evidence: float | None = None
+        deadline = time.monotonic() + 5 * PROMISED_SECONDS
+        while status(HARMED) == "running":
+            sent = traffic.round(HARMED_RATE)
+            if evidence is None and traffic.is_breached(harmed, sent):
+                evidence = sent
+            assert time.monotonic() < deadline, "the experiment was not paused"
+        paused = time.monotonic()
+
+    assert traffic.is_breached(harmed, paused), "paused before there was evidence"
+    seconds = paused - (evidence or paused)
+    print(f"paused {seconds:.1f} s after the evidence, {len(traffic.units)} units")
+    assert status(HARMED) == "paused"
+    assert status(UNHARMED) == "running"
+    assert seconds < PROMISED_SECONDS
