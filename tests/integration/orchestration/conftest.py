@@ -18,7 +18,16 @@ from tests.integration.warehouse import (
     running,
 )
 
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
+INGESTED = (
+    "events_processed",
+    "assignments",
+    "experiments",
+    "erased_users",
+    "erased_days",
+    "user_links",
+    "dead_letters",
+    "recent_events",
+)
 WRITTEN = (
     "experiment_results",
     "experiment_decisions",
