@@ -3,6 +3,7 @@
 The erased are known by hashes, here as in `erased_users`, so that no statement that ClickHouse keeps (a mutation, a
 query log) holds an id. Tables are found in the catalogue: whatever has a column `user_id` or `anonymous_id`
 holds people. The days that rows were of are noted before they go: nothing else tells the models what to build anew.
+Of these days, segments of one unit go as well: a segment is an attribute's value, and may be the person's alone.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ INSERT INTO erased_days (axis, day, removed_at)
 SELECT DISTINCT '{axis}', {day}, now64(3, 'UTC') FROM `{table}` WHERE {condition}
 """
 _DAYS = {"exposure": "exposure_date", "event": "toDate(timestamp, 'UTC')"}
+_DAYS_OF = "SELECT DISTINCT exposure_date FROM `{table}` WHERE {condition}"
+_SEGMENTED = """
+SELECT table FROM system.columns WHERE database = currentDatabase()
+GROUP BY table HAVING hasAll(groupArray(name), ['attribute', 'segment', 'exposure_date', 'n'])
+AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
+"""
+# A segment of one unit may be a value that only this person had, such as an address. Its day is built anew.
+_DELETE_LONE = "ALTER TABLE `{table}` DELETE WHERE n = 1 AND exposure_date IN {{days:Array(Date)}}"
 # Whose numbers change with a link that goes: of the two ids, the one that stays.
 _LINKED = """
 (unit_type, user_id) IN (SELECT unit_type, arrayJoin([user_id, anonymous_id]) FROM `{table}` WHERE {condition})
@@ -229,6 +238,8 @@ class Warehouse:
         rows = self._count(table, condition, erased)
         if rows:
             self._note_days(table, condition, erased)
+            if table.axis == "exposure":
+                self._delete_lone_segments(table, condition, erased)
             if table.links:
                 linked = _LINKED.format(table=table.name, condition=condition)
                 for other in tables:
@@ -244,6 +255,15 @@ class Warehouse:
                 axis=table.axis, day=_DAYS[table.axis], table=table.name, condition=condition
             )
             self.client.command(statement, parameters=_parameters(erased), settings={"final": 0})
+
+    def _delete_lone_segments(self, table: Table, condition: str, erased: Sequence[Erased]) -> None:
+        statement = _DAYS_OF.format(table=table.name, condition=condition)
+        days = [day for (day,) in self.client.query(statement, parameters=_parameters(erased)).result_rows]
+        for (segmented,) in self.client.query(_SEGMENTED).result_rows:
+            if _NAME(segmented):
+                self.client.command(
+                    _DELETE_LONE.format(table=segmented), parameters={"days": days}, settings=_SYNCHRONOUS
+                )
 
     def _count(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         """Rows by person. Copies count: a deletion removes them too."""
