@@ -17,6 +17,7 @@ from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
+from api.collector import settle_collector
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with services.running():
+            settle_collector()
             yield
 
     app = FastAPI(

@@ -2,7 +2,8 @@
 
 The erased are known by hashes, here as in `erased_users`, so that no statement that ClickHouse keeps (a mutation, a
 query log) holds an id. Tables are found in the catalogue: whatever has a column `user_id` or `anonymous_id`
-holds people.
+holds people. The days that rows were of are noted before they go: nothing else tells the models what to build anew.
+Of these days, segments of one unit go as well: a segment is an attribute's value, and may be the person's alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,13 @@ SELECT
     arrayJoin(arrayIntersect(['user_id', 'anonymous_id'], groupArray(columns.name))) AS id_column,
     has(groupArray(columns.name), 'unit_type') AS typed,
     anyIf(if(columns.default_kind = 'ALIAS', columns.default_expression, columns.name), columns.name = 'received_at')
-    AS received
+    AS received,
+    multiIf(
+        has(groupArray(columns.name), 'exposure_date'), 'exposure',
+        has(groupArray(columns.name), 'timestamp'), 'event',
+        ''
+    ) AS axis,
+    hasAll(groupArray(columns.name), ['user_id', 'anonymous_id']) AS links
 FROM system.tables AS tables
 INNER JOIN system.columns AS columns ON tables.database = columns.database AND tables.name = columns.table
 WHERE tables.database = currentDatabase() AND tables.engine LIKE '%MergeTree'
@@ -48,6 +55,23 @@ fromUnixTimestamp64Micro(
 _COUNT = """
 SELECT hex(SHA256(concat({unit_type}, '\\0', {column}))) AS person, count()
 FROM `{table}` WHERE {condition} GROUP BY person
+"""
+_NOTE_DAYS = """
+INSERT INTO erased_days (axis, day, removed_at)
+SELECT DISTINCT '{axis}', {day}, now64(3, 'UTC') FROM `{table}` WHERE {condition}
+"""
+_DAYS = {"exposure": "exposure_date", "event": "toDate(timestamp, 'UTC')"}
+_DAYS_OF = "SELECT DISTINCT exposure_date FROM `{table}` WHERE {condition}"
+_SEGMENTED = """
+SELECT table FROM system.columns WHERE database = currentDatabase()
+GROUP BY table HAVING hasAll(groupArray(name), ['attribute', 'segment', 'exposure_date', 'n'])
+AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
+"""
+# A segment of one unit may be a value that only this person had, such as an address. Its day is built anew.
+_DELETE_LONE = "ALTER TABLE `{table}` DELETE WHERE n = 1 AND exposure_date IN {{days:Array(Date)}}"
+# Whose numbers change with a link that goes: of the two ids, the one that stays.
+_LINKED = """
+(unit_type, user_id) IN (SELECT unit_type, arrayJoin([user_id, anonymous_id]) FROM `{table}` WHERE {condition})
 """
 _DELETE = "ALTER TABLE `{table}` DELETE WHERE {condition}"
 _RETURNED = """
@@ -92,13 +116,17 @@ class Erased:
 class Table:
     """A table with people in one of its columns.
 
-    received: what says when a row was received, empty where nothing does.
+    received: what says when a row was received, empty where nothing does. axis: whether a row is of the day on which
+    something happened (event) or of a unit's first exposure (exposure), empty where of none. links: whether a row names
+    two ids of one person.
     """
 
     name: str
     column: str
     typed: bool
     received: str
+    axis: str
+    links: bool
 
     @property
     def unit_type(self) -> str:
@@ -153,12 +181,12 @@ class Warehouse:
             tables = self._tables()
             raw = [table for table in tables if table.received]
             for table in raw:
-                _add(removed, table.name, self._delete(table, table.before, group))
+                _add(removed, table.name, self._delete(table, table.before, group, tables))
             returned = self._returned(raw, group) - removed.keys()
             derived = [one for one in group if one.person not in returned]
             for table in tables:
                 if not table.received and derived:
-                    _add(removed, table.name, self._delete(table, table.matches, derived))
+                    _add(removed, table.name, self._delete(table, table.matches, derived, tables))
         return removed
 
     def remaining(self, erased: Sequence[Erased]) -> set[str]:
@@ -199,17 +227,43 @@ class Warehouse:
     def _tables(self) -> list[Table]:
         rows = self.client.query(_TABLES).result_rows
         return [
-            Table(name, column, bool(typed), received or "")
-            for name, column, typed, received in rows
+            Table(name, column, bool(typed), received or "", axis, bool(links))
+            for name, column, typed, received, axis, links in rows
             if _NAME(name)
         ]
 
-    def _delete(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
+    def _delete(
+        self, table: Table, condition: str, erased: Sequence[Erased], tables: Sequence[Table]
+    ) -> dict[str, int]:
         rows = self._count(table, condition, erased)
         if rows:
+            self._note_days(table, condition, erased)
+            if table.axis == "exposure":
+                self._delete_lone_segments(table, condition, erased)
+            if table.links:
+                linked = _LINKED.format(table=table.name, condition=condition)
+                for other in tables:
+                    if other.typed and other.column == "user_id":
+                        self._note_days(other, linked, erased)
             statement = _DELETE.format(table=table.name, condition=condition)
             self.client.command(statement, parameters=_parameters(erased), settings=_SYNCHRONOUS)
         return rows
+
+    def _note_days(self, table: Table, condition: str, erased: Sequence[Erased]) -> None:
+        if table.axis:
+            statement = _NOTE_DAYS.format(
+                axis=table.axis, day=_DAYS[table.axis], table=table.name, condition=condition
+            )
+            self.client.command(statement, parameters=_parameters(erased), settings={"final": 0})
+
+    def _delete_lone_segments(self, table: Table, condition: str, erased: Sequence[Erased]) -> None:
+        statement = _DAYS_OF.format(table=table.name, condition=condition)
+        days = [day for (day,) in self.client.query(statement, parameters=_parameters(erased)).result_rows]
+        for (segmented,) in self.client.query(_SEGMENTED).result_rows:
+            if _NAME(segmented):
+                self.client.command(
+                    _DELETE_LONE.format(table=segmented), parameters={"days": days}, settings=_SYNCHRONOUS
+                )
 
     def _count(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         """Rows by person. Copies count: a deletion removes them too."""

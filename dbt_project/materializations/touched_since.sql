@@ -38,22 +38,83 @@ from days
 {% macro touched_since(scans, built) %}
 {#-
     What changed since the last scan: rows that arrived (copies too: a copy costs a rebuild, never a number), units that
-    are analysed in another way than when they were built, experiments whose definition changed, days that were closed.
+    are analysed in another way than when they were built, ids that were linked or no longer are, days from which an
+    erased person's rows were removed, experiments whose definition changed, days that were closed.
 -#}
 {%- set since = '(select max(scans.scanned_at) - toIntervalSecond(' ~ var('ingestion_grace_seconds') ~ ') from '
     ~ scans ~ ' as scans)' -%}
 {%- set before = last_open_at() or '1970-01-01 00:00:00' -%}
-with new_events as (
+with links as (
 
     select
-        experiment_id,
         unit_type,
-        user_id,
-        event_type,
-        toDate(timestamp, 'UTC') as day,
-        ingested_at >= {{ since }} as is_new
-    from {{ source('ingestion', 'events_processed') }}
-    where is_new or (timestamp >= toDateTime('{{ before }}', 'UTC') and timestamp < {{ open_at() }})
+        anonymous_id,
+        user_id
+    from {{ ref('stg_user_links') }}
+
+),
+
+new_events as (
+
+    select
+        events.experiment_id as experiment_id,
+        events.unit_type as unit_type,
+        if(links.user_id = '', events.user_id, links.user_id) as user_id,
+        events.event_type as event_type,
+        events.day as day,
+        events.is_new as is_new
+    from (
+        select
+            experiment_id,
+            unit_type,
+            user_id,
+            event_type,
+            toDate(timestamp, 'UTC') as day,
+            ingested_at >= {{ since }} as is_new
+        from {{ source('ingestion', 'events_processed') }}
+        where is_new or (timestamp >= toDateTime('{{ before }}', 'UTC') and timestamp < {{ open_at() }})
+    ) as events
+    left any join links
+        on events.unit_type = links.unit_type and events.user_id = links.anonymous_id
+
+),
+
+new_erasures as (
+
+    select person_key
+    from {{ source('ingestion', 'erased_users') }}
+    where ingested_at >= {{ since }}
+
+),
+
+erased_days as (
+
+    select
+        axis,
+        day
+    from {{ source('ingestion', 'erased_days') }}
+    where removed_at >= {{ since }}
+
+),
+
+-- Every id, as it was sent, of a person of whom a link came, or went with an erasure.
+relinked as (
+
+    select distinct
+        unit_type,
+        arrayJoin([user_id, anonymous_id]) as sent_as
+    from {{ source('ingestion', 'user_links') }}
+    where
+        (unit_type, user_id) in (
+            select
+                unit_type,
+                user_id
+            from {{ source('ingestion', 'user_links') }}
+            where
+                ingested_at >= {{ since }}
+                or cityHash64(unit_type, user_id) in (select new_erasures.person_key from new_erasures)
+                or cityHash64(unit_type, anonymous_id) in (select new_erasures.person_key from new_erasures)
+        )
 
 ),
 
@@ -96,12 +157,26 @@ new_units as (
     union distinct
 
     select
+        assignments.unit_type as unit_type,
+        if(links.user_id = '', assignments.user_id, links.user_id) as user_id
+    from (
+        select
+            unit_type,
+            user_id
+        from {{ source('ingestion', 'assignments') }}
+        where
+            ingested_at >= {{ since }}
+            or experiment_id in (select snapshots.experiment_id from snapshots where population != old_population)
+    ) as assignments
+    left any join links
+        on assignments.unit_type = links.unit_type and assignments.user_id = links.anonymous_id
+
+    union distinct
+
+    select
         unit_type,
-        user_id
-    from {{ source('ingestion', 'assignments') }}
-    where
-        ingested_at >= {{ since }}
-        or experiment_id in (select snapshots.experiment_id from snapshots where population != old_population)
+        sent_as as user_id
+    from relinked
 
     union distinct
 
@@ -109,9 +184,9 @@ new_units as (
         unit_type,
         user_id
     from built
-    where cityHash64(unit_type, user_id) in (
-        select person_key from {{ source('ingestion', 'erased_users') }} where ingested_at >= {{ since }}
-    )
+    where
+        cityHash64(unit_type, user_id) in (select new_erasures.person_key from new_erasures)
+        or exposure_date in (select erased_days.day from erased_days where axis = 'exposure')
 
 ),
 
@@ -120,7 +195,7 @@ current_exposures as (
     {{ first_exposures_rows(
         "(select * from " ~ ref('assigned_units') ~ " where (unit_type, user_id) in (select * from new_units))",
         "(select * from " ~ ref('stg_events')
-        ~ " where event_type = 'exposure' and (unit_type, user_id) in (select * from new_units))",
+        ~ " where event_type = 'exposure' and (unit_type, sent_as) in (" ~ sent_ids('new_units') ~ "))",
         ref('stg_experiments')
     ) }}
 
@@ -174,9 +249,24 @@ days as (
         'event' as axis,
         toDate(events.timestamp, 'UTC') as day
     from {{ source('ingestion', 'events_processed') }} as events
-    inner join moved
-        on events.unit_type = moved.unit_type and events.user_id = moved.user_id
-    where events.timestamp >= moved.first_exposed_at
+    inner join ({{ sent_ids('moved', also=['first_exposed_at']) }}) as moved_ids
+        on events.unit_type = moved_ids.unit_type and events.user_id = moved_ids.sent_as
+    where events.timestamp >= moved_ids.first_exposed_at
+
+    union distinct
+
+    select
+        'event' as axis,
+        toDate(timestamp, 'UTC') as day
+    from {{ source('ingestion', 'events_processed') }}
+    where (unit_type, user_id) in (select * from relinked)
+
+    union distinct
+
+    select
+        axis,
+        day
+    from erased_days
 
     union distinct
 
@@ -193,6 +283,7 @@ days as (
     from built
     where
         (unit_type, user_id) in (select new_events.unit_type, new_events.user_id from new_events)
+        or (unit_type, user_id) in (select * from relinked)
         or experiment_id in (select snapshots.experiment_id from snapshots where metrics != old_metrics)
 
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -28,8 +29,9 @@ from neonblue.stack.clickhouse_migrations import read_migrations
 
 _START_SECONDS = 120
 _RUNS = 21
-# What a history is written into; the rest of the ingestion layer reads the topic.
-_TABLES = ("0001", "0002", "0003", "0004", "0005", "0020")
+# The tables that a history is written into, and the view from one to the other; the rest of the ingestion layer reads
+# the topic.
+_CREATED = re.compile(r"ENGINE = \w*MergeTree| TO recent_events ")
 _ROLLUPS = ("hourly_metrics", "metric_moments", "unit_metric_values", "user_journeys")
 _QUERIES = {
     "live result": "SELECT * FROM live_metric_moments WHERE experiment_id = {experiment:UInt32}",
@@ -138,8 +140,8 @@ def _build(directory: Path, settings: Settings) -> float:
 
 def _create_tables(client: Client) -> None:
     for migration in read_migrations(folder(Folder.CLICKHOUSE)):
-        if migration.name[:4] in _TABLES:
-            for statement in migration.statements({"ON_CLUSTER": "", "REPLICATED": ""}):
+        for statement in migration.statements({"ON_CLUSTER": "", "REPLICATED": ""}):
+            if _CREATED.search(statement):
                 client.command(statement)
 
 

@@ -7,6 +7,7 @@ supervisor and the program because code between fork and exec is not safe in a p
 The specification is JSON: ``parent``, ``death_signal``, ``nice``; ``uid``, ``gid`` where the user changes.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -28,7 +29,7 @@ def main() -> None:
     wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     if specification["nice"]:
-        os.nice(specification["nice"])
+        yield_to_others(specification["nice"])
     if "uid" in specification:
         os.setgroups([])
         os.setgid(specification["gid"])
@@ -38,6 +39,17 @@ def main() -> None:
     if os.getppid() != specification["parent"]:
         sys.exit("the supervisor is gone")
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606
+
+
+def yield_to_others(nice: int) -> None:
+    """Leave the processors to other services, by so much.
+
+    Linux may share time between sessions first and among the processes of each after that (autogroups, sched(7)).
+    Each service is a session of its own, so there its niceness alone would change nothing.
+    """
+    os.nice(nice)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:  # noqa: PTH123
+        group.write(str(nice))
 
 
 if __name__ == "__main__":

@@ -134,8 +134,8 @@ def forget_by_retention(settings: Settings) -> None:
     with psycopg.connect(settings.postgres.dsn()) as postgres:
         for name, bounds in postgres.execute(OUTBOX_PARTITIONS).fetchall():
             postgres.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-            again = sql.SQL("CREATE TABLE {} PARTITION OF outbox_events ") + sql.SQL(bounds)
-            postgres.execute(again.format(sql.Identifier(name)))
+            again = sql.SQL("CREATE TABLE {} PARTITION OF outbox_events ").format(sql.Identifier(name))
+            postgres.execute(again + sql.SQL(bounds))
     admin = AdminClient({"bootstrap.servers": settings.kafka.address})
     ends = [
         TopicPartition(settings.kafka.topic, number, end) for number, end in enumerate(topic_ends(settings))

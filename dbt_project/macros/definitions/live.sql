@@ -104,7 +104,7 @@
 {% macro fresh_units_rows(fresh, open_at) %}
     {#- Rows as of unit_metric_values of the units first exposed in an open hour. -#}
     {%- set events = "(select * from " ~ ref('stg_events')
-        ~ " where (unit_type, user_id) in (select unit_type, user_id from " ~ fresh ~ "))" -%}
+        ~ " where (unit_type, sent_as) in (" ~ sent_ids(fresh) ~ "))" -%}
     {%- set totals = component_totals_rows(events, fresh, ref('metric_components'), open_at) -%}
     {{ unit_metric_values_rows(fresh, ref('stg_metrics'), totals, 'assumeNotNull(' ~ open_at ~ ')') }}
 {% endmacro %}

@@ -17,7 +17,7 @@
     (
         select *
         from {{ ref('stg_events') }}
-        where (unit_type, user_id) in (select unit_type, user_id from {{ exposures }} as units)
+        where (unit_type, sent_as) in ({{ sent_ids(exposures) }})
     )
 {%- endset -%}
 {% set totals = component_totals_rows(events, exposures, ref('metric_components'), open_at()) %}

@@ -24,12 +24,7 @@ events as (
     select * from {{ ref('stg_events') }}
     where
         event_type in (select steps.event_type from steps)
-        and (unit_type, user_id) in (
-            select
-                exposures.unit_type,
-                exposures.user_id
-            from exposures
-        )
+        and (unit_type, sent_as) in ({{ sent_ids('exposures') }})
 
 ),
 

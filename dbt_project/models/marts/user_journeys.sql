@@ -16,13 +16,7 @@ with exposures as (
 events as (
 
     select * from {{ ref('stg_events') }}
-    where
-        (unit_type, user_id) in (
-            select
-                exposures.unit_type,
-                exposures.user_id
-            from exposures
-        )
+    where (unit_type, sent_as) in ({{ sent_ids('exposures') }})
 
 ),
 

@@ -21,12 +21,23 @@ erased as (
         erased_at
     from {{ ref('stg_erased_users') }}
 
+),
+
+links as (
+
+    select
+        unit_type,
+        anonymous_id,
+        user_id
+    from {{ ref('stg_user_links') }}
+
 )
 
 select
     assignments.experiment_id as experiment_id,
     assignments.unit_type as unit_type,
-    assignments.user_id as user_id,
+    if(links.user_id = '', assignments.user_id, links.user_id) as user_id,
+    assignments.user_id as sent_as,
     assignments.variant_key as variant_key,
     assignments.version as version,
     assignments.assigned_at as assigned_at,
@@ -34,6 +45,7 @@ select
     assignments.received_at as received_at
 from assignments
 left any join erased on cityHash64(assignments.unit_type, assignments.user_id) = erased.person_key
+left any join links on assignments.unit_type = links.unit_type and assignments.user_id = links.anonymous_id
 -- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
 where
     assignments.received_at > erased.erased_at

@@ -23,13 +23,24 @@ erased as (
         erased_at
     from {{ ref('stg_erased_users') }}
 
+),
+
+links as (
+
+    select
+        unit_type,
+        anonymous_id,
+        user_id
+    from {{ ref('stg_user_links') }}
+
 )
 
 select
     events.event_id as event_id,
     events.experiment_id as experiment_id,
     events.unit_type as unit_type,
-    events.user_id as user_id,
+    if(links.user_id = '', events.user_id, links.user_id) as user_id,
+    events.user_id as sent_as,
     events.event_type as event_type,
     events.timestamp as occurred_at,
     toDate(events.timestamp, 'UTC') as event_date,
@@ -39,6 +50,7 @@ select
     events.received_at as received_at
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
+left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id
 -- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
 where
     events.received_at > erased.erased_at

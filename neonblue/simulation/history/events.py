@@ -13,15 +13,18 @@ from neonblue.simulation.history.people import (
     Bools,
     Enrolment,
     Ints,
+    anonymous_id,
     attributes,
     enrol,
+    erasures,
     microseconds,
+    open_accounts,
     user_id,
 )
 from neonblue.simulation.history.plan import CONTROL, TREATMENT, HistoryPlan, generator
 
 BATCH = 250_000
-_HOUR, _DAY = 3_600_000_000, 86_400_000_000
+_MINUTE, _HOUR, _DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 _TYPES = ("page_view", "click", "add_to_cart", "purchase", "error", "search")
 # Twice the purchases that control makes: a unit keeps half of them, and more where a treatment lifts them.
 _SHARES = (0.52, 0.2, 0.08, 0.08, 0.02, 0.1)
@@ -47,31 +50,103 @@ class History:
             self._home[enrolment.user] = enrolment.design.experiment_id
             self._exposed_at[place, enrolment.user] = enrolment.exposed_at
             self._lifted[place, enrolment.user] = enrolment.treated & (enrolment.exposed_at > 0)
-        names = [user_id(plan, number) for number in range(plan.units)]
-        self._users = pa.array(names, pa.string())
+        self._accounts = open_accounts(plan, self.enrolments)
+        self._users = pa.array([user_id(plan, number) for number in range(plan.units)], pa.string())
+        self._anonymous = pa.array([anonymous_id(plan, number) for number in range(plan.units)], pa.string())
 
     def assignments(self) -> Iterator[pa.Table]:
-        """Per experiment: its units' assignments, the second ones of those in two arms at the end."""
+        """Per experiment: its units' assignments, the second ones of those in two arms behind them.
+
+        At the end those of the accounts: their own, or taken over from the anonymous id when the two were linked.
+        """
         attribute_texts = pa.array([attributes(number) for number in range(self.plan.units)], pa.string())
         for enrolment in self.enrolments:
             twice = np.flatnonzero(enrolment.in_two_arms)
             user = np.concatenate([enrolment.user, enrolment.user[twice]])
             treated = np.concatenate([enrolment.treated, ~enrolment.treated[twice]])
             at = np.concatenate([enrolment.assigned_at, enrolment.assigned_at[twice] + 1_000_000])
-            yield pa.table(
-                {
-                    "experiment_id": _constant(enrolment.design.experiment_id, len(user), pa.uint32()),
-                    "unit_type": _constant("user", len(user), pa.string()),
-                    "user_id": self._users.take(pa.array(user)),
-                    "variant_key": _variant(treated),
-                    "version": pa.array(
-                        np.concatenate([enrolment.version, enrolment.version[twice]]), pa.uint32()
-                    ),
-                    "assigned_at": _time(at),
-                    "attributes": attribute_texts.take(pa.array(user)),
-                    "received_at": _time(at + 50_000),
-                }
+            first = self._assigned(
+                enrolment.design.experiment_id,
+                self._sent_as(user, at < self._accounts.opened_at[user]),
+                treated,
+                np.concatenate([enrolment.version, enrolment.version[twice]]),
+                at,
             )
+            yield first.append_column("attributes", attribute_texts.take(pa.array(user)))
+            yield self._accounts_assignments(enrolment)
+
+    def _accounts_assignments(self, enrolment: Enrolment) -> pa.Table:
+        """Of those who were linked. What was taken over has the time, arm and version of the original."""
+        _, end = microseconds(self.plan)
+        opened_at = self._accounts.opened_at[enrolment.user]
+        linked = (enrolment.assigned_at < opened_at) & (opened_at < end)
+        user, at, opened_at = enrolment.user[linked], enrolment.assigned_at[linked], opened_at[linked]
+        treated, version = enrolment.treated[linked], enrolment.version[linked]
+        other_arm, came_before = self._accounts.other_arm[user], self._accounts.came_before[user]
+        own_at = at + np.where(other_arm, _MINUTE, np.where(came_before, -_HOUR, 0))
+        accounts = self._assigned(
+            enrolment.design.experiment_id,
+            self._sent_as(user, np.zeros(len(user), bool)),
+            treated ^ other_arm,
+            np.where(came_before, 1, version),
+            own_at,
+            received_at=np.where(other_arm | came_before, own_at, opened_at),
+        )
+        return accounts.append_column("attributes", _constant("", len(user), pa.string()))
+
+    def _assigned(
+        self,
+        experiment: int,
+        sent_as: pa.Array,
+        treated: Bools,
+        version: Ints,
+        at: Ints,
+        received_at: Ints | None = None,
+    ) -> pa.Table:
+        return pa.table(
+            {
+                "experiment_id": _constant(experiment, len(at), pa.uint32()),
+                "unit_type": _constant("user", len(at), pa.string()),
+                "user_id": sent_as,
+                "variant_key": _variant(treated),
+                "version": pa.array(version, pa.uint32()),
+                "assigned_at": _time(at),
+                "received_at": _time((at if received_at is None else received_at) + 50_000),
+            }
+        )
+
+    def _sent_as(self, user: Ints, anonymous: Bools) -> pa.Array:
+        number = pa.array(user)
+        return pc.if_else(pa.array(anonymous), self._anonymous.take(number), self._users.take(number))
+
+    def links(self) -> pa.Table:
+        """The anonymous ids that were linked within the history."""
+        _, end = microseconds(self.plan)
+        opened_at = self._accounts.opened_at
+        user = np.flatnonzero((opened_at > 0) & (opened_at < end))
+        return pa.table(
+            {
+                "unit_type": _constant("user", len(user), pa.string()),
+                "anonymous_id": self._anonymous.take(pa.array(user)),
+                "user_id": self._users.take(pa.array(user)),
+                "linked_at": _time(opened_at[user]),
+                "received_at": _time(opened_at[user]),
+            }
+        )
+
+    def erasures(self) -> list[tuple[str, int]]:
+        """The erased ids, and when each was, in microseconds since 1970.
+
+        A person's anonymous id is erased with it. Of every third that has one, the anonymous id alone is.
+        """
+        erased = []
+        for number, at in zip(*(column.tolist() for column in erasures(self.plan)), strict=True):
+            is_linked = 0 < self._accounts.opened_at[number] <= at
+            if not is_linked or number % 3:
+                erased.append((user_id(self.plan, number), at))
+            if is_linked:
+                erased.append((anonymous_id(self.plan, number), at))
+        return erased
 
     def events(self) -> Iterator[pa.Table]:
         """All events, exposures first, and after each batch the rows of it that travel twice."""
@@ -165,11 +240,14 @@ class History:
         session = pc.binary_join_element_wise(
             self._users.take(pa.array(user)), pa.array(at // _DAY).cast(pa.string()), "-"
         )
+        identifiers = _ids(draws, size)
+        # Before they have an account, people are sometimes seen with it all the same: on another device.
+        anonymous = (at < self._accounts.opened_at[user]) & (draws.random(size) < 0.8)
         return pa.table(
             {
-                "event_id": _ids(draws, size),
+                "event_id": identifiers,
                 "experiment_id": pa.array(experiment, pa.uint32()),
-                "user_id": self._users.take(pa.array(user)),
+                "user_id": self._sent_as(user, anonymous),
                 "unit_type": _constant("user", size, pa.string()),
                 "event_type": event_type,
                 "variant_key": variant,

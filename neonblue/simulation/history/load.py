@@ -13,7 +13,6 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.simulation.history.events import History
-from neonblue.simulation.history.people import erasures, user_id
 
 
 @dataclass(slots=True)
@@ -24,6 +23,7 @@ class Loaded:
     assignments: int = 0
     events: int = 0
     erasures: int = 0
+    links: int = 0
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, float]:
@@ -40,8 +40,8 @@ def load(
     for assignments in history.assignments():
         insert_assignments(client, assignments)
         loaded.assignments += len(assignments)
-    insert_erasures(client, history)
-    loaded.erasures = len(erasures(history.plan)[0])
+    loaded.links = insert_links(client, history.links())
+    loaded.erasures = insert_erasures(client, history)
     for events in history.events():
         insert_events(client, events)
         loaded.events += len(events)
@@ -92,17 +92,22 @@ def insert_events(client: Client, events: pa.Table) -> None:
     client.insert_arrow("events_processed", events)
 
 
-def insert_erasures(client: Client, history: History) -> None:
-    """The plan's erasures, ingested now."""
-    users, at = erasures(history.plan)
-    if len(users):
+def insert_links(client: Client, links: pa.Table) -> int:
+    """Rows of `History.links`, ingested now."""
+    if len(links):
+        client.insert_arrow("user_links", _ingested_now(links))
+    return len(links)
+
+
+def insert_erasures(client: Client, history: History) -> int:
+    """The history's erasures, ingested now."""
+    erased = history.erasures()
+    if erased:
         client.command(
             _ERASURES,
-            parameters={
-                "users": [user_id(history.plan, int(number)) for number in users],
-                "times": [int(moment) for moment in at],
-            },
+            parameters={"users": [name for name, _ in erased], "times": [at for _, at in erased]},
         )
+    return len(erased)
 
 
 def _ingested_now(rows: pa.Table) -> pa.Table:

@@ -39,6 +39,10 @@ def user_id(plan: HistoryPlan, number: int) -> str:
     return f"user-{plan.seed}-{number}"
 
 
+def anonymous_id(plan: HistoryPlan, number: int) -> str:
+    return f"anonymous-{plan.seed}-{number}"
+
+
 def attributes(number: int) -> str:
     """A user's attributes, as a JSON object; they depend on its number alone."""
     country, tariff = COUNTRIES[number % 7 % 4], PLANS[number % 5 // 4]
@@ -78,6 +82,38 @@ def enrol(design: Design) -> Enrolment:
         version=np.where(widened, 2, 1)[let_in],
         in_two_arms=(draws.random(units) < plan.in_two_arms)[let_in],
         exposed_at=np.where(never, 0, assigned_at + delay)[let_in],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who came without an account at first. Arrays run over all users.
+
+    opened_at: until then the user was mostly seen under the anonymous id; 0 for whoever had an account all along.
+    other_arm, came_before: whether the account was in the experiment on its own too: a minute later in the other arm,
+    or an hour earlier in the same one.
+    """
+
+    opened_at: Ints
+    other_arm: Bools
+    came_before: Bools
+
+
+def open_accounts(plan: HistoryPlan, enrolments: list[Enrolment]) -> Accounts:
+    """Half of the anonymous get an account within six hours of their first assignment, the others within three days."""
+    draws = generator(plan, 5)
+    _, end = microseconds(plan)
+    entered = np.full(plan.units, end)
+    for enrolment in enrolments:
+        entered[enrolment.user] = np.minimum(entered[enrolment.user], enrolment.assigned_at)
+    hours = np.where(draws.random(plan.units) < 0.5, 6, 72)
+    waited = (draws.random(plan.units) * hours * _DAY / 24).astype(np.int64)
+    anonymous = draws.random(plan.units) < plan.anonymous
+    before = draws.random(plan.units)
+    return Accounts(
+        opened_at=np.where(anonymous, entered + waited, 0),
+        other_arm=before < 0.2,
+        came_before=(before >= 0.2) & (before < 0.4),
     )
 
 

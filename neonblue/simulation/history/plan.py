@@ -19,7 +19,9 @@ class HistoryPlan:
     """A history that ends at `end`. Everything in it follows from these fields.
 
     late: share of events received up to `late_days` after they happened; duplicates: share of rows that are written
-    twice; in_two_arms, never_exposed, erased: shares of units; named: share of events that name an experiment.
+    twice; in_two_arms, never_exposed, erased: shares of units; anonymous: share of the users who come without
+    an account first, and are linked with it some time after they entered their first experiment; named: share of events
+    that name an experiment.
     """
 
     seed: int
@@ -35,6 +37,7 @@ class HistoryPlan:
     in_two_arms: float = 0.005
     never_exposed: float = 0.1
     erased: float = 0.002
+    anonymous: float = 0.02
     named: float = 0.3
 
     @property

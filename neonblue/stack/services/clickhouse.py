@@ -13,6 +13,9 @@ from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 
+_NICE = 3
+"""Queries, merges and refreshes yield to what is being stored."""
+
 
 class ClickHouse(Service):
     name = "clickhouse"
@@ -36,6 +39,7 @@ class ClickHouse(Service):
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),
             environment=process_environment(self._settings),
             folder=self._folder,
+            nice=_NICE,
         )
 
     def check(self) -> None:

@@ -24,22 +24,34 @@ WITH
         SELECT person_key, max(erased_at) AS erased_at
         FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY person_key
     ),
+    links AS (
+        SELECT linked.anonymous_id AS anonymous_id, linked.user_id AS person
+        FROM user_links AS linked FINAL
+        LEFT ANY JOIN erased ON cityHash64(linked.unit_type, linked.user_id) = erased.person_key
+        LEFT ANY JOIN erased AS anonymous ON cityHash64(linked.unit_type, linked.anonymous_id) = anonymous.person_key
+        WHERE linked.unit_type = {unit_type:String}
+            AND linked.received_at > erased.erased_at AND linked.received_at > anonymous.erased_at
+    ),
     events AS (
-        SELECT user_id, event_type, timestamp, experiment_id, value, properties
-        FROM events_processed FINAL
-        LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
+        SELECT if(links.person = '', sent.user_id, links.person) AS user_id,
+               event_type, timestamp, experiment_id, value, properties
+        FROM events_processed AS sent FINAL
+        LEFT ANY JOIN erased ON cityHash64(sent.unit_type, sent.user_id) = erased.person_key
+        LEFT ANY JOIN links ON sent.user_id = links.anonymous_id
         WHERE unit_type = {unit_type:String} AND experiment_id IN (0, {experiment:UInt32})
             AND timestamp >= {since:DateTime64(6, 'UTC')}
             AND event_type IN ('exposure', {event_type:String}, {denominator_type:String})
             AND received_at > erased.erased_at
     ),
     units AS (
-        SELECT user_id, any(variant_key) AS variant, min(assigned_at) AS entered_at
-        FROM assignments FINAL
-        LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
+        SELECT if(links.person = '', given.user_id, links.person) AS unit,
+               any(variant_key) AS variant, min(assigned_at) AS entered_at
+        FROM assignments AS given FINAL
+        LEFT ANY JOIN erased ON cityHash64(given.unit_type, given.user_id) = erased.person_key
+        LEFT ANY JOIN links ON given.user_id = links.anonymous_id
         WHERE experiment_id = {experiment:UInt32} AND unit_type = {unit_type:String}
             AND received_at > erased.erased_at
-        GROUP BY user_id
+        GROUP BY unit
         HAVING uniqExact(variant_key) = 1
     ),
     exposures AS (
@@ -47,10 +59,10 @@ WITH
         FROM events WHERE event_type = 'exposure' AND experiment_id = {experiment:UInt32} GROUP BY user_id
     ),
     population AS (
-        SELECT units.user_id AS user_id, units.variant AS variant,
+        SELECT units.unit AS user_id, units.variant AS variant,
                if({assigned:Bool}, units.entered_at, exposures.exposed_at) AS first_at
         FROM units
-        LEFT ANY JOIN exposures USING (user_id)
+        LEFT ANY JOIN exposures ON units.unit = exposures.user_id
         WHERE ({assigned:Bool} OR exposures.exposed_at > toDateTime64(0, 6, 'UTC'))
             AND first_at + toIntervalSecond({window:UInt32}) <= {watermark:DateTime64(6, 'UTC')}
     ),

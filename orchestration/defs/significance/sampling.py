@@ -22,8 +22,18 @@ INNER JOIN assigned_units AS assigned USING (experiment_id, unit_type, user_id)
 WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric:String}
     AND values.metric_version = {version:UInt32}
     AND values.user_id NOT IN (
-        SELECT user_id FROM events_processed
+        SELECT if(links.user_id = '', events.user_id, links.user_id)
+        FROM (
+            SELECT unit_type, user_id FROM events_processed
+            WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
+        ) AS events
+        LEFT ANY JOIN user_links AS links
+            ON events.unit_type = links.unit_type AND events.user_id = links.anonymous_id
+    )
+    AND values.user_id NOT IN (
+        SELECT arrayJoin([user_id, anonymous_id]) FROM user_links
         WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
+            OR cityHash64(unit_type, anonymous_id) IN (SELECT person_key FROM erased_users)
     )
     AND cityHash64(values.unit_type, values.user_id) NOT IN (
         SELECT person_key FROM erased_users
@@ -37,11 +47,22 @@ _EVENTS = """
 WITH erased AS (
     SELECT person_key, max(erased_at) AS erased_at FROM erased_users
     WHERE unit_type = {unit_type:String} GROUP BY person_key
+), links AS (
+    SELECT anonymous_id, any(user_id) AS user_id FROM user_links
+    WHERE unit_type = {unit_type:String} GROUP BY anonymous_id
 )
-SELECT user_id, toString(event_id), experiment_id, event_type, timestamp, value, properties
-FROM events_processed
-LEFT ANY JOIN erased ON cityHash64(unit_type, user_id) = erased.person_key
-WHERE unit_type = {unit_type:String} AND user_id IN {users:Array(String)} AND received_at > erased.erased_at
+SELECT if(links.user_id = '', events.user_id, links.user_id) AS unit,
+       toString(event_id), experiment_id, event_type, timestamp, value, properties
+FROM events_processed AS events
+LEFT ANY JOIN erased ON cityHash64(events.unit_type, events.user_id) = erased.person_key
+LEFT ANY JOIN links ON events.user_id = links.anonymous_id
+WHERE events.unit_type = {unit_type:String} AND events.received_at > erased.erased_at AND (
+    events.user_id IN {users:Array(String)}
+    OR events.user_id IN (
+        SELECT anonymous_id FROM user_links
+        WHERE unit_type = {unit_type:String} AND user_id IN {users:Array(String)}
+    )
+)
 SETTINGS final = 0
 """
 

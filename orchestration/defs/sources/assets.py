@@ -6,7 +6,15 @@ from dagster import AssetKey, AssetSpec
 
 OWNERS = ["team:data"]
 """Who answers for what is computed."""
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
+INGESTED = (
+    "events_processed",
+    "assignments",
+    "experiments",
+    "erased_users",
+    "user_links",
+    "dead_letters",
+    "recent_events",
+)
 _API_OWNERS = ["team:platform"]
 
 _WRITTEN_BY_API = {
@@ -21,6 +29,7 @@ _INGESTED_DESCRIPTIONS = {
     "assignments": "One row per experiment and unit.",
     "experiments": "One row per change of an experiment, with its metric definitions.",
     "erased_users": "One row per erasure.",
+    "user_links": "One row per anonymous id that belongs to a person.",
     "dead_letters": "What could not be read, with the reason.",
     "recent_events": "The last days' events by day and experiment, for the open day.",
 }
@@ -70,4 +79,12 @@ def source_specs() -> list[AssetSpec]:
         )
         for table in INGESTED
     ]
-    return [*written, outbox, topic, *ingested]
+    erased_days = AssetSpec(
+        key=ingested_key("erased_days"),
+        deps=[ingested_key("erased_users")],
+        group_name="ingestion",
+        kinds={"clickhouse"},
+        owners=_API_OWNERS,
+        description="The days from which the API removed rows of erased people.",
+    )
+    return [*written, outbox, topic, *ingested, erased_days]

@@ -70,10 +70,14 @@ def dbt_model_assets(manifest: Path) -> AssetsDefinition:
 
 
 def build_arguments(rebuild: Rebuild, partitions: Sequence[str]) -> list[str]:
-    """dbt's arguments: with the days to build, or without, so that it finds the touched ones itself."""
+    """dbt's arguments: with the days to build, or without, so that it finds the touched ones itself.
+
+    Unit tests are of the code, not of the data: they run where the code is tested.
+    """
+    build = ["build", "--exclude-resource-type", "unit_test"]
     if rebuild is Rebuild.TOUCHED:
-        return ["build"]
-    return ["build", "--vars", json.dumps({"days": list(partitions)})]
+        return build
+    return [*build, "--vars", json.dumps({"days": list(partitions)})]
 
 
 def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, started: datetime) -> None:

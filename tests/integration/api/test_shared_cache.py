@@ -108,6 +108,18 @@ def test_what_one_process_stored_the_others_read_each_its_own(valkey: Server) ->
     asyncio.run(run())
 
 
+def test_experiments_that_share_a_salt_keep_apart(valkey: Server) -> None:
+    async def run() -> None:
+        user = cache(valkey)
+        same = {1: "one", 2: "one"}
+        user.write(same, {(1, "user", "ada"): stored(1)})
+        await _until_known(user, (1, "user", "ada"))
+        assert await user.read(same, [(2, "user", "ada")]) == {}
+        await user.close()
+
+    asyncio.run(run())
+
+
 def test_what_is_kept_expires(valkey: Server) -> None:
     async def run() -> None:
         writer = cache(valkey)

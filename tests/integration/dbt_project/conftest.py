@@ -11,12 +11,12 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
-from neonblue.simulation.history.load import insert_assignments, insert_events
+from neonblue.simulation.history.load import insert_assignments, insert_events, insert_links
 from orchestration.project import dbt_environment, dbt_executable, project_path
 from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
 
 LIVE_DATABASE = "default_live"
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users")
+INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "user_links", "erased_days")
 
 
 @dataclass
@@ -48,10 +48,8 @@ class Warehouse:
 
     def write(self, table: str, arrow: pa.Table) -> None:
         """Rows as they are ingested now."""
-        if table == "assignments":
-            insert_assignments(self.client, arrow)
-        else:
-            insert_events(self.client, arrow)
+        insert = {"assignments": insert_assignments, "events": insert_events, "links": insert_links}
+        insert[table](self.client, arrow)
 
     def dbt(self, command: str, *arguments: str, **variables: object) -> str:
         """What dbt printed. Fails the test where dbt does. A row counts as seen as soon as it is visible."""

@@ -32,6 +32,7 @@ class Raw:
     assignments: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     erasures: list[Row] = field(default_factory=list)
+    links: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,26 @@ class Expected:
             row["user_id"]: row["erased_at"] for row in sorted(raw.erasures, key=lambda r: r["erased_at"])
         }
 
-        def alive(row: Row) -> bool:
-            return row["user_id"] not in erased or row["received_at"] > erased[row["user_id"]]
+        def alive(row: Row, column: str = "user_id") -> bool:
+            return row[column] not in erased or row["received_at"] > erased[row[column]]
+
+        self.persons = {
+            row["anonymous_id"]: row["user_id"]
+            for row in raw.links
+            if alive(row) and alive(row, "anonymous_id")
+        }
+
+        def person(row: Row) -> str:
+            user: str = row["user_id"]
+            return self.persons.get(user, user)
 
         events = {row["event_id"]: row for row in raw.events if alive(row)}
         self.events: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
-            self.events[row["user_id"]].append(row)
+            self.events[person(row)].append(row)
         self.assigned: dict[Unit, dict[str, Row]] = defaultdict(dict)
-        for row in filter(alive, raw.assignments):
-            self.assigned[row["experiment_id"], row["user_id"]][row["variant_key"]] = row
+        for row in sorted(filter(alive, raw.assignments), key=_first_of_a_person):
+            self.assigned[row["experiment_id"], person(row)].setdefault(row["variant_key"], row)
         self.units = self._units(raw.populations)
         self.totals = self._totals()
 
@@ -313,6 +324,11 @@ class Expected:
             place: (row["assigned"], row["exposed"], row["active"], row["analysed"])
             for place, row in stages.items()
         }
+
+
+def _first_of_a_person(row: Row) -> tuple[datetime, bool]:
+    """By time. What a person took over has the time of the original, and no attributes: it comes after."""
+    return row["assigned_at"], not row["attributes"]
 
 
 def _aggregate(definition: Row, events: Iterable[Row]) -> Decimal:

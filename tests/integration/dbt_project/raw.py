@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 
 from neonblue.simulation.history.events import History
-from neonblue.simulation.history.people import erasures, user_id
 from neonblue.simulation.history.plan import HistoryPlan, metrics
 from tests.integration.dbt_project.expected import Raw
 
@@ -30,8 +29,9 @@ def small_plan(
         days=days,
         experiments=4,
         in_two_arms=0.04,
-        erased=0.03,
+        erased=0.06,
         late=0.05,
+        anonymous=0.25,
     )
 
 
@@ -48,19 +48,16 @@ def whole_tables(history: History) -> tuple[pa.Table, pa.Table]:
 
 def raw_rows(history: History, assignments: Iterable[pa.Table], events: Iterable[pa.Table]) -> Raw:
     """The same rows for the plain computation."""
-    users, at = erasures(history.plan)
     return Raw(
         populations={design.experiment_id: design.population for design in history.plan.designs()},
         metrics=[msgspec.to_builtins(metric) for metric in metrics()],
         assignments=[row for table in assignments for row in table.to_pylist()],
         events=[_event(row) for table in events for row in table.to_pylist()],
         erasures=[
-            {
-                "user_id": user_id(history.plan, int(user)),
-                "erased_at": EPOCH + timedelta(microseconds=int(when)),
-            }
-            for user, when in zip(users, at, strict=True)
+            {"user_id": name, "erased_at": EPOCH + timedelta(microseconds=at)}
+            for name, at in history.erasures()
         ],
+        links=history.links().to_pylist(),
     )
 
 

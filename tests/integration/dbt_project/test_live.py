@@ -29,7 +29,7 @@ LIVE = (
 def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse) -> None:
     # The history ends now: the views read the last days' events from their own table, which keeps no older ones.
     end = datetime.now(UTC).replace(microsecond=0)
-    history = History(small_plan(8, end=end))
+    history = History(small_plan(10, end=end))
     today = (end - timedelta(hours=12)).date()
     opened = datetime(today.year, today.month, today.day, tzinfo=UTC)
     assignments, events = whole_tables(history)
@@ -38,6 +38,16 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse) -> None:
     insert_erasures(warehouse.client, history)
     early = pa.compute.less(events["timestamp"], pa.scalar(opened, pa.timestamp("us", "UTC")))
     assigned_early = pa.compute.less(assignments["assigned_at"], pa.scalar(opened, pa.timestamp("us", "UTC")))
+    # Links of people who are first assigned today come when the morning is built, all others before.
+    links = history.links()
+    assigned = set(assignments["user_id"].to_pylist())
+    early_ids = set(assignments.filter(assigned_early)["user_id"].to_pylist())
+    ids = zip(links["anonymous_id"].to_pylist(), links["user_id"].to_pylist(), strict=True)
+    of_today = pa.array(
+        [anonymous in assigned and not early_ids & {anonymous, user} for anonymous, user in ids]
+    )
+    assert of_today.true_count, "nobody is linked today"
+    warehouse.write("links", links.filter(pa.compute.invert(of_today)))
     warehouse.write("assignments", assignments.filter(assigned_early))
     warehouse.write("events", events.filter(early))
     # The day's first half is built too: what is live adds to a partition that is not closed.
@@ -47,6 +57,7 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse) -> None:
     warehouse.dbt("run", open_at=f"{today} 00:00:00")
     assert read(warehouse.client, "metric_moments") == read(warehouse.client, "metric_moments", live=True)
 
+    warehouse.write("links", links.filter(of_today))
     warehouse.write("assignments", assignments.filter(pa.compute.invert(assigned_early)))
     warehouse.write(
         "events", events.filter(pa.compute.and_(pa.compute.invert(early), pa.compute.invert(morning)))

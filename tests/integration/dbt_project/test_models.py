@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
+from neonblue.results.warehouse import Mart
+from orchestration.project import target_path
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.warehouse import envelope, event, rows
 
@@ -130,7 +133,23 @@ def test_a_tiny_history_gives_the_numbers_worked_out_by_hand(warehouse: Warehous
     ) == [(5, 1, 3, 1)]
 
 
-def test_a_warehouse_without_data_builds(warehouse: Warehouse) -> None:
+def test_a_warehouse_without_data_builds_and_is_documented(warehouse: Warehouse) -> None:
     warehouse.dbt("run")
     assert rows(warehouse.client, "SELECT count() FROM metric_moments") == [(0,)]
     assert rows(warehouse.client, "SELECT count() FROM live_experiment_summary") == [(0,)]
+
+    warehouse.dbt("docs", "generate")
+    target = target_path(warehouse.settings)
+    manifest, catalog = (
+        json.loads((target / f"{name}.json").read_text()) for name in ("manifest", "catalog")
+    )
+    assert catalog["errors"] is None
+    models = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    assert models.keys() == catalog["nodes"].keys()
+    for name, model in models.items():
+        assert model["description"], name
+        described = {column for column, one in model["columns"].items() if one["description"]}
+        assert described == catalog["nodes"][name]["columns"].keys(), name
+    assert catalog["sources"].keys() == manifest["sources"].keys()
+    read_by_results = manifest["exposures"]["exposure.neonblue.results_api"]["depends_on"]["nodes"]
+    assert {name.split(".")[-1].removeprefix("live_") for name in read_by_results} == set(Mart)

@@ -46,10 +46,12 @@ def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_s
     assignments, events = whole_tables(history)
     now_assignments, later_assignments = split(assignments, seed, 0.05)
     now_events, later_events = split(events, seed, 0.1)
+    now_links, later_links = split(history.links(), seed, 0.6)
     for design in history.plan.designs():
         insert_experiments(warehouse.client, design.versions())
     warehouse.write("assignments", now_assignments)
     warehouse.write("events", now_events)
+    warehouse.write("links", now_links)
     warehouse.dbt("run")
     expected = Expected(raw_rows(history, [assignments], [events]))
     days = [f"2026-03-{day:02}" for day in range(1, 10)] + ["2026-02-28"]
@@ -65,6 +67,7 @@ def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_s
             if turn == 0 and place == 4:
                 warehouse.write("assignments", later_assignments)
                 insert_erasures(warehouse.client, history)
+                warehouse.write("links", later_links)
             if turn == 1 and place == 0:  # the topic from its beginning
                 warehouse.write("assignments", assignments)
                 warehouse.write("events", events)
@@ -79,7 +82,7 @@ def test_late_rows_rebuild_their_day_their_units_days_and_no_other(warehouse: Wa
         insert_experiments(warehouse.client, design.versions())
     warehouse.write("assignments", assignments)
     # A unit of one experiment, whose first exposure and one later event come late.
-    analysed = Expected(raw_rows(history, [assignments], [events]))
+    analysed = as_sent(history, assignments, events)
     analysed_once = defaultdict(list)
     for (number, user), unit in analysed.units.items():
         analysed_once[user].append((number, unit))
@@ -108,13 +111,66 @@ def test_late_rows_rebuild_their_day_their_units_days_and_no_other(warehouse: Wa
         *((table, late_event["timestamp"].date()) for table in EVENT_AXIS),
         *((table, unit.at.date()) for table in EXPOSURE_AXIS),
     }
-    assert_all_marts(warehouse, analysed_without_erasures(history, assignments, events))
+    assert_all_marts(warehouse, analysed)
 
 
-def analysed_without_erasures(history: History, assignments: pa.Table, events: pa.Table) -> Expected:
+def as_sent(history: History, assignments: pa.Table, events: pa.Table, *links: pa.Table) -> Expected:
+    """Nobody erased, and nobody linked but by these."""
     raw = raw_rows(history, [assignments], [events])
     raw.erasures.clear()
+    raw.links = [row for table in links for row in table.to_pylist()]
     return Expected(raw)
+
+
+def test_a_late_link_rebuilds_the_days_of_its_two_ids_and_no_other(warehouse: Warehouse) -> None:
+    history = History(small_plan(5))
+    assignments, events = whole_tables(history)
+    for design in history.plan.designs():
+        insert_experiments(warehouse.client, design.versions())
+    warehouse.write("assignments", assignments)
+    warehouse.write("events", events)
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    before = partitions(warehouse)
+    apart = as_sent(history, assignments, events)
+    linked = as_sent(history, assignments, events, history.links())
+    analysed = {user for _, user in apart.units}
+    # One who met a variant under either id, and stayed in the analysis with what both did.
+    is_one = pa.array(
+        [
+            row["anonymous_id"] in analysed
+            and row["user_id"] in analysed
+            and row["user_id"] in {user for _, user in linked.units}
+            for row in history.links().to_pylist()
+        ]
+    )
+    one = history.links().filter(is_one).slice(0, 1)
+    ids = {one["anonymous_id"][0].as_py(), one["user_id"][0].as_py()}
+    event_days = {event["timestamp"].date() for user in ids for event in apart.events[user]}
+    first_days = {
+        unit.at.date()
+        for moment in (apart, linked)
+        for (_, user), unit in moment.units.items()
+        if user in ids
+    }
+    assert len(event_days | first_days) < len({day for _, day in before}), "some days are no one's of theirs"
+
+    warehouse.write("links", one)
+    days_of = defaultdict(set)
+    for table, day in rebuilt(warehouse, before):
+        days_of[table].add(day)
+    for table in EXPOSURE_AXIS:
+        assert days_of.pop(table) == first_days, table
+    for table in EVENT_AXIS:
+        assert event_days <= days_of.pop(table) <= event_days | first_days, table
+    assert_all_marts(warehouse, as_sent(history, assignments, events, one))
+
+    warehouse.write("links", history.links())
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    assert_all_marts(warehouse, linked)
+    conflicts = [
+        unit for unit, arms in linked.assigned.items() if len(arms) > len(apart.assigned.get(unit, ()))
+    ]
+    assert any(len(linked.assigned[unit]) > 1 for unit in conflicts), "nobody met two variants under two ids"
 
 
 def rebuilt(warehouse: Warehouse, before: Partitions) -> set[tuple[str, date]]:
@@ -147,7 +203,7 @@ def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:
 
 
 def rows_of_one_unit(history: History, assignments: pa.Table, events: pa.Table) -> tuple[pa.Table, pa.Table]:
-    expected = Expected(raw_rows(history, [assignments], [events]))
+    expected = as_sent(history, assignments, events)
     user = next(user for number, user in expected.units if number == 1)
     pick = pa.compute.equal
     mine = assignments.filter(

@@ -19,13 +19,24 @@ from tests.integration.warehouse import (
 )
 
 LIVE_DATABASE = "default_live"
-INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "dead_letters", "recent_events")
+INGESTED = (
+    "events_processed",
+    "assignments",
+    "experiments",
+    "erased_users",
+    "erased_days",
+    "user_links",
+    "dead_letters",
+    "recent_events",
+)
 WRITTEN = (
     "experiment_results",
     "experiment_decisions",
     "sample_ratio_stages",
     "randomization_rates",
     "guardrail_breaches",
+    "result_snapshots",
+    "reports",
 )
 
 

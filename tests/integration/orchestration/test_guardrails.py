@@ -112,7 +112,7 @@ METRICS = [
 
 @pytest.mark.parametrize("population", ["exposed", "assigned"])
 def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, population: str) -> None:
-    """Units in two arms, erased ones and those within their window are left out; copies count once."""
+    """Units in two arms, erased ones, those within their window are left out; copies and linked ids count once."""
     chance = random.Random(8)
     snapshot = experiment(*METRICS, population=population)
     events: list[dict[str, Any]] = []
@@ -158,6 +158,15 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
             for user in erased
         ),
     )
+    # The even ones were anonymous before they were the odd ones. A link with an erased id is gone.
+    persons = {f"user-{number}": f"user-{number + 1}" for number in range(2, 60, 2)}
+    links = [{"anonymous_id": anonymous, "user_id": person} for anonymous, person in persons.items()]
+    sent = text(START + timedelta(hours=1))
+    times = {"linked_at": sent, "received_at": sent}
+    analysis.send("user_link", *({"schema_version": 1, "unit_type": "user", **row, **times} for row in links))
+    for row in (*assignments, *events):
+        if not erased & {row["user_id"], persons.get(row["user_id"])}:
+            row["user_id"] = persons.get(row["user_id"], row["user_id"])
     watermark = read_watermark(analysis.client)
 
     for one in decoded(snapshot).metrics:
@@ -205,8 +214,8 @@ def _sums(
         own = [row for row in events if row["user_id"] == user]
         met = [_time(row) for row in own if row["event_type"] == "exposure" and row["experiment_id"] == 1]
         if population == "assigned":
-            met = [_moment(rows[0]["assigned_at"])]
-        if len(rows) > 1 or user in erased or not met:
+            met = [_moment(row["assigned_at"]) for row in rows]
+        if len({row["variant_key"] for row in rows}) > 1 or user in erased or not met:
             continue
         first = min(met)
         if first + timedelta(seconds=one.window_seconds) > watermark:

@@ -27,13 +27,13 @@ ARMS = ("control", "blue", "green")
 FIRST = date(2026, 1, 28)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def provenance() -> Provenance:
     at = datetime(2026, 2, 18, 9, tzinfo=UTC)
     return Provenance("the warehouse", at, "0.1.0", at - timedelta(minutes=1), 3)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def whole(provenance: Provenance) -> ExperimentReport:
     points = tuple(
         SequencePoint(

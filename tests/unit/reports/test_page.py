@@ -55,7 +55,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def text(whole: ExperimentReport) -> str:
     return render_report(whole)
 
