@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS randomization_rates ${ON_CLUSTER}
     lower Nullable(Float64) COMMENT 'Exact binomial bounds of the rate',
     upper Nullable(Float64),
     level Float64 COMMENT 'Of the bounds',
-    calibrated Nullable(Bool) COMMENT 'Whether 0.05 lies within the bounds',
+    calibrated Nullable(Bool) COMMENT 'Whether the bounds reach 4 to 6 %',
     status_reason String COMMENT 'Why there is no rate, or empty',
     code_version LowCardinality(String)
 )
