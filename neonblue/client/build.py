@@ -17,7 +17,7 @@ class EventFields(TypedDict, total=False):
     """What `track` takes beside type and unit; see `NewEvent`."""
 
     experiment: str
-    experiment_id: int
+    experiment_id: int | None
     variant_key: str
     configuration_version: int
     unit_type: str

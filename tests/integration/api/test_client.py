@@ -61,6 +61,8 @@ def test_an_experiment_lives_from_draft_to_archive(api: httpx.Client) -> None:
         assert client.pause(key, "look into it").status == "paused"
         with pytest.raises(ConflictError):
             client.assign(key, "w", attributes={"plan": "pro"})
+        (refused,) = client.assign_many([NewAssignment(experiment=key, user_id="w")])
+        assert (refused.status, refused.code, refused.variant_key) == ("rejected", "not_running", None)
         assert client.resume(key).status == "running"
         assert client.conclude(key, Decision("ship", "it helps", "b")).status == "concluded"
         assert client.archive(key).status == "archived"
