@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-# Python keeps what it compiles: without, each of the many processes takes twice as long to start.
+# Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test unit integration end-to-end lint format lock coverage calibration clean
 

@@ -11,8 +11,8 @@ _THRESHOLDS = (10_000, 20, 100)
 def settle_collector() -> None:
     """Leave what the start has made out of every further collection, and make full ones rare.
 
-    A full collection visits each object of a process of some 500,000: 100 to 300 ms, in which nothing is answered.
-    What requests leave behind in cycles is found by the young collections.
+    A full collection visits every object of the process, its modules and its caches, and nothing is answered
+    meanwhile. What requests leave behind in cycles is found by the young collections.
     """
     gc.collect()
     gc.freeze()

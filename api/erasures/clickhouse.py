@@ -61,7 +61,7 @@ INSERT INTO erased_days (axis, day, removed_at)
 SELECT DISTINCT '{axis}', {day}, now64(3, 'UTC') FROM `{table}` WHERE {condition}
 """
 _DAYS = {"exposure": "exposure_date", "event": "toDate(timestamp, 'UTC')"}
-_DAYS_OF = "SELECT DISTINCT exposure_date FROM `{table}` WHERE {condition}"
+_FIRST_DAYS = "SELECT DISTINCT exposure_date FROM `{table}` WHERE {condition}"
 _SEGMENTED = """
 SELECT table FROM system.columns WHERE database = currentDatabase()
 GROUP BY table HAVING hasAll(groupArray(name), ['attribute', 'segment', 'exposure_date', 'n'])
@@ -184,8 +184,11 @@ class Warehouse:
                 _add(removed, table.name, self._delete(table, table.before, group, tables))
             returned = self._returned(raw, group) - removed.keys()
             derived = [one for one in group if one.person not in returned]
+            if not derived:
+                continue
+            self._delete_lone_segments(tables, derived)
             for table in tables:
-                if not table.received and derived:
+                if not table.received:
                     _add(removed, table.name, self._delete(table, table.matches, derived, tables))
         return removed
 
@@ -238,8 +241,6 @@ class Warehouse:
         rows = self._count(table, condition, erased)
         if rows:
             self._note_days(table, condition, erased)
-            if table.axis == "exposure":
-                self._delete_lone_segments(table, condition, erased)
             if table.links:
                 linked = _LINKED.format(table=table.name, condition=condition)
                 for other in tables:
@@ -256,14 +257,23 @@ class Warehouse:
             )
             self.client.command(statement, parameters=_parameters(erased), settings={"final": 0})
 
-    def _delete_lone_segments(self, table: Table, condition: str, erased: Sequence[Erased]) -> None:
-        statement = _DAYS_OF.format(table=table.name, condition=condition)
-        days = [day for (day,) in self.client.query(statement, parameters=_parameters(erased)).result_rows]
-        for (segmented,) in self.client.query(_SEGMENTED).result_rows:
-            if _NAME(segmented):
-                self.client.command(
-                    _DELETE_LONE.format(table=segmented), parameters={"days": days}, settings=_SYNCHRONOUS
-                )
+    def _delete_lone_segments(self, tables: Sequence[Table], erased: Sequence[Erased]) -> None:
+        """Of the days on which these were first exposed; before the rows that tell the days go."""
+        days = {
+            day
+            for table in tables
+            if table.axis == "exposure"
+            for (day,) in self.client.query(
+                _FIRST_DAYS.format(table=table.name, condition=table.matches),
+                parameters=_parameters(erased),
+                settings={"final": 0},
+            ).result_rows
+        }
+        if days:
+            for (name,) in self.client.query(_SEGMENTED).result_rows:
+                if _NAME(name):
+                    statement = _DELETE_LONE.format(table=name)
+                    self.client.command(statement, parameters={"days": sorted(days)}, settings=_SYNCHRONOUS)
 
     def _count(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         """Rows by person. Copies count: a deletion removes them too."""

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from neonblue.settings import Settings
@@ -72,6 +73,14 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def settings(stack: Stack) -> Settings:
     return stack.settings
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[httpx.Client]:
+    """The API as its administrator calls it."""
+    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
+    with httpx.Client(base_url=settings.api.address, headers=headers, trust_env=False, timeout=60) as client:
+        yield client
 
 
 class CommandLine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -108,13 +107,6 @@ class Traffic:
             total = Decimal(sum(done))
             rows.append(MomentRow("errors", 1, arm, 1, date.min, len(done), total, total))
         return bool(breaches(configuration, rows))
-
-
-@pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[httpx.Client]:
-    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
-    with httpx.Client(base_url=settings.api.address, headers=headers, trust_env=False, timeout=60) as client:
-        yield client
 
 
 def test_a_breach_pauses_its_experiment_within_a_minute_of_the_evidence(

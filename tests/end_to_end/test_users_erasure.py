@@ -57,13 +57,6 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def api(settings: Settings) -> Iterator[httpx.Client]:
-    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
-    with httpx.Client(base_url=settings.api.address, headers=headers, trust_env=False, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def person(neonblue: CommandLine, settings: Settings, api: httpx.Client) -> Person:
     """A person among others, carried through to the models."""
     person = Person(f"person-{uuid4()}", f"marker-{uuid4()}")

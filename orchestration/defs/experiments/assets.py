@@ -85,9 +85,10 @@ def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) ->
     from neonblue.results.store import ReportStore
 
     kept, settings = 0, Settings.load()
+    store = ReportStore.of(settings)
     with clickhouse.client() as client:
         for key in context.partition_keys:
-            made = publish_experiment(client, ReportStore.of(settings), key, context.run_id)
+            made = publish_experiment(client, store, key, context.run_id)
             files = [line.location for line in (made.report, *made.figures)]
             kept += len(files)
             context.add_asset_metadata(

@@ -71,10 +71,17 @@ def test_whose_rows_were_removed_before_the_build_is_in_no_mart(
     kept = next(user for user in analysed if user in persons and user in met and user != whole)
     fresh = max(before.units, key=lambda unit: before.units[unit].at)[1]
     gone = {alone, whole, persons[whole], persons[kept], fresh, persons.get(fresh, fresh)}
+    named = ", ".join(f"'{name}'" for name in sorted(gone))
+    days = rows(
+        warehouse.client, f"SELECT DISTINCT exposure_date FROM first_exposures WHERE user_id IN ({named})"
+    )
+    dates = ", ".join(f"'{day}'" for (day,) in days)
+    lone = f"SELECT count() FROM segment_metrics WHERE n = 1 AND exposure_date IN ({dates})"
+    assert rows(warehouse.client, lone) != [(0,)]
 
     erase(warehouse, *gone)
 
-    named = ", ".join(f"'{name}'" for name in sorted(gone))
+    assert rows(warehouse.client, lone) == [(0,)], "a segment of one may be an erased person's attribute"
     warehouse.refresh_live()
     for table in ("fresh_exposures", "open_totals", "changed_units"):
         left = f"SELECT count() FROM {LIVE_DATABASE}.{table} WHERE user_id IN ({named})"

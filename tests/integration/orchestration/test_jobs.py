@@ -139,7 +139,7 @@ def test_chosen_partitions_rebuild_exactly_those_days(built: Built) -> None:
     assert found == [("daily_metrics", day)]
 
 
-def test_a_metric_whose_rows_are_no_units_is_named_and_no_other(built: Built) -> None:
+def test_a_metric_whose_rows_are_no_units_is_named(built: Built) -> None:
     """Each unit has four rows of one experiment's revenue, and every row is tested as if it were a unit.
 
     A median among many equal values is tested with too wide an interval: it may be named, with a rate below 5 %.
