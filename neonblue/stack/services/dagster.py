@@ -35,6 +35,9 @@ storage:
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
+run_launcher:
+  module: orchestration.run_launcher
+  class: WatchedRunLauncher
 concurrency:
   runs:
     max_concurrent_runs: 2
