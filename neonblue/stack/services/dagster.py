@@ -63,6 +63,8 @@ retention:
       success: 30
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 _WORKSPACE = """\
 load_from:
