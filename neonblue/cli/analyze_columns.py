@@ -100,9 +100,15 @@ def _spec(table: Mapping[str, Sequence[str]], text: str, roles: Roles) -> Metric
             raise ImportFileError(f"--metric: there is no column {column!r}; there are {', '.join(table)}")
     kind, level = _stated_kind(part["kind"], part["denominator"])
     kind = kind or _known_kind(table, part["column"], text)
-    plain = part["column"] if part["denominator"] is None and part["kind"] is None else text
-    metric = roles.metric(part["name"] or plain, kind)
+    metric = roles.metric(part["name"] or _plain_name(part), kind)
     return MetricColumns(metric, part["column"], part["denominator"], part["covariate"], level)
+
+
+def _plain_name(part: Mapping[str, str | None]) -> str:
+    """What is measured; its kind where that is a quantile, and not how the column is read or adjusted."""
+    column, denominator, kind = part["column"], part["denominator"], part["kind"]
+    ratio = "" if denominator is None else f"/{denominator}"
+    return f"{column}{ratio}" if kind in (None, "proportion", "mean") else f"{column}{ratio}:{kind}"
 
 
 def _stated_kind(word: str | None, denominator: str | None) -> tuple[MetricKind | None, float]:

@@ -36,6 +36,14 @@ def results(outcome):
     return {row["metric"]["name"]: row for row in json.loads(outcome.stdout)["results"]}
 
 
+def test_a_metric_without_a_name_is_named_by_what_is_measured(analyze):
+    asked = ("converted:proportion", "spend~before:mean", "spend:p90", "spend/before")
+    rows = results(
+        analyze(unit_rows(), *(part for metric in asked for part in ("--metric", metric)), "--json")
+    )
+    assert set(rows) == {"converted", "spend", "spend:p90", "spend/before"}
+
+
 def test_a_row_per_unit_is_analysed_metric_by_metric(analyze):
     rows = results(analyze(unit_rows(), "--json"))
 
