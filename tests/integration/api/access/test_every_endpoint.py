@@ -50,9 +50,9 @@ class Call:
 
 
 def _application() -> Any:
-    app = create_app(Settings())
+    app: Any = create_app(Settings()).asgi
     while not hasattr(app, "openapi"):
-        app = app._rest if isinstance(app, HotCalls) else app.app  # type: ignore[attr-defined]
+        app = app._rest if isinstance(app, HotCalls) else app.app
     return app
 
 
