@@ -11,6 +11,7 @@ from dagster import (
     schedule,
 )
 
+from orchestration.defs.significance.assets import KEY as TESTED
 from orchestration.jobs import decisions, reports, weekly_report
 
 _RANGE_START = "dagster/asset_partition_range_start"
@@ -26,6 +27,17 @@ def request_for(keys: Sequence[str]) -> RunRequest | SkipReason:
     return RunRequest(tags={_RANGE_START: keys[0], _RANGE_END: keys[-1]})
 
 
+def has_results(context: ScheduleEvaluationContext) -> bool:
+    """Whether a build has come to its end. On a new installation the first hour has none yet."""
+    return context.instance.get_latest_materialization_event(TESTED) is not None
+
+
+def _request(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    if not has_results(context):
+        return SkipReason("no build has finished yet")
+    return request_for(context.instance.get_dynamic_partitions("experiments"))
+
+
 @schedule(
     name="hourly_decisions",
     job=decisions,
@@ -36,7 +48,7 @@ def request_for(keys: Sequence[str]) -> RunRequest | SkipReason:
 )
 def hourly_decisions(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """One run over all experiments."""
-    return request_for(context.instance.get_dynamic_partitions("experiments"))
+    return _request(context)
 
 
 @schedule(
@@ -49,7 +61,7 @@ def hourly_decisions(context: ScheduleEvaluationContext) -> RunRequest | SkipRea
 )
 def daily_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """One run over all experiments."""
-    return request_for(context.instance.get_dynamic_partitions("experiments"))
+    return _request(context)
 
 
 weekly = ScheduleDefinition(
@@ -58,5 +70,6 @@ weekly = ScheduleDefinition(
     cron_schedule="0 6 * * 1",
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
+    should_execute=has_results,
     description="Every Monday at 06:00 UTC.",
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from dagster import RunRequest, SkipReason
+from dagster import AssetMaterialization, DagsterInstance, RunRequest, SkipReason, build_schedule_context
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
 from orchestration.defs.experiments.changes import final_reports, partition_changes
-from orchestration.defs.experiments.schedules import request_for
+from orchestration.defs.experiments.schedules import daily_reports, has_results, hourly_decisions, request_for
 
 CONCLUDED_AT = "2026-03-01T12:00:00.000000Z"
 STATUSES = ("draft", "scheduled", "running", "paused", "concluded", "archived")
@@ -87,3 +87,17 @@ def test_all_experiments_share_one_run() -> None:
     assert one.partition_key == "a"
     assert isinstance(many, RunRequest)
     assert many.tags == {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
+
+
+def test_decisions_and_reports_wait_for_the_first_build_to_finish() -> None:
+    with DagsterInstance.local_temp() as instance, build_schedule_context(instance) as context:
+        instance.add_dynamic_partitions("experiments", ["checkout"])
+        before = [schedule(context) for schedule in (hourly_decisions, daily_reports)]
+        waiting = has_results(context)
+        instance.report_runless_asset_event(AssetMaterialization("significance_tests"))
+        after = [schedule(context) for schedule in (hourly_decisions, daily_reports)]
+
+        assert before == [SkipReason("no build has finished yet")] * 2
+        assert not waiting
+        assert has_results(context)
+    assert [request.partition_key for request in after] == ["checkout", "checkout"]
