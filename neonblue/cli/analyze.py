@@ -9,13 +9,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table as Grid
 
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, parse_weights
 from neonblue.cli.analyze_report import ReportRequest, write_report
-from neonblue.cli.report_view import as_json, rows_of
+from neonblue.cli.report_view import as_json, comparison_grid, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.simulation import cells
 from neonblue.simulation.mapping import UNIT_NAMES, VARIANT_NAMES
@@ -184,11 +182,6 @@ def _show(report: Report) -> None:
             "[green]ok[/]  " if check.passed else "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
         )
         out.print(f"{mark} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
-    grid = Grid(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("metric", "arm", "control → arm", "difference", "lift", "p, adjusted", "verdict"):
-        grid.add_column(name, no_wrap=name != "arm", overflow="fold")
-    for row in rows_of(report):
-        grid.add_row(*(escape(cell) for cell in row))
-    out.print(grid)
+    out.print(comparison_grid(rows_of(report)))
     action = report.decision.action.replace("_", " ")
     out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)

@@ -4,14 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from neonblue.statistics import Estimate, Experiment, Lift, MetricKind, Report, Status
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from neonblue.statistics import Estimate, Experiment, MetricKind, Report, Status
 from neonblue.statistics.analysis import MetricResult
 from neonblue.statistics.wording import p_value, percent
 
 _SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
+
+
+def comparison_grid(rows: Iterable[Sequence[str]]) -> Table:
+    """A table of metrics and arms; each cell's second line is its interval or its adjusted value."""
+    grid = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("metric", "arm", "control → arm", "difference", "lift", "p, adjusted", "verdict"):
+        grid.add_column(name, no_wrap=name != "arm", overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    return grid
+
+
+def values(control: float | None, treatment: float | None, share: bool) -> str:
+    """Both arms' values. share: as percentages."""
+    return f"{_value(control, share)} → {_value(treatment, share)}"
+
+
+def difference(value: float, low: float, high: float, share: bool) -> str:
+    """A difference above its interval; of shares in points."""
+    if share:
+        return f"{100 * value:+.2f} points\n[{100 * low:+.2f}, {100 * high:+.2f}]"
+    return f"{value:+,.4g}\n[{low:+,.4g}, {high:+,.4g}]"
+
+
+def relative(value: float, low: float, high: float) -> str:
+    """A relative lift above its interval."""
+    return f"{percent(value)}\n[{percent(low)}, {percent(high)}]"
 
 
 def rows_of(report: Report) -> Iterator[tuple[str, ...]]:
@@ -20,12 +51,11 @@ def rows_of(report: Report) -> Iterator[tuple[str, ...]]:
     The verdict ends the row. Rates are shown in percent and their differences in percentage points.
     """
     for result in report.results:
-        comparison, kind = result.comparison, result.metric.kind
-        control, treatment = (_value(v, kind) for v in (comparison.mean_control, comparison.mean_treatment))
+        comparison, share = result.comparison, result.metric.kind is MetricKind.PROPORTION
         yield (
             result.metric.name,
             result.arm,
-            f"{control} → {treatment}",
+            values(comparison.mean_control, comparison.mean_treatment, share),
             *_inference(result),
             result.verdict.value,
         )
@@ -49,19 +79,13 @@ def _inference(result: MetricResult) -> tuple[str, str, str]:
     test, lift = result.comparison.absolute, result.comparison.relative
     if isinstance(test, Status):
         return _words(test), "", ""
-    shown = _words(lift) if isinstance(lift, Status) else _lift(lift)
-    return _difference(test, result.metric.kind), shown, _p(result)
-
-
-def _difference(test: Estimate, kind: MetricKind) -> str:
-    if kind is MetricKind.PROPORTION:
-        low, high = 100 * test.interval.lower, 100 * test.interval.upper
-        return f"{100 * test.diff:+.2f} points\n[{low:+.2f}, {high:+.2f}]"
-    return f"{test.diff:+,.4g}\n[{test.interval.lower:+,.4g}, {test.interval.upper:+,.4g}]"
-
-
-def _lift(lift: Lift) -> str:
-    return f"{percent(lift.value)}\n[{percent(lift.interval.lower)}, {percent(lift.interval.upper)}]"
+    shown = (
+        _words(lift)
+        if isinstance(lift, Status)
+        else relative(lift.value, lift.interval.lower, lift.interval.upper)
+    )
+    share = result.metric.kind is MetricKind.PROPORTION
+    return difference(test.diff, test.interval.lower, test.interval.upper, share), shown, _p(result)
 
 
 def _p(result: MetricResult) -> str:
@@ -75,10 +99,10 @@ def _words(status: Status) -> str:
     return status.code.value.replace("_", " ")
 
 
-def _value(value: float | None, kind: MetricKind) -> str:
+def _value(value: float | None, share: bool) -> str:
     if value is None:
         return "none"
-    return f"{100 * value:.2f} %" if kind is MetricKind.PROPORTION else f"{value:,.5g}"
+    return f"{100 * value:.2f} %" if share else f"{value:,.5g}"
 
 
 def _plain(value: Any) -> Any:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import httpx
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
+from neonblue.cli.report_view import comparison_grid, difference, relative, values
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
+from neonblue.statistics.wording import p_value
 
-COLUMNS = (
-    "metric",
-    "variant",
-    "n control",
-    "n",
-    "control",
-    "variant",
-    "difference",
-    "interval",
-    "p",
-    "verdict",
-)
+_SHARES = ("proportion", "retention")
 
 
 def results(key: str, json_output: AsJson = False, data_dir: DataDir = None) -> None:
@@ -65,38 +55,34 @@ def _detail(answer: httpx.Response) -> str:
 
 def _show(found: dict[str, Any]) -> None:
     out = console()
-    mark = found["watermark"] or "nothing yet"
-    out.print(f"[bold]{found['experiment']}[/]  [dim]everything received up to {mark} is in the numbers[/]")
+    out.print(f"[bold]{found['experiment']}[/]  [dim]{_watermark(found['watermark'])}[/]")
     if found["decision"]:
         out.print(f"{found['decision']['action'].replace('_', ' ')}  {found['decision']['sentence']}")
-    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False)
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in COLUMNS[:2] else "right", no_wrap=True)
-    for row in found["items"]:
-        table.add_row(
-            row["metric_key"],
-            row["variant_key"],
-            f"{row['n_control']:,}",
-            f"{row['n_variant']:,}",
-            _number(row["mean_control"], "{:.4f}"),
-            _number(row["mean_variant"], "{:.4f}"),
-            _number(row["difference"], "{:+.4f}") if row["status"] == "ok" else row["status_reason"],
-            _interval(row),
-            _number(row["adjusted_p"], "{:.3g}"),
-            row["verdict"],
-        )
-    out.print(table)
+    out.print(comparison_grid(_cells(row) for row in found["items"]))
     for check in found["health"]:
         if not check["passed"]:
             colour = "bold red" if check["blocking"] else "yellow"
             out.print(f"[{colour}]{check['name']}[/]  {check['message']}")
 
 
-def _interval(row: dict[str, Any]) -> str:
-    if row["ci_low"] is None or row["ci_high"] is None:
-        return ""
-    return f"{row['ci_low']:+.4f} … {row['ci_high']:+.4f}"
+def _watermark(mark: str | None) -> str:
+    if mark is None:
+        return "nothing has been received yet"
+    return f"everything received up to {datetime.fromisoformat(mark):%Y-%m-%d %H:%M:%S} UTC is in the numbers"
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    share = row["metric_type"] in _SHARES
+    tested = row["status"] == "ok" and None not in (row["difference"], row["ci_low"], row["ci_high"])
+    lifted = None not in (row["relative_lift"], row["relative_ci_low"], row["relative_ci_high"])
+    return (
+        row["metric_key"],
+        row["variant_key"],
+        values(row["mean_control"], row["mean_variant"], share),
+        difference(row["difference"], row["ci_low"], row["ci_high"], share)
+        if tested
+        else row["status_reason"],
+        relative(row["relative_lift"], row["relative_ci_low"], row["relative_ci_high"]) if lifted else "",
+        "not yet" if row["p_value"] is None else f"{p_value(row['p_value'])}\n{p_value(row['adjusted_p'])}",
+        row["verdict"],
+    )

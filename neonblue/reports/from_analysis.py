@@ -59,7 +59,7 @@ def report_of_analysis(
         title=title,
         outcome=Outcome(analysis.decision.action.value),
         decision=analysis.decision.sentence,
-        arms=experiment.arms,
+        arms=experiment.control_first,
         effects=effects_of(analysis.results),
         health=health_of(analysis),
         methods=methods_of(plan, analysis.results),
@@ -85,15 +85,16 @@ def shares_of(experiment: Experiment) -> Shares:
     """Units per arm over all configuration versions, against the sum of the versions' expectations."""
     if not experiment.versions:
         return Unavailable("There is no allocation to compare with.")
-    observed, expected = dict.fromkeys(experiment.arms, 0), dict.fromkeys(experiment.arms, 0.0)
+    arms = experiment.control_first
+    observed, expected = dict.fromkeys(arms, 0), dict.fromkeys(arms, 0.0)
     for version in experiment.versions:
         units, weights = sum(version.observed.values()), sum(version.weights.values())
-        for arm in experiment.arms:
+        for arm in arms:
             observed[arm] += version.observed.get(arm, 0)
             expected[arm] += units * version.weights.get(arm, 0.0) / weights if weights else 0.0
     if not sum(observed.values()):
         return Unavailable("No unit has been exposed yet.")
-    return tuple(ArmShare(arm, observed[arm], expected[arm]) for arm in experiment.arms)
+    return tuple(ArmShare(arm, observed[arm], expected[arm]) for arm in arms)
 
 
 def methods_of(plan: Plan, results: Sequence[MetricResult]) -> tuple[str, ...]:

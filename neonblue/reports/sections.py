@@ -13,8 +13,10 @@ from neonblue.reports.charts.sequence import sequence_chart
 from neonblue.reports.charts.traffic import exposures_chart, shares_chart
 from neonblue.reports.drawing import Drawing
 from neonblue.reports.model import ExperimentReport, Unavailable
+from neonblue.reports.model import Sequence as Course
 
 Part = TypeVar("Part")
+_ONE_DAY = "All units entered on one day: there is no course to show."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
             "Over time",
             "Intervals that hold at every look at once: units that entered up to each day, as known now.",
             report.sequences,
-            lambda found: tuple(sequence_chart(s, i) for i, s in enumerate(found) if s.points),
-            "No unit has finished its window yet.",
+            lambda found: tuple(sequence_chart(s, i) for i, s in enumerate(found) if len(s.points) > 1),
+            _ONE_DAY if _has_points(report.sequences) else "No unit has finished its window yet.",
         ),
         _section(
             "exposure",
@@ -60,8 +62,8 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
             "Exposure per day",
             "",
             report.exposures,
-            lambda rows: (exposures_chart(rows, arms),),
-            "No unit has been exposed yet.",
+            lambda rows: (exposures_chart(rows, arms),) if len({row.day for row in rows}) > 1 else (),
+            _ONE_DAY if report.exposures else "No unit has been exposed yet.",
         ),
         _section(
             "funnel",
@@ -93,7 +95,7 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
             "Exploration, not a verdict: p-values are corrected over all segments shown together.",
             report.segments,
             lambda rows: segment_charts(rows, arms[0]),
-            "No segment has enough units for an estimate.",
+            "Units have no attributes, or too few share one for an estimate.",
         ),
     )
 
@@ -110,6 +112,10 @@ def _section(
         return Section(anchor, heading, introduction, (), part.reason)
     drawings = draw(part) if part else ()
     return Section(anchor, heading, introduction, drawings, "" if drawings else empty)
+
+
+def _has_points(found: Sequence[Course] | Unavailable) -> bool:
+    return not isinstance(found, Unavailable) and any(each.points for each in found)
 
 
 def _some(drawing: Drawing | None) -> tuple[Drawing, ...]:

@@ -144,7 +144,7 @@ def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
     return replace(
         blank,
         control=experiment.control,
-        arms=experiment.arms,
+        arms=experiment.control_first,
         units=experiment.units,
         plan=PlanItem(plan.deciding.value, plan.alpha, plan.planned_units, plan.ended),
         decision=DecisionItem(

@@ -98,7 +98,7 @@ def provenance_of(stamp: Stamp) -> Provenance:
     )
 
 
-def retention_of(cohorts: Sequence[CohortItem], today: date) -> tuple[RetentionPoint, ...]:
+def retention_of(cohorts: Sequence[CohortItem], today: date) -> tuple[RetentionPoint, ...] | Unavailable:
     """By days since the first exposure, over the cohorts whose day has passed before `today`.
 
     A cohort without a row for a day had nobody active on it. The day of the exposure itself is left out.
@@ -107,6 +107,8 @@ def retention_of(cohorts: Sequence[CohortItem], today: date) -> tuple[RetentionP
     active = {(row.variant_key, row.exposure_date, row.day_since): row.active_units for row in cohorts}
     totals: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
     furthest = max((row.day_since for row in cohorts), default=0)
+    if furthest == 0 and any(day + timedelta(days=2) < today for _, day in sizes):
+        return Unavailable("No unit was active after its first day.")
     for (variant, day), units in sizes.items():
         for since in range(1, min(furthest, _RETENTION_DAYS) + 1):
             # Units enter during a day: its end is a day later for the last of them.
@@ -122,14 +124,15 @@ def retention_of(cohorts: Sequence[CohortItem], today: date) -> tuple[RetentionP
 
 def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
     configuration = seen.configuration
-    arms = tuple(variant.key for variant in configuration.variants) if configuration else ("control",)
+    variants = configuration.variants if configuration else []
+    arms = tuple(variant.key for variant in sorted(variants, key=lambda variant: not variant.is_control))
     missing = Unavailable(seen.answer.reason)
     return ExperimentReport(
         key=seen.answer.experiment,
         title=(configuration.name if configuration else None) or seen.answer.experiment,
         outcome=Outcome.NO_DATA,
         decision=seen.answer.reason,
-        arms=arms,
+        arms=arms or ("control",),
         effects=(),
         health=(),
         methods=(),
@@ -145,7 +148,7 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
     )
 
 
-def _part(read: Callable[[], tuple[Part, ...]]) -> tuple[Part, ...] | Unavailable:
+def _part(read: Callable[[], tuple[Part, ...] | Unavailable]) -> tuple[Part, ...] | Unavailable:
     try:
         return read()
     except NotBuilt as missing:

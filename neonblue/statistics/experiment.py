@@ -98,6 +98,11 @@ class Experiment:
             raise ValueError(f"metrics: names must differ, got {names}")
 
     @property
+    def control_first(self) -> tuple[str, ...]:
+        """All arms, control before the others: the order in which they are shown."""
+        return (self.control, *self.treatments)
+
+    @property
     def treatments(self) -> tuple[str, ...]:
         """The arms other than control, in their order."""
         return tuple(arm for arm in self.arms if arm != self.control)

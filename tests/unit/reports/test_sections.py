@@ -1,0 +1,45 @@
+"""Which arm is control, and what is said where there is nothing to draw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from neonblue.reports import ExperimentReport, Provenance, render_report
+from neonblue.reports.from_analysis import report_of_analysis
+from neonblue.reports.model import Unavailable
+from neonblue.reports.sections import sections_of
+from neonblue.statistics import Metric, MetricKind, Plan, analyze
+from neonblue.statistics.tables import experiment_from_sums
+
+
+def test_control_comes_first_wherever_it_stands_among_the_arms(provenance: Provenance) -> None:
+    sums = {"mens": 1_828, "none": 1_062, "womens": 1_514}
+    rows = [
+        {"metric": "visit", "variant": arm, "n": "10000", "sum": str(visits)} for arm, visits in sums.items()
+    ]
+    experiment = experiment_from_sums(rows, {"visit": Metric("visit", MetricKind.PROPORTION)}, "none", None)
+    plan = Plan()
+
+    report = report_of_analysis("mail", "Mail", experiment, plan, analyze(experiment, plan), provenance)
+
+    assert report.arms == ("none", "mens", "womens")
+    assert not isinstance(report.shares, Unavailable)
+    assert [share.arm for share in report.shares] == ["none", "mens", "womens"]
+    assert {effect.control for effect in report.effects} == {0.1062}
+    assert 'data-label="none"' in render_report(report)
+
+
+def test_one_day_is_no_course(whole: ExperimentReport) -> None:
+    assert not isinstance(whole.sequences, Unavailable)
+    assert not isinstance(whole.exposures, Unavailable)
+    sequences = tuple(replace(line, points=line.points[:1]) for line in whole.sequences)
+    exposures = tuple(row for row in whole.exposures if row.day == whole.exposures[0].day)
+
+    sections = {
+        section.anchor: section
+        for section in sections_of(replace(whole, sequences=sequences, exposures=exposures))
+    }
+
+    for anchor in ("over-time", "daily"):
+        assert sections[anchor].drawings == ()
+        assert sections[anchor].reason == "All units entered on one day: there is no course to show."
