@@ -36,7 +36,7 @@ unit: setup ## the unit tests alone
 	@$(BIN)/pytest -n 2 --dist worksteal tests/unit
 
 integration: setup ## each part against real services
-	@$(BIN)/pytest -n 2 --dist loadscope tests/integration --ignore tests/integration/orchestration/test_jobs.py --ignore tests/integration/orchestration/test_page.py
+	@$(BIN)/pytest -n 2 --dist loadscope tests/integration
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end

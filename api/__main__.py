@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
+from api.http.protocol import Protocol
 from neonblue.settings import Settings
 
 
@@ -17,11 +18,12 @@ def main() -> None:
         port=api.port,
         workers=api.workers,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # the application reads them where it asks who called
         timeout_graceful_shutdown=10,
         backlog=2048,
     )

@@ -11,6 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.access.endpoints import router as tokens
 from api.access.session_endpoints import router as session
@@ -25,6 +26,7 @@ from api.experiments.endpoints import router as experiments
 from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
+from api.http.at_once import Application, AtOnce
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
@@ -55,7 +57,7 @@ _SENT = [
 _READ = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
+def create_app(settings: Settings | None = None) -> Application:
     """The whole API; without settings, those of the environment."""
     configure_logs()
     services = create_services(settings or Settings.load())
@@ -85,8 +87,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     app.add_middleware(Idempotent, services=services)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     app.add_middleware(RequestContext)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=services.settings.api.trusted_proxies)
     install_error_handlers(app)
-    return _cross_origin(HotCalls(services, app), services.settings.api.cross_origins)
+    hot = HotCalls(services, app)
+    return Application(_cross_origin(hot, services.settings.api.cross_origins), AtOnce(services))
 
 
 async def _never(_: Request) -> Response:

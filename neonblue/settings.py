@@ -174,6 +174,11 @@ class ApiSettings(Component):
         default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
     )
 
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="comma-separated addresses and networks whose X-Forwarded-For and -Proto are believed; *: all",
+    )
+
     @property
     def cross_origins(self) -> list[str]:
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]

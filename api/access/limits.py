@@ -80,18 +80,29 @@ class RateLimits:
 
         Raises Problem: 429 `rate_limited`, or 503 `rate_limit_unavailable` where Valkey is away and that closes.
         """
-        limit = self._limit if limit is None else limit
-        if not limit:
+        clock = asyncio.get_running_loop().time
+        while (fields := self.admit_at_once(who, limit)) is None:
+            await self._refill(self._account(who, limit), clock())
+        return fields
+
+    def admit_at_once(self, who: Hashable, limit: int | None = None) -> Headers | None:
+        """As `admit`, of what this process may admit by itself; None, and nothing is counted: Valkey must be asked."""
+        if not (self._limit if limit is None else limit):
             return []
+        account = self._account(who, limit)
+        now = asyncio.get_running_loop().time()
+        if not account.permits or now >= account.permits_until:
+            return None
+        account.permits -= 1
+        return account.headers(now)
+
+    def _account(self, who: Hashable, limit: int | None) -> _Account:
+        limit = self._limit if limit is None else limit
         account = self._accounts.get(who)
         if account is None or account.limit != limit:
             account = _Account(f"{who}:{limit}", limit, b'"token";q=%d;w=1' % limit)
             self._accounts.put(who, account)
-        clock = asyncio.get_running_loop().time
-        while not (account.permits and (now := clock()) < account.permits_until):
-            await self._refill(account, clock())
-        account.permits -= 1
-        return account.headers(now)
+        return account
 
     async def _refill(self, account: _Account, now: float) -> None:
         if now < account.refused_until:

@@ -13,7 +13,6 @@ from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Target, plan
 from api.experiments.registry import Registry
-from api.metrics import ASSIGNMENTS
 from api.users.identity import Identify
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
@@ -23,7 +22,6 @@ from neonblue.contract.limits import REQUEST_EVALUATIONS
 from neonblue.contract.requests import AssignmentRequest
 from neonblue.contract.violation import ContractError, Violation
 
-_CACHED = ASSIGNMENTS.labels("process")
 _CONFIRMABLE = (Code.UNKNOWN_EXPERIMENT, Code.NOT_RUNNING, Code.UNKNOWN_VARIANT)
 
 Request = AssignmentRequest | Violation
@@ -49,10 +47,6 @@ class AssignmentService:
         decoded = self._decoder.decode(body)
         requests = decoded.items
         single = decoded.single and (isinstance(requests[0], Violation) or requests[0].experiment is not None)
-        if single:
-            at_hand = self._at_hand(requests[0])
-            if at_hand is not None:
-                return [at_hand], True
         answers = await self.answer(requests, len(body))
         for found in answers:
             if single:
@@ -91,9 +85,16 @@ class AssignmentService:
         stored_id = self.identify(request.user_id)
         return request if stored_id == request.user_id else replace(request, user_id=stored_id)
 
-    def _at_hand(self, request: Request) -> AssignmentAnswer | None:
-        """The answer where it is certain from memory and leaves nothing to store."""
-        if isinstance(request, Violation) or request.experiment is None or request.attributes is not None:
+    def at_hand(self, body: bytes) -> AssignmentAnswer | None:
+        """The answer on one unit and experiment where it is certain from memory and leaves nothing to store.
+
+        Raises ContractError as `assign` does.
+        """
+        decoded = self._decoder.decode(body)
+        request = decoded.items[0]
+        if not decoded.single or isinstance(request, Violation):
+            return None
+        if request.experiment is None or request.attributes is not None:
             return None
         live = self.registry.find(request.experiment)
         if live is None or not live.running or live.external or live.configuration.forced:
@@ -105,7 +106,6 @@ class AssignmentService:
         stored = self.cache.get((live.experiment_id, live.unit_type, self.identify(request.user_id)))
         if stored is None or not (stored.exposed or request.expose is False):
             return None
-        _CACHED.inc()
         return answer_stored(live, request.user_id, stored)
 
     def _plan(self, request: Request, now: datetime) -> Plan:

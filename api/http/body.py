@@ -23,7 +23,10 @@ class ClientGone(Exception):  # noqa: N818
 
 def is_lines(headers: Headers) -> bool:
     """Whether the body is one JSON text per line. Raises Problem for a type that is neither that nor JSON."""
-    given = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+    sent = headers.get(b"content-type", b"")
+    if sent == b"application/json":
+        return False
+    given = sent.decode("latin-1").partition(";")[0].strip().lower()
     if given in (_JSON, ""):
         return False
     if given == NDJSON:

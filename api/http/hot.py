@@ -9,6 +9,8 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
+from secrets import token_hex
 
 import msgspec
 import psycopg
@@ -26,11 +28,14 @@ from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code
-from neonblue.contract.identifiers import uuid7
 from neonblue.contract.violation import ContractError
 
 log = structlog.get_logger("api.http")
 
+ASSIGNMENTS = "/v1/assignments"
+
+_PROCESS = token_hex(8)
+_REQUESTS = count(1)
 _UNDER_WAY = 1_000
 """Requests at once; each may hold a body of the largest size."""
 
@@ -58,10 +63,9 @@ class HotCalls:
         self._rest = rest
         self._calls: dict[str, tuple[security.Scope, Handler]] = {
             "/v1/events": (security.Scope.INGEST, self._events),
-            "/v1/assignments": (security.Scope.ASSIGN, self._assignments),
+            ASSIGNMENTS: (security.Scope.ASSIGN, self._assignments),
         }
         self._under_way = 0
-        self._seconds = {path: REQUEST_SECONDS.labels(path) for path in self._calls}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = self._calls.get(scope["path"]) if scope["type"] == "http" else None
@@ -99,7 +103,7 @@ class HotCalls:
         await _respond(send, status, body, kind, request_id, extra)
         path = scope["path"]
         REQUESTS.labels(path, status).inc()
-        self._seconds[path].observe(clock() - started)
+        REQUEST_SECONDS.observe(path, clock() - started)
 
     async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services
@@ -126,9 +130,9 @@ class HotCalls:
 
 
 def request_id_of(headers: Headers) -> str:
-    """The caller's request id where it is a plain one, else a new one."""
+    """The caller's request id where it is a plain one, else a new one: this process, and which request."""
     given = headers.get(b"x-request-id", b"")
-    return given.decode() if _REQUEST_ID(given) else uuid7()
+    return given.decode() if _REQUEST_ID(given) else f"{_PROCESS}-{next(_REQUESTS):x}"
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:

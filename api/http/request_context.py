@@ -63,7 +63,7 @@ class RequestContext:
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             REQUESTS.labels(route, status or 500).inc()
-            REQUEST_SECONDS.labels(route).observe(clock() - started)
+            REQUEST_SECONDS.observe(route, clock() - started)
 
 
 def _check_address(scope: Scope) -> None:

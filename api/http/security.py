@@ -96,6 +96,13 @@ class _Known:
     token: Token | None
     at: float
 
+    def valid_token(self) -> Token:
+        """Raises Problem 401 where there is none."""
+        if self.token is None:
+            raise unauthorized("invalid_token", "The token is unknown or revoked")
+        self.token.check_live()
+        return self.token
+
 
 class Tokens:
     """Who a bearer token belongs to."""
@@ -123,15 +130,25 @@ class Tokens:
         token.check_origin(origin)
         return token
 
+    def authorize_known(self, header: bytes | None, scope: Scope) -> Token | None:
+        """As `authorize`, of a caller that is no web page; None where PostgreSQL must be asked."""
+        known = self._known.get(digest_of(header))
+        if known is None or self._is_stale(known):
+            return None
+        token = known.valid_token()
+        token.check_may(scope)
+        token.check_origin(None)
+        return token
+
     async def identify(self, digest: bytes) -> Token:
         """The token whose secret has this hash. Raises Problem: 401 where it is not valid, 503."""
         known = self._known.get(digest)
-        if known is None or asyncio.get_running_loop().time() - known.at > self._cache_seconds:
+        if known is None or self._is_stale(known):
             known = await self._look_up(digest, known)
-        if known.token is None:
-            raise unauthorized("invalid_token", "The token is unknown or revoked")
-        known.token.check_live()
-        return known.token
+        return known.valid_token()
+
+    def _is_stale(self, known: _Known) -> bool:
+        return asyncio.get_running_loop().time() - known.at > self._cache_seconds
 
     def forget(self) -> None:
         """Read every token anew: one was revoked here."""

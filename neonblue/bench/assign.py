@@ -6,13 +6,10 @@ import asyncio
 import itertools
 import math
 import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 
 from neonblue.bench.http import Answer, Connection, Target
-from neonblue.bench.load import Plan, run
+from neonblue.bench.load import MakeRequest, Plan, loop_factory, run
 from neonblue.client import Client, Metric, NewExperiment, Variant
 from neonblue.settings import Settings
 
@@ -64,7 +61,7 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
     def on_answer(answer: Answer) -> None:
         report.failures += answer.status != 200
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         if not first_time:  # every pair of unit and experiment once, so that each is stored and cached
             runner.run(_warm(target, make, math.lcm(KNOWN_UNITS, len(keys))))
         measured = runner.run(run(target, plan, make, on_answer))
@@ -76,15 +73,7 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
     return report
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The fastest loop there is: the generator shares its cores with what it measures."""
-    if find_spec("uvloop") is None:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = import_module("uvloop").new_event_loop
-    return factory
-
-
-async def _warm(target: Target, make: Callable[[], bytes], requests: int) -> None:
+async def _warm(target: Target, make: MakeRequest, requests: int) -> None:
     """Make each request once before the clock runs."""
     left = iter(range(requests))
 

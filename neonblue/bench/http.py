@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -23,14 +24,17 @@ class BrokenError(Exception):
     """The connection ended before the answer was complete."""
 
 
+OnAnswer = Callable[[Answer], object]
+OnBreak = Callable[[BrokenError], object]
+
+
 class Connection(asyncio.Protocol):
     """One connection, one request at a time. The answer must carry Content-Length."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._needed = 0
-        self._body_at = 0
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._buffer = b""
+        self._answered: OnAnswer | None = None
+        self._broken: OnBreak = _ignore
         self._transport: asyncio.Transport | None = None
 
     @classmethod
@@ -43,43 +47,51 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class, only by its calls
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(BrokenError(str(exc or "closed by the server")))
+        if self._answered is not None:
+            self._answered = None
+            self._broken(BrokenError(str(exc or "closed by the server")))
 
-    async def ask(self, request: bytes) -> Answer:
-        """Send `request` and wait for its answer."""
+    def send(self, request: bytes, answered: OnAnswer, broken: OnBreak) -> None:
+        """Send `request`; one of the two is called once, when its answer is whole or can't come any more."""
         assert self._transport is not None  # noqa: S101 - set before `open` returns
         if self._transport.is_closing():
-            raise BrokenError("closed by the server")
-        self._waiting = asyncio.get_running_loop().create_future()
+            broken(BrokenError("closed by the server"))
+            return
+        self._answered, self._broken = answered, broken
         self._transport.write(request)
-        return await self._waiting
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send `request` and wait for its answer. Raises BrokenError."""
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(request, waiting.set_result, waiting.set_exception)
+        return await waiting
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if not self._needed:
-            end = self._buffer.find(HEADER_END)
-            if end < 0:
-                return
-            self._body_at = end + len(HEADER_END)
-            self._needed = self._body_at + _content_length(bytes(self._buffer[:end]))
-        if len(self._buffer) >= self._needed and self._waiting is not None:
-            answer = Answer(int(self._buffer[9:12]), bytes(self._buffer[self._body_at : self._needed]))
-            self._buffer.clear()
-            self._needed = 0
-            self._waiting.set_result(answer)
+        whole = self._buffer + data if self._buffer else data
+        end = whole.find(HEADER_END)
+        body_at = end + len(HEADER_END)
+        if end < 0 or len(whole) < body_at + _content_length(whole[:end]):
+            self._buffer = whole
+            return
+        self._buffer = b""
+        if self._answered is not None:
+            answered, self._answered = self._answered, None
+            answered(Answer(int(whole[9:12]), whole[body_at:]))
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
 
+def _ignore(_: BrokenError) -> None:
+    pass
+
+
 def _content_length(head: bytes) -> int:
-    lowered = head.lower()
-    at = lowered.find(LENGTH)
-    if at < 0:
+    at = head.find(LENGTH)
+    if at < 0 and (at := head.lower().find(LENGTH)) < 0:
         raise BrokenError("the answer has no Content-Length")
-    return int(lowered[at + len(LENGTH) :].split(b"\r\n", 1)[0])
+    return int(head[at + len(LENGTH) :].split(b"\r\n", 1)[0])
 
 
 @dataclass(frozen=True, slots=True)

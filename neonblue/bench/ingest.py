@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from neonblue.bench.bodies import EventBodies
 from neonblue.bench.http import Answer, Target
-from neonblue.bench.load import Measured, Plan, run
+from neonblue.bench.load import Measured, Plan, loop_factory, run
 from neonblue.bench.storage import message_bytes, table_size, topic_bytes, topic_ends
 from neonblue.clickhouse import connect
 from neonblue.client import AsyncClient
@@ -65,7 +65,8 @@ def measure(settings: Settings, load: Load) -> IngestReport:
         rows_before, size_before = table_size(clickhouse)
         kafka_before, offsets_before = topic_bytes(settings), topic_ends(settings)
         started = time.monotonic()
-        measured, latencies = asyncio.run(_load(settings, load, report))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            measured, latencies = runner.run(_load(settings, load, report))
         _summarize(report, measured, latencies)
         wanted = rows_before + report.accepted
         deadline = time.monotonic() + DRAIN_SECONDS

@@ -60,6 +60,8 @@ retention:
       success: 30
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 _WORKSPACE = """\
 load_from:
