@@ -10,6 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
+from tests.integration.api.conftest import api, postgres
 from tests.integration.warehouse import (
     Topic,
     connect,
@@ -17,6 +18,8 @@ from tests.integration.warehouse import (
     envelope,
     running,
 )
+
+__all__ = ["api", "postgres"]
 
 LIVE_DATABASE = "default_live"
 INGESTED = (
