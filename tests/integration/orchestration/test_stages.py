@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +14,6 @@ from dagster import materialize
 
 from neonblue.bucketing import Purpose, bucket
 from orchestration.defs.exposure.assets import sample_ratio_stages
-from orchestration.project import dbt_environment, dbt_executable, project_path
 from orchestration.resources import ClickHouse, Postgres
 from tests.integration.api.conftest import Server
 from tests.integration.api.life_cycle import patch, started
@@ -67,20 +63,6 @@ def carry(server: Server, analysis: Analysis) -> None:
     analysis.topic.send(*(envelope(kind, payload, event_type=name) for kind, payload, name in rows))
 
 
-def build(analysis: Analysis) -> None:
-    """The models that the stages are read from. A row counts as seen as soon as it is visible."""
-    arguments = ("--select", "+first_exposures", "exposed_units")
-    folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
-    run = subprocess.run(
-        [dbt_executable(), "run", *arguments, "--vars", json.dumps({"ingestion_grace_seconds": 0}), *folders],
-        env={**os.environ, **dbt_environment(analysis.settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
-
-
 def stages(analysis: Analysis, experiment_id: int) -> dict[str, Units]:
     """What the asset writes on the experiment."""
     resources = {"clickhouse": ClickHouse(), "postgres": Postgres()}
@@ -120,7 +102,7 @@ def test_every_stage_counts_people_and_leaves_out_the_same(
     people.logs_in(torn, tablet, people.comes("a"))
     people.assign(returns)
     carry(postgres, analysis)
-    build(analysis)
+    analysis.build("+first_exposures", "exposed_units")
 
     one, two = first["version"], second["version"]
     # Five by one id and adopts and agrees; later and returns.
