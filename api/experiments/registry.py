@@ -79,7 +79,7 @@ class Registry:
 
     def salts(self) -> dict[int, str]:
         """The salt of each experiment, by id."""
-        return {name: live.salt for name, live in self._by_name.items() if isinstance(name, int)}
+        return {number: self._by_name[number].salt for number in self._ids()}
 
     def running(self, unit_type: str) -> list[LiveExperiment]:
         """The running experiments that this product assigns such units to, by id."""
@@ -111,24 +111,30 @@ class Registry:
         await self.check()
 
     async def check(self) -> None:
-        """Load what is new or has changed. Raises psycopg.Error."""
+        """Load what is new or has changed, forget what is gone. Raises psycopg.Error."""
         started = asyncio.get_running_loop().time()
+        held = set(self._ids())  # before the look: what another load adds meanwhile may be too new for it
         async with self._pool.connection() as connection:
             marks = await read_marks(connection)
             changed = [number for number, mark in marks.items() if self._marks.get(number) != mark]
             if changed:
                 for row in await read_evaluations(connection, changed):
                     self._put(row)
+        for number in held - marks.keys():
+            self._forget(number)
         self._marks = marks
         self._reloaded = started
         self.loaded = True
 
     async def load(self, experiment_id: int) -> None:
-        """Load one experiment. Raises psycopg.Error."""
+        """Load one experiment, or forget it where it is gone. Raises psycopg.Error."""
         self._marks.pop(experiment_id, None)  # so that the next look reads it again, whichever read was first
         async with self._pool.connection() as connection:
-            for row in await read_evaluations(connection, [experiment_id]):
-                self._put(row)
+            rows = await read_evaluations(connection, [experiment_id])
+        for row in rows:
+            self._put(row)
+        if not rows:
+            self._forget(experiment_id)
 
     async def listen(self) -> None:
         """Follow the changes for ever: on each notification, and at intervals in case one was missed."""
@@ -154,7 +160,7 @@ class Registry:
     def _groups(self) -> dict[str, list[LiveExperiment]]:
         if self._running is None:
             self._running = {}
-            for number in sorted(name for name in self._by_name if isinstance(name, int)):
+            for number in sorted(self._ids()):
                 live = self._by_name[number]
                 if live.running and not live.external:
                     self._running.setdefault(live.unit_type, []).append(live)
@@ -166,8 +172,22 @@ class Registry:
         if known is None or known.version <= row.entry.version:
             live = LiveExperiment.from_row(row)
             self._by_name[live.experiment_id] = live
-            self._by_name[live.key] = live
+            # The key of a deleted draft may have been taken over, by an experiment of a higher id.
+            if self._by_name.get(live.key, live).experiment_id <= live.experiment_id:
+                self._by_name[live.key] = live
             self._running = self._document = None
+
+    def _forget(self, experiment_id: int) -> None:
+        """A draft was deleted. Its key may be another experiment's by now."""
+        gone = self._by_name.pop(experiment_id, None)
+        if gone is None:
+            return
+        if self._by_name.get(gone.key) is gone:
+            del self._by_name[gone.key]
+        self._running = self._document = None
+
+    def _ids(self) -> list[int]:
+        return [name for name in self._by_name if isinstance(name, int)]
 
 
 def _configuration(entry: ExperimentEntry) -> Configuration:

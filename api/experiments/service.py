@@ -118,6 +118,7 @@ class ExperimentService:
             await repository.delete(connection, before["id"])
             await versions.announce(connection, before["id"], snapshot)
             await record(connection, actor, Change("delete", "experiment", key, before, None))
+        await versions.refresh(self.registry, before["id"])
 
 
 async def locked(connection: Connection, key: str, if_match: str | None, *, required: bool = False) -> Row:

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from orchestration.defs.experiments.changes import LIVE
 from orchestration.defs.exposure.repository import read_stages, write_stages
 from orchestration.defs.significance.repository import read_configurations, read_stamp
-from orchestration.defs.sources.assets import OWNERS, ingested_key
+from orchestration.defs.sources.assets import OWNERS
 from orchestration.resources import ClickHouse, Postgres
 
 KEY = AssetKey("sample_ratio_stages")
@@ -15,14 +15,15 @@ KEY = AssetKey("sample_ratio_stages")
     key=KEY,
     deps=[
         AssetKey(["postgres", "assignments"]),
-        ingested_key("assignments"),
-        ingested_key("events_processed"),
+        AssetKey(["postgres", "user_links"]),
+        AssetKey("assigned_units"),
+        AssetKey("exposed_units"),
         AssetKey("first_exposures"),
     ],
     group_name="results",
     kinds={"python", "postgres", "clickhouse"},
     owners=OWNERS,
-    code_version="1",
+    code_version="2",
     description="Units at each stage (assigned, exposed, ingested, analysed), and where the arms' ratio breaks.",
 )
 def sample_ratio_stages(

@@ -1,4 +1,4 @@
-"""How many units reached each stage: the first two from PostgreSQL, the others from ClickHouse."""
+"""How many units reached each stage: the first two from PostgreSQL, the others from the models in ClickHouse."""
 
 from __future__ import annotations
 
@@ -15,27 +15,47 @@ from orchestration.defs.significance.repository import RunStamp, insert
 if TYPE_CHECKING:
     from orchestration.defs.exposure.stages import StageRatio, StageUnits
 
-# Only units that are in one arm: the others are left out of the analysis on purpose.
+# The unit is the person, as in the models: its ids count once, the first assignment gives the version, and whoever has
+# two variants is left out of every stage. Whoever was erased is gone from PostgreSQL, and from the models with the next
+# build. Ids are read twice rather than kept: most are nobody else's and are counted as they come, and only those that
+# are linked, which are few, are grouped.
 _ACCEPTED = """
-SELECT experiment_id, version, variant_key, count(*), count(exposed_at)
-FROM assignments WHERE experiment_id = ANY(%(experiments)s)
+WITH ids AS NOT MATERIALIZED (
+    SELECT given.*, link.anonymous_id, person.user_id AS person_id, coalesce(link.user_id, person.user_id) AS person
+    FROM assignments AS given
+    LEFT JOIN user_links AS link
+        ON (link.unit_type, link.anonymous_id) = (given.unit_type, given.user_id)
+    LEFT JOIN (SELECT DISTINCT unit_type, user_id FROM user_links) AS person
+        ON (person.unit_type, person.user_id) = (given.unit_type, given.user_id)
+    WHERE given.experiment_id = ANY(%(experiments)s)
+),
+units AS (
+    SELECT experiment_id, version, variant_key, exposed_at IS NOT NULL AS exposed
+    FROM ids
+    WHERE anonymous_id IS NULL AND person_id IS NULL
+    UNION ALL
+    SELECT
+        experiment_id,
+        (array_agg(version ORDER BY assigned_at, user_id = person, user_id COLLATE "C"))[1],
+        min(variant_key),
+        bool_or(exposed_at IS NOT NULL)
+    FROM ids
+    WHERE person IS NOT NULL
+    GROUP BY experiment_id, unit_type, person
+    HAVING count(DISTINCT variant_key) = 1
+)
+SELECT experiment_id, version, variant_key, count(*), count(*) FILTER (WHERE exposed)
+FROM units
 GROUP BY experiment_id, version, variant_key
 """
+# Both tables are stored in the order of their units: merged, they take no memory for each unit.
 _INGESTED = """
-SELECT experiment_id, version, variant, count()
-FROM (
-    SELECT experiment_id, unit_type, user_id, any(version) AS version, any(variant_key) AS variant
-    FROM assignments FINAL
-    WHERE experiment_id IN {experiments:Array(UInt32)}
-    GROUP BY experiment_id, unit_type, user_id
-    HAVING uniqExact(variant_key) = 1
-) AS units
-WHERE (experiment_id, unit_type, user_id) IN (
-    SELECT experiment_id, unit_type, user_id
-    FROM events_processed FINAL
-    WHERE event_type = 'exposure' AND experiment_id IN {experiments:Array(UInt32)}
-)
-GROUP BY experiment_id, version, variant
+SELECT experiment_id, version, variant_key, count()
+FROM assigned_units
+INNER JOIN exposed_units USING (experiment_id, unit_type, user_id)
+WHERE experiment_id IN {experiments:Array(UInt32)} AND assigned_units.variants = 1
+GROUP BY experiment_id, version, variant_key
+SETTINGS join_algorithm = 'full_sorting_merge'
 """
 _ANALYSED = """
 SELECT experiment_id, version, variant_key, count()

@@ -14,7 +14,7 @@ from neonblue.statistics import SampleRatio, Status, sample_ratio_over_versions
 
 
 class Stage(StrEnum):
-    """The way of a unit, in order. The names are stored."""
+    """The way of a unit, in order: one person's linked ids are one unit. The names are stored."""
 
     ASSIGNED = "assigned"  # PostgreSQL holds its assignment
     EXPOSED = "exposed"  # PostgreSQL knows that it met its variant

@@ -68,14 +68,15 @@ def read_configurations(client: Client, key: str = "") -> dict[int, dict[int, Ex
 
 def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
     """Every experiment that has started, with its sums as the models hold them; that of the key where it is given."""
-    from neonblue.results.warehouse import Warehouse
+    from orchestration.defs.significance.sums_repository import read_rows
 
-    warehouse = Warehouse.of(client, live=False)
-    return [
-        ExperimentData(versions, warehouse.rows(versions[max(versions)]))
+    started = [
+        versions
         for versions in read_configurations(client, key).values()
         if versions[max(versions)].status not in ("draft", "scheduled")
     ]
+    rows = read_rows(client, [versions[max(versions)] for versions in started])
+    return [ExperimentData(versions, rows[versions[max(versions)].experiment_id]) for versions in started]
 
 
 def read_stamp(client: Client, run_id: str) -> RunStamp:

@@ -20,6 +20,7 @@ _API_OWNERS = ["team:platform"]
 _WRITTEN_BY_API = {
     "events": "Events as they were accepted.",
     "assignments": "The variant each unit was given first.",
+    "user_links": "The person that each anonymous id belongs to.",
     "experiments": "The experiments and their configuration.",
 }
 _OUTBOX = AssetKey(["postgres", "outbox_events"])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,6 +13,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
+from orchestration.project import dbt_environment, dbt_executable, project_path
+from tests.integration.api.conftest import api, postgres
 from tests.integration.warehouse import (
     Topic,
     connect,
@@ -17,6 +22,8 @@ from tests.integration.warehouse import (
     envelope,
     running,
 )
+
+__all__ = ["api", "postgres"]
 
 LIVE_DATABASE = "default_live"
 INGESTED = (
@@ -68,6 +75,19 @@ class Analysis:
         monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PORT", str(self.settings.clickhouse.port))
         monkeypatch.setenv("NEONBLUE_CLICKHOUSE_USER", "tester")
         monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "a-password")
+
+    def build(self, *models: str) -> None:
+        """Build these models as dbt selects them. A row counts as seen as soon as it is visible."""
+        given = ("--select", *models, "--vars", json.dumps({"ingestion_grace_seconds": 0}))
+        folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
+        run = subprocess.run(
+            [dbt_executable(), "run", *given, *folders],
+            env={**os.environ, **dbt_environment(self.settings)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
     def send(self, kind: str, *payloads: Any) -> None:
         self.topic.send(*(envelope(kind, payload) for payload in payloads))
