@@ -41,6 +41,10 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
     assigned_at: str
     exposed: bool
 
+    def with_exposure(self) -> Stored:
+        """The same assignment with its exposure recorded."""
+        return Stored(self.variant_key, self.version, self.assigned_at, True)
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Stored).decode

@@ -94,7 +94,7 @@ class AssignmentWriter:
             await self._tell(connection, firsts, stored, created, exposed, exposures, received_at)
             await connection.execute("COMMIT")
         stored = {
-            unit: with_exposure(value) if unit in exposures else value for unit, value in stored.items()
+            unit: value.with_exposure() if unit in exposures else value for unit, value in stored.items()
         }
         self.cache.put_all(stored)
         return _outcomes(jobs, stored, created)
@@ -125,11 +125,6 @@ class AssignmentWriter:
             messages = [Message(event.id, event.message(received_at)) for event in events]
             rows += pack(EVENTS, messages, batch=self.outbox_batches)
         await insert_outbox(connection, rows)
-
-
-def with_exposure(stored: Stored) -> Stored:
-    """The same assignment with its exposure recorded."""
-    return Stored(stored.variant_key, stored.version, stored.assigned_at, True)
 
 
 def _first_of_each_unit(jobs: Sequence[AssignmentJob]) -> dict[UnitKey, Wanted]:

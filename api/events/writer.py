@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
 from psycopg import errors
 
 from api.assignments.cache import AssignmentCache, Stored, UnitKey
-from api.assignments.repository import read_assignments
+from api.assignments.repository import expose, read_assignments
 from api.database import Connection, connect
 from api.events import idempotency
 from api.events.carried import count_carried, messages_of, store_carried, unit_of
@@ -18,7 +18,7 @@ from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
 from api.ingest.copying import write_outbox
 from api.ingest.recent import RecentMap
 from api.partitions import Partitions
-from neonblue.contract.events import Event
+from neonblue.contract.events import EXPOSURE, Event
 from neonblue.contract.outbox import ASSIGNMENTS, EVENTS, Message, pack
 
 RECENT_IDS = 100_000
@@ -74,6 +74,8 @@ class EventWriter:
         carried = [(event, event.variant_key) for event, _ in events if event.carried_version is not None]
         known, created = await self._assign(connection, [event for event, _ in events])
         fates = await self._store(connection, events, careful=attempt > 0)
+        exposures = _first_exposures(events, fates, known)
+        await expose(connection, exposures)
         messages = [
             Message(event.id, event.message(received_at))
             for (event, received_at), fate in zip(events, fates, strict=True)
@@ -87,6 +89,7 @@ class EventWriter:
         await idempotency.record(connection, [job.claim for job in jobs], results)
         await connection.execute("COMMIT")
         self.assignments.put_all(created)
+        self.assignments.put_all({unit: known[unit].with_exposure() for unit in exposures})
         count_carried(carried, created, known)
         return results
 
@@ -158,6 +161,20 @@ class EventWriter:
                 recent.put(event.id, True)
                 fresh.append(position)
         return fresh, suspects
+
+
+def _first_exposures(
+    events: Sequence[tuple[Event, str]], fates: Sequence[Fate], known: Mapping[UnitKey, Stored]
+) -> dict[UnitKey, str]:
+    """The earliest exposure among these events of each unit whose assignment has none recorded."""
+    found: dict[UnitKey, str] = {}
+    for (event, _), fate in zip(events, fates, strict=True):
+        if event.event_type == EXPOSURE and event.experiment_id is not None and fate is Fate.ACCEPTED:
+            unit = unit_of(event)
+            stored = known.get(unit)
+            if stored is not None and not stored.exposed:
+                found[unit] = min(event.timestamp, found.get(unit, event.timestamp))
+    return found
 
 
 def _by_job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -323,3 +324,36 @@ def test_an_exposure_that_carries_nonsense_is_refused(
     body = {name: value for name, value in sent.items() if value is not None}
     item = api.post("/v1/events", json=[body]).json()["items"][0]
     assert (item["code"], item["field"]) == (code, field)
+
+
+def test_an_exposure_that_comes_as_an_event_is_recorded_with_the_assignment(
+    api: httpx.Client, postgres: Server
+) -> None:
+    experiment = write(postgres)
+    known(api, experiment, lambda found: found["variant_key"] is not None)
+    person, other = user(), user()
+    ask(api, experiment, person, expose=False)
+    first, second = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (0, 2))
+
+    def send(*exposures: tuple[str, datetime]) -> Json:
+        events = [
+            {
+                "event_type": "exposure",
+                "experiment_id": experiment.number,
+                "user_id": unit,
+                "timestamp": at.isoformat(),
+            }
+            for unit, at in exposures
+        ]
+        found: Json = api.post("/v1/events", json=events).raise_for_status().json()
+        return found
+
+    assert send((person, second), (person, first), (other, first))["accepted"] == 3
+    assert send((person, second))["accepted"] == 1
+
+    exposed = "SELECT user_id, exposed_at FROM assignments WHERE experiment_id = %s AND user_id = ANY(%s)"
+    assert rows(postgres, exposed, experiment.number, [person, other]) == [(person, first)]
+    # Recorded: asking with exposure now stores no further one.
+    ask(api, experiment, person)
+    events = "SELECT count(*) FROM events WHERE experiment_id = %s AND user_id = %s"
+    assert rows(postgres, events, experiment.number, person) == [(3,)]
