@@ -127,32 +127,39 @@ from units
 {%- endmacro %}
 
 
-{% macro grown_journeys_rows(open_at) %}
+{% macro open_journeys_rows(open_at) %}
 {#-
-    user_journeys as they are now: what closed hours left of each unit, and what it did since. What happens in an open
-    hour comes after all that is closed, so paths and steps go on from where they were.
+    Rows of user_journeys of the units that were first exposed or did something in an open hour: what closed hours left
+    of each, and what it did since. That comes after all that is closed, so paths and steps go on from where they were.
 -#}
-with units as (
+with events as (
+
+    select * from {{ open_events(open_at) }}
+
+),
+
+units as (
 
     select
         experiment_id,
         variant_key,
         unit_type,
         user_id,
+        version,
         exposure_date,
         first_exposed_at,
         closed_events,
         closed_exposures,
         closed_conversions,
         closed_value,
-        closed_step,
+        closed_step as step_before,
         first_converted_at,
         last_event_at,
         path,
         active_days,
         open_at as counted_from
     from {{ ref('user_journeys') }}
-    where first_exposed_at < {{ open_at }}
+    where first_exposed_at < {{ open_at }} and user_id in (select events.user_id from events)
 
     union all
 
@@ -161,13 +168,14 @@ with units as (
         variant_key,
         unit_type,
         user_id,
+        version,
         exposure_date,
         first_exposed_at,
         toUInt64(0) as closed_events,
         toUInt64(0) as closed_exposures,
         toUInt64(0) as closed_conversions,
         toDecimal128(0, 6) as closed_value,
-        toUInt8(1) as closed_step,
+        toUInt8(1) as step_before,
         null as first_converted_at,
         null as last_event_at,
         emptyArrayString() as path,
@@ -178,15 +186,9 @@ with units as (
 
 ),
 
-grown as (
+activity as (
 
-    {{ unit_activity_rows(
-        open_events(open_at),
-        "(select *, closed_step as step_before from units where user_id in (select user_id from "
-        ~ open_events(open_at) ~ "))",
-        ref('funnel_steps'),
-        open_at
-    ) }}
+    {{ unit_activity_rows('events', 'units', ref('funnel_steps'), open_at) }}
 
 )
 
@@ -195,31 +197,33 @@ select
     units.variant_key as variant_key,
     units.unit_type as unit_type,
     units.user_id as user_id,
+    units.version as version,
     units.exposure_date as exposure_date,
     units.first_exposed_at as first_exposed_at,
-    units.closed_events + grown.events as events,
-    units.closed_exposures + grown.exposures as exposures,
-    units.closed_conversions + grown.conversions as conversions,
-    units.closed_value + grown.value as value,
+    units.closed_events + activity.events as events,
+    units.closed_exposures + activity.exposures as exposures,
+    units.closed_conversions + activity.conversions as conversions,
+    units.closed_value + activity.value as value,
     if(
-        grown.conversions = 0,
+        activity.conversions = 0,
         units.first_converted_at,
-        least(coalesce(units.first_converted_at, grown.first_converted_at), grown.first_converted_at)
+        least(coalesce(units.first_converted_at, activity.first_converted_at), activity.first_converted_at)
     ) as first_converted_at,
     if(
-        grown.user_id = '',
+        activity.user_id = '',
         units.last_event_at,
-        greatest(coalesce(units.last_event_at, grown.last_event_at), grown.last_event_at)
+        greatest(coalesce(units.last_event_at, activity.last_event_at), activity.last_event_at)
     ) as last_event_at,
     arraySlice(
-        arrayConcat(arraySlice(units.path, 1, units.closed_events), grown.path), 1, {{ var('path_events') }}
+        arrayConcat(arraySlice(units.path, 1, units.closed_events), activity.path), 1, {{ var('path_events') }}
     ) as path,
-    greatest(units.closed_step, grown.last_step) as last_step,
-    arraySort(arrayDistinct(arrayConcat(units.active_days, grown.active_days))) as active_days
+    greatest(units.step_before, activity.last_step) as last_step,
+    arraySort(arrayDistinct(arrayConcat(units.active_days, activity.active_days))) as active_days
 from units
-left any join grown
+left any join activity
     on
-        units.experiment_id = grown.experiment_id
-        and units.unit_type = grown.unit_type
-        and units.user_id = grown.user_id
+        units.experiment_id = activity.experiment_id
+        and units.unit_type = activity.unit_type
+        and units.user_id = activity.user_id
+where activity.user_id != '' or units.first_exposed_at >= {{ open_at }}
 {% endmacro %}

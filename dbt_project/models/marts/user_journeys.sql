@@ -35,6 +35,7 @@ select
     exposures.variant_key as variant_key,
     exposures.unit_type as unit_type,
     exposures.user_id as user_id,
+    exposures.version as version,
     exposures.exposure_date as exposure_date,
     exposures.first_exposed_at as first_exposed_at,
     units.events as events,

@@ -317,9 +317,9 @@ class Expected:
                 sum(len(arms) > 1 for arms in mine.values()),
                 sum(user in mine for user in met[number]),
                 sum(len(events) > 1 for events in met[number].values()),
-                sum(len({e["variant_key"] for e in events} - {""}) > 1 for events in met[number].values()),
                 sum(user not in mine for user in met[number]),
                 sum(unit[0] == number for unit in self.units),
+                sum(len({e["variant_key"] for e in events} - {""}) > 1 for events in met[number].values()),
             )
         return health
 

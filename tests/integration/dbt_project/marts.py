@@ -44,7 +44,7 @@ COLUMNS = {
     "exposure_health": (
         "experiment_id",
         "assigned_units, units_in_several_variants, exposed_units, units_exposed_repeatedly, "
-        "units_exposed_to_several_variants, exposed_without_assignment, analysed_units",
+        "exposed_without_assignment, analysed_units, units_exposed_to_several_variants",
     ),
     "exposure_stages": (
         "experiment_id, version, variant_key",
@@ -54,7 +54,7 @@ COLUMNS = {
 
 
 # Columns that a live view does not have: docs/warehouse.md says why.
-NOT_LIVE = {"user_journeys": ("sessions",)}
+NOT_LIVE = {"user_journeys": ("sessions",), "exposure_health": ("units_exposed_to_several_variants",)}
 
 
 def read(client: Client, name: str, *, live: bool = False, comparable: bool = False) -> Mart:

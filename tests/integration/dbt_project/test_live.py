@@ -27,6 +27,8 @@ LIVE = (
     "user_journeys",
     "funnels",
     "cohort_retention",
+    "exposure_health",
+    "exposure_stages",
 )
 
 
