@@ -1,5 +1,7 @@
 {% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
-{% set counted_from = '(select max(closed.open_at) from ' ~ ref('exposed_units') ~ ' as closed)' -%}
+-- The same in every row of the table: one is read.
+{% set one_unit = '(select open_at from ' ~ ref('exposed_units') ~ ' limit 1)' -%}
+{% set counted_from = '(select max(closed.open_at) from ' ~ one_unit ~ ' as closed)' -%}
 {% set open_exposures = '(select * from ' ~ open_events(open_at) ~ ' where occurred_at >= ' ~ counted_from ~ ')' -%}
 
 with parts as (

@@ -17,7 +17,14 @@ from tests.integration.warehouse import Topic, connect, create_ingestion_layer, 
 
 LIVE_DATABASE = "default_live"
 # Each after those it reads.
-REFRESHED = ("entered_units", "fresh_exposures", "open_totals", "open_journeys", "changed_units", "moments_now")
+REFRESHED = (
+    "entered_units",
+    "fresh_exposures",
+    "open_totals",
+    "open_journeys",
+    "changed_units",
+    "moments_now",
+)
 INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "user_links", "erased_days")
 
 
