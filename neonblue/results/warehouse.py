@@ -43,9 +43,9 @@ GROUP BY version, variant_key
 ORDER BY version, variant_key
 """
 _SEVERAL_ARMS = """
-SELECT analysed_units + units_in_several_variants, units_in_several_variants
-FROM exposure_health
-WHERE experiment_id = {experiment:UInt32}
+SELECT count()
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32} AND variants > 1
 """
 _VALUES = """
 SELECT value
@@ -53,7 +53,26 @@ FROM {relation:Identifier}
 WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
     AND variant_key = {variant:String}
 """
-_WATERMARK = "SELECT max(received_at), count() FROM events_processed SETTINGS final = 0"
+_WATERMARK = """
+SELECT max(received_at), count()
+FROM events_processed
+WHERE ingested_at <= {counted_to:DateTime64(3, 'UTC')}
+SETTINGS final = 0
+"""
+# The first of a chain of refreshes began at most as long before its last as all of them take.
+_REFRESHED = """
+SELECT
+    min(toDateTime64(last_success_time, 3, 'UTC')) - toIntervalMillisecond(sum(last_success_duration_ms)),
+    count() > 0 AND countIf(last_success_time IS NULL) = 0
+FROM system.view_refreshes
+WHERE database = concat(currentDatabase(), '_live')
+"""
+# The scan that the last finished build began with; touched_days may know of one that is not finished.
+_SCANNED = """
+SELECT max(scanned_at), count() > 0
+FROM touched_days
+WHERE scanned_at <= (SELECT max(closed_at) FROM closings)
+"""
 _OFFSETS = """
 SELECT _partition, min(reached)
 FROM
@@ -78,7 +97,7 @@ class Mart(StrEnum):
     METRIC_MOMENTS = "metric_moments"
     FIRST_EXPOSURES = "first_exposures"
     UNIT_METRIC_VALUES = "unit_metric_values"
-    EXPOSURE_HEALTH = "exposure_health"
+    ASSIGNED_UNITS = "assigned_units"
     EXPOSURE_STAGES = "exposure_stages"
     DAILY_METRICS = "daily_metrics"
     HOURLY_METRICS = "hourly_metrics"
@@ -133,11 +152,14 @@ class Warehouse:
 
     def rows(self, experiment: ExperimentMessage) -> ExperimentRows:
         """All sums of the experiment. Raises NotBuilt."""
+        units = [ArmUnits(*row) for row in self.of_experiment(Mart.FIRST_EXPOSURES, _UNITS, experiment)]
+        ((several_arms,),) = self.of_experiment(Mart.ASSIGNED_UNITS, _SEVERAL_ARMS, experiment)
         return ExperimentRows(
             moments=self.moments(experiment),
             quantiles=[row for metric in experiment.metrics for row in self._quantiles(experiment, metric)],
-            units=[ArmUnits(*row) for row in self.of_experiment(Mart.FIRST_EXPOSURES, _UNITS, experiment)],
-            **self._several_arms(experiment),
+            units=units,
+            exposed=sum(arm.units for arm in units) + several_arms,
+            several_arms=several_arms,
         )
 
     def moments(self, experiment: ExperimentMessage) -> list[MomentRow]:
@@ -155,8 +177,14 @@ class Warehouse:
         return found
 
     def watermark(self) -> datetime | None:
-        """Everything received up to then has arrived; None before the first event."""
-        ((newest, events),) = self.client.query(_WATERMARK).result_rows
+        """Everything received up to then is in the numbers; None where nothing is.
+
+        Of live numbers save what came late for an hour that is closed: the next build counts it.
+        """
+        counted_to = self._counted_to()
+        if counted_to is None:
+            return None
+        ((newest, events),) = self.client.query(_WATERMARK, parameters={"counted_to": counted_to}).result_rows
         return newest if events else None
 
     def offsets(self) -> dict[str, int]:
@@ -165,10 +193,13 @@ class Warehouse:
             str(partition): int(reached) for partition, reached in self.client.query(_OFFSETS).result_rows
         }
 
-    def _several_arms(self, experiment: ExperimentMessage) -> dict[str, int]:
-        for exposed, several in self.of_experiment(Mart.EXPOSURE_HEALTH, _SEVERAL_ARMS, experiment):
-            return {"exposed": int(exposed), "several_arms": int(several)}
-        return {}
+    def _counted_to(self) -> datetime | None:
+        """Whatever was ingested by then is in the numbers; None where nothing is built."""
+        if not {"touched_days", "closings"} <= self.relations:
+            return None
+        queries = {_REFRESHED if self.is_live(mart) else _SCANNED for mart in Mart}
+        found = [self.client.query(query).result_rows[0] for query in queries]
+        return min(moment for moment, _ in found) if all(is_known for _, is_known in found) else None
 
     def _quantiles(self, experiment: ExperimentMessage, metric: MetricMessage) -> list[QuantileRow]:
         if metric.type != "quantile":

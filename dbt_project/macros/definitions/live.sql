@@ -7,16 +7,39 @@
 {% endmacro %}
 
 
-{% macro fresh_exposures_rows(open_at) %}
-    {#- Who is first exposed in an open hour: never in a closed one. -#}
-    {%- set met = "(select * from " ~ open_events(open_at) ~ " where event_type = 'exposure')" -%}
-    {%- set entered = "(select * from " ~ ref('stg_assignments') ~ " where assigned_at >= " ~ open_at
-        ~ " or (experiment_id, unit_type, user_id) in (select experiment_id, unit_type, user_id from " ~ met ~ "))" -%}
+{% macro entered_units_rows(open_at) %}
+    {#- Who was assigned or exposed in an open hour, from all of its assignments. -#}
+    select *
+    from (
+        {{ assigned_units_rows(ref('stg_assignments')) }}
+    )
+    where (experiment_id, unit_type, user_id) in (
+        select
+            experiment_id,
+            unit_type,
+            user_id
+        from {{ ref('stg_assignments') }}
+        where assigned_at >= {{ open_at }}
+
+        union all
+
+        select
+            experiment_id,
+            unit_type,
+            user_id
+        from {{ open_events(open_at) }}
+        where event_type = 'exposure' and experiment_id > 0
+    )
+{% endmacro %}
+
+
+{% macro fresh_exposures_rows(entered, open_at) %}
+    {#- Who is first exposed in an open hour: never in a closed one. entered: rows of entered_units. -#}
     select *
     from (
         {{ first_exposures_rows(
-            '(' ~ assigned_units_rows(entered) ~ ')',
-            met,
+            entered,
+            open_events(open_at),
             ref('stg_experiments'),
             condition='first_exposed_at >= ' ~ open_at
         ) }}

@@ -7,6 +7,8 @@
 -- Last of all that the live views read, so that they never count from a day that is not built yet.
 -- depends_on: {{ ref('first_exposures') }}
 -- depends_on: {{ ref('unit_metric_values') }}
+-- depends_on: {{ ref('assigned_units') }}
+-- depends_on: {{ ref('exposed_units') }}
 -- depends_on: {{ ref('daily_metrics') }}
 -- depends_on: {{ ref('user_journeys') }}
 -- depends_on: {{ ref('metric_moments') }}

@@ -1,64 +1,9 @@
 {{ config(order_by='(experiment_id)') }}
 
-with experiments as (
-
-    select * from {{ ref('stg_experiments') }}
-
-),
-
-units as (
-
-    select
-        experiment_id,
-        count() as assigned_units,
-        countIf(variants > 1) as units_in_several_variants
-    from {{ ref('assigned_units') }}
-    group by experiment_id
-
-),
-
-exposed as (
-
-    select
-        exposed.experiment_id as experiment_id,
-        countIf(assigned.user_id != '') as exposed_units,
-        countIf(exposed.exposures > 1) as units_exposed_repeatedly,
-        countIf(exposed.variants > 1) as units_exposed_to_several_variants,
-        countIf(assigned.user_id = '') as exposed_without_assignment
-    from {{ ref('exposed_units') }} as exposed
-    left join {{ ref('assigned_units') }} as assigned
-        on
-            exposed.experiment_id = assigned.experiment_id
-            and exposed.unit_type = assigned.unit_type
-            and exposed.user_id = assigned.user_id
-    group by experiment_id
-
-),
-
-analysed as (
-
-    select
-        experiment_id,
-        count() as analysed_units
-    from {{ ref('first_exposures') }}
-    group by experiment_id
-
-)
-
-select
-    experiments.experiment_id as experiment_id,
-    experiments.experiment_key as experiment_key,
-    units.assigned_units as assigned_units,
-    units.units_in_several_variants as units_in_several_variants,
-    exposed.exposed_units as exposed_units,
-    exposed.units_exposed_repeatedly as units_exposed_repeatedly,
-    exposed.units_exposed_to_several_variants as units_exposed_to_several_variants,
-    exposed.exposed_without_assignment as exposed_without_assignment,
-    analysed.analysed_units as analysed_units
-from experiments
-left join units
-    on experiments.experiment_id = units.experiment_id
-left join exposed
-    on experiments.experiment_id = exposed.experiment_id
-left join analysed
-    on experiments.experiment_id = analysed.experiment_id
+{{ exposure_health_rows(
+    ref('stg_experiments'),
+    ref('assigned_units'),
+    ref('exposed_units'),
+    ref('first_exposures'),
+    stamped=true
+) }}

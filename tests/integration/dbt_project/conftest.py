@@ -16,6 +16,15 @@ from orchestration.project import dbt_environment, dbt_executable, project_path
 from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
 
 LIVE_DATABASE = "default_live"
+# Each after those it reads.
+REFRESHED = (
+    "entered_units",
+    "fresh_exposures",
+    "open_totals",
+    "open_journeys",
+    "changed_units",
+    "moments_now",
+)
 INGESTED = ("events_processed", "assignments", "experiments", "erased_users", "user_links", "erased_days")
 
 
@@ -42,7 +51,7 @@ class Warehouse:
 
     def refresh_live(self) -> None:
         """What ClickHouse does every few seconds, now."""
-        for view in ("fresh_exposures", "open_totals", "changed_units", "moments_now"):
+        for view in REFRESHED:
             self.client.command(f"SYSTEM REFRESH VIEW {LIVE_DATABASE}.{view}")
             self.client.command(f"SYSTEM WAIT VIEW {LIVE_DATABASE}.{view}")
 

@@ -245,28 +245,41 @@ class Expected:
                 len(events) - len(outcomes),
                 len(conversions),
                 sum((event["value"] for event in events), Decimal(0)),
-                len({event["session_id"] for event in events if event["session_id"]}),
                 min(conversions, default=None),
                 max((event["timestamp"] for event in events), default=None),
                 tuple(event["event_type"] for event in outcomes[:20]),
+                self._last_step(unit),
+                tuple(sorted({self._day_since(unit, event) for event in outcomes} - {None})),
+                len({event["session_id"] for event in events if event["session_id"]}),
             )
         return journeys
 
-    def funnels(self) -> Mart:
+    def _day_since(self, unit: Unit, event: Row) -> int | None:
+        since = (event["timestamp"] - self.units[unit].at) // timedelta(days=1)
+        return since if since < 90 else None
+
+    def _steps(self) -> list[str]:
         kinds = [m["event_type"] for m in self.metrics if m.get("role") != "guardrail"]
-        steps = ["exposure", *dict.fromkeys(kinds)]
+        return ["exposure", *dict.fromkeys(kinds)]
+
+    def _last_step(self, unit: Unit) -> int:
+        steps = self._steps()
+        # Two events of one instant are taken in the order of their steps.
+        taken = sorted(
+            (event["timestamp"], steps.index(event["event_type"]) + 1)
+            for event in self.attributed(unit)
+            if event["event_type"] in steps[1:] and event["timestamp"] < self.units[unit].at + FUNNEL
+        )
+        last = 1
+        for _, step in taken:
+            last = step if step == last + 1 else last
+        return last
+
+    def funnels(self) -> Mart:
+        steps = self._steps()
         reached: dict[tuple[Any, ...], Counter[int]] = defaultdict(Counter)
         for unit, row in self.units.items():
-            # Two events of one instant are taken in the order of their steps.
-            taken = sorted(
-                (event["timestamp"], steps.index(event["event_type"]) + 1)
-                for event in self.attributed(unit)
-                if event["event_type"] in steps[1:] and event["timestamp"] < row.at + FUNNEL
-            )
-            last = 1
-            for _, step in taken:
-                last = step if step == last + 1 else last
-            reached[unit[0], row.variant, row.at.date()][last] += 1
+            reached[unit[0], row.variant, row.at.date()][self._last_step(unit)] += 1
         return {
             (*place, step): (kind, counts.total(), sum(n for last, n in counts.items() if last >= step))
             for place, counts in reached.items()
@@ -304,9 +317,9 @@ class Expected:
                 sum(len(arms) > 1 for arms in mine.values()),
                 sum(user in mine for user in met[number]),
                 sum(len(events) > 1 for events in met[number].values()),
-                sum(len({e["variant_key"] for e in events} - {""}) > 1 for events in met[number].values()),
                 sum(user not in mine for user in met[number]),
                 sum(unit[0] == number for unit in self.units),
+                sum(len({e["variant_key"] for e in events} - {""}) > 1 for events in met[number].values()),
             )
         return health
 

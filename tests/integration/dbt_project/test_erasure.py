@@ -83,7 +83,7 @@ def test_whose_rows_were_removed_before_the_build_is_in_no_mart(
 
     assert rows(warehouse.client, lone) == [(0,)], "a segment of one may be an erased person's attribute"
     warehouse.refresh_live()
-    for table in ("fresh_exposures", "open_totals", "changed_units"):
+    for table in ("entered_units", "fresh_exposures", "open_totals", "open_journeys", "changed_units"):
         left = f"SELECT count() FROM {LIVE_DATABASE}.{table} WHERE user_id IN ({named})"
         assert rows(warehouse.client, left) == [(0,)], table
     for table in ("events_processed", "first_exposures", "unit_metric_values", "user_journeys"):

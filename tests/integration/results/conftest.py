@@ -25,6 +25,7 @@ from api.migrations import upgrade
 from neonblue.settings import Settings
 from orchestration.project import dbt_environment, dbt_executable, project_path
 from tests.integration.api.conftest import TOKEN, Server, postgres, wait_until
+from tests.integration.dbt_project.conftest import LIVE_DATABASE, REFRESHED
 from tests.integration.results import history
 from tests.integration.warehouse import (
     Topic,
@@ -74,6 +75,12 @@ class House:
             check=False,
         )
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+
+    def refresh_live(self) -> None:
+        """What ClickHouse does every few seconds, now."""
+        for view in REFRESHED:
+            self.clickhouse.command(f"SYSTEM REFRESH VIEW {LIVE_DATABASE}.{view}")
+            self.clickhouse.command(f"SYSTEM WAIT VIEW {LIVE_DATABASE}.{view}")
 
     def create(self, key: str, **fields: Any) -> None:
         body = {

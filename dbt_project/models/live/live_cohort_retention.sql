@@ -1,0 +1,1 @@
+{{ cohort_retention_rows(ref('live_user_journeys')) }}

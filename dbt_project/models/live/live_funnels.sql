@@ -1,0 +1,1 @@
+{{ funnels_rows(ref('live_user_journeys'), ref('funnel_steps')) }}
