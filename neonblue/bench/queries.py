@@ -36,6 +36,9 @@ _ROLLUPS = ("hourly_metrics", "metric_moments", "unit_metric_values", "user_jour
 _QUERIES = {
     "live result": "SELECT * FROM live_metric_moments WHERE experiment_id = {experiment:UInt32}",
     "live summary": "SELECT * FROM live_experiment_summary WHERE experiment_id = {experiment:UInt32}",
+    "live funnel": "SELECT * FROM live_funnels WHERE experiment_id = {experiment:UInt32}",
+    "live cohorts": "SELECT * FROM live_cohort_retention WHERE experiment_id = {experiment:UInt32}",
+    "live stages": "SELECT * FROM live_exposure_stages WHERE experiment_id = {experiment:UInt32}",
     "result as built": "SELECT * FROM metric_moments WHERE experiment_id = {experiment:UInt32}",
 }
 

@@ -9,6 +9,7 @@ from neonblue.analysis import ExperimentRows, Question, ask
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.stamp import Stamp, stamp_now
+from neonblue.results.sums import read_rows
 from neonblue.results.warehouse import NotBuilt, Warehouse
 from neonblue.statistics import Report
 
@@ -44,7 +45,7 @@ def look(warehouse: Warehouse, key: str, experiment_id: int = 0) -> Look:
             stamp, nothing(key, newest.experiment_id, stamp, "not_started", reason), configuration=newest
         )
     try:
-        rows = warehouse.rows(newest)
+        rows = read_rows(warehouse, [newest])[newest.experiment_id]
     except NotBuilt as missing:
         answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
         return Look(stamp, answer, configuration=newest)

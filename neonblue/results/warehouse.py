@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import msgspec
-import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow
-from neonblue.analysis.rows import Products
-from neonblue.contract.messages import ExperimentMessage, MetricMessage
-from neonblue.statistics.quantiles import bound_levels
+from neonblue.contract.messages import ExperimentMessage
 
 _RELATIONS = "SELECT name FROM system.tables WHERE database = currentDatabase()"
 _CONFIGURATIONS = """
@@ -25,33 +20,6 @@ FROM experiments
 WHERE key = {key:String}
 ORDER BY version, received_at DESC
 LIMIT 1 BY version
-"""
-_MOMENTS = """
-SELECT
-    metric_key, metric_version, variant_key, version, exposure_date, n, sum_value, sum_squares,
-    sum_denominator, sum_denominator_squares, sum_value_denominator,
-    sum_covariate, sum_covariate_squares, sum_value_covariate
-FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32}
-ORDER BY ALL
-"""
-_UNITS = """
-SELECT version, variant_key, count()
-FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32}
-GROUP BY version, variant_key
-ORDER BY version, variant_key
-"""
-_SEVERAL_ARMS = """
-SELECT count()
-FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32} AND variants > 1
-"""
-_VALUES = """
-SELECT value
-FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32} AND metric_key = {metric:String} AND metric_version = {version:UInt32}
-    AND variant_key = {variant:String}
 """
 _WATERMARK = """
 SELECT max(received_at), count()
@@ -150,24 +118,6 @@ class Warehouse:
         found = self.client.query(_CONFIGURATIONS, parameters={"key": key}).result_rows
         return {version: msgspec.json.decode(text, type=ExperimentMessage) for version, text in found}
 
-    def rows(self, experiment: ExperimentMessage) -> ExperimentRows:
-        """All sums of the experiment. Raises NotBuilt."""
-        units = [ArmUnits(*row) for row in self.of_experiment(Mart.FIRST_EXPOSURES, _UNITS, experiment)]
-        ((several_arms,),) = self.of_experiment(Mart.ASSIGNED_UNITS, _SEVERAL_ARMS, experiment)
-        return ExperimentRows(
-            moments=self.moments(experiment),
-            quantiles=[row for metric in experiment.metrics for row in self._quantiles(experiment, metric)],
-            units=units,
-            exposed=sum(arm.units for arm in units) + several_arms,
-            several_arms=several_arms,
-        )
-
-    def moments(self, experiment: ExperimentMessage) -> list[MomentRow]:
-        """One row per metric version, variant, configuration version and day. Raises NotBuilt."""
-        rows = self.of_experiment(Mart.METRIC_MOMENTS, _MOMENTS, experiment)
-        ratios = {metric.key for metric in experiment.metrics if metric.type == "ratio"}
-        return [_moment_row(row, ratio=row[0] in ratios) for row in rows]
-
     def of_experiment(
         self, mart: Mart, query: str, experiment: ExperimentMessage, **values: Any
     ) -> Sequence[Sequence[Any]]:
@@ -200,43 +150,3 @@ class Warehouse:
         queries = {_REFRESHED if self.is_live(mart) else _SCANNED for mart in Mart}
         found = [self.client.query(query).result_rows[0] for query in queries]
         return min(moment for moment, _ in found) if all(is_known for _, is_known in found) else None
-
-    def _quantiles(self, experiment: ExperimentMessage, metric: MetricMessage) -> list[QuantileRow]:
-        if metric.type != "quantile":
-            return []
-        level = float(metric.quantile) if metric.quantile is not None else 0.5
-        found = []
-        for variant in experiment.variants:
-            values = self.of_experiment(
-                Mart.UNIT_METRIC_VALUES,
-                _VALUES,
-                experiment,
-                metric=metric.key,
-                version=metric.version,
-                variant=variant.key,
-            )
-            ordered = np.array([value for (value,) in values], dtype=float)
-            if ordered.size > 1:
-                low, high = bound_levels(level, ordered.size)
-                lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
-                found.append(
-                    QuantileRow(metric.key, metric.version, variant.key, ordered.size, value, lower, upper)
-                )
-        return found
-
-
-def _moment_row(row: Sequence[Any], *, ratio: bool) -> MomentRow:
-    metric, version, variant, entered, day, n, total, squares, *products = row
-    denominator, covariate = Products(*products[:3]), Products(*products[3:])
-    return MomentRow(
-        metric,
-        version,
-        variant,
-        entered,
-        day,
-        n,
-        total,
-        squares,
-        denominator if ratio else None,
-        covariate if covariate.squares != Decimal(0) else None,
-    )

@@ -68,14 +68,15 @@ def read_configurations(client: Client, key: str = "") -> dict[int, dict[int, Ex
 
 def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
     """Every experiment that has started, with its sums as the models hold them; that of the key where it is given."""
-    from orchestration.defs.significance.sums_repository import read_rows
+    from neonblue.results.sums import read_rows
+    from neonblue.results.warehouse import Warehouse
 
     started = [
         versions
         for versions in read_configurations(client, key).values()
         if versions[max(versions)].status not in ("draft", "scheduled")
     ]
-    rows = read_rows(client, [versions[max(versions)] for versions in started])
+    rows = read_rows(Warehouse.of(client, live=False), [versions[max(versions)] for versions in started])
     return [ExperimentData(versions, rows[versions[max(versions)].experiment_id]) for versions in started]
 
 

@@ -1,6 +1,5 @@
-"""The sums of many experiments, in as many queries as those of one.
+"""The sums of experiments: of many in as many queries as of one.
 
-The API reads one experiment at a time (`neonblue.results.warehouse`); a test holds both to the same rows.
 Imported where it is used: the statistics engine takes seconds to load.
 """
 
@@ -15,7 +14,6 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from clickhouse_connect.driver.client import Client
 
 from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 from neonblue.analysis.rows import Products
@@ -40,9 +38,11 @@ GROUP BY experiment_id, version, variant_key
 ORDER BY experiment_id, version, variant_key
 """
 _SEVERAL_ARMS = """
-SELECT experiment_id, analysed_units + units_in_several_variants, units_in_several_variants
+SELECT experiment_id, count()
 FROM {relation:Identifier}
-WHERE experiment_id IN {experiments:Array(UInt32)}
+WHERE experiment_id IN {experiments:Array(UInt32)} AND variants > 1
+GROUP BY experiment_id
+ORDER BY experiment_id
 """
 _VALUES = """
 SELECT experiment_id, metric_key, metric_version, variant_key, value
@@ -56,26 +56,24 @@ Arm = tuple[int, str, int, str]
 """Experiment, metric, the metric's version, variant."""
 
 
-def read_rows(client: Client, experiments: Sequence[ExperimentMessage]) -> dict[int, ExperimentRows]:
-    """All sums of these experiments as the last build left them, by id. Raises NotBuilt."""
+def read_rows(warehouse: Warehouse, experiments: Sequence[ExperimentMessage]) -> dict[int, ExperimentRows]:
+    """All sums of these experiments by id. Raises NotBuilt."""
     if not experiments:
         return {}
-    models = _Models(Warehouse.of(client, live=False), [one.experiment_id for one in experiments])
+    models = _Models(warehouse, [one.experiment_id for one in experiments])
     moments = _moments(models, experiments)
     units = {
         number: [ArmUnits(*row) for row in rows] for number, rows in models.read(Mart.FIRST_EXPOSURES, _UNITS)
     }
-    several = {
-        number: {"exposed": int(exposed), "several_arms": int(alone)}
-        for number, ((exposed, alone),) in models.read(Mart.EXPOSURE_HEALTH, _SEVERAL_ARMS)
-    }
+    several = {number: int(count) for number, ((count,),) in models.read(Mart.ASSIGNED_UNITS, _SEVERAL_ARMS)}
     quantiles = _quantiles(models, experiments)
     return {
         number: ExperimentRows(
             moments=moments.get(number, []),
             quantiles=quantiles.get(number, []),
             units=units.get(number, []),
-            **several.get(number, {}),
+            exposed=sum(arm.units for arm in units.get(number, [])) + several.get(number, 0),
+            several_arms=several.get(number, 0),
         )
         for number in models.experiments
     }
