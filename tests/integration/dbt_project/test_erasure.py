@@ -17,6 +17,8 @@ from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
 from tests.integration.dbt_project.test_history import assert_mart
 from tests.integration.warehouse import envelope, rows
 
+pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 

@@ -11,6 +11,8 @@ from tests.integration.dbt_project.expected import Expected, Mart
 from tests.integration.dbt_project.marts import COLUMNS, read
 from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
 
+pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
+
 
 def expected_mart(expected: Expected, name: str) -> Mart:
     mart: Mart = getattr(expected, name)()

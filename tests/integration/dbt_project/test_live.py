@@ -15,6 +15,8 @@ from tests.integration.dbt_project.marts import read
 from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole_tables
 from tests.integration.dbt_project.test_history import assert_mart
 
+pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
+
 LIVE = (
     "first_exposures",
     "unit_metric_values",

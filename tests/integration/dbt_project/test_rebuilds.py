@@ -18,6 +18,8 @@ from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole
 from tests.integration.dbt_project.test_history import assert_mart
 from tests.integration.warehouse import rows
 
+pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
+
 EVENT_AXIS = ("hourly_metrics", "daily_metrics")
 EXPOSURE_AXIS = ("unit_metric_values", "user_journeys", "funnels", "cohort_retention")
 Partitions = dict[tuple[str, date], frozenset[str]]
