@@ -9,6 +9,7 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.at_once import Application, Response
+from api.http.body import Headers
 from api.http.hot import ASSIGNMENTS
 
 _PATH = ASSIGNMENTS.encode()
@@ -18,9 +19,11 @@ _UNUSUAL = frozenset({b"origin", b"content-encoding", b"transfer-encoding", b"ex
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `_held`: the body of a call that may be answered at once, as far as it has come."""
+    """One connection. `_held`: the body of a call that may be answered at once, as far as it has come; `_fields`: its
+    header fields by name."""
 
     _held: bytes | None = None
+    _fields: Headers
 
     def on_headers_complete(self) -> None:
         if self._may_be_at_once():
@@ -41,7 +44,7 @@ class Protocol(HttpToolsProtocol):
         body, self._held = self._held, None
         application = self.config.loaded_app
         assert isinstance(application, Application)  # noqa: S101 - else nothing was held
-        response = application.at_once.answer(dict(self.headers), body)
+        response = application.at_once.answer(self._fields, body)
         if response is None:
             super().on_headers_complete()
             super().on_body(body)
@@ -64,11 +67,11 @@ class Protocol(HttpToolsProtocol):
             return False
         if self.flow.write_paused or not isinstance(self.config.loaded_app, Application):
             return False
-        headers = dict(self.headers)
-        length = headers.get(b"content-length", b"")
+        self._fields = dict(self.headers)
+        length = self._fields.get(b"content-length", b"")
         if not length.isdigit() or int(length) > _LONGEST_BODY:
             return False
-        return _UNUSUAL.isdisjoint(headers)
+        return _UNUSUAL.isdisjoint(self._fields)
 
     def _write(self, response: Response) -> None:
         parts = [_OK, str(len(response.body)).encode()]
