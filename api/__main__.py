@@ -25,6 +25,7 @@ def main() -> None:
         server_header=False,
         proxy_headers=False,  # the application reads them where it asks who called
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,  # longer than clients and balancers keep theirs: else a request meets a closing one
         backlog=2048,
     )
 

@@ -7,15 +7,30 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 
-class Durations(Collector):
-    """A histogram of seconds by route, for one thread.
+class Tally(Collector):
+    """A counter by labels, for one thread: of what each request counts. prometheus_client's own takes a lock for it."""
 
-    Each request is observed, and prometheus_client's own histogram takes a lock for it and looks at every bucket.
-    """
+    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+        self._name, self._documentation, self._labels = name, documentation, tuple(labels)
+        self._counts: dict[tuple[str, ...], int] = {}
+        REGISTRY.register(self)
+
+    def add(self, *labels: str, count: int = 1) -> None:
+        self._counts[labels] = self._counts.get(labels, 0) + count
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        for labels, count in list(self._counts.items()):
+            family.add_metric(labels, count)
+        yield family
+
+
+class Durations(Collector):
+    """A histogram of seconds by route, for one thread: prometheus_client's also looks at every bucket."""
 
     def __init__(self, name: str, documentation: str, bounds: Sequence[float]) -> None:
         self._name, self._documentation, self._bounds = name, documentation, tuple(bounds)
@@ -41,14 +56,14 @@ class Durations(Collector):
         yield family
 
 
-REQUESTS = Counter("neonblue_requests_total", "Requests by route and status", ["route", "status"])
+REQUESTS = Tally("neonblue_requests_total", "Requests by route and status", ["route", "status"])
 REQUEST_SECONDS = Durations(
     "neonblue_request_seconds",
     "Time from request to answer",
     (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5),
 )
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
-ASSIGNMENTS = Counter("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
+ASSIGNMENTS = Tally("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
 TARGETING_ERRORS = Counter(
     "neonblue_targeting_errors_total", "Targeting expressions without an answer: not targeted", ["experiment"]
 )

@@ -29,11 +29,6 @@ from neonblue.contract.violation import ContractError, Violation
 log = structlog.get_logger("api.assignments")
 
 _REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's data")
-_CACHED = ASSIGNMENTS.labels("process")
-_SHARED = ASSIGNMENTS.labels("valkey")
-_WRITTEN = ASSIGNMENTS.labels("postgres")
-_VOLATILE = ASSIGNMENTS.labels("not_durable")
-_FORCED = ASSIGNMENTS.labels("forced")
 _ABSENT_SECONDS = 10.0
 _RECENT_ENTRIES = 100_000
 
@@ -93,7 +88,7 @@ class Decider:
                 rest.append(n)
             else:
                 verdicts[n] = Decision(variant, reason=Reason.FORCED)
-                _FORCED.inc()
+                ASSIGNMENTS.add("forced")
         found = await self._find([targets[n] for n in rest])
         lacking: list[Chosen] = []
         outside: list[tuple[int, Target, Reason]] = []
@@ -126,11 +121,11 @@ class Decider:
                 salts[target.unit] = target.experiment.salt
             else:
                 found[target.unit] = stored
-        _CACHED.inc(len(found))
+        ASSIGNMENTS.add("process", count=len(found))
         if salts:
             shared = await self.shared.read({unit[0]: salt for unit, salt in salts.items()}, list(salts))
             self.cache.put_all(shared)
-            _SHARED.inc(len(shared))
+            ASSIGNMENTS.add("valkey", count=len(shared))
             found |= shared
         return found
 
@@ -200,11 +195,11 @@ class Decider:
         except Unavailable:
             if any(target.experiment.external for _, target, _ in lacking):
                 raise
-            _VOLATILE.inc(len(lacking))
+            ASSIGNMENTS.add("not_durable", count=len(lacking))
             for n, target, variant in lacking:
                 verdicts[n] = _undurable(found.get(target.unit), variant)
             return
-        _WRITTEN.inc(len(outcomes))
+        ASSIGNMENTS.add("postgres", count=len(outcomes))
         self._remember(lacking, outcomes)
         for (n, _, _), outcome in zip(lacking, outcomes, strict=True):
             if outcome.stored is not None:

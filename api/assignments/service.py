@@ -86,15 +86,9 @@ class AssignmentService:
         return request if stored_id == request.user_id else replace(request, user_id=stored_id)
 
     def at_hand(self, body: bytes) -> AssignmentAnswer | None:
-        """The answer on one unit and experiment where it is certain from memory and leaves nothing to store.
-
-        Raises ContractError as `assign` does.
-        """
-        decoded = self._decoder.decode(body)
-        request = decoded.items[0]
-        if not decoded.single or isinstance(request, Violation):
-            return None
-        if request.experiment is None or request.attributes is not None:
+        """The answer on one unit and experiment where it is certain from memory and leaves nothing to store."""
+        request = self._decoder.decode_plain(body)
+        if request is None or request.experiment is None or request.attributes is not None:
             return None
         live = self.registry.find(request.experiment)
         if live is None or not live.running or live.external or live.configuration.forced:

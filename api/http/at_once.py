@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from time import perf_counter
 from typing import NamedTuple
 
 import msgspec
@@ -11,25 +11,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http import security
 from api.http.body import Headers, is_lines
-from api.http.headers import OF_HOT_ANSWERS
-from api.http.headers import Headers as Fields
+from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.hot import ASSIGNMENTS as PATH
-from api.http.hot import request_id_of
+from api.http.hot import given_request_id, new_request_id
 from api.http.problems import Problem
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS
 from api.services import Services
-from neonblue.contract.violation import ContractError
 
-_CACHED = ASSIGNMENTS.labels("process")
-_ANSWERED = REQUESTS.labels(PATH, 200)
+_FIELDS = on_the_wire(OF_HOT_ANSWERS)
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Response(NamedTuple):
-    """A 200 with its header fields, without Content-Length."""
+class Caller(NamedTuple):
+    """What a request's header fields say. request_id: the caller's own, where it has one."""
 
-    fields: Fields
+    token_digest: bytes
+    request_id: str | None
+
+
+class Response(NamedTuple):
+    """A 200: its header fields as they go on the wire, without Content-Length, and its body."""
+
+    fields: bytes
     body: bytes
 
 
@@ -42,28 +46,35 @@ class AtOnce:
 
     services: Services
 
-    def answer(self, headers: Headers, body: bytes) -> Response | None:
+    def caller(self, headers: Headers) -> Caller | None:
+        """Who calls; None for a request that goes the usual way."""
+        try:
+            if is_lines(headers):
+                return None
+            return Caller(security.digest_of(headers.get(b"authorization")), given_request_id(headers))
+        except Problem:
+            return None
+
+    def answer(self, caller: Caller, body: bytes) -> Response | None:
         """None: nothing was counted or changed; ask the usual way."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = perf_counter()
         services = self.services
         try:
-            token = services.tokens.authorize_known(headers.get(b"authorization"), security.Scope.ASSIGN)
-            if token is None or is_lines(headers):
-                return None
-            found = services.assignments.at_hand(body)
-        except (Problem, ContractError):
+            token = services.tokens.authorize_known(caller.token_digest, security.Scope.ASSIGN)
+            found = None if token is None else services.assignments.at_hand(body)
+        except Problem:
             return None
-        if found is None:
+        if token is None or found is None:
             return None
         limits = services.limits.admit_at_once(token.id, token.rate_limit)
         if limits is None:
             return None
-        fields = [(b"x-request-id", request_id_of(headers).encode()), *OF_HOT_ANSWERS, *limits]
+        request_id = caller.request_id or new_request_id()
+        fields = b"".join((_FIELDS, b"\r\nx-request-id: ", request_id.encode(), on_the_wire(limits)))
         response = Response(fields, _encode(found))
-        _CACHED.inc()
-        _ANSWERED.inc()
-        REQUEST_SECONDS.observe(PATH, clock() - started)
+        ASSIGNMENTS.add("process")
+        REQUESTS.add(PATH, "200")
+        REQUEST_SECONDS.observe(PATH, perf_counter() - started)
         return response
 
 

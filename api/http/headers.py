@@ -36,3 +36,8 @@ def missing(given: Headers, path: str, scheme: str) -> Headers:
         wanted.append(_TRANSPORT)
     names = {name.lower() for name, _ in given}
     return [header for header in wanted if header[0] not in names]
+
+
+def on_the_wire(fields: Headers) -> bytes:
+    """Each field behind the end of the line before it."""
+    return b"".join([b"\r\n%b: %b" % field for field in fields])

@@ -5,12 +5,12 @@ Everything else is FastAPI's. Their OpenAPI operations are in each resource's `s
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
+from time import perf_counter
 
 import msgspec
 import psycopg
@@ -81,8 +81,7 @@ class HotCalls:
     async def _handle(
         self, scope: Scope, receive: Receive, send: Send, right: security.Scope, handler: Handler
     ) -> None:
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = perf_counter()
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
         extra = list(OF_HOT_ANSWERS)
@@ -102,8 +101,8 @@ class HotCalls:
             extra += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await _respond(send, status, body, kind, request_id, extra)
         path = scope["path"]
-        REQUESTS.labels(path, status).inc()
-        REQUEST_SECONDS.observe(path, clock() - started)
+        REQUESTS.add(path, str(status))
+        REQUEST_SECONDS.observe(path, perf_counter() - started)
 
     async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services
@@ -129,10 +128,20 @@ class HotCalls:
         return Answer(200, _encode(answer))
 
 
+def given_request_id(headers: Headers) -> str | None:
+    """The caller's request id where it is a plain one."""
+    given = headers.get(b"x-request-id")
+    return given.decode() if given is not None and _REQUEST_ID(given) else None
+
+
+def new_request_id() -> str:
+    """This process, and which request."""
+    return f"{_PROCESS}-{next(_REQUESTS):x}"
+
+
 def request_id_of(headers: Headers) -> str:
-    """The caller's request id where it is a plain one, else a new one: this process, and which request."""
-    given = headers.get(b"x-request-id", b"")
-    return given.decode() if _REQUEST_ID(given) else f"{_PROCESS}-{next(_REQUESTS):x}"
+    """The caller's request id, else a new one."""
+    return given_request_id(headers) or new_request_id()
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,8 +36,7 @@ class RequestContext:
         request_id = request_id_of(headers)
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "headers": [], "body": b""}
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = perf_counter()
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -62,8 +61,8 @@ class RequestContext:
             await _refuse(send_with_headers, problem_of(error, request_id), request_id)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
-            REQUESTS.labels(route, status or 500).inc()
-            REQUEST_SECONDS.observe(route, clock() - started)
+            REQUESTS.add(route, str(status or 500))
+            REQUEST_SECONDS.observe(route, perf_counter() - started)
 
 
 def _check_address(scope: Scope) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
+from time import monotonic
 
 import psycopg
 
@@ -27,6 +29,8 @@ _BOOTSTRAP = """
 INSERT INTO api_tokens (name, token_hash, scopes) VALUES ('bootstrap', %s, '{admin}')
 ON CONFLICT DO NOTHING RETURNING id, name, scopes
 """
+_AHEAD = 0.5
+"""The share of the time it is known after which a token in use is looked up again."""
 _STALE_SECONDS = 300.0
 """How long a token stays known while PostgreSQL is away: cached assignments are served on."""
 
@@ -105,12 +109,17 @@ class _Known:
 
 
 class Tokens:
-    """Who a bearer token belongs to."""
+    """Who a bearer token belongs to.
+
+    What is known of a token holds for some seconds. One in use is looked up again before that time is over, so that no
+    call waits for it, and once, however many calls want it.
+    """
 
     def __init__(self, pool: Pool, cache_seconds: float) -> None:
         self._pool = pool
         self._cache_seconds = cache_seconds
         self._known: RecentMap[bytes, _Known] = RecentMap(10_000)
+        self._asked: dict[bytes, asyncio.Task[_Known]] = {}
 
     async def bootstrap(self, secret: str) -> None:
         """Store the first administrator's token; one that was revoked stays so. Raises psycopg.Error."""
@@ -130,10 +139,10 @@ class Tokens:
         token.check_origin(origin)
         return token
 
-    def authorize_known(self, header: bytes | None, scope: Scope) -> Token | None:
-        """As `authorize`, of a caller that is no web page; None where PostgreSQL must be asked."""
-        known = self._known.get(digest_of(header))
-        if known is None or self._is_stale(known):
+    def authorize_known(self, digest: bytes, scope: Scope) -> Token | None:
+        """As `authorize`, of no web page, by the secret's hash; None where PostgreSQL must be asked."""
+        known = self._find(digest)
+        if known is None:
             return None
         token = known.valid_token()
         token.check_may(scope)
@@ -142,20 +151,46 @@ class Tokens:
 
     async def identify(self, digest: bytes) -> Token:
         """The token whose secret has this hash. Raises Problem: 401 where it is not valid, 503."""
-        known = self._known.get(digest)
-        if known is None or self._is_stale(known):
-            known = await self._look_up(digest, known)
+        known = self._find(digest)
+        if known is None:
+            known = await asyncio.shield(self._ask(digest))
         return known.valid_token()
-
-    def _is_stale(self, known: _Known) -> bool:
-        return asyncio.get_running_loop().time() - known.at > self._cache_seconds
 
     def forget(self) -> None:
         """Read every token anew: one was revoked here."""
         self._known.clear()
+        self._asked.clear()
 
-    async def _look_up(self, digest: bytes, stale: _Known | None) -> _Known:
-        now = asyncio.get_running_loop().time()
+    def _find(self, digest: bytes) -> _Known | None:
+        """What is known for certain."""
+        known = self._known.get(digest)
+        if known is None:
+            return None
+        age = monotonic() - known.at
+        if age > self._cache_seconds:
+            return None
+        if age > self._cache_seconds * _AHEAD and known.token is not None:
+            self._ask(digest)
+        return known
+
+    def _ask(self, digest: bytes) -> asyncio.Task[_Known]:
+        asked = self._asked.get(digest)
+        if asked is None:
+            asked = self._asked[digest] = asyncio.create_task(self._look_up(digest))
+            asked.add_done_callback(partial(self._answered, digest))
+        return asked
+
+    def _answered(self, digest: bytes, task: asyncio.Task[_Known]) -> None:
+        """Keep what was found, unless a token was revoked meanwhile."""
+        if self._asked.get(digest) is not task:
+            return
+        del self._asked[digest]
+        if not task.cancelled() and task.exception() is None:
+            self._known.put(digest, task.result())
+
+    async def _look_up(self, digest: bytes) -> _Known:
+        now = monotonic()
+        stale = self._known.get(digest)
         try:
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(_READ, (digest,))
@@ -166,9 +201,7 @@ class Tokens:
             if stale is not None and stale.token is not None and now - stale.at < _STALE_SECONDS:
                 return stale
             raise unavailable("The token can't be checked: PostgreSQL can't be reached") from None
-        known = _Known(None if row is None else _token(*row[:-1]), now)
-        self._known.put(digest, known)
-        return known
+        return _Known(None if row is None else _token(*row[:-1]), now)
 
 
 def _token(

@@ -12,6 +12,7 @@
         engine = MergeTree
         {{ order_cols(label='order by') }}
         as select * from ({{ sql }}) as computed
+        settings max_threads = {{ var('live_threads') }}
     {%- endset -%}
     {%- set mark = local_md5(definition) -%}
     {{ run_hooks(pre_hooks) }}

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import math
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from neonblue.bench.http import Answer, Connection, Target
-from neonblue.bench.load import MakeRequest, Plan, loop_factory, run
+from neonblue.bench.load import Plan, loop_factory, run
 from neonblue.client import Client, Metric, NewExperiment, Variant
 from neonblue.settings import Settings
 
@@ -49,22 +50,26 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
     """Load `POST /v1/assignments`: known units again and again, or a new unit each time."""
     target = Target.of(settings.api.address, settings.api.token.get_secret_value())
     report = AssignReport("first" if first_time else "cached", plan.rate)
-    turns = itertools.count()
-    prefix = uuid.uuid4().hex[:8] if first_time else "known"
 
-    def make() -> bytes:
-        turn = next(turns)
-        unit = turn if first_time else turn % KNOWN_UNITS
-        body = f'{{"experiment":"{keys[turn % len(keys)]}","user_id":"{prefix}-{unit}"}}'
+    def request(turn: int, user_id: str) -> bytes:
+        body = f'{{"experiment":"{keys[turn % len(keys)]}","user_id":"{user_id}"}}'
         return target.post("/v1/assignments", body.encode())
+
+    requests: Iterator[bytes]
 
     def on_answer(answer: Answer) -> None:
         report.failures += answer.status != 200
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        if not first_time:  # every pair of unit and experiment once, so that each is stored and cached
-            runner.run(_warm(target, make, math.lcm(KNOWN_UNITS, len(keys))))
-        measured = runner.run(run(target, plan, make, on_answer))
+        if first_time:
+            prefix = uuid.uuid4().hex[:8]
+            requests = (request(turn, f"{prefix}-{turn}") for turn in itertools.count())
+        else:  # every pair of unit and experiment asked once, so that each is stored and cached
+            pairs = math.lcm(KNOWN_UNITS, len(keys))
+            known = [request(turn, f"known-{turn % KNOWN_UNITS}") for turn in range(pairs)]
+            runner.run(_warm(target, known))
+            requests = itertools.cycle(known)
+        measured = runner.run(run(target, plan, requests.__next__, on_answer))
     report.requests_per_second = measured.requests_per_second
     report.latency_p50, report.latency_p95, report.latency_p99 = (
         measured.quantile(share) * 1000 for share in (0.5, 0.95, 0.99)
@@ -73,14 +78,14 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
     return report
 
 
-async def _warm(target: Target, make: MakeRequest, requests: int) -> None:
+async def _warm(target: Target, requests: list[bytes]) -> None:
     """Make each request once before the clock runs."""
-    left = iter(range(requests))
+    left = iter(requests)
 
     async def work() -> None:
         connection = await Connection.open(target.host, target.port)
-        for _ in left:  # shared by the workers
-            await connection.ask(make())
+        for request in left:  # shared by the workers
+            await connection.ask(request)
         connection.close()
 
     async with asyncio.TaskGroup() as tasks:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 HEADER_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Status and body of one response."""
 
     status: int

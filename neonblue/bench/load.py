@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -12,6 +13,8 @@ from importlib.util import find_spec
 from neonblue.bench.http import Answer, BrokenError, Connection, OnAnswer, Target
 
 MakeRequest = Callable[[], bytes]
+
+_TICK_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,11 @@ class Measured:
 
 async def run(target: Target, plan: Plan, make: MakeRequest, on_answer: OnAnswer) -> Measured:
     """Load the target for `plan.seconds`; what is under way then is still awaited."""
-    load = _Load(target, plan, make, on_answer)
     connections = [await Connection.open(target.host, target.port) for _ in range(plan.connections)]
-    load.started = time.perf_counter()
+    load = _Load(target, plan, make, on_answer)
     workers = [_Worker(load, connection) for connection in connections]
     for worker in workers:
-        worker.go_on()
+        load.next(worker)
     try:
         await asyncio.gather(*(worker.done for worker in workers))
     finally:
@@ -65,55 +67,66 @@ async def run(target: Target, plan: Plan, make: MakeRequest, on_answer: OnAnswer
     return load.measured
 
 
-@dataclass(slots=True)
 class _Load:
-    """What the workers share. turn: the requests given out so far."""
+    """What the workers share: which request is due when, and who is free to send it."""
 
-    target: Target
-    plan: Plan
-    make: MakeRequest
-    on_answer: OnAnswer
-    measured: Measured = field(default_factory=Measured)
-    started: float = 0.0
-    turn: int = 0
+    def __init__(self, target: Target, plan: Plan, make: MakeRequest, on_answer: OnAnswer) -> None:
+        self.target, self.plan, self.make, self.on_answer = target, plan, make, on_answer
+        self.measured = Measured()
+        self.started = time.perf_counter()
+        self._turn = 0
+        self._free: deque[_Worker] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
 
-    def next_due(self) -> float | None:
-        """When the next request is due; None at the end."""
-        offset = time.perf_counter() - self.started
-        if self.plan.rate is not None:
-            offset, self.turn = self.turn / self.plan.rate, self.turn + 1
-        return self.started + offset if offset < self.plan.seconds else None
+    def next(self, worker: _Worker) -> None:
+        """Let the worker send when the next request is due, or end where none is left."""
+        self._free.append(worker)
+        self._send()
+
+    def _send(self) -> None:
+        """Send what is due within half a tick; look again in a tick. A timer for each would be dear."""
+        while self._free:
+            now = time.perf_counter() - self.started
+            due = now if self.plan.rate is None else self._turn / self.plan.rate
+            if due >= self.plan.seconds:
+                self._free.popleft().end()
+            elif due <= now + _TICK_SECONDS / 2:
+                self._turn += 1
+                self._free.popleft().send(self.started + min(due, now))
+            else:
+                if self._timer is None:
+                    self._timer = self._loop.call_later(_TICK_SECONDS, self._wake)
+                return
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._send()
 
 
 class _Worker:
-    """One request after the other on a connection, by callbacks: a task for each would be the dearest part of it."""
+    """One request after the other on a connection, by callbacks: a task for each would be the dearest part of it.
+
+    A latency counts from when the request was due, or was sent where that was earlier.
+    """
 
     def __init__(self, load: _Load, connection: Connection) -> None:
         self.connection = connection
-        self._loop = asyncio.get_running_loop()
-        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._load = load
         self._due = 0.0
         self._opening: asyncio.Task[None] | None = None
 
-    def go_on(self) -> None:
-        """Send the next request when it is due."""
-        due = self._load.next_due()
-        if due is None:
+    def end(self) -> None:
+        if not self.done.done():
             self.done.set_result(None)
-            return
-        self._due = due
-        wait = due - time.perf_counter()
-        if wait > 0:
-            self._loop.call_later(wait, self._send)
-        else:
-            self._send()
 
-    def _send(self) -> None:
+    def send(self, due: float) -> None:
+        self._due = due
         try:
             self.connection.send(self._load.make(), self._answered, self._broken)
         except Exception as error:  # it ends the run where that is awaited
-            self.done.set_exception(error)
+            self._fail(error)
 
     def _answered(self, answer: Answer) -> None:
         measured = self._load.measured
@@ -122,21 +135,25 @@ class _Worker:
         try:
             self._load.on_answer(answer)
         except Exception as error:  # it ends the run where that is awaited
-            self.done.set_exception(error)
+            self._fail(error)
         else:
-            self.go_on()
+            self._load.next(self)
 
     def _broken(self, _: BrokenError) -> None:
         self._load.measured.broken += 1
-        self._opening = self._loop.create_task(self._reopen())
+        self._opening = asyncio.get_running_loop().create_task(self._reopen())
 
     async def _reopen(self) -> None:
         try:
             self.connection = await Connection.open(self._load.target.host, self._load.target.port)
         except OSError as error:
-            self.done.set_exception(error)
+            self._fail(error)
         else:
-            self.go_on()
+            self._load.next(self)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -43,6 +43,19 @@ class ItemDecoder(Generic[T]):
         self._many = msgspec.json.Decoder(list[item_type]).decode  # type: ignore[valid-type]
         self._inspect = inspect
 
+    def decode_plain(self, body: bytes) -> T | None:
+        """The item of a body that is one object without fault, escapes, or space behind a text; None of any other."""
+        if not body.startswith(b"{") or b"\\" in body:
+            return None
+        if b'" ' in body or b'"\t' in body or b'"\n' in body or b'"\r' in body:
+            return None
+        try:
+            item = self._one(body)
+            keys = self._inspect(item, False)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ContractError):
+            return None
+        return item if body.count(b'":') == keys else None
+
     def decode(self, body: bytes, *, lines: bool = False) -> Items[T]:
         """Raises ContractError when the body as a whole can't be read, is empty, or holds too many items."""
         if not body.strip(WHITESPACE):

@@ -15,7 +15,7 @@ from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
 
 _MODULE = "orchestration.definitions"
-_NICE = 5
+_NICE = 10
 """Analysis yields to ingestion."""
 
 _LOCATIONS = """
@@ -29,9 +29,12 @@ _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required 
 _INSTANCE = """\
 # Written at every start.
 storage:
-  postgres:
-    postgres_url:
-      env: DAGSTER_POSTGRES_URL
+  custom:
+    module: orchestration.storage
+    class: PooledStorage
+    config:
+      postgres_url:
+        env: DAGSTER_POSTGRES_URL
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from api.http.at_once import Application, Response
+from api.http.at_once import Application, Caller, Response
 from api.http.body import Headers
 from api.http.protocol import Protocol
 
@@ -18,10 +18,19 @@ BODY = b'{"experiment":"e","user_id":"u"}'
 
 
 class AtOnce:
-    """Knows every body but one that says so."""
+    """Knows every body but one that says so. heads: how many it has been shown."""
 
-    def answer(self, headers: Headers, body: bytes) -> Response | None:
-        return None if b"unknown" in body else Response([(b"x-way", b"at once")], b"[]")
+    def __init__(self) -> None:
+        self.heads = 0
+
+    def caller(self, headers: Headers) -> Caller | None:
+        self.heads += 1
+        return Caller(headers.get(b"authorization", b""), None)
+
+    def answer(self, caller: Caller, body: bytes) -> Response | None:
+        if b"unknown" in body:
+            return None
+        return Response(b"\r\nx-way: at once", caller.token_digest + body)
 
 
 async def usual(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,12 +40,15 @@ async def usual(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def served(
-    use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[list[bytes]]],
-) -> list[bytes]:
+Use = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[list[bytes]]]
+
+
+async def served(use: Use, at_once: AtOnce, keep_alive: int = 5) -> list[bytes]:
     """What `use` returns of a connection to the two."""
-    application = Application(usual, AtOnce())  # type: ignore[arg-type]
-    config = Config(application, lifespan="off", proxy_headers=False, log_level="warning")
+    application = Application(usual, at_once)  # type: ignore[arg-type]
+    config = Config(
+        application, lifespan="off", proxy_headers=False, log_level="warning", timeout_keep_alive=keep_alive
+    )
     config.load()
     state = Server(config).server_state
     loop = asyncio.get_running_loop()
@@ -67,11 +79,92 @@ def ways(*requests: bytes) -> list[bytes]:
         writer.write(b"".join(requests))
         return [await read(reader) for _ in requests]
 
-    return asyncio.run(served(use))
+    return asyncio.run(served(use, AtOnce()))
+
+
+def in_turn(at_once: AtOnce, *requests: bytes) -> list[bytes]:
+    """The answers to requests that are each sent when the one before is answered."""
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        answers = []
+        for each in requests:
+            writer.write(each)
+            answers.append(await read(reader))
+        return answers
+
+    return asyncio.run(served(use, at_once))
 
 
 def test_what_memory_knows_is_answered_at_once() -> None:
-    assert ways(request(), request()) == [b"at once []"] * 2
+    assert ways(request(), request()) == [b"at once " + BODY] * 2
+
+
+def test_a_head_is_read_once_on_a_connection() -> None:
+    at_once = AtOnce()
+    bodies = [b'{"user_id":"%d"}' % n for n in range(5)]
+
+    answers = in_turn(at_once, *(request(body) for body in bodies))
+
+    assert answers == [b"at once " + body for body in bodies]
+    assert at_once.heads == 1
+
+
+def test_each_head_is_its_own() -> None:
+    at_once = AtOnce()
+    line = "POST /v1/assignments HTTP/1.1"
+    sent = [request(BODY, line, f"authorization: {who}") for who in "ababc"]
+
+    assert in_turn(at_once, *sent) == [b"at once " + who.encode() + BODY for who in "ababc"]
+    assert at_once.heads == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [
+        (b"POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(request()), request()),
+        (b"POST /v1/events HTTP/1.1\r\nx-note: ", BODY),  # its first line is the rest of this one
+    ],
+)
+def test_what_looks_like_a_known_request_inside_another_is_a_part_of_it(before: bytes, body: bytes) -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        writer.write(request())
+        answers = [await read(reader)]
+        writer.write(before)
+        for _ in range(3):  # turns of the loop, in which the server reads what it has
+            await asyncio.sleep(0)
+        writer.write(request())
+        return [*answers, await read(reader)]
+
+    assert asyncio.run(served(use, AtOnce())) == [b"at once " + BODY, b"usual " + body]
+
+
+def test_a_known_head_with_another_body_than_it_says_is_read_by_the_parser() -> None:
+    short, rest = request()[:-3], request()[-3:]
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        writer.write(request())
+        answers = [await read(reader)]
+        writer.write(short)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.05)
+        writer.write(rest + request())
+        return [*answers, await read(reader), await read(reader)]
+
+    assert asyncio.run(served(use, AtOnce())) == [b"at once " + BODY] * 3
+
+
+def test_a_connection_in_use_is_kept_and_an_idle_one_ends() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while loop.time() - started < 1.5:  # longer than a connection is kept without use
+            writer.write(request())
+            assert await read(reader) == b"at once " + BODY
+        last = loop.time()
+        assert await reader.read() == b""
+        return [b"%.0f" % (loop.time() - last)]
+
+    assert asyncio.run(served(use, AtOnce(), keep_alive=1)) == [b"1"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +191,7 @@ def test_the_order_holds_where_both_ways_meet_on_one_connection() -> None:
     found = ways(request(), new, request(), new, new, request())
 
     # Behind a request that is still under way the usual way is taken, else the order would not hold.
-    assert found[0] == b"at once []"
-    assert [answer.split(b" ", 1)[1] for answer in found[1:]] == [
+    assert found[0] == b"at once " + BODY
+    assert [answer.removeprefix(b"at once ").removeprefix(b"usual ") for answer in found[1:]] == [
         b'{"user_id":"unknown"}', BODY, b'{"user_id":"unknown"}', b'{"user_id":"unknown"}', BODY,
     ]  # fmt: skip

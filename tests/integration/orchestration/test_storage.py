@@ -1,0 +1,89 @@
+"""Dagster's storage on kept connections."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from dagster import DagsterInstance
+from pydantic import SecretStr
+
+from neonblue.settings import PostgresSettings, Settings
+from neonblue.stack.services.dagster import DagsterCode, environment, home
+from neonblue.stack.services.postgres import Postgres
+from tests.integration.api.conftest import Server
+from tests.integration.warehouse import free_port
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Of a stack of which only PostgreSQL runs."""
+    folder = tmp_path_factory.mktemp("storage")
+    own = PostgresSettings(port=free_port(), password=SecretStr(secrets.token_hex(8)))
+    settings = Settings(data_dir=folder, postgres=own)
+    server = Server(Postgres(settings), own.dsn(), folder / "postgres.log")
+    server.start()
+    try:
+        server.service.settle()
+        DagsterCode(settings).prepare()
+        yield settings
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> DagsterInstance:
+    """The stack's instance of Dagster, with its tables."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    found = DagsterInstance.from_config(str(home(settings)))
+    found.get_runs_count()
+    return found
+
+
+def sessions(settings: Settings) -> int:
+    """How often anybody logged in to Dagster's database."""
+    with psycopg.connect(settings.postgres.dsn()) as connection:
+        row = connection.execute(
+            "SELECT sessions FROM pg_stat_database WHERE datname = %s", (settings.postgres.dagster_database,)
+        ).fetchone()
+    assert row is not None
+    count: int = row[0]
+    return count
+
+
+def test_queries_share_a_connection(settings: Settings, instance: DagsterInstance) -> None:
+    before = sessions(settings)
+
+    for _ in range(20):
+        instance.get_runs_count()
+        instance.all_instigator_state()
+        instance.get_asset_keys()
+
+    assert sessions(settings) - before <= 1
+
+
+def test_instances_of_a_process_share_it_too(settings: Settings, instance: DagsterInstance) -> None:
+    before = sessions(settings)
+
+    for _ in range(5):
+        DagsterInstance.from_ref(instance.get_ref()).get_runs_count()
+
+    assert sessions(settings) - before <= 1
+
+
+def test_a_connection_that_postgresql_ended_is_replaced(
+    settings: Settings, instance: DagsterInstance
+) -> None:
+    instance.get_runs_count()
+    with psycopg.connect(settings.postgres.dsn(), autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s",
+            (settings.postgres.dagster_database,),
+        ).fetchone()
+
+    assert ended is not None
+    assert ended[0] >= 1
+    assert instance.get_runs_count() == 0
