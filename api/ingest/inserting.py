@@ -1,4 +1,7 @@
-"""Rows by INSERT from arrays: a COPY takes several trips to the server, these wait for none within a pipeline."""
+"""Rows by INSERT from arrays: a COPY takes several trips to the server, these wait for none within a pipeline.
+
+Texts go in binary (%b): in the other form each quotation mark of a payload is escaped, in Python.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from neonblue.contract.outbox import OutboxRow
 _EXPOSURES = """
 INSERT INTO events (day, id, "timestamp", received_at, experiment_id, user_id, unit_type, event_type, variant_key)
 SELECT * FROM unnest(
-    %s::date[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::integer[], %s::text[], %s::text[], %s::text[],
-    %s::text[]
+    %s::date[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::integer[], %b::text[], %b::text[], %b::text[],
+    %b::text[]
 )
 """
 _OUTBOX = """
 INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, payload)
 SELECT aggregate_type, aggregate_id, event_type, payload::jsonb
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) WITH ORDINALITY
     AS message (aggregate_type, aggregate_id, event_type, payload, place)
 ORDER BY place
 """
