@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
@@ -15,10 +15,13 @@ from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.hot import ASSIGNMENTS as PATH
 from api.http.hot import given_request_id, new_request_id
 from api.http.problems import Problem
+from api.ingest.recent import RecentMap
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS
 from api.services import Services
 
 _FIELDS = on_the_wire(OF_HOT_ANSWERS)
+
+_KNOWN_HEADS = 4_096
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,6 +31,13 @@ class Caller(NamedTuple):
 
     token_digest: bytes
     request_id: str | None
+
+
+class Call(NamedTuple):
+    """What the head of a request that may be answered at once says. length: of its body."""
+
+    caller: Caller
+    length: int
 
 
 class Response(NamedTuple):
@@ -41,10 +51,12 @@ class Response(NamedTuple):
 class AtOnce:
     """Answers `POST /v1/assignments` where all that it takes is in memory.
 
-    Whatever is unusual, each error too, is left to the usual way, which starts from the same request.
+    Whatever is unusual, each error too, is left to the usual way, which starts from the same request. heads: those of
+    requests that were answered so, byte for byte, without the empty line at the end.
     """
 
     services: Services
+    heads: RecentMap[bytes, Call] = field(default_factory=lambda: RecentMap(_KNOWN_HEADS))
 
     def caller(self, headers: Headers) -> Caller | None:
         """Who calls; None for a request that goes the usual way."""

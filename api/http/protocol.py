@@ -7,36 +7,29 @@ as it was.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.http.at_once import Application, AtOnce, Caller
+from api.http.at_once import Application, AtOnce, Call
 from api.http.body import Headers
 from api.http.headers import on_the_wire
 from api.http.hot import ASSIGNMENTS
 
 _PATH = ASSIGNMENTS.encode()
+_START = b"POST %b HTTP/1.1\r\n" % _PATH
 _LONGEST_HEAD = 2_048
 _LONGEST_BODY = 4_096
-_KNOWN_HEADS = 64
 _END = b"\r\n\r\n"
 _OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d%b%b\r\n\r\n%b"
 _UNUSUAL = frozenset({b"origin", b"content-encoding", b"transfer-encoding", b"expect"})
 
 
-class Call(NamedTuple):
-    """A request that may be answered at once, as its head tells. length: of its body."""
-
-    caller: Caller
-    length: int
-
-
 class Protocol(HttpToolsProtocol):
     """One connection.
 
-    A client repeats itself: a request whose head is, byte for byte, one that was read on this connection is not read
-    again. The parser, which never sees such a request, must stand between two others.
+    Clients repeat themselves: a request whose head is, byte for byte, one that was read before is not read again. The
+    parser, which never sees such a request, must stand between two others.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -47,11 +40,10 @@ class Protocol(HttpToolsProtocol):
         self._arrived = b""  # with the request's first byte; nothing where that came later
         self._call: Call | None = None  # of the request that is being read
         self._body = b""
-        self._known: dict[bytes, Call] = {}
         self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
-        if self._known and self._between and self._is_known(data):
+        if self._between and data.startswith(_START) and self._is_known(data):
             return
         self._arrived = data if self._between else b""
         super().data_received(data)
@@ -97,8 +89,10 @@ class Protocol(HttpToolsProtocol):
 
     def _is_known(self, data: bytes) -> bool:
         """Whether this is one whole request whose head is known, and is answered now."""
+        if self._at_once is None:
+            return False
         end = data.find(_END, 0, _LONGEST_HEAD)
-        call = self._known.get(data[:end])
+        call = self._at_once.heads.get(data[:end])
         start = end + len(_END)
         if call is None or len(data) != start + call.length or not self._idle():
             return False
@@ -106,16 +100,15 @@ class Protocol(HttpToolsProtocol):
             return False
         self.server_state.total_requests += 1
         self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_handler()
         return True
 
     def _know(self, call: Call) -> None:
         """Remember the head of a request that came as one piece, from its first byte to its last."""
         end = self._arrived.find(_END, 0, _LONGEST_HEAD)
-        if end < 0 or len(self._arrived) != end + len(_END) + call.length:
-            return
-        if len(self._known) >= _KNOWN_HEADS:
-            self._known.clear()
-        self._known[self._arrived[:end]] = call
+        if end >= 0 and len(self._arrived) == end + len(_END) + call.length and self._at_once is not None:
+            self._at_once.heads.put(self._arrived[:end], call)
 
     def _idle(self) -> bool:
         """Whether no request before this one is still under way, and the client reads its answers."""

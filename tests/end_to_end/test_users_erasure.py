@@ -29,6 +29,10 @@ from .conftest import CommandLine
 from .test_queries import replay, topic_ends
 from .waiting import until
 
+pytestmark = pytest.mark.timeout(
+    900
+)  # every column of a stack that may hold real experiments is read again and again
+
 UNITS = 60
 OUTBOX_PARTITIONS = """
 SELECT relname, pg_get_expr(relpartbound, oid) FROM pg_class JOIN pg_inherits ON inhrelid = oid
