@@ -148,10 +148,10 @@ class RateLimits:
             self._go_without(account, now)
             return
         account.remaining, account.reset_at = result.state.remaining, now + result.state.reset_after
+        left = account.permits if now < account.permits_until else 0
         if result.limited:
-            account.refused_until = now + result.state.retry_after
+            account.permits, account.refused_until = left, now + result.state.retry_after
         else:
-            left = account.permits if now < account.permits_until else 0
             account.permits = wanted + min(left, account.reserve)
             account.permits_until = now + _LEASE_SECONDS
 

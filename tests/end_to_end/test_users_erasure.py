@@ -29,9 +29,8 @@ from .conftest import CommandLine
 from .test_queries import replay, topic_ends
 from .waiting import until
 
-pytestmark = pytest.mark.timeout(
-    900
-)  # every column of a stack that may hold real experiments is read again and again
+# Every column of a stack that may hold real experiments is read, again and again.
+pytestmark = pytest.mark.timeout(900)
 
 UNITS = 60
 OUTBOX_PARTITIONS = """

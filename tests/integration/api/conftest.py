@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,19 +82,25 @@ def wait_until(check: object) -> None:
             return
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("postgres")
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[tuple[Settings, Server]]:
+    """PostgreSQL with its databases, in this folder, and the settings that lead to it."""
     own = PostgresSettings(port=_free_port(), password=SecretStr(secrets.token_hex(8)))
     settings = Settings(data_dir=folder, postgres=own)
     server = Server(Postgres(settings), own.dsn(), folder / "postgres.log")
     server.start()
     try:
         server.service.settle()
-        upgrade(server.dsn)
-        yield server
+        yield settings, server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as (_, server):
+        upgrade(server.dsn)
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from dagster import DagsterInstance
-from pydantic import SecretStr
 
-from neonblue.settings import PostgresSettings, Settings
+from neonblue.settings import Settings
 from neonblue.stack.services.dagster import DagsterCode, environment, home
-from neonblue.stack.services.postgres import Postgres
-from tests.integration.api.conftest import Server
-from tests.integration.warehouse import free_port
+from tests.integration.api.conftest import running_postgres
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Of a stack of which only PostgreSQL runs."""
-    folder = tmp_path_factory.mktemp("storage")
-    own = PostgresSettings(port=free_port(), password=SecretStr(secrets.token_hex(8)))
-    settings = Settings(data_dir=folder, postgres=own)
-    server = Server(Postgres(settings), own.dsn(), folder / "postgres.log")
-    server.start()
-    try:
-        server.service.settle()
+    with running_postgres(tmp_path_factory.mktemp("storage")) as (settings, _):
         DagsterCode(settings).prepare()
         yield settings
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -167,3 +167,16 @@ def test_who_goes_past_its_limit_is_let_in_as_often_as_it_allows(valkey: Cache, 
 
     assert admitted <= limit * (1 + seconds) + 1  # a second's worth at once, and what comes back meanwhile
     assert admitted >= limit * (1 + seconds) * 0.8
+
+
+def test_a_refusal_promises_nothing_of_permits_that_have_expired(valkey: Cache) -> None:
+    async def use() -> Problem:
+        who = secrets.token_hex(8)
+        await RateLimits(valkey.url, 1, "closed").admit(who)
+        limits = RateLimits(valkey.url, 1, "closed")
+        limits._account(who, None).permits = 5  # of a lease that is over
+        with pytest.raises(Problem) as refused:
+            await limits.admit(who)
+        return refused.value
+
+    assert asyncio.run(use()).headers["ratelimit"].startswith('"token";r=0;')
