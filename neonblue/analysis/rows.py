@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -21,7 +21,9 @@ class MomentRow:
     """One row of `metric_moments`: exact sums over the units of a variant that entered on one day.
 
     version: of the configuration the units entered under. denominator: of a ratio metric; covariate: the value before
-    the exposure; None where the metric has none.
+    the exposure; None where the metric has none. finishes_at: when the last of these units' windows ends, None where
+    the metric has no window. cut_short: whether a pause or the conclusion fell into their windows, which so never
+    count. missing: units of the day that have no value and are in none of the sums, also not in n.
     """
 
     metric_key: str
@@ -34,11 +36,17 @@ class MomentRow:
     sum_squares: Decimal
     denominator: Products | None = None
     covariate: Products | None = None
+    finishes_at: datetime | None = None
+    cut_short: bool = False
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class QuantileRow:
-    """One arm's quantile of a metric, with the sample quantiles at the two levels that bound it."""
+    """One arm's quantile of a metric over its finished units, with the sample quantiles at the levels that bound it.
+
+    unfinished: units of the arm whose window had not ended, or was cut short; missing: units without a value.
+    """
 
     metric_key: str
     metric_version: int
@@ -47,6 +55,8 @@ class QuantileRow:
     value: float
     lower: float
     upper: float
+    unfinished: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class MetricMessage(Struct, frozen=True, kw_only=True):
     `cap` on a unit's total; `cap_percentile`, 0 to 1, pooled over all arms; `quantile`, 0 to 1; `minimum_effect`, the
     smallest relative lift of interest; `margin`, what a guardrail may get worse by, relative to control's mean where
     `margin_relative`, else absolute. `cuped`: whether the variance is reduced by the metric before the exposure.
+    `missing`: what a unit without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
     """
 
     key: str
@@ -91,6 +92,7 @@ class MetricMessage(Struct, frozen=True, kw_only=True):
     margin: str | None = None
     margin_relative: bool = True
     cuped: bool = True
+    missing: str = "zero"
 
 
 class LayerMessage(Struct, frozen=True, kw_only=True):

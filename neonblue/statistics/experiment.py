@@ -78,7 +78,8 @@ class Experiment:
 
     arms: every arm's name, control included. moments: (metric name, arm) -> moments; a missing pair is an arm
     without data. unit: the randomisation unit. exposed: all exposed units, multiply_exposed: those met in
-    more than one arm. Raises ValueError when control is not an arm or two metrics share a name.
+    more than one arm. missing: units without a value of the metric, which its moments leave out, by (metric name,
+    arm). Raises ValueError when control is not an arm or two metrics share a name.
     """
 
     control: str
@@ -89,6 +90,7 @@ class Experiment:
     unit: str = "user"
     exposed: int = 0
     multiply_exposed: int = 0
+    missing: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.control not in self.arms:

@@ -11,41 +11,11 @@ from collections.abc import Sequence
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.metric import AnyMoments, MetricKind, analyze_metric, metric_effect
+from neonblue.statistics.pooling import stratified_effect
 from neonblue.statistics.result import Method
 from neonblue.statistics.status import Status, StatusCode
 
 Pair = tuple[AnyMoments, AnyMoments]
-
-
-def stratified_effect(strata: Sequence[Effect]) -> Effect:
-    """The mean of the strata's differences, weighted by their units, with the variance that follows.
-
-    d = sum of w d_s and Var(d) = sum of w^2 Var(d_s) with w = units of the stratum over all units; control values and
-    covariances likewise. Degrees of freedom by Satterthwaite over every arm of every stratum. Raises ValueError
-    where no stratum varies. Source: Cochran (1977), Sampling Techniques, chapter 5.
-    """
-    if not any(effect.variance > 0 for effect in strata):
-        raise ValueError("strata: at least one must vary")
-    units = [effect.n_control + effect.n_treatment for effect in strata]
-    shares = [n / sum(units) for n in units]
-    weighted = list(zip(shares, strata, strict=True))
-    parts = [(w * w * e.var_from_control, e.n_control) for w, e in weighted]
-    parts += [(w * w * e.var_from_treatment, e.n_treatment) for w, e in weighted]
-    total = sum(variance for variance, _ in parts)
-    error = sum((variance / total) ** 2 / (n - 1) for variance, n in parts if variance > 0)
-    return Effect(
-        method=next(e.method for e in strata if e.variance > 0),
-        n_control=sum(e.n_control for e in strata),
-        n_treatment=sum(e.n_treatment for e in strata),
-        control=sum(w * e.control for w, e in weighted),
-        diff=sum(w * e.diff for w, e in weighted),
-        var_control=sum(w * w * e.var_control for w, e in weighted),
-        var_from_control=sum(w * w * e.var_from_control for w, e in weighted),
-        var_from_treatment=sum(w * w * e.var_from_treatment for w, e in weighted),
-        covariance=sum(w * w * e.covariance for w, e in weighted),
-        normal=all(e.normal for e in strata if e.variance > 0),
-        freedom=1 / error,
-    )
 
 
 def combine(kind: MetricKind, strata: Sequence[Pair]) -> Effect | Status:
