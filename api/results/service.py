@@ -93,8 +93,8 @@ class ResultsService:
             seen, lambda warehouse, experiment: read_series(warehouse, experiment, interval)
         )
         effects = []
-        if interval is Interval.DAY and seen.configuration and seen.rows and seen.question:
-            effects = list(day_effects(seen.configuration, seen.rows, seen.question))
+        if interval is Interval.DAY and seen.rows and seen.question:
+            effects = list(day_effects(seen.configurations, seen.rows, seen.question))
         return TimeSeries(**_envelope(seen, status, reason), items=items, effects=effects)
 
     async def segments(self, key: str) -> Segments:

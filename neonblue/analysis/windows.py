@@ -61,6 +61,9 @@ class SoFar:
     mean: float | None
 
 
+NOBODY = SoFar(0, None)
+
+
 def so_far(newest: ExperimentMessage, rows: ExperimentRows, now: datetime) -> dict[tuple[str, str], SoFar]:
     """The unfinished units of every metric with a window, by metric and arm."""
     versions = {metric.key: metric.version for metric in newest.metrics}
