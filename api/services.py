@@ -39,6 +39,7 @@ from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
 from api.layers.service import LayerService
+from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
@@ -80,6 +81,7 @@ class Services:
     layers: LayerService
     holdouts: HoldoutService
     metrics: MetricCatalogue
+    looks: LookService
     users: UserService
     exporter: Exporter
     erasures: ErasureService
@@ -183,6 +185,7 @@ def create_services(settings: Settings) -> Services:
         LayerService(pool),
         HoldoutService(pool, registry),
         MetricCatalogue(pool),
+        LookService(pool),
         UserService(pool, identify),
         Exporter(dsn, identify),
         ErasureService(settings, pool, identify, caches, terms),

@@ -3,6 +3,7 @@
 The watch runs in the sensor itself: a run of its own would take longer to start than the evidence may wait.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -28,17 +29,20 @@ def guardrails(
 ) -> SkipReason:
     """Looks at every watched guardrail when events have come since the last look."""
     with clickhouse.client() as client:
-        newest = [versions[max(versions)] for versions in read_configurations(client).values()]
-        watched = [experiment for experiment in newest if watched_guardrails(experiment)]
+        watched = [
+            versions
+            for versions in read_configurations(client).values()
+            if watched_guardrails(versions[max(versions)])
+        ]
         if not watched:
             return SkipReason("no running experiment has a guardrail with a window of at most an hour")
         watermark = read_watermark(client)
         if context.cursor == watermark.isoformat():
             return SkipReason("no event has come since the last look")
         paused = [
-            experiment.key
-            for experiment in watched
-            if look(client, api, alerts, context.instance, experiment, watermark)
+            versions[max(versions)].key
+            for versions in watched
+            if look(client, api, alerts, context.instance, versions, watermark)
         ]
     context.update_cursor(watermark.isoformat())
     return SkipReason(f"paused: {', '.join(paused)}" if paused else "every watched guardrail holds")
@@ -49,14 +53,15 @@ def look(
     api: Api,
     alerts: Alerts,
     instance: DagsterInstance,
-    experiment: ExperimentMessage,
+    configurations: Mapping[int, ExperimentMessage],
     watermark: datetime,
 ) -> list[Breach]:
     """Pause the experiment and tell people if one of its guardrails is breached; the breaches."""
+    experiment = configurations[max(configurations)]
     rows = [
         row
         for metric in watched_guardrails(experiment)
-        for row in read_sums(client, experiment, metric, watermark)
+        for row in read_sums(client, configurations, metric, watermark)
     ]
     found = breaches(experiment, rows)
     if found and api.pause(experiment.key, found[0].reason):
