@@ -166,6 +166,7 @@ def create_services(settings: Settings) -> Services:
         timedelta(days=api.outbox_retention_days),
         timedelta(hours=settings.kafka.retention_hours),
     )
+    looks = LookService(pool)
     return Services(
         settings,
         pool,
@@ -185,12 +186,12 @@ def create_services(settings: Settings) -> Services:
         LayerService(pool),
         HoldoutService(pool, registry),
         MetricCatalogue(pool),
-        LookService(pool),
+        looks,
         UserService(pool, identify),
         Exporter(dsn, identify),
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
-        ResultsService(reader, experiments, Looks(api.results_cache_seconds)),
+        ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds)),
         ReportService(settings, reader, experiments),
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from neonblue.analysis.experiment import experiment_of
 from neonblue.analysis.rows import ExperimentRows
@@ -23,7 +26,7 @@ from neonblue.statistics import (
     Report,
     analyze_metrics,
 )
-from neonblue.statistics.analysis import Standings
+from neonblue.statistics.analysis import Looked, Standings
 from neonblue.statistics.experiment import Deciding
 from neonblue.statistics.group_sequential import EarlierLook
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing
@@ -96,21 +99,15 @@ def look_of(question: Question, report: Report) -> LookMessage | None:
         return None
     plan, closed_to = question.plan, format_instant(question.closed_to)
     versions = {metric.key: metric.version for metric in question.configuration.metrics}
+    known = {(cell.metric_key, cell.variant_key): cell for look in question.looks for cell in look.cells}
     cells = []
     for result in report.results:
-        before = question.standings.get((result.metric.name, result.arm), NOTHING)
-        after = standing_after(before, result, plan)
-        earlier = _rejected_at(question.looks, result)
-        cells.append(
-            _cell(
-                result,
-                versions[result.metric.name],
-                after,
-                earlier or (closed_to if after.rejected else None),
-            )
-        )
-    last = question.looks[-1].cells if question.looks else []
-    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE and not _tells_more(cells, last):
+        place = result.metric.name, result.arm
+        after = standing_after(question.standings.get(place, NOTHING), result, plan)
+        cell = _cell(result, versions[result.metric.name], after, known.get(place))
+        since = (cell.rejected_at or closed_to) if cell.rejected else None
+        cells.append(msgspec.structs.replace(cell, rejected_at=since))
+    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE and not _tells_more(cells, known):
         return None
     return LookMessage(
         experiment=question.configuration.key,
@@ -160,50 +157,49 @@ def _interval(lower: float | None, upper: float | None, level: float | None) -> 
     return Interval(lower, upper, level)
 
 
-def _cell(result: MetricResult, version: int, after: Standing, rejected_at: str | None) -> LookCell:
+def _cell(result: MetricResult, version: int, after: Standing, before: LookCell | None) -> LookCell:
+    """What is kept of a comparison; of one that was not looked at, what is kept of it already."""
     looked, guard = result.looked, result.guardrail
     interval, relative = after.interval, after.relative
-    last = after.looks[-1] if after.looks else None
     tested = guard if isinstance(guard, NonInferiority) else None
+    if looked is None:
+        looked = Looked(0.0, 0.0, 0.0, None)
+        if before is not None:
+            looked = Looked(before.information, before.share, before.spent, None)
     return LookCell(
         metric_key=result.metric.name,
         metric_version=version,
         variant_key=result.arm,
         n_control=result.comparison.n_control,
         n_variant=result.comparison.n_treatment,
-        information=looked.information if looked else last.information if last else 0.0,
-        share=looked.share if looked else last.share if last else 0.0,
-        spent=looked.spent if looked else 0.0,
-        z=looked.z if looked else None,
+        information=looked.information,
+        share=looked.share,
+        spent=looked.spent,
+        z=_finite(looked.z),
         p_value=after.p_value,
-        log10_p=after.log10_p,
+        log10_p=_finite(after.log10_p),
         adjusted_p=after.adjusted_p,
-        difference=after.diff,
-        lower=interval.lower if interval else None,
-        upper=interval.upper if interval else None,
-        relative_lower=relative.lower if relative else None,
-        relative_upper=relative.upper if relative else None,
+        difference=_finite(after.diff),
+        lower=_finite(interval.lower) if interval else None,
+        upper=_finite(interval.upper) if interval else None,
+        relative_lower=_finite(relative.lower) if relative else None,
+        relative_upper=_finite(relative.upper) if relative else None,
         level=interval.level if interval else None,
         rejected=after.rejected,
-        rejected_at=rejected_at if after.rejected else None,
+        rejected_at=before.rejected_at if before else None,
         guardrail=after.guardrail.value if after.guardrail else "",
-        guardrail_bound=tested.bound if tested else None,
+        guardrail_bound=_finite(tested.bound) if tested else None,
         guardrail_p=tested.p_value if tested else None,
     )
 
 
-def _rejected_at(looks: Iterable[LookMessage], result: MetricResult) -> str | None:
-    place = result.metric.name, result.arm
-    for look in looks:
-        for cell in look.cells:
-            if (cell.metric_key, cell.variant_key) == place and cell.rejected:
-                return cell.rejected_at
-    return None
+def _finite(value: float | None) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
-def _tells_more(cells: Sequence[LookCell], last: Sequence[LookCell]) -> bool:
+def _tells_more(cells: Sequence[LookCell], known: Mapping[tuple[str, str], LookCell]) -> bool:
     """Whether any p fell, any interval shrank or any guardrail changed since the last look of a confidence sequence."""
-    known = {(cell.metric_key, cell.variant_key): cell for cell in last}
 
     def state(cell: LookCell) -> tuple[object, ...]:
         return cell.p_value, cell.lower, cell.upper, cell.rejected, cell.guardrail

@@ -23,9 +23,9 @@ _ENDED = frozenset({"concluded", "archived"})
 class Question:
     """What the statistics engine is asked about one experiment, under which plan and after which looks.
 
-    looks: those that are kept, ascending; standings: what they left. looking: whether this is a look of the plan; a page
-    opened between two looks is none. closed_to: up to when units and events are judged. unfinished: units whose window
-    has not ended, by metric and arm: shown beside the others, never judged.
+    looks: those that are kept, ascending; standings: what they left. looking: whether this is a look of the plan; a
+    page opened between two looks is none. closed_to: up to when units and events are judged. unfinished: units whose
+    window has not ended, by metric and arm: shown beside the others, never judged.
     """
 
     configuration: ExperimentMessage
@@ -99,7 +99,7 @@ def plan_of(experiment: ExperimentMessage) -> Plan:
 
 
 def _closed_to(newest: ExperimentMessage, plan: Plan, midnight: datetime, now: datetime) -> datetime:
-    """Up to when a look taken now judges: a day of a group-sequential plan is closed by its end or by the conclusion."""
+    """Up to when a look taken now judges: a group-sequential plan's day closes with its end or the conclusion."""
     if plan.deciding is not Deciding.GROUP_SEQUENTIAL:
         return now
     if not plan.ended:

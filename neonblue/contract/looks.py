@@ -12,9 +12,9 @@ class LookCell(Struct, frozen=True, kw_only=True):
     never below an earlier look's; 0 without a plan. spent: error spent by this comparison, at the plan's alpha. z: the
     deviate of the look's own test, signed as the difference. p_value, log10_p, adjusted_p (within the metric's family)
     and the intervals, of the difference and relative, at `level`: what stands, that of the look that rejected, else of
-    this one; in a confidence sequence the smallest p so far and the intersection. difference: at the look whose p stands.
-    rejected_at: closed_to of the look that rejected first. guardrail: open, held or breached, what stands; empty without
-    a margin.
+    this one; in a confidence sequence the smallest p so far and the intersection. difference: at the look whose p
+    stands. rejected_at: closed_to of the look that rejected first. guardrail: open, held or breached, what stands;
+    empty without a margin.
     """
 
     metric_key: str

@@ -96,7 +96,10 @@ class DecisionItem:
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """How the experiment is decided, as fixed at its start. looks: those taken; last_look_to: what the last one judged."""
+    """How the experiment is decided, as fixed at its start.
+
+    looks: those taken; last_look_to: what the last one judged.
+    """
 
     deciding: str
     alpha: float
@@ -143,7 +146,7 @@ def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str
 
 def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
     """The analysis as plain values. Without units its numbers are missing, each with its status."""
-    configuration, experiment, plan = question.configuration, question.experiment, question.plan
+    configuration, experiment = question.configuration, question.experiment
     empty = experiment.units == 0
     blank = nothing(
         configuration.key,

@@ -78,7 +78,10 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
 
 
 def overview_of(warehouse: Warehouse, first: date, last: date, looks: Mapping[str, Kept]) -> Overview:
-    """The experiments that ran on any of these days. looks: those that are kept, by experiment. Raises ClickHouse's or the network's error."""
+    """The experiments that ran on any of these days.
+
+    looks: those that are kept, by experiment. Raises ClickHouse's or the network's error.
+    """
     rows = warehouse.client.query(_RUNNING_KEYS, parameters={"first": first, "last": last}).result_rows
     seen = [look(warehouse, key, looks=looks.get(key, ())) for (key,) in rows]
     stamps = [each.stamp for each in seen]

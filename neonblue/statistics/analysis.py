@@ -55,12 +55,12 @@ class Looked:
 class MetricResult:
     """One metric in one treatment arm.
 
-    comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the
-    plan; adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
+    comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the plan;
+    adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
     guardrail: the non-inferiority test of a guardrail with a margin, at this look; guardrail_state: what stands of it.
     fallback: why the covariate was not used, where there was one. fixed_p: the p-value of a single look, given at the
-    planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference" is
-    rejected, now or at an earlier look. looked: of a look taken now; None where p and interval are an earlier one's.
+    planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference"
+    is rejected, now or at an earlier look. looked: of a look taken now; None where p and interval are an earlier one's.
     final: whether no look will follow.
     """
 

@@ -125,8 +125,8 @@ class Experiment:
         """Control's and the arm's moments by configuration version, where not all units may be compared with all.
 
         Only versions in which both arms were live count: who entered while one of them was not could never have been in
-        its place. Versions with the same shares are one stratum where their moments can be added up. Empty where the two
-        arms were live throughout and their shares never changed, and where no version gives its moments.
+        its place. Versions with the same shares are one stratum where their moments can be added up. Empty where the
+        two arms were live throughout and their shares never changed, and where no version gives its moments.
         """
         found = self.compared(metric, arm)
         one = [(self.moments.get((metric, self.control)), self.moments.get((metric, arm)))]
@@ -229,8 +229,8 @@ class Plan:
             raise ValueError(f"looks: information shares must be positive and ascend, got {list(self.looks)}")
         if self.looks and self.looks[-1] >= 1:
             raise ValueError(
-                f"looks: an earlier look at {self.looks[-1]:g} of the planned units was the last one: its verdict stands, "
-                "and no error is left for another"
+                f"looks: an earlier look at {self.looks[-1]:g} of the planned units was the last one: its verdict "
+                "stands, and no error is left for another"
             )
 
     @classmethod

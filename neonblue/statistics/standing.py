@@ -22,10 +22,10 @@ class GuardrailState(StrEnum):
 class Standing:
     """One metric of one arm after the looks taken so far.
 
-    looks: with what they knew, ascending. p_value, adjusted_p, interval, relative (of the lift) and diff, the difference
-    then: of the look that rejected, else of the last one; in a confidence sequence p is the smallest so far and interval
-    the intersection. rejected: whether "no difference" was rejected, within the metric's family. guardrail: against its
-    margin; a breach stands, and so does a margin that was held unless it is breached later.
+    looks: with what they knew, ascending. p_value, adjusted_p, interval, relative (of the lift) and diff, the
+    difference then: of the look that rejected, else of the last one; in a confidence sequence p is the smallest so far
+    and interval the intersection. rejected: whether "no difference" was rejected, within the metric's family.
+    guardrail: against its margin; a breach stands, and so does a margin that was held unless it is breached later.
     """
 
     looks: tuple[EarlierLook, ...] = ()

@@ -39,11 +39,18 @@ def guardrails(
         watermark = read_watermark(client)
         if context.cursor == watermark.isoformat():
             return SkipReason("no event has come since the last look")
-        paused = [
-            versions[max(versions)].key
-            for versions in watched
-            if look(client, api, alerts, context.instance, versions, watermark)
-        ]
+        paused, failed = [], []
+        for versions in watched:
+            key = versions[max(versions)].key
+            try:
+                if look(client, api, alerts, context.instance, versions, watermark):
+                    paused.append(key)
+            except Exception:  # one experiment's fault keeps no other from being watched
+                context.log.exception(f"the guardrails of {key} could not be watched")
+                failed.append(key)
+    if failed:
+        # The cursor stays: they are looked at again at the next tick.
+        raise RuntimeError(f"not watched: {', '.join(failed)}; paused: {', '.join(paused) or 'none'}")
     context.update_cursor(watermark.isoformat())
     return SkipReason(f"paused: {', '.join(paused)}" if paused else "every watched guardrail holds")
 
@@ -63,7 +70,7 @@ def look(
         for metric in watched_guardrails(experiment)
         for row in read_sums(client, configurations, metric, watermark)
     ]
-    found = breaches(experiment, rows)
+    found = breaches(experiment, rows, configurations)
     if found and api.pause(experiment.key, found[0].reason):
         paused_at = datetime.now(UTC)
         for breach in found:

@@ -128,7 +128,10 @@ def test_no_units_at_all_is_a_status_and_no_error():
 def test_p_reaches_alpha_exactly_where_z_reaches_the_boundary(z, shares, alpha, family):
     rule = look(shares[:-1], shares[-1], family=family)
     critical = spending_boundaries(
-        [*(earlier.share for earlier in rule.earlier), rule.share], 1.0, alpha=alpha, spending=Spending(family)
+        [*(earlier.share for earlier in rule.earlier), rule.share],
+        1.0,
+        alpha=alpha,
+        spending=Spending(family),
     ).critical_z[-1]
 
     p = rule.p_value(of_z(z), 1)
