@@ -44,9 +44,11 @@ _METHODS = {
 }
 _RULES = {
     Deciding.FIXED: "One test at the planned end (fixed horizon); before it there is no verdict.",
-    Deciding.GROUP_SEQUENTIAL: "Group-sequential tests at planned looks, by Lan–DeMets spending.",
+    Deciding.GROUP_SEQUENTIAL: "Group-sequential tests by Lan–DeMets spending, one look for each closed UTC day with "
+    "news until the planned size; p-values and intervals are those of the look that stands, means are of now.",
     Deciding.CONFIDENCE_SEQUENCE: "An asymptotic confidence sequence: its intervals hold at any time, "
-    "however often the results are looked at.",
+    "however often the results are looked at; of all that were published the smallest p and what the intervals share "
+    "stand.",
 }
 
 
