@@ -17,6 +17,7 @@ class StatusCode(StrEnum):
     NO_USERS = "no_users"
     MISSING_ARM = "missing_arm"
     TIED_QUANTILE = "tied_quantile"
+    SHARES_CHANGED = "shares_changed"
     UNIT_MISMATCH = "unit_mismatch"
     NOT_CONVERGED = "not_converged"
     IMPOSSIBLE_REQUEST = "impossible_request"
