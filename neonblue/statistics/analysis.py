@@ -11,15 +11,14 @@ from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import compare_cuped
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
-from neonblue.statistics.metric import analyze_metric, guard_metric
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, NonInferiority, non_inferior
+from neonblue.statistics.noninferiority import Direction, NonInferiority
 from neonblue.statistics.result import Estimate, Interval, Lift
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import combine, compare_strata
+from neonblue.statistics.stratified import compare_strata, guard_strata
 from neonblue.statistics.tails import deviate
 
 Standings = Mapping[tuple[str, str], Standing]
@@ -253,10 +252,7 @@ class _Cell:
         if not (self.tested and self.ready):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
-        if len(self.strata) == 1:
-            return guard_metric(self.metric.kind, *self.strata[0], margin, alpha)
-        effect = combine(self.metric.kind, self.strata)
-        return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
+        return guard_strata(self.metric.kind, self.strata, margin, alpha)
 
     def _log10_p(self, p: float | None) -> float | None:
         """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
@@ -298,8 +294,6 @@ def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] 
 def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:
     if isinstance(strata, Status):
         return Comparison(0, 0, None, None, None, strata, strata)
-    if len(strata) == 1:
-        return analyze_metric(metric.kind, *strata[0], alpha)
     return compare_strata(metric.kind, strata, alpha)
 
 

@@ -20,6 +20,7 @@ from neonblue.statistics.sequential.confidence_sequence import (
     multiplier,
 )
 from neonblue.statistics.sequential.spending import Spending
+from neonblue.statistics.stratified import information
 from neonblue.statistics.tails import deviate, normal_sf
 
 SMALLEST_ARM = 100
@@ -39,8 +40,7 @@ class Sample:
     def of(cls, strata: Sequence[Pair]) -> Self:
         """Of the strata that are compared."""
         sizes = [(control.n, treatment.n) for control, treatment in strata]
-        information = sum(c * t / (c + t) for c, t in sizes if c + t)
-        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information)
+        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information(strata))
 
     @property
     def units(self) -> float:

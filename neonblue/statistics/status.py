@@ -23,7 +23,6 @@ class StatusCode(StrEnum):
     IMPOSSIBLE_REQUEST = "impossible_request"
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"
-    UNSTRATIFIED = "unstratified"
     NO_LOOK = "no_look"
 
 
