@@ -22,6 +22,7 @@ class StatusCode(StrEnum):
     IMPOSSIBLE_REQUEST = "impossible_request"
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"
+    COVARIATE_IMBALANCE = "covariate_imbalance"
 
 
 @dataclass(frozen=True, slots=True)
