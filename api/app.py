@@ -35,6 +35,7 @@ from api.http.request_context import RequestContext
 from api.layers.endpoints import router as layers
 from api.links.endpoints import router as links
 from api.logs import configure_logs
+from api.looks.endpoints import router as looks
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.results.reports import router as reports
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Application:
     app.state.services = services
     for router in (
         experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-        tokens, session, audit, users, erasures, health,
+        looks, tokens, session, audit, users, erasures, health,
     ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:

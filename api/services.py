@@ -39,6 +39,7 @@ from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
 from api.layers.service import LayerService
+from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
 from api.partitions import Partitions
 from api.pipeline import Pipeline
@@ -80,6 +81,7 @@ class Services:
     layers: LayerService
     holdouts: HoldoutService
     metrics: MetricCatalogue
+    looks: LookService
     users: UserService
     exporter: Exporter
     erasures: ErasureService
@@ -164,6 +166,7 @@ def create_services(settings: Settings) -> Services:
         timedelta(days=api.outbox_retention_days),
         timedelta(hours=settings.kafka.retention_hours),
     )
+    looks = LookService(pool)
     return Services(
         settings,
         pool,
@@ -183,11 +186,12 @@ def create_services(settings: Settings) -> Services:
         LayerService(pool),
         HoldoutService(pool, registry),
         MetricCatalogue(pool),
+        looks,
         UserService(pool, identify),
         Exporter(dsn, identify),
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
-        ResultsService(reader, experiments, Looks(api.results_cache_seconds)),
+        ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds)),
         ReportService(settings, reader, experiments),
     )
 

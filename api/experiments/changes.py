@@ -43,10 +43,18 @@ def changed_fields(before: ExperimentIn, after: ExperimentIn) -> set[str]:
 
 
 def refusals(
-    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn, changed: set[str]
+    experiment: ExperimentOut,
+    before: ExperimentIn,
+    after: ExperimentIn,
+    changed: set[str],
+    *,
+    looked: bool,
 ) -> list[Violation]:
-    """Each change that the state does not allow. `changed`: of the fields, `metrics` and `decision`."""
-    return list(_refusals(experiment, before, after, changed))
+    """Each change that the state does not allow.
+
+    changed: of the fields, `metrics` and `decision`. looked: whether a look has been taken, which fixes the size.
+    """
+    return list(_refusals(experiment, before, after, changed, looked=looked))
 
 
 def decision_refusals(experiment: ExperimentOut, decision: DecisionIn, place: str) -> list[Violation]:
@@ -89,7 +97,12 @@ def _merged_variants(experiment: ExperimentOut, given: list[VariantIn]) -> list[
 
 
 def _refusals(
-    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn, changed: set[str]
+    experiment: ExperimentOut,
+    before: ExperimentIn,
+    after: ExperimentIn,
+    changed: set[str],
+    *,
+    looked: bool,
 ) -> Iterator[Violation]:
     status = experiment.status
     allowed = _allowed(status)
@@ -103,7 +116,8 @@ def _refusals(
             Code.FROZEN, "a scheduled experiment has one: unschedule it first", "scheduled_start_at"
         )
     if status in STARTED:
-        yield from _started_refusals(experiment, before, after)
+        yield from _started_refusals(before, after)
+        yield from _size_refusals(experiment, before, after, looked=looked)
 
 
 def _allowed(status: Status) -> frozenset[str] | None:
@@ -115,19 +129,26 @@ def _allowed(status: Status) -> frozenset[str] | None:
     return _WHILE_STARTED if status in STARTED else _DESCRIPTION
 
 
-def _started_refusals(
-    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn
-) -> Iterator[Violation]:
+def _started_refusals(before: ExperimentIn, after: ExperimentIn) -> Iterator[Violation]:
     if after.allocation < before.allocation:
         yield Violation(Code.MAY_ONLY_GROW, f"is {before.allocation} and may only grow", "allocation")
-    if after.planned_units is None and experiment.inference == GROUP_SEQUENTIAL:
-        yield Violation(Code.FROZEN, "the inference chosen at the start needs it", "planned_units")
     known = {arm.key: arm for arm in before.variants}
     for arm in after.variants:
         if arm.key not in known:
             yield Violation(Code.FROZEN, "no arm can be added", f"variants.{arm.key}")
         else:
             yield from _arm_refusals(known[arm.key], arm)
+
+
+def _size_refusals(
+    experiment: ExperimentOut, before: ExperimentIn, after: ExperimentIn, *, looked: bool
+) -> Iterator[Violation]:
+    """What looks spend of the error follows from the size: a size chosen after one would choose the error too."""
+    if looked and after.planned_units != before.planned_units:
+        message = "a look has been taken under this size: it can't change any more"
+        yield Violation(Code.FROZEN, message, "planned_units")
+    elif after.planned_units is None and experiment.inference == GROUP_SEQUENTIAL:
+        yield Violation(Code.FROZEN, "the inference chosen at the start needs it", "planned_units")
 
 
 def _arm_refusals(before: VariantIn, after: VariantIn) -> Iterator[Violation]:

@@ -25,6 +25,7 @@ from api.http.pages import cut, write_cursor
 from api.http.problems import Problem
 from api.http.refusals import misread, refuse
 from api.layers.service import reserve
+from api.looks import repository as looks
 from api.metric_catalogue.service import UsedMetric, resolve
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
@@ -156,7 +157,8 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bo
     decision = None if patch.decision is None else patch.decision.model_dump()
     if "decision" in patch.model_fields_set and decision != row["decision"]:
         changed.add("decision")
-    refused = changes.refusals(current, before, after, changed)
+    looked = "planned_units" in changed and await looks.any_taken(connection, row["id"])
+    refused = changes.refusals(current, before, after, changed, looked=looked)
     if refused:
         raise refuse(409, refused)
     _check_stop(current, after, changed)

@@ -27,6 +27,7 @@ _TAGS = {
     "metrics": "What is measured, as data with versions.",
     "assignments": "Which variant a unit gets.",
     "events": "What units do.",
+    "looks": "What each look at an experiment under its plan found, kept for good.",
     "results": "What an experiment found.",
     "users": "What is known of people, and how they are erased.",
     "erasures": "Receipts of erasures.",

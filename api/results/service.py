@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.experiments.service import ExperimentService
 from api.http.problems import Problem
+from api.looks.service import LookService
 from api.results.cache import Looks
 from api.results.repository import ResultsReader
 from api.results.schemas import (
@@ -45,6 +46,7 @@ class ResultsService:
 
     reader: ResultsReader
     experiments: ExperimentService
+    kept: LookService
     looks: Looks
 
     async def live(self, key: str) -> Results:
@@ -93,8 +95,8 @@ class ResultsService:
             seen, lambda warehouse, experiment: read_series(warehouse, experiment, interval)
         )
         effects = []
-        if interval is Interval.DAY and seen.configuration and seen.rows and seen.question:
-            effects = list(day_effects(seen.configuration, seen.rows, seen.question))
+        if interval is Interval.DAY and seen.rows and seen.question:
+            effects = list(day_effects(seen.configurations, seen.rows, seen.question))
         return TimeSeries(**_envelope(seen, status, reason), items=items, effects=effects)
 
     async def segments(self, key: str) -> Segments:
@@ -118,10 +120,11 @@ class ResultsService:
     async def _look(self, key: str) -> Look:
         experiment = await self.experiments.get(key)
 
-        def compute(client: Client) -> Look:
-            return look(Warehouse.of(client), key, experiment.id)
+        async def compute() -> Look:
+            kept = await self.kept.of_experiment(experiment.id)
+            return await self.reader.read(lambda client: look(Warehouse.of(client), key, experiment.id, kept))
 
-        return await self.looks.get(key, lambda: self.reader.read(compute))
+        return await self.looks.get(key, compute)
 
     async def _items(self, seen: Look, read: Reader[Item]) -> tuple[list[Item], str, str]:
         configuration = seen.configuration

@@ -4,8 +4,11 @@ The one place that knows both the wire format and the statistics: orchestration 
 same sums, and so get the same answer.
 """
 
-from neonblue.analysis.question import Question, ask, metric_of
+from neonblue.analysis.experiment import experiment_of, metric_of
+from neonblue.analysis.looks import look_of
+from neonblue.analysis.question import Question, ask
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.windows import SoFar, finished_by, interruptions
 
 __all__ = [
     "ArmUnits",
@@ -13,6 +16,11 @@ __all__ = [
     "MomentRow",
     "QuantileRow",
     "Question",
+    "SoFar",
     "ask",
+    "experiment_of",
+    "finished_by",
+    "interruptions",
+    "look_of",
     "metric_of",
 ]

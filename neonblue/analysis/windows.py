@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
+from neonblue.analysis.rows import ExperimentRows, MomentRow
 from neonblue.contract.messages import ExperimentMessage
 
 _SERVING = frozenset({"running", ""})  # "": nothing is known of what was before
@@ -25,3 +29,58 @@ def interruptions(configurations: Mapping[int, ExperimentMessage]) -> list[datet
             found.append(datetime.fromisoformat(ended or snapshot.received_at))
         status = snapshot.status
     return found
+
+
+def finished_by(moment: datetime) -> Callable[[MomentRow], bool]:
+    """Whether a row's units had finished their window by then. Without a window they count as they are."""
+
+    def finished(row: MomentRow) -> bool:
+        return row.finishes_at is None or (not row.cut_short and row.finishes_at <= moment)
+
+    return finished
+
+
+def entered_before(moment: datetime, also: Callable[[MomentRow], bool]) -> Callable[[MomentRow], bool]:
+    """Whether a row's units entered on a day before that of the moment, and what else is asked of it."""
+    day = moment.date()
+
+    def entered(row: MomentRow) -> bool:
+        return row.exposure_date < day and also(row)
+
+    return entered
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """Units that are not judged, since their window has not ended or was cut short, and their mean so far.
+
+    mean: in the metric's unit; None where it has none, as for quantiles.
+    """
+
+    units: int
+    mean: float | None
+
+
+NOBODY = SoFar(0, None)
+
+
+def so_far(newest: ExperimentMessage, rows: ExperimentRows, now: datetime) -> dict[tuple[str, str], SoFar]:
+    """The unfinished units of every metric with a window, by metric and arm."""
+    versions = {metric.key: metric.version for metric in newest.metrics}
+    finished = finished_by(now)
+    units: dict[tuple[str, str], int] = defaultdict(int)
+    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    means: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows.moments:
+        if versions.get(row.metric_key) == row.metric_version and not finished(row):
+            cell = row.metric_key, row.variant_key
+            units[cell] += row.n + row.missing
+            means[cell] += row.n
+            totals[cell] += row.sum_value
+    for quantile in rows.quantiles:
+        if quantile.unfinished:
+            units[quantile.metric_key, quantile.variant_key] = quantile.unfinished
+    return {
+        cell: SoFar(count, float(totals[cell] / means[cell]) if means[cell] else None)
+        for cell, count in units.items()
+    }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import clickhouse_connect.driver.exceptions as clickhouse_errors
+import httpx
 import typer
 
 from neonblue.cli.terminal import DataDir, console, fail
@@ -30,6 +31,7 @@ def report(
     """Write the report of the experiment KEY: one HTML file that needs nothing else."""
     try:
         from neonblue.reports import Format, render_figures, render_report
+        from neonblue.results.kept import keep_look, kept_looks
         from neonblue.results.look import look
         from neonblue.results.publish import HTML, Rendered, publish
         from neonblue.results.report import report_of
@@ -42,9 +44,11 @@ def report(
     try:
         with connect(settings.clickhouse) as client:
             warehouse = Warehouse.of(client)
-            seen = look(warehouse, key)
+            seen = look(warehouse, key, looks=kept_looks(settings.api, key), taking=keep)
             if seen.configuration is None:
                 fail(f"{key!r}: {seen.answer.reason}")
+            if keep and seen.to_keep is not None:
+                keep_look(settings.api, seen.to_keep)
             made = report_of(warehouse, seen)
             page = render_report(made)
             target.write_text(page, encoding="utf-8")
@@ -54,6 +58,11 @@ def report(
                 publish(client, ReportStore.of(settings), (file,), seen.stamp, "by-hand", identity)
     except clickhouse_errors.ClickHouseError as error:
         fail(f"ClickHouse: {error}")
+    except httpx.HTTPError as error:
+        fail(
+            f"the looks that are kept can't be read from the API at {settings.api.address} ({type(error).__name__}): "
+            "is the stack up?"
+        )
     if figures is not None:
         figures.mkdir(parents=True, exist_ok=True)
         for form in Format:

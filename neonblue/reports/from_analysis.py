@@ -24,12 +24,12 @@ from neonblue.statistics import (
     Method,
     MetricKind,
     MetricResult,
-    NonInferiority,
     Plan,
     Report,
     Role,
     Status,
 )
+from neonblue.statistics.wording import MARGIN
 
 _METHODS = {
     Method.WELCH: "Welch's t-test",
@@ -165,10 +165,8 @@ def _notes(result: MetricResult) -> list[str]:
         notes.append(comparison.relative.message)
     if isinstance(result.guardrail, Status):
         notes.append(result.guardrail.message)
-    elif isinstance(result.guardrail, NonInferiority):
-        guard = result.guardrail
-        held = "within" if guard.non_inferior else "beyond" if guard.inferior else "not shown to be within"
-        notes.append(f"The loss is {held} the margin.")
+    elif result.guardrail_state is not None:
+        notes.append(f"The loss is {MARGIN[result.guardrail_state]} the margin.")
     if result.fallback is not None:
         notes.append(f"Without the covariate: {result.fallback.message}")
     return notes

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from neonblue.analysis import Question
-from neonblue.contract.messages import ExperimentMessage
+from neonblue.analysis.windows import NOBODY
 from neonblue.results.stamp import Stamp
 from neonblue.statistics import (
     Estimate,
     HealthCheck,
     Lift,
     MetricResult,
-    NonInferiority,
     Report,
     SampleRatio,
     Status,
     sample_ratio_over_versions,
 )
+from neonblue.statistics.standing import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,11 @@ class ResultItem:
 
     difference: mean_variant - mean_control, with its interval at `level`; relative_lift: difference / |mean_control|.
     p_value: valid under the plan; log10_p: its logarithm, also where it is too small for a float; adjusted_p: within
-    the metric's family. status: ok, or why there is no test; status_reason: also why a covariate was left out.
-    guardrail: held, open or breached against its margin; empty without one.
+    the metric's family. Under a plan with looks, p-values and intervals are those of the look that stands, while n and
+    means are of now. status: ok, or why there is no test; status_reason: also why a covariate was left out.
+    guardrail: held, open or breached against its margin; empty without one. unfinished_*: units whose window has not
+    ended or was cut short, in none of the other numbers; so_far_*: their mean until now. missing_*: units without a
+    value, left out. share: of the planned size, null without one.
     """
 
     metric_key: str
@@ -59,6 +62,13 @@ class ResultItem:
     status_reason: str
     sample_ratio_p: float | None
     sample_ratio_status: str
+    unfinished_control: int = 0
+    unfinished_variant: int = 0
+    so_far_control: float | None = None
+    so_far_variant: float | None = None
+    missing_control: int = 0
+    missing_variant: int = 0
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +96,17 @@ class DecisionItem:
 
 @dataclass(frozen=True, slots=True)
 class PlanItem:
-    """How the experiment is decided, as fixed at its start."""
+    """How the experiment is decided, as fixed at its start.
+
+    looks: those taken; last_look_to: what the last one judged.
+    """
 
     deciding: str
     alpha: float
     planned_units: int | None
     ended: bool
+    looks: int = 0
+    last_look_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +146,7 @@ def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str
 
 def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
     """The analysis as plain values. Without units its numbers are missing, each with its status."""
-    configuration, experiment, plan = question.configuration, question.experiment, question.plan
+    configuration, experiment = question.configuration, question.experiment
     empty = experiment.units == 0
     blank = nothing(
         configuration.key,
@@ -146,7 +161,7 @@ def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
         control=experiment.control,
         arms=experiment.control_first,
         units=experiment.units,
-        plan=PlanItem(plan.deciding.value, plan.alpha, plan.planned_units, plan.ended),
+        plan=_plan(question),
         decision=DecisionItem(
             decision.action.value,
             decision.sentence,
@@ -161,8 +176,8 @@ def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
 
 def result_items(question: Question, report: Report) -> tuple[ResultItem, ...]:
     """One item for each metric and treatment, in the report's order."""
-    control, ratio = question.experiment.control, overall_sample_ratio(question)
-    return tuple(_item(question.configuration, control, result, ratio) for result in report.results)
+    ratio = overall_sample_ratio(question)
+    return tuple(_item(question, result, ratio) for result in report.results)
 
 
 def overall_sample_ratio(question: Question) -> SampleRatio | Status | None:
@@ -182,13 +197,21 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _item(
-    configuration: ExperimentMessage,
-    control: str,
-    result: MetricResult,
-    ratio: SampleRatio | Status | None,
-) -> ResultItem:
-    comparison = result.comparison
+def _plan(question: Question) -> PlanItem:
+    plan, looks = question.plan, question.looks
+    last = datetime.fromisoformat(looks[-1].closed_to) if looks else None
+    return PlanItem(plan.deciding.value, plan.alpha, plan.planned_units, plan.ended, len(looks), last)
+
+
+def _item(question: Question, result: MetricResult, ratio: SampleRatio | Status | None) -> ResultItem:
+    configuration, control, comparison = (
+        question.configuration,
+        question.experiment.control,
+        result.comparison,
+    )
+    cells = [(result.metric.name, arm) for arm in (control, result.arm)]
+    unfinished = [question.unfinished.get(cell, NOBODY) for cell in cells]
+    without = [question.experiment.missing.get(cell, 0) for cell in cells]
     test = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
     lift = comparison.relative if isinstance(comparison.relative, Lift) else None
     missing = comparison.absolute if isinstance(comparison.absolute, Status) else None
@@ -212,25 +235,32 @@ def _item(
         relative_ci_low=finite(lift.interval.lower) if lift else None,
         relative_ci_high=finite(lift.interval.upper) if lift else None,
         p_value=finite(result.p_value),
-        log10_p=_log10(result.p_value, test),
+        log10_p=finite(result.log10_p),
         adjusted_p=finite(result.adjusted_p),
         verdict=result.verdict.value,
-        guardrail=_guardrail(result.guardrail),
+        guardrail=_guardrail(result),
         method=test.method.value if test else "",
         status=missing.code.value if missing else "ok",
         status_reason=missing.message if missing else _without_covariate(result),
         sample_ratio_p=finite(ratio.p_value) if isinstance(ratio, SampleRatio) else None,
         sample_ratio_status=_ratio_status(ratio),
+        unfinished_control=unfinished[0].units,
+        unfinished_variant=unfinished[1].units,
+        so_far_control=finite(unfinished[0].mean),
+        so_far_variant=finite(unfinished[1].mean),
+        missing_control=without[0],
+        missing_variant=without[1],
+        share=_share(question, result),
     )
 
 
-def _log10(p_value: float | None, test: Estimate | None) -> float | None:
-    """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
-    if p_value is None or test is None:
+def _share(question: Question, result: MetricResult) -> float | None:
+    if question.plan.planned_units is None:
         return None
-    if p_value == test.p_value:
-        return finite(test.log10_p)
-    return math.log10(p_value) if p_value > 0 else None
+    if result.looked is not None:
+        return result.looked.share
+    standing = question.standings.get((result.metric.name, result.arm), NOTHING)
+    return standing.looks[-1].share if standing.looks else 0.0
 
 
 def _without_covariate(result: MetricResult) -> str:
@@ -243,12 +273,10 @@ def _check(check: HealthCheck) -> CheckItem:
     )
 
 
-def _guardrail(guard: NonInferiority | Status | None) -> str:
-    if guard is None:
-        return ""
-    if isinstance(guard, Status):
-        return guard.code.value
-    return "breached" if guard.inferior else "held" if guard.non_inferior else "open"
+def _guardrail(result: MetricResult) -> str:
+    if result.guardrail_state is not None:
+        return result.guardrail_state.value
+    return result.guardrail.code.value if isinstance(result.guardrail, Status) else ""
 
 
 def _ratio_status(ratio: SampleRatio | Status | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from neonblue.analysis import ExperimentRows, Question, ask
+from neonblue.analysis import ExperimentRows, Question, ask, look_of
+from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.stamp import Stamp, stamp_now
@@ -16,7 +18,11 @@ from neonblue.statistics import Report
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Everything of one look. configuration, question and what follows are None where the answer says why."""
+    """Everything of one look. configuration, question and what follows are None where the answer says why.
+
+    configurations: the experiment's snapshots by version. to_keep: where the look counts under the plan, what is to be
+    kept of it before it is published.
+    """
 
     stamp: Stamp
     answer: Answer
@@ -24,12 +30,22 @@ class Look:
     rows: ExperimentRows | None = None
     question: Question | None = None
     report: Report | None = None
+    configurations: Mapping[int, ExperimentMessage] = field(default_factory=dict)
+    to_keep: LookMessage | None = None
 
 
-def look(warehouse: Warehouse, key: str, experiment_id: int = 0) -> Look:
+def look(
+    warehouse: Warehouse,
+    key: str,
+    experiment_id: int = 0,
+    looks: Sequence[LookMessage] = (),
+    *,
+    taking: bool = False,
+) -> Look:
     """Compute the experiment's results as of now. Raises ClickHouse's or the network's error.
 
-    experiment_id: for the answer of an experiment whose configuration has not arrived.
+    experiment_id: for the answer of an experiment whose configuration has not arrived. looks: those that are kept;
+    taking: whether this one will be published, so that it counts.
     """
     configurations = warehouse.configurations(key)
     if not configurations:
@@ -44,11 +60,13 @@ def look(warehouse: Warehouse, key: str, experiment_id: int = 0) -> Look:
         return Look(
             stamp, nothing(key, newest.experiment_id, stamp, "not_started", reason), configuration=newest
         )
+    now = warehouse.counted_to() or datetime.now(UTC)
     try:
         rows = read_rows(warehouse, [newest])[newest.experiment_id]
     except NotBuilt as missing:
         answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
         return Look(stamp, answer, configuration=newest)
-    question = ask(configurations, rows, datetime.now(UTC).date())
+    question = ask(configurations, rows, now.date(), looks, now=now, taking=taking)
     report = question.answer()
-    return Look(stamp, answer_of(question, report, stamp), newest, rows, question, report)
+    answer = answer_of(question, report, stamp)
+    return Look(stamp, answer, newest, rows, question, report, configurations, look_of(question, report))

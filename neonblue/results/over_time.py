@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from neonblue.analysis import ExperimentRows, Question, ask
+from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_by
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
-from neonblue.statistics import Estimate, MetricKind, Role, Status, analyze_metric
+from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
+from neonblue.statistics.deciding import Sample
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
 
 @dataclass(frozen=True, slots=True)
 class DayEffect:
-    """The difference as all units that entered up to and on `day` give it, as known now.
+    """The difference as all units that entered up to and on `day` and have finished give it, as known now.
 
     lower, upper: a confidence sequence's interval at `level`. status: ok, or why there is none.
     """
@@ -34,37 +35,44 @@ class DayEffect:
 
 
 def day_effects(
-    configuration: ExperimentMessage, rows: ExperimentRows, question: Question
+    configurations: Mapping[int, ExperimentMessage], rows: ExperimentRows, question: Question
 ) -> tuple[DayEffect, ...]:
     """Every metric but quantiles (they do not add up over days), for every treatment and day that brought units.
 
-    The level of each sequence leaves the primary metrics' error rate to all of them together (Bonferroni).
+    Units are compared as in the results: within the versions in which both arms were live, by closed windows. The level
+    of each sequence leaves the primary metrics' error rate to all of them together (Bonferroni).
     """
     primary = sum(metric.role is Role.PRIMARY for metric in question.experiment.metrics)
     family = max(primary * len(question.experiment.treatments), 1)
-    days = sorted({row.exposure_date for row in rows.moments})
+    finished = finished_by(question.closed_to)
+    judged = [row for row in rows.moments if finished(row)]
     effects = []
-    for day in days:
-        seen = replace(rows, moments=[row for row in rows.moments if row.exposure_date <= day], quantiles=[])
-        experiment = ask({configuration.version: configuration}, seen, date.max).experiment
+    for day in sorted({row.exposure_date for row in judged}):
+        seen = replace(rows, moments=[row for row in judged if row.exposure_date <= day], quantiles=[])
+        experiment = experiment_of(configurations, seen, lambda _: True)
         for metric in experiment.metrics:
             if metric.kind is MetricKind.QUANTILE:
                 continue
             alpha = question.plan.alpha / (family if metric.role is Role.PRIMARY else 1)
             for arm in experiment.treatments:
-                control = experiment.moments[metric.name, experiment.control]
-                comparison = analyze_metric(metric.kind, control, experiment.moments[metric.name, arm], alpha)
-                units = comparison.n_control + comparison.n_treatment
-                test = comparison.absolute
-                effects.append(_effect(metric.name, arm, day, units, test, alpha, question.plan.tuning))
+                strata = experiment.compared(metric.name, arm)
+                if isinstance(strata, Status):
+                    nothing = Sample(0, 0, 0.0)
+                    effects.append(
+                        _effect(metric.name, arm, day, nothing, strata, alpha, question.plan.tuning)
+                    )
+                    continue
+                test, sample = compare_strata(metric.kind, strata, alpha).absolute, Sample.of(strata)
+                effects.append(_effect(metric.name, arm, day, sample, test, alpha, question.plan.tuning))
     return tuple(effects)
 
 
 def _effect(
-    metric: str, arm: str, day: date, units: int, test: Estimate | Status, alpha: float, tuning: int
+    metric: str, arm: str, day: date, sample: Sample, test: Estimate | Status, alpha: float, tuning: int
 ) -> DayEffect:
+    units = sample.n_control + sample.n_treatment
     found: SequentialEstimate | Status = (
-        test if isinstance(test, Status) else _look(test, units, alpha, tuning)
+        test if isinstance(test, Status) else _look(test, sample.units, alpha, tuning)
     )
     if isinstance(found, Status):
         return DayEffect(
@@ -85,7 +93,7 @@ def _effect(
     )
 
 
-def _look(test: Estimate, units: int, alpha: float, tuning: int) -> SequentialEstimate | Status:
+def _look(test: Estimate, units: float, alpha: float, tuning: int) -> SequentialEstimate | Status:
     return confidence_sequence(test.diff, test.se, units, alpha=alpha, tuning=tuning)
 
 

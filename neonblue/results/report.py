@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.reports import (
     ArmExposure,
@@ -48,6 +49,7 @@ HAVING argMax(status, (version, received_at)) NOT IN ('draft', 'scheduled', 'arc
 ORDER BY key
 """
 Part = TypeVar("Part")
+Kept: TypeAlias = Sequence[LookMessage]
 
 
 def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
@@ -66,7 +68,7 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     return replace(
         made,
         hypothesis=configuration.hypothesis or "",
-        sequences=_sequences(configuration, seen),
+        sequences=_sequences(seen),
         exposures=_part(lambda: _exposures(warehouse, configuration)),
         funnel=_part(lambda: _funnel(warehouse, configuration)),
         retention=_part(lambda: retention_of(read_cohorts(warehouse, configuration), today)),
@@ -75,10 +77,13 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     )
 
 
-def overview_of(warehouse: Warehouse, first: date, last: date) -> Overview:
-    """The experiments that ran on any of these days. Raises ClickHouse's or the network's error."""
+def overview_of(warehouse: Warehouse, first: date, last: date, looks: Mapping[str, Kept]) -> Overview:
+    """The experiments that ran on any of these days.
+
+    looks: those that are kept, by experiment. Raises ClickHouse's or the network's error.
+    """
     rows = warehouse.client.query(_RUNNING_KEYS, parameters={"first": first, "last": last}).result_rows
-    seen = [look(warehouse, key) for (key,) in rows]
+    seen = [look(warehouse, key, looks=looks.get(key, ())) for (key,) in rows]
     stamps = [each.stamp for each in seen]
     stamp = stamps[-1] if stamps else look(warehouse, "").stamp
     provenance = replace(provenance_of(stamp), configuration_version=None)
@@ -155,11 +160,11 @@ def _part(read: Callable[[], tuple[Part, ...] | Unavailable]) -> tuple[Part, ...
         return Unavailable(str(missing))
 
 
-def _sequences(configuration: ExperimentMessage, seen: Look) -> tuple[Line, ...]:
+def _sequences(seen: Look) -> tuple[Line, ...]:
     question, rows = seen.question, seen.rows
     if question is None or rows is None:
         return ()
-    effects = day_effects(configuration, rows, question)
+    effects = day_effects(seen.configurations, rows, question)
     lines = []
     for metric in question.experiment.metrics:
         if metric.role is not Role.PRIMARY or metric.kind is MetricKind.QUANTILE:

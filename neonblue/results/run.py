@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from clickhouse_connect.driver.client import Client
 
+from neonblue.contract.looks import LookMessage
 from neonblue.reports import Format, render_figures, render_overview, render_report
 from neonblue.results.look import look
 from neonblue.results.publish import HTML, Rendered, ReportLine, publish
@@ -27,16 +29,25 @@ class Publication:
 
 
 def publish_experiment(
-    client: Client, store: ReportStore, key: str, run_id: str, figures: Format = Format.PNG
+    client: Client,
+    store: ReportStore,
+    key: str,
+    run_id: str,
+    figures: Format = Format.PNG,
+    looks: Sequence[LookMessage] = (),
+    keep: Callable[[LookMessage], object] | None = None,
 ) -> Publication:
     """Keep the experiment's results as they are now, with the report and the figures made of them.
 
-    Raises ClickHouse's or the store's error.
+    looks: those that are kept. keep: keeps this one before anything of it is seen, where it counts: each published look
+    at a confidence sequence does. Raises what `keep` raises, ClickHouse's or the store's error.
     """
     warehouse = Warehouse.of(client)
     # Before the numbers: whatever had arrived by then is in them.
     offsets = warehouse.offsets()
-    seen = look(warehouse, key)
+    seen = look(warehouse, key, looks=looks, taking=keep is not None)
+    if keep is not None and seen.to_keep is not None:
+        keep(seen.to_keep)
     snapshot = snapshot_of(seen, offsets, run_id)
     if snapshot is not None:
         store_snapshot(client, snapshot)
@@ -51,11 +62,21 @@ def publish_experiment(
     return Publication(snapshot, report, tuple(others))
 
 
-def publish_overview(client: Client, store: ReportStore, first: date, last: date, run_id: str) -> ReportLine:
-    """Keep the overview of the experiments that ran on these days. Raises ClickHouse's or the store's error."""
+def publish_overview(
+    client: Client,
+    store: ReportStore,
+    first: date,
+    last: date,
+    run_id: str,
+    looks: Mapping[str, Sequence[LookMessage]] | None = None,
+) -> ReportLine:
+    """Keep the overview of the experiments that ran on these days. looks: those that are kept, by experiment.
+
+    Raises ClickHouse's or the store's error.
+    """
     warehouse = Warehouse.of(client)
     stamp = stamp_now(warehouse.watermark(), None)
-    made = overview_of(warehouse, first, last)
+    made = overview_of(warehouse, first, last, looks or {})
     page = Rendered("overview.html", f"Experiments, {first} to {last}", HTML, render_overview(made).encode())
     (line,) = publish(client, store, (page,), stamp, run_id)
     return line

@@ -1,31 +1,31 @@
-"""The analysis of an experiment: health, every metric in every arm, and the decision."""
+"""Every metric of an experiment in every arm, under the plan and beside what earlier looks have left."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import compare_cuped
-from neonblue.statistics.deciding import DecidingRule
-from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
-from neonblue.statistics.health import (
-    HealthCheck,
-    covariate_balance,
-    multiply_exposed,
-    sample_ratio,
-    sample_ratio_check,
-    sample_ratio_over_versions,
-    sequential_sample_ratio_checks,
-    stray_units,
-)
-from neonblue.statistics.metric import AnyMoments, MetricKind, analyze_metric, guard_metric
+from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
+from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
+from neonblue.statistics.metric import analyze_metric, guard_metric
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, NonInferiority, non_inferior
-from neonblue.statistics.result import Estimate
+from neonblue.statistics.result import Estimate, Interval, Lift
+from neonblue.statistics.shares import reached_share
+from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.stratified import combine, compare_strata
+from neonblue.statistics.tails import deviate
+
+Standings = Mapping[tuple[str, str], Standing]
+"""What earlier looks left, by metric name and arm."""
+
+_NO_LOOK = Status(StatusCode.NO_LOOK, "The first look is taken when the day is over.")
 
 
 class Verdict(StrEnum):
@@ -38,14 +38,30 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look knew and used up: the columns that are kept of it.
+
+    information: sum over strata of n_c n_t / (n_c + n_t), in units. share: of the plan, 0 without one. spent: of alpha,
+    by this comparison, in [0, 1]. z: the deviate of the look's own test, signed as the difference; None without a test.
+    """
+
+    information: float
+    share: float
+    spent: float
+    z: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricResult:
     """One metric in one treatment arm.
 
-    comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the
-    plan; adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
-    guardrail: the non-inferiority test of a guardrail with a margin. fallback: why the covariate was not used, where
-    there was one. fixed_p: the p-value of a single look, given at the planned end only, None before it: whoever watches
-    it beforehand would be misled.
+    comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the plan;
+    adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
+    guardrail: the non-inferiority test of a guardrail with a margin, at this look; guardrail_state: what stands of it.
+    fallback: why the covariate was not used, where there was one. fixed_p: the p-value of a single look, given at the
+    planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference"
+    is rejected, now or at an earlier look. looked: of a look taken now; None where p and interval are an earlier one's.
+    final: whether no look will follow.
     """
 
     metric: Metric
@@ -57,84 +73,206 @@ class MetricResult:
     guardrail: NonInferiority | Status | None = None
     fallback: Status | None = None
     fixed_p: float | None = None
+    guardrail_state: GuardrailState | None = None
+    log10_p: float | None = None
+    rejected: bool = False
+    looked: Looked | None = None
+    final: bool = False
 
 
-def analyze_metrics(experiment: Experiment, plan: Plan, rule: DecidingRule) -> tuple[MetricResult, ...]:
+def analyze_metrics(
+    experiment: Experiment, plan: Plan, standings: Standings | None = None, *, looking: bool = True
+) -> tuple[MetricResult, ...]:
     """Every metric of every treatment arm, in the experiment's order of metrics, then arms.
 
     Primary metrics x arms are one family under Holm at `plan.alpha`; secondary ones one under
     Benjamini-Hochberg at `plan.false_discovery_rate`; guardrails stand alone. Each interval is then
-    computed at the level that matches the family's verdict.
+    computed at the level that matches the family's verdict. standings: what earlier looks left, which stands. looking:
+    whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent.
     """
-    results: dict[tuple[str, str], MetricResult] = {}
+    found: dict[tuple[str, str], MetricResult] = {}
     for role in Role:
-        cells = [(m, arm) for m in experiment.metrics if m.role is role for arm in experiment.treatments]
-        results |= _family(experiment, plan, rule, role, cells)
+        cells = [
+            _Cell.of(
+                experiment, plan, metric, arm, (standings or {}).get((metric.name, arm), NOTHING), looking
+            )
+            for metric in experiment.metrics
+            if metric.role is role
+            for arm in experiment.treatments
+        ]
+        family = _judge(role, [cell.p_value for cell in cells], plan)
+        for index, cell in enumerate(cells):
+            found[cell.metric.name, cell.arm] = cell.result(
+                family.rejected[index], family.adjusted[index], family.interval_alpha[index]
+            )
     order = [(metric.name, arm) for metric in experiment.metrics for arm in experiment.treatments]
-    return tuple(results[key] for key in order)
+    return tuple(found[key] for key in order)
 
 
-def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
-    """The checks that come before any estimate.
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One metric of one arm on the way to its result. tested: whether it is tested anew."""
 
-    Sample ratio per allocation version and over versions (by chi-square at a fixed horizon, by e-values where the plan
-    is sequential), users in arms of weight zero, units met in several arms, and the balance of every covariate.
-    """
-    checks = _sample_ratio_checks(experiment, plan)
-    if experiment.exposed:
-        threshold = plan.multiply_exposed_threshold
-        checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
-    return (*checks, *_covariate_checks(experiment))
+    metric: Metric
+    arm: str
+    plan: Plan
+    strata: Sequence[Pair] | Status
+    sample: Sample
+    share: float
+    rule: DecidingRule
+    standing: Standing
+    tested: bool
+    first: Comparison
 
+    @classmethod
+    def of(
+        cls, experiment: Experiment, plan: Plan, metric: Metric, arm: str, standing: Standing, looking: bool
+    ) -> _Cell:
+        strata = _strata(experiment, metric, arm)
+        sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(strata)
+        planned, share = plan.planned_units, 0.0
+        if planned is not None and not isinstance(strata, Status):
+            share = reached_share(experiment, metric.name, arm, planned)
+        share = max(share, *(look.share for look in standing.looks), 0.0)
+        rule = rule_for(plan, sample, share, standing.looks)
+        tested = True
+        if plan.deciding is Deciding.GROUP_SEQUENTIAL:
+            tested = looking and not standing.final and standing.grown(sample.information)
+        first = _compare(metric, strata, plan.alpha)
+        return cls(metric, arm, plan, strata, sample, share, rule, standing, tested, first)
 
-def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck]:
-    threshold = plan.sample_ratio_threshold
-    names = [version.name for version in experiment.versions]
-    observed = [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions]
-    weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
-    if plan.deciding is not Deciding.FIXED:
-        return sequential_sample_ratio_checks(observed, weights, names, threshold)
-    checks = [
-        sample_ratio_check(sample_ratio(counts, shares, threshold), name, stray_units(counts, shares))
-        for counts, shares, name in zip(observed, weights, names, strict=True)
-    ]
-    if len(names) > 1:
-        overall = sample_ratio_over_versions(observed, weights, threshold)
-        checks.append(sample_ratio_check(overall, "all versions"))
-    return checks
+    @property
+    def ready(self) -> bool:
+        return self.rule.ready(self.first.n_control, self.first.n_treatment)
 
+    @property
+    def sequence(self) -> bool:
+        return self.plan.deciding is Deciding.CONFIDENCE_SEQUENCE
 
-def _family(
-    experiment: Experiment, plan: Plan, rule: DecidingRule, role: Role, cells: list[tuple[Metric, str]]
-) -> dict[tuple[str, str], MetricResult]:
-    first = [_compare(experiment, metric, arm, plan.alpha) for metric, arm in cells]
-    tests = [comparison.absolute for comparison in first]
-    units = [comparison.n_control + comparison.n_treatment for comparison in first]
-    p_values = [
-        rule.p_value(test, n) if isinstance(test, Estimate) else None
-        for test, n in zip(tests, units, strict=True)
-    ]
-    family = _judge(role, p_values, plan)
-    results = {}
-    for index, (metric, arm) in enumerate(cells):
-        level = family.interval_alpha[index]
-        comparison = first[index]
-        if level is not None:
-            nominal = rule.nominal_alpha(level, units[index])
-            comparison = _compare(experiment, metric, arm, nominal).at_level(1 - level)
-        ready = rule.ready(comparison.n_control, comparison.n_treatment)
-        results[metric.name, arm] = MetricResult(
-            metric=metric,
-            arm=arm,
+    @property
+    def testing(self) -> bool:
+        """Whether the difference is tested anew: what was rejected stays so."""
+        return self.tested and (self.sequence or not self.standing.rejected)
+
+    @property
+    def p_value(self) -> float | None:
+        """What the family judges: of this look, or what stands."""
+        test, before = self.first.absolute, self.standing.p_value
+        if not self.testing or not isinstance(test, Estimate):
+            return before
+        now = self.rule.p_value(test, self.sample.units)
+        if not self.sequence:
+            return now
+        allowed = now if self.ready else None
+        return min((p for p in (before, allowed) if p is not None), default=now)
+
+    def result(self, rejected: bool, adjusted: float | None, level: float | None) -> MetricResult:
+        comparison = self._comparison(level)
+        shown = self.ready or self.standing.p_value is not None
+        test = comparison.absolute
+        if self.sequence and isinstance(test, Estimate):
+            rejected = rejected and not test.interval.contains(0.0)
+        rejected = self.standing.rejected or (rejected and self.testing and shown)
+        guardrail = self._guardrail()
+        final = self.standing.final or (self.tested and self.share >= 1)
+        p = self.p_value if shown else None
+        kept = not self.testing and self.standing.adjusted_p is not None
+        return MetricResult(
+            metric=self.metric,
+            arm=self.arm,
             comparison=comparison,
-            p_value=p_values[index] if ready else None,
-            adjusted_p=family.adjusted[index] if ready else None,
-            verdict=_verdict(metric, comparison, family.rejected[index], ready),
-            guardrail=_guardrail(experiment, metric, arm, units[index], plan, rule),
-            fallback=_fallback(experiment, metric, arm),
-            fixed_p=_fixed_p(comparison) if plan.complete(experiment.units) else None,
+            p_value=p,
+            adjusted_p=(self.standing.adjusted_p if kept else adjusted) if shown else None,
+            verdict=self._verdict(comparison, rejected),
+            guardrail=guardrail,
+            fallback=_fallback(self.strata),
+            fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
+            guardrail_state=guardrail_after(self.standing.guardrail, _state(guardrail)),
+            log10_p=self._log10_p(p),
+            rejected=rejected,
+            looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
+            final=self.plan.ended or final,
         )
-    return results
+
+    def _comparison(self, level: float | None) -> Comparison:
+        """The estimate as it is now, with the interval of this look or the one that stands."""
+        if not self.testing:
+            return self._as_it_stands()
+        if level is None:
+            return self.first
+        nominal = self.rule.nominal_alpha(level, self.sample.units)
+        now = _compare(self.metric, self.strata, nominal).at_level(1 - level)
+        if not self.sequence:
+            return now
+        test, lift = now.absolute, now.relative
+        if isinstance(test, Estimate):
+            stands = intersection(self.standing.interval, test.interval if self.ready else None)
+            test = replace(test, interval=stands or test.interval)
+        if isinstance(lift, Lift):
+            stands = intersection(self.standing.relative, lift.interval if self.ready else None)
+            lift = replace(lift, interval=stands or lift.interval)
+        return replace(now, absolute=test, relative=lift)
+
+    def _as_it_stands(self) -> Comparison:
+        test, lift, interval = self.first.absolute, self.first.relative, self.standing.interval
+        if interval is None:
+            return replace(
+                self.first, absolute=test if isinstance(test, Status) else _NO_LOOK, relative=_NO_LOOK
+            )
+        if isinstance(test, Estimate):
+            test = replace(test, interval=interval)
+        if isinstance(lift, Lift):
+            relative = self.standing.relative
+            message = "The look whose interval stands had no bounded one for the lift; read the absolute difference."
+            lift = (
+                Status(StatusCode.RATIO_UNBOUNDED, message)
+                if relative is None
+                else replace(lift, interval=relative)
+            )
+        return replace(self.first, absolute=test, relative=lift)
+
+    def _verdict(self, comparison: Comparison, rejected: bool) -> Verdict:
+        test = comparison.absolute
+        if not isinstance(test, Estimate):
+            return Verdict.UNKNOWN
+        if not rejected:
+            return Verdict.UNDECIDED
+        rises = _rises(test.diff, test.interval if self.plan.deciding is not Deciding.FIXED else None)
+        return (
+            Verdict.BETTER
+            if rises == (self.metric.direction is Direction.HIGHER_IS_BETTER)
+            else Verdict.WORSE
+        )
+
+    def _guardrail(self) -> NonInferiority | Status | None:
+        margin = self.metric.acceptable_loss
+        if self.metric.role is not Role.GUARDRAIL or margin is None:
+            return None
+        if isinstance(self.strata, Status):
+            return self.strata
+        if not (self.tested and self.ready):
+            return None
+        alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
+        if len(self.strata) == 1:
+            return guard_metric(self.metric.kind, *self.strata[0], margin, alpha)
+        effect = combine(self.metric.kind, self.strata)
+        return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
+
+    def _log10_p(self, p: float | None) -> float | None:
+        """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
+        test = self.first.absolute
+        if p is None:
+            return None
+        if self.testing and isinstance(test, Estimate) and p == test.p_value:
+            return test.log10_p
+        if p == self.standing.p_value and self.standing.log10_p is not None:
+            return self.standing.log10_p
+        return math.log10(p) if p > 0 else None
+
+    def _looked(self) -> Looked:
+        test = self.first.absolute
+        z = math.copysign(deviate(test.log10_p), test.diff) if isinstance(test, Estimate) else None
+        return Looked(self.sample.information, self.share, self.rule.spent(self.plan.alpha), z)
 
 
 def _judge(role: Role, p_values: list[float | None], plan: Plan) -> Family:
@@ -147,80 +285,49 @@ def _judge(role: Role, p_values: list[float | None], plan: Plan) -> Family:
     return Family(Procedure.BONFERRONI, plan.alpha, tuple(p_values), rejected, levels)
 
 
-def _compare(experiment: Experiment, metric: Metric, arm: str, alpha: float) -> Comparison:
-    moments = _moments(experiment, metric, arm)
-    if isinstance(moments, Status):
-        return Comparison(0, 0, None, None, None, moments, moments)
-    strata = experiment.strata(metric.name, arm)
-    if strata:
-        return compare_strata(metric.kind, strata, alpha)
-    return analyze_metric(metric.kind, *moments, alpha)
-
-
-def _moments(experiment: Experiment, metric: Metric, arm: str) -> tuple[AnyMoments, AnyMoments] | Status:
+def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] | Status:
     if metric.unit != experiment.unit:
         message = (
             f"{metric.name} is measured per {metric.unit}, but arms are given by {experiment.unit}: "
             f"sum it per {experiment.unit}, or make it a ratio metric."
         )
         return Status(StatusCode.UNIT_MISMATCH, message)
-    for name in (experiment.control, arm):
-        if (metric.name, name) not in experiment.moments:
-            return Status(StatusCode.MISSING_ARM, f"There are no data of {metric.name} in arm {name}.")
-    return experiment.moments[metric.name, experiment.control], experiment.moments[metric.name, arm]
+    return experiment.compared(metric.name, arm)
 
 
-def _verdict(metric: Metric, comparison: Comparison, rejected: bool, ready: bool) -> Verdict:
-    test = comparison.absolute
-    if not isinstance(test, Estimate):
-        return Verdict.UNKNOWN
-    if not (rejected and ready):
-        return Verdict.UNDECIDED
-    rises = test.diff > 0
-    return Verdict.BETTER if rises == (metric.direction is Direction.HIGHER_IS_BETTER) else Verdict.WORSE
+def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:
+    if isinstance(strata, Status):
+        return Comparison(0, 0, None, None, None, strata, strata)
+    if len(strata) == 1:
+        return analyze_metric(metric.kind, *strata[0], alpha)
+    return compare_strata(metric.kind, strata, alpha)
+
+
+def _rises(diff: float, interval: Interval | None) -> bool:
+    """Which way it was rejected: later data may have moved the estimate to the other side."""
+    if interval is not None and not interval.contains(0.0):
+        return interval.lower > 0
+    return diff > 0
+
+
+def _state(guardrail: NonInferiority | Status | None) -> GuardrailState | None:
+    if not isinstance(guardrail, NonInferiority):
+        return None
+    if guardrail.inferior:
+        return GuardrailState.BREACHED
+    return GuardrailState.HELD if guardrail.non_inferior else GuardrailState.OPEN
 
 
 def _fixed_p(comparison: Comparison) -> float | None:
     return comparison.absolute.p_value if isinstance(comparison.absolute, Estimate) else None
 
 
-def _guardrail(
-    experiment: Experiment, metric: Metric, arm: str, units: int, plan: Plan, rule: DecidingRule
-) -> NonInferiority | Status | None:
-    margin = metric.acceptable_loss
-    if metric.role is not Role.GUARDRAIL or margin is None:
+def _fallback(strata: Sequence[Pair] | Status) -> Status | None:
+    if isinstance(strata, Status):
         return None
-    moments = _moments(experiment, metric, arm)
-    if isinstance(moments, Status):
-        return moments
-    alpha = rule.one_sided_alpha(plan.alpha, max(units, 1))
-    strata = experiment.strata(metric.name, arm)
-    if not strata:
-        return guard_metric(metric.kind, *moments, margin, alpha)
-    effect = combine(metric.kind, strata)
-    return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
-
-
-def _fallback(experiment: Experiment, metric: Metric, arm: str) -> Status | None:
-    moments = _moments(experiment, metric, arm)
-    if isinstance(moments, Status):
-        return None
-    control, treatment = moments
-    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        return compare_cuped(control, treatment).fallback
+    for control, treatment in strata:
+        if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
+            reason = compare_cuped(control, treatment).fallback
+            if reason is not None:
+                return reason
     return None
-
-
-def _covariate_checks(experiment: Experiment) -> list[HealthCheck]:
-    checks = []
-    for metric in experiment.metrics:
-        for arm in experiment.treatments:
-            moments = _moments(experiment, metric, arm)
-            if isinstance(moments, Status) or metric.kind is MetricKind.RATIO:
-                continue
-            control, treatment = moments
-            if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-                name = f"{metric.name} of {arm}"
-                check = covariate_balance(control.covariate, treatment.covariate, name)
-                checks += [check] if isinstance(check, HealthCheck) else []
-    return checks

@@ -6,11 +6,12 @@ than the statistic itself, so few units make a sequential verdict more careful, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
-from neonblue.statistics.experiment import Deciding, Plan
-from neonblue.statistics.group_sequential import GroupSequential
+from neonblue.statistics.experiment import Deciding, Pair, Plan
+from neonblue.statistics.group_sequential import EarlierLook, GroupSequential
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     evidence_p,
@@ -25,23 +26,47 @@ SMALLEST_ARM = 100
 _SMALLEST_ALPHA = 1e-290
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How much a comparison knows. n_*: units; information: sum over strata of n_c n_t / (n_c + n_t), in units."""
+
+    n_control: int
+    n_treatment: int
+    information: float
+
+    @classmethod
+    def of(cls, strata: Sequence[Pair]) -> Self:
+        """Of the strata that are compared."""
+        sizes = [(control.n, treatment.n) for control, treatment in strata]
+        information = sum(c * t / (c + t) for c, t in sizes if c + t)
+        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information)
+
+    @property
+    def units(self) -> float:
+        """Units of both arms together that would know as much at equal shares: n where the arms are equal."""
+        return 4 * self.information
+
+
 class DecidingRule(Protocol):
     """Turns one look at an estimate into a p-value and the level of its interval that the plan allows.
 
-    units: of both arms together, in the comparison at hand.
+    units: of both arms together in the comparison at hand, as `Sample.units`.
     """
 
     def ready(self, control: int, treatment: int) -> bool:
         """Whether the plan allows a verdict at this look, with so many units in the arms."""
 
-    def p_value(self, test: Estimate, units: int) -> float:
+    def p_value(self, test: Estimate, units: float) -> float:
         """The two-sided p-value that is valid under the plan, in [0, 1]."""
 
-    def nominal_alpha(self, alpha: float, units: int) -> float:
+    def nominal_alpha(self, alpha: float, units: float) -> float:
         """The fixed-horizon error rate whose interval is the plan's interval at `alpha`, at this look."""
 
-    def one_sided_alpha(self, alpha: float, units: int) -> float:
+    def one_sided_alpha(self, alpha: float, units: float) -> float:
         """The fixed-horizon one-sided error rate whose bound is the plan's bound at `alpha`."""
+
+    def spent(self, alpha: float) -> float:
+        """What may have been spent of a two-sided `alpha` by this look, in [0, alpha]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +79,21 @@ class FixedHorizon:
         """Whether the planned end is there."""
         return self.complete
 
-    def p_value(self, test: Estimate, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def p_value(self, test: Estimate, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """The test's own p-value."""
         return test.p_value
 
-    def nominal_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def nominal_alpha(self, alpha: float, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """`alpha` itself."""
         return alpha
 
-    def one_sided_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def one_sided_alpha(self, alpha: float, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """`alpha` itself."""
         return alpha
+
+    def spent(self, alpha: float) -> float:
+        """All of it at the planned end, nothing before."""
+        return alpha if self.complete else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +117,40 @@ class AnyTime:
         """Whether each arm has the units below which the normal approximation is not to be trusted."""
         return min(control, treatment) >= SMALLEST_ARM
 
-    def p_value(self, test: Estimate, units: int) -> float:
+    def p_value(self, test: Estimate, units: float) -> float:
         """Always-valid p of this look alone: min(1, 1 / e-value)."""
         z = deviate(test.log10_p)
         return evidence_p(log_evidence(z, units, mixture_precision(self.alpha, self.tuning)))[0]
 
-    def nominal_alpha(self, alpha: float, units: int) -> float:
+    def nominal_alpha(self, alpha: float, units: float) -> float:
         """P(|Z| > the sequence's half-width in standard errors), at least 1e-290."""
         rho2 = mixture_precision(self.alpha, self.tuning)
         return max(2 * float(normal_sf(multiplier(units, alpha, rho2))), _SMALLEST_ALPHA)
 
-    def one_sided_alpha(self, alpha: float, units: int) -> float:
+    def one_sided_alpha(self, alpha: float, units: float) -> float:
         """P(Z > the one-sided sequence's distance in standard errors), at least 1e-290."""
         rho2 = mixture_precision(2 * self.alpha, self.tuning)
         distance = multiplier(units, alpha, rho2, two_sided=False)
         return max(float(normal_sf(distance)), _SMALLEST_ALPHA)
 
+    def spent(self, alpha: float) -> float:
+        """All of it: it is shared by all looks there may ever be."""
+        return alpha
 
-def rule_for(plan: Plan, units: int) -> DecidingRule:
-    """The rule of a plan at a look with `units` units over all arms.
 
-    A group-sequential test takes the share of the planned units for the share of the information. Raises ValueError
-    for a sequential plan whose alpha is 0.5 or more.
+def rule_for(
+    plan: Plan, sample: Sample, share: float = 0.0, earlier: Sequence[EarlierLook] = ()
+) -> DecidingRule:
+    """The rule of a plan for one comparison.
+
+    share: the part of the planned size that is reached; earlier: the looks taken, else those of the plan, whose shares
+    then stand for their information. Raises ValueError for a sequential plan whose alpha is 0.5 or more.
     """
     if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
         return AnyTime(plan.alpha, plan.tuning)
     if plan.planned_units is None or plan.deciding is Deciding.FIXED:
-        return FixedHorizon(plan.complete(units))
-    share = max(units, 1) / plan.planned_units
-    return GroupSequential.at(plan.looks, share, plan.ended, Spending(plan.spending))
+        return FixedHorizon(plan.ended or share >= 1)
+    spending = Spending(plan.spending)
+    if not earlier:
+        return GroupSequential.at(plan.looks, max(share, 1 / plan.planned_units), spending)
+    return GroupSequential(tuple(earlier), sample.information, share, spending)

@@ -10,8 +10,8 @@ from neonblue.statistics import wording
 from neonblue.statistics.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment import Deciding, Experiment, Plan, Role
 from neonblue.statistics.health import HealthCheck
-from neonblue.statistics.noninferiority import NonInferiority
 from neonblue.statistics.result import Estimate
+from neonblue.statistics.standing import GuardrailState
 
 _LONGEST_WAIT = 365.0
 
@@ -50,24 +50,37 @@ def decide(
     unmargined guardrail metric significantly worse, or a guardrail proven to be worse than its margin. SHIP
     the arm without harm that has a significantly better primary metric, no primary worse, and every
     guardrail held; of several the one with the smallest p. Otherwise KEEP RUNNING until the planned end,
-    and INCONCLUSIVE after it.
+    and INCONCLUSIVE after it. Arms that were dropped are neither shipped nor waited for.
     """
     broken = [check for check in health if check.blocking and not check.passed]
     if broken:
         names = tuple(check.name for check in broken)
         return Decision(Action.INVALID, f"Do not use these results. {broken[0].message}", broken=names)
-    harmed = {arm: _harm(results, arm) for arm in experiment.treatments}
+    live = experiment.live_treatments
+    results = tuple(result for result in results if result.arm in live)
+    harmed = {arm: _harm(results, arm) for arm in live}
     if harmed and all(harmed.values()):
-        arm = experiment.treatments[0]
+        arm = live[0]
         return Decision(Action.ROLL_BACK, f"Roll back {arm}: {_worst(harmed, arm)}.", arm=arm)
-    winners = [arm for arm in experiment.treatments if not harmed[arm] and _wins(results, arm)]
+    winners = [arm for arm in live if not harmed[arm] and _wins(results, arm)]
     if winners:
         best = min(winners, key=lambda arm: _primary_p(results, arm))
         return Decision(Action.SHIP, f"Ship {best}: {_gain(results, best)}.", arm=best)
     warning = "".join(f" Stop {arm}: {_worst(harmed, arm)}." for arm in harmed if harmed[arm])
-    if not plan.complete(experiment.units):
+    if not _complete(experiment, plan, results):
         return _keep_running(experiment, plan, results, warning)
     return Decision(Action.INCONCLUSIVE, f"No decision: {_undecided(results)}.{warning}")
+
+
+def _complete(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> bool:
+    """Whether the planned end is reached.
+
+    A sequential plan is at its end when every primary test has had its last look.
+    """
+    primary = [result for result in results if result.metric.role is Role.PRIMARY]
+    if plan.deciding is Deciding.GROUP_SEQUENTIAL and primary:
+        return all(result.final or result.rejected for result in primary)
+    return plan.complete(experiment.units)
 
 
 def _of(results: tuple[MetricResult, ...], arm: str, *roles: Role) -> list[MetricResult]:
@@ -77,9 +90,8 @@ def _of(results: tuple[MetricResult, ...], arm: str, *roles: Role) -> list[Metri
 def _harm(results: tuple[MetricResult, ...], arm: str) -> MetricResult | None:
     """The first result that speaks against the arm."""
     for result in _of(results, arm, Role.PRIMARY, Role.GUARDRAIL):
-        margin = result.guardrail
-        if isinstance(margin, NonInferiority):
-            if margin.inferior:
+        if result.metric.role is Role.GUARDRAIL and result.metric.margin is not None:
+            if result.guardrail_state is GuardrailState.BREACHED:
                 return result
         elif result.verdict is Verdict.WORSE:
             return result
@@ -96,7 +108,7 @@ def _holds(result: MetricResult) -> bool:
     """Whether a guardrail speaks for the arm: its margin is proven, or, without one, no harm was found."""
     if result.metric.margin is None:
         return result.verdict in (Verdict.BETTER, Verdict.UNDECIDED)
-    return isinstance(result.guardrail, NonInferiority) and result.guardrail.non_inferior
+    return result.guardrail_state is GuardrailState.HELD
 
 
 def _primary_p(results: tuple[MetricResult, ...], arm: str) -> float:

@@ -7,13 +7,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from neonblue.statistics.metric import AnyMoments, MetricKind, added
 from neonblue.statistics.noninferiority import Direction, Margin
 from neonblue.statistics.quantiles import QuantileSummary
 from neonblue.statistics.sequential.spending import SpendingFamily
+from neonblue.statistics.status import Status, StatusCode
 
 _SAME_SHARE = 1e-9
+
+Pair: TypeAlias = tuple[AnyMoments, AnyMoments]
+"""Control's moments and a treatment's."""
 
 
 class Role(StrEnum):
@@ -77,7 +82,8 @@ class Experiment:
     """An experiment's data as moments.
 
     arms: every arm's name, control included. moments: (metric name, arm) -> moments; a missing pair is an arm
-    without data. unit: the randomisation unit. exposed: all exposed units, multiply_exposed: those met in
+    without data. unit: the randomisation unit. dropped: arms that enrol nobody any more: they are compared with who
+    could have been in their place, and never shipped. exposed: all exposed units, multiply_exposed: those met in
     more than one arm. missing: units without a value of the metric, which its moments leave out, by (metric name,
     arm). Raises ValueError when control is not an arm or two metrics share a name.
     """
@@ -91,6 +97,7 @@ class Experiment:
     exposed: int = 0
     multiply_exposed: int = 0
     missing: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.control not in self.arms:
@@ -109,20 +116,54 @@ class Experiment:
         """The arms other than control, in their order."""
         return tuple(arm for arm in self.arms if arm != self.control)
 
-    def strata(self, metric: str, arm: str) -> list[tuple[AnyMoments, AnyMoments]]:
-        """Control's and the arm's moments by configuration version, where the two arms' shares differed between them.
+    @property
+    def live_treatments(self) -> tuple[str, ...]:
+        """The treatments that still enrol."""
+        return tuple(arm for arm in self.treatments if arm not in self.dropped)
 
-        Versions with the same shares count as one where their moments can be added up. Empty where the shares never
-        changed, or some version with units of both arms gives no moments: then all units are one stratum.
+    def strata(self, metric: str, arm: str) -> list[Pair]:
+        """Control's and the arm's moments by configuration version, where not all units may be compared with all.
+
+        Only versions in which both arms were live count: who entered while one of them was not could never have been in
+        its place. Versions with the same shares are one stratum where their moments can be added up. Empty where the
+        two arms were live throughout and their shares never changed, and where no version gives its moments.
         """
+        found = self.compared(metric, arm)
+        one = [(self.moments.get((metric, self.control)), self.moments.get((metric, arm)))]
+        return [] if isinstance(found, Status) or found == one else found
+
+    def compared(self, metric: str, arm: str) -> list[Pair] | Status:
+        """The strata to compare, one where all units are alike.
+
+        MISSING_ARM where an arm has no data, or none from a version in which both were live; UNSTRATIFIED where the
+        shares changed and the versions do not give their moments.
+        """
+        for name in (self.control, arm):
+            if (metric, name) not in self.moments:
+                return Status(StatusCode.MISSING_ARM, f"There are no data of {metric} in arm {name}.")
+        pooled = [(self.moments[metric, self.control], self.moments[metric, arm])]
+        entered = [v for v in self.versions if v.observed.get(self.control) or v.observed.get(arm)]
+        live = [v for v in entered if v.weights.get(self.control) and v.weights.get(arm)]
+        shares = [v.weights[arm] / v.weights[self.control] for v in live]
+        if len(live) == len(entered) and (not live or max(shares) <= min(shares) * (1 + _SAME_SHARE)):
+            return pooled
         keys = (metric, self.control), (metric, arm)
-        live = [v for v in self.versions if v.observed.get(self.control) and v.observed.get(arm)]
-        shares = [v.weights.get(arm, 0.0) / (v.weights.get(self.control) or math.inf) for v in live]
-        if not shares or max(shares) <= min(shares) * (1 + _SAME_SHARE):
-            return []
-        if any(key not in v.moments for v in live for key in keys):
-            return []
-        return _by_share([(v.moments[keys[0]], v.moments[keys[1]]) for v in live], shares)
+        both = [v for v in live if v.observed.get(self.control) and v.observed.get(arm)]
+        if any(key not in v.moments for v in both for key in keys):
+            message = (
+                f"The arms were not live in the same shares throughout, and {metric} has no sums by version: "
+                "pooled, a change over time would look like an effect."
+            )
+            return Status(StatusCode.UNSTRATIFIED, message)
+        given = [
+            (v.moments[keys[0]], v.moments[keys[1]], s)
+            for v, s in zip(live, shares, strict=True)
+            if v in both
+        ]
+        found = [(control, treatment) for control, treatment, _ in given]
+        strata = _by_share(found, [share for _, _, share in given])
+        none = f"No unit entered {arm} while it was live beside {self.control}."
+        return strata or Status(StatusCode.MISSING_ARM, none)
 
     @property
     def units(self) -> int:
@@ -136,10 +177,8 @@ class Experiment:
         return max(totals, default=0)
 
 
-def _by_share(
-    pairs: Sequence[tuple[AnyMoments, AnyMoments]], shares: Sequence[float]
-) -> list[tuple[AnyMoments, AnyMoments]]:
-    strata: list[tuple[float, tuple[AnyMoments, AnyMoments]]] = []
+def _by_share(pairs: Sequence[Pair], shares: Sequence[float]) -> list[Pair]:
+    strata: list[tuple[float, Pair]] = []
     for pair, share in zip(pairs, shares, strict=True):
         for index, (known, other) in enumerate(strata):
             if math.isclose(known, share, rel_tol=_SAME_SHARE) and not isinstance(other[0], QuantileSummary):
@@ -159,8 +198,9 @@ class Plan:
     all arms, None without a plan; units_per_day: the rate of new units, for the time left. looks:
     information fractions of the earlier looks of a group-sequential test, ascending. tuning: the sample
     size N* at which the confidence sequence is tightest; spending: how a group-sequential test spends
-    alpha. ended: no unit will be added. Raises ValueError for rates outside (0, 1) and, for a
-    group-sequential test, for no planned size, an alpha of 0.5 or more, and looks that do not ascend.
+    alpha. ended: no unit will be added; what a group-sequential test has not spent by then stays unspent. Raises
+    ValueError for rates outside (0, 1) and, for a group-sequential test, for no planned size, an alpha of 0.5 or more,
+    looks that do not ascend, and an earlier look at the planned size or past it, which was the last one.
     """
 
     alpha: float = 0.05
@@ -187,6 +227,11 @@ class Plan:
             raise ValueError(f"alpha: must be below 0.5 for a group-sequential test, got {self.alpha}")
         if any(late <= early for early, late in itertools.pairwise((0.0, *self.looks))):
             raise ValueError(f"looks: information shares must be positive and ascend, got {list(self.looks)}")
+        if self.looks and self.looks[-1] >= 1:
+            raise ValueError(
+                f"looks: an earlier look at {self.looks[-1]:g} of the planned units was the last one: its verdict "
+                "stands, and no error is left for another"
+            )
 
     @classmethod
     def at_launch(

@@ -21,33 +21,48 @@ _HIGHEST = 37.0  # stands for an infinite boundary where a root is sought
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierLook:
+    """A look that was taken. information: of its comparison, in any unit, > 0; share: the part of the plan, > 0."""
+
+    information: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class GroupSequential:
     """One look of a group-sequential test, two-sided for metrics and one-sided for guardrails.
 
-    earlier: information shares of the looks already taken, increasing; share: of this look, > 0, 1 at the planned
-    size; final: no look will follow, so that the rest of the error is spent; spending: how it is spent. Looks nearer
-    to this one than the recursion can tell apart are taken for this one. p-values are repeated p-values: the smallest
+    earlier: the looks already taken, information increasing; information: of this look, in the same unit, > 0; share:
+    the part of the plan that is reached, 1 at the planned size: the first look there spends what is left, and a stop
+    before it leaves the rest unspent. spending: how the error is spent. p-values are repeated p-values: the smallest
     alpha whose boundary this look reaches, so that they agree with the interval at every level, and families of them
     may be judged by Holm. Source: Jennison and Turnbull (2000), chapter 9; Maurer and Bretz (2013).
     """
 
-    earlier: tuple[float, ...]
+    earlier: tuple[EarlierLook, ...]
+    information: float
     share: float
-    final: bool = False
     spending: Spending = field(default_factory=Spending)
 
     @classmethod
-    def at(cls, looks: Sequence[float], share: float, final: bool, spending: Spending) -> GroupSequential:
-        """The look at `share` after those of `looks` that came before it."""
-        return cls(
-            tuple(look for look in looks if look < share * (1 - MINIMUM_INCREMENT)), share, final, spending
-        )
+    def at(cls, looks: Sequence[float], share: float, spending: Spending) -> GroupSequential:
+        """The look at `share` after those of `looks` that came before it, the shares standing for the information.
+
+        Looks nearer to this one than the recursion can tell apart are taken for this one.
+        """
+        before = (look for look in looks if look < share * (1 - MINIMUM_INCREMENT))
+        return cls(tuple(EarlierLook(look, look) for look in before), share, share, spending)
+
+    def spent(self, alpha: float) -> float:
+        """What may have been spent of a two-sided `alpha` by now, in [0, alpha]."""
+        reached = max(self.share, *(look.share for look in self.earlier), 0.0)
+        return 2 * self.spending.spent(reached, alpha / 2)
 
     def ready(self, control: int, treatment: int) -> bool:  # noqa: ARG002 - the protocol's signature
         """Always: what is too early has a boundary too high."""
         return True
 
-    def p_value(self, test: Estimate, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def p_value(self, test: Estimate, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """The repeated p-value of this look, in (0, 1]; above LARGEST_ALPHA it is given as 1."""
         z = deviate(test.log10_p)
         if z < self._critical(LARGEST_ALPHA):
@@ -62,11 +77,11 @@ class GroupSequential:
             return math.exp(lowest)
         return math.exp(float(optimize.brentq(excess, lowest, highest, xtol=1e-10, rtol=1e-12)))
 
-    def nominal_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def nominal_alpha(self, alpha: float, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """P(|Z| > the boundary of this look), at least 1e-290."""
         return max(2 * float(normal_sf(self._critical(alpha))), _SMALLEST_ALPHA)
 
-    def one_sided_alpha(self, alpha: float, units: int) -> float:  # noqa: ARG002 - the protocol's signature
+    def one_sided_alpha(self, alpha: float, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """P(Z > the one-sided boundary of this look), at least 1e-290."""
         return max(float(normal_sf(self._critical(alpha, two_sided=False))), _SMALLEST_ALPHA)
 
@@ -77,8 +92,13 @@ class GroupSequential:
 @functools.lru_cache(maxsize=4096)
 def _critical(look: GroupSequential, alpha: float, two_sided: bool) -> float:
     """The boundary of the look in z; one computation serves every metric of an experiment."""
-    looks = (*look.earlier, look.share)
+    looks = (*look.earlier, EarlierLook(look.information, look.share))
     bounds = spending_boundaries(
-        looks, 1.0, alpha=alpha, two_sided=two_sided, spending=look.spending, final=look.final
+        [each.information for each in looks],
+        1.0,
+        alpha=alpha,
+        two_sided=two_sided,
+        spending=look.spending,
+        shares=[each.share for each in looks],
     )
     return bounds.critical_z[-1]

@@ -10,9 +10,10 @@ from neonblue.statistics.effect import Effect
 def stratified_effect(strata: Sequence[Effect]) -> Effect:
     """The mean of the strata's differences at weights w = n_c n_t / (n_c + n_t), with the variance that follows.
 
-    d = sum of w d_s / sum of w and Var(d) = sum of w^2 Var(d_s) / (sum of w)^2; control values likewise. The weights are
-    those that give the smallest variance where the units vary alike everywhere, so a lopsided stratum can't drown the
-    others. Degrees of freedom by Satterthwaite over every arm of every stratum. ValueError where no stratum varies. Source: Cochran (1954), Biometrics 10; Mantel and Haenszel (1959).
+    d = sum of w d_s / sum of w and Var(d) = sum of w^2 Var(d_s) / (sum of w)^2; control values likewise. The weights
+    are those that give the smallest variance where the units vary alike everywhere, so a lopsided stratum can't drown
+    the others. Degrees of freedom by Satterthwaite over every arm of every stratum. ValueError where no stratum varies.
+    Source: Cochran (1954), Biometrics 10; Mantel and Haenszel (1959).
     """
     if not any(effect.variance > 0 for effect in strata):
         raise ValueError("strata: at least one must vary")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neonblue.statistics.analysis import MetricResult, analyze_metrics, check_health
-from neonblue.statistics.deciding import DecidingRule, rule_for
+from neonblue.statistics.analysis import MetricResult, Standings, analyze_metrics
+from neonblue.statistics.checks import check_health
 from neonblue.statistics.decision import Decision, decide
 from neonblue.statistics.experiment import Experiment, Plan
 from neonblue.statistics.health import HealthCheck
@@ -20,14 +20,19 @@ class Report:
     decision: Decision
 
 
-def analyze(experiment: Experiment, plan: Plan | None = None, rule: DecidingRule | None = None) -> Report:
+def analyze(
+    experiment: Experiment,
+    plan: Plan | None = None,
+    standings: Standings | None = None,
+    *,
+    looking: bool = True,
+) -> Report:
     """Analyse an experiment under the plan fixed at its launch.
 
-    plan: by default a fixed horizon at 5 % whose planned end is now. rule: the deciding test, by default
-    the one the plan names. What can't be computed is a status in its row; the decision says what to do.
+    plan: by default a fixed horizon at 5 % whose planned end is now. standings, looking: as `analyze_metrics`. What
+    can't be computed is a status in its row; the decision says what to do.
     """
     plan = plan or Plan(ended=True)
-    rule = rule or rule_for(plan, experiment.units)
     health = check_health(experiment, plan)
-    results = analyze_metrics(experiment, plan, rule)
+    results = analyze_metrics(experiment, plan, standings, looking=looking)
     return Report(health, results, decide(experiment, plan, health, results))

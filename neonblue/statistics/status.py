@@ -17,12 +17,14 @@ class StatusCode(StrEnum):
     NO_USERS = "no_users"
     MISSING_ARM = "missing_arm"
     TIED_QUANTILE = "tied_quantile"
+    COVARIATE_IMBALANCE = "covariate_imbalance"
     UNIT_MISMATCH = "unit_mismatch"
     NOT_CONVERGED = "not_converged"
     IMPOSSIBLE_REQUEST = "impossible_request"
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"
-    COVARIATE_IMBALANCE = "covariate_imbalance"
+    UNSTRATIFIED = "unstratified"
+    NO_LOOK = "no_look"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from neonblue.statistics.analysis import MetricResult, Verdict
-from neonblue.statistics.noninferiority import NonInferiority
 from neonblue.statistics.result import Estimate, Lift
+from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.status import Status
+
+MARGIN = {
+    GuardrailState.HELD: "within",
+    GuardrailState.BREACHED: "beyond",
+    GuardrailState.OPEN: "not shown to be within",
+}
+"""A guardrail's state against its margin, as it stands before "its margin"."""
 
 
 def change(result: MetricResult) -> str:
@@ -15,10 +22,8 @@ def change(result: MetricResult) -> str:
         return f"{result.metric.name}: {test.message.rstrip('.')}"
     p = "" if result.adjusted_p is None else f", p = {p_value(result.adjusted_p)}"
     text = f"{result.metric.name} {effect(test, result.comparison.relative)}{p})"
-    guard = result.guardrail
-    if isinstance(guard, NonInferiority):
-        held = "within" if guard.non_inferior else "not shown to be within"
-        text += f", {'beyond' if guard.inferior else held} its margin"
+    if result.guardrail_state is not None:
+        text += f", {MARGIN[result.guardrail_state]} its margin"
     elif result.verdict is Verdict.UNDECIDED:
         text += ", no significant difference"
     return text

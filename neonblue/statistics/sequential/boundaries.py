@@ -50,6 +50,7 @@ def spending_boundaries(
     alpha: float = 0.05,
     two_sided: bool = True,
     spending: Spending | None = None,
+    shares: Sequence[float] | None = None,
     final: bool = False,
 ) -> Boundaries:
     """Lan-DeMets boundaries at the information actually reached, whatever the looks were meant to be.
@@ -57,7 +58,9 @@ def spending_boundaries(
     information: strictly increasing levels of the looks so far, in the unit of `planned_information` (e.g. 1 / se^2).
     A two-sided test spends alpha / 2 on either side. From planned_information on all error is spent, while the
     correlations keep using the information actually reached (an overrun); a look after that has boundary inf, for
-    nothing is left to spend. final: the last look given is the last one there will be, so it spends the rest.
+    nothing is left to spend. shares: the part of the plan that each look had reached, where that is not its
+    information over the planned one; error once spent is never taken back. final: the last look given is the last one
+    there will be, so it spends the rest.
     Accuracy of the critical values: 1e-6. Raises ValueError for impossible levels.
     """
     _require_rate(alpha)
@@ -66,7 +69,8 @@ def spending_boundaries(
         raise ValueError(f"planned_information: must be positive, got {planned_information}")
     spending = spending or Spending()
     one_sided = alpha / 2 if two_sided else alpha
-    targets = [spending.spent(level / planned_information, one_sided) for level in information]
+    reached = [level / planned_information for level in information] if shares is None else shares
+    targets = list(itertools.accumulate((spending.spent(t, one_sided) for t in reached), max))
     if final and targets:
         targets[-1] = one_sided
     critical = _solve(information, targets, two_sided)

@@ -6,8 +6,9 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 
 from neonblue.settings import Settings
 from orchestration.defs.experiments.assets import DECISION
+from orchestration.defs.significance.repository import read_looks
 from orchestration.defs.sources.assets import OWNERS
-from orchestration.resources import ClickHouse
+from orchestration.resources import ClickHouse, Postgres
 
 KEY = AssetKey("weekly_overview")
 
@@ -29,16 +30,20 @@ LIMIT 1 BY experiment_key
     code_version="1",
     description="The week's experiments: what each led to, in one sentence.",
 )
-def weekly_overview(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+def weekly_overview(
+    context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
+) -> MaterializeResult[None]:
     """Publishes the overview of the seven days before today."""
     from neonblue.results.run import publish_overview
     from neonblue.results.store import ReportStore
 
     settings = Settings.load()
     last = datetime.now(UTC).date() - timedelta(days=1)
+    with postgres.connection() as connection:
+        looks = {kept[0].experiment: kept for kept in read_looks(connection).values()}
     with clickhouse.client() as client:
         page = publish_overview(
-            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id
+            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id, looks
         )
         rows = client.query(_NEWEST).result_rows
     lines = ["| experiment | units | decision |", "|---|---|---|"]

@@ -5,6 +5,7 @@ The marts hold closed builds; a watch can't wait for them. A test compares these
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ WITH
     ),
     units AS (
         SELECT if(links.person = '', given.user_id, links.person) AS unit,
-               any(variant_key) AS variant, min(assigned_at) AS entered_at
+               any(variant_key) AS variant, min(assigned_at) AS entered_at,
+               argMin(version, (assigned_at, given.user_id = unit, given.user_id)) AS entered_under
         FROM assignments AS given FINAL
         LEFT ANY JOIN erased ON cityHash64(given.unit_type, given.user_id) = erased.person_key
         LEFT ANY JOIN links ON given.user_id = links.anonymous_id
@@ -59,12 +61,15 @@ WITH
         FROM events WHERE event_type = 'exposure' AND experiment_id = {experiment:UInt32} GROUP BY user_id
     ),
     population AS (
-        SELECT units.unit AS user_id, units.variant AS variant,
+        SELECT units.unit AS user_id, units.variant AS variant, units.entered_under AS version,
                if({assigned:Bool}, units.entered_at, exposures.exposed_at) AS first_at
         FROM units
         LEFT ANY JOIN exposures ON units.unit = exposures.user_id
         WHERE ({assigned:Bool} OR exposures.exposed_at > toDateTime64(0, 6, 'UTC'))
             AND first_at + toIntervalSecond({window:UInt32}) <= {watermark:DateTime64(6, 'UTC')}
+            AND NOT arrayExists(
+                at -> first_at < at AND at < first_at + toIntervalSecond({window:UInt32}),
+                {interruptions:Array(DateTime64(6, 'UTC'))})
     ),
     totals AS (
         SELECT user_id,
@@ -88,7 +93,8 @@ WITH
         GROUP BY user_id
     ),
     unit_values AS (
-        SELECT population.variant AS variant,
+        SELECT population.variant AS variant, population.version AS version,
+               NOT {exclude:Bool} OR events > 0 AS has_value,
                toDecimal256(least(
                    multiIf({aggregation:String} = 'any', toDecimal128(events > 0, 6),
                            {aggregation:String} = 'count', toDecimal128(events, 6), total),
@@ -100,9 +106,11 @@ WITH
         FROM population
         LEFT ANY JOIN totals USING (user_id)
     )
-SELECT variant, count(), sum(v), sum(v * v), sum(d), sum(d * d), sum(v * d)
+SELECT variant, version, countIf(NOT has_value), countIf(has_value),
+       sumIf(v, has_value), sumIf(v * v, has_value),
+       sumIf(d, has_value), sumIf(d * d, has_value), sumIf(v * d, has_value)
 FROM unit_values
-GROUP BY variant
+GROUP BY variant, version
 """
 _NO_CAP = "99999999999999999999999999999999"
 _NO_DENOMINATOR = DenominatorMessage(event_type="", aggregation="count")
@@ -125,26 +133,33 @@ def read_watermark(client: Client) -> datetime:
 
 
 def read_sums(
-    client: Client, experiment: ExperimentMessage, metric: MetricMessage, watermark: datetime
+    client: Client,
+    configurations: Mapping[int, ExperimentMessage],
+    metric: MetricMessage,
+    watermark: datetime,
 ) -> list[MomentRow]:
-    """Each arm's sums over the units that had finished the metric's window at the watermark."""
+    """Each arm's sums over the units that had finished the metric's window at the watermark, with no pause in it.
+
+    configurations: the experiment's snapshots by version; units are told apart by the one they entered under.
+    """
     from neonblue.analysis import MomentRow
     from neonblue.analysis.rows import Products
 
-    found = client.query(_SUMS, parameters=_parameters(experiment, metric, watermark)).result_rows
+    found = client.query(_SUMS, parameters=_parameters(configurations, metric, watermark)).result_rows
     return [
         MomentRow(
             metric.key,
             metric.version,
             variant,
-            experiment.version,
+            version,
             date.min,
             n,
             total,
             squares,
             denominator=Products(*denominator) if metric.denominator else None,
+            missing=missing,
         )
-        for variant, n, total, squares, *denominator in found
+        for variant, version, missing, n, total, squares, *denominator in found
     ]
 
 
@@ -167,7 +182,12 @@ def record(client: Client, paused: Paused) -> None:
     client.insert("guardrail_breaches", [list(columns.values())], column_names=list(columns))
 
 
-def _parameters(experiment: ExperimentMessage, metric: MetricMessage, watermark: datetime) -> dict[str, Any]:
+def _parameters(
+    configurations: Mapping[int, ExperimentMessage], metric: MetricMessage, watermark: datetime
+) -> dict[str, Any]:
+    from neonblue.analysis.windows import interruptions
+
+    experiment = configurations[max(configurations)]
     denominator = metric.denominator or _NO_DENOMINATOR
     started = experiment.started_at or "1970-01-01T00:00:00Z"
     return {
@@ -176,6 +196,7 @@ def _parameters(experiment: ExperimentMessage, metric: MetricMessage, watermark:
         "assigned": experiment.population == "assigned",
         "since": datetime.fromisoformat(started),
         "watermark": watermark,
+        "interruptions": interruptions(configurations),
         "event_type": metric.event_type,
         "properties": list(metric.property_filter or {}),
         "wanted": list((metric.property_filter or {}).values()),
@@ -183,6 +204,7 @@ def _parameters(experiment: ExperimentMessage, metric: MetricMessage, watermark:
         "window_start": metric.window_start_seconds,
         "window": metric.window_seconds,
         "cap": metric.cap or _NO_CAP,
+        "exclude": metric.missing == "exclude",
         "denominator_type": denominator.event_type,
         "denominator_properties": list(denominator.property_filter or {}),
         "denominator_wanted": list((denominator.property_filter or {}).values()),

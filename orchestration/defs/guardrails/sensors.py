@@ -3,6 +3,7 @@
 The watch runs in the sensor itself: a run of its own would take longer to start than the evidence may wait.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -28,18 +29,28 @@ def guardrails(
 ) -> SkipReason:
     """Looks at every watched guardrail when events have come since the last look."""
     with clickhouse.client() as client:
-        newest = [versions[max(versions)] for versions in read_configurations(client).values()]
-        watched = [experiment for experiment in newest if watched_guardrails(experiment)]
+        watched = [
+            versions
+            for versions in read_configurations(client).values()
+            if watched_guardrails(versions[max(versions)])
+        ]
         if not watched:
             return SkipReason("no running experiment has a guardrail with a window of at most an hour")
         watermark = read_watermark(client)
         if context.cursor == watermark.isoformat():
             return SkipReason("no event has come since the last look")
-        paused = [
-            experiment.key
-            for experiment in watched
-            if look(client, api, alerts, context.instance, experiment, watermark)
-        ]
+        paused, failed = [], []
+        for versions in watched:
+            key = versions[max(versions)].key
+            try:
+                if look(client, api, alerts, context.instance, versions, watermark):
+                    paused.append(key)
+            except Exception:  # one experiment's fault keeps no other from being watched
+                context.log.exception(f"the guardrails of {key} could not be watched")
+                failed.append(key)
+    if failed:
+        # The cursor stays: they are looked at again at the next tick.
+        raise RuntimeError(f"not watched: {', '.join(failed)}; paused: {', '.join(paused) or 'none'}")
     context.update_cursor(watermark.isoformat())
     return SkipReason(f"paused: {', '.join(paused)}" if paused else "every watched guardrail holds")
 
@@ -49,16 +60,17 @@ def look(
     api: Api,
     alerts: Alerts,
     instance: DagsterInstance,
-    experiment: ExperimentMessage,
+    configurations: Mapping[int, ExperimentMessage],
     watermark: datetime,
 ) -> list[Breach]:
     """Pause the experiment and tell people if one of its guardrails is breached; the breaches."""
+    experiment = configurations[max(configurations)]
     rows = [
         row
         for metric in watched_guardrails(experiment)
-        for row in read_sums(client, experiment, metric, watermark)
+        for row in read_sums(client, configurations, metric, watermark)
     ]
-    found = breaches(experiment, rows)
+    found = breaches(experiment, rows, configurations)
     if found and api.pause(experiment.key, found[0].reason):
         paused_at = datetime.now(UTC)
         for breach in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -48,30 +48,38 @@ def watched_guardrails(experiment: ExperimentMessage) -> list[MetricMessage]:
     ]
 
 
-def breaches(experiment: ExperimentMessage, rows: Sequence[MomentRow]) -> list[Breach]:
+def breaches(
+    experiment: ExperimentMessage,
+    rows: Sequence[MomentRow],
+    configurations: Mapping[int, ExperimentMessage] | None = None,
+) -> list[Breach]:
     """Guardrails shown to be harmed, by confidence sequences: they may be looked at as often as one likes.
 
-    rows: sums over the units that have finished their window. With a margin the harm must exceed it; without one the
-    metric must be significantly worse.
+    rows: sums over the units that have finished their window, by the version they entered under; configurations: the
+    experiment's snapshots by version, by default the one. With a margin the harm must exceed it; without one the metric
+    must be significantly worse. Of an arm that was dropped nothing is left to pause.
     """
     from neonblue.analysis import ExperimentRows, ask
 
     watched = msgspec.structs.replace(
         experiment, metrics=watched_guardrails(experiment), inference="confidence_sequence"
     )
-    question = ask({experiment.version: watched}, ExperimentRows(moments=list(rows)), date.max)
+    question = ask(
+        {**(configurations or {}), experiment.version: watched}, ExperimentRows(moments=list(rows)), date.max
+    )
     return [
         _breach(experiment.key, result)
         for result in question.answer().results
-        if question.rule.ready(result.comparison.n_control, result.comparison.n_treatment) and _harmed(result)
+        if result.arm not in question.experiment.dropped and _harmed(result)
     ]
 
 
 def _harmed(result: MetricResult) -> bool:
-    from neonblue.statistics import NonInferiority, Verdict
+    from neonblue.statistics import Verdict
+    from neonblue.statistics.standing import GuardrailState
 
     if result.metric.margin is not None:
-        return isinstance(result.guardrail, NonInferiority) and result.guardrail.inferior
+        return result.guardrail_state is GuardrailState.BREACHED
     return result.verdict is Verdict.WORSE
 
 

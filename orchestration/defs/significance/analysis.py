@@ -12,7 +12,7 @@ from neonblue.results.answer import ResultItem, result_items
 from neonblue.statistics import Estimate, MetricResult, Report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow(ResultItem):
     """A result as the columns of `experiment_results` that the analysis decides.
 

@@ -1,14 +1,13 @@
 """The significance tests of every experiment, as a table."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 
-from orchestration.defs.significance.repository import read_experiments, read_stamp, write_results
+from orchestration.defs.significance.repository import read_experiments, read_looks, read_stamp, write_results
 from orchestration.defs.sources.assets import OWNERS
-from orchestration.resources import ClickHouse
+from orchestration.resources import ClickHouse, Postgres
 
 if TYPE_CHECKING:
     from orchestration.defs.significance.analysis import ResultRow
@@ -23,22 +22,26 @@ MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("ex
     group_name="results",
     kinds={"python", "scipy", "clickhouse"},
     owners=OWNERS,
-    code_version="2",
+    code_version="3",
     description=(
         "Every metric of every experiment, treatment against control, under the plan fixed at its start: proportions, "
         "means, ratios and quantiles, with the covariate where there is one, and families by role."
     ),
 )
-def significance_tests(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
-    """Reads `metric_moments`, tests each metric, appends to `experiment_results`."""
+def significance_tests(
+    context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
+) -> MaterializeResult[None]:
+    """Reads `metric_moments` and the looks that are kept, tests each metric, appends to `experiment_results`."""
     from orchestration.defs.significance.analysis import result_rows
     from orchestration.figures import forest_plot
 
+    with postgres.connection() as connection:
+        looks = read_looks(connection)
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
         rows: list[ResultRow] = []
         for experiment in read_experiments(client):
-            question = experiment.ask(datetime.now(UTC).date())
+            question = experiment.ask(looks.get(experiment.newest.experiment_id, ()))
             rows += result_rows(question, question.answer())
         write_results(client, rows, stamp)
     return MaterializeResult(

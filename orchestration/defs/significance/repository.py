@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psycopg
 from clickhouse_connect.driver.client import Client
 
 from neonblue import __version__
+from neonblue.contract.instants import format_instant
+from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.contract.messages import ExperimentMessage
 
 if TYPE_CHECKING:
@@ -26,26 +29,34 @@ WHERE {key:String} IN ('', key)
 ORDER BY experiment_id, version, received_at DESC
 LIMIT 1 BY experiment_id, version
 """
+_LOOKS = """
+SELECT experiment_id, closed_to, taken_at, cells::text, experiments.key, number, configuration_version, looks.inference,
+    looks.planned_units, alpha
+FROM experiment_looks AS looks JOIN experiments ON experiments.id = experiment_id
+ORDER BY experiment_id, number
+"""
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentData:
-    """All that one experiment's analysis needs."""
+    """All that one experiment's analysis needs. counted_to: everything that was ingested by then is in the rows."""
 
     configurations: dict[int, ExperimentMessage]
     rows: ExperimentRows
+    counted_to: datetime
 
     @property
     def newest(self) -> ExperimentMessage:
         """The configuration that holds now."""
         return self.configurations[max(self.configurations)]
 
-    def ask(self, today: date) -> Question:
-        """The question to the statistics engine."""
+    def ask(self, looks: Sequence[LookMessage] = (), *, taking: bool = False) -> Question:
+        """The question to the statistics engine. looks: those kept; taking: whether one that is due is taken."""
         from neonblue.analysis import ask
 
-        return ask(self.configurations, self.rows, today)
+        today = self.counted_to.date()
+        return ask(self.configurations, self.rows, today, looks, now=self.counted_to, taking=taking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +87,34 @@ def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
         for versions in read_configurations(client, key).values()
         if versions[max(versions)].status not in ("draft", "scheduled")
     ]
-    rows = read_rows(Warehouse.of(client, live=False), [versions[max(versions)] for versions in started])
-    return [ExperimentData(versions, rows[versions[max(versions)].experiment_id]) for versions in started]
+    warehouse = Warehouse.of(client, live=False)
+    counted_to = warehouse.counted_to() or datetime.now(UTC)
+    rows = read_rows(warehouse, started, counted_to)
+    return [
+        ExperimentData(versions, rows[versions[max(versions)].experiment_id], counted_to)
+        for versions in started
+    ]
+
+
+def read_looks(connection: psycopg.Connection) -> dict[int, list[LookMessage]]:
+    """Every look that is kept, by experiment, in order."""
+    found: dict[int, list[LookMessage]] = defaultdict(list)
+    for experiment, closed_to, taken_at, cells, *others in connection.execute(_LOOKS):
+        key, number, version, inference, planned_units, alpha = others
+        found[experiment].append(
+            LookMessage(
+                experiment=key,
+                number=number,
+                closed_to=format_instant(closed_to),
+                taken_at=format_instant(taken_at),
+                configuration_version=version,
+                inference=inference,
+                planned_units=planned_units,
+                alpha=alpha,
+                cells=msgspec.json.decode(cells, type=list[LookCell]),
+            )
+        )
+    return found
 
 
 def read_stamp(client: Client, run_id: str) -> RunStamp:

@@ -86,6 +86,17 @@ def test_without_a_breach_of_a_watched_guardrail_nothing_is_paused(
     assert api_calls.received == []
 
 
+def test_units_whose_window_was_open_at_a_pause_are_no_evidence(analysis: Analysis, api_calls: Calls) -> None:
+    """What the harmed arm's units met in the rest of it was something else; those that came after it count anew."""
+    fill(analysis, {"control": 0.05, "treatment": 0.15}, versions(metric())[0])
+    analysis.send("experiment", *versions(metric())[1:])
+
+    with DagsterInstance.ephemeral() as instance:
+        said, _ = tick(instance)
+
+    assert (said, api_calls.received) == ("every watched guardrail holds", [])
+
+
 def test_an_experiment_that_was_paused_meanwhile_is_left_alone(analysis: Analysis, api_calls: Calls) -> None:
     api_calls.answers["/v1/experiments/checkout/pause"] = 409
     fill(analysis, {"control": 0.05, "treatment": 0.15}, experiment(metric()))
@@ -107,14 +118,35 @@ METRICS = [
         aggregation="sum",
         denominator={"event_type": "click", "aggregation": "count", "property_filter": {"page": "/pay"}},
     ),
+    metric(key="rating", type="mean", aggregation="sum", property_filter={"page": "/pay"}, missing="exclude"),
+    metric(
+        key="rating_ratio",
+        type="ratio",
+        aggregation="sum",
+        property_filter={"page": "/pay", "build": "7"},
+        denominator={"event_type": "click", "aggregation": "count"},
+        missing="exclude",
+    ),
 ]
+PAUSED_AT = START + timedelta(seconds=600)
+"""Units enter at this very time, and the windows of others end at it: those count."""
+
+
+def versions(*metrics: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    """Snapshots of an experiment that was paused and went on."""
+    statuses = (("running", START), ("paused", PAUSED_AT), ("running", PAUSED_AT + timedelta(seconds=60)))
+    return [
+        experiment(*metrics, status=status, version=number, received_at=text(at), **fields)
+        for number, (status, at) in enumerate(statuses, start=1)
+    ]
 
 
 @pytest.mark.parametrize("population", ["exposed", "assigned"])
 def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, population: str) -> None:
-    """Units in two arms, erased ones, those within their window are left out; copies and linked ids count once."""
+    """Units in two arms, erased ones, those within their window or in a pause are left out; copies and linked ids count
+    once, under the version of the first assignment."""
     chance = random.Random(8)
-    snapshot = experiment(*METRICS, population=population)
+    snapshots = versions(*METRICS, population=population)
     events: list[dict[str, Any]] = []
     assignments: list[dict[str, Any]] = []
     for number in range(150):
@@ -122,7 +154,12 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
         arms = chance.choices([["control"], ["treatment"], list(ARMS)], [45, 45, 10])[0]
         entered = START + timedelta(seconds=chance.randrange(0, 900, 60))
         assignments += [
-            {**_assigned(user, arm), "assigned_at": text(entered), "received_at": text(entered)}
+            {
+                **_assigned(user, arm),
+                "version": chance.choice((1, 3)),
+                "assigned_at": text(entered),
+                "received_at": text(entered),
+            }
             for arm in arms
         ]
         for _ in range(chance.randrange(8)):
@@ -140,7 +177,7 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
                 )
             )
     erased = {"user-3", "user-4"}
-    analysis.send("experiment", snapshot)
+    analysis.send("experiment", *snapshots)
     analysis.send("assignment_batch", assignments)
     analysis.send("event_batch", events)
     analysis.send("event_batch", events[:50])
@@ -165,24 +202,33 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
     times = {"linked_at": sent, "received_at": sent}
     analysis.send("user_link", *({"schema_version": 1, "unit_type": "user", **row, **times} for row in links))
     for row in (*assignments, *events):
+        row["sent_as"] = row["user_id"]
         if not erased & {row["user_id"], persons.get(row["user_id"])}:
             row["user_id"] = persons.get(row["user_id"], row["user_id"])
     watermark = read_watermark(analysis.client)
 
-    for one in decoded(snapshot).metrics:
+    configurations = {snapshot["version"]: decoded(snapshot) for snapshot in snapshots}
+    for one in configurations[3].metrics:
         found = {
-            row.variant_key: (row.n, row.sum_value, row.sum_squares, row.denominator)
-            for row in read_sums(analysis.client, decoded(snapshot), one, watermark)
+            (row.variant_key, row.version): (
+                row.missing,
+                row.n,
+                row.sum_value,
+                row.sum_squares,
+                row.denominator,
+            )
+            for row in read_sums(analysis.client, configurations, one, watermark)
         }
         expected = _sums(one, population, assignments, events, erased, watermark)
-        assert {arm: row[:3] for arm, row in found.items()} == {
-            arm: tuple(row[:3]) for arm, row in expected.items()
+        assert {place: row[:4] for place, row in found.items()} == {
+            place: tuple(row[:4]) for place, row in expected.items()
         }
+        assert any(row[0] for row in expected.values()) == (one.missing == "exclude")
         if one.denominator:
-            for arm, row in expected.items():
-                products = found[arm][3]
+            for place, row in expected.items():
+                products = found[place][4]
                 assert products is not None
-                assert [products.sum, products.squares, products.products] == row[3:]
+                assert [products.sum, products.squares, products.products] == row[4:]
 
 
 def _assigned(user: str, arm: str) -> dict[str, Any]:
@@ -204,12 +250,13 @@ def _sums(
     events: list[dict[str, Any]],
     erased: set[str],
     watermark: Any,
-) -> dict[str, list[Any]]:
-    """The same sums in plain Python."""
+) -> dict[tuple[str, int], list[Any]]:
+    """The same sums in plain Python, by arm and version; those without a value first."""
     arms = defaultdict(list)
     for row in assignments:
         arms[row["user_id"]].append(row)
-    sums: dict[str, list[Any]] = {}
+    sums: dict[tuple[str, int], list[Any]] = {}
+    cut_short = 0
     for user, rows in arms.items():
         own = [row for row in events if row["user_id"] == user]
         met = [_time(row) for row in own if row["event_type"] == "exposure" and row["experiment_id"] == 1]
@@ -220,18 +267,30 @@ def _sums(
         first = min(met)
         if first + timedelta(seconds=one.window_seconds) > watermark:
             continue
+        if first < PAUSED_AT < first + timedelta(seconds=one.window_seconds):
+            cut_short += 1
+            continue
+        entered = min(
+            rows, key=lambda row: (_moment(row["assigned_at"]), row["sent_as"] == user, row["sent_as"])
+        )
+        place = (entered["variant_key"], entered["version"])
+        before = sums.get(place, [0, 0, *[Decimal(0)] * 5])
+        if one.missing == "exclude" and not _counted(one, own, first, one):
+            sums[place] = [before[0] + 1, *before[1:]]
+            continue
         value = _total(one, own, first, one)
         if one.cap is not None:
             value = min(value, Decimal(one.cap))
         divisor = _total(one, own, first, one.denominator) if one.denominator else Decimal(0)
-        place = sums.setdefault(rows[0]["variant_key"], [0, *[Decimal(0)] * 5])
-        parts = (1, value, value * value, divisor, divisor * divisor, value * divisor)
-        sums[rows[0]["variant_key"]] = [a + b for a, b in zip(place, parts, strict=True)]
-    return {arm: [row[0], row[1], row[2], row[3], row[4], row[5]] for arm, row in sums.items()} | {}
+        parts = (0, 1, value, value * value, divisor, divisor * divisor, value * divisor)
+        sums[place] = [a + b for a, b in zip(before, parts, strict=True)]
+    assert cut_short > 5
+    return sums
 
 
-def _total(one: Any, own: list[dict[str, Any]], first: Any, part: Any) -> Decimal:
-    counted = [
+def _counted(one: Any, own: list[dict[str, Any]], first: Any, part: Any) -> list[dict[str, Any]]:
+    """The unit's events within the window that the metric, or its denominator, is about."""
+    return [
         row
         for row in own
         if row["event_type"] == part.event_type
@@ -243,6 +302,10 @@ def _total(one: Any, own: list[dict[str, Any]], first: Any, part: Any) -> Decima
             str(row["properties"][name]) == wanted for name, wanted in (part.property_filter or {}).items()
         )
     ]
+
+
+def _total(one: Any, own: list[dict[str, Any]], first: Any, part: Any) -> Decimal:
+    counted = _counted(one, own, first, part)
     if part.aggregation == "any":
         return Decimal(bool(counted))
     if part.aggregation == "count":

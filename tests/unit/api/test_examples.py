@@ -1,4 +1,4 @@
-"""The OpenAPI document shows an example of every call of experiments, layers, holdouts and metrics; each is valid."""
+"""The OpenAPI document shows an example of every call on experiments and what belongs to them; each is valid."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from api.app import create_app
 from api.experiments import answers, schemas
 from api.holdouts import schemas as holdouts
 from api.layers import schemas as layers
+from api.looks import schemas as looks
 from api.metric_catalogue import schemas as metrics
 
-TAGS = {"experiments", "layers", "holdouts", "metrics"}
+TAGS = {"experiments", "layers", "holdouts", "metrics", "looks"}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_every_call_shows_what_is_sent_and_what_is_answered(document: dict[str, 
 def _models() -> list[type[BaseModel]]:
     found = {
         model
-        for module in (answers, schemas, holdouts, layers, metrics)
+        for module in (answers, schemas, holdouts, layers, looks, metrics)
         for model in vars(module).values()
         if isinstance(model, type)
         and issubclass(model, BaseModel)

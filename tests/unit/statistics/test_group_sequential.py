@@ -44,8 +44,8 @@ def plan(planned=40_000, **fields):
     return Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=planned, **fields)
 
 
-def look(earlier=(), share=0.5, final=False, family=SpendingFamily.OBRIEN_FLEMING):
-    return GroupSequential.at(earlier, share, final, Spending(family))
+def look(earlier=(), share=0.5, family=SpendingFamily.OBRIEN_FLEMING):
+    return GroupSequential.at(earlier, share, Spending(family))
 
 
 def of_z(z):
@@ -73,12 +73,15 @@ def test_an_overwhelming_lead_ships_early():
 
 
 def test_at_the_planned_size_the_rest_of_the_error_is_spent():
-    at_the_end = analyze(sales(1000, 1090), plan(20_000, looks=(0.5,)))
-    stopped_early = analyze(sales(1000, 1090), plan(40_000, ended=True))
+    assert analyze(sales(1000, 1090), plan(20_000, looks=(0.5,))).decision.action is Action.SHIP
 
-    assert at_the_end.decision.action is Action.SHIP
-    assert stopped_early.decision.action is Action.SHIP
-    assert at_the_end.results[0].p_value > stopped_early.results[0].p_value
+
+def test_a_stop_before_the_planned_size_spends_no_more_than_a_look_there():
+    stopped, running = (analyze(sales(1000, 1090), plan(40_000, ended=ended)) for ended in (True, False))
+
+    assert stopped.decision.action is Action.INCONCLUSIVE
+    assert stopped.results[0].p_value == running.results[0].p_value
+    assert stopped.results[0].comparison.absolute.interval == running.results[0].comparison.absolute.interval
 
 
 def test_the_single_look_p_is_shown_at_the_planned_end_only():
@@ -125,7 +128,10 @@ def test_no_units_at_all_is_a_status_and_no_error():
 def test_p_reaches_alpha_exactly_where_z_reaches_the_boundary(z, shares, alpha, family):
     rule = look(shares[:-1], shares[-1], family=family)
     critical = spending_boundaries(
-        (*rule.earlier, rule.share), 1.0, alpha=alpha, spending=Spending(family)
+        [*(earlier.share for earlier in rule.earlier), rule.share],
+        1.0,
+        alpha=alpha,
+        spending=Spending(family),
     ).critical_z[-1]
 
     p = rule.p_value(of_z(z), 1)

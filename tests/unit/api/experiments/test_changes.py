@@ -67,14 +67,15 @@ def experiment(status: Status, **fields: Any) -> ExperimentOut:
     )  # fmt: skip
 
 
-def refused(current: ExperimentOut, body: Fields) -> dict[str, str]:
+def refused(current: ExperimentOut, body: Fields, *, looked: bool = False) -> dict[str, str]:
     """Field → code of each refusal."""
     patch = ExperimentPatch.model_validate(body)
     before, after = written(current), patched(current, patch)
     changed = changed_fields(before, after)
     if patch.decision is not None:
         changed.add("decision")
-    return {str(rule.field): str(rule.code) for rule in refusals(current, before, after, changed)}
+    rules = refusals(current, before, after, changed, looked=looked)
+    return {str(rule.field): str(rule.code) for rule in rules}
 
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
@@ -144,6 +145,17 @@ def test_a_group_sequential_test_keeps_a_planned_size() -> None:
     assert refused(experiment(Status.RUNNING), {"planned_units": None}) == {"planned_units": "frozen"}
     free = experiment(Status.RUNNING, inference="confidence_sequence")
     assert refused(free, {"planned_units": None}) == {}
+
+
+@pytest.mark.parametrize("inference", ["group_sequential", "confidence_sequence"])
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.PAUSED])
+@pytest.mark.parametrize("wanted", [999, 1_001, None])
+def test_from_the_first_look_on_the_planned_size_neither_shrinks_nor_grows(
+    inference: str, status: Status, wanted: int | None
+) -> None:
+    current = experiment(status, inference=inference)
+    assert refused(current, {"planned_units": wanted}, looked=True) == {"planned_units": "frozen"}
+    assert refused(current, {"planned_units": 1_000, "planned_days": 3}, looked=True) == {}
 
 
 def test_the_start_of_what_is_scheduled_moves_but_stays() -> None:

@@ -1,0 +1,1 @@
+"""Looks at experiments: what each one found, kept for good."""

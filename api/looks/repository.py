@@ -1,0 +1,80 @@
+"""Looks in PostgreSQL: added in order, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from api.database import Connection
+from neonblue.contract.instants import format_instant, parse_instant
+from neonblue.contract.looks import LookCell, LookMessage
+
+_READ = """
+SELECT experiments.key, number, closed_to, taken_at, configuration_version, experiment_looks.inference,
+    experiment_looks.planned_units, alpha, cells::text
+FROM experiment_looks JOIN experiments ON experiments.id = experiment_id
+WHERE experiment_id = %s ORDER BY number
+"""
+_ANY = "SELECT EXISTS (SELECT FROM experiment_looks WHERE experiment_id = %s)"
+_INSERT = """
+INSERT INTO experiment_looks
+    (experiment_id, number, closed_to, configuration_version, inference, planned_units, alpha, cells)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING taken_at
+"""
+_decode_cells = msgspec.json.Decoder(list[LookCell]).decode
+
+
+async def read_looks(connection: Connection, experiment_id: int) -> list[LookMessage]:
+    """Every look at the experiment, in its order."""
+    cursor = await connection.execute(_READ, (experiment_id,))
+    return [_look(*row) for row in await cursor.fetchall()]
+
+
+async def any_taken(connection: Connection, experiment_id: int) -> bool:
+    """Whether a look has been taken. Under the experiment's lock none is taken meanwhile."""
+    cursor = await connection.execute(_ANY, (experiment_id,))
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def insert(connection: Connection, experiment_id: int, look: LookMessage) -> LookMessage:
+    """Store the look; it is returned with the time at which it was."""
+    cells = Jsonb(look.cells, dumps=msgspec.json.encode)
+    cursor = await connection.execute(
+        _INSERT,
+        (
+            experiment_id, look.number, parse_instant(look.closed_to), look.configuration_version, look.inference,
+            look.planned_units, look.alpha, cells,
+        ),
+    )  # fmt: skip
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("the insert returned no time")
+    return msgspec.structs.replace(look, taken_at=format_instant(row[0]))
+
+
+def _look(
+    key: str,
+    number: int,
+    closed_to: datetime,
+    taken_at: datetime,
+    configuration_version: int,
+    inference: str,
+    planned_units: int | None,
+    alpha: float,
+    cells: Any,
+) -> LookMessage:
+    return LookMessage(
+        experiment=key,
+        number=number,
+        closed_to=format_instant(closed_to),
+        taken_at=format_instant(taken_at),
+        configuration_version=configuration_version,
+        inference=inference,
+        planned_units=planned_units,
+        alpha=alpha,
+        cells=_decode_cells(cells),
+    )

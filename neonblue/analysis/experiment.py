@@ -1,0 +1,183 @@
+"""One experiment's snapshots and rows as the statistics engine's experiment. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
+from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.statistics import (
+    AllocationVersion,
+    Direction,
+    Experiment,
+    Metric,
+    MetricKind,
+    Moments,
+    QuantileSummary,
+    RatioMoments,
+    Role,
+)
+from neonblue.statistics.metric import AnyMoments
+
+KINDS = {
+    "proportion": MetricKind.PROPORTION,
+    "retention": MetricKind.PROPORTION,
+    "count": MetricKind.MEAN,
+    "mean": MetricKind.MEAN,
+    "ratio": MetricKind.RATIO,
+    "quantile": MetricKind.QUANTILE,
+}
+_COVARIATE_KINDS = frozenset({MetricKind.MEAN})
+_MEDIAN = 0.5
+
+Weights = tuple[tuple[str, float], ...]
+Cells = dict[tuple[str, str], AnyMoments]
+
+
+def experiment_of(
+    configurations: Mapping[int, ExperimentMessage], rows: ExperimentRows, judged: Callable[[MomentRow], bool]
+) -> Experiment:
+    """The newest configuration's metrics and arms, over the rows that are judged.
+
+    configurations: the experiment's snapshots by version, at least one. The units of rows that are not judged count in
+    the allocation all the same.
+    """
+    newest = configurations[max(configurations)]
+    moments = [row for row in rows.moments if judged(row)]
+    control = next(variant.key for variant in newest.variants if variant.is_control)
+    return Experiment(
+        control=control,
+        arms=tuple(variant.key for variant in newest.variants),
+        metrics=tuple(metric_of(metric, newest.unit_type) for metric in newest.metrics),
+        moments=_moments_of_all(newest, moments) | _quantiles(newest, rows.quantiles),
+        versions=allocation_versions(configurations, rows.units or _entered(rows.moments), moments),
+        unit=newest.unit_type,
+        exposed=max(rows.exposed, rows.several_arms),
+        multiply_exposed=rows.several_arms,
+        missing=_missing(newest, moments, rows.quantiles),
+        dropped=frozenset(variant.key for variant in newest.variants if not variant.active),
+    )
+
+
+def metric_of(metric: MetricMessage, unit: str) -> Metric:
+    """The metric with its part in the decision."""
+    decrease = metric.direction == "decrease"
+    return Metric(
+        name=metric.key,
+        kind=KINDS[metric.type],
+        role=Role(metric.role),
+        direction=Direction.LOWER_IS_BETTER if decrease else Direction.HIGHER_IS_BETTER,
+        margin=None if metric.margin is None else float(metric.margin),
+        margin_relative=metric.margin_relative,
+        unit=unit,
+    )
+
+
+def allocation_versions(
+    configurations: Mapping[int, ExperimentMessage],
+    units: Sequence[ArmUnits],
+    moments: Sequence[MomentRow] = (),
+) -> tuple[AllocationVersion, ...]:
+    """Units per arm and their sums beside the weights of the configuration version they entered under.
+
+    Versions with the same weights are one: a change of a name is no change of the allocation. Sums of a version whose
+    snapshot has not arrived count with the version before it.
+    """
+    newest = configurations[max(configurations)]
+    groups: dict[Weights, _Group] = {}
+    for version in sorted({unit.version for unit in units} & set(configurations)):
+        group = groups.setdefault(_weights(configurations[version]), _Group([], {}, []))
+        group.versions.append(version)
+        for unit in units:
+            if unit.version == version:
+                group.observed[unit.variant_key] = group.observed.get(unit.variant_key, 0) + unit.units
+    for row in moments:
+        known = [version for version in configurations if version <= row.version] or [min(configurations)]
+        weights = _weights(configurations[max(known)])
+        if weights in groups:
+            groups[weights].rows.append(row)
+    return tuple(
+        AllocationVersion(
+            f"version {', '.join(map(str, group.versions))}",
+            dict(weights),
+            group.observed,
+            _moments_of_all(newest, group.rows) if len(groups) > 1 else {},
+        )
+        for weights, group in groups.items()
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    """What entered under the same weights."""
+
+    versions: list[int]
+    observed: dict[str, int]
+    rows: list[MomentRow]
+
+
+def _weights(configuration: ExperimentMessage) -> Weights:
+    return tuple(
+        (variant.key, float(variant.weight if variant.active else 0)) for variant in configuration.variants
+    )
+
+
+def _entered(moments: Sequence[MomentRow]) -> list[ArmUnits]:
+    """Units by version and arm where only sums are at hand: those of the metric that has most."""
+    counts: dict[tuple[int, str], dict[tuple[str, int], int]] = defaultdict(lambda: defaultdict(int))
+    for row in moments:
+        counts[row.version, row.variant_key][row.metric_key, row.metric_version] += row.n + row.missing
+    return [ArmUnits(version, arm, max(metrics.values())) for (version, arm), metrics in counts.items()]
+
+
+def _moments_of_all(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> Cells:
+    grouped: dict[tuple[str, int, str], list[MomentRow]] = defaultdict(list)
+    for row in moments:
+        grouped[row.metric_key, row.metric_version, row.variant_key].append(row)
+    found: Cells = {}
+    for metric in newest.metrics:
+        if KINDS[metric.type] is MetricKind.QUANTILE:
+            continue
+        arms = [(metric.key, metric.version, variant.key) for variant in newest.variants]
+        covariate = metric.cuped and all(any(row.covariate for row in grouped[place]) for place in arms)
+        for place in arms:
+            found[metric.key, place[2]] = _moments(metric, grouped[place], covariate)
+    return found
+
+
+def _moments(metric: MetricMessage, rows: Sequence[MomentRow], covariate: bool) -> AnyMoments:
+    kind = KINDS[metric.type]
+    if not rows:
+        return RatioMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0) if kind is MetricKind.RATIO else Moments(0, 0.0, 0.0)
+    if kind is MetricKind.RATIO:
+        return ratio_of(rows)
+    return covariate_of(rows) if covariate and kind in _COVARIATE_KINDS else moments_of(rows)
+
+
+def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> Cells:
+    wanted = {(metric.key, metric.version): metric for metric in newest.metrics if metric.type == "quantile"}
+    return {
+        (row.metric_key, row.variant_key): _quantile(wanted[row.metric_key, row.metric_version], row)
+        for row in quantiles
+        if (row.metric_key, row.metric_version) in wanted
+    }
+
+
+def _quantile(metric: MetricMessage, row: QuantileRow) -> QuantileSummary:
+    level = float(metric.quantile) if metric.quantile is not None else _MEDIAN
+    return QuantileSummary(row.n, row.n, level, row.value, row.lower, row.upper)
+
+
+def _missing(
+    newest: ExperimentMessage, moments: Sequence[MomentRow], quantiles: Sequence[QuantileRow]
+) -> dict[tuple[str, str], int]:
+    versions = {metric.key: metric.version for metric in newest.metrics}
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    rows: tuple[MomentRow | QuantileRow, ...] = (*moments, *quantiles)
+    for row in rows:
+        if row.missing and versions.get(row.metric_key) == row.metric_version:
+            found[row.metric_key, row.variant_key] += row.missing
+    return dict(found)

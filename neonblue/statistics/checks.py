@@ -1,0 +1,63 @@
+"""The checks that come before any estimate of an experiment."""
+
+from __future__ import annotations
+
+from neonblue.statistics.experiment import Deciding, Experiment, Plan
+from neonblue.statistics.health import (
+    HealthCheck,
+    covariate_balance,
+    multiply_exposed,
+    sample_ratio,
+    sample_ratio_check,
+    sample_ratio_over_versions,
+    sequential_sample_ratio_checks,
+    stray_units,
+)
+from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.moments import CovariateMoments
+from neonblue.statistics.status import Status
+
+
+def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
+    """Every check of the experiment, those that block first.
+
+    Sample ratio per allocation version and over versions (by chi-square at a fixed horizon, by e-values where the plan
+    is sequential), users in arms of weight zero, units met in several arms, and the balance of every covariate.
+    """
+    checks = _sample_ratio_checks(experiment, plan)
+    if experiment.exposed:
+        threshold = plan.multiply_exposed_threshold
+        checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
+    return (*checks, *_covariate_checks(experiment))
+
+
+def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck]:
+    threshold = plan.sample_ratio_threshold
+    names = [version.name for version in experiment.versions]
+    observed = [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions]
+    weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
+    if plan.deciding is not Deciding.FIXED:
+        return sequential_sample_ratio_checks(observed, weights, names, threshold)
+    checks = [
+        sample_ratio_check(sample_ratio(counts, shares, threshold), name, stray_units(counts, shares))
+        for counts, shares, name in zip(observed, weights, names, strict=True)
+    ]
+    if len(names) > 1:
+        overall = sample_ratio_over_versions(observed, weights, threshold)
+        checks.append(sample_ratio_check(overall, "all versions"))
+    return checks
+
+
+def _covariate_checks(experiment: Experiment) -> list[HealthCheck]:
+    checks = []
+    for metric in experiment.metrics:
+        for arm in experiment.treatments:
+            strata = experiment.compared(metric.name, arm)
+            if isinstance(strata, Status) or metric.kind is MetricKind.RATIO:
+                continue
+            for control, treatment in strata:
+                if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
+                    name = f"{metric.name} of {arm}"
+                    check = covariate_balance(control.covariate, treatment.covariate, name)
+                    checks += [check] if isinstance(check, HealthCheck) else []
+    return checks
