@@ -6,29 +6,14 @@ large the experiment is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from enum import StrEnum
 
-from neonblue.statistics.cuped import compare_cuped
-from neonblue.statistics.experiment import Experiment, Metric, Role
-from neonblue.statistics.health import HealthCheck, covariate_balance
-from neonblue.statistics.metric import AnyMoments
-from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial
-from neonblue.statistics.moments import CovariateMoments, Moments
-from neonblue.statistics.proportions import fisher_exact_p
-from neonblue.statistics.result import Estimate
-from neonblue.statistics.score import score_test
-from neonblue.statistics.sequential.confidence_sequence import (
-    DEFAULT_TUNING,
-    evidence_p,
-    log_evidence,
-    mixture_precision,
-)
-from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.tails import deviate
-
-THRESHOLD = 0.001
-_SMALL_EXPECTED = 5
+from neonblue.statistics.adjusting import THRESHOLD, covariate_difference, without_covariate
+from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
+from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric, Role
+from neonblue.statistics.health import HealthCheck, balance_check
+from neonblue.statistics.status import Status
 
 
 class Missing(StrEnum):
@@ -41,148 +26,109 @@ class Missing(StrEnum):
 def missing_checks(experiment: Experiment, *, sequential: bool = False) -> list[HealthCheck]:
     """Whether the arms differ in their shares of units without a value, or without a covariate.
 
-    One check per metric whose units without a value are counted: each arm against control by the score test (Fisher's
-    where few are expected), its p times the number of arms below 0.001 fails. It blocks for primary metrics and
-    guardrails, and warns for secondary ones. One check and the balance per arm where some units have no covariate:
-    they warn, since the plain test then stands in (see `adjustable`). sequential: the experiment is watched, so
-    that an always-valid p takes the place of each p.
+    One check per metric of which units are left out: each arm against control by `equal_shares_p`, whose smallest p
+    times the number of arms fails below 0.001. It blocks for primary metrics and guardrails, and warns for secondary
+    ones. Where some units have no covariate, two checks per arm, of how many and of the covariate's balance: they warn,
+    since the plain test then stands in (see `adjustable`). Units are compared within their configuration version where the
+    arms' shares changed. sequential: the experiment is watched, so an always-valid p takes the place of each p.
     """
     checks = [
         _values_check(experiment, metric, sequential)
         for metric in experiment.metrics
         if any(experiment.missing.get((metric.name, arm)) for arm in experiment.arms)
     ]
-    for name, control, treatment in _partial_pairs(experiment):
-        checks.append(_covariate_check(control, treatment, name, sequential))
-        balance = covariate_balance(control.observed.covariate, treatment.observed.covariate, name)
-        checks += [balance] if isinstance(balance, HealthCheck) else []
+    for metric in experiment.metrics:
+        for arm in experiment.treatments:
+            checks += _covariate_checks(experiment, metric.name, arm, sequential)
     return checks
 
 
-def adjustable(control: AnyMoments, treatment: AnyMoments) -> Status | None:
-    """Why the arms must not be, or can't be, adjusted by their covariate; None where they can, or have none.
-
-    COVARIATE_IMBALANCE where the covariate's mean, or the share of units without one, differs between the arms at
-    p < 0.001: they differed before the treatment could have done anything, and what made them differ may have touched
-    the covariate alone. Else the reason of `compare_cuped`. Where there is a reason, compare `plain` moments.
-    """
-    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        return _unbalanced(control, treatment) or compare_cuped(control, treatment).fallback
-    if isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
-        p_value = _share_p(_without_covariate(control), _without_covariate(treatment), sequential=False)
-        if p_value < THRESHOLD:
-            shares = f"{_share(control.missing.n, control.n)} and {_share(treatment.missing.n, treatment.n)}"
-            message = f"The arms differ in how many units have no covariate: {shares}, p = {p_value:.3g}."
-            return Status(StatusCode.COVARIATE_IMBALANCE, message)
-        balance = _unbalanced(control.observed, treatment.observed)
-        return balance or compare_partial(control, treatment).fallback
-    return None
-
-
-def plain(moments: AnyMoments) -> AnyMoments:
-    """The outcome's moments alone, without any covariate."""
-    if isinstance(moments, CovariateMoments | PartialCovariateMoments):
-        return moments.outcome
-    return moments
-
-
 def _values_check(experiment: Experiment, metric: Metric, sequential: bool) -> HealthCheck:
-    arms = {arm: _without_value(experiment, metric.name, arm) for arm in experiment.control_first}
-    control = arms[experiment.control]
-    treatments = [arms[arm] for arm in experiment.treatments]
-    least = min((_share_p(control, arm, sequential) for arm in treatments), default=1.0)
-    p_value = min(1.0, least * max(len(treatments), 1))
+    name = f"missing values ({metric.name})"
+    p_values = []
+    for arm in experiment.treatments:
+        strata = _without_value(experiment, metric.name, arm)
+        if strata is None:
+            message = (
+                f"{metric.name}: units have no value, and the arms' shares changed; how many of which version is not "
+                "known, so the arms can't be compared in it."
+            )
+            return HealthCheck(name, True, 1.0, THRESHOLD, message, blocking=False)
+        p_values.append(_p(strata, sequential))
+    p_value = min(1.0, min(p_values, default=1.0) * len(p_values))
     passed = p_value >= THRESHOLD
     found = (
         "agree in how many units have no value"
         if passed
         else "differ in how many units have no value, so that those who are left do not compare"
     )
-    return HealthCheck(
-        name=f"missing values ({metric.name})",
-        passed=passed,
-        value=p_value,
-        threshold=THRESHOLD,
-        message=f"{metric.name}: the arms {found}: {_shares(arms)}; {_p(p_value, sequential)}.",
-        blocking=metric.role is not Role.SECONDARY,
+    counts = ", ".join(
+        f"{arm} {_share(experiment.missing.get((metric.name, arm), 0), _n(experiment, metric.name, arm))}"
+        for arm in experiment.control_first
     )
+    message = f"{metric.name}: the arms {found}: {counts}; {_words(p_value, sequential)}."
+    return HealthCheck(name, passed, p_value, THRESHOLD, message, blocking=metric.role is not Role.SECONDARY)
 
 
-def _covariate_check(
-    control: PartialCovariateMoments, treatment: PartialCovariateMoments, name: str, sequential: bool
-) -> HealthCheck:
-    arms = {"control": _without_covariate(control), "treatment": _without_covariate(treatment)}
-    p_value = _share_p(arms["control"], arms["treatment"], sequential)
+def _covariate_checks(experiment: Experiment, metric: str, arm: str, sequential: bool) -> list[HealthCheck]:
+    strata = experiment.compared(metric, arm)
+    counts = [] if isinstance(strata, Status) else without_covariate(strata)
+    if isinstance(strata, Status) or not counts:
+        return []
+    label, p_value = f"{metric} of {arm}", _p(counts, sequential)
     passed = p_value >= THRESHOLD
-    found = "agree" if passed else "differ"
-    return HealthCheck(
-        name=f"covariate missing ({name})",
-        passed=passed,
-        value=p_value,
-        threshold=THRESHOLD,
-        message=f"{name}: the arms {found} in how many units have no covariate: {_shares(arms)}; "
-        f"{_p(p_value, sequential)}.",
-        blocking=False,
+    control = _share(sum(c.control for c in counts), sum(c.n_control for c in counts))
+    treatment = _share(sum(c.treatment for c in counts), sum(c.n_treatment for c in counts))
+    message = (
+        f"{label}: the arms {'agree' if passed else 'differ'} in how many units have no covariate: "
+        f"{experiment.control} {control}, {arm} {treatment}; {_words(p_value, sequential)}."
     )
+    checks = [
+        HealthCheck(f"covariate missing ({label})", passed, p_value, THRESHOLD, message, blocking=False)
+    ]
+    balance = covariate_difference(strata)
+    if balance is not None:
+        checks.append(balance_check(balance, label, THRESHOLD))
+    return checks
 
 
-def _partial_pairs(
-    experiment: Experiment,
-) -> Iterator[tuple[str, PartialCovariateMoments, PartialCovariateMoments]]:
-    for metric in experiment.metrics:
-        control = experiment.moments.get((metric.name, experiment.control))
-        for arm in experiment.treatments:
-            treatment = experiment.moments.get((metric.name, arm))
-            if isinstance(control, PartialCovariateMoments) and isinstance(
-                treatment, PartialCovariateMoments
-            ):
-                yield f"{metric.name} of {arm}", control, treatment
-
-
-def _without_value(experiment: Experiment, metric: str, arm: str) -> Moments:
-    missing = experiment.missing.get((metric, arm), 0)
-    moments = experiment.moments.get((metric, arm))
-    return Moments.proportion(missing, missing + (moments.n if moments else 0))
-
-
-def _without_covariate(arm: PartialCovariateMoments) -> Moments:
-    return Moments.proportion(arm.missing.n, arm.n)
-
-
-def _unbalanced(control: CovariateMoments, treatment: CovariateMoments) -> Status | None:
-    check = covariate_balance(control.covariate, treatment.covariate, "The covariate", THRESHOLD)
-    if isinstance(check, Status) or check.passed:
+def _without_value(experiment: Experiment, metric: str, arm: str) -> list[Counts] | None:
+    """Units without a value by stratum; None where they must be compared within versions and can't be told apart."""
+    arms = (experiment.control, arm)
+    total = [experiment.missing.get((metric, name), 0) for name in arms]
+    pooled = [Counts(total[0], _n(experiment, metric, arms[0]), total[1], _n(experiment, metric, arms[1]))]
+    compared = experiment.compared(metric, arm)
+    if isinstance(compared, Status) or len(compared) < 2:
+        return pooled
+    found = [[_of_version(version, metric, name) for name in arms] for version in experiment.versions]
+    if any(
+        sum(version[at] for version in found) != total[at] or any(v[at] < 0 for v in found) for at in (0, 1)
+    ):
         return None
-    return Status(StatusCode.COVARIATE_IMBALANCE, check.message)
+    return [
+        Counts(counts[0], version.observed.get(arms[0], 0), counts[1], version.observed.get(arms[1], 0))
+        for version, counts in zip(experiment.versions, found, strict=True)
+    ]
 
 
-def _share_p(control: Moments, treatment: Moments, sequential: bool) -> float:
-    """Two-sided p of equal shares; 1 where nothing can be told."""
-    if not sequential and _few_expected(control, treatment):
-        exact = fisher_exact_p(control, treatment)
-        return 1.0 if isinstance(exact, Status) else exact
-    test = score_test(control, treatment)
-    if not isinstance(test, Estimate):
-        return 1.0
-    if not sequential:
-        return test.p_value
-    precision = mixture_precision(THRESHOLD, DEFAULT_TUNING)
-    return evidence_p(log_evidence(deviate(test.log10_p), control.n + treatment.n, precision))[0]
+def _of_version(version: AllocationVersion, metric: str, arm: str) -> int:
+    """The version's units of the arm that are not in its moments."""
+    moments = version.moments.get((metric, arm))
+    return version.observed.get(arm, 0) - (moments.n if moments is not None else 0)
 
 
-def _few_expected(control: Moments, treatment: Moments) -> bool:
-    total, count = control.n + treatment.n, control.sum + treatment.sum
-    rarer = min(count, total - count)
-    return min(control.n, treatment.n) * rarer < _SMALL_EXPECTED * total
+def _n(experiment: Experiment, metric: str, arm: str) -> int:
+    moments = experiment.moments.get((metric, arm))
+    return experiment.missing.get((metric, arm), 0) + (moments.n if moments is not None else 0)
 
 
-def _shares(arms: Mapping[str, Moments]) -> str:
-    return ", ".join(f"{name} {_share(int(arm.sum), arm.n)}" for name, arm in arms.items())
+def _p(strata: Sequence[Counts], sequential: bool) -> float:
+    return always_valid_p(strata, THRESHOLD) if sequential else equal_shares_p(strata)
 
 
 def _share(count: int, n: int) -> str:
     return f"{count:,} of {n:,}" + (f" ({100 * count / n:.1f} %)" if n else "")
 
 
-def _p(p_value: float, sequential: bool) -> str:
+def _words(p_value: float, sequential: bool) -> str:
     return f"{'always-valid ' if sequential else ''}p = {p_value:.3g}"

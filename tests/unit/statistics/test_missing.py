@@ -1,12 +1,15 @@
 """Units without a value: left out, counted, and compared between the arms."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.statistics import Estimate, Metric, MetricKind, Role, analyze_metric
+from neonblue.statistics import AllocationVersion, Estimate, Metric, MetricKind, Role, analyze_metric
 from neonblue.statistics.experiment import Experiment
+from neonblue.statistics.metric import added
 from neonblue.statistics.missing import Missing, missing_checks
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
@@ -143,6 +146,49 @@ def test_a_watched_experiment_has_a_check_that_holds_at_every_look():
     assert always.passed
     assert "always-valid p" in always.message
     assert not missing_checks(answered(1200, 1500), sequential=True)[0].passed
+
+
+def ramp(*versions, weights=((0.9, 0.1), (0.5, 0.5))):
+    """An experiment of versions: (units, units with a value) of a, then of b."""
+    metric = Metric("m", MetricKind.PROPORTION, Role.PRIMARY)
+    live = tuple(
+        AllocationVersion(
+            str(number),
+            dict(zip("ab", shares, strict=True)),
+            {"a": a[0], "b": b[0]},
+            {("m", "a"): Moments.proportion(3, a[1]), ("m", "b"): Moments.proportion(3, b[1])},
+        )
+        for number, (shares, (a, b)) in enumerate(zip(weights, versions, strict=True))
+    )
+    moments = {("m", arm): added(*(version.moments["m", arm] for version in live)) for arm in "ab"}
+    missing = {
+        ("m", arm): sum(version.observed[arm] - version.moments["m", arm].n for version in live)
+        for arm in "ab"
+    }
+    return Experiment("a", ("a", "b"), (metric,), moments, live, missing=missing)
+
+
+def test_answers_that_become_rarer_during_a_ramp_are_no_difference():
+    (check,) = missing_checks(ramp(((9000, 5400), (1000, 600)), ((5000, 1500), (5000, 1500))))
+
+    assert check.passed
+    assert check.value == pytest.approx(1)
+
+
+def test_a_difference_within_the_versions_is_found():
+    (check,) = missing_checks(ramp(((9000, 5400), (1000, 800)), ((5000, 1500), (5000, 2000))))
+
+    assert not check.passed
+
+
+def test_where_it_is_not_known_which_version_lacks_values_nothing_is_claimed():
+    known = ramp(((9000, 5400), (1000, 600)), ((5000, 1500), (5000, 1500)))
+    unfinished = dataclasses.replace(known, missing={("m", "a"): 10, ("m", "b"): 200})
+
+    (check,) = missing_checks(unfinished)
+
+    assert (check.passed, check.blocking) == (True, False)
+    assert "how many of which version is not known" in check.message
 
 
 def test_an_arm_in_which_every_value_is_missing_is_told():

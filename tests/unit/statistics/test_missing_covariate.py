@@ -22,9 +22,10 @@ from neonblue.statistics import (
     compare_cuped,
     compare_means,
 )
+from neonblue.statistics.adjusting import adjustable, adjustable_strata, plain
 from neonblue.statistics.experiment import Experiment
 from neonblue.statistics.metric import added, guard_metric, metric_effect
-from neonblue.statistics.missing import adjustable, missing_checks, plain
+from neonblue.statistics.missing import missing_checks
 from neonblue.statistics.missing_covariate import PartialCovariateMoments, adjust_partial, compare_partial
 from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
 
@@ -133,7 +134,7 @@ def test_missing_in_one_arm_alone_leaves_the_plain_test():
 
     assert compare_cuped(*taken_for_zero).comparison.absolute.p_value < 1e-6
     assert reason.code is StatusCode.COVARIATE_IMBALANCE
-    assert "differ in how many units have no covariate: 0 of 2,000 (0.0 %) and" in reason.message
+    assert "The arms differ in how many units have no covariate: p = " in reason.message
     assert honest.absolute.p_value > 0.05
 
 
@@ -143,6 +144,26 @@ def test_a_covariate_that_differs_between_the_arms_is_not_adjusted_by():
 
     assert adjustable(ARMS[0], shifted).code is StatusCode.COVARIATE_IMBALANCE
     assert adjustable(ARMS[0].observed, shifted.observed).code is StatusCode.COVARIATE_IMBALANCE
+
+
+def test_a_covariate_that_changes_while_the_shares_do_is_no_imbalance():
+    """Before the ramp nine of ten units are control's, and covariates are higher and missing more often than after."""
+    strata = []
+    for n, share, higher, seed in (((900, 100), 0.4, 30, 21), ((500, 500), 0.1, 0, 23)):
+        arms = (sample(size, 0.0, share, seed + at) for at, size in enumerate(n))
+        strata.append(tuple(moments(outcome + higher, before + higher) for outcome, before in arms))
+    pooled = tuple(added(*arm) for arm in zip(*strata, strict=True))
+
+    assert adjustable(*pooled).code is StatusCode.COVARIATE_IMBALANCE
+    assert adjustable_strata(strata) is None
+
+
+def test_one_version_too_small_to_adjust_leaves_the_others_adjusted():
+    small = moments(*sample(20, 0.0, 0.1, 31)), moments(*sample(20, 0.0, 0.1, 32))
+
+    assert adjustable(*small).code is StatusCode.NOT_ENOUGH_UNITS
+    assert adjustable_strata([small, ARMS]) is None
+    assert adjustable_strata([small, small]).code is StatusCode.NOT_ENOUGH_UNITS
 
 
 def test_what_can_be_adjusted_has_no_reason_against_it():
