@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from neonblue import __version__
+from neonblue.cli.analyze_data import FileData, Options, read_experiment
 from neonblue.cli.terminal import fail
 from neonblue.simulation.cells import is_blank
 from neonblue.simulation.table import ImportFileError, Row, Table
-from neonblue.statistics import Experiment, Plan, Report
+from neonblue.statistics import Plan, Report
 
 _MOST_VALUES = 20
 
@@ -28,15 +29,15 @@ class Part(Table):
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What the report is made of. experiment_of: analyses a part of the file's rows in the same way."""
+    """What the report is made of. options: as the whole file was read, so that its segments are read alike."""
 
     target: Path
     table: Table
-    experiment: Experiment
+    options: Options
+    data: FileData
     plan: Plan
     analysis: Report
     segments: Sequence[str]
-    experiment_of: Callable[[Table], Experiment]
 
 
 def write_report(request: ReportRequest) -> None:
@@ -47,14 +48,18 @@ def write_report(request: ReportRequest) -> None:
         fail(f"--report needs {error.name}: install neonblue[reports]")
     source = request.table.path
     provenance = reports.Provenance(f"the file {source.name}", datetime.now(UTC), __version__)
-    name = source.name.split(".")[0]
-    report = reports.report_of_analysis(
-        name, name, request.experiment, request.plan, request.analysis, provenance
-    )
+    name, experiment = source.name.split(".")[0], request.data.experiment
+    report = reports.report_of_analysis(name, name, experiment, request.plan, request.analysis, provenance)
+    notes = (f"{note.sentence}." for note in request.data.notes)
+    report = replace(report, methods=(*report.methods, *notes))
     if request.segments:
+        metrics = request.options.metrics or tuple(metric.name for metric in experiment.metrics)
+        options = replace(
+            request.options, control=experiment.control, metrics=metrics, weights=None, winsorize=None
+        )
         try:
             parts = {
-                reports.Segment(attribute, value): request.experiment_of(part)
+                reports.Segment(attribute, value): read_experiment(part, options).experiment
                 for attribute in request.segments
                 for value, part in _parts(request.table, attribute)
             }

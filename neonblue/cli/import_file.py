@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
@@ -39,13 +40,21 @@ def import_file(
     weight: Annotated[
         list[str] | None, typer.Option(help="ARM=n: the planned split (default: equal); repeatable.")
     ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What blank cells count as: zero or exclude (their units are left out) for all metrics, or NAME=zero, "
+            "NAME=exclude; repeatable. Asked for where there are any."
+        ),
+    ] = None,
     append: Annotated[bool, typer.Option(help="Add these rows to an experiment of other content.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Import a data file as an experiment. Safe to repeat: what was stored before stays as it is."""
     settings = Settings.load(data_dir)
     try:
-        options = Options(unit, variant, control, time, _moment(start), tuple(metric or ()))
+        names = tuple(metric or ())
+        options = Options(unit, variant, control, time, _moment(start), names, tuple(missing or ()))
         table = Table.open(file)
         plan = make_plan(table, map_columns(table, options))
         _show_mapping(plan)
@@ -79,7 +88,8 @@ def _show_mapping(plan: Plan) -> None:
     grid.add_row("variant", f"{columns[mapping.variant]}: {', '.join(plan.variants)}")
     grid.add_row("time", columns[mapping.time] if mapping.time is not None else str(mapping.start))
     for metric in mapping.metrics:
-        grid.add_row("metric", f"{metric.name} ({metric.kind} of {metric.column})")
+        blanks = ", blanks left out" if metric.excludes else ""
+        grid.add_row("metric", f"{metric.name} ({metric.kind} of {metric.column}{blanks})")
     console(stderr=True).print(grid)
 
 
@@ -91,6 +101,8 @@ def _show_report(plan: Plan, key: str, report: ImportReport) -> None:
         out.print(f"[bold]{key}[/] is unchanged: every row of this file was stored before")
     out.print(f"  units   {report.units_new:,} new, {report.units_known:,} known")
     out.print(f"  events  {report.events_accepted:,} accepted, {report.events_duplicate:,} duplicates")
+    for note in plan.notes():
+        out.print(f"  blanks  {escape(note)}")
     if report.rejected:
         path = write_rejected(plan.table, report.rejected)
         out.print(f"  [yellow]rows    {len(report.rejected):,} rejected, see {path}[/]")

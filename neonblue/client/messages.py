@@ -123,7 +123,10 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is measured on each unit: `proportion` with `any`, `mean` with `count` or `sum` of the value."""
+    """What is measured on each unit: `proportion` with `any`, `mean` with `count` or `sum` of the value.
+
+    missing: what a unit without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
+    """
 
     key: str
     type: str
@@ -135,6 +138,7 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     window_seconds: int | None = None
     cap: Decimal | None = None
     version: int | None = None
+    missing: str = "zero"
 
 
 class Layer(msgspec.Struct, frozen=True):

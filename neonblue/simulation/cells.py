@@ -7,7 +7,12 @@ from decimal import Decimal, InvalidOperation
 
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
-BLANK = frozenset({"", "na", "n/a", "nan", "null", "none"})
+BLANK = frozenset(
+    {"", "na", "n/a", "nan", "null", "none", "nil", "-", "--", "–", "—", "."}
+    | {"<na>", "#na", "#n/a", "#n/a n/a", "-nan", "+nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "nat"}
+    | {"\\n", "(null)", "[null]", "<null>", "undefined"}
+)
+"""What people and programs write for nothing, in small letters: R, pandas, Excel, SAS, SQL clients, JavaScript."""
 
 LARGEST = Decimal(10) ** 12
 PLACES = Decimal("0.000001")
@@ -37,21 +42,20 @@ def is_number(cell: str) -> bool:
     return True
 
 
-def truth(cell: str) -> bool:
-    """True or false; any other number is true unless it is 0; blank is false."""
+def truth(cell: str) -> bool | None:
+    """True or false; any other number is true unless it is 0; None where nothing was recorded. Raises CellError."""
     word = cell.strip().lower()
-    if word in TRUE:
-        return True
-    if word in FALSE or word in BLANK:
-        return False
-    return number(cell) != 0
+    if word in TRUE | FALSE:
+        return word in TRUE
+    value = number(cell)
+    return None if value is None else value != 0
 
 
-def number(cell: str) -> Decimal:
-    """The value, rounded to six places; truth values are 1 and 0, blank is 0. Raises CellError."""
+def number(cell: str) -> Decimal | None:
+    """The value, rounded to six places; truth values are 1 and 0; None where nothing was recorded. Raises CellError."""
     word = cell.strip().lower()
     if word in BLANK:
-        return Decimal(0)
+        return None
     try:
         value = Decimal(word)
     except InvalidOperation:

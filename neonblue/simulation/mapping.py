@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from neonblue.simulation import cells
+from neonblue.simulation.blanks import Policies
 from neonblue.simulation.table import ImportFileError, Table
+from neonblue.statistics.missing import Missing
 
 UNIT_NAMES = ("user_id", "userid", "unit_id", "unit", "user", "customer_id", "visitor_id", "device_id")
 VARIANT_NAMES = ("variant", "variant_key", "group", "test_group", "version", "test_version", "arm", "segment")
@@ -28,12 +30,18 @@ class MetricKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:
-    """A metric and the place of its column."""
+    """A metric and the place of its column. missing: what its blank cells count as; None: there must be none."""
 
     name: str
     column: str
     index: int
     kind: MetricKind
+    missing: Missing | None = None
+
+    @property
+    def excludes(self) -> bool:
+        """Whether a unit without a value is left out: then each value is sent, also 0."""
+        return self.missing is Missing.EXCLUDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ class Options:
     time: str | None = None
     start: datetime | None = None
     metrics: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,8 @@ def map_columns(table: Table, options: Options) -> Mapping:
     if time is None and options.start is None:
         raise ImportFileError("--start: the file has no column of times, say when it began (or name --time)")
     taken = {place for place in (unit, variant, time) if place is not None}
-    return Mapping(unit, variant, time, options.start, _metrics(table, options.metrics, taken))
+    metrics = _with_policies(_metrics(table, options.metrics, taken), options.missing)
+    return Mapping(unit, variant, time, options.start, metrics)
 
 
 def _given_or_known(table: Table, given: str | None, option: str, known: Sequence[str]) -> int | None:
@@ -97,6 +107,12 @@ def _metrics(table: Table, given: Sequence[str], taken: set[int]) -> tuple[Metri
     if "exposure" in names:
         raise ImportFileError("--metric: the name 'exposure' is taken by the exposures themselves")
     return tuple(found)
+
+
+def _with_policies(metrics: Sequence[MetricColumn], given: Sequence[str]) -> tuple[MetricColumn, ...]:
+    policies = Policies.parse(given)
+    policies.check([metric.name for metric in metrics])
+    return tuple(replace(metric, missing=policies.of(metric.name)) for metric in metrics)
 
 
 def _parse(table: Table, text: str) -> tuple[str, int, MetricKind | None]:

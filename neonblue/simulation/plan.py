@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as CollectionsMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID, uuid5
 
 from neonblue.client import Metric, NewAssignment, NewEvent, NewExperiment, Variant
-from neonblue.simulation import cells
+from neonblue.simulation.blanks import Blanks, counted_as_zero, left_out, require_policies
 from neonblue.simulation.mapping import Mapping, MetricColumn, MetricKind, slug
+from neonblue.simulation.reading import Reading, RowError, read_row
 from neonblue.simulation.table import ImportFileError, Row, Table
+from neonblue.statistics.missing import Missing
 
 NAMESPACE = UUID("6c1f2b0e-9a54-5e55-8f0a-2f6d3b7f1c11")
 """Of the ids of imported events: UUIDv5 of file digest, row and metric."""
@@ -20,31 +23,6 @@ OUTCOME_DELAY = timedelta(seconds=1)
 """Outcomes count from the exposure on; a row has one time, so they are set shortly after it."""
 
 MOST_VARIANTS = 64
-LONGEST_ID = 256
-
-CONTROL_NAMES = frozenset({"a", "0", "false", "off", "none", "baseline"})
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A row that can't be used, and why."""
-
-    row: Row
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one good row says."""
-
-    unit: str
-    variant: str
-    time: datetime
-    outcomes: tuple[tuple[MetricColumn, Decimal | None], ...]
-
-
-class RowError(ValueError):
-    """The row breaks a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +36,10 @@ class UnitEntry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The mapping, the arms found (raw name → key, in order of name), each unit's entry, and the bad rows."""
+    """The mapping, the arms found (raw name → key, in order of name), each unit's entry, and the bad rows.
+
+    cells: good rows by raw arm; blanks: those whose cell is blank, by metric's name and raw arm.
+    """
 
     table: Table
     mapping: Mapping
@@ -66,6 +47,8 @@ class Plan:
     units: dict[str, UnitEntry]
     rejections: dict[int, str]
     rows: int
+    cells: CollectionsMapping[str, int]
+    blanks: CollectionsMapping[tuple[str, str], int]
 
     def experiment(self, key: str, control: str | None, weights: dict[str, int]) -> NewExperiment:
         """The draft to create. Raises ImportFileError where the control is unclear."""
@@ -101,23 +84,37 @@ class Plan:
         return NewAssignment(experiment=key, user_id=reading.unit, variant_key=variant, timestamp=entry.time)
 
     def events(self, experiment_id: int, row: Row, reading: Reading) -> Iterator[NewEvent]:
-        """An event for each outcome that is not zero: a unit without events counts 0 all the same."""
+        """An event for each value, but for a 0 where a unit without events counts 0 all the same."""
         for metric, value in reading.outcomes:
+            if value is None or (value == 0 and not metric.excludes):
+                continue
             yield NewEvent(
                 id=uuid5(NAMESPACE, f"{self.table.digest}:{row.number}:{metric.column}:{metric.name}"),
                 user_id=reading.unit,
                 event_type=metric.name,
                 timestamp=reading.time + OUTCOME_DELAY,
                 experiment_id=experiment_id,
-                value=value,
+                value=value if _has_value(metric) else None,
             )
+
+    def notes(self) -> Iterator[str]:
+        """What becomes of each metric's blank cells, in words."""
+        for metric in self.mapping.metrics:
+            blank = {arm: self.blanks.get((metric.name, arm), 0) for arm in self.variants}
+            if total := sum(blank.values()):
+                yield (
+                    left_out(metric.name, blank, self.cells)
+                    if metric.excludes
+                    else counted_as_zero(metric.name, total)
+                )
 
 
 def make_plan(table: Table, mapping: Mapping) -> Plan:
     """Read the whole file once. Raises ImportFileError where it gives no experiment."""
     units: dict[str, UnitEntry] = {}
     rejections: dict[int, str] = {}
-    raw_variants: set[str] = set()
+    cells_of: Counter[str] = Counter()
+    blanks: Counter[tuple[str, str]] = Counter()
     column = table.columns[mapping.variant]
     rows = 0
     for row in table.rows():
@@ -128,26 +125,15 @@ def make_plan(table: Table, mapping: Mapping) -> Plan:
         except RowError as error:
             rejections[row.number] = str(error)
             continue
-        raw_variants.add(reading.variant)
-        if len(raw_variants) > MOST_VARIANTS:
+        cells_of[reading.variant] += 1
+        blanks.update((metric.name, reading.variant) for metric, value in reading.outcomes if value is None)
+        if len(cells_of) > MOST_VARIANTS:
             raise ImportFileError(f"--variant: column {column!r} has over {MOST_VARIANTS} values: no arms")
-    if len(raw_variants) < 2:
+    if len(cells_of) < 2:
         example = "".join(f" (a bad row: {reason})" for reason in list(rejections.values())[:1])
-        raise ImportFileError(f"--variant: column {column!r} has {len(raw_variants)} arms, not two{example}")
-    return Plan(table, mapping, _keys(raw_variants), units, rejections, rows)
-
-
-def read_row(row: Row, table: Table, mapping: Mapping) -> Reading:
-    """What the row says. Raises RowError which names the column."""
-    if len(row.cells) != len(table.columns):
-        raise RowError(f"{len(row.cells)} cells where the header names {len(table.columns)} columns")
-    unit = str(row.number) if mapping.unit is None else row.cells[mapping.unit].strip()
-    variant = row.cells[mapping.variant].strip()
-    if not 1 <= len(unit) <= LONGEST_ID or "\0" in unit:
-        raise RowError(f"{_column(table, mapping.unit)}: the unit must have 1 to {LONGEST_ID} characters")
-    if not variant:
-        raise RowError(f"{table.columns[mapping.variant]}: the variant is blank")
-    return Reading(unit, variant, _time(row, table, mapping), _outcomes(row, mapping))
+        raise ImportFileError(f"--variant: column {column!r} has {len(cells_of)} arms, not two{example}")
+    _check_missing(mapping, cells_of, blanks, len(units))
+    return Plan(table, mapping, _keys(set(cells_of)), units, rejections, rows, cells_of, blanks)
 
 
 def choose_control(variants: dict[str, str], control: str | None) -> str:
@@ -170,10 +156,6 @@ def choose_control(variants: dict[str, str], control: str | None) -> str:
     return telling[0]
 
 
-def _sounds_like_control(raw: str, key: str) -> bool:
-    return key in CONTROL_NAMES or "control" in key or raw.lower().startswith("no ")
-
-
 def experiment_name(table: Table) -> str:
     """Names the content too, so that another file under the same key is noticed."""
     return f"{table.path.name} (sha256 {table.digest[:16]})"
@@ -183,31 +165,25 @@ def _arms(variants: dict[str, str]) -> str:
     return f"the arms are {', '.join(variants)}"
 
 
-def _column(table: Table, place: int | None) -> str:
-    return "row number" if place is None else table.columns[place]
+def _has_value(metric: MetricColumn) -> bool:
+    """Whether the metric adds up values: that there is an event says all of a proportion, but not who has no answer."""
+    return metric.kind is MetricKind.MEAN or metric.excludes
 
 
-def _time(row: Row, table: Table, mapping: Mapping) -> datetime:
-    if mapping.time is None:
-        assert mapping.start is not None  # noqa: S101 - the mapping guarantees it
-        return mapping.start
-    try:
-        return cells.time(row.cells[mapping.time])
-    except cells.CellError as error:
-        raise RowError(f"{table.columns[mapping.time]}: {error}") from None
-
-
-def _outcomes(row: Row, mapping: Mapping) -> tuple[tuple[MetricColumn, Decimal | None], ...]:
-    found: list[tuple[MetricColumn, Decimal | None]] = []
+def _check_missing(
+    mapping: Mapping, cells_of: Counter[str], blanks: Counter[tuple[str, str]], units: int
+) -> None:
+    """ImportFileError where it must be said what blank cells count as, or what was said can't be done."""
+    rows = sum(cells_of.values())
+    count = {metric.name: sum(blanks[metric.name, arm] for arm in cells_of) for metric in mapping.metrics}
+    undecided = [metric.name for metric in mapping.metrics if metric.missing is None]
+    require_policies(Blanks(name, count[name], rows) for name in undecided)
     for metric in mapping.metrics:
-        try:
-            if metric.kind is MetricKind.PROPORTION:
-                found.extend([(metric, None)] * cells.truth(row.cells[metric.index]))
-            elif value := cells.number(row.cells[metric.index]):
-                found.append((metric, value))
-        except cells.CellError as error:
-            raise RowError(f"{metric.column}: {error}") from None
-    return tuple(found)
+        if metric.excludes and metric.kind is MetricKind.PROPORTION and units < rows:
+            raise ImportFileError(
+                f"--missing: {metric.name} is a share of units, and units have several rows: blanks can be left out "
+                f"with one row per unit, or of a sum (--metric {metric.name}={metric.column}:mean)"
+            )
 
 
 def _enter(units: dict[str, UnitEntry], reading: Reading, number: int) -> None:
@@ -229,11 +205,12 @@ def _keys(raw: set[str]) -> dict[str, str]:
 
 
 def _definition(metric: MetricColumn, *, primary: bool) -> Metric:
-    proportion = metric.kind is MetricKind.PROPORTION
+    adds = _has_value(metric)
     return Metric(
         key=metric.name,
-        type=metric.kind.value,
+        type=(MetricKind.MEAN if adds else MetricKind.PROPORTION).value,
         event_type=metric.name,
-        aggregation="any" if proportion else "sum",
+        aggregation="sum" if adds else "any",
         role="primary" if primary else "secondary",
+        missing=(Missing.EXCLUDE if metric.excludes else Missing.ZERO).value,
     )

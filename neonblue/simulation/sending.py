@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from neonblue.client import Assignment, AsyncClient, ConflictError, Experiment, NewAssignment, NewEvent
 from neonblue.client.batching import REQUEST_ITEMS
-from neonblue.simulation.plan import Plan, Reading, experiment_name
+from neonblue.simulation.plan import Plan, experiment_name
+from neonblue.simulation.reading import Reading
 from neonblue.simulation.table import ImportFileError, Row
+from neonblue.statistics.missing import Missing
 
 ROWS_AT_ONCE = 500
 """Rows of one unit of work: its assignments in one request, then its outcomes."""
@@ -76,6 +78,10 @@ def _same(experiment: Experiment, plan: Plan, *, append: bool) -> None:
     missing = sorted({metric.name for metric in plan.mapping.metrics} - metrics)
     if missing:
         raise ImportFileError(f"--metric: {key!r} was created without {', '.join(missing)}")
+    stored = {metric.key: metric.missing for metric in experiment.metrics}
+    for metric in plan.mapping.metrics:
+        if metric.excludes != (stored[metric.name] == Missing.EXCLUDE):
+            raise ImportFileError(f"--missing: {key!r} was created with {metric.name}={stored[metric.name]}")
 
 
 async def send(

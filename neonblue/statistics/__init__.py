@@ -19,6 +19,8 @@ from neonblue.statistics.health import (
 )
 from neonblue.statistics.means import compare_means
 from neonblue.statistics.metric import MetricKind, analyze_metric, compare_proportions
+from neonblue.statistics.missing import Missing
+from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
@@ -58,9 +60,11 @@ __all__ = [
     "Metric",
     "MetricKind",
     "MetricResult",
+    "Missing",
     "Moments",
     "NonInferiority",
     "NullVariance",
+    "PartialCovariateMoments",
     "Plan",
     "Procedure",
     "QuantileSummary",

@@ -13,7 +13,7 @@ from enum import StrEnum
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import compare_means, too_few
-from neonblue.statistics.moments import CovariateMoments
+from neonblue.statistics.moments import CovariateMoments, Moments
 from neonblue.statistics.precision import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
@@ -109,16 +109,20 @@ def cuped_effect(
     adjustment = adjust(control, treatment, theta)
     if isinstance(adjustment, Status):
         return adjustment
+    return effect_of(adjustment, control.outcome, treatment.n)
+
+
+def effect_of(adjustment: CupedAdjustment, control: Moments, n_treatment: int) -> Effect | Status:
+    """An adjusted difference as an effect, relative to the control's own mean; ZERO_VARIANCE where none is left."""
     if adjustment.var_control + adjustment.var_treatment == 0:
         return _NO_RESIDUAL
-    outcome = control.outcome
     return Effect(
         method=Method.CUPED,
         n_control=control.n,
-        n_treatment=treatment.n,
-        control=outcome.mean,
+        n_treatment=n_treatment,
+        control=control.mean,
         diff=adjustment.diff,
-        var_control=outcome.variance / outcome.n,
+        var_control=control.variance / control.n,
         var_from_control=adjustment.var_control,
         var_from_treatment=adjustment.var_treatment,
         covariance=adjustment.covariance,
@@ -186,16 +190,36 @@ def compare_cuped(
     then counts), or an outcome without residual variance. Means in the row are unadjusted; `diff` is the
     adjusted difference.
     """
-    plain = compare_means(control.outcome, treatment.outcome, alpha, alternative)
+    adjustment = adjust(control, treatment, theta)
+    fewest = min(control.n, treatment.n)
+    return compare_adjusted(control.outcome, treatment.outcome, adjustment, fewest, alpha, alternative)
+
+
+def compare_adjusted(
+    control: Moments,
+    treatment: Moments,
+    adjustment: CupedAdjustment | Status,
+    fewest: int,
+    alpha: float = 0.05,
+    alternative: Alternative = TWO_SIDED,
+) -> CupedComparison:
+    """What `compare_cuped` gives, of an adjustment that was made of these outcomes.
+
+    fewest: units with a covariate in the arm that has fewer of them.
+    """
+    plain = compare_means(control, treatment, alpha, alternative)
     if not isinstance(plain.absolute, Estimate):
         return CupedComparison(plain, None, plain.absolute)
-    if min(control.n, treatment.n) < _SMALL_ARM:
-        message = f"An arm has fewer than {_SMALL_ARM} units: the covariate's slope would be too uncertain."
+    if fewest < _SMALL_ARM:
+        message = (
+            f"An arm has fewer than {_SMALL_ARM} units with a covariate: its slope would be too uncertain."
+        )
         return CupedComparison(plain, None, Status(StatusCode.NOT_ENOUGH_UNITS, message))
-    adjustment = adjust(control, treatment, theta)
-    test = cuped_test(control, treatment, alpha, alternative, theta)
-    if isinstance(adjustment, Status) or isinstance(test, Status):
-        return CupedComparison(plain, None, test if isinstance(test, Status) else _NO_RESIDUAL)
+    if isinstance(adjustment, Status):
+        return CupedComparison(plain, None, adjustment)
+    effect = effect_of(adjustment, control, treatment.n)
+    if isinstance(effect, Status):
+        return CupedComparison(plain, None, effect)
     if adjustment.theta_control == adjustment.theta_treatment == 0:
         message = "The covariate does not vary with the outcome: nothing to adjust by."
         return CupedComparison(plain, None, Status(StatusCode.ZERO_VARIANCE, message))
@@ -205,10 +229,17 @@ def compare_cuped(
         mean_control=plain.mean_control,
         mean_treatment=plain.mean_treatment,
         diff=adjustment.diff,
-        absolute=test,
-        relative=cuped_lift(control, treatment, alpha, alternative, theta),
+        absolute=effect.test(alpha, alternative),
+        relative=effect.lift(alpha, alternative),
     )
     return CupedComparison(comparison, adjustment, None)
+
+
+def residual_squares(arm: CovariateMoments, slope: float) -> float:
+    """Sum of squared deviations of y - slope x from their mean, >= 0, in the outcome's unit squared."""
+    y, x = arm.outcome.centred, arm.covariate.centred
+    scales = (y, x) if arm.centred else (arm.sum_yy, arm.sum_xx)
+    return float(residual_sum(y, x, arm.cross, slope, *scales))
 
 
 _NO_RESIDUAL = Status(
@@ -237,6 +268,4 @@ def _slope(cross: float, squares: float) -> float:
 
 def _residual_variance(arm: CovariateMoments, slope: float) -> float:
     """Variance of the mean of y - slope x over the arm's units."""
-    y, x = arm.outcome.centred, arm.covariate.centred
-    scales = (y, x) if arm.centred else (arm.sum_yy, arm.sum_xx)
-    return float(residual_sum(y, x, arm.cross, slope, *scales)) / (arm.n - 1) / arm.n
+    return residual_squares(arm, slope) / (arm.n - 1) / arm.n

@@ -232,8 +232,11 @@ def covariate_balance(
     warns and does not block: with many covariates one of them differs by chance. Statuses as `welch_test`.
     """
     test = welch_test(control, treatment)
-    if not isinstance(test, Estimate):
-        return test
+    return balance_check(test, name, threshold) if isinstance(test, Estimate) else test
+
+
+def balance_check(test: Estimate, name: str, threshold: float = 0.001) -> HealthCheck:
+    """The check that `covariate_balance` makes of its test."""
     verdict = "differs between" if test.p_value < threshold else "agrees in"
     message = (
         f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."

@@ -12,6 +12,7 @@ from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import Theta, compare_cuped, cuped_effect
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import compare_means, mean_effect
+from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial, partial_effect
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.noninferiority import (
     Margin,
@@ -32,7 +33,7 @@ from neonblue.statistics.result import Alternative
 from neonblue.statistics.score import score_lift, score_test
 from neonblue.statistics.status import Status
 
-AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | QuantileSummary
+AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | PartialCovariateMoments | QuantileSummary
 
 _FEW_OUTCOMES = 20
 _SMALL_ARM = 1000
@@ -62,14 +63,17 @@ def analyze_metric(
 ) -> Comparison:
     """Compare two arms on one metric with the default test of its kind.
 
-    MEAN: Welch's test, with CUPED when both arms are CovariateMoments (falling back to the plain test where
-    the covariate can't be used). PROPORTION: see `compare_proportions`; with CovariateMoments as a mean.
+    MEAN: Welch's test, with CUPED when both arms are CovariateMoments or PartialCovariateMoments (falling back to the
+    plain test where the covariate can't be used). PROPORTION: see `compare_proportions`; with a covariate as a mean.
     RATIO: the delta method. The lift's interval always agrees with the test on the difference. Raises
     ValueError when the moments do not fit the kind, or alpha lies outside (0, 1).
     """
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
             return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
+    elif isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
+        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
+            return compare_partial(control, treatment, alpha, alternative).comparison
     elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
         if kind is MetricKind.RATIO:
             return compare_ratios(control, treatment, alpha, alternative)
@@ -94,6 +98,11 @@ def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) 
             if compare_cuped(control, treatment).adjustment:
                 return cuped_effect(control, treatment)
             return mean_effect(control.outcome, treatment.outcome)
+    elif isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
+        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
+            if compare_partial(control, treatment).adjustment:
+                return partial_effect(control, treatment)
+            return mean_effect(control.outcome, treatment.outcome)
     elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
         if kind is MetricKind.RATIO:
             return ratio_effect(control, treatment)
@@ -115,6 +124,8 @@ def added(one: AnyMoments, other: AnyMoments) -> AnyMoments:
     if isinstance(one, RatioMoments) and isinstance(other, RatioMoments):
         return one.merge(other)
     if isinstance(one, CovariateMoments) and isinstance(other, CovariateMoments):
+        return one.merge(other)
+    if isinstance(one, PartialCovariateMoments) and isinstance(other, PartialCovariateMoments):
         return one.merge(other)
     raise ValueError(f"moments: {type(one).__name__} and {type(other).__name__} can't be added up")
 

@@ -18,6 +18,7 @@ class StatusCode(StrEnum):
     MISSING_ARM = "missing_arm"
     TIED_QUANTILE = "tied_quantile"
     SHARES_CHANGED = "shares_changed"
+    COVARIATE_IMBALANCE = "covariate_imbalance"
     UNIT_MISMATCH = "unit_mismatch"
     NOT_CONVERGED = "not_converged"
     IMPOSSIBLE_REQUEST = "impossible_request"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric
 from neonblue.statistics.metric import AnyMoments, MetricKind
+from neonblue.statistics.missing import Missing
+from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.quantiles import QuantileSummary
 from neonblue.statistics.winsorization import pooled_caps, winsorized
@@ -25,7 +27,9 @@ class MetricColumns:
     """A metric and the columns it is made of.
 
     column: the value (the numerator of a ratio); denominator: of a ratio metric; covariate: a value from
-    before the exposure; level: of a quantile metric, in (0, 1).
+    before the exposure; level: of a quantile metric, in (0, 1). missing: what a missing value, numerator or denominator
+    counts as; None: there must be none. A missing covariate is never a number: it takes no policy. Raises
+    ValueError for a covariate of a ratio or a quantile.
     """
 
     metric: Metric
@@ -33,6 +37,18 @@ class MetricColumns:
     denominator: str | None = None
     covariate: str | None = None
     level: float = 0.5
+    missing: Missing | None = None
+
+    def __post_init__(self) -> None:
+        if self.covariate is not None and self.metric.kind in (MetricKind.RATIO, MetricKind.QUANTILE):
+            raise ValueError(
+                f"covariate: {self.metric.name} is a {self.metric.kind}; a covariate adjusts means and proportions only"
+            )
+
+    @property
+    def value_columns(self) -> tuple[str, ...]:
+        """The columns whose missing values need a policy: of the value, and of a ratio's denominator."""
+        return (self.column,) if self.denominator is None else (self.column, self.denominator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class UnitTable:
     """Rows of data: the arm of each, optionally the unit it belongs to, and named columns of numbers.
 
     Without `units` each row is a unit. With them, rows of one unit are added up first: rows are never taken
-    for units. All arrays have one length.
+    for units. NaN is a missing value; a unit has one where any of its rows has. All arrays have one length.
     """
 
     arms: NDArray[np.str_]
@@ -59,7 +75,9 @@ def experiment_from_units(
 
     Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per arm,
     equal by default. winsorize: the pooled percentile (0.999) at which means are capped, None for no cap. A
-    proportion's unit counts once whatever its number. Raises ValueError for an unknown control or arm.
+    proportion's unit counts once whatever its number. Units without a value of a metric that leaves them out are
+    counted in `missing`, and in the arms' units all the same. Raises ValueError for an unknown control or arm, and for
+    missing values of a metric without a policy for them.
     """
     arms, columns, crossed = _per_unit(table)
     names = sorted({str(arm) for arm in arms} | set(weights or ()))
@@ -67,11 +85,16 @@ def experiment_from_units(
         raise ValueError(f"control: there is no arm {control!r}; the arms are {', '.join(names)}")
     masks = {arm: arms == arm for arm in names}
     moments: dict[tuple[str, str], AnyMoments] = {}
+    missing: dict[tuple[str, str], int] = {}
     for spec in metrics:
-        capped = _capped(columns, spec, winsorize)
+        present = _present(columns, spec)
+        chosen = _capped({n: columns[n][present] for n in _columns(spec)}, spec, winsorize)
         for arm, mask in masks.items():
-            if mask.any():
-                moments[spec.metric.name, arm] = _moments({n: v[mask] for n, v in capped.items()}, spec)
+            within = mask[present]
+            if within.any():
+                moments[spec.metric.name, arm] = _moments(chosen, within, spec)
+            if not present.all():
+                missing[spec.metric.name, arm] = int((mask & ~present).sum())
     observed = {arm: int(mask.sum()) for arm, mask in masks.items()}
     version = AllocationVersion("file", weights or dict.fromkeys(names, 1.0), observed)
     return Experiment(
@@ -82,6 +105,7 @@ def experiment_from_units(
         versions=(version,),
         exposed=arms.size + crossed,
         multiply_exposed=crossed,
+        missing=missing,
     )
 
 
@@ -136,47 +160,91 @@ def _per_unit(table: UnitTable) -> tuple[NDArray[np.str_], dict[str, FloatArray]
     arms = table.arms[first]
     crossed = np.zeros(first.size, dtype=bool)
     crossed[inverse[table.arms != arms[inverse]]] = True
-    sums = {
-        name: np.bincount(inverse, weights=column, minlength=first.size).astype(float)[~crossed]
-        for name, column in table.columns.items()
-    }
+    sums = {name: _sums(inverse, column, first.size)[~crossed] for name, column in table.columns.items()}
     return arms[~crossed], sums, int(crossed.sum())
+
+
+def _sums(unit: NDArray[np.intp], column: FloatArray, units: int) -> FloatArray:
+    """Each unit's sum of what its rows hold, NaN where they hold nothing."""
+    present = ~np.isnan(column)
+    sums = np.bincount(unit, weights=np.where(present, column, 0.0), minlength=units).astype(float)
+    sums[np.bincount(unit[present], minlength=units) == 0] = np.nan
+    return sums
+
+
+def _columns(spec: MetricColumns) -> list[str]:
+    return [*spec.value_columns, *([] if spec.covariate is None else [spec.covariate])]
+
+
+def _present(columns: Mapping[str, FloatArray], spec: MetricColumns) -> NDArray[np.bool_]:
+    """Which units the metric is about. ValueError for missing values of a metric without a policy for them."""
+    missing = np.any([np.isnan(columns[name]) for name in spec.value_columns], axis=0)
+    if spec.missing is None and missing.any():
+        raise ValueError(
+            f"missing: {missing.sum():,} units have no value of {spec.metric.name}; say whether to exclude them"
+        )
+    present: NDArray[np.bool_] = ~missing if spec.missing is Missing.EXCLUDE else np.full(missing.shape, True)
+    return present
 
 
 def _capped(
     columns: Mapping[str, FloatArray], spec: MetricColumns, percentile: float | None
 ) -> dict[str, FloatArray]:
-    """The columns of a metric; a mean's value and covariate capped at their own pooled percentiles."""
-    names = [name for name in (spec.column, spec.denominator, spec.covariate) if name is not None]
-    chosen = {name: columns[name] for name in names}
+    """The columns of a metric, of the units it is about; a mean's value and covariate capped at their own percentiles.
+
+    The percentiles are pooled over the arms. What counts as zero is zero.
+    """
+    chosen = dict(columns)
+    for name in spec.value_columns:
+        chosen[name] = np.nan_to_num(chosen[name], nan=0.0)
     if spec.metric.kind is MetricKind.PROPORTION:
         chosen[spec.column] = (chosen[spec.column] != 0).astype(float)
     if percentile is None or spec.metric.kind is not MetricKind.MEAN:
         return chosen
-    return {name: winsorized(values, pooled_caps([values], percentile)) for name, values in chosen.items()}
+    return {
+        name: winsorized(values, pooled_caps([values[~np.isnan(values)]], percentile))
+        for name, values in chosen.items()
+    }
 
 
-def _moments(columns: Mapping[str, FloatArray], spec: MetricColumns) -> AnyMoments:
-    values = columns[spec.column]
+def _moments(columns: Mapping[str, FloatArray], mask: NDArray[np.bool_], spec: MetricColumns) -> AnyMoments:
+    """The moments of the units in `mask`, of one kind for all arms: partial where any unit lacks the covariate."""
+    values = columns[spec.column][mask]
     if spec.denominator is not None:
-        return RatioMoments.from_values(values.tolist(), columns[spec.denominator].tolist())
+        return RatioMoments.from_values(values.tolist(), columns[spec.denominator][mask].tolist())
     if spec.metric.kind is MetricKind.QUANTILE:
         return QuantileSummary.from_values(values, spec.level)
-    if spec.covariate is not None:
-        return CovariateMoments.from_values(values.tolist(), columns[spec.covariate].tolist())
-    return Moments.from_values(values.tolist())
+    if spec.covariate is None:
+        return Moments.from_values(values.tolist())
+    before, absent = columns[spec.covariate][mask], np.isnan(columns[spec.covariate])
+    if not absent.any():
+        return CovariateMoments.from_values(values.tolist(), before.tolist())
+    lacking = absent[mask]
+    return PartialCovariateMoments(
+        observed=CovariateMoments.from_values(values[~lacking].tolist(), before[~lacking].tolist()),
+        missing=Moments.from_values(values[lacking].tolist()),
+    )
 
 
 def _row_moments(row: Mapping[str, str], kind: MetricKind) -> AnyMoments:
-    n = int(row["n"])
+    n = int(_sum(row, "n"))
     if kind is MetricKind.RATIO:
-        m, d, mm, dd, md = (float(row[field]) for field in _RATIO_SUMS)
+        m, d, mm, dd, md = (float(_sum(row, field)) for field in _RATIO_SUMS)
         return RatioMoments(n, m, d, mm, dd, md)
     if row.get("sum_y"):
-        y, x, yy, xx, xy = (float(row[field]) for field in _COVARIATE_SUMS)
+        y, x, yy, xx, xy = (float(_sum(row, field)) for field in _COVARIATE_SUMS)
         return CovariateMoments(n, y, x, yy, xx, xy)
-    total = float(row["sum"])
-    return Moments(n, total, float(row.get("sum_of_squares") or total))
+    total = float(_sum(row, "sum"))
+    if kind is MetricKind.PROPORTION:
+        return Moments(n, total, float(row.get("sum_of_squares") or total))
+    return Moments(n, total, float(_sum(row, "sum_of_squares")))
+
+
+def _sum(row: Mapping[str, str], field: str) -> str:
+    text = row[field]
+    if not text.strip():
+        raise ValueError(f"{field} is blank: a row of sums needs all of them")
+    return text
 
 
 def _reason(error: KeyError | ValueError) -> str:

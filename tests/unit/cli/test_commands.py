@@ -52,6 +52,16 @@ def test_an_import_names_the_column_before_anything_is_sent(run: Run, tmp_path: 
     assert "--metric: there is no column 'profit'" in done.stderr
 
 
+def test_an_import_asks_what_blank_cells_count_as_before_anything_is_sent(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text("user_id,variant,rating\n1,a,2\n2,b,n/a\n")
+
+    done = run("import", str(file), "--key", "shop", "--start", "2025-07-01")
+
+    assert done.exit_code == 1
+    assert "rating: 1 of 2 cells is blank; say --missing rating=exclude" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -14,13 +14,13 @@ from neonblue.simulation import cells
         ("True", True),
         ("FALSE", False),
         ("yes", True),
-        ("", False),
+        ("", None),
         ("0", False),
         ("3.5", True),
         (" 1 ", True),
     ],
 )
-def test_truth(cell: str, expected: bool) -> None:
+def test_truth(cell: str, expected: bool | None) -> None:
     assert cells.truth(cell) is expected
 
 
@@ -31,10 +31,38 @@ def test_numbers_of_six_places_are_kept_exactly(value: Decimal) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("", 0), ("True", 1), ("no", 0), ("1e3", 1000), ("0.12345678", Decimal("0.123457"))],
+    [("", None), ("True", 1), ("no", 0), ("1e3", 1000), ("0.12345678", Decimal("0.123457"))],
 )
-def test_numbers_in_other_forms(cell: str, expected: Decimal | int) -> None:
+def test_numbers_in_other_forms(cell: str, expected: Decimal | int | None) -> None:
     assert cells.number(cell) == expected
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        " ",
+        "NA",
+        "N/A",
+        "NaN",
+        "nan",
+        "null",
+        "NULL",
+        "None",
+        "-",
+        "<NA>",
+        "#N/A",
+        "#NA",
+        "-1.#IND",
+        "NaT",
+        "\\N",
+        ".",
+    ],
+)
+def test_what_programs_write_for_nothing_is_blank_and_no_number(cell: str) -> None:
+    assert cells.is_blank(cell)
+    assert cells.number(cell) is None
+    assert cells.truth(cell) is None
 
 
 @pytest.mark.parametrize("cell", ["12,5", "many", "1e12", "Infinity", "-1e400"])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from neonblue.client import NewAssignment, NewEvent
@@ -20,7 +21,7 @@ START = datetime(2025, 7, 1, tzinfo=UTC)
 SHOP = """userid,version,visits,bought,spend
 1,old,3,False,0
 2,new,0,True,29.99
-3,new,,True,5
+3,new,0,True,5
 4,old,1,False,0.0
 """
 
@@ -74,6 +75,85 @@ def test_each_unit_is_assigned_once_and_each_nonzero_outcome_is_an_event(plan: P
     ]
     assert {event.timestamp for event in events} == {START + OUTCOME_DELAY}
     assert {event.experiment_id for event in events} == {7}
+
+
+ANSWERS = "user_id,variant,rating,bought\n1,a,4,yes\n2,b,NA,\n3,a,0,no\n4,b,5,yes\n5,b,-,no\n"
+
+
+def test_blank_cells_are_asked_about_before_anything_is_sent(plan: Planner) -> None:
+    with pytest.raises(ImportFileError) as caught:
+        plan(ANSWERS, missing=("bought=zero",))
+
+    assert str(caught.value) == (
+        "rating: 2 of 5 cells are blank; say --missing rating=exclude (analyse those who answered) "
+        "or --missing rating=zero (count a blank as 0)"
+    )
+
+
+def test_a_blank_cell_that_counts_as_zero_is_no_event(plan: Planner) -> None:
+    made = plan(ANSWERS, missing=("zero",))
+
+    assert [(e.user_id, e.event_type, e.value) for e in sent(made)[1]] == [
+        ("1", "rating", Decimal(4)),
+        ("1", "bought", None),
+        ("4", "rating", Decimal(5)),
+        ("4", "bought", None),
+    ]
+    assert [(m.type, m.missing) for m in made.experiment("k", "a", {}).metrics] == [
+        ("mean", "zero"),
+        ("proportion", "zero"),
+    ]
+    assert list(made.notes()) == ["2 blank cells of rating count as 0", "1 blank cell of bought counts as 0"]
+
+
+def test_where_blank_cells_are_left_out_every_value_is_an_event_also_zero(plan: Planner) -> None:
+    made = plan(ANSWERS, missing=("exclude",))
+
+    assert [(e.user_id, e.event_type, e.value) for e in sent(made)[1]] == [
+        ("1", "rating", Decimal(4)),
+        ("1", "bought", Decimal(1)),
+        ("3", "rating", Decimal(0)),
+        ("3", "bought", Decimal(0)),
+        ("4", "rating", Decimal(5)),
+        ("4", "bought", Decimal(1)),
+        ("5", "bought", Decimal(0)),
+    ]
+    assert [(m.type, m.aggregation, m.missing) for m in made.experiment("k", "a", {}).metrics] == [
+        ("mean", "sum", "exclude")
+    ] * 2
+    assert list(made.notes()) == [
+        "rating: 2 blank cells left out: a 0 of 2, b 2 of 3",
+        "bought: 1 blank cell left out: a 0 of 2, b 1 of 3",
+    ]
+
+
+def test_a_policy_is_sent_only_where_blank_cells_are_left_out(plan: Planner) -> None:
+    draft = plan(ANSWERS, missing=("rating=exclude", "zero")).experiment("k", "a", {})
+
+    body = msgspec.json.decode(msgspec.json.encode(draft))
+    assert [metric.get("missing") for metric in body["metrics"]] == ["exclude", None]
+
+
+def test_a_share_of_units_with_several_rows_has_no_rows_to_leave_out(plan: Planner) -> None:
+    with pytest.raises(ImportFileError, match="bought is a share of units, and units have several rows"):
+        plan(ANSWERS + "1,a,3,no\n", missing=("exclude",))
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        (("none",), "--missing: 'none' is not zero, exclude, NAME=zero or NAME=exclude"),
+        (("=zero",), "--missing: '=zero' is not"),
+        (("stars=zero",), "--missing: there is no metric 'stars'; there are rating, bought"),
+        (("zero", "exclude"), "--missing: every metric is both zero and exclude"),
+        (("rating=zero", "rating=exclude"), "--missing: rating is both zero and exclude"),
+    ],
+)
+def test_a_policy_that_can_not_be_read_says_so(plan: Planner, missing: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ImportFileError) as caught:
+        plan(ANSWERS, missing=missing)
+
+    assert message in str(caught.value)
 
 
 def test_a_file_with_one_spend_among_many_zeros_is_a_mean(plan: Planner) -> None:
