@@ -45,7 +45,7 @@ def look(warehouse: Warehouse, key: str, experiment_id: int = 0) -> Look:
             stamp, nothing(key, newest.experiment_id, stamp, "not_started", reason), configuration=newest
         )
     try:
-        rows = read_rows(warehouse, [newest])[newest.experiment_id]
+        rows = read_rows(warehouse, [configurations], datetime.now(UTC))[newest.experiment_id]
     except NotBuilt as missing:
         answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
         return Look(stamp, answer, configuration=newest)

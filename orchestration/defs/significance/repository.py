@@ -76,7 +76,8 @@ def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
         for versions in read_configurations(client, key).values()
         if versions[max(versions)].status not in ("draft", "scheduled")
     ]
-    rows = read_rows(Warehouse.of(client, live=False), [versions[max(versions)] for versions in started])
+    warehouse = Warehouse.of(client, live=False)
+    rows = read_rows(warehouse, started, warehouse.counted_to() or datetime.now(UTC))
     return [ExperimentData(versions, rows[versions[max(versions)].experiment_id]) for versions in started]
 
 

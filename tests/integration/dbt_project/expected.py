@@ -194,7 +194,8 @@ class Expected:
                 )
         return caps
 
-    def _capped_totals(self) -> Iterator[tuple[Unit, str, Total]]:
+    def capped_totals(self) -> Iterator[tuple[Unit, str, Total]]:
+        """Every unit's numbers of every metric, with the pooled caps on them."""
         caps = self._caps()
         for (number, user, key), total in self.totals.items():
             value, covariate = caps.get((number, key), (total.value, total.covariate))
@@ -215,14 +216,14 @@ class Expected:
 
     def metric_moments(self) -> Mart:
         groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
-        for unit, key, total in self._capped_totals():
+        for unit, key, total in self.capped_totals():
             row = self.units[unit]
             groups[unit[0], row.variant, key, *self._place_in_time(unit, key)].append(total)
         return {place: _moments(totals) for place, totals in groups.items()}
 
     def segment_metrics(self) -> Mart:
         groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
-        for unit, key, total in self._capped_totals():
+        for unit, key, total in self.capped_totals():
             row = self.units[unit]
             for attribute, value in json.loads(row.attributes or "{}").items():
                 segment = value if isinstance(value, str) else json.dumps(value)
@@ -236,7 +237,7 @@ class Expected:
         groups: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         exact: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
         kinds = {m["key"] for m in self.metrics if m["type"] == "mean" and m["aggregation"] == "sum"}
-        for unit, key, total in self._capped_totals():
+        for unit, key, total in self.capped_totals():
             if key in kinds and not total.missing:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
