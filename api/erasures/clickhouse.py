@@ -67,8 +67,9 @@ SELECT table FROM system.columns WHERE database = currentDatabase()
 GROUP BY table HAVING hasAll(groupArray(name), ['attribute', 'segment', 'exposure_date', 'n'])
 AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
 """
-# A segment of one unit may be a value that only this person had, such as an address. Its day is built anew.
-_DELETE_LONE = "ALTER TABLE `{table}` DELETE WHERE n = 1 AND exposure_date IN {{days:Array(Date)}}"
+# A segment of one unit may be a value that only this person had, such as an address: also where that one has no value
+# of the metric, and n is 0. Its day is built anew.
+_DELETE_LONE = "ALTER TABLE `{table}` DELETE WHERE n <= 1 AND exposure_date IN {{days:Array(Date)}}"
 # Whose numbers change with a link that goes: of the two ids, the one that stays.
 _LINKED = """
 (unit_type, user_id) IN (SELECT unit_type, arrayJoin([user_id, anonymous_id]) FROM `{table}` WHERE {condition})

@@ -106,7 +106,11 @@ class ResultsService:
         items, status, reason = await self._items(
             seen,
             lambda warehouse, experiment: (
-                () if question is None else read_segments(warehouse, experiment, question)
+                ()
+                if question is None
+                else read_segments(
+                    warehouse, warehouse.configurations(experiment.key), question, seen.stamp.computed_at
+                )
             ),
         )
         return Segments(**_envelope(seen, status, reason), items=items)

@@ -1,7 +1,8 @@
 {% materialization daily_partitions, adapter='clickhouse' %}
     {#-
         A table partitioned by UTC day, of which a build replaces exactly the touched days. Each day changes in one step:
-        it is built beside the table, then takes the old day's place; a day that has become empty is dropped.
+        it is built beside the table, then takes the old day's place; a day that has become empty is dropped. A table of
+        other columns than the model's is built whole, and takes the old one's place in one step as well.
     -#}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -11,7 +12,7 @@
         if touched is not none else '1970-01-01 00:00:00' -%}
     {%- set days = days_to_build(this, axis, config.get('capped', false), config.get('touched_too', false)) -%}
     {%- set whole = day_list(days) -%}
-    {%- set anew = existing is none or should_full_refresh() -%}
+    {%- set anew = is_built_anew(this) -%}
     {%- set staging = target_relation.incorporate(
         path={'identifier': this.identifier ~ '__' ~ invocation_id.replace('-', '')}
     ) -%}

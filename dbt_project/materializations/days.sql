@@ -38,7 +38,7 @@
 {% macro days_to_build(relation, axis, capped=false, touched_too=false) %}
     {#-
         The days of `axis` (event or exposure) that were touched since `relation` last built them, as texts: all where it
-        is new, those of the variable `days` where that is given. `capped`: also where a pooled cap has changed.
+        is built anew, those of the variable `days` where that is given and the table stays. `capped`: also where a pooled cap has changed.
         `touched_too`: the variable adds days and leaves none out. A unit's first exposure may move from day to day, so
         both are built together, or it would be in two.
     -#}
@@ -46,14 +46,14 @@
         {{ return([]) }}
     {%- endif -%}
     {%- set wanted = var('days', none) -%}
-    {%- if wanted is not none and not touched_too -%}
+    {%- if wanted is not none and not touched_too and not has_other_columns(relation) -%}
         {{ return(wanted | map('string') | list) }}
     {%- endif -%}
     {%- set touched = load_relation(ref('touched_days')) -%}
     {%- if touched is none -%}
         {{ return([]) }}
     {%- endif -%}
-    {%- set anew = load_relation(relation) is none or flags.FULL_REFRESH -%}
+    {%- set anew = is_built_anew(relation) -%}
     {%- set query -%}
         with builds as (
             select day, max(partition_builds.scanned_at) as scanned_at, max(partition_builds.built_at) as built_at
@@ -82,6 +82,26 @@
         order by day
     {%- endset -%}
     {{ return((first_column(query) + (wanted or [])) | map('string') | unique | sort) }}
+{% endmacro %}
+
+
+{% macro is_built_anew(relation) %}
+    {#- Whether every day is built: there is no table, it has other columns than the model, or so it was asked for. -#}
+    {{ return(load_relation(relation) is none or flags.FULL_REFRESH or has_other_columns(relation)) }}
+{% endmacro %}
+
+
+{% macro has_other_columns(relation) %}
+    {#- Whether the table was built by a model of other columns or types: its days would not fit in beside new ones. -#}
+    {%- set known = first_column(
+        "select replaceAll(concat(name, ' ', type), ', ', ',') from system.columns where database = '"
+        ~ relation.schema ~ "' and table = '" ~ relation.identifier ~ "'"
+    ) -%}
+    {%- set wanted = [] -%}
+    {%- for column in model.columns.values() -%}
+        {%- do wanted.append((column.name ~ ' ' ~ column.data_type) | replace(', ', ',')) -%}
+    {%- endfor -%}
+    {{ return(known | length > 0 and known | sort != wanted | sort) }}
 {% endmacro %}
 
 

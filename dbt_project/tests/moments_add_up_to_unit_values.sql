@@ -7,6 +7,7 @@ with moments as (
         metric_key,
         metric_version,
         sum(days.n) as n,
+        sum(days.missing) as missing,
         sum(days.sum_value) as sum_value,
         sum(days.sum_denominator) as sum_denominator
     from {{ ref('metric_moments') }} as days
@@ -21,7 +22,8 @@ unit_values as (
         units.variant_key as variant_key,
         units.metric_key as metric_key,
         units.metric_version as metric_version,
-        count() as n,
+        countIf(not units.is_missing) as n,
+        countIf(units.is_missing) as missing,
         sum(if(caps.metric_key = '', units.value_decimal, least(units.value_decimal, caps.value_cap))) as sum_value,
         sum(units.denominator) as sum_denominator
     from {{ ref('unit_metric_values') }} as units
@@ -43,5 +45,5 @@ from moments
 full outer join unit_values
     using (experiment_id, variant_key, metric_key, metric_version)
 where
-    (moments.n, moments.sum_value, moments.sum_denominator)
-    != (unit_values.n, unit_values.sum_value, unit_values.sum_denominator)
+    (moments.n, moments.missing, moments.sum_value, moments.sum_denominator)
+    != (unit_values.n, unit_values.missing, unit_values.sum_value, unit_values.sum_denominator)

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.clickhouse import connect
 from neonblue.files import Folder, folder
+from neonblue.results.moments import MOMENTS, window_parameters
 from neonblue.settings import Settings
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import load
@@ -33,13 +34,15 @@ _RUNS = 21
 # the topic.
 _CREATED = re.compile(r"ENGINE = \w*MergeTree| TO recent_events ")
 _ROLLUPS = ("hourly_metrics", "metric_moments", "unit_metric_values", "user_journeys")
+_OF_EXPERIMENT = "SELECT * FROM {relation:Identifier} WHERE experiment_id = {experiment:UInt32}"
+# The statement and the relation it asks; moments as every look at an experiment reads them.
 _QUERIES = {
-    "live result": "SELECT * FROM live_metric_moments WHERE experiment_id = {experiment:UInt32}",
-    "live summary": "SELECT * FROM live_experiment_summary WHERE experiment_id = {experiment:UInt32}",
-    "live funnel": "SELECT * FROM live_funnels WHERE experiment_id = {experiment:UInt32}",
-    "live cohorts": "SELECT * FROM live_cohort_retention WHERE experiment_id = {experiment:UInt32}",
-    "live stages": "SELECT * FROM live_exposure_stages WHERE experiment_id = {experiment:UInt32}",
-    "result as built": "SELECT * FROM metric_moments WHERE experiment_id = {experiment:UInt32}",
+    "live result": (MOMENTS, "live_metric_moments"),
+    "live summary": (_OF_EXPERIMENT, "live_experiment_summary"),
+    "live funnel": (_OF_EXPERIMENT, "live_funnels"),
+    "live cohorts": (_OF_EXPERIMENT, "live_cohort_retention"),
+    "live stages": (_OF_EXPERIMENT, "live_exposure_stages"),
+    "result as built": (MOMENTS, "metric_moments"),
 }
 
 
@@ -87,20 +90,23 @@ def measure(
         if not report.repeated_build_seconds:
             report.repeated_build_seconds = _build(directory, settings)
         say("asking")
-        for name, query in _QUERIES.items():
-            report.milliseconds[name] = _time(client, query, experiments)
+        for name, (query, relation) in _QUERIES.items():
+            report.milliseconds[name] = _time(client, query, relation, experiments)
         for table in ("events_processed", "recent_events", *_ROLLUPS):
             report.rows[table], report.bytes_per_row[table] = _size(client, table)
         _keep(directory, report)
     return report
 
 
-def _time(client: Client, query: str, experiments: int) -> tuple[float, float]:
+def _time(client: Client, query: str, relation: str, experiments: int) -> tuple[float, float]:
     """Median and 95th percentile of the milliseconds over HTTP, of one experiment after the other."""
     took = []
+    windows = window_parameters([], _now())
     for number in range(_RUNS):
+        asked = number % experiments + 1
+        parameters = {**windows, "relation": relation, "experiment": asked, "experiments": [asked]}
         started = time.perf_counter()
-        client.query(query, parameters={"experiment": number % experiments + 1})
+        client.query(query, parameters=parameters)
         took.append((time.perf_counter() - started) * 1000)
     return statistics.median(took), statistics.quantiles(took, n=20)[-1]
 

@@ -62,7 +62,7 @@ def look(
         )
     now = warehouse.counted_to() or datetime.now(UTC)
     try:
-        rows = read_rows(warehouse, [newest])[newest.experiment_id]
+        rows = read_rows(warehouse, [configurations], datetime.now(UTC))[newest.experiment_id]
     except NotBuilt as missing:
         answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
         return Look(stamp, answer, configuration=newest)

@@ -220,7 +220,10 @@ def _revenue(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[ArmRe
 
 
 def _segments(warehouse: Warehouse, experiment: ExperimentMessage, seen: Look) -> tuple[SegmentEffect, ...]:
-    return () if seen.question is None else read_segments(warehouse, experiment, seen.question)
+    if seen.question is None:
+        return ()
+    versions = warehouse.configurations(experiment.key)
+    return read_segments(warehouse, versions, seen.question, seen.stamp.computed_at)
 
 
 def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:

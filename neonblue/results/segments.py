@@ -4,64 +4,79 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from neonblue.analysis import ExperimentRows, MomentRow, Question, ask
-from neonblue.analysis.rows import Products
-from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.moments import Versions, moment_row, window_parameters
 from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
 from neonblue.results.warehouse import Mart, Warehouse
 from neonblue.statistics import Experiment
 
 MOST_SEGMENTS = 20
+# All days together: what has finished by now, and what has not. The columns of MOMENTS behind the segment.
 _TOTALS = """
 SELECT
-    attribute, segment, metric_key, metric_version, variant_key, sum(n), sum(sum_value), sum(sum_squares),
+    attribute, segment, metric_key, metric_version, variant_key, version, toDate(0),
+    max(finishes_at), cut_short, sum(n), sum(missing), sum(sum_value), sum(sum_squares),
     sum(sum_denominator), sum(sum_denominator_squares), sum(sum_value_denominator),
     sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate)
-FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32}
-    AND (attribute, segment) IN (
-        SELECT attribute, segment
-        FROM {relation:Identifier}
-        WHERE experiment_id = {experiment:UInt32}
-        GROUP BY attribute, segment
-        ORDER BY sum(n) DESC, segment
-        LIMIT {most:UInt32} BY attribute
-    )
-GROUP BY attribute, segment, metric_key, metric_version, variant_key
-ORDER BY attribute, segment, metric_key, metric_version, variant_key
+FROM
+(
+    SELECT
+        *,
+        ifNull(finishes_at > {now:DateTime64(6, 'UTC')}, false) AS is_open,
+        arrayExists(
+            cut -> cut.1 = experiment_id AND cut.2 > entered_from AND cut.2 < finishes_at,
+            {interruptions:Array(Tuple(UInt32, DateTime64(6, 'UTC')))}
+        ) AS cut_short
+    FROM {relation:Identifier}
+    WHERE experiment_id = {experiment:UInt32}
+        AND entered_from < {now:DateTime64(6, 'UTC')}
+        AND (attribute, segment) IN (
+            SELECT attribute, segment
+            FROM {relation:Identifier}
+            WHERE experiment_id = {experiment:UInt32}
+            GROUP BY attribute, segment
+            ORDER BY sum(n) DESC, segment
+            LIMIT {most:UInt32} BY attribute
+        )
+)
+GROUP BY attribute, segment, metric_key, metric_version, variant_key, version, is_open, cut_short
+ORDER BY ALL
 """
 
 
 def read_segments(
-    warehouse: Warehouse, experiment: ExperimentMessage, question: Question
+    warehouse: Warehouse, versions: Versions, question: Question, now: datetime
 ) -> tuple[SegmentEffect, ...]:
-    """Every primary metric in the largest segments of every attribute, judged as one family. Raises NotBuilt."""
-    found: dict[Segment, list[MomentRow]] = defaultdict(list)
-    ratios = {metric.key for metric in experiment.metrics if metric.type == "ratio"}
-    for row in warehouse.of_experiment(Mart.SEGMENT_METRICS, _TOTALS, experiment, most=MOST_SEGMENTS):
-        attribute, segment, metric, version, variant, n, total, squares, *products = row
-        found[Segment(attribute, segment)].append(
-            MomentRow(
-                metric,
-                version,
-                variant,
-                0,
-                date.min,
-                n,
-                total,
-                squares,
-                Products(*products[:3]) if metric in ratios else None,
-                Products(*products[3:]) if products[4] else None,
-            )
-        )
-    parts = {segment: _experiment(experiment, rows) for segment, rows in found.items()}
+    """Every primary metric in the largest segments of every attribute, judged as one family. Raises NotBuilt.
+
+    versions: the experiment's snapshots. now: the aware time of which is said whose windows have ended.
+    """
+    parts = {
+        segment: _experiment(versions, rows)
+        for segment, rows in segment_moments(warehouse, versions, now).items()
+    }
     return segment_effects(parts, question.plan)
 
 
-def _experiment(configuration: ExperimentMessage, rows: list[MomentRow]) -> Experiment:
-    asked = ask({configuration.version: configuration}, ExperimentRows(moments=rows), date.max)
+def segment_moments(
+    warehouse: Warehouse, versions: Versions, now: datetime
+) -> dict[Segment, list[MomentRow]]:
+    """The sums of every segment, per entry version, by whether the units have finished: of all days, so of none."""
+    experiment = versions[max(versions)]
+    ratios = {metric.key for metric in experiment.metrics if metric.type == "ratio"}
+    found: dict[Segment, list[MomentRow]] = defaultdict(list)
+    for attribute, segment, *row in warehouse.of_experiment(
+        Mart.SEGMENT_METRICS, _TOTALS, experiment, most=MOST_SEGMENTS, **window_parameters([versions], now)
+    ):
+        moments = replace(moment_row(row, ratio=row[0] in ratios), exposure_date=date.min)
+        found[Segment(attribute, segment)].append(moments)
+    return found
+
+
+def _experiment(versions: Versions, rows: list[MomentRow]) -> Experiment:
+    asked = ask(versions, ExperimentRows(moments=rows), date.max)
     # A quantile of a segment does not follow from sums.
     return replace(
         asked.experiment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -131,7 +131,7 @@ class Warehouse:
 
         Of live numbers save what came late for an hour that is closed: the next build counts it.
         """
-        counted_to = self._counted_to()
+        counted_to = self.counted_to()
         if counted_to is None:
             return None
         ((newest, events),) = self.client.query(_WATERMARK, parameters={"counted_to": counted_to}).result_rows
@@ -143,10 +143,13 @@ class Warehouse:
             str(partition): int(reached) for partition, reached in self.client.query(_OFFSETS).result_rows
         }
 
-    def _counted_to(self) -> datetime | None:
-        """Whatever was ingested by then is in the numbers; None where nothing is built."""
+    def counted_to(self) -> datetime | None:
+        """Whatever was ingested by then, an aware time, is in the numbers; None where nothing is built."""
         if not {"touched_days", "closings"} <= self.relations:
             return None
         queries = {_REFRESHED if self.is_live(mart) else _SCANNED for mart in Mart}
         found = [self.client.query(query).result_rows[0] for query in queries]
-        return min(moment for moment, _ in found) if all(is_known for _, is_known in found) else None
+        if not all(is_known for _, is_known in found):
+            return None
+        counted_to: datetime = min(moment for moment, _ in found)
+        return counted_to.replace(tzinfo=UTC)

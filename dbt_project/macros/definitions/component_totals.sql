@@ -1,7 +1,8 @@
 {% macro component_totals_rows(events, exposures, components, open_at, counted_from='toDateTime(0)') %}
 {#-
     One row per experiment, metric version and unit with an event that counts: sums before any cap, and where the
-    aggregation is `any` a count that is above 0. The closed parts happened before open_at.
+    aggregation is `any` a count that is above 0. `answers`: how many events of the value there are, whatever they are
+    worth. The closed parts happened before open_at.
 -#}
 with exposures as (
 
@@ -98,7 +99,9 @@ select
     toDecimal128(sumIf(amount, not is_covariate and not is_denominator and is_closed), 6) as closed_value,
     toDecimal128(sumIf(amount, not is_covariate and is_denominator), 6) as denominator,
     toDecimal128(sumIf(amount, not is_covariate and is_denominator and is_closed), 6) as closed_denominator,
-    toDecimal128(sumIf(amount, is_covariate and not is_denominator), 6) as covariate
+    toDecimal128(sumIf(amount, is_covariate and not is_denominator), 6) as covariate,
+    countIf(not is_covariate and not is_denominator) as answers,
+    countIf(not is_covariate and not is_denominator and is_closed) as closed_answers
 from amounts
 group by experiment_id, metric_key, metric_version, unit_type, user_id
 {% endmacro %}
@@ -107,6 +110,12 @@ group by experiment_id, metric_key, metric_version, unit_type, user_id
 {% macro aggregated(amount, aggregation) %}
     {#- A unit's total of one metric: whether there is any, or the sum. -#}
     if({{ aggregation }} = 'any', toDecimal128({{ amount }} > 0, 6), toDecimal128({{ amount }}, 6))
+{% endmacro %}
+
+
+{% macro missing(answers, metric_missing) %}
+    {#- Whether a unit with so many events has no value: a value of 0 is one, so it goes by events. -#}
+    toBool({{ metric_missing }} = 'exclude' and {{ answers }} = 0)
 {% endmacro %}
 
 

@@ -105,8 +105,11 @@
         {{ aggregated('(units.closed_denominator + grown.denominator)', 'metrics.denominator_aggregation') }}
             as denominator,
         units.covariate as covariate,
+        {{ missing('(units.closed_answers + grown.answers)', 'metrics.missing') }} as is_missing,
+        units.window_seconds as window_seconds,
         units.closed_value as closed_value,
         units.closed_denominator as closed_denominator,
+        units.closed_answers as closed_answers,
         units.open_at as open_at
     from {{ ref('unit_metric_values') }} as units
     inner join {{ totals }} as grown

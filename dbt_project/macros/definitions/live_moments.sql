@@ -79,10 +79,13 @@ units as (
         metric_version,
         version,
         exposure_date,
+        {{ entered_from('signed') }} as entered_from,
+        {{ finishes_at('signed') }} as finishes_at,
         sign,
+        is_missing,
         value_decimal,
         denominator,
-        covariate,
+        if(is_missing, toDecimal128(0, 6), signed.covariate) as covariate,
         toDecimal256(value_decimal, 6) as value_wide,
         toDecimal256(denominator, 6) as denominator_wide,
         toDecimal256(covariate, 6) as covariate_wide
@@ -100,7 +103,10 @@ parts as (
         metric_version,
         version,
         exposure_date,
-        sum(units.sign) as n,
+        entered_from,
+        finishes_at,
+        sumIf(units.sign, not units.is_missing) as n,
+        sumIf(units.sign, units.is_missing) as missing,
         sum(units.value_decimal * units.sign) as sum_value,
         sum(units.value_wide * units.value_wide * units.sign) as sum_squares,
         sum(units.denominator * units.sign) as sum_denominator,
@@ -111,7 +117,15 @@ parts as (
         sum(units.value_wide * units.covariate_wide * units.sign) as sum_value_covariate,
         sum(units.denominator_wide * units.covariate_wide * units.sign) as sum_denominator_covariate
     from units
-    group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date
+    group by
+        experiment_id,
+        variant_key,
+        metric_key,
+        metric_version,
+        version,
+        exposure_date,
+        entered_from,
+        finishes_at
 
     union all
 
@@ -122,7 +136,10 @@ parts as (
         metric_version,
         version,
         exposure_date,
+        entered_from,
+        finishes_at,
         toInt64(moments.n) as n,
+        toInt64(moments.missing) as missing,
         sum_value,
         sum_squares,
         sum_denominator,
@@ -146,7 +163,10 @@ select
     metric_version,
     version,
     exposure_date,
+    entered_from,
+    finishes_at,
     toUInt64(sum(parts.n)) as n,
+    toUInt64(sum(parts.missing)) as missing,
     sum(parts.sum_value) as sum_value,
     sum(parts.sum_squares) as sum_squares,
     sum(parts.sum_denominator) as sum_denominator,
@@ -157,8 +177,8 @@ select
     sum(parts.sum_value_covariate) as sum_value_covariate,
     sum(parts.sum_denominator_covariate) as sum_denominator_covariate
 from parts
-group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date
-having sum(parts.n) > 0
+group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
+having sum(parts.n) + sum(parts.missing) > 0
 
 union all
 

@@ -1,7 +1,7 @@
 {% macro metric_caps_rows(unit_values, metrics) %}
 {#-
-    One row per metric version with a pooled cap: the value of the unit at that percentile of all arms' units, and the
-    same of the covariates. The smallest value that at least this share of the units does not exceed (an inverted
+    One row per metric version with a pooled cap: the value of the unit at that percentile of all arms' units that have
+    one, and the same of their covariates. The smallest value that at least this share of the units does not exceed (an inverted
     distribution function: one of the values, so exact).
 -#}
 select
@@ -17,6 +17,6 @@ inner join {{ metrics }} as metrics
         unit_values.experiment_id = metrics.experiment_id
         and unit_values.metric_key = metrics.metric_key
         and unit_values.metric_version = metrics.metric_version
-where metrics.cap_percentile is not null
+where metrics.cap_percentile is not null and not unit_values.is_missing
 group by experiment_id, metric_key, metric_version
 {% endmacro %}

@@ -1,6 +1,10 @@
 {% macro moment_columns() %}
-    {#- Sums, squares and products of a group of units: exact, since the factors are decimals. -#}
-    count() as n,
+    {#-
+        Sums, squares and products of a group of units: exact, since the factors are decimals. A unit without a value
+        counts as missing, and adds nothing else.
+    -#}
+    countIf(not units.is_missing) as n,
+    countIf(units.is_missing) as missing,
     sum(units.value) as sum_value,
     sum(units.value_wide * units.value_wide) as sum_squares,
     sum(units.denominator) as sum_denominator,
@@ -13,8 +17,30 @@
 {% endmacro %}
 
 
+{% macro entered_from(units) %}
+    {#-
+        The beginning of the hour in which the unit entered; of the day, where the metric has no window: such a unit
+        never finishes, and nothing is asked of its hour.
+    -#}
+    if(
+        {{ units }}.window_seconds is null,
+        toDateTime({{ units }}.exposure_date, 'UTC'),
+        toStartOfHour({{ units }}.first_exposed_at)
+    )
+{% endmacro %}
+
+
+{% macro finishes_at(units) %}
+    {#- When the window of the last unit that may have entered in this unit's hour ends; null without a window. -#}
+    toStartOfHour({{ units }}.first_exposed_at) + 3600 + {{ units }}.window_seconds
+{% endmacro %}
+
+
 {% macro capped_units(unit_values, caps, condition='1') %}
-    {#- The units' values with the pooled caps on them, also as decimals wide enough for a product. -#}
+    {#-
+        The units' values with the pooled caps on them, also as decimals wide enough for a product. Where there is no
+        value (it is 0 then, of no events), the covariate is 0 as well: a pair without a half is none.
+    -#}
     select
         unit_values.experiment_id as experiment_id,
         unit_values.metric_key as metric_key,
@@ -24,15 +50,18 @@
         unit_values.variant_key as variant_key,
         unit_values.version as version,
         unit_values.exposure_date as exposure_date,
+        {{ entered_from('unit_values') }} as entered_from,
+        {{ finishes_at('unit_values') }} as finishes_at,
+        unit_values.is_missing as is_missing,
         unit_values.denominator as denominator,
         if(
             caps.metric_key = '',
             unit_values.value_decimal,
             least(unit_values.value_decimal, caps.value_cap)
         ) as value,
-        if(
-            caps.metric_key = '',
-            unit_values.covariate,
+        multiIf(
+            unit_values.is_missing, toDecimal128(0, 6),
+            caps.metric_key = '', unit_values.covariate,
             least(unit_values.covariate, caps.covariate_cap)
         ) as covariate,
         toDecimal256(value, 6) as value_wide,
@@ -49,7 +78,10 @@
 
 
 {% macro metric_moments_rows(unit_values, caps, condition='1') %}
-{#- One row per experiment, variant, metric version, entry configuration version and first-exposure day. -#}
+{#-
+    One row per experiment, variant, metric version, entry configuration version, first-exposure day and, where the
+    metric has a window, hour: so whether a row's units have finished is decided when it is read.
+-#}
 with units as (
 
     {{ capped_units(unit_values, caps, condition) }}
@@ -63,9 +95,11 @@ select
     metric_version,
     version,
     exposure_date,
+    entered_from,
+    finishes_at,
     {{ moment_columns() }}
 from units
-group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date
+group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
 {% endmacro %}
 
 
@@ -101,7 +135,10 @@ select
     units.variant_key as variant_key,
     units.metric_key as metric_key,
     units.metric_version as metric_version,
+    units.version as version,
     units.exposure_date as exposure_date,
+    units.entered_from as entered_from,
+    units.finishes_at as finishes_at,
     {{ moment_columns() }}
 from units
 inner join segments
@@ -109,5 +146,15 @@ inner join segments
         units.experiment_id = segments.experiment_id
         and units.unit_type = segments.unit_type
         and units.user_id = segments.user_id
-group by experiment_id, attribute, segment, variant_key, metric_key, metric_version, exposure_date
+group by
+    experiment_id,
+    attribute,
+    segment,
+    variant_key,
+    metric_key,
+    metric_version,
+    version,
+    exposure_date,
+    entered_from,
+    finishes_at
 {% endmacro %}

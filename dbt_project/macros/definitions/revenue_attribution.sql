@@ -1,6 +1,7 @@
 {% macro revenue_attribution_rows(moments, metrics, variants) %}
 {#-
-    One row per experiment, metric version that sums values, and variant of the newest configuration.
+    One row per experiment, metric version that sums values, and variant of the newest configuration, over the units
+    that have a value.
     The interval is Welch's with the normal quantile; variances are taken in exact decimals before they become floats.
 -#}
 with totals as (
@@ -25,6 +26,7 @@ with totals as (
             and moments.metric_version = metrics.metric_version
     where metrics.aggregation = 'sum' and metrics.metric_type = 'mean'
     group by experiment_id, metric_key, metric_version, variant_key
+    having units > 0
 
 ),
 

@@ -14,8 +14,11 @@ select
     value,
     denominator,
     covariate,
+    is_missing,
+    window_seconds,
     closed_value,
     closed_denominator,
+    closed_answers,
     open_at
 from {{ ref('unit_metric_values') }}
 where
@@ -46,7 +49,10 @@ select
     value,
     denominator,
     covariate,
+    is_missing,
+    window_seconds,
     closed_value,
     closed_denominator,
+    closed_answers,
     open_at
 from {{ ref('changed_units') }}

@@ -3,7 +3,7 @@
     axis='exposure',
     capped=true,
     partition_by='exposure_date',
-    order_by='(experiment_id, metric_key, metric_version, variant_key, version)'
+    order_by='(experiment_id, metric_key, metric_version, variant_key, version, entered_from)'
 ) }}
 
 -- depends_on: {{ ref('touched_days') }}

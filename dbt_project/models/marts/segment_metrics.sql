@@ -3,7 +3,7 @@
     axis='exposure',
     capped=true,
     partition_by='exposure_date',
-    order_by='(experiment_id, attribute, segment, metric_key, metric_version, variant_key)'
+    order_by='(experiment_id, attribute, segment, metric_key, metric_version, variant_key, version)'
 ) }}
 
 -- depends_on: {{ ref('touched_days') }}

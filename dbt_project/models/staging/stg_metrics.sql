@@ -41,7 +41,8 @@ metrics as (
                     minimum_effect Nullable(String),
                     margin Nullable(String),
                     margin_relative Nullable(Bool),
-                    cuped Nullable(Bool)
+                    cuped Nullable(Bool),
+                    missing String
                 ))'
             )
         ) as metric
@@ -70,7 +71,8 @@ select
     toDecimal64OrNull(tupleElement(metric, 'minimum_effect'), 6) as minimum_effect,
     toDecimal64OrNull(tupleElement(metric, 'margin'), 6) as margin,
     coalesce(tupleElement(metric, 'margin_relative'), true) as margin_relative,
-    coalesce(tupleElement(metric, 'cuped'), true) as cuped
+    coalesce(tupleElement(metric, 'cuped'), true) as cuped,
+    if(tupleElement(metric, 'missing') = '', 'zero', tupleElement(metric, 'missing')) as missing
 from metrics
 order by experiment_id asc, metric_key asc, metric_version asc, version desc, received_at desc
 limit 1 by experiment_id, metric_key, metric_version

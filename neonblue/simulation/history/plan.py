@@ -109,7 +109,7 @@ class Design:
 
 
 def metrics() -> list[MetricMessage]:
-    """A metric of every kind, with caps, filters and windows."""
+    """A metric of every kind, with caps, filters and windows; two leave out who did nothing."""
     week, day = 7 * 86400, 86400
     return [
         MetricMessage(
@@ -162,6 +162,8 @@ def metrics() -> list[MetricMessage]:
             aggregation="sum",
             role="secondary",
             quantile="0.9",
+            window_seconds=3 * day,
+            missing="exclude",
         ),
         MetricMessage(
             key="capped_clicks",
@@ -170,6 +172,7 @@ def metrics() -> list[MetricMessage]:
             aggregation="count",
             role="secondary",
             cap_percentile="0.95",
+            missing="exclude",
         ),
         MetricMessage(
             key="errors",

@@ -30,6 +30,7 @@ LEFT ANY JOIN metric_caps AS caps
 WHERE unit_values.experiment_id = {experiment:UInt32}
     AND unit_values.metric_key = {metric:String}
     AND unit_values.metric_version = {version:UInt32}
+    AND NOT unit_values.is_missing
 ORDER BY sipHash64(unit_values.unit_type, unit_values.user_id), unit_values.user_id
 LIMIT {limit:UInt32}
 """

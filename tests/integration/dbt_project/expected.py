@@ -9,7 +9,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -47,11 +47,12 @@ class Analysed:
 
 @dataclass(frozen=True)
 class Total:
-    """A unit's three numbers of one metric."""
+    """A unit's three numbers of one metric. missing: it has none, since it answered in no event."""
 
     value: Decimal
     denominator: Decimal
     covariate: Decimal
+    missing: bool
 
 
 class Expected:
@@ -123,10 +124,12 @@ class Expected:
                 before = [e for e in near if analysed.at - COVARIATE <= e["timestamp"] < analysed.at]
                 below = metric.get("denominator")
                 cap = metric.get("cap")
+                answers = _amounts(metric, inside)
                 totals[*unit, metric["key"]] = Total(
                     _capped(_aggregate(metric, inside), cap),
                     _aggregate(below, inside) if below else Decimal(0),
                     _capped(_aggregate(metric, before), cap),
+                    metric.get("missing") == "exclude" and not answers,
                 )
         return totals
 
@@ -134,7 +137,10 @@ class Expected:
         return {unit: (row.variant, row.version, row.at) for unit, row in self.units.items()}
 
     def unit_metric_values(self) -> Mart:
-        return {place: (row.value, row.denominator, row.covariate) for place, row in self.totals.items()}
+        return {
+            place: (row.value, row.denominator, row.covariate, row.missing)
+            for place, row in self.totals.items()
+        }
 
     def hourly_metrics(self) -> Mart:
         def hour(at: datetime) -> datetime:
@@ -179,7 +185,8 @@ class Expected:
             if not metric.get("cap_percentile"):
                 continue
             for number in {unit[0] for unit in self.units}:
-                mine = [self.totals[*unit, metric["key"]] for unit in self.units if unit[0] == number]
+                everyone = [self.totals[*unit, metric["key"]] for unit in self.units if unit[0] == number]
+                mine = [total for total in everyone if not total.missing]
                 place = max(1, math.ceil(Decimal(metric["cap_percentile"]) * len(mine))) - 1
                 caps[number, metric["key"]] = (
                     sorted(total.value for total in mine)[place],
@@ -187,30 +194,41 @@ class Expected:
                 )
         return caps
 
-    def _capped_totals(self) -> Iterator[tuple[Unit, str, Total]]:
+    def capped_totals(self) -> Iterator[tuple[Unit, str, Total]]:
+        """Every unit's numbers of every metric, with the pooled caps on them."""
         caps = self._caps()
         for (number, user, key), total in self.totals.items():
             value, covariate = caps.get((number, key), (total.value, total.covariate))
             yield (
                 (number, user),
                 key,
-                Total(min(total.value, value), total.denominator, min(total.covariate, covariate)),
+                replace(total, value=min(total.value, value), covariate=min(total.covariate, covariate)),
             )
+
+    def _place_in_time(self, unit: Unit, key: str) -> tuple[int, date, datetime, datetime | None]:
+        """The unit's version and day, from when on it may have entered, and when its window has ended for sure."""
+        row = self.units[unit]
+        hour = row.at.replace(minute=0, second=0, microsecond=0)
+        (seconds,) = {metric.get("window_seconds") for metric in self.metrics if metric["key"] == key}
+        if seconds is None:
+            return row.version, row.at.date(), hour.replace(hour=0), None
+        return row.version, row.at.date(), hour, hour + timedelta(hours=1, seconds=seconds)
 
     def metric_moments(self) -> Mart:
         groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
-        for unit, key, total in self._capped_totals():
+        for unit, key, total in self.capped_totals():
             row = self.units[unit]
-            groups[unit[0], row.variant, key, row.version, row.at.date()].append(total)
+            groups[unit[0], row.variant, key, *self._place_in_time(unit, key)].append(total)
         return {place: _moments(totals) for place, totals in groups.items()}
 
     def segment_metrics(self) -> Mart:
         groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
-        for unit, key, total in self._capped_totals():
+        for unit, key, total in self.capped_totals():
             row = self.units[unit]
             for attribute, value in json.loads(row.attributes or "{}").items():
                 segment = value if isinstance(value, str) else json.dumps(value)
-                groups[unit[0], attribute, segment, row.variant, key, row.at.date()].append(total)
+                place = (unit[0], attribute, segment, row.variant, key, *self._place_in_time(unit, key))
+                groups[place].append(total)
         return {place: _moments(totals) for place, totals in groups.items()}
 
     def revenue_attribution(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
@@ -219,8 +237,8 @@ class Expected:
         groups: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         exact: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
         kinds = {m["key"] for m in self.metrics if m["type"] == "mean" and m["aggregation"] == "sum"}
-        for unit, key, total in self._capped_totals():
-            if key in kinds:
+        for unit, key, total in self.capped_totals():
+            if key in kinds and not total.missing:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
         for (number, key), arms in groups.items():
@@ -344,14 +362,19 @@ def _first_of_a_person(row: Row) -> tuple[datetime, bool]:
     return row["assigned_at"], not row["attributes"]
 
 
-def _aggregate(definition: Row, events: Iterable[Row]) -> Decimal:
+def _amounts(definition: Row, events: Iterable[Row]) -> list[Decimal]:
+    """The values of the events that count."""
     wanted = definition.get("property_filter") or {}
-    amounts = [
+    return [
         event["value"]
         for event in events
         if event["event_type"] == definition["event_type"]
         and all(_text(json.loads(event["properties"] or "{}"), name) == text for name, text in wanted.items())
     ]
+
+
+def _aggregate(definition: Row, events: Iterable[Row]) -> Decimal:
+    amounts = _amounts(definition, events)
     match definition["aggregation"]:
         case "any":
             return Decimal(bool(amounts))
@@ -371,13 +394,15 @@ def _capped(value: Decimal, cap: str | None) -> Decimal:
 
 
 def _moments(totals: list[Total]) -> tuple[Any, ...]:
-    y, d, x = ([getattr(t, name) for t in totals] for name in ("value", "denominator", "covariate"))
+    given = [total for total in totals if not total.missing]
+    y, d, x = ([getattr(t, name) for t in given] for name in ("value", "denominator", "covariate"))
 
     def products(left: list[Decimal], right: list[Decimal]) -> Decimal:
         return sum((a * b for a, b in zip(left, right, strict=True)), Decimal(0))
 
     return (
-        len(totals),
+        len(given),
+        len(totals) - len(given),
         sum(y, Decimal(0)),
         products(y, y),
         sum(d, Decimal(0)),

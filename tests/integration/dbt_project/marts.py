@@ -11,22 +11,26 @@ from tests.integration.dbt_project.expected import Mart
 from tests.integration.warehouse import rows
 
 MOMENTS = (
-    "n, sum_value, sum_squares, sum_denominator, sum_denominator_squares, sum_value_denominator, "
+    "n, missing, sum_value, sum_squares, sum_denominator, sum_denominator_squares, sum_value_denominator, "
     "sum_covariate, sum_covariate_squares, sum_value_covariate, sum_denominator_covariate"
 )
+ENTERED = "version, exposure_date, entered_from, finishes_at"
 COUNTS = "events, exposures, conversions, value, first_exposures"
 # Each mart's grain and its other columns. Build columns are left out.
 COLUMNS = {
     "first_exposures": ("experiment_id, user_id", "variant_key, version, first_exposed_at"),
-    "unit_metric_values": ("experiment_id, user_id, metric_key", "value_decimal, denominator, covariate"),
+    "unit_metric_values": (
+        "experiment_id, user_id, metric_key",
+        "value_decimal, denominator, covariate, is_missing",
+    ),
     "hourly_metrics": ("experiment_id, variant_key, hour", COUNTS),
     "daily_metrics": ("experiment_id, variant_key, date", COUNTS),
     "experiment_summary": (
         "experiment_id, variant_key",
         "units, events, exposures, conversions, converted_units, value",
     ),
-    "metric_moments": ("experiment_id, variant_key, metric_key, version, exposure_date", MOMENTS),
-    "segment_metrics": ("experiment_id, attribute, segment, variant_key, metric_key, exposure_date", MOMENTS),
+    "metric_moments": (f"experiment_id, variant_key, metric_key, {ENTERED}", MOMENTS),
+    "segment_metrics": (f"experiment_id, attribute, segment, variant_key, metric_key, {ENTERED}", MOMENTS),
     "revenue_attribution": (
         "experiment_id, metric_key, variant_key",
         "units, revenue, incremental_revenue, incremental_low, incremental_high",
