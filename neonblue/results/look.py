@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from neonblue.analysis import ExperimentRows, Question, ask, look_of
 from neonblue.contract.looks import LookMessage
@@ -60,9 +59,10 @@ def look(
         return Look(
             stamp, nothing(key, newest.experiment_id, stamp, "not_started", reason), configuration=newest
         )
-    now = warehouse.counted_to() or datetime.now(UTC)
+    # A window that has ended since is judged once what happened in it is sure to be counted.
+    now = warehouse.counted_to() or stamp.computed_at
     try:
-        rows = read_rows(warehouse, [configurations], datetime.now(UTC))[newest.experiment_id]
+        rows = read_rows(warehouse, [configurations], stamp.computed_at)[newest.experiment_id]
     except NotBuilt as missing:
         answer = nothing(key, newest.experiment_id, stamp, "not_built", str(missing))
         return Look(stamp, answer, configuration=newest)

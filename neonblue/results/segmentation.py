@@ -17,10 +17,12 @@ from neonblue.statistics import (
     Procedure,
     Role,
     Status,
+    StatusCode,
     Verdict,
-    analyze_metric,
+    compare_strata,
     judge,
 )
+from neonblue.statistics.adjusting import adjustable_strata, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,12 @@ class _Cell:
     arm: str
 
     def compare(self, alpha: float) -> Comparison | None:
-        moments = self.experiment.moments
-        pair = [moments.get((self.metric.name, arm)) for arm in (self.experiment.control, self.arm)]
-        control, treatment = pair
-        if control is None or treatment is None:
-            return None
-        return analyze_metric(self.metric.kind, control, treatment, alpha)
+        strata = self.experiment.compared(self.metric.name, self.arm)
+        if isinstance(strata, Status):
+            return None if strata.code is StatusCode.MISSING_ARM else _without_test(strata)
+        if adjustable_strata(strata) is not None:
+            strata = [(plain(control), plain(treatment)) for control, treatment in strata]
+        return compare_strata(self.metric.kind, strata, alpha)
 
 
 def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple[SegmentEffect, ...]:
@@ -86,6 +88,10 @@ def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple
             cells, first, family.interval_alpha, family.adjusted, family.rejected, strict=True
         )
     )
+
+
+def _without_test(reason: Status) -> Comparison:
+    return Comparison(0, 0, None, None, None, reason, reason)
 
 
 def _p(comparison: Comparison | None) -> float | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import date, datetime
 
-from neonblue.analysis import ExperimentRows, MomentRow, Question, ask
+from neonblue.analysis import ExperimentRows, MomentRow, Question, experiment_of, finished_by
 from neonblue.results.moments import Versions, moment_row, window_parameters
 from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
 from neonblue.results.warehouse import Mart, Warehouse
@@ -54,7 +54,7 @@ def read_segments(
     versions: the experiment's snapshots. now: the aware time of which is said whose windows have ended.
     """
     parts = {
-        segment: _experiment(versions, rows)
+        segment: _experiment(versions, rows, now)
         for segment, rows in segment_moments(warehouse, versions, now).items()
     }
     return segment_effects(parts, question.plan)
@@ -75,14 +75,8 @@ def segment_moments(
     return found
 
 
-def _experiment(versions: Versions, rows: list[MomentRow]) -> Experiment:
-    asked = ask(versions, ExperimentRows(moments=rows), date.max)
+def _experiment(versions: Versions, rows: list[MomentRow], now: datetime) -> Experiment:
+    whole = experiment_of(versions, ExperimentRows(moments=rows), finished_by(now))
     # A quantile of a segment does not follow from sums.
-    return replace(
-        asked.experiment,
-        metrics=tuple(
-            metric
-            for metric in asked.experiment.metrics
-            if any(name == metric.name for name, _ in asked.experiment.moments)
-        ),
-    )
+    known = {name for name, _ in whole.moments}
+    return replace(whole, metrics=tuple(metric for metric in whole.metrics if metric.name in known))

@@ -1,4 +1,4 @@
-"""As of any moment: whose window has ended, whose was cut short, and who has no value. From the models to typed rows."""
+"""As of any moment: whose window has ended, whose was cut short, and who has no value. From models to typed rows."""
 
 from __future__ import annotations
 
