@@ -29,8 +29,8 @@ def missing_checks(experiment: Experiment, *, sequential: bool = False) -> list[
     One check per metric of which units are left out: each arm against control by `equal_shares_p`, whose smallest p
     times the number of arms fails below 0.001. It blocks for primary metrics and guardrails, and warns for secondary
     ones. Where some units have no covariate, two checks per arm, of how many and of the covariate's balance: they warn,
-    since the plain test then stands in (see `adjustable`). Units are compared within their configuration version where the
-    arms' shares changed. sequential: the experiment is watched, so an always-valid p takes the place of each p.
+    since the plain test then stands in (see `adjustable`). Units are compared within their configuration version where
+    the arms' shares changed. sequential: the experiment is watched, so an always-valid p takes the place of each p.
     """
     checks = [
         _values_check(experiment, metric, sequential)
