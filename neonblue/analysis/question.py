@@ -13,10 +13,11 @@ from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import Deciding, Experiment, Plan, Report, analyze
+from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze
 from neonblue.statistics.analysis import Standings
 
 _ENDED = frozenset({"concluded", "archived"})
+_PENDING = "No decision yet: the experiment is concluded, and the next decision run takes its last look."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,15 @@ class Question:
     looks: tuple[LookMessage, ...] = ()
     standings: Standings = field(default_factory=dict)
     looking: bool = True
+    pending: bool = False
     unfinished: Mapping[tuple[str, str], SoFar] = field(default_factory=dict)
 
     def answer(self) -> Report:
         """Health, every metric in every arm, and the decision."""
-        return analyze(self.experiment, self.plan, self.standings, looking=self.looking)
+        report = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
+        if self.pending and report.decision.action is Action.INCONCLUSIVE:
+            return replace(report, decision=Decision(Action.INCONCLUSIVE, _PENDING))
+        return report
 
 
 def ask(
@@ -81,7 +86,8 @@ def ask(
     question = replace(question, looks=tuple(looks), standings=standings, looking=False)
     due = not looks or format_instant(closed_to) > looks[-1].closed_to
     if not (taking and due):
-        return question
+        last = plan.ended and due and plan.deciding is Deciding.GROUP_SEQUENTIAL
+        return replace(question, pending=last)
     if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
         return replace(question, looking=True)
     return replace(_closed(question, configurations, rows, closed_to), looking=True)

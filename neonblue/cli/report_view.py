@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from neonblue.statistics import Estimate, Experiment, MetricKind, Report, Status
+from neonblue.statistics import Estimate, Experiment, MetricKind, Report, Status, wording
 from neonblue.statistics.analysis import MetricResult
 from neonblue.statistics.wording import p_value, percent
 
@@ -100,9 +100,7 @@ def _words(status: Status) -> str:
 
 
 def _value(value: float | None, share: bool) -> str:
-    if value is None:
-        return "none"
-    return f"{100 * value:.2f} %" if share else f"{value:,.5g}"
+    return "none" if value is None else wording.value(value, share)
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import typer
+from rich.markup import escape
 
 from neonblue.cli.report_view import comparison_grid, difference, relative, values
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
@@ -59,6 +60,11 @@ def _show(found: dict[str, Any]) -> None:
     if found["decision"]:
         out.print(f"{found['decision']['action'].replace('_', ' ')}  {found['decision']['sentence']}")
     out.print(comparison_grid(_cells(row) for row in found["items"]))
+    for row in found["items"]:
+        for note in _notes(row):
+            out.print(
+                f"[dim]{escape(row['metric_key'])}, {escape(row['variant_key'])}:[/] {note}", soft_wrap=True
+            )
     for check in found["health"]:
         if not check["passed"]:
             colour = "bold red" if check["blocking"] else "yellow"
@@ -86,3 +92,18 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         "not yet" if row["p_value"] is None else f"{p_value(row['p_value'])}\n{p_value(row['adjusted_p'])}",
         row["verdict"],
     )
+
+
+def _notes(row: dict[str, Any]) -> list[str]:
+    """Who is not in the row's numbers."""
+    judged = row["n_control"] + row["n_variant"]
+    unfinished = row["unfinished_control"] + row["unfinished_variant"]
+    missing = row["missing_control"] + row["missing_variant"]
+    found = []
+    if unfinished:
+        found.append(
+            f"{judged + missing:,} of {judged + missing + unfinished:,} units have finished their window."
+        )
+    if missing:
+        found.append(f"{missing:,} units without a value are left out.")
+    return found

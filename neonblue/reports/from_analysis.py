@@ -35,7 +35,9 @@ _METHODS = {
     Method.WELCH: "Welch's t-test",
     Method.UNPOOLED_PROPORTIONS: "the unpooled z-test of proportions",
     Method.POOLED_PROPORTIONS: "the pooled z-test of proportions",
+    Method.MANTEL_HAENSZEL: "Mantel and Haenszel's risk difference over configuration versions",
     Method.MIETTINEN_NURMINEN: "Miettinen and Nurminen's score test",
+    Method.STRATIFIED_MIETTINEN_NURMINEN: "Miettinen and Nurminen's score test over configuration versions",
     Method.RATIO_DELTA: "the delta method for ratios",
     Method.QUANTILE: "order statistics of the quantile",
     Method.CUPED: "Welch's t-test after CUPED's adjustment by the covariate",
@@ -44,9 +46,11 @@ _METHODS = {
 }
 _RULES = {
     Deciding.FIXED: "One test at the planned end (fixed horizon); before it there is no verdict.",
-    Deciding.GROUP_SEQUENTIAL: "Group-sequential tests at planned looks, by Lan–DeMets spending.",
+    Deciding.GROUP_SEQUENTIAL: "Group-sequential tests by Lan–DeMets spending, one look for each closed UTC day with "
+    "news until the planned size; p-values and intervals are those of the look that stands, means are of now.",
     Deciding.CONFIDENCE_SEQUENCE: "An asymptotic confidence sequence: its intervals hold at any time, "
-    "however often the results are looked at.",
+    "however often the results are looked at; of all that were published the smallest p and what the intervals share "
+    "stand.",
 }
 
 

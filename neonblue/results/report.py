@@ -29,6 +29,7 @@ from neonblue.reports import (
 from neonblue.reports import Sequence as Line
 from neonblue.reports.from_analysis import scale_of
 from neonblue.results.look import Look, look
+from neonblue.results.notes import notes_of
 from neonblue.results.over_time import day_effects, of_metric
 from neonblue.results.parts import CohortItem, Interval, read_cohorts, read_funnel, read_revenue, read_series
 from neonblue.results.publish import ReportLine, newest_page
@@ -68,6 +69,10 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     return replace(
         made,
         hypothesis=configuration.hypothesis or "",
+        effects=tuple(
+            replace(effect, note=" ".join(filter(None, (effect.note, *notes_of(question, result)))))
+            for effect, result in zip(made.effects, report.results, strict=True)
+        ),
         sequences=_sequences(seen),
         exposures=_part(lambda: _exposures(warehouse, configuration)),
         funnel=_part(lambda: _funnel(warehouse, configuration)),

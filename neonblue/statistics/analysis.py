@@ -7,19 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from neonblue.statistics.adjusting import adjustable_strata, plain
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import compare_cuped
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
-from neonblue.statistics.metric import analyze_metric, guard_metric
-from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, NonInferiority, non_inferior
+from neonblue.statistics.noninferiority import Direction, NonInferiority
 from neonblue.statistics.result import Estimate, Interval, Lift
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import combine, compare_strata
+from neonblue.statistics.stratified import compare_strata, guard_strata
 from neonblue.statistics.tails import deviate
 
 Standings = Mapping[tuple[str, str], Standing]
@@ -111,12 +109,16 @@ def analyze_metrics(
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """One metric of one arm on the way to its result. tested: whether it is tested anew."""
+    """One metric of one arm on the way to its result.
+
+    fallback: why the covariate is left out. tested: whether it is tested anew.
+    """
 
     metric: Metric
     arm: str
     plan: Plan
     strata: Sequence[Pair] | Status
+    fallback: Status | None
     sample: Sample
     share: float
     rule: DecidingRule
@@ -128,7 +130,11 @@ class _Cell:
     def of(
         cls, experiment: Experiment, plan: Plan, metric: Metric, arm: str, standing: Standing, looking: bool
     ) -> _Cell:
-        strata = _strata(experiment, metric, arm)
+        strata, fallback = _strata(experiment, metric, arm), None
+        if not isinstance(strata, Status):
+            fallback = adjustable_strata(strata)
+            if fallback is not None:
+                strata = [(plain(control), plain(treatment)) for control, treatment in strata]
         sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(strata)
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
@@ -139,7 +145,7 @@ class _Cell:
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:
             tested = looking and not standing.final and standing.grown(sample.information)
         first = _compare(metric, strata, plan.alpha)
-        return cls(metric, arm, plan, strata, sample, share, rule, standing, tested, first)
+        return cls(metric, arm, plan, strata, fallback, sample, share, rule, standing, tested, first)
 
     @property
     def ready(self) -> bool:
@@ -185,7 +191,7 @@ class _Cell:
             adjusted_p=(self.standing.adjusted_p if kept else adjusted) if shown else None,
             verdict=self._verdict(comparison, rejected),
             guardrail=guardrail,
-            fallback=_fallback(self.strata),
+            fallback=self.fallback,
             fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
             guardrail_state=guardrail_after(self.standing.guardrail, _state(guardrail)),
             log10_p=self._log10_p(p),
@@ -253,10 +259,7 @@ class _Cell:
         if not (self.tested and self.ready):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
-        if len(self.strata) == 1:
-            return guard_metric(self.metric.kind, *self.strata[0], margin, alpha)
-        effect = combine(self.metric.kind, self.strata)
-        return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
+        return guard_strata(self.metric.kind, self.strata, margin, alpha)
 
     def _log10_p(self, p: float | None) -> float | None:
         """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
@@ -298,8 +301,6 @@ def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] 
 def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:
     if isinstance(strata, Status):
         return Comparison(0, 0, None, None, None, strata, strata)
-    if len(strata) == 1:
-        return analyze_metric(metric.kind, *strata[0], alpha)
     return compare_strata(metric.kind, strata, alpha)
 
 
@@ -320,14 +321,3 @@ def _state(guardrail: NonInferiority | Status | None) -> GuardrailState | None:
 
 def _fixed_p(comparison: Comparison) -> float | None:
     return comparison.absolute.p_value if isinstance(comparison.absolute, Estimate) else None
-
-
-def _fallback(strata: Sequence[Pair] | Status) -> Status | None:
-    if isinstance(strata, Status):
-        return None
-    for control, treatment in strata:
-        if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-            reason = compare_cuped(control, treatment).fallback
-            if reason is not None:
-                return reason
-    return None

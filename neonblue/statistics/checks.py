@@ -14,6 +14,7 @@ from neonblue.statistics.health import (
     stray_units,
 )
 from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.missing import missing_checks
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.status import Status
 
@@ -22,13 +23,15 @@ def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
     """Every check of the experiment, those that block first.
 
     Sample ratio per allocation version and over versions (by chi-square at a fixed horizon, by e-values where the plan
-    is sequential), users in arms of weight zero, units met in several arms, and the balance of every covariate.
+    is sequential), users in arms of weight zero, units met in several arms, units without a value or a covariate, and
+    the balance of every covariate.
     """
     checks = _sample_ratio_checks(experiment, plan)
     if experiment.exposed:
         threshold = plan.multiply_exposed_threshold
         checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
-    return (*checks, *_covariate_checks(experiment))
+    watched = plan.deciding is not Deciding.FIXED
+    return (*checks, *missing_checks(experiment, sequential=watched), *_covariate_checks(experiment))
 
 
 def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck]:

@@ -20,10 +20,12 @@ from neonblue.statistics.sequential.confidence_sequence import (
     multiplier,
 )
 from neonblue.statistics.sequential.spending import Spending
+from neonblue.statistics.stratified import information
 from neonblue.statistics.tails import deviate, normal_sf
 
 SMALLEST_ARM = 100
 _SMALLEST_ALPHA = 1e-290
+_BY_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,7 @@ class Sample:
     def of(cls, strata: Sequence[Pair]) -> Self:
         """Of the strata that are compared."""
         sizes = [(control.n, treatment.n) for control, treatment in strata]
-        information = sum(c * t / (c + t) for c, t in sizes if c + t)
-        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information)
+        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information(strata))
 
     @property
     def units(self) -> float:
@@ -151,6 +152,16 @@ def rule_for(
     if plan.planned_units is None or plan.deciding is Deciding.FIXED:
         return FixedHorizon(plan.ended or share >= 1)
     spending = Spending(plan.spending)
+    now = EarlierLook(sample.information, max(share, 1 / plan.planned_units))
     if not earlier:
-        return GroupSequential.at(plan.looks, max(share, 1 / plan.planned_units), spending)
-    return GroupSequential(tuple(earlier), sample.information, share, spending)
+        return GroupSequential.at(plan.looks, now.share, spending)
+    looks = _in_shares((*earlier, now))
+    return GroupSequential(looks[:-1], looks[-1].information, now.share, spending)
+
+
+def _in_shares(looks: tuple[EarlierLook, ...]) -> tuple[EarlierLook, ...]:
+    """The shares for the information where it grew with them: arms that differ by chance alone have one boundary."""
+    worth = [look.information / look.share for look in looks]
+    if max(worth) > min(worth) * (1 + _BY_CHANCE):
+        return looks
+    return tuple(EarlierLook(look.share, look.share) for look in looks)

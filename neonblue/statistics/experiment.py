@@ -135,7 +135,7 @@ class Experiment:
     def compared(self, metric: str, arm: str) -> list[Pair] | Status:
         """The strata to compare, one where all units are alike.
 
-        MISSING_ARM where an arm has no data, or none from a version in which both were live; UNSTRATIFIED where the
+        MISSING_ARM where an arm has no data, or none from a version in which both were live; SHARES_CHANGED where the
         shares changed and the versions do not give their moments.
         """
         for name in (self.control, arm):
@@ -154,7 +154,7 @@ class Experiment:
                 f"The arms were not live in the same shares throughout, and {metric} has no sums by version: "
                 "pooled, a change over time would look like an effect."
             )
-            return Status(StatusCode.UNSTRATIFIED, message)
+            return Status(StatusCode.SHARES_CHANGED, message)
         given = [
             (v.moments[keys[0]], v.moments[keys[1]], s)
             for v, s in zip(live, shares, strict=True)

@@ -12,6 +12,11 @@ from neonblue.statistics.inference import infer
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.proportions import not_countable
 from neonblue.statistics.result import Alternative, Interval, Lift
+from neonblue.statistics.score_strata import (
+    StratifiedCounts,
+    stratified_score_interval,
+    stratified_score_lift,
+)
 from neonblue.statistics.status import Status, StatusCode
 
 
@@ -60,7 +65,8 @@ class NonInferiority:
     standard error, statistic contrast / se, df its degrees of freedom (inf for z). p_value, log10_p: one-sided,
     small where the treatment is not worse than the margin. bound: the one-sided confidence bound at 1 - alpha of
     the difference (absolute margin) or of the relative lift (relative margin, None where unbounded): the guardrail
-    holds when it lies on the good side of the margin. non_inferior: p_value < alpha.
+    holds when it lies on the good side of the margin. log10_p_inferior: of the other tail's p-value, small where the
+    treatment is worse than the margin. non_inferior: p_value < alpha, by logarithms.
     """
 
     diff: float
@@ -70,14 +76,18 @@ class NonInferiority:
     df: float
     p_value: float
     log10_p: float
+    log10_p_inferior: float
     bound: float | None
     alpha: float
     non_inferior: bool
 
     @property
     def inferior(self) -> bool:
-        """Whether the opposite is shown at the same level: worse than the margin."""
-        return 1 - self.p_value < self.alpha
+        """Whether the opposite is shown at the same level: worse than the margin.
+
+        By the other tail's logarithm: 1 - p_value is 0 from 8 standard errors on, and would be below any alpha.
+        """
+        return self.log10_p_inferior < math.log10(self.alpha)
 
 
 def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInferiority | Status:
@@ -118,12 +128,12 @@ def non_inferior_proportion_score(
     if margin.relative:
         contrast = treatment.mean - ratio * control.mean
         variance = float(score.ratio_variance(*counts, ratio))
-        limit = score.score_lift(control, treatment, alpha, margin.alternative)
+        limit = score.score_lift(control, treatment, alpha, margin.alternative, margin.signed)
         interval = limit.interval if isinstance(limit, Lift) else None
     else:
         contrast = treatment.minus(control) - margin.signed
         variance = float(score.difference_variance(*counts, margin.signed))
-        limits = score.score_interval(control, treatment, alpha, margin.alternative)
+        limits = score.score_interval(control, treatment, alpha, margin.alternative, margin.signed)
         interval = None if isinstance(limits, Status) else limits
     if variance == 0:
         return score.NO_VARIANCE
@@ -132,31 +142,52 @@ def non_inferior_proportion_score(
     return _verdict(diff, contrast, math.sqrt(variance), math.inf, margin, alpha, bound)
 
 
+def non_inferior_stratified_score(
+    counts: StratifiedCounts, margin: Margin, alpha: float = 0.05
+) -> NonInferiority | Status:
+    """Non-inferiority of a proportion over several strata by the stratified score test.
+
+    The margin's difference (or ratio) is the hypothesis in every stratum. se: of the weighted contrast. Statuses and
+    errors as `non_inferior_proportion_score`.
+    """
+    diff = float(counts.weighted_diff)
+    if margin.relative:
+        contrast = diff - margin.signed * float(counts.control)
+        variance = float(counts.ratio_variance(1 + margin.signed))
+        limit = stratified_score_lift(counts, alpha, margin.alternative, margin.signed)
+        interval = limit.interval if isinstance(limit, Lift) else None
+    else:
+        contrast = diff - margin.signed
+        variance = float(counts.difference_variance(margin.signed))
+        interval = stratified_score_interval(counts, alpha, margin.alternative, margin.signed)
+    if variance == 0:
+        return score.NO_VARIANCE
+    bound = None if interval is None else _bound(interval, margin)
+    return _verdict(diff, contrast, math.sqrt(variance), math.inf, margin, alpha, bound)
+
+
 def _verdict(
     diff: float, contrast: float, se: float, df: float, margin: Margin, alpha: float, bound: float | None
 ) -> NonInferiority:
     test = infer(contrast, se, df, alpha)
     higher = margin.direction is Direction.HIGHER_IS_BETTER
-    p_value = float(test.p_greater if higher else test.p_less)
-    log10_p = _one_sided_log10(float(test.statistic), float(test.log10_p), p_value, upper=higher)
+    towards = float(test.statistic) if higher else -float(test.statistic)
+    tail = float(test.log10_p) - math.log10(2)  # of the side the statistic lies on
+    rest = math.log1p(-(10.0**tail)) / math.log(10)
+    log10_p, log10_p_inferior = (tail, rest) if towards > 0 else (rest, tail)
     return NonInferiority(
         diff=diff,
         contrast=contrast,
         se=se,
         statistic=float(test.statistic),
         df=df,
-        p_value=p_value,
+        p_value=float(test.p_greater if higher else test.p_less),
         log10_p=log10_p,
+        log10_p_inferior=log10_p_inferior,
         bound=bound,
         alpha=alpha,
-        non_inferior=p_value < alpha,
+        non_inferior=log10_p < math.log10(alpha),
     )
-
-
-def _one_sided_log10(statistic: float, log10_two_sided: float, p_value: float, *, upper: bool) -> float:
-    """In the tail half of the two-sided p; on the other side p is near 1 and its own logarithm is exact."""
-    in_tail = statistic > 0 if upper else statistic < 0
-    return log10_two_sided - math.log10(2) if in_tail else math.log10(p_value)
 
 
 def _bound(interval: Interval, margin: Margin) -> float:

@@ -179,7 +179,7 @@ def cuped_sd(sd: float, correlation: float) -> float:
 def _student_power(effect: float, control: float, treatment: float, design: Design) -> float:
     df = control + treatment - 2
     shift = effect * math.sqrt(control * treatment / (control + treatment))
-    critical = float(special.stdtrit(df, 1 - design.tail))
+    critical = -float(special.stdtrit(df, design.tail))
     power = float(stats.nct.sf(critical, df, shift))
     return power if design.sided == 1 else power + float(stats.nct.sf(critical, df, -shift))
 

@@ -1,38 +1,79 @@
-"""One difference out of several strata's, with Cochran-Mantel-Haenszel weights."""
+"""One difference out of several strata's, with Cochran, Mantel and Haenszel's weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from neonblue.statistics.effect import Effect
+
+
+def cmh_weight(n_control: int, n_treatment: int) -> float:
+    """n_c n_t / (n_c + n_t), the information of a stratum: 0 where an arm is empty, n / 4 at equal arms."""
+    return n_control * n_treatment / (n_control + n_treatment) if n_control and n_treatment else 0.0
 
 
 def stratified_effect(strata: Sequence[Effect]) -> Effect:
     """The mean of the strata's differences at weights w = n_c n_t / (n_c + n_t), with the variance that follows.
 
     d = sum of w d_s / sum of w and Var(d) = sum of w^2 Var(d_s) / (sum of w)^2; control values likewise. The weights
-    are those that give the smallest variance where the units vary alike everywhere, so a lopsided stratum can't drown
-    the others. Degrees of freedom by Satterthwaite over every arm of every stratum. ValueError where no stratum varies.
-    Source: Cochran (1954), Biometrics 10; Mantel and Haenszel (1959).
+    give the smallest variance where units vary alike everywhere, so a lopsided stratum can't drown the others. Each
+    stratum brings its own variances, so the effect may differ between strata. An arm whose values are all alike in a
+    stratum tells nothing of its spread: it takes that of the same arm in the others, so that a handful of units
+    without an outcome does not count as certain. Degrees of freedom by Satterthwaite over the arms that vary.
+    ValueError where no stratum varies. Source: Cochran (1954), Biometrics 10; Mantel and Haenszel (1959); Greenland
+    and Robins (1985), Biometrics 41; Satterthwaite (1946).
     """
     if not any(effect.variance > 0 for effect in strata):
         raise ValueError("strata: at least one must vary")
-    information = [e.n_control * e.n_treatment / (e.n_control + e.n_treatment) for e in strata]
-    weighted = [(w / sum(information), e) for w, e in zip(information, strata, strict=True)]
-    parts = [(w * w * e.var_from_control, e.n_control) for w, e in weighted]
-    parts += [(w * w * e.var_from_treatment, e.n_treatment) for w, e in weighted]
-    total = sum(variance for variance, _ in parts)
-    error = sum((variance / total) ** 2 / (n - 1) for variance, n in parts if variance > 0)
+    information = [cmh_weight(e.n_control, e.n_treatment) for e in strata]
+    shares = [w / math.fsum(information) for w in information]
+    leading = max(zip(information, strata, strict=True), key=lambda pair: (pair[1].variance > 0, pair[0]))[1]
+    full = [_with_borrowed_spread(effect, strata) for effect in strata]
+
+    def mean(field: str, power: int = 1) -> float:
+        return math.fsum(w**power * getattr(e, field) for w, e in zip(shares, full, strict=True))
+
     return Effect(
-        method=next(e.method for e in strata if e.variance > 0),
+        method=leading.method,
         n_control=sum(e.n_control for e in strata),
         n_treatment=sum(e.n_treatment for e in strata),
-        control=sum(w * e.control for w, e in weighted),
-        diff=sum(w * e.diff for w, e in weighted),
-        var_control=sum(w * w * e.var_control for w, e in weighted),
-        var_from_control=sum(w * w * e.var_from_control for w, e in weighted),
-        var_from_treatment=sum(w * w * e.var_from_treatment for w, e in weighted),
-        covariance=sum(w * w * e.covariance for w, e in weighted),
-        normal=all(e.normal for e in strata if e.variance > 0),
-        freedom=1 / error,
+        control=mean("control"),
+        diff=mean("diff"),
+        var_control=mean("var_control", 2),
+        var_from_control=mean("var_from_control", 2),
+        var_from_treatment=mean("var_from_treatment", 2),
+        covariance=mean("covariance", 2),
+        normal=leading.normal,
+        freedom=_freedom(shares, strata),
     )
+
+
+def _freedom(shares: Sequence[float], strata: Sequence[Effect]) -> float:
+    parts = [(w * w * e.var_from_control, e.n_control) for w, e in zip(shares, strata, strict=True)]
+    parts += [(w * w * e.var_from_treatment, e.n_treatment) for w, e in zip(shares, strata, strict=True)]
+    total = math.fsum(variance for variance, _ in parts)
+    return 1 / math.fsum((variance / total) ** 2 / (n - 1) for variance, n in parts if variance > 0)
+
+
+def _with_borrowed_spread(effect: Effect, strata: Sequence[Effect]) -> Effect:
+    if effect.var_from_control == 0:
+        control = [(e, e.n_control) for e in strata if e.var_from_control > 0]
+        effect = replace(
+            effect,
+            var_control=_per_unit(control, "var_control") / effect.n_control,
+            var_from_control=_per_unit(control, "var_from_control") / effect.n_control,
+            covariance=_per_unit(control, "covariance") / effect.n_control,
+        )
+    if effect.var_from_treatment == 0:
+        treatment = [(e, e.n_treatment) for e in strata if e.var_from_treatment > 0]
+        spread = _per_unit(treatment, "var_from_treatment")
+        effect = replace(effect, var_from_treatment=spread / effect.n_treatment)
+    return effect
+
+
+def _per_unit(varied: Sequence[tuple[Effect, int]], field: str) -> float:
+    """The variance (or covariance) of a single unit within the strata, each arm n its units; 0 without strata."""
+    freedom = sum(n - 1 for _, n in varied)
+    return math.fsum(n * (n - 1) * getattr(e, field) for e, n in varied) / freedom if freedom else 0.0

@@ -130,11 +130,12 @@ def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> I
     ordered = np.sort(np.asarray(values, dtype=float))
     n = ordered.size
     below = int(stats.binom.ppf(alpha / 2, n, level)) - 1 if n else -1
-    above = int(stats.binom.isf(alpha / 2, n, level)) if n else 0
+    # The upper tail as the lower one of the units above: 1 - alpha / 2 would be 1 for a small alpha.
+    above = n - int(stats.binom.ppf(alpha / 2, n, 1 - level)) if n else 0
     if below < 0 or above >= n:
         message = f"{n} values are too few to bound the {level:g} quantile at this level."
         return Status(StatusCode.NOT_ENOUGH_UNITS, message)
-    return Interval(float(ordered[below]), float(ordered[above]), 1 - alpha)
+    return Interval.at(float(ordered[below]), float(ordered[above]), alpha)
 
 
 def quantile_effect(control: QuantileSummary, treatment: QuantileSummary) -> Effect | Status:

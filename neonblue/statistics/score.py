@@ -24,9 +24,10 @@ from neonblue.statistics.status import Status, StatusCode
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+FloatArrays = tuple[FloatArray, ...]
 
-_INNER = 1e-14  # how close to the point estimate the search for a limit begins
-_LOG_RANGE = 80.0  # limits of a rate ratio lie within exp(-+80) of it for any count below 1e30
+INNER = 1e-14  # how close to the point estimate the search for a limit begins
+LOG_RANGE = 80.0  # limits of a rate ratio lie within exp(-+80) of it for any count below 1e30
 _TOLERANCES = {"xatol": 1e-19, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
 
 NO_VARIANCE = Status(
@@ -56,7 +57,7 @@ def score_test(
         return NO_VARIANCE
     diff = treatment.minus(control)
     test = infer(diff, se, math.inf, alpha, alternative, null)
-    lower, upper = difference_limits(*counts, critical_value(alpha, math.inf, alternative))
+    lower, upper = difference_limits(*counts, critical_value(alpha, math.inf, alternative), null)
     test = replace(test, **_one_sided(lower, upper, alternative))
     return test.estimate(alpha, Method.MIETTINEN_NURMINEN)
 
@@ -66,16 +67,19 @@ def score_interval(
     treatment: Moments,
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
+    null: float = 0.0,
 ) -> Interval | Status:
     """Score interval of treatment rate - control rate, within [-1, 1], defined for every pair of non-empty arms.
 
+    It holds `null` exactly when the test of that difference does not reject.
     Returns NO_USERS for an empty arm; raises ValueError for arms that are not zeros and ones.
     """
     problem = not_countable(control, treatment)
     if problem:
         return problem
     critical = critical_value(alpha, math.inf, alternative)
-    limits = _one_sided(*difference_limits(*_counts(control, treatment), critical), alternative)
+    ends = difference_limits(*_counts(control, treatment), critical, null)
+    limits = _one_sided(*ends, alternative)
     return Interval.at(float(limits["lower"]), float(limits["upper"]), alpha)
 
 
@@ -84,12 +88,13 @@ def score_lift(
     treatment: Moments,
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
+    null: float = 0.0,
 ) -> Lift | Status:
     """Relative lift of a rate, p_t / p_c - 1, with the score interval of the ratio.
 
     The ratio 1 and the difference 0 are the same hypothesis with the same likeliest rates, so this interval
-    excludes 0 exactly when `score_test` rejects. Returns ZERO_BASELINE without a success in control, and
-    ZERO_VARIANCE where `score_test` does.
+    excludes 0 exactly when `score_test` rejects; null > -1: the lift for which that is kept. Returns ZERO_BASELINE
+    without a success in control, and ZERO_VARIANCE where `score_test` does.
     """
     problem = not_countable(control, treatment)
     if problem:
@@ -99,7 +104,7 @@ def score_lift(
     counts = _counts(control, treatment)
     if float(difference_variance(*counts, 0.0)) == 0:
         return NO_VARIANCE
-    lower, upper = ratio_limits(*counts, critical_value(alpha, math.inf, alternative))
+    lower, upper = ratio_limits(*counts, critical_value(alpha, math.inf, alternative), 1 + null)
     ends = _one_sided(lower - 1, upper - 1, alternative)
     interval = Interval.at(float(ends["lower"]), float(ends["upper"]), alpha)
     return Lift(treatment.minus(control) / control.mean, interval, Method.MIETTINEN_NURMINEN)
@@ -151,34 +156,49 @@ def ratio_variance(
     return np.asarray(spread * total / (total - 1))
 
 
+def rate_difference(x_c: FloatArray, n_c: FloatArray, x_t: FloatArray, n_t: FloatArray) -> FloatArray:
+    """p_t - p_c, from the failures where they are rarer, so that rates near 1 keep their digits."""
+    return _rate_gap(x_c, n_c, x_t, n_t, np.ones_like(n_c))
+
+
 def difference_limits(
-    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
+    x_c: ArrayLike,
+    n_c: ArrayLike,
+    x_t: ArrayLike,
+    n_t: ArrayLike,
+    critical: ArrayLike,
+    anchor: ArrayLike = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
     """The smallest and largest rate difference the score test does not reject at a critical |z|, within [-1, 1].
 
-    x: successes, n: units > 0 of control and treatment. Arrays broadcast. Source: Miettinen and Nurminen (1985).
+    x: successes, n: units > 0 of control and treatment; anchor: see `limits`. Arrays broadcast.
+    Source: Miettinen and Nurminen (1985).
     """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
-    diff = _rate_gap(x_c, n_c, x_t, n_t, np.ones_like(n_c))
+    diff = rate_difference(x_c, n_c, x_t, n_t)
 
     def excess(null: FloatArray, *of: FloatArray) -> FloatArray:
         x_c, n_c, x_t, n_t, critical, diff = of
         return np.abs(diff - null) - critical * np.sqrt(difference_variance(x_c, n_c, x_t, n_t, null))
 
     of = (x_c, n_c, x_t, n_t, critical, diff)
-    lower = _root(excess, np.full_like(diff, -1.0), np.maximum(diff - _INNER, -1.0), of)
-    upper = _root(excess, np.minimum(diff + _INNER, 1.0), np.full_like(diff, 1.0), of)
-    return lower, upper
+    ends = np.full_like(diff, -1.0), np.full_like(diff, 1.0)
+    return limits(excess, ends, (np.maximum(diff - INNER, -1.0), np.minimum(diff + INNER, 1.0)), anchor, of)
 
 
 def ratio_limits(
-    x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike, critical: ArrayLike
+    x_c: ArrayLike,
+    n_c: ArrayLike,
+    x_t: ArrayLike,
+    n_t: ArrayLike,
+    critical: ArrayLike,
+    anchor: ArrayLike = 1.0,
 ) -> tuple[FloatArray, FloatArray]:
     """The smallest and largest rate ratio p_t / p_c, >= 0, the score test does not reject at a critical |z|.
 
-    x: successes, in control > 0, n: units > 0. Arrays broadcast. The smallest is 0 where the treatment has no success.
-    Source: Miettinen and Nurminen (1985).
+    x: successes, in control > 0, n: units > 0; anchor > 0: see `limits`. Arrays broadcast. The smallest is 0 where the
+    treatment has no success. Source: Miettinen and Nurminen (1985).
     """
     arrays = [np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t, critical)]
     x_c, n_c, x_t, n_t, critical = np.broadcast_arrays(*arrays)
@@ -193,8 +213,8 @@ def ratio_limits(
         return (distance - critical * np.sqrt(ratio_variance(x_c, n_c, x_t, n_t, theta))) / scale
 
     of = (x_c, n_c, x_t, n_t, critical)
-    lower = _root(excess, ratio - _LOG_RANGE, ratio - _INNER, of)
-    upper = _root(excess, ratio + _INNER, ratio + _LOG_RANGE, of)
+    ends = ratio - LOG_RANGE, ratio + LOG_RANGE
+    lower, upper = limits(excess, ends, (ratio - INNER, ratio + INNER), np.log(anchor), of)
     return np.where(x_t == 0, 0.0, np.exp(lower)), np.exp(upper)
 
 
@@ -236,13 +256,36 @@ def _likeliest_control_rate(
     return np.asarray(rate)
 
 
+def limits(
+    excess: Callable[..., FloatArray],
+    ends: FloatArrays,
+    around: FloatArrays,
+    anchor: ArrayLike,
+    of: FloatArrays,
+) -> tuple[FloatArray, FloatArray]:
+    """Where the acceptance of a test begins and ends: the roots of `excess` on either side of the estimate.
+
+    excess: above 0 where the test rejects a hypothesis, with `of` as further arguments, arrays of one shape. ends: the
+    least and the largest hypothesis; around: just below and just above the estimate. anchor: the hypothesis that is
+    tested. The statistic of a few units need not be monotone, so the search keeps to the side of the anchor on which
+    the test puts the limit: then the interval holds the anchor exactly when the test does not reject it.
+    """
+    found = []
+    for outer, inner in zip(ends, around, strict=True):
+        at = np.clip(anchor, np.minimum(outer, inner), np.maximum(outer, inner))
+        rejected = excess(at, *of) > 0
+        found.append(_root(excess, np.where(rejected, at, outer), np.where(rejected, inner, at), of))
+    return found[0], found[1]
+
+
 def _root(
-    function: Callable[..., FloatArray], left: FloatArray, right: FloatArray, of: tuple[FloatArray, ...]
+    function: Callable[..., FloatArray], outer: FloatArray, inner: FloatArray, of: FloatArrays
 ) -> FloatArray:
-    """The root between left and right; where the ends do not differ in sign, the outer end is the limit."""
-    found = elementwise.find_root(function, (left, right), args=of, tolerances=_TOLERANCES, maxiter=200)
-    outer = np.where(np.abs(function(left, *of)) < np.abs(function(right, *of)), left, right)
-    return np.where(found.status == -1, outer, found.x)
+    """The root between the two; where they do not differ in sign, the one nearer to 0."""
+    bracket = np.minimum(outer, inner), np.maximum(outer, inner)
+    found = elementwise.find_root(function, bracket, args=of, tolerances=_TOLERANCES, maxiter=200)
+    nearer = np.where(np.abs(function(outer, *of)) < np.abs(function(inner, *of)), outer, inner)
+    return np.where(found.status == -1, nearer, found.x)
 
 
 def _counts(control: Moments, treatment: Moments) -> tuple[float, float, float, float]:

@@ -17,13 +17,13 @@ class StatusCode(StrEnum):
     NO_USERS = "no_users"
     MISSING_ARM = "missing_arm"
     TIED_QUANTILE = "tied_quantile"
+    SHARES_CHANGED = "shares_changed"
     COVARIATE_IMBALANCE = "covariate_imbalance"
     UNIT_MISMATCH = "unit_mismatch"
     NOT_CONVERGED = "not_converged"
     IMPOSSIBLE_REQUEST = "impossible_request"
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"
-    UNSTRATIFIED = "unstratified"
     NO_LOOK = "no_look"
 
 

@@ -43,6 +43,11 @@ def percent(value: float) -> str:
     return f"{100 * value:+.{digits}f} %"
 
 
+def value(number: float, share: bool) -> str:
+    """A metric's value: a share as a percentage with two digits, else five significant digits."""
+    return f"{100 * number:.2f} %" if share else f"{number:,.5g}"
+
+
 def p_value(p: float) -> str:
     """A p-value with three significant digits; below 1e-300 as a bound."""
     return "<1e-300" if p < 1e-300 else f"{p:.3g}"

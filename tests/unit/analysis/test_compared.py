@@ -77,7 +77,7 @@ def test_a_quantile_over_changed_shares_is_refused_with_the_reason() -> None:
     test = ask(versions, rows, day(20)).answer().results[0].comparison.absolute
 
     assert isinstance(test, Status)
-    assert test.code is StatusCode.UNSTRATIFIED
+    assert test.code is StatusCode.SHARES_CHANGED
 
 
 def test_the_share_of_the_plan_counts_information_over_a_ramp() -> None:

@@ -215,10 +215,14 @@ def test_a_conclusion_before_the_plan_spends_what_its_share_allows() -> None:
     )
     moments = of_rate(0.10, 0.1215, 3)  # |z| about 2.1 at share 0.3
     platform = Platform(running, concluded)
+    before = platform.page(moments, 4).decision
 
     report = platform.decide(moments, 5)
 
+    assert "the next decision run takes its last look" in before.sentence
     assert report.decision.action is Action.INCONCLUSIVE
+    assert "no significant difference" in report.decision.sentence
+    assert platform.page(moments, 5).decision == report.decision
     assert platform.looks[0].cells[0].spent < 0.001
     assert platform.looks[0].closed_to == "2026-03-04T10:00:00.000000Z"
     assert platform.decide(moments, 6).decision == report.decision

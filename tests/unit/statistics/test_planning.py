@@ -66,6 +66,14 @@ def test_students_t_on_one_side_never_needs_less_than_the_normal(design, effect)
     assert math.isclose(student.treatment, student.control * design.ratio)
 
 
+def test_students_t_plans_for_an_error_too_small_to_tell_from_one():
+    early = Design(alpha=1e-18, sided=1)
+
+    student = student_sample_size(1.0, 1.0, early)
+
+    assert 1 < student.control / mean_sample_size(1.0, 1.0, early).control < 1.5
+
+
 def test_students_t_is_the_normal_for_many_units_and_has_a_floor():
     assert student_sample_size(1, 1e-4, Design()) == mean_sample_size(1, 1e-4, Design())
     assert student_sample_size(1, 1e6, Design()).control == 2

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.statistics import QuantileSummary
+from neonblue.statistics.quantiles import quantile_interval
 
 
 @given(st.lists(st.integers(-20, 20), min_size=30, max_size=400), st.sampled_from([0.25, 0.5, 0.6]))
@@ -31,3 +32,10 @@ def test_a_window_around_the_quantile_is_enough():
 def test_a_window_that_misses_a_bound_is_refused(window):
     with pytest.raises(ValueError, match="counts"):
         QuantileSummary.from_counts(list(window), [3] * len(window), 0.5, 3000, below=3 * window[0])
+
+
+def test_an_interval_at_a_level_next_to_certainty_has_a_level_below_one():
+    interval = quantile_interval(range(1000), 0.5, 1e-20)
+
+    assert interval.contains(499)
+    assert 0.999 < interval.level < 1
