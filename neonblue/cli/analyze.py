@@ -121,6 +121,10 @@ def _show(report: Report, notes: Sequence[MissingNote]) -> None:
     out = console()
     for note in notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
+    for result in report.results:
+        if result.fallback is not None:
+            why = f"{result.metric.name} of {result.arm} without the covariate: {result.fallback.message}"
+            out.print(f"[yellow]note[/] {escape(why)}", soft_wrap=True)
     for check in report.health:
         mark = (
             "[green]ok[/]  " if check.passed else "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"

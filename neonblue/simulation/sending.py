@@ -57,12 +57,12 @@ async def prepare(
         experiment = await client.create_experiment(draft)
     except ConflictError:
         experiment = await client.experiment(key)
-        _same(experiment, plan, append=append)
+        require_same(experiment, plan, append=append)
     return await client.start(key) if experiment.status == "draft" else experiment
 
 
-def _same(experiment: Experiment, plan: Plan, *, append: bool) -> None:
-    """Refuse to mix this file into an experiment that is not its own."""
+def require_same(experiment: Experiment, plan: Plan, *, append: bool) -> None:
+    """ImportFileError where this file would be mixed into an experiment that is not its own."""
     key = experiment.key
     if experiment.source != "external":
         raise ImportFileError(f"--key: {key!r} is an experiment of this platform's own; choose another key")

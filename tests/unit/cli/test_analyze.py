@@ -63,6 +63,12 @@ def test_a_covariate_narrows_the_interval(analyze):
     assert plain["method"] == "welch"
 
 
+def test_a_covariate_that_was_not_used_is_told_with_the_reason(analyze):
+    outcome = analyze(unit_rows(), "--metric", "spend~before")
+
+    assert "spend of b without the covariate: The covariate explains the outcome entirely" in outcome.output
+
+
 def test_events_of_one_unit_are_one_unit(analyze):
     once = unit_rows()
     twice = once + "".join(once.splitlines(keepends=True)[1:])

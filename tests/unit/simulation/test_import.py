@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from neonblue.client import NewAssignment, NewEvent
+from neonblue.client import Experiment, NewAssignment, NewEvent
 from neonblue.simulation.mapping import MetricKind, Options, map_columns
 from neonblue.simulation.plan import OUTCOME_DELAY, Plan, make_plan
 from neonblue.simulation.rejected import rejected_path, write_rejected
+from neonblue.simulation.sending import require_same
 from neonblue.simulation.table import ImportFileError, Table
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
@@ -132,6 +133,23 @@ def test_a_policy_is_sent_only_where_blank_cells_are_left_out(plan: Planner) -> 
 
     body = msgspec.json.decode(msgspec.json.encode(draft))
     assert [metric.get("missing") for metric in body["metrics"]] == ["exclude", None]
+
+
+def test_a_file_is_not_mixed_into_an_experiment_with_another_policy(plan: Planner) -> None:
+    zero, exclude = (plan(ANSWERS, missing=(policy,)) for policy in ("zero", "exclude"))
+    draft = zero.experiment("k", "a", {})
+    stored = Experiment(
+        key="k",
+        status="running",
+        name=draft.name,
+        source="external",
+        variants=draft.variants,
+        metrics=draft.metrics,
+    )
+
+    require_same(stored, zero, append=False)
+    with pytest.raises(ImportFileError, match="--missing: 'k' was created with rating=zero"):
+        require_same(stored, exclude, append=True)
 
 
 def test_a_share_of_units_with_several_rows_has_no_rows_to_leave_out(plan: Planner) -> None:
