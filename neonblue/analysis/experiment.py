@@ -105,6 +105,7 @@ def allocation_versions(
             dict(weights),
             group.observed,
             _moments_of_all(newest, group.rows) if len(groups) > 1 else {},
+            _missing(newest, group.rows, ()) if len(groups) > 1 else {},
         )
         for weights, group in groups.items()
     )

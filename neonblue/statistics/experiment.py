@@ -68,13 +68,14 @@ class AllocationVersion:
 
     Arms missing from `observed` have no units; arms missing from `weights` have weight zero. moments: of these
     units, (metric name, arm) -> moments, needed where shares differ between versions: such units are compared
-    within their version.
+    within their version; missing: those that the moments leave out for having no value.
     """
 
     name: str
     weights: Mapping[str, float]
     observed: Mapping[str, int]
     moments: Mapping[tuple[str, str], AnyMoments] = field(default_factory=dict)
+    missing: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

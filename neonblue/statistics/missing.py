@@ -101,20 +101,15 @@ def _without_value(experiment: Experiment, metric: str, arm: str) -> list[Counts
     if isinstance(compared, Status) or len(compared) < 2:
         return pooled
     found = [[_of_version(version, metric, name) for name in arms] for version in experiment.versions]
-    if any(
-        sum(version[at] for version in found) != total[at] or any(v[at] < 0 for v in found) for at in (0, 1)
-    ):
+    if any(sum(version[at][0] for version in found) != total[at] for at in (0, 1)):
         return None
-    return [
-        Counts(counts[0], version.observed.get(arms[0], 0), counts[1], version.observed.get(arms[1], 0))
-        for version, counts in zip(experiment.versions, found, strict=True)
-    ]
+    return [Counts(*control, *treatment) for control, treatment in found]
 
 
-def _of_version(version: AllocationVersion, metric: str, arm: str) -> int:
-    """The version's units of the arm that are not in its moments."""
-    moments = version.moments.get((metric, arm))
-    return version.observed.get(arm, 0) - (moments.n if moments is not None else 0)
+def _of_version(version: AllocationVersion, metric: str, arm: str) -> tuple[int, int]:
+    """Of the version's judged units of the arm: those without a value, and all."""
+    moments, missing = version.moments.get((metric, arm)), version.missing.get((metric, arm), 0)
+    return missing, missing + (moments.n if moments is not None else 0)
 
 
 def _n(experiment: Experiment, metric: str, arm: str) -> int:
