@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit integration end-to-end lint format lock coverage calibration clean
+.PHONY: help setup demo test unit integration end-to-end lint format lock coverage calibration strata clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ coverage: setup ## the branches of the statistics that its tests take: all of th
 
 calibration: setup ## simulate the statistics' error rates (minutes) and write the table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration
+
+strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
+	@$(BIN)/python -m tests.calibration --strata
 
 lock: ## resolve the Python packages anew
 	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

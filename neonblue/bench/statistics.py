@@ -1,4 +1,4 @@
-"""How long the default analysis takes from aggregates: 10,000 comparisons on one core."""
+"""How long the default analysis takes from aggregates, on one core: 10,000 comparisons, versions and looks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from neonblue.statistics.arrays import (
     compare_proportion_arrays,
     compare_ratio_arrays,
 )
+from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.moments import Moments
 from neonblue.statistics.multiplicity import Procedure, judge
+from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.stratified import Pair, compare_strata
 
 COMPARISONS = 10_000
+OVER_VERSIONS = 100
+LOOKS = 20
+_VERSIONS = 3
 _RUNS = 7
 
 
@@ -26,12 +33,16 @@ def measure(comparisons: int = COMPARISONS) -> dict[str, float]:
 
     The cells are a quarter each of means, means with a covariate, proportions (a third of them with few
     outcomes, hence the score test) and ratios; then Holm over a primary family per segment and Benjamini-
-    Hochberg over all others. Each figure is the median of several runs on data that are new every time.
+    Hochberg over all others. Beside the total: OVER_VERSIONS comparisons over three versions of different shares (a
+    third each of means, rates and rates with few outcomes), one by one as an analysis makes them, and the boundaries of
+    LOOKS looks of a group-sequential plan, each found when it is taken. Each figure is the median of several runs on
+    data that are new every time.
     """
     parts: dict[str, list[float]] = {}
     for seed in range(_RUNS):
         rng = np.random.default_rng(seed)
-        for name, seconds in _once(rng, comparisons // 4).items():
+        measured = _once(rng, comparisons // 4) | {"over versions": _over_versions(rng), "looks": _looks(rng)}
+        for name, seconds in measured.items():
             parts.setdefault(name, []).append(seconds)
     return {name: statistics.median(values) for name, values in parts.items()}
 
@@ -62,3 +73,38 @@ def _once(rng: np.random.Generator, cells: int) -> dict[str, float]:
         judge(family.tolist(), Procedure.HOLM)
     seconds["multiplicity"] = time.perf_counter() - start
     return seconds | {"total": sum(seconds.values())}
+
+
+def _over_versions(rng: np.random.Generator) -> float:
+    """Seconds of OVER_VERSIONS comparisons, each of a ramp of 1, 10 and 50 %."""
+    tasks: list[tuple[MetricKind, list[Pair]]] = []
+    for turn in range(OVER_VERSIONS):
+        rate = (None, 0.1, 0.002)[turn % 3]
+        arms = [
+            _mean(rng, n) if rate is None else _rate(rng, n, rate)
+            for n in (9900, 9000, 5000, 100, 1000, 5000)
+        ]
+        kind = MetricKind.MEAN if rate is None else MetricKind.PROPORTION
+        tasks.append((kind, list(zip(arms[:_VERSIONS], arms[_VERSIONS:], strict=True))))
+    start = time.perf_counter()
+    for kind, strata in tasks:
+        compare_strata(kind, strata)
+    return time.perf_counter() - start
+
+
+def _mean(rng: np.random.Generator, n: int) -> Moments:
+    total = float(rng.normal(20 * n, 30 * n**0.5))
+    return Moments(n, total, total * total / n + 900.0 * n)
+
+
+def _rate(rng: np.random.Generator, n: int, rate: float) -> Moments:
+    return Moments.proportion(int(rng.binomial(n, rate)), n)
+
+
+def _looks(rng: np.random.Generator) -> float:
+    """Seconds of the boundaries of LOOKS looks, each with those before it."""
+    shares = np.cumsum(rng.dirichlet(np.full(LOOKS, 50.0))).tolist()
+    start = time.perf_counter()
+    for look in range(1, LOOKS + 1):
+        spending_boundaries(shares[:look], 1.0)
+    return time.perf_counter() - start

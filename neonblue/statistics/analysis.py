@@ -13,7 +13,7 @@ from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, NonInferiority
-from neonblue.statistics.result import Estimate, Interval, Lift
+from neonblue.statistics.result import Estimate, Interval, Lift, level_of
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
@@ -207,7 +207,7 @@ class _Cell:
         if level is None:
             return self.first
         nominal = self.rule.nominal_alpha(level, self.sample.units)
-        now = _compare(self.metric, self.strata, nominal).at_level(1 - level)
+        now = _compare(self.metric, self.strata, nominal).at_level(level_of(level))
         if not self.sequence:
             return now
         test, lift = now.absolute, now.relative

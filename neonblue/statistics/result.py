@@ -9,6 +9,11 @@ from enum import StrEnum
 _ALL_BUT_CERTAIN = math.nextafter(1.0, 0.0)
 
 
+def level_of(alpha: float) -> float:
+    """The confidence level 1 - alpha, below 1 also where the difference is 1 in doubles. alpha inside (0, 1)."""
+    return min(1 - alpha, _ALL_BUT_CERTAIN)
+
+
 class Alternative(StrEnum):
     """The hypothesis tested against "no difference", about treatment minus control."""
 
@@ -53,7 +58,7 @@ class Interval:
     @classmethod
     def at(cls, lower: float, upper: float, alpha: float) -> Interval:
         """The interval at level 1 - alpha; an alpha too small for that difference gives the largest double below 1."""
-        return cls(lower, upper, min(1 - alpha, _ALL_BUT_CERTAIN))
+        return cls(lower, upper, level_of(alpha))
 
     def contains(self, value: float) -> bool:
         """Whether `value` lies in the closed interval."""

@@ -30,7 +30,8 @@ FloatArray = NDArray[np.float64]
 class StratifiedCounts:
     """Successes x and units n > 0 of control and treatment, arrays with the strata along the first axis.
 
-    diff: treatment rate - control rate of each stratum. The other axes hold any number of comparisons.
+    diff: treatment rate - control rate of each stratum; weights: n_c n_t / (n_c + n_t) of each, as shares of their sum.
+    The other axes hold any number of comparisons.
     """
 
     x_c: FloatArray
@@ -38,12 +39,15 @@ class StratifiedCounts:
     x_t: FloatArray
     n_t: FloatArray
     diff: FloatArray
+    weights: FloatArray
 
     @classmethod
     def of(cls, x_c: ArrayLike, n_c: ArrayLike, x_t: ArrayLike, n_t: ArrayLike) -> Self:
         """Counts as arrays that broadcast."""
         x_c, n_c, x_t, n_t = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (x_c, n_c, x_t, n_t)))
-        return cls(x_c, n_c, x_t, n_t, score.rate_difference(x_c, n_c, x_t, n_t))
+        information = n_c * n_t / (n_c + n_t)
+        weights = information / information.sum(axis=0)
+        return cls(x_c, n_c, x_t, n_t, score.rate_difference(x_c, n_c, x_t, n_t), weights)
 
     @classmethod
     def of_pairs(cls, strata: Sequence[tuple[Moments, Moments]]) -> Self:
@@ -52,12 +56,6 @@ class StratifiedCounts:
         if any(not_countable(*pair) for pair in strata):
             raise ValueError("strata: every arm needs a unit")
         return cls.of(*zip(*((c.sum, c.n, t.sum, t.n) for c, t in strata), strict=True))
-
-    @property
-    def weights(self) -> FloatArray:
-        """n_c n_t / (n_c + n_t) of every stratum, as shares of their sum."""
-        information = self.n_c * self.n_t / (self.n_c + self.n_t)
-        return np.asarray(information / information.sum(axis=0))
 
     @property
     def control(self) -> FloatArray:
@@ -146,7 +144,7 @@ def stratified_difference_limits(
     diff = counts.weighted_diff
 
     def excess(null: FloatArray, critical: FloatArray, *of: FloatArray) -> FloatArray:
-        at = _unpacked(of)
+        at = _unpacked(of) if null.ndim else counts
         return np.abs(at.weighted_diff - null) - critical * np.sqrt(at.difference_variance(null))
 
     of = (np.broadcast_to(np.asarray(critical, dtype=float), diff.shape), *_packed(counts))
@@ -170,7 +168,7 @@ def stratified_ratio_limits(
     centre = np.log(np.where(successes == 0, half, treatment) / counts.control)
 
     def excess(log_ratio: FloatArray, critical: FloatArray, *of: FloatArray) -> FloatArray:
-        at, ratio = _unpacked(of), np.exp(log_ratio)
+        at, ratio = _unpacked(of) if log_ratio.ndim else counts, np.exp(log_ratio)
         distance = np.abs(at.weighted_diff + (1 - ratio) * at.control)
         return (distance - critical * np.sqrt(at.ratio_variance(ratio))) / np.maximum(ratio, 1.0)
 
@@ -183,11 +181,11 @@ def stratified_ratio_limits(
 
 def _packed(counts: StratifiedCounts) -> tuple[FloatArray, ...]:
     """One array for each count of each stratum: the search takes arrays of one shape."""
-    return (*counts.x_c, *counts.n_c, *counts.x_t, *counts.n_t, *counts.diff)
+    return (*counts.x_c, *counts.n_c, *counts.x_t, *counts.n_t, *counts.diff, *counts.weights)
 
 
 def _unpacked(of: tuple[FloatArray, ...]) -> StratifiedCounts:
-    return StratifiedCounts(*np.split(np.stack(of), 5))
+    return StratifiedCounts(*np.split(np.stack(of), 6))
 
 
 def _interval(lower: float, upper: float, alpha: float, alternative: Alternative) -> Interval:

@@ -1,12 +1,16 @@
-"""`python -m tests.calibration`: measure, print the table, and write it into docs/statistics.md."""
+"""`python -m tests.calibration`: measure, print the table, and write it into docs/statistics.md.
+
+With `--strata` the table of comparisons over versions of different shares instead.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from tests.calibration import strata
 from tests.calibration.measurements import measure
-from tests.calibration.table import markdown, write
+from tests.calibration.table import STRATA_BEGIN, STRATA_END, markdown, write
 
 _SHORT = 0.02
 
@@ -17,11 +21,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--short", action="store_true", help="a fiftieth of the simulations, and nothing is written"
     )
-    short = parser.parse_args(arguments).short
-    rows = list(measure(_SHORT if short else 1.0))
+    parser.add_argument(
+        "--strata",
+        action="store_true",
+        help="size, power and width over versions of different shares instead",
+    )
+    options = parser.parse_args(arguments)
+    scale = _SHORT if options.short else 1.0
+    if options.strata:
+        table = strata.markdown(list(strata.measure(scale)), list(strata.coverage(scale)))
+        print(table)
+        if not options.short:
+            write(table, begin=STRATA_BEGIN, end=STRATA_END)
+        return 0
+    rows = list(measure(scale))
     print(markdown(rows))
-    if not short:
-        write(rows)
+    if not options.short:
+        write(markdown(rows))
     return 0 if all(row.holds for row in rows) else 1
 
 

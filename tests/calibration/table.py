@@ -8,6 +8,7 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+STRATA_BEGIN, STRATA_END = "<!-- strata: begin -->", "<!-- strata: end -->"
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: list[Row], document: Path = DOCUMENT) -> None:
-    """Put the table between its markers; ValueError where the document has none."""
+def write(table: str, document: Path = DOCUMENT, begin: str = BEGIN, end: str = END) -> None:
+    """Put a table between its markers; ValueError where the document has none."""
     text = document.read_text()
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{document.name}: the markers {BEGIN} and {END} are missing")
-    before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    document.write_text(f"{before}{BEGIN}\n{markdown(rows)}\n{END}{after}")
+    if begin not in text or end not in text:
+        raise ValueError(f"{document.name}: the markers {begin} and {end} are missing")
+    before, rest = text.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    document.write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def _range(low: float, high: float) -> str:

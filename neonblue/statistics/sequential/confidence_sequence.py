@@ -95,7 +95,7 @@ def confidence_sequence(
     precision = rho2 if rho2 is not None else mixture_precision(alpha if two_sided else 2 * alpha, tuning)
     width = se * multiplier(n, alpha, precision, two_sided=two_sided)
     log_e = log_evidence(diff / se, n, precision, alternative)
-    return _estimate(diff, se, log_e, _interval(diff, width, 1 - alpha, alternative))
+    return _estimate(diff, se, log_e, _interval(diff, width, alpha, alternative))
 
 
 def log_evidence(z: float, n: float, rho2: float, alternative: Alternative = Alternative.TWO_SIDED) -> float:
@@ -133,10 +133,10 @@ def _estimate(diff: float, se: float, log_e: float, interval: Interval) -> Seque
     return SequentialEstimate(diff, se, log_e, p_value, log10_p + 0.0, interval)
 
 
-def _interval(diff: float, width: float, level: float, alternative: Alternative) -> Interval:
+def _interval(diff: float, width: float, alpha: float, alternative: Alternative) -> Interval:
     lower = -math.inf if alternative is Alternative.LESS else diff - width
     upper = math.inf if alternative is Alternative.GREATER else diff + width
-    return Interval(lower, upper, level)
+    return Interval.at(lower, upper, alpha)
 
 
 def _require(alpha: float, tuning: float) -> None:

@@ -44,5 +44,5 @@ def mixture_sprt(
     growth = 0.5 * math.log1p(tau2 / variance)
     width = math.sqrt(2 * variance * (variance + tau2) / tau2 * (growth - math.log(alpha)))
     p_value, log10_p = evidence_p(log_e)
-    interval = Interval(diff - width, diff + width, 1 - alpha)
+    interval = Interval.at(diff - width, diff + width, alpha)
     return SequentialEstimate(diff, math.sqrt(variance), log_e, p_value, log10_p + 0.0, interval)

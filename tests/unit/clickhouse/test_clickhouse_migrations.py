@@ -83,8 +83,12 @@ def test_every_statement_can_be_repeated_and_serves_a_cluster() -> None:
     for migration in read_migrations(folder(Folder.CLICKHOUSE)):
         for statement in migration.statements(cluster):
             head = statement.split("(")[0].split("AS\n")[0]
-            assert re.match(r"CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS \w+ ON CLUSTER 'main'", head), (
-                statement
-            )
+            made = re.match(r"CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS \w+ ON CLUSTER 'main'", head)
+            grown = re.match(r"ALTER TABLE \w+ ON CLUSTER 'main'\s+ADD COLUMN IF NOT EXISTS ", head)
+            assert made or grown, statement
+            if grown:
+                assert len(re.findall(r"ADD COLUMN", statement)) == statement.count(
+                    "ADD COLUMN IF NOT EXISTS"
+                )
             for engine in re.findall(r"ENGINE = (\w*MergeTree)", statement):
                 assert engine.startswith("Replicated"), statement

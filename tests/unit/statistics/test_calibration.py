@@ -1,7 +1,10 @@
 """The calibration in short, and the table it writes."""
 
+import numpy as np
 import pytest
 
+from neonblue.statistics import MetricKind, Moments, compare_strata
+from tests.calibration import strata
 from tests.calibration.measurements import measure
 from tests.calibration.table import BEGIN, END, Row, about, at_most, exactly, markdown, within, write
 
@@ -35,7 +38,7 @@ def test_the_table_replaces_the_one_before_and_nothing_else(tmp_path):
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     rows = [Row("size", "≤ 0.056", 0.06, 0.0, 0.056, "exact")]
 
-    write(rows, document)
+    write(markdown(rows), document)
 
     assert document.read_text() == f"before\n{BEGIN}\n{markdown(rows)}\n{END}\nafter\n"
     assert "| size | ≤ 0.056 | 0.0600 | **no** | exact |" in markdown(rows)
@@ -46,4 +49,41 @@ def test_a_document_without_the_markers_is_refused(tmp_path):
     document.write_text("nothing here\n")
 
     with pytest.raises(ValueError, match="markers"):
-        write([], document)
+        write("", document)
+
+
+def test_the_table_of_versions_has_every_metric_under_every_allocation():
+    cells, covered = list(strata.measure(0.001)), list(strata.coverage(0.001))
+
+    assert len(cells) == len(strata.METRICS) * len(strata.DESIGNS)
+    table = strata.markdown(cells, covered)
+    assert table.count("| 99:1 |") == len(strata.METRICS)
+    assert all(name in table for name, _ in covered)
+
+
+@pytest.mark.parametrize("sizes", [((900, 100), (500, 500)), ((9000, 3000), (4000, 4000)), ((900, 100),)])
+def test_rates_judged_together_are_those_judged_one_by_one(sizes):
+    rng = np.random.default_rng(1)
+    n_c, n_t = (np.array([pair[arm] for pair in sizes])[:, None] for arm in (0, 1))
+    x_c, x_t = (rng.binomial(n, 0.05, (len(sizes), 20)).astype(float) for n in (n_c, n_t))
+
+    together = strata.rates_over_versions(x_c, n_c, x_t, n_t)
+
+    for place in range(20):
+        pairs = [
+            (Moments.proportion(int(x_c[s, place]), n), Moments.proportion(int(x_t[s, place]), m))
+            for s, (n, m) in enumerate(sizes)
+        ]
+        interval = compare_strata(MetricKind.PROPORTION, pairs).absolute.interval
+        assert (together.lower[place], together.upper[place]) == pytest.approx(
+            (interval.lower, interval.upper)
+        )
+
+
+def test_versions_find_no_effect_where_pooling_does():
+    cells = {cell.design: cell for cell in strata.measure(0.02, ["rate 0.1"])}
+
+    ramp = cells["10 % ramp, then 1:1"]
+    assert sum(ramp.tails["versions"]) < 0.1
+    assert sum(ramp.tails["pooled"]) > 0.3
+    assert ramp.power["versions"] > 0.5

@@ -157,6 +157,7 @@ def ramp(*versions, weights=((0.9, 0.1), (0.5, 0.5))):
             dict(zip("ab", shares, strict=True)),
             {"a": a[0], "b": b[0]},
             {("m", "a"): Moments.proportion(3, a[1]), ("m", "b"): Moments.proportion(3, b[1])},
+            {("m", "a"): a[0] - a[1], ("m", "b"): b[0] - b[1]},
         )
         for number, (shares, (a, b)) in enumerate(zip(weights, versions, strict=True))
     )

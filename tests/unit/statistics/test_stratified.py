@@ -178,11 +178,15 @@ def test_no_version_at_all_is_a_status():
     assert compare_strata(MetricKind.MEAN, []).absolute.code is StatusCode.MISSING_ARM
 
 
-def test_a_guardrail_without_an_estimate_in_any_version_is_a_status():
+def test_a_guardrail_that_nobody_broke_in_any_version_has_a_bound():
     errors = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.01)
     experiment = ramp(errors, (0.1, rate(0, 90), rate(0, 10)), (0.5, rate(0, 50), rate(0, 50)))
 
-    assert isinstance(analyze(experiment, NOW).results[0].guardrail, Status)
+    guardrail = analyze(experiment, NOW).results[0].guardrail
+
+    assert isinstance(guardrail, NonInferiority)
+    assert guardrail.bound > 0.01
+    assert not guardrail.non_inferior
 
 
 def test_constant_differences_alone_have_no_error_to_combine():
