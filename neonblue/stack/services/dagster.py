@@ -17,6 +17,8 @@ from neonblue.stack.process import Command
 _MODULE = "orchestration.definitions"
 _NICE = 10
 """Analysis yields to ingestion."""
+_CALL_SECONDS = 300
+_GRACE_SECONDS = 60
 
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
@@ -26,7 +28,7 @@ _LOCATIONS = """
 
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
 
-_INSTANCE = """\
+INSTANCE = """\
 # Written at every start.
 storage:
   custom:
@@ -38,6 +40,10 @@ storage:
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
+  config:
+    # A run waits for a code server that can't be reached, for days: it is never dropped from the queue.
+    max_user_code_failure_retries: 20000
+    user_code_failure_retry_delay: 15
 run_launcher:
   module: orchestration.run_launcher
   class: WatchedRunLauncher
@@ -50,11 +56,12 @@ concurrency:
     granularity: run
 run_retries:
   enabled: true
-  max_retries: 1
+  max_retries: 3
   retry_on_asset_or_op_failure: false
 run_monitoring:
   enabled: true
-  start_timeout_seconds: 180
+  # From its launch until its process has loaded the definitions. A process that dies is noticed without it.
+  start_timeout_seconds: 1200
   poll_interval_seconds: 30
 retention:
   schedule:
@@ -91,7 +98,7 @@ class _Dagster(Service):
 
     def prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
-        (self._home / "dagster.yaml").write_text(_INSTANCE)
+        (self._home / "dagster.yaml").write_text(INSTANCE)
         workspace = _WORKSPACE.format(host=LOOPBACK, port=self._settings.dagster.code_port)
         (self._home / "workspace.yaml").write_text(workspace)
 
@@ -115,6 +122,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
         "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),
+        # Of calls to the code server: on a slow machine it takes minutes to start a run's process.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(_CALL_SECONDS),
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": str(_GRACE_SECONDS),
     }
 
 
