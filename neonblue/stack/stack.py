@@ -18,7 +18,8 @@ from neonblue.stack.board import Board, Listener, State, Status
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.folder_lock import FolderLock
 from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select
-from neonblue.stack.runner import Runner, ServiceRunner, StepRunner
+from neonblue.stack.runner import Runner, StepRunner
+from neonblue.stack.service_runner import ServiceRunner
 
 _log = structlog.get_logger("neonblue.stack")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,20 @@ _NICE = 10
 _CALL_SECONDS = 300
 _GRACE_SECONDS = 60
 
+# By HTTP/2, which gRPC speaks: the preface, and settings without any.
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
   __typename ... on PythonError { message }
 } } } } }
 """
 
-_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+_DAEMONS = """
+{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy lastHeartbeatTime } } } }
+"""
+_HEARTBEAT_SECONDS = 180.0
+"""Every daemon beats each half minute. When the last beat of all is so old, the process is silent."""
 
 INSTANCE = """\
 # Written at every start.
@@ -159,8 +167,11 @@ class DagsterCode(_Dagster):
             "--inject-env-vars-from-instance",
         )
 
+    def answer(self, seconds: float) -> None:
+        probe.speaks(LOOPBACK, self._settings.dagster.code_port, _GREETING, seconds)
+
     def check(self) -> None:
-        probe.connects(LOOPBACK, self._settings.dagster.code_port)
+        self.answer(probe.SECONDS)
 
 
 class DagsterDaemon(_Dagster):
@@ -170,13 +181,37 @@ class DagsterDaemon(_Dagster):
     requires = ("postgres",)
     uses = ("dagster-code",)
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._began = 0.0
+
     def command(self) -> Command:
+        self._began = time.time()
         return self._command("dagster._daemon", "run", "-w", str(self._home / "workspace.yaml"))
 
+    def answer(self, seconds: float) -> None:  # noqa: ARG002
+        """It takes no connections: the page knows its newest heartbeat. A page that is away says nothing of it."""
+        try:
+            beats = [one["lastHeartbeatTime"] or 0.0 for one in self._health()]
+        except Exception:
+            return
+        if beats and time.time() - max(beats) > _HEARTBEAT_SECONDS:
+            raise ServiceError(self.name, f"no heartbeat for {time.time() - max(beats):.0f} s")
+
+    def _health(self) -> list[dict[str, Any]]:
+        daemons: list[dict[str, Any]] = _ask(self._settings, _DAEMONS)["instance"]["daemonHealth"][
+            "allDaemonStatuses"
+        ]
+        return daemons
+
     def check(self) -> None:
-        """The page sees the heartbeats of every daemon."""
-        health = _ask(self._settings, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
-        if silent := [one["daemonType"] for one in health if one["required"] and not one["healthy"]]:
+        """The page sees heartbeats of every daemon, of this process: those of an earlier one count for half an hour."""
+        silent = [
+            one["daemonType"]
+            for one in self._health()
+            if one["required"] and not (one["healthy"] and (one["lastHeartbeatTime"] or 0.0) > self._began)
+        ]
+        if silent:
             raise ServiceError(self.name, f"no heartbeat of {', '.join(silent)}")
 
 
@@ -194,6 +229,9 @@ class DagsterWeb(_Dagster):
         port = str(self._settings.dagster.port)
         workspace = str(self._home / "workspace.yaml")
         return self._command("dagster_webserver", "-w", workspace, "-h", LOOPBACK, "-p", port)
+
+    def answer(self, seconds: float) -> None:
+        probe.responds(f"{self._settings.dagster.address}/server_info", seconds)
 
     def check(self) -> None:
         """The page is served, and has loaded the definitions."""
