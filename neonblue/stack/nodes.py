@@ -152,6 +152,20 @@ def ordered(nodes: Iterable[Node]) -> list[Node]:
     return result
 
 
+def with_requirements(names: Iterable[str], nodes: Iterable[Node]) -> set[str]:
+    """The nodes `names`, and all that they wait for, directly or not. Raises ``ValueError`` on a name that is none."""
+    by_name = {node.name: node for node in nodes}
+    pending, found = list(names), set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in by_name:
+            raise ValueError(f"no such service in this stack: {name}; there are {', '.join(by_name)}")
+        if name not in found:
+            found.add(name)
+            pending += requirements(by_name[name], by_name)
+    return found
+
+
 def dependents(name: str, nodes: Sequence[Node]) -> tuple[str, ...]:
     """The nodes that need `name`, which must stop before it does."""
     names = {node.name for node in nodes}
