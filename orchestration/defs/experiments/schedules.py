@@ -14,8 +14,8 @@ from dagster import (
 from orchestration.defs.significance.assets import KEY as TESTED
 from orchestration.jobs import decisions, reports, weekly_report
 from orchestration.queue import waits
+from orchestration.tags import PARTITION_TAG
 
-_PARTITION = "dagster/partition"
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
@@ -45,7 +45,7 @@ def _request(context: ScheduleEvaluationContext, job: str) -> RunRequest | SkipR
 
 def _tags(request: RunRequest) -> dict[str, str]:
     """The tags that say which partitions its run has."""
-    return {_PARTITION: request.partition_key} if request.partition_key else dict(request.tags)
+    return {PARTITION_TAG: request.partition_key} if request.partition_key else dict(request.tags)
 
 
 @schedule(

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext, SkipReason, schedule
 
-from orchestration.defs.warehouse.assets import REBUILD_TAG, Rebuild
 from orchestration.jobs import everything
 from orchestration.partitions import today
 from orchestration.queue import waits
+from orchestration.tags import PARTITION_TAG, REBUILD_TAG, Rebuild
 
 
 @schedule(
@@ -23,4 +23,4 @@ def hourly(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     if waits(context.instance, everything.name, {REBUILD_TAG: Rebuild.TOUCHED.value}):
         return SkipReason("a build is queued already, and takes what has been touched when it starts")
     moment = context.scheduled_execution_time or datetime.now(UTC)
-    return RunRequest(tags={"dagster/partition": today(moment)})
+    return RunRequest(tags={PARTITION_TAG: today(moment)})

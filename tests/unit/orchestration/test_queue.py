@@ -23,8 +23,8 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.test_utils import create_run_for_test
 
-from orchestration.defs.warehouse.assets import REBUILD_TAG
 from orchestration.defs.warehouse.schedules import hourly
+from orchestration.tags import REBUILD_TAG
 
 TOUCHED = {REBUILD_TAG: "touched"}
 CHOSEN = {REBUILD_TAG: "2026-03-01"}
