@@ -7,7 +7,7 @@ from dagster import AssetSelection, define_asset_job
 from orchestration.defs.calibration.assets import KEY as RATES
 from orchestration.defs.experiments.assets import DECISION, REPORT
 from orchestration.defs.experiments.overview import KEY as OVERVIEW
-from orchestration.defs.warehouse.assets import REBUILD_TAG, Rebuild
+from orchestration.tags import REBUILD_TAG, Rebuild
 
 _MAINTENANCE = AssetSelection.groups("maintenance")
 _PER_EXPERIMENT = AssetSelection.assets(DECISION, REPORT)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from urllib.parse import urlsplit
 
+import httpx
 from dagster import DagsterRunStatus
-from dagster_graphql import DagsterGraphQLClient
+from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from neonblue.settings import Settings
+from orchestration.tags import DAYS_TAG, PARTITION_TAG, REBUILD_TAG, Rebuild
 
-_FINISHED = frozenset({DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED})
+FINISHED = frozenset({DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED})
 _BY_DAY = "everything"
 _POLL_SECONDS = 0.25
+_ANSWER_SECONDS = 30.0
+
+
+class DagsterAwayError(Exception):
+    """Dagster does not answer, or not yet with its jobs. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +38,65 @@ class Run:
         return self.status is DagsterRunStatus.SUCCESS
 
 
+def page(settings: Settings, run_id: str) -> str:
+    """The address of a run's page."""
+    return f"{settings.dagster.address}/runs/{run_id}"
+
+
+def submit(settings: Settings, job: str = "everything", days: Sequence[date] = ()) -> str:
+    """Queue a run of `job`; its id. `everything` builds exactly `days`; without, what rows have touched.
+
+    Raises ``DagsterAwayError`` where there is no Dagster, or none that knows the job.
+    """
+    address = urlsplit(settings.dagster.address)
+    try:
+        httpx.get(
+            f"{settings.dagster.address}/server_info", timeout=_ANSWER_SECONDS, trust_env=False
+        ).raise_for_status()
+        client = DagsterGraphQLClient(
+            address.hostname or "127.0.0.1", port_number=address.port, use_https=address.scheme == "https"
+        )
+        return client.submit_job_execution(job, tags=_tags(job, days))
+    except httpx.HTTPError as error:
+        raise DagsterAwayError(
+            f"Dagster does not answer at {settings.dagster.address}: start the stack with 'neonblue up'"
+        ) from error
+    except DagsterGraphQLClientError as error:
+        raise DagsterAwayError(
+            f"Dagster does not take the job {job} ({error}); 'neonblue status' shows whether it is ready"
+        ) from error
+
+
+def _tags(job: str, days: Sequence[date]) -> dict[str, str] | None:
+    """The models are partitioned by day: the run is that of the last day it builds, or of the day that is open."""
+    if job != _BY_DAY:
+        return None
+    if not days:
+        return {PARTITION_TAG: datetime.now(UTC).date().isoformat()}
+    names = sorted({day.isoformat() for day in days})
+    return {
+        PARTITION_TAG: names[-1],
+        REBUILD_TAG: Rebuild.SELECTED.value,
+        DAYS_TAG: ",".join(names),
+    }
+
+
 def launch(settings: Settings, job: str = "everything", timeout: float = 600.0) -> Run:
     """Launch `job` and wait for its end, at most `timeout` seconds.
 
-    Raises ``TimeoutError`` naming the run when it has not ended by then, and dagster_graphql's
-    ``DagsterGraphQLClientError`` when the webserver refuses it.
+    Raises ``TimeoutError`` naming the run when it has not ended by then, and ``DagsterAwayError``.
     """
+    run_id = submit(settings, job)
     address = urlsplit(settings.dagster.address)
     client = DagsterGraphQLClient(
         address.hostname or "127.0.0.1", port_number=address.port, use_https=address.scheme == "https"
     )
-    # The models are partitioned by day: the run is that of the day that is open.
-    tags = {"dagster/partition": datetime.now(UTC).date().isoformat()} if job == _BY_DAY else None
-    run_id = client.submit_job_execution(job, tags=tags)
-    url = f"{settings.dagster.address}/runs/{run_id}"
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         status = client.get_run_status(run_id)
-        if status in _FINISHED:
-            return Run(run_id, status, url)
+        if status in FINISHED:
+            return Run(run_id, status, page(settings, run_id))
         time.sleep(_POLL_SECONDS)
-    raise TimeoutError(f"the run {run_id} of {job} has not ended after {timeout:g} s: see {url}")
+    raise TimeoutError(
+        f"the run {run_id} of {job} has not ended after {timeout:g} s: see {page(settings, run_id)}"
+    )

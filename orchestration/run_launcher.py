@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dagster import DagsterRun
 from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.launcher import (
+    CheckRunHealthResult,
+    DefaultRunLauncher,
+    LaunchRunContext,
+    WorkerStatus,
+)
 from dagster._serdes import deserialize_value
 
 if TYPE_CHECKING:
+    from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
     from dagster._grpc.client import DagsterGrpcClient
 
-_PATIENCE_SECONDS = 10
+_PATIENCE_SECONDS = 30
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Dagster's default, runs in processes of the code server, with one addition: a run is found to be gone.
+    """Dagster's default, runs in processes of the code server, with two additions.
 
-    Without it a run whose process ended with its code server stays started for ever, and as one build runs at a time,
-    every later build waits for it.
+    A run is found to be gone. Without it a run whose process ended with its code server stays started for ever, and as
+    one build runs at a time, every later build waits for it.
+
+    A run is launched once, and waited for. On a slow machine the launching call runs out while the code server is still
+    starting the run's process. Without it that run is failed, and its process, when it comes, does nothing.
     """
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Launch the run, unless the code server has it already.
+
+        Raises ``DagsterUserCodeUnreachableError`` where the code server can't be asked, or did not take the run: the
+        queue then tries again later.
+        """
+        run_id = context.dagster_run.run_id
+        client = _code_server(context)
+        if client is not None and _is_running(client, run_id):
+            return
+        try:
+            super().launch_run(context)
+        except DagsterUserCodeUnreachableError:
+            if client is None or not _is_running(client, run_id):
+                raise
+            self._instance.report_engine_event(
+                "The call ran out before the run's process answered. The code server is still starting it.",
+                context.dagster_run,
+            )
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -38,6 +67,16 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if known:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended with its code server")
+
+
+def _code_server(context: LaunchRunContext) -> DagsterGrpcClient | None:
+    """The code server that is to run it; None where the run does not say."""
+    origin = context.dagster_run.remote_job_origin
+    if origin is None or context.workspace is None:
+        return None
+    name = origin.repository_origin.code_location_origin.location_name
+    location = context.workspace.get_code_location(name)
+    return cast("GrpcServerCodeLocation", location).client
 
 
 def _is_running(client: DagsterGrpcClient, run_id: str) -> bool:

@@ -65,11 +65,16 @@ def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
         if httpx.get(f"{settings.api.address}/healthz", timeout=2).is_success:
             return settings
     from neonblue.stack import Stack
+    from neonblue.stack.errors import StackError
 
     started = time.monotonic()
     with out.status("Starting PostgreSQL, Kafka, Debezium, ClickHouse, Valkey, the API and Dagster …"):
-        stack = closing.enter_context(Stack(settings))
-        stack.wait_ready()
+        try:
+            stack = closing.enter_context(Stack(settings))
+            # As long as it takes: a start that will not succeed is given up by the supervisor.
+            stack.wait_ready(timeout=None)
+        except StackError as error:
+            fail(str(error))
     out.print(f"[green]✓[/] the stack is up [dim]({time.monotonic() - started:.0f} s)[/]")
     return stack.settings
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "reconcile": Entry(
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
     ),
+    "build": Entry(_DATA, "Build the models and test them now.", "neonblue.cli.build", "build"),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
     "audit": Entry(_TOOLS, "Check the audit log.", "neonblue.cli.audit", "audit"),
     "analyze": Entry(_TOOLS, "Analyse a file of data without the stack.", "neonblue.cli.analyze", "analyze"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from neonblue.settings import Settings
-from neonblue.stack.nodes import External, Node, Service
+from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect, Connector
@@ -55,12 +55,18 @@ def _service(service: Service, external: bool) -> Node:
     return External(service) if external else service
 
 
-def with_requirements(available: Iterable[Node], services: Collection[str] | None) -> set[str]:
+def with_steps(available: Iterable[Node], services: Collection[str] | None) -> set[str]:
     """`services` (None: all there are) and the steps they need that nothing else brings: the downloads."""
     by_name = {node.name: node for node in available}
     chosen = set(services) if services is not None else set(by_name) & set(SERVICES)
     needed = {name for service in chosen & set(by_name) for name in by_name[service].requires}
     return chosen | (needed - set(SERVICES))
+
+
+def needed(nodes: Collection[Node]) -> set[str]:
+    """What must be ready for events to be taken: the API and what it waits for; without an API, everything."""
+    names = {node.name for node in nodes}
+    return with_requirements({"api"}, nodes) if "api" in names else names
 
 
 def address(name: str, settings: Settings) -> str:

@@ -37,12 +37,30 @@ class Node(ABC):
 
 
 class Service(Node):
-    """A process that is started, watched, restarted and stopped."""
+    """A process that is started, watched, restarted and stopped.
+
+    One that hangs is killed and started again, as one that has died is: see `liveness`.
+    """
 
     watch_seconds = 5.0
     start_seconds: float = 120.0
-    """A process not ready after this long is ended and started again."""
+    """While it starts: it hangs when it is not ready and has not used the processor for this long …"""
+    longest_start_seconds: float = 1800.0
+    """… or when it is not ready after this long."""
+    idle_seconds: float = 30.0
+    """Once it was ready: it hangs when it answers nothing and does not use the processor for this long …"""
+    busy_seconds: float = 120.0
+    """… or when it answers nothing for this long."""
+    stopped_seconds: float = 5.0
+    """At any time: it hangs when a signal has stopped it for this long."""
     stop_seconds: float = 20.0
+
+    def answer(self, seconds: float) -> None:  # noqa: ARG002
+        """Return when the process gives any answer on a new connection; raise when there is none within `seconds`.
+
+        Only what lies with the process itself: one whose database is away answers that it is not ready.
+        """
+        self.check()
 
     def ports(self) -> tuple[PortUse, ...]:
         return ()
@@ -132,6 +150,20 @@ def ordered(nodes: Iterable[Node]) -> list[Node]:
         done |= {node.name for node in free}
         pending = [node for node in pending if node.name not in done]
     return result
+
+
+def with_requirements(names: Iterable[str], nodes: Iterable[Node]) -> set[str]:
+    """The nodes `names`, and all that they wait for, directly or not. Raises ``ValueError`` on a name that is none."""
+    by_name = {node.name: node for node in nodes}
+    pending, found = list(names), set[str]()
+    while pending:
+        name = pending.pop()
+        if name not in by_name:
+            raise ValueError(f"no such service in this stack: {name}; there are {', '.join(by_name)}")
+        if name not in found:
+            found.add(name)
+            pending += requirements(by_name[name], by_name)
+    return found
 
 
 def dependents(name: str, nodes: Sequence[Node]) -> tuple[str, ...]:

@@ -30,7 +30,17 @@ def post(url: str, body: object = None) -> httpx.Response:
     return _client().post(url, json=body, timeout=30).raise_for_status()
 
 
-def connects(host: str, port: int) -> None:
-    """Raise ``OSError`` unless something accepts connections there. Cheaper than a client that retries."""
-    with socket.create_connection((host, port), timeout=SECONDS):
-        pass
+def responds(url: str, seconds: float) -> None:
+    """Return when there is a response, also an error, on a new connection; raises httpx's error when there is none."""
+    _client().get(url, headers={"connection": "close"}, timeout=seconds)
+
+
+def speaks(host: str, port: int, words: bytes, seconds: float) -> None:
+    """Return when something there says anything to `words` on a new connection; raises ``OSError`` when it does not.
+
+    That it accepts the connection says nothing: the kernel does that for a process that is stopped.
+    """
+    with socket.create_connection((host, port), timeout=seconds) as connection:
+        connection.sendall(words)
+        if not connection.recv(1):
+            raise ConnectionError("it hung up without a word")

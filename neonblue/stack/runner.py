@@ -1,29 +1,20 @@
-"""Runs one node in a thread of its own: wait, prepare, start, check, watch, restart, stop."""
+"""Runs one node in a thread of its own: what services and steps have in common, and steps."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection
-from pathlib import Path
 
 import structlog
 
 from neonblue.stack.board import Board, State
 from neonblue.stack.errors import StackError
-from neonblue.stack.logs import limit
-from neonblue.stack.nodes import Node, Service, Step
-from neonblue.stack.process import Running, kill, members, start
+from neonblue.stack.nodes import Node, Step
 
 _log = structlog.get_logger("neonblue.stack")
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 15.0
-STABLE_SECONDS = 60.0
-GIVE_UP_AFTER = 4
-"""So many failed starts end the hope for a service that never was ready; one that was is always restarted."""
-_POLL_SECONDS = 0.1
-_EXIT_POLL_SECONDS = 0.25
 
 
 def backoff(failures: int) -> float:
@@ -110,109 +101,3 @@ class StepRunner(Runner):
                 break
         while self._node.watch_seconds is not None and self._pause(self._node.watch_seconds):
             self._look()
-
-
-class ServiceRunner(Runner):
-    """Keeps a service's process alive. The process is started in this thread, which outlives it."""
-
-    _node: Service
-
-    def __init__(
-        self, node: Service, board: Board, before: Collection[str], after: Collection[str], log: Path
-    ) -> None:
-        super().__init__(node, board, before, after)
-        self._log_file = log
-        self._running: Running | None = None
-        self._was_ready = False
-
-    def _live(self) -> None:
-        failures = 0
-        while not self._board.stopping.is_set():
-            began = time.monotonic()
-            reason = self._one_life()
-            if self._board.stopping.is_set():
-                return
-            failures = 1 if time.monotonic() - began > STABLE_SECONDS else failures + 1
-            if not self._was_ready and failures >= GIVE_UP_AFTER:
-                self._set(State.FAILED, reason)
-                return
-            _log.warning("service_restarts", service=self._node.name, reason=reason, delay=backoff(failures))
-            restarts = self._board[self._node.name].restarts + 1
-            self._board.update(
-                self._node.name, state=State.RESTARTING, restarts=restarts, identity=None, detail=reason
-            )
-            if not self._pause(backoff(failures)):
-                return
-
-    def _one_life(self) -> str:
-        """From preparation to the process's end; returns why it ended."""
-        try:
-            self._set(State.PREPARING)
-            self._node.prepare()
-            self._running = start(self._node.command(), self._log_file)
-        except Exception as error:
-            _log.warning("service_not_started", service=self._node.name, error=explain(error))
-            return explain(error)
-        self._board.update(
-            self._node.name, state=State.STARTING, identity=self._running.identity, started=time.time()
-        )
-        reason = self._until_ready(self._running) or self._until_exit(self._running)
-        if not self._board.stopping.is_set():
-            self._clear()
-        return reason
-
-    def _until_ready(self, running: Running) -> str:
-        """'' once ready, else why it won't be."""
-        deadline = time.monotonic() + self._node.start_seconds
-        while self._pause(_POLL_SECONDS):
-            if (code := running.exit_code()) is not None:
-                return f"{_ended(code)} before it was ready"
-            try:
-                self._node.check()
-                self._node.settle()
-            except Exception as error:
-                if time.monotonic() > deadline:
-                    return f"not ready after {self._node.start_seconds:.0f} s: {explain(error)}"
-                self._board.update(self._node.name, detail=explain(error))
-            else:
-                self._was_ready = True
-                self._set(State.READY)
-                _log.info("service_ready", service=self._node.name, seconds=round(_age(running), 2))
-                return ""
-        return "stopped"
-
-    def _until_exit(self, running: Running) -> str:
-        looked = time.monotonic()
-        while self._pause(_EXIT_POLL_SECONDS):
-            if (code := running.exit_code()) is not None:
-                return _ended(code)
-            if time.monotonic() - looked >= (self._node.watch_seconds or 5.0):
-                limit(self._log_file)
-                self._look()
-                looked = time.monotonic()
-        return "stopped"
-
-    def _clear(self) -> None:
-        """End what a dead or unfit process left, so that its successor finds ports and files free."""
-        if self._running is not None:
-            self._running.end(self._node.stop_seconds if self._running.exit_code() is None else 0)
-            self._running = None
-
-    def _finish(self) -> None:
-        self._board.wait_for_stopped(self._after)
-        if self._running is None:
-            return
-        self._set(State.STOPPING)
-        if not self._running.end(self._node.stop_seconds):
-            _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
-        kill(members(self._running.identity))
-        self._running = None
-        self._board.update(self._node.name, identity=None)
-
-
-def _age(running: Running) -> float:
-    return time.monotonic() - running.started
-
-
-def _ended(code: int) -> str:
-    return f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -13,12 +13,13 @@ from typing import cast
 import structlog
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, environment, logs, ports, record
+from neonblue.stack import catalogue, environment, logs, ports, progress, record
 from neonblue.stack.board import Board, Listener, State, Status
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.folder_lock import FolderLock
-from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select
-from neonblue.stack.runner import Runner, ServiceRunner, StepRunner
+from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select, with_requirements
+from neonblue.stack.runner import Runner, StepRunner
+from neonblue.stack.service_runner import ServiceRunner
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -42,7 +43,7 @@ class Stack:
             _with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
         )
         nodes = catalogue.nodes(self.settings, self._progress)
-        chosen = select(nodes, catalogue.with_requirements(nodes, services))
+        chosen = select(nodes, catalogue.with_steps(nodes, services))
         self._nodes = chosen
         self._listener = listener
         self._lock = FolderLock(folder)
@@ -63,6 +64,7 @@ class Stack:
             record.end_strays(folder)
             ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
             environment.write(self.settings)
+            record.write(folder, self._board.all())
         except BaseException:
             self._lock.release()
             raise
@@ -80,13 +82,18 @@ class Stack:
             )
         return StepRunner(cast("Step", node), self._board, before, after)
 
-    def wait_ready(self, names: Collection[str] | None = None, timeout: float = 300.0) -> None:
+    def progress(self) -> progress.Progress:
+        """How far the start has come."""
+        return progress.of(self._board.all(), catalogue.needed(self._nodes))
+
+    def wait_ready(self, names: Collection[str] | None = None, timeout: float | None = 900.0) -> None:
         """Block until `names` (default: everything) are ready.
 
         Raises ``ServiceError`` as soon as one of them, or one that it waits for, has failed for good, and
-        ``NotReadyError`` after `timeout` seconds.
+        ``NotReadyError`` after `timeout` seconds. What is ready stays up either way.
         """
-        wanted = self._with_requirements(names if names is not None else [node.name for node in self._nodes])
+        every = [node.name for node in self._nodes]
+        wanted = with_requirements(names if names is not None else every, self._nodes)
 
         def settled(statuses: dict[str, Status]) -> bool:
             states = {name: statuses[name].state for name in wanted}
@@ -101,24 +108,11 @@ class Stack:
         if self._board.stopping.is_set():
             raise StackError("the stack was stopped")
         if not in_time:
-            late = next(
-                s
-                for s in self._board.all()
-                if s.name in wanted and s.state not in (State.READY, State.WAITING)
+            waited = progress.of((s for s in self._board.all() if s.name in wanted), wanted)
+            raise NotReadyError(
+                waited.late[0].name if waited.late else min(wanted),
+                f"not ready after {timeout or 0:g} s ({'; '.join(map(progress.describe, waited.late))})",
             )
-            raise NotReadyError(late.name, f"not ready after {timeout:.0f} s ({late.state}: {late.detail})")
-
-    def _with_requirements(self, names: Collection[str]) -> set[str]:
-        by_name = {node.name: node for node in self._nodes}
-        pending, found = list(names), set[str]()
-        while pending:
-            name = pending.pop()
-            if name not in by_name:
-                raise ValueError(f"no such service in this stack: {name}; there are {', '.join(by_name)}")
-            if name not in found:
-                found.add(name)
-                pending += requirements(by_name[name], by_name)
-        return found
 
     def stop(self) -> None:
         """Stop everything in reverse order, gracefully, and leave no process. Harmless when stopped."""

@@ -64,6 +64,9 @@ class Api(Service):
             folder=self._settings.data_dir,
         )
 
+    def answer(self, seconds: float) -> None:
+        probe.responds(f"{self._settings.api.address}/healthz", seconds)
+
     def check(self) -> None:
         """It accepts events."""
         probe.get(f"{self._settings.api.address}/readyz")

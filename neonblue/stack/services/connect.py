@@ -73,6 +73,9 @@ class Connect(Service):
             folder=self._folder,
         )
 
+    def answer(self, seconds: float) -> None:
+        probe.responds(self._settings.connect.address, seconds)
+
     def check(self) -> None:
         """The worker has joined its group and answers."""
         probe.get(f"{self._settings.connect.address}/health")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from neonblue.stack.process import Command
 _MODULE = "orchestration.definitions"
 _NICE = 10
 """Analysis yields to ingestion."""
+_CALL_SECONDS = 300
+_GRACE_SECONDS = 60
+
+# By HTTP/2, which gRPC speaks: the preface, and settings without any.
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
@@ -24,9 +30,13 @@ _LOCATIONS = """
 } } } } }
 """
 
-_DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
+_DAEMONS = """
+{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy lastHeartbeatTime } } } }
+"""
+_HEARTBEAT_SECONDS = 180.0
+"""Every daemon beats each half minute. When the last beat of all is so old, the process is silent."""
 
-_INSTANCE = """\
+INSTANCE = """\
 # Written at every start.
 storage:
   custom:
@@ -38,6 +48,10 @@ storage:
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
+  config:
+    # A run waits for a code server that can't be reached, for days: it is never dropped from the queue.
+    max_user_code_failure_retries: 20000
+    user_code_failure_retry_delay: 15
 run_launcher:
   module: orchestration.run_launcher
   class: WatchedRunLauncher
@@ -50,11 +64,12 @@ concurrency:
     granularity: run
 run_retries:
   enabled: true
-  max_retries: 1
+  max_retries: 3
   retry_on_asset_or_op_failure: false
 run_monitoring:
   enabled: true
-  start_timeout_seconds: 180
+  # From its launch until its process has loaded the definitions. A process that dies is noticed without it.
+  start_timeout_seconds: 1200
   poll_interval_seconds: 30
 retention:
   schedule:
@@ -91,7 +106,7 @@ class _Dagster(Service):
 
     def prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
-        (self._home / "dagster.yaml").write_text(_INSTANCE)
+        (self._home / "dagster.yaml").write_text(INSTANCE)
         workspace = _WORKSPACE.format(host=LOOPBACK, port=self._settings.dagster.code_port)
         (self._home / "workspace.yaml").write_text(workspace)
 
@@ -115,6 +130,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
         "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),
+        # Of calls to the code server: on a slow machine it takes minutes to start a run's process.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(_CALL_SECONDS),
+        "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": str(_GRACE_SECONDS),
     }
 
 
@@ -149,8 +167,11 @@ class DagsterCode(_Dagster):
             "--inject-env-vars-from-instance",
         )
 
+    def answer(self, seconds: float) -> None:
+        probe.speaks(LOOPBACK, self._settings.dagster.code_port, _GREETING, seconds)
+
     def check(self) -> None:
-        probe.connects(LOOPBACK, self._settings.dagster.code_port)
+        self.answer(probe.SECONDS)
 
 
 class DagsterDaemon(_Dagster):
@@ -160,13 +181,37 @@ class DagsterDaemon(_Dagster):
     requires = ("postgres",)
     uses = ("dagster-code",)
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._began = 0.0
+
     def command(self) -> Command:
+        self._began = time.time()
         return self._command("dagster._daemon", "run", "-w", str(self._home / "workspace.yaml"))
 
+    def answer(self, seconds: float) -> None:  # noqa: ARG002
+        """It takes no connections: the page knows its newest heartbeat. A page that is away says nothing of it."""
+        try:
+            beats = [one["lastHeartbeatTime"] or 0.0 for one in self._health()]
+        except Exception:
+            return
+        if beats and time.time() - max(beats) > _HEARTBEAT_SECONDS:
+            raise ServiceError(self.name, f"no heartbeat for {time.time() - max(beats):.0f} s")
+
+    def _health(self) -> list[dict[str, Any]]:
+        daemons: list[dict[str, Any]] = _ask(self._settings, _DAEMONS)["instance"]["daemonHealth"][
+            "allDaemonStatuses"
+        ]
+        return daemons
+
     def check(self) -> None:
-        """The page sees the heartbeats of every daemon."""
-        health = _ask(self._settings, _DAEMONS)["instance"]["daemonHealth"]["allDaemonStatuses"]
-        if silent := [one["daemonType"] for one in health if one["required"] and not one["healthy"]]:
+        """The page sees heartbeats of every daemon, of this process: those of an earlier one count for half an hour."""
+        silent = [
+            one["daemonType"]
+            for one in self._health()
+            if one["required"] and not (one["healthy"] and (one["lastHeartbeatTime"] or 0.0) > self._began)
+        ]
+        if silent:
             raise ServiceError(self.name, f"no heartbeat of {', '.join(silent)}")
 
 
@@ -184,6 +229,9 @@ class DagsterWeb(_Dagster):
         port = str(self._settings.dagster.port)
         workspace = str(self._home / "workspace.yaml")
         return self._command("dagster_webserver", "-w", workspace, "-h", LOOPBACK, "-p", port)
+
+    def answer(self, seconds: float) -> None:
+        probe.responds(f"{self._settings.dagster.address}/server_info", seconds)
 
     def check(self) -> None:
         """The page is served, and has loaded the definitions."""

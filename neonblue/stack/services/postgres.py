@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from neonblue.settings import Settings
+from neonblue.stack import probe
 from neonblue.stack.accounts import account_for, owned_folder, reachable
 from neonblue.stack.errors import RequirementError, ServiceError
 from neonblue.stack.nodes import Service
@@ -26,6 +28,7 @@ CONFIGURATION_FILE = "neonblue.conf"
 SHARED_BINARIES = Path("/var/cache/neonblue")
 # The kernel resolves this for each process by itself, without a look at the folders above.
 _OWN_FOLDER = "/proc/self/cwd"
+_GREETING = struct.pack(">ii", 8, 80877103)  # SSLRequest, by PostgreSQL's protocol
 
 
 def configuration(settings: Settings) -> str:
@@ -85,7 +88,6 @@ class Postgres(Service):
         self._folder = settings.data_dir / "postgres"
         self._account: Account | None = None
         self._binaries = Path()
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.postgres.port, self.name, "NEONBLUE_POSTGRES_PORT"),)
@@ -110,36 +112,32 @@ class Postgres(Service):
             death_signal=signal.SIGQUIT,
         )
 
-    def check(self) -> None:
-        """SELECT 1 over a connection that is kept."""
-        try:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(
-                    _maintenance(self._settings),
-                    connect_timeout=3,
-                    autocommit=True,
-                    application_name="neonblue-stack",
-                )
-            self._connection.execute("SELECT 1")
-        except psycopg.Error:
-            self.close()
-            raise
+    def answer(self, seconds: float) -> None:
+        """Whether it would encrypt: it answers that before it asks who is there."""
+        probe.speaks(LOOPBACK, self._settings.postgres.port, _GREETING, seconds)
 
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def check(self) -> None:
+        """SELECT 1 over a new connection: one that is kept would go on when no new one is accepted."""
+        with self._connect() as connection:
+            connection.execute("SELECT 1")
 
     def settle(self) -> None:
         """Make the databases."""
-        if self._connection is None:
-            return
-        present = {str(row[0]) for row in self._connection.execute("SELECT datname FROM pg_database")}
-        wanted = {self._settings.postgres.dagster_database}
-        if not self._settings.postgres.external:
-            wanted.add(self._settings.postgres.database)
-        for name in sorted(wanted - present):
-            self._connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with self._connect() as connection:
+            present = {str(row[0]) for row in connection.execute("SELECT datname FROM pg_database")}
+            wanted = {self._settings.postgres.dagster_database}
+            if not self._settings.postgres.external:
+                wanted.add(self._settings.postgres.database)
+            for name in sorted(wanted - present):
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            _maintenance(self._settings),
+            connect_timeout=3,
+            autocommit=True,
+            application_name="neonblue-stack",
+        )
 
     def _seen_folder(self) -> str:
         """The data folder as the server's user can open it, also beneath a folder closed to all but root."""

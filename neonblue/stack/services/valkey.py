@@ -7,10 +7,10 @@ from pathlib import Path
 import redis
 
 from neonblue.settings import Settings
+from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
 from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
-from neonblue.stack.probe import SECONDS
 from neonblue.stack.process import Command
 
 _CONFIGURATION = """\
@@ -35,7 +35,10 @@ class Valkey(Service):
         self._settings = settings
         self._folder = settings.data_dir / "valkey"
         self._client = redis.Redis.from_url(
-            settings.valkey.dsn, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, retry=None
+            settings.valkey.dsn,
+            socket_timeout=probe.SECONDS,
+            socket_connect_timeout=probe.SECONDS,
+            retry=None,
         )
 
     def ports(self) -> tuple[PortUse, ...]:
@@ -63,6 +66,10 @@ class Valkey(Service):
             environment=process_environment(self._settings),
             folder=self._folder,
         )
+
+    def answer(self, seconds: float) -> None:
+        """Also that a password is wanted is an answer."""
+        probe.speaks(LOOPBACK, self._settings.valkey.port, b"PING\r\n", seconds)
 
     def check(self) -> None:
         self._client.ping()

@@ -13,6 +13,8 @@ from dagster import (
 
 from orchestration.defs.significance.assets import KEY as TESTED
 from orchestration.jobs import decisions, reports, weekly_report
+from orchestration.queue import waits
+from orchestration.tags import PARTITION_TAG
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -32,10 +34,18 @@ def has_results(context: ScheduleEvaluationContext) -> bool:
     return context.instance.get_latest_materialization_event(TESTED) is not None
 
 
-def _request(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+def _request(context: ScheduleEvaluationContext, job: str) -> RunRequest | SkipReason:
     if not has_results(context):
         return SkipReason("no build has finished yet")
-    return request_for(context.instance.get_dynamic_partitions("experiments"))
+    request = request_for(context.instance.get_dynamic_partitions("experiments"))
+    if isinstance(request, RunRequest) and waits(context.instance, job, _tags(request)):
+        return SkipReason("the same run is queued already")
+    return request
+
+
+def _tags(request: RunRequest) -> dict[str, str]:
+    """The tags that say which partitions its run has."""
+    return {PARTITION_TAG: request.partition_key} if request.partition_key else dict(request.tags)
 
 
 @schedule(
@@ -48,7 +58,7 @@ def _request(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
 )
 def hourly_decisions(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """One run over all experiments."""
-    return _request(context)
+    return _request(context, decisions.name)
 
 
 @schedule(
@@ -61,7 +71,7 @@ def hourly_decisions(context: ScheduleEvaluationContext) -> RunRequest | SkipRea
 )
 def daily_reports(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """One run over all experiments."""
-    return _request(context)
+    return _request(context, reports.name)
 
 
 weekly = ScheduleDefinition(

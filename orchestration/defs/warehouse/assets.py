@@ -4,9 +4,9 @@ A scheduled run lets dbt find the days that late rows have touched; a run for ch
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,25 @@ from dagster import (
     AssetMaterialization,
     AssetsDefinition,
     BackfillPolicy,
+    MetadataValue,
     RetryPolicy,
     get_dagster_logger,
 )
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster._core.events import EngineEventData
+from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 
+from orchestration.building import RUN_RESULTS, arguments
 from orchestration.defs.warehouse.lineage import WithoutTrace
 from orchestration.defs.warehouse.repository import read_builds
 from orchestration.defs.warehouse.translator import ModelTranslator
+from orchestration.outcome import OUTCOME, from_run_results, to_json
 from orchestration.partitions import days
 from orchestration.resources import ClickHouse
+from orchestration.tags import DAYS_TAG, REBUILD_TAG, Rebuild
 
 _RETRY = RetryPolicy(max_retries=2, delay=15)
 
 get_dagster_logger().addFilter(WithoutTrace())
-
-REBUILD_TAG = "neonblue/rebuild"
-"""On a run: which days it builds. Without it, its partitions."""
-
-
-class Rebuild(StrEnum):
-    """Which days a run builds."""
-
-    TOUCHED = "touched"  # those that rows have touched since they were last built
-    SELECTED = "selected"  # the run's partitions
 
 
 def dbt_model_assets(manifest: Path) -> AssetsDefinition:
@@ -61,23 +56,31 @@ def dbt_model_assets(manifest: Path) -> AssetsDefinition:
         context: AssetExecutionContext, dbt: DbtCliResource, clickhouse: ClickHouse
     ) -> Iterator[Any]:
         started = datetime.now(UTC)
-        rebuild = Rebuild(context.run.tags.get(REBUILD_TAG, Rebuild.SELECTED))
-        arguments = build_arguments(rebuild, context.partition_keys)
-        yield from dbt.cli(arguments, context=context).stream().fetch_row_counts().fetch_column_metadata()
+        days_to_build = chosen_days(context.run.tags, context.partition_keys)
+        invocation = dbt.cli(arguments(days_to_build), context=context)
+        try:
+            yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+        finally:
+            _log_outcome(context, invocation)
         _log_other_days(context, clickhouse, started)
 
     return dbt_models
 
 
-def build_arguments(rebuild: Rebuild, partitions: Sequence[str]) -> list[str]:
-    """dbt's arguments: with the days to build, or without, so that it finds the touched ones itself.
+def chosen_days(tags: Mapping[str, str], partitions: Sequence[str]) -> list[str] | None:
+    """The days that a run with these tags rebuilds, exactly; None: those that rows have touched."""
+    if DAYS_TAG in tags:
+        return tags[DAYS_TAG].split(",")
+    rebuild = Rebuild(tags.get(REBUILD_TAG, Rebuild.SELECTED))
+    return None if rebuild is Rebuild.TOUCHED else list(partitions)
 
-    Unit tests are of the code, not of the data: they run where the code is tested.
-    """
-    build = ["build", "--exclude-resource-type", "unit_test"]
-    if rebuild is Rebuild.TOUCHED:
-        return build
-    return [*build, "--vars", json.dumps({"days": list(partitions)})]
+
+def _log_outcome(context: AssetExecutionContext, invocation: DbtCliInvocation) -> None:
+    """Say in the run's log how every model and test ended: who waits for the run reads it there."""
+    with suppress(OSError, ValueError):
+        outcome = from_run_results(invocation.get_artifact(RUN_RESULTS))
+        data = EngineEventData({OUTCOME: MetadataValue.json(json.loads(to_json(outcome)))})
+        context.instance.report_engine_event("dbt has finished", context.run, data)
 
 
 def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, started: datetime) -> None:

@@ -9,17 +9,30 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from dagster import get_dagster_logger
 
-from orchestration.defs.warehouse.assets import Rebuild, build_arguments
+from orchestration.building import arguments
+from orchestration.defs.warehouse.assets import chosen_days
 from orchestration.partitions import days, today
+from orchestration.tags import DAYS_TAG, REBUILD_TAG
 
 
 def test_chosen_days_are_rebuilt_exactly_and_scheduled_runs_find_the_touched_ones() -> None:
-    chosen = build_arguments(Rebuild.SELECTED, ["2026-02-01", "2026-02-02"])
+    chosen = arguments(["2026-02-01", "2026-02-02"])
 
     assert chosen[:2] == ["build", "--exclude-resource-type"]
     assert chosen[-2] == "--vars"
     assert json.loads(chosen[-1]) == {"days": ["2026-02-01", "2026-02-02"]}
-    assert build_arguments(Rebuild.TOUCHED, ["2026-02-01"]) == chosen[:-2]
+    assert arguments(None) == chosen[:-2]
+
+
+def test_a_run_builds_its_partitions_unless_its_tags_name_days_or_leave_them_to_dbt() -> None:
+    partitions = ["2026-02-03"]
+
+    assert chosen_days({}, partitions) == partitions
+    assert chosen_days({REBUILD_TAG: "touched"}, partitions) is None
+    assert chosen_days({REBUILD_TAG: "touched", DAYS_TAG: "2026-02-01,2026-02-09"}, partitions) == [
+        "2026-02-01",
+        "2026-02-09",
+    ]
 
 
 def test_the_open_day_is_the_utc_day_and_has_a_partition() -> None:

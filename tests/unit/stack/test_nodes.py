@@ -61,13 +61,13 @@ def test_steps_come_with_the_services_they_need_and_only_then() -> None:
 
 
 def test_the_downloads_come_with_kafka() -> None:
-    wanted = catalogue.with_requirements(everything(), {"kafka"})
+    wanted = catalogue.with_steps(everything(), {"kafka"})
 
     assert names(select(everything(), wanted)) == {"jars", "kafka", "topics"}
 
 
 def test_all_services_bring_all_steps() -> None:
-    assert names(select(everything(), catalogue.with_requirements(everything(), None))) == names(everything())
+    assert names(select(everything(), catalogue.with_steps(everything(), None))) == names(everything())
 
 
 def test_a_service_without_what_it_requires_is_refused() -> None:
