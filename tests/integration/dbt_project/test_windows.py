@@ -1,14 +1,13 @@
-"""As of any moment: whose window has ended, whose was cut short, and who has no value. From the models to typed rows."""
+"""As of any moment: whose window has ended, whose was cut short, who has no value. From the models to typed rows."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -24,8 +23,6 @@ from neonblue.simulation.history.plan import text
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.dbt_project.expected import Expected, Row, Total, Unit
 from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
-from tests.integration.dbt_project.test_models import experiment
-from tests.integration.warehouse import envelope, event
 
 pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
 
@@ -141,7 +138,7 @@ def test_the_rows_as_of_a_moment_are_those_of_every_unit_worked_out(
     wanted = expected_moments(expected, NOWS[when])
     assert found == wanted
     assert any(missing for _, missing, *_ in wanted.values())
-    assert {place[5] for place in wanted} == ({True, False})
+    assert {place[5] for place in wanted} == {True, False}
 
 
 @pytest.mark.parametrize("when", NOWS)
