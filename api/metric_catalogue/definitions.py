@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -54,6 +55,10 @@ class DefinitionFields(Strict):
     cuped: Flag | None = Field(
         default=None, description="Whether to reduce variance; null: wherever the type allows it"
     )
+    missing: Literal["zero", "exclude"] = Field(
+        default="zero",
+        description="What a unit without such an event has: zero, or no value (exclude), and the metric leaves it out",
+    )
 
 
 class MetricDefinition(DefinitionFields):
@@ -91,3 +96,8 @@ def stored(message: MetricMessage) -> dict[str, Any]:
     """The definition as the tables hold it: without key and version, which are columns."""
     fields: dict[str, Any] = msgspec.to_builtins(message)
     return {name: value for name, value in fields.items() if name not in ("key", "version")}
+
+
+def completed(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored definition with the defaults of the fields that came after it was stored."""
+    return stored(msgspec.convert({**definition, "key": "", "version": 1}, MetricMessage))

@@ -17,6 +17,7 @@ _AGGREGATIONS = {
     "quantile": ("count", "sum"),
 }
 _CAPPED = ("count", "mean")
+_LEFT_OUT = ("count", "mean", "quantile")
 
 
 def broken_rule(metric: MetricMessage) -> Violation | None:
@@ -44,6 +45,7 @@ def _broken(metric: MetricMessage) -> Iterator[tuple[str, str]]:
     yield from _broken_window(metric)
     yield from _broken_cap(metric)
     yield from _broken_margin(metric)
+    yield from _broken_missing(metric)
 
 
 def _broken_window(metric: MetricMessage) -> Iterator[tuple[str, str]]:
@@ -67,3 +69,18 @@ def _broken_cap(metric: MetricMessage) -> Iterator[tuple[str, str]]:
 def _broken_margin(metric: MetricMessage) -> Iterator[tuple[str, str]]:
     if metric.margin is not None and metric.role != "guardrail":
         yield "margin", "only a guardrail has one"
+
+
+def _broken_missing(metric: MetricMessage) -> Iterator[tuple[str, str]]:
+    if metric.missing == "zero" or metric.type in _LEFT_OUT:
+        return
+    if metric.type == "ratio":
+        yield (
+            "missing",
+            "exclude is for other types: in a ratio, units without an event below weigh nothing already",
+        )
+    else:
+        yield (
+            "missing",
+            f"a {metric.type} counts who has no such event; exclude would leave those alone who have one",
+        )

@@ -52,6 +52,7 @@ _SHOWN = {
     "margin": None,
     "margin_relative": True,
     "cuped": True,
+    "missing": "zero",
 }
 METRIC_SHOWN: dict[str, Any] = {"key": REVENUE["key"], "version": 1, **_DEFINITION, **_SHOWN}
 _AT = "2026-03-01T09:30:00Z"
@@ -157,6 +158,7 @@ class MetricOut(BaseModel):
     margin: str | None
     margin_relative: bool
     cuped: bool
+    missing: str = "zero"
 
 
 class CatalogueMetricOut(MetricOut):

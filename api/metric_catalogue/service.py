@@ -14,7 +14,7 @@ from api.http.pages import cut
 from api.http.problems import Problem
 from api.http.refusals import misread, refuse
 from api.metric_catalogue import repository
-from api.metric_catalogue.definitions import MetricDefinition, stored
+from api.metric_catalogue.definitions import MetricDefinition, completed, stored
 from api.metric_catalogue.repository import MetricKeyTaken, Row
 from api.metric_catalogue.schemas import (
     CatalogueMetricIn,
@@ -184,7 +184,7 @@ def _shown(row: Row) -> CatalogueMetricOut:
 def _found(row: Row | None) -> Row:
     if row is None:
         raise _unknown()
-    return row
+    return row | {"definition": completed(row["definition"])}
 
 
 def _unknown() -> Problem:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from tests.integration.api.conftest import Server
@@ -79,6 +80,31 @@ def test_the_same_meaning_is_no_new_version(api: httpx.Client) -> None:
     key = _metric(api)
     answer = api.post(f"/v1/metrics/{key}/versions", json=REVENUE)
     assert (answer.status_code, answer.json()["code"]) == (409, "same_definition")
+
+
+def test_a_definition_of_before_a_field_has_its_default(api: httpx.Client, postgres: Server) -> None:
+    key = _metric(api)
+    made = draft(api, metrics=[{"key": key}])
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        for table in ("metric_versions", "experiment_metrics"):
+            connection.execute(
+                f"UPDATE {table} SET definition = definition - 'missing' "
+                "WHERE metric_id = (SELECT id FROM metrics WHERE key = %s)",
+                (key,),
+            )
+
+    shown = api.get(f"/v1/metrics/{key}").json()
+    (used,) = api.get(f"/v1/experiments/{made['key']}").json()["metrics"]
+
+    assert (shown["missing"], used["missing"]) == ("zero", "zero")
+    same = api.post(f"/v1/metrics/{key}/versions", json=REVENUE)
+    assert (same.status_code, same.json()["code"]) == (409, "same_definition")
+    assert _change(api, key, {"name": "n"}).status_code == 200
+    new = api.post(f"/v1/metrics/{key}/versions", json=REVENUE | {"missing": "exclude"})
+    assert (new.status_code, new.json()["missing"]) == (201, "exclude")
+    refused_metric = {"key": "r", "type": "proportion", "event_type": "e", "aggregation": "any"}
+    answer = api.post("/v1/metrics", json=refused_metric | {"missing": "exclude"})
+    assert refused(answer) == {"missing": "not_computable"}
 
 
 def test_a_change_and_a_first_use_at_once_never_disagree(api: httpx.Client, postgres: Server) -> None:

@@ -13,15 +13,26 @@ from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import insert_erasures, insert_experiments
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.dbt_project.expected import Expected
-from tests.integration.dbt_project.marts import COLUMNS
+from tests.integration.dbt_project.marts import COLUMNS, read
 from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole_tables
 from tests.integration.dbt_project.test_history import assert_mart
 from tests.integration.warehouse import rows
 
 pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
 
+# What an older version of the models may have left.
+OF_ANOTHER_SHAPE = {
+    "unit_metric_values": ("DROP COLUMN is_missing", "DROP COLUMN window_seconds"),
+    "metric_moments": ("DROP COLUMN finishes_at", "DROP COLUMN missing"),
+    "segment_metrics": ("DROP COLUMN missing", "MODIFY COLUMN n UInt32"),
+}
 EVENT_AXIS = ("hourly_metrics", "daily_metrics")
-EXPOSURE_AXIS = ("unit_metric_values", "user_journeys", "funnels", "cohort_retention")
+EXPOSURE_AXIS = (
+    "unit_metric_values",
+    "user_journeys",
+    "funnels",
+    "cohort_retention",
+)
 Partitions = dict[tuple[str, date], frozenset[str]]
 
 
@@ -180,6 +191,28 @@ def rebuilt(warehouse: Warehouse, before: Partitions) -> set[tuple[str, date]]:
     warehouse.dbt("run", "--exclude", "path:models/live")
     after = partitions(warehouse)
     return {place for place in {*before, *after} if before.get(place) != after.get(place)}
+
+
+def test_tables_of_other_columns_are_built_whole_and_the_live_views_follow(warehouse: Warehouse) -> None:
+    history = History(small_plan(8))
+    assignments, events = whole_tables(history)
+    for design in history.plan.designs():
+        insert_experiments(warehouse.client, design.versions())
+    warehouse.write("assignments", assignments)
+    warehouse.write("events", events)
+    warehouse.dbt("run")
+    for table, columns in OF_ANOTHER_SHAPE.items():
+        for column in columns:
+            warehouse.client.command(f"ALTER TABLE {table} {column}")
+
+    # Also where a partitioned run asks for one day.
+    warehouse.dbt("run", days=["2026-03-05"])
+
+    expected = as_sent(history, assignments, events)
+    assert_all_marts(warehouse, expected)
+    assert read(warehouse.client, "metric_moments", live=True) == expected.metric_moments()
+    before = partitions(warehouse)
+    assert not rebuilt(warehouse, before)
 
 
 def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:

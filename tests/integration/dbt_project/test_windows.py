@@ -1,4 +1,4 @@
-"""As of any moment: whose window has ended, whose was cut short, and who has no value. From models to typed rows."""
+"""As of any moment: whose window has ended, whose was cut short, who has no value. From the models to typed rows."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_rows_as_of_a_moment_are_those_of_every_unit_worked_out(
     wanted = expected_moments(expected, NOWS[when])
     assert found == wanted
     assert any(missing for _, missing, *_ in wanted.values())
-    assert {place[5] for place in wanted} == ({True, False})
+    assert {place[5] for place in wanted} == {True, False}
 
 
 @pytest.mark.parametrize("when", NOWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.dbt_project.raw import small_plan
 from tests.integration.orchestration.conftest import Analysis
 
 HISTORY = History(small_plan(5))
+NOW = datetime.now(UTC)
 KEYS = [design.key for design in HISTORY.plan.designs()]
 
 
@@ -47,16 +49,17 @@ def client(server: Analysis) -> Client:
 
 def test_the_sums_of_all_are_those_of_each(client: Client) -> None:
     warehouse = Warehouse.of(client, live=False)
-    newest = {
-        versions[max(versions)].key: versions[max(versions)]
-        for versions in read_configurations(client).values()
+    all_versions = {
+        versions[max(versions)].key: versions for versions in read_configurations(client).values()
     }
 
     found = {experiment.newest.key: experiment.rows for experiment in read_experiments(client)}
 
     assert sorted(found) == sorted([*KEYS, "empty-98"])
     assert found == {
-        key: read_rows(warehouse, [one])[one.experiment_id] for key, one in newest.items() if key in found
+        key: read_rows(warehouse, [versions], NOW)[versions[max(versions)].experiment_id]
+        for key, versions in all_versions.items()
+        if key in found
     }
     assert all(found[key].moments and found[key].quantiles and found[key].several_arms for key in KEYS)
     assert {row.version for key in KEYS for row in found[key].units} == {1, 2}

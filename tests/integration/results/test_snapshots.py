@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
+import msgspec
+
 from neonblue.reports import Format
 from neonblue.results.publish import HTML
 from neonblue.results.run import publish_experiment, publish_overview
@@ -31,6 +33,25 @@ def test_a_snapshot_is_read_back_as_it_was_published(house: House) -> None:
     found = read_snapshot(house.clickhouse, number, snapshot.answer.computed_at + timedelta(seconds=0.5))
     assert found == snapshot
     assert snapshot.offsets
+
+
+def test_a_snapshot_of_before_windows_were_kept_is_read_with_what_it_knew(house: House) -> None:
+    snapshot = _publish(house, "run-1")
+    known = msgspec.to_builtins(snapshot.moments)
+    older = [
+        {name: row[name] for name in row.keys() - {"finishes_at", "cut_short", "missing"}} for row in known
+    ]
+    house.clickhouse.command(
+        "INSERT INTO result_snapshots SELECT * REPLACE (toUInt32(99) AS experiment_id, {moments:String} AS moments) "
+        "FROM result_snapshots WHERE snapshot_id = {snapshot:String} LIMIT 1",
+        parameters={"moments": msgspec.json.encode(older).decode(), "snapshot": snapshot.snapshot_id},
+    )
+
+    found = read_snapshot(house.clickhouse, 99, datetime.now(UTC) + timedelta(seconds=1))
+
+    assert found is not None
+    assert {(row.finishes_at, row.cut_short, row.missing) for row in found.moments} == {(None, False, 0)}
+    assert [row.sum_value for row in found.moments] == [row.sum_value for row in snapshot.moments]
 
 
 def test_a_second_write_of_the_same_snapshot_leaves_one(house: House) -> None:

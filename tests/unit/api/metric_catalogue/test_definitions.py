@@ -26,6 +26,7 @@ GOOD: dict[str, Fields] = {
         "type": "retention", "aggregation": "any", "window_start_seconds": 604_800, "window_seconds": 1_209_600,
     },
     "quantile": {"type": "quantile", "aggregation": "sum", "quantile": "0.9"},
+    "rating": {"type": "mean", "aggregation": "sum", "missing": "exclude"},
     "guardrail": {"type": "mean", "aggregation": "sum", "role": "guardrail", "margin": "0.02"},
 }  # fmt: skip
 
@@ -53,6 +54,9 @@ REFUSED: dict[str, tuple[str, str, Fields]] = {
     "a capped ratio": ("ratio", "cap", {"cap": "1"}),
     "a capped quantile": ("quantile", "cap_percentile", {"cap_percentile": "0.99"}),
     "two caps": ("mean of a sum", "cap_percentile", {"cap_percentile": "0.99"}),
+    "who answered yes alone": ("proportion", "missing", {"missing": "exclude"}),
+    "who came back alone": ("retention", "missing", {"missing": "exclude"}),
+    "a ratio of those above": ("ratio", "missing", {"missing": "exclude"}),
     "a primary's margin": ("guardrail", "margin", {"role": "primary"}),
 }  # fmt: skip
 
@@ -68,6 +72,7 @@ OUT_OF_RANGE: dict[str, Fields] = {
     "event_type": {"event_type": "a\x00b"},
     "property_filter": {"property_filter": {f"p{n}": "x" for n in range(21)}},
     "colour": {"colour": "red"},
+    "missing": {"missing": "drop"},
     "margin_relative": {"margin_relative": "yes"},
 }
 
