@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from api.experiments.states import Status, Step
+from orchestration.defs.significance.analysis import result_rows
+from orchestration.defs.significance.recompute import can_recompute
+from orchestration.defs.significance.repository import read_configurations, read_experiments
+from orchestration.defs.significance.sampling import differences
 from tests.integration.results.conftest import House
 from tests.integration.results.walk import ARMS, BOUGHT, Experiments, edges, events, metrics
 from tests.integration.warehouse import rows
@@ -54,10 +58,10 @@ def test_everything_that_the_api_accepts_passes_every_test_of_the_first_build(wa
 
 
 def _kept(house: House, made: Experiments) -> None:
-    """40 units, of which each arm's first five buy."""
+    """41 units, of which each arm's first five buy."""
     made.at(KEPT, Status.RUNNING, variants=ARMS[:2])
     arms: dict[str, list[str]] = {}
-    for item in made.enter(KEPT, *(f"kept-{unit}" for unit in range(40))):
+    for item in made.enter(KEPT, f"of-{KEPT}", *(f"kept-{unit}" for unit in range(40))):
         arms.setdefault(item["variant_key"], []).append(item["user_id"])
     buyers = [user for users in arms.values() for user in users[:5]]
     _send(house, [{"user_id": user, "event_type": "purchase", "experiment": KEPT} for user in buyers])
@@ -100,3 +104,80 @@ def _link_and_erase(house: House, made: Experiments) -> None:
 
 def _link(house: House, cookie: str, person: str) -> None:
     house.api.post("/v1/users/links", json={"anonymous_id": cookie, "user_id": person}).raise_for_status()
+
+
+def test_an_untouched_experiment_has_its_results(walked: House) -> None:
+    found = walked.get(f"{KEPT}/results")
+
+    (item,) = found["items"]
+    assert (found["status"], found["units"]) == ("ok", 41)
+    assert item["mean_control"] == pytest.approx(5 / item["n_control"])
+    assert item["mean_variant"] == pytest.approx(5 / item["n_variant"])
+
+
+def test_every_experiment_has_an_answer(walked: House) -> None:
+    for experiment in _all(walked):
+        assert walked.get(f"{experiment}/results")["status"] in ("ok", "not_started", "no_data"), experiment
+        for part in ("timeseries", "funnel", "journeys", "cohorts", "segments", "revenue", "health"):
+            walked.get(f"{experiment}/{part}")
+
+
+def test_every_value_is_the_one_that_its_raw_events_give(walked: House) -> None:
+    later = datetime.now(UTC) + timedelta(days=1)
+    looked_at = 0
+    for versions in read_configurations(walked.clickhouse).values():
+        newest = versions[max(versions)]
+        for metric in filter(can_recompute, newest.metrics):
+            units, found = differences(walked.clickhouse, newest, metric, later, "a seed")
+            assert found == [], (newest.key, metric)
+            looked_at += units
+    assert looked_at > 300
+
+
+def test_every_experiment_is_tested(walked: House) -> None:
+    for experiment in read_experiments(walked.clickhouse):
+        question = experiment.ask(datetime.now(UTC).date())
+        result_rows(question, question.answer())
+
+
+def test_what_comes_while_a_build_runs_does_not_make_it_fail(walked: House) -> None:
+    """Events of now and of closed hours, first exposures, links and erasures, as fast as they go."""
+    made, ended = Experiments(walked.api), Event()
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(_keep_sending, walked, made, ended)
+        try:
+            failed = walked.build_and_test()
+        finally:
+            ended.set()
+        assert sending.result() > 20
+    assert failed == {}
+
+
+def _keep_sending(house: House, made: Experiments, ended: Event) -> int:
+    round_ = 0
+    while not ended.is_set():
+        round_ += 1
+        now = datetime.now(UTC)
+        users = [f"busy-{round_}-{number}" for number in range(5)]
+        for key in (MANY[1], KEPT):
+            made.enter(key, *users)
+        for days in (0, 1, 3):
+            at = now - timedelta(days=days, seconds=20)
+            _send(house, [e for user in (*users[:2], "every-metric-1-1", "kept-1") for e in events(user, at, now)])
+        given = {"experiment": "imported-assigned", "variant_key": "b", "timestamp": (now - timedelta(days=400)).isoformat()}
+        house.send("/v1/assignments", [{**given, "user_id": user} for user in users])
+        _link(house, users[0], users[1])
+        house.api.delete(f"/v1/users/{users[2]}").raise_for_status()
+        house.api.delete(f"/v1/users/busy-{max(round_ - 1, 1)}-3").raise_for_status()
+        house.carry()
+    return round_
+
+
+def _all(house: House) -> list[str]:
+    found, cursor = [], None
+    while True:
+        page = house.api.get("/v1/experiments", params={"limit": 50} | ({"cursor": cursor} if cursor else {})).json()
+        found += [item["key"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found

@@ -152,8 +152,8 @@ def metrics() -> Iterator[Json]:
                         if denominator is not None:
                             made["denominator"] = {"event_type": "purchase", "aggregation": denominator}
                         if made["role"] == "guardrail":
-                            made["margin"] = _MOST if number % 2 else "0.000001"
-                            made["margin_relative"] = bool(number % 4)
+                            made["margin_relative"] = bool(number % 2)
+                            made["margin"] = "0.999999" if number % 2 else _MOST
                         yield made
 
 
