@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'experiment_summary'}}}) }}
 -- Rows: a variant whose days do not add up to its summary.
 with days as (
 

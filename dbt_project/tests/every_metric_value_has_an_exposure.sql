@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'unit_metric_values'}}}) }}
 -- Rows: a metric value of a unit that was never exposed.
 {% set differing -%}
 select

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'hourly_metrics'}}}) }}
 -- Rows: a variant whose closed hours hold other first exposures than there are units.
 {% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
 {% set differing -%}

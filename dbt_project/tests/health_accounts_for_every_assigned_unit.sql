@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'exposure_health'}}}) }}
 -- Rows: an experiment whose health counts other units than were assigned or are analysed.
 {% set differing -%}
 with counted as (

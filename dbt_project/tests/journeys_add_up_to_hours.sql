@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'user_journeys'}}}) }}
 -- Rows: a variant whose units' journeys hold other events of closed hours than its hours, and so its days.
 {% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
 {% set differing -%}

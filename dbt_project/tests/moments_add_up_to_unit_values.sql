@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'metric_moments'}}}) }}
 -- Rows: a metric of a variant whose moments do not hold all of its units' values, as the pooled caps leave them.
 {% set differing -%}
 with moments as (

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'first_exposures'}}}) }}
 -- Rows: an analysed unit that was not assigned to its variant alone, under its version.
 {% set differing -%}
 select

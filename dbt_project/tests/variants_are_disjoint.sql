@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'first_exposures'}}}) }}
 -- Rows: a unit that is analysed in more than one variant of an experiment.
 {% set differing -%}
 select

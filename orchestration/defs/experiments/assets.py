@@ -15,9 +15,11 @@ from dagster import (
 )
 
 from neonblue.settings import Settings
+from orchestration.alone import Alone, check_spec
 from orchestration.defs.significance.assets import KEY, MOMENTS
 from orchestration.defs.significance.repository import (
     ExperimentData,
+    RunStamp,
     read_experiments,
     read_stamp,
     write_decision,
@@ -42,29 +44,42 @@ REPORT = AssetKey("experiment_report")
     kinds={"python", "clickhouse"},
     owners=OWNERS,
     code_version="1",
+    check_specs=[check_spec(DECISION)],
     description="Per experiment: ship, roll back, keep running, inconclusive or invalid, and why, in one sentence.",
 )
-def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
     """Analyses each experiment of the run and appends to `experiment_decisions`."""
     decided: dict[str, str] = {}
+    alone = Alone()
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
         for experiment in _experiments_of(context, client):
-            question = experiment.ask(datetime.now(UTC).date())
-            report = question.answer()
-            write_decision(client, question, report.decision, stamp)
-            decided[question.configuration.key] = report.decision.sentence
-            context.add_asset_metadata(
-                {
-                    "action": report.decision.action.value,
-                    "decision": report.decision.sentence,
-                    "units": question.experiment.units,
-                    "health": MetadataValue.md(_checks(report.health)),
-                },
-                asset_key=DECISION,
-                partition_key=question.configuration.key,
-            )
-    return MaterializeResult(metadata={"dagster/row_count": len(decided), "decisions": dict(decided)})
+            with alone.of(experiment.newest.key):
+                decided[experiment.newest.key] = _decide(context, client, experiment, stamp)
+    return MaterializeResult(
+        check_results=[alone.check(DECISION)],
+        metadata={"dagster/row_count": len(decided), "decisions": dict(decided)},
+    )
+
+
+def _decide(
+    context: AssetExecutionContext, client: Client, experiment: ExperimentData, stamp: RunStamp
+) -> str:
+    """Writes the experiment's decision; its sentence."""
+    question = experiment.ask(datetime.now(UTC).date())
+    report = question.answer()
+    write_decision(client, question, report.decision, stamp)
+    context.add_asset_metadata(
+        {
+            "action": report.decision.action.value,
+            "decision": report.decision.sentence,
+            "units": question.experiment.units,
+            "health": MetadataValue.md(_checks(report.health)),
+        },
+        asset_key=DECISION,
+        partition_key=question.configuration.key,
+    )
+    return report.decision.sentence
 
 
 @asset(
@@ -76,30 +91,28 @@ def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) 
     kinds={"python", "html"},
     owners=OWNERS,
     code_version="1",
+    check_specs=[check_spec(REPORT)],
     description="Per experiment: the report people read, one self-contained HTML file.",
 )
-def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
     """Publishes the results of each experiment of the run, with its report and figures."""
     # The engine and what draws take seconds to load.
     from neonblue.results.run import publish_experiment
     from neonblue.results.store import ReportStore
 
-    kept, settings = 0, Settings.load()
+    kept, settings, alone = 0, Settings.load(), Alone()
     store = ReportStore.of(settings)
     with clickhouse.client() as client:
         for key in context.partition_keys:
-            made = publish_experiment(client, store, key, context.run_id)
-            files = [line.location for line in (made.report, *made.figures)]
-            kept += len(files)
-            context.add_asset_metadata(
-                {
-                    "report": MetadataValue.url(f"{settings.api.address}/v1/reports/{made.report.report_id}"),
-                    "files": files,
-                },
-                asset_key=REPORT,
-                partition_key=key,
-            )
-    return MaterializeResult(metadata={"dagster/row_count": kept})
+            with alone.of(key):
+                made = publish_experiment(client, store, key, context.run_id)
+                files = [line.location for line in (made.report, *made.figures)]
+                kept += len(files)
+                page = MetadataValue.url(f"{settings.api.address}/v1/reports/{made.report.report_id}")
+                context.add_asset_metadata(
+                    {"report": page, "files": files}, asset_key=REPORT, partition_key=key
+                )
+    return MaterializeResult(check_results=[alone.check(REPORT)], metadata={"dagster/row_count": kept})
 
 
 def _experiments_of(context: AssetExecutionContext, client: Client) -> Iterator[ExperimentData]:

@@ -153,7 +153,7 @@ def metrics() -> Iterator[Json]:
                             made["denominator"] = {"event_type": "purchase", "aggregation": denominator}
                         if made["role"] == "guardrail":
                             made["margin_relative"] = bool(number % 2)
-                            made["margin"] = "0.999999" if number % 2 else _MOST
+                            made["margin"] = "0.999999" if number % 4 else "0.000001"
                         yield made
 
 
