@@ -43,7 +43,11 @@ from orchestration.defs.pipeline.checks import (
     newest_event_has_arrived,
     yesterday_is_there,
 )
-from orchestration.defs.reconciliation.checks import accepted_events_are_present, no_dead_letters
+from orchestration.defs.reconciliation.checks import (
+    accepted_events_are_present,
+    no_dead_letters,
+    nothing_set_aside,
+)
 from orchestration.defs.significance.assets import significance_tests
 from orchestration.defs.significance.checks import recomputed_from_raw_events, sample_ratio_holds
 from orchestration.defs.sources.assets import source_specs
@@ -74,6 +78,7 @@ def build(settings: Settings) -> Definitions:
         asset_checks=[
             accepted_events_are_present,
             no_dead_letters,
+            nothing_set_aside,
             consumer_keeps_up,
             newest_event_has_arrived,
             yesterday_is_there,

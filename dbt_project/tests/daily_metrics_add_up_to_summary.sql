@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'experiment_summary'}}}) }}
 -- Rows: a variant whose days do not add up to its summary.
 with days as (
 
@@ -7,8 +8,7 @@ with days as (
         sum(daily.events) as events,
         sum(daily.exposures) as exposures,
         sum(daily.conversions) as conversions,
-        sum(daily.value) as value,
-        sum(daily.first_exposures) as units
+        sum(daily.value) as value
     from {{ ref('daily_metrics') }} as daily
     group by experiment_id, variant_key
 
@@ -21,5 +21,5 @@ from {{ ref('experiment_summary') }} as summary
 full outer join days
     using (experiment_id, variant_key)
 where
-    (summary.events, summary.exposures, summary.conversions, summary.value, summary.units)
-    != (days.events, days.exposures, days.conversions, days.value, days.units)
+    (summary.events, summary.exposures, summary.conversions, summary.value)
+    != (days.events, days.exposures, days.conversions, days.value)

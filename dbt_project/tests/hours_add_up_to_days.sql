@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'daily_metrics'}}}) }}
 -- Rows: a day of a variant that its hours do not add up to.
 with hours as (
 

@@ -1,4 +1,6 @@
+{{ config(meta={'dagster': {'ref': {'name': 'metric_moments'}}}) }}
 -- Rows: a metric of a variant whose moments do not hold all of its units' values, as the pooled caps leave them.
+{% set differing -%}
 with moments as (
 
     select
@@ -47,3 +49,5 @@ full outer join unit_values
 where
     (moments.n, moments.missing, moments.sum_value, moments.sum_denominator)
     != (unit_values.n, unit_values.missing, unit_values.sum_value, unit_values.sum_denominator)
+{%- endset %}
+{{ settled_rows(differing) }}

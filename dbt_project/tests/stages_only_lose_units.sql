@@ -4,7 +4,4 @@ select
     version,
     variant_key
 from {{ ref('exposure_stages') }}
-where
-    exposed_units > assigned_units
-    or analysed_units > assigned_units
-    or active_units > analysed_units
+where exposed_units > assigned_units or active_units > analysed_units

@@ -55,6 +55,8 @@ def show(result: Reconciliation) -> None:
         _show_differences(name, comparison)
     for error, count in result.dead_letters.items():
         out.print(f"[red]dead letters[/]  {count:,}  {error}")
+    for rule, count in result.set_aside.items():
+        out.print(f"[yellow]set aside[/]  {count:,} event(s) that no model counts  {rule}")
     out.print("[green]equal[/]: nothing lost, nothing twice" if result.agree else "[bold red]they differ[/]")
 
 

@@ -84,11 +84,15 @@ class Comparison:
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Events, assignments, and what could not be read (its number by reason)."""
+    """Events, assignments, what could not be read (its number by reason), and what no model counts (by rule).
+
+    What is set aside is present in both stores: they agree on it.
+    """
 
     events: Comparison
     assignments: Comparison
     dead_letters: dict[str, int]
+    set_aside: dict[str, int] = field(default_factory=dict)
 
     @property
     def agree(self) -> bool:

@@ -11,7 +11,7 @@ from neonblue.reconciliation.compare import Bucket, Digest
 
 EVENT_ROWS = """
 SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
-       if(substring(name, 15, 1) = '7', toDate(UUIDv7ToDateTime(event_id, 'UTC')), toDate(timestamp)) AS day,
+       if(match(name, '^.{14}7.{4}[89ab]'), toDate(UUIDv7ToDateTime(event_id, 'UTC')), toDate(timestamp)) AS day,
        reinterpretAsUInt8(substring(bytes, 16, 1)) AS byte, MD5(bytes) AS hash
 FROM events_processed FINAL
 WHERE received_at <= {until:DateTime64(6, 'UTC')}
@@ -28,6 +28,9 @@ FROM ({}) GROUP BY day, byte
 """
 IDS = "SELECT name FROM ({}) WHERE day = {{day:Date}} AND byte IN {{bytes:Array(UInt8)}}"
 DEAD_LETTERS = "SELECT error, count() FROM dead_letters FINAL GROUP BY error ORDER BY count() DESC"
+
+_HAS_SET_ASIDE = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'set_aside'"
+SET_ASIDE = "SELECT rule, count() FROM set_aside GROUP BY rule ORDER BY rule"
 
 
 class Present:
@@ -53,6 +56,12 @@ class Present:
         """Unreadable messages by reason."""
         rows = self._client.query(DEAD_LETTERS).result_rows
         return {str(error): int(count) for error, count in rows}
+
+    def set_aside(self) -> dict[str, int]:
+        """Events that no model counts, by rule; none before the first build."""
+        if not self._client.query(_HAS_SET_ASIDE).result_rows[0][0]:
+            return {}
+        return {str(rule): int(count) for rule, count in self._client.query(SET_ASIDE).result_rows}
 
     def _digests(self, rows: str) -> dict[Bucket, Digest]:
         result = self._client.query(DIGESTS.format(rows), parameters={"until": self._until})

@@ -17,6 +17,10 @@ def as_json(result: Reconciliation) -> dict[str, Any]:
             "count": sum(result.dead_letters.values()),
             "reasons": result.dead_letters,
         },
+        "set_aside": {
+            "count": sum(result.set_aside.values()),
+            "rules": result.set_aside,
+        },
     }
 
 

@@ -56,4 +56,5 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, until: datetime) -> 
                 accepted.assignments(), present_assignments, accepted.assignment_ids, present.assignment_ids
             ),
             dead_letters=present.dead_letters(),
+            set_aside=present.set_aside(),
         )

@@ -14,10 +14,11 @@ from clickhouse_connect.driver.client import Client
 from neonblue.contract.messages import ExperimentMessage
 
 _RELATIONS = "SELECT name FROM system.tables WHERE database = currentDatabase()"
+# The key of a deleted draft may be another experiment's now: the newest has it.
 _CONFIGURATIONS = """
 SELECT version, snapshot
 FROM experiments
-WHERE key = {key:String}
+WHERE key = {key:String} AND experiment_id = (SELECT max(experiment_id) FROM experiments WHERE key = {key:String})
 ORDER BY version, received_at DESC
 LIMIT 1 BY version
 """

@@ -89,6 +89,8 @@ def t_quantile(probability: ArrayLike, df: ArrayLike) -> FloatArray:
     probability, df = np.broadcast_arrays(np.asarray(probability, dtype=float), np.asarray(df, dtype=float))
     large = df > 1e5
     exact = np.asarray(special.stdtrit(np.where(large, 1.0, df), probability))
+    # Where the tail is too small for it SciPy answers with inf on the wrong side.
+    exact = np.where(np.isinf(exact), np.copysign(np.inf, probability - 0.5), exact)
     z = normal_quantile(probability)
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('set_aside') }}
 with events as (
 
     select
@@ -61,5 +62,8 @@ left any join erased on cityHash64(events.unit_type, events.user_id) = erased.pe
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id
 -- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
 where
-    events.received_at > erased.erased_at
-    or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person
+    (
+        events.received_at > erased.erased_at
+        or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person
+    )
+    and {{ not_set_aside() }}

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import MetricMessage
-from orchestration.defs.significance.repository import RunStamp, insert, read_configurations
+from orchestration.defs.significance.repository import (
+    RunStamp,
+    has_started,
+    insert,
+    read_configurations,
+)
 
 if TYPE_CHECKING:
     from orchestration.defs.calibration.randomization import History, Rate
@@ -55,7 +60,7 @@ def read_metrics(client: Client) -> list[Measured]:
     return [
         Measured(newest.experiment_id, newest.key, metric)
         for newest in (versions[max(versions)] for versions in read_configurations(client).values())
-        if newest.status not in ("draft", "scheduled")
+        if has_started(newest)
         for metric in newest.metrics
     ]
 

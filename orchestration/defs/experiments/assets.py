@@ -8,17 +8,18 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     BackfillPolicy,
-    Failure,
     MaterializeResult,
     MetadataValue,
     asset,
 )
 
 from neonblue.settings import Settings
+from orchestration.alone import Alone, check_spec
 from orchestration.defs.experiments.looking import taken
 from orchestration.defs.significance.assets import KEY, MOMENTS
 from orchestration.defs.significance.repository import (
     ExperimentData,
+    RunStamp,
     read_experiments,
     read_looks,
     read_stamp,
@@ -29,7 +30,8 @@ from orchestration.partitions import experiments
 from orchestration.resources import Api, ClickHouse, Postgres
 
 if TYPE_CHECKING:
-    from neonblue.statistics import HealthCheck
+    from neonblue.analysis import Question
+    from neonblue.statistics import HealthCheck, Report
 
 DECISION = AssetKey("experiment_decision")
 REPORT = AssetKey("experiment_report")
@@ -44,45 +46,47 @@ REPORT = AssetKey("experiment_report")
     kinds={"python", "clickhouse"},
     owners=OWNERS,
     code_version="1",
+    check_specs=[check_spec(DECISION)],
     description="Per experiment: ship, roll back, keep running, inconclusive or invalid, and why, in one sentence.",
 )
 def experiment_decision(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres, api: Api
-) -> MaterializeResult[None]:
-    """Takes the look that is due of each experiment of the run, and appends to `experiment_decisions`.
-
-    One experiment whose look can't be kept is not decided; the others are, and the run fails at its end.
-    """
+) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+    """Takes the look that is due of each experiment of the run, and appends to `experiment_decisions`."""
     decided: dict[str, str] = {}
-    failed: dict[str, str] = {}
+    alone = Alone()
     with postgres.connection() as connection:
         looks = read_looks(connection)
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
         for experiment in _experiments_of(context, client):
-            key = experiment.newest.key
-            try:
-                question, report = taken(api, experiment, looks.get(experiment.newest.experiment_id, ()))
-                write_decision(client, question, report.decision, stamp)
-            except Exception as error:  # one experiment's fault is told, and is nobody else's
-                context.log.exception(f"{key} is not decided")
-                failed[key] = f"{type(error).__name__}: {error}"
-                continue
-            decided[key] = report.decision.sentence
-            context.add_asset_metadata(
-                {
-                    "action": report.decision.action.value,
-                    "decision": report.decision.sentence,
-                    "units": question.experiment.units,
-                    "looks": len(question.looks) + question.looking,
-                    "health": MetadataValue.md(_checks(report.health)),
-                },
-                asset_key=DECISION,
-                partition_key=key,
-            )
-    if failed:
-        raise Failure("; ".join(f"{key} is not decided: {why}" for key, why in failed.items()))
-    return MaterializeResult(metadata={"dagster/row_count": len(decided), "decisions": dict(decided)})
+            with alone.of(experiment.newest.key):
+                kept = looks.get(experiment.newest.experiment_id, ())
+                question, report = taken(api, experiment, kept)
+                _write(context, client, question, report, stamp)
+                decided[experiment.newest.key] = report.decision.sentence
+    return MaterializeResult(
+        check_results=[alone.check(DECISION)],
+        metadata={"dagster/row_count": len(decided), "decisions": dict(decided)},
+    )
+
+
+def _write(
+    context: AssetExecutionContext, client: Client, question: "Question", report: "Report", stamp: RunStamp
+) -> None:
+    """Keeps the experiment's decision, and shows it."""
+    write_decision(client, question, report.decision, stamp)
+    context.add_asset_metadata(
+        {
+            "action": report.decision.action.value,
+            "decision": report.decision.sentence,
+            "units": question.experiment.units,
+            "looks": len(question.looks) + question.looking,
+            "health": MetadataValue.md(_checks(report.health)),
+        },
+        asset_key=DECISION,
+        partition_key=question.configuration.key,
+    )
 
 
 @asset(
@@ -94,45 +98,30 @@ def experiment_decision(
     kinds={"python", "html"},
     owners=OWNERS,
     code_version="1",
+    check_specs=[check_spec(REPORT)],
     description="Per experiment: the report people read, one self-contained HTML file.",
 )
-def experiment_report(
-    context: AssetExecutionContext, clickhouse: ClickHouse, api: Api
-) -> MaterializeResult[None]:
-    """Publishes the results of each experiment of the run, with its report and figures.
-
-    One that fails keeps no other from being published; the run fails at its end.
-    """
+def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, api: Api) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+    """Publishes the results of each experiment of the run, with its report and figures."""
     # The engine and what draws take seconds to load.
     from neonblue.results.run import publish_experiment
     from neonblue.results.store import ReportStore
 
-    kept, settings = 0, Settings.load()
-    failed: dict[str, str] = {}
+    kept, settings, alone = 0, Settings.load(), Alone()
     store = ReportStore.of(settings)
     with clickhouse.client() as client:
         for key in context.partition_keys:
-            try:
+            with alone.of(key):
                 made = publish_experiment(
                     client, store, key, context.run_id, looks=api.looks(key), keep=api.keep_look
                 )
-            except Exception as error:  # one experiment's fault is told, and is nobody else's
-                context.log.exception(f"{key} is not published")
-                failed[key] = f"{type(error).__name__}: {error}"
-                continue
-            files = [line.location for line in (made.report, *made.figures)]
-            kept += len(files)
-            context.add_asset_metadata(
-                {
-                    "report": MetadataValue.url(f"{settings.api.address}/v1/reports/{made.report.report_id}"),
-                    "files": files,
-                },
-                asset_key=REPORT,
-                partition_key=key,
-            )
-    if failed:
-        raise Failure("; ".join(f"{key} is not published: {why}" for key, why in failed.items()))
-    return MaterializeResult(metadata={"dagster/row_count": kept})
+                files = [line.location for line in (made.report, *made.figures)]
+                kept += len(files)
+                page = MetadataValue.url(f"{settings.api.address}/v1/reports/{made.report.report_id}")
+                context.add_asset_metadata(
+                    {"report": page, "files": files}, asset_key=REPORT, partition_key=key
+                )
+    return MaterializeResult(check_results=[alone.check(REPORT)], metadata={"dagster/row_count": kept})
 
 
 def _experiments_of(context: AssetExecutionContext, client: Client) -> Iterator[ExperimentData]:

@@ -1,12 +1,18 @@
 """The units at each stage between the assignment and the analysis, of every running experiment."""
 
+from typing import TYPE_CHECKING
+
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 
+from orchestration.alone import Alone, check_spec
 from orchestration.defs.experiments.changes import LIVE
 from orchestration.defs.exposure.repository import read_stages, write_stages
 from orchestration.defs.significance.repository import read_configurations, read_stamp
 from orchestration.defs.sources.assets import OWNERS
 from orchestration.resources import ClickHouse, Postgres
+
+if TYPE_CHECKING:
+    from orchestration.defs.exposure.stages import StageRatio
 
 KEY = AssetKey("sample_ratio_stages")
 
@@ -24,14 +30,16 @@ KEY = AssetKey("sample_ratio_stages")
     kinds={"python", "postgres", "clickhouse"},
     owners=OWNERS,
     code_version="2",
+    check_specs=[check_spec(KEY)],
     description="Units at each stage (assigned, exposed, ingested, analysed), and where the arms' ratio breaks.",
 )
 def sample_ratio_stages(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
-) -> MaterializeResult[None]:
+) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
     """Counts the stages, tests each one's sample ratio, appends to `sample_ratio_stages`."""
     from orchestration.defs.exposure.stages import stage_ratios
 
+    alone = Alone()
     lines = ["| experiment | stage | units by arm | p | |", "|---|---|---|---|---|"]
     with clickhouse.client() as client, postgres.connection() as connection:
         stamp = read_stamp(client, context.run_id)
@@ -43,14 +51,20 @@ def sample_ratio_stages(
         newest = [versions[max(versions)] for versions in running.values()]
         units = read_stages(connection, client, newest)
         for number, versions in running.items():
-            ratios = stage_ratios(versions, units[number])
-            write_stages(client, versions, units[number], ratios, stamp)
-            for ratio in ratios:
-                arms = ", ".join(f"{arm} {count}" for arm, count in ratio.units.items())
-                p_value = getattr(ratio.test, "p_value", None)
-                shown = "–" if p_value is None else f"{p_value:.3g}"
-                mark = "**breaks here**" if ratio.broken else ""
-                lines.append(f"| {versions[max(versions)].key} | {ratio.stage} | {arms} | {shown} | {mark} |")
+            key = versions[max(versions)].key
+            with alone.of(key):
+                ratios = stage_ratios(versions, units[number])
+                write_stages(client, versions, units[number], ratios, stamp)
+                lines += [_line(key, ratio) for ratio in ratios]
     return MaterializeResult(
-        metadata={"experiments": len(newest), "stages": MetadataValue.md("\n".join(lines))}
+        check_results=[alone.check(KEY)],
+        metadata={"experiments": len(newest), "stages": MetadataValue.md("\n".join(lines))},
     )
+
+
+def _line(key: str, ratio: "StageRatio") -> str:
+    arms = ", ".join(f"{arm} {count}" for arm, count in ratio.units.items())
+    p_value = getattr(ratio.test, "p_value", None)
+    shown = "–" if p_value is None else f"{p_value:.3g}"
+    mark = "**breaks here**" if ratio.broken else ""
+    return f"| {key} | {ratio.stage} | {arms} | {shown} | {mark} |"

@@ -59,10 +59,11 @@ def newest_event_has_arrived(clickhouse: ClickHouse, postgres: Postgres) -> Asse
 @asset_check(
     asset=AssetKey("daily_metrics"),
     name="yesterday_is_there",
-    description="Yesterday has its rows, if anybody was exposed then.",
+    additional_deps=[AssetKey("first_exposures")],
+    description="Yesterday has its rows, if any analysed unit was first exposed then.",
 )
 def yesterday_is_there(clickhouse: ClickHouse) -> AssetCheckResult:
-    """Fails where yesterday's exposures are in ClickHouse but not in the mart."""
+    """Fails where units were first exposed yesterday and the mart has no row of that day."""
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     with clickhouse.client() as client:
         exposures, rows = read_day(client, yesterday)

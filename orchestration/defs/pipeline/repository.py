@@ -15,8 +15,7 @@ _NEWEST_ACCEPTED = "SELECT max(received_at), now() FROM events WHERE day >= %s"
 _NEWEST_PRESENT = "SELECT max(received_at) FROM events_processed"
 _YESTERDAY = """
 SELECT
-    (SELECT count() FROM events_processed
-     WHERE toDate(timestamp) = {day:Date} AND event_type = 'exposure' AND experiment_id > 0),
+    (SELECT count() FROM first_exposures WHERE exposure_date = {day:Date}),
     (SELECT count() FROM daily_metrics WHERE date = {day:Date})
 """
 
@@ -87,6 +86,6 @@ def read_freshness(postgres: psycopg.Connection, client: Client) -> Freshness:
 
 
 def read_day(client: Client, day: date) -> tuple[int, int]:
-    """Exposures that came in on the day, and the day's rows in `daily_metrics`."""
+    """Units first exposed on the day, and the day's rows in `daily_metrics`."""
     exposures, rows = client.query(_YESTERDAY, parameters={"day": day}).result_rows[0]
     return int(exposures), int(rows)

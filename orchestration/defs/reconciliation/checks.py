@@ -1,6 +1,6 @@
 """What PostgreSQL accepted against what ClickHouse holds, and what could not be read."""
 
-from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
 
 from orchestration.defs.sources.assets import ingested_key
 from orchestration.resources import ClickHouse, Postgres
@@ -47,4 +47,21 @@ def no_dead_letters(clickhouse: ClickHouse) -> AssetCheckResult:
         passed=not reasons,
         severity=AssetCheckSeverity.WARN,
         metadata={"reasons": {str(error): int(count) for error, count in reasons}},
+    )
+
+
+@asset_check(
+    asset=AssetKey("set_aside"),
+    name="no_event_is_set_aside",
+    description="Accepted events that no model counts; each is kept in set_aside with its rule.",
+)
+def nothing_set_aside(clickhouse: ClickHouse) -> AssetCheckResult:
+    """Warns: every other event counts."""
+    with clickhouse.client() as client:
+        rules = client.query("SELECT rule, count() FROM set_aside GROUP BY rule ORDER BY rule").result_rows
+    return AssetCheckResult(
+        passed=not rules,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(f"{rule}: {count}" for rule, count in rules),
+        metadata={"rules": {str(rule): int(count) for rule, count in rules}},
     )

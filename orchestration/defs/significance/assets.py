@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
 
+from orchestration.alone import Alone, check_spec
 from orchestration.defs.significance.repository import read_experiments, read_looks, read_stamp, write_results
 from orchestration.defs.sources.assets import OWNERS
 from orchestration.resources import ClickHouse, Postgres
@@ -23,6 +24,7 @@ MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("ex
     kinds={"python", "scipy", "clickhouse"},
     owners=OWNERS,
     code_version="3",
+    check_specs=[check_spec(KEY)],
     description=(
         "Every metric of every experiment, treatment against control, under the plan fixed at its start: proportions, "
         "means, ratios and quantiles, with the covariate where there is one, and families by role."
@@ -30,21 +32,24 @@ MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("ex
 )
 def significance_tests(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
-) -> MaterializeResult[None]:
+) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
     """Reads `metric_moments` and the looks that are kept, tests each metric, appends to `experiment_results`."""
     from orchestration.defs.significance.analysis import result_rows
     from orchestration.figures import forest_plot
 
+    alone = Alone()
     with postgres.connection() as connection:
         looks = read_looks(connection)
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
         rows: list[ResultRow] = []
         for experiment in read_experiments(client):
-            question = experiment.ask(looks.get(experiment.newest.experiment_id, ()))
-            rows += result_rows(question, question.answer())
+            with alone.of(experiment.newest.key):
+                question = experiment.ask(looks.get(experiment.newest.experiment_id, ()))
+                rows += result_rows(question, question.answer())
         write_results(client, rows, stamp)
     return MaterializeResult(
+        check_results=[alone.check(KEY)],
         metadata={
             "dagster/row_count": len(rows),
             "experiments": len({row.experiment_id for row in rows}),
@@ -52,7 +57,7 @@ def significance_tests(
             "watermark": stamp.watermark.isoformat(),
             "results": MetadataValue.md(_table(rows)),
             "lifts": MetadataValue.md(forest_plot(rows)),
-        }
+        },
     )
 
 

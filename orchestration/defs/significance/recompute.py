@@ -47,7 +47,8 @@ def unit_value(
 
     events: its raw events, with copies. assigned_at: where all assigned units are analysed, when it was; else None.
     """
-    unique = {event.event_id: event for event in events}.values()
+    # The same id on two days is two events.
+    unique = {(event.occurred_at.date(), event.event_id): event for event in events}.values()
     exposures = [
         event.occurred_at
         for event in unique

@@ -77,6 +77,12 @@ def read_configurations(client: Client, key: str = "") -> dict[int, dict[int, Ex
     return found
 
 
+def has_started(experiment: ExperimentMessage) -> bool:
+    """Whether units could enter it. A deleted draft is archived, and never started."""
+    deleted = experiment.status == "archived" and experiment.started_at is None
+    return experiment.status not in ("draft", "scheduled") and not deleted
+
+
 def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
     """Every experiment that has started, with its sums as the models hold them; that of the key where it is given."""
     from neonblue.results.sums import read_rows
@@ -85,7 +91,7 @@ def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
     started = [
         versions
         for versions in read_configurations(client, key).values()
-        if versions[max(versions)].status not in ("draft", "scheduled")
+        if has_started(versions[max(versions)])
     ]
     warehouse = Warehouse.of(client, live=False)
     counted_to = warehouse.counted_to() or datetime.now(UTC)

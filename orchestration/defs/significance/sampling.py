@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 from orchestration.defs.significance.recompute import Difference, RawEvent, can_recompute, unit_value
-from orchestration.defs.significance.repository import read_configurations
+from orchestration.defs.significance.repository import has_started, read_configurations
 
 UNITS = 200
 # Units that nothing has come in about since the models were built, no erasure either: theirs can't have changed.
@@ -34,6 +34,7 @@ WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric
         SELECT arrayJoin([user_id, anonymous_id]) FROM user_links
         WHERE ingested_at >= {built:DateTime64(3, 'UTC')} - INTERVAL 10 SECOND
             OR cityHash64(unit_type, anonymous_id) IN (SELECT person_key FROM erased_users)
+            OR cityHash64(unit_type, user_id) IN (SELECT person_key FROM erased_users)
     )
     AND cityHash64(values.unit_type, values.user_id) NOT IN (
         SELECT person_key FROM erased_users
@@ -73,7 +74,7 @@ def sample_metric(client: Client, seed: str) -> tuple[ExperimentMessage, MetricM
     choices = [
         (experiment, metric)
         for experiment in newest
-        if experiment.status not in ("draft", "scheduled")
+        if has_started(experiment)
         for metric in experiment.metrics
         if can_recompute(metric)
     ]

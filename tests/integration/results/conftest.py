@@ -23,7 +23,8 @@ from psycopg import sql
 
 from api.migrations import upgrade
 from neonblue.settings import Settings
-from orchestration.project import dbt_environment, dbt_executable, project_path
+from orchestration.defs.warehouse.assets import Rebuild, build_arguments
+from orchestration.project import dbt_environment, dbt_executable, project_path, target_path
 from tests.integration.api.conftest import TOKEN, Server, postgres, wait_until
 from tests.integration.dbt_project.conftest import LIVE_DATABASE, REFRESHED
 from tests.integration.results import history
@@ -38,6 +39,10 @@ from tests.integration.warehouse import (
 )
 
 __all__ = ["postgres"]
+
+_GOOD = ("success", "pass", "no-op")
+# Of models and tests, in a whole build.
+_LEAST_NODES = 100
 
 
 @dataclass
@@ -65,16 +70,33 @@ class House:
 
     def build(self) -> None:
         """Build every model. A row counts as seen as soon as it is visible."""
-        arguments = ("--vars", json.dumps({"ingestion_grace_seconds": 0}))
+        run = self._dbt("run")
+        assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+
+    def build_and_test(self, *arguments: str) -> dict[str, str]:
+        """As the hourly job does, with every test; what did not succeed, by name: its status and message."""
+        run = self._dbt(*build_arguments(Rebuild.TOUCHED, ()), *arguments)
+        assert run.returncode in (0, 1), run.stdout[-6000:] + run.stderr[-2000:]
+        results = json.loads((target_path(self.settings) / "run_results.json").read_text())["results"]
+        assert len(results) > _LEAST_NODES, run.stdout[-6000:]
+        failed = {
+            result["unique_id"]: f"{result['status']}: {result['message']}"
+            for result in results
+            if result["status"] not in _GOOD
+        }
+        # What lies behind a failure is skipped.
+        return {name: told for name, told in failed.items() if not told.startswith("skipped")} or failed
+
+    def _dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        variables = ("--vars", json.dumps({"ingestion_grace_seconds": 0}))
         folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
-        run = subprocess.run(
-            [dbt_executable(), "run", *arguments, *folders],
+        return subprocess.run(
+            [dbt_executable(), *arguments, *variables, *folders],
             env={**os.environ, **dbt_environment(self.settings)},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
     def refresh_live(self) -> None:
         """What ClickHouse does every few seconds, now."""
@@ -147,8 +169,8 @@ def database(postgres: Server) -> str:
 
 
 @pytest.fixture(scope="module")
-def house(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """With a history of one experiment built, a second one without units, and a third that is a draft."""
+def empty_house(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """As before the first experiment and the first build."""
     folder = tmp_path_factory.mktemp("results")
     with running(folder) as settings, connect(settings) as client:
         create_ingestion_layer(client)
@@ -158,16 +180,21 @@ def house(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
             if name.startswith("NEONBLUE_CLICKHOUSE")
         }
         with serving(database, folder, variables) as api:
-            built = House(settings, client, Topic(client), database, api)
-            for key in (history.KEY, "empty", "draft"):
-                built.create(key)
-            for key in (history.KEY, "empty"):
-                api.post(f"/v1/experiments/{key}/start").raise_for_status()
-            built.send("/v1/assignments", history.assignments())
-            built.send("/v1/events", history.events())
-            built.carry()
-            built.build()
-            yield built
+            yield House(settings, client, Topic(client), database, api)
+
+
+@pytest.fixture(scope="module")
+def house(empty_house: House) -> House:
+    """With a history of one experiment built, a second one without units, and a third that is a draft."""
+    for key in (history.KEY, "empty", "draft"):
+        empty_house.create(key)
+    for key in (history.KEY, "empty"):
+        empty_house.api.post(f"/v1/experiments/{key}/start").raise_for_status()
+    empty_house.send("/v1/assignments", history.assignments())
+    empty_house.send("/v1/events", history.events())
+    empty_house.carry()
+    empty_house.build()
+    return empty_house
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+{% macro not_set_aside() %}
+    {#- The condition on events that no rule sets them aside. Where none is, their ids need not be read for it. -#}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- set table = load_relation(ref('set_aside')) -%}
+        {%- if table is none or first_column('select count() from ' ~ table) | first == 0 -%}
+            {{ return('1') }}
+        {%- endif -%}
+    {%- endif -%}
+    (events.event_id, events.unit_type, events.user_id, events.timestamp) not in (
+        select
+            aside.event_id,
+            aside.unit_type,
+            aside.user_id,
+            aside.timestamp
+        from {{ ref('set_aside') }} as aside
+    )
+{% endmacro %}
+
+
+{% macro scanned_before() %}
+    {#- When the build before began to read, as a text; none before the first. No ref: this build scans later. -#}
+    {%- set scans = load_relation(api.Relation.create(schema=target.schema, identifier='touched_days'))
+        if execute else none -%}
+    {%- if scans is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return(first_column('select toString(max(scanned_at)) from ' ~ scans ~ ' having count() > 0') | first or none) }}
+{% endmacro %}

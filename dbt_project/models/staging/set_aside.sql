@@ -1,0 +1,103 @@
+{{ config(
+    materialized='incremental',
+    on_schema_change='append_new_columns',
+    order_by='(unit_type, user_id, timestamp, event_id)'
+) }}
+
+{% set since = scanned_before() -%}
+with events as (
+
+    select
+        event_id,
+        toDate(timestamp, 'UTC') as event_date,
+        unit_type,
+        user_id,
+        timestamp,
+        received_at
+    from {{ source('ingestion', 'events_processed') }} final
+    {%- if is_incremental() and since %}
+    where event_date in (
+        select distinct toDate(arrived.timestamp, 'UTC')
+        from {{ source('ingestion', 'events_processed') }} as arrived
+        where
+            arrived.ingested_at
+            >= toDateTime64('{{ since }}', 3, 'UTC') - toIntervalSecond({{ var('ingestion_grace_seconds') }})
+    )
+    {%- endif %}
+
+),
+
+again as (
+
+    select
+        event_date,
+        event_id
+    from events
+    group by event_date, event_id
+    having count() > 1
+
+),
+
+erased as (
+
+    select
+        person,
+        person_key,
+        erased_at
+    from {{ ref('stg_erased_users') }}
+
+),
+
+-- What an erased person sent is no event any more: its id is free.
+placed as (
+
+    select
+        events.event_id as event_id,
+        events.event_date as event_date,
+        events.unit_type as unit_type,
+        events.user_id as user_id,
+        events.timestamp as timestamp,
+        events.received_at as received_at,
+        row_number() over (
+            partition by events.event_date, events.event_id
+            order by events.received_at, events.unit_type, events.user_id, events.timestamp
+        ) as place
+    from events
+    left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
+    where
+        (events.event_date, events.event_id) in (
+            select
+                again.event_date,
+                again.event_id
+            from again
+        )
+        and (
+            events.received_at > erased.erased_at
+            or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person
+        )
+
+)
+
+select
+    'events_processed' as source_table,
+    'id_came_again' as rule,
+    event_id,
+    event_date,
+    unit_type,
+    user_id,
+    timestamp,
+    received_at,
+    now64(3, 'UTC') as set_aside_at
+from placed
+where
+    place > 1
+    {%- if is_incremental() %}
+    and (event_id, unit_type, user_id, timestamp) not in (
+        select
+            known.event_id,
+            known.unit_type,
+            known.user_id,
+            known.timestamp
+        from {{ this }} as known
+    )
+    {%- endif %}

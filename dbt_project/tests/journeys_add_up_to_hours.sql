@@ -1,0 +1,40 @@
+{{ config(meta={'dagster': {'ref': {'name': 'user_journeys'}}}) }}
+-- Rows: a variant whose units' journeys hold other events of closed hours than its hours, and so its days.
+{% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
+{% set differing -%}
+with hours as (
+
+    select
+        experiment_id,
+        variant_key,
+        sum(hourly.events) as events,
+        sum(hourly.conversions) as conversions,
+        sum(hourly.value) as value
+    from {{ ref('hourly_metrics') }} as hourly
+    where hourly.hour < {{ open_at }}
+    group by experiment_id, variant_key
+
+),
+
+journeys as (
+
+    select
+        experiment_id,
+        variant_key,
+        sum(units.closed_events) as events,
+        sum(units.closed_conversions) as conversions,
+        sum(units.closed_value) as value
+    from {{ ref('user_journeys') }} as units
+    group by experiment_id, variant_key
+
+)
+
+select
+    experiment_id,
+    variant_key
+from journeys
+full outer join hours
+    using (experiment_id, variant_key)
+where (journeys.events, journeys.conversions, journeys.value) != (hours.events, hours.conversions, hours.value)
+{%- endset %}
+{{ settled_experiments(differing, open_at) }}
