@@ -47,7 +47,7 @@ REPORT = AssetKey("experiment_report")
     check_specs=[check_spec(DECISION)],
     description="Per experiment: ship, roll back, keep running, inconclusive or invalid, and why, in one sentence.",
 )
-def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+def experiment_decision(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg]
     """Analyses each experiment of the run and appends to `experiment_decisions`."""
     decided: dict[str, str] = {}
     alone = Alone()
@@ -94,7 +94,7 @@ def _decide(
     check_specs=[check_spec(REPORT)],
     description="Per experiment: the report people read, one self-contained HTML file.",
 )
-def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg]
     """Publishes the results of each experiment of the run, with its report and figures."""
     # The engine and what draws take seconds to load.
     from neonblue.results.run import publish_experiment

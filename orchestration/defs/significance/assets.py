@@ -31,7 +31,7 @@ MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("ex
         "means, ratios and quantiles, with the covariate where there is one, and families by role."
     ),
 )
-def significance_tests(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+def significance_tests(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult:  # type: ignore[type-arg]
     """Reads `metric_moments`, tests each metric, appends to `experiment_results`."""
     from orchestration.defs.significance.analysis import result_rows
     from orchestration.figures import forest_plot
@@ -54,7 +54,7 @@ def significance_tests(context: AssetExecutionContext, clickhouse: ClickHouse) -
             "watermark": stamp.watermark.isoformat(),
             "results": MetadataValue.md(_table(rows)),
             "lifts": MetadataValue.md(forest_plot(rows)),
-        }
+        },
     )
 
 

@@ -1,4 +1,4 @@
-"""Whatever the API accepts, and whatever state an experiment reaches, every model is built and every test of it passes."""
+"""Whatever the API accepts, and whatever state it leads to, every model is built and every test of it passes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 
-from api.experiments.states import Status, Step
+from api.experiments.states import Status
 from neonblue.reconciliation.present import Present
+from orchestration.defs.maintenance.repository import EVENTS, drop_partitions, read_partitions
 from orchestration.defs.significance.analysis import result_rows
 from orchestration.defs.significance.recompute import can_recompute
 from orchestration.defs.significance.repository import read_configurations, read_experiments
@@ -40,7 +40,15 @@ def walked(empty_house: House) -> House:
     for place, key in enumerate(MANY):
         population = ("exposed", "assigned", "exposed")[place]
         made.at(key, Status.RUNNING, metrics=whole[place :: len(MANY)], population=population)
-        odd = {"plan": "pro", "": 1, "n": 2**62, "x": 1e29, "deep": {"a": [1]}, "long": "y" * 500, "none": None}
+        odd = {
+            "plan": "pro",
+            "": 1,
+            "n": 2**62,
+            "x": 1e29,
+            "deep": {"a": [1]},
+            "long": "y" * 500,
+            "none": None,
+        }
         for user in (f"{key}-1", f"{key}-2", "unit ' \" \\ 🛒 {{x}}", "u" * 256):
             made.enter(key, user, attributes=odd)
         made.enter(key, f"{key}-3", expose=False)
@@ -56,9 +64,9 @@ def walked(empty_house: House) -> House:
 
 def test_everything_that_the_api_accepts_passes_every_test_of_the_first_build(walked: House) -> None:
     assert walked.build_and_test() == {}
-    assert {status for (status,) in rows(walked.clickhouse, "SELECT DISTINCT status FROM stg_experiments")} == set(
-        Status
-    )
+    assert {
+        status for (status,) in rows(walked.clickhouse, "SELECT DISTINCT status FROM stg_experiments")
+    } == set(Status)
     # One id on three days is three events, and all of them count.
     days = "SELECT count() FROM attributed_events WHERE event_id = '00000000-0000-0000-0000-000000000007'"
     assert rows(walked.clickhouse, f"{days} AND experiment_id = 1") == [(0,)]
@@ -79,7 +87,9 @@ def _send(house: House, items: Sequence[dict[str, Any]]) -> None:
     answer = house.api.post("/v1/events", json=list(items))
     assert answer.is_success, answer.text
     assert {item["status"] for item in answer.json()["items"]} <= {"accepted", "duplicate"}, [
-        (item, sent) for item, sent in zip(answer.json()["items"], items) if item["status"] not in ("accepted", "duplicate")
+        (item, sent)
+        for item, sent in zip(answer.json()["items"], items, strict=True)
+        if item["status"] not in ("accepted", "duplicate")
     ][:3]
 
 
@@ -88,8 +98,17 @@ def _import(house: House, now: datetime) -> None:
     for key, population in (("imported", "exposed"), ("imported-assigned", "assigned")):
         house.create(key, variants=ARMS, metrics=[BOUGHT], population=population, unit_type=SHOPS)
         house.api.post(f"/v1/experiments/{key}/start").raise_for_status()
-        for user, at in (("oldest", datetime(1970, 1, 1, tzinfo=UTC)), ("old", now - timedelta(days=400)), ("new", now)):
-            given = {"experiment": key, "user_id": user, "variant_key": ARMS[2]["key"], "timestamp": at.isoformat()}
+        for user, at in (
+            ("oldest", datetime(1970, 1, 1, tzinfo=UTC)),
+            ("old", now - timedelta(days=400)),
+            ("new", now),
+        ):
+            given = {
+                "experiment": key,
+                "user_id": user,
+                "variant_key": ARMS[2]["key"],
+                "timestamp": at.isoformat(),
+            }
             house.send("/v1/assignments", [given])
             _send(house, list(events(user, at, now, key, unit_type=SHOPS))[:13])
 
@@ -172,8 +191,15 @@ def _keep_sending(house: House, made: Experiments, ended: Event) -> int:
             made.enter(key, *users)
         for days in (0, 1, 3):
             at = now - timedelta(days=days, seconds=20)
-            _send(house, [e for user in (*users[:2], "every-metric-1-1", "kept-1") for e in events(user, at, now)])
-        given = {"experiment": "imported-assigned", "variant_key": "b", "timestamp": (now - timedelta(days=400)).isoformat()}
+            _send(
+                house,
+                [e for user in (*users[:2], "every-metric-1-1", "kept-1") for e in events(user, at, now)],
+            )
+        given = {
+            "experiment": "imported-assigned",
+            "variant_key": "b",
+            "timestamp": (now - timedelta(days=400)).isoformat(),
+        }
         house.send("/v1/assignments", [{**given, "user_id": user} for user in users])
         _link(house, users[0], users[1])
         house.api.delete(f"/v1/users/{users[2]}").raise_for_status()
@@ -185,7 +211,9 @@ def _keep_sending(house: House, made: Experiments, ended: Event) -> int:
 def _all(house: House) -> list[str]:
     found, cursor = [], None
     while True:
-        page = house.api.get("/v1/experiments", params={"limit": 50} | ({"cursor": cursor} if cursor else {})).json()
+        page = house.api.get(
+            "/v1/experiments", params={"limit": 50} | ({"cursor": cursor} if cursor else {})
+        ).json()
         found += [item["key"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -194,18 +222,32 @@ def _all(house: House) -> list[str]:
 
 def test_an_id_that_comes_again_after_its_day_was_let_go_is_set_aside_by_the_row(walked: House) -> None:
     day = datetime.now(UTC) - timedelta(days=300)
-    item = {"id": str(uuid4()), "user_id": "old", "unit_type": SHOPS, "event_type": "purchase", "experiment": "imported"}
+    item = {
+        "id": str(uuid4()),
+        "user_id": "old",
+        "unit_type": SHOPS,
+        "event_type": "purchase",
+        "experiment": "imported",
+    }
     first = {**item, "timestamp": day.isoformat(), "value": "7"}
     _send(walked, [first])
     walked.carry()
     _let_go(walked, day)
-    _send(walked, [{**first, "user_id": "new", "value": "9"}, {**item, "id": str(uuid4()), "timestamp": day.isoformat()}])
+    _send(
+        walked,
+        [
+            {**first, "user_id": "new", "value": "9"},
+            {**item, "id": str(uuid4()), "timestamp": day.isoformat()},
+        ],
+    )
     walked.carry()
 
     assert walked.build_and_test() == {}
 
     client = walked.clickhouse
-    assert rows(client, f"SELECT user_id, value FROM stg_events WHERE event_id = '{item['id']}'") == [("old", 7)]
+    assert rows(client, f"SELECT user_id, value FROM stg_events WHERE event_id = '{item['id']}'") == [
+        ("old", 7)
+    ]
     assert rows(client, "SELECT rule, user_id FROM set_aside") == [("id_came_again", "new")]
     assert Present(client, datetime.now(UTC)).set_aside() == {"id_came_again": 1}
 
@@ -213,9 +255,5 @@ def test_an_id_that_comes_again_after_its_day_was_let_go_is_set_aside_by_the_row
 def _let_go(house: House, day: datetime) -> None:
     """As retention does: the day's partition goes."""
     with psycopg.connect(house.dsn) as connection:
-        partitions = connection.execute(
-            "SELECT inhrelid::regclass::text, pg_get_expr(relpartbound, pg_class.oid) FROM pg_inherits "
-            "JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'events'::regclass"
-        ).fetchall()
-        (name,) = [name for name, bound in partitions if f"FROM ('{day.date()}')" in bound]
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        partitions = read_partitions(connection, EVENTS)
+        drop_partitions(connection, [one for one in partitions if one.start <= day.date() < one.end])

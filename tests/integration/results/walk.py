@@ -118,7 +118,13 @@ def metrics() -> Iterator[Json]:
     )
     quantiles = cycle(["0.000001", "0.5", "0.999999"])
     filters = cycle(
-        [None, {"page": "/a"}, {"ключ ' \" \\ {{x}}": ""}, {"number": "7", "flag": "true"}, {"deep": '{"a":1}'}]
+        [
+            None,
+            {"page": "/a"},
+            {"ключ ' \" \\ {{x}}": ""},
+            {"number": "7", "flag": "true"},
+            {"deep": '{"a":1}'},
+        ]
     )
     roles = cycle(["primary", "secondary", "guardrail"])
     directions = cycle(["increase", "decrease"])
@@ -157,7 +163,9 @@ def metrics() -> Iterator[Json]:
                         yield made
 
 
-def events(user: str, at: datetime, now: datetime, experiment: str | None = None, **fields: Any) -> Iterator[Json]:
+def events(
+    user: str, at: datetime, now: datetime, experiment: str | None = None, **fields: Any
+) -> Iterator[Json]:
     """Every shape of an accepted event of one unit, from the time `at` on; `now` is the latest there can be."""
     named: Json = fields | ({} if experiment is None else {"experiment": experiment})
     shapes: list[Json] = [
@@ -165,7 +173,11 @@ def events(user: str, at: datetime, now: datetime, experiment: str | None = None
         {"event_type": "purchase", "value": _MOST, "properties": {"number": 7, "flag": True}},
         {"event_type": "purchase", "value": f"-{_MOST}", "properties": {"deep": {"a": 1}, "page": "/a"}},
         {"event_type": "purchase", "value": 0.1, "properties": {"number": 7.0, "flag": "true", "page": None}},
-        {"event_type": "purchase", "value": "0.000001", "properties": {"number": -(2**63), "flag": 2**63 - 1}},
+        {
+            "event_type": "purchase",
+            "value": "0.000001",
+            "properties": {"number": -(2**63), "flag": 2**63 - 1},
+        },
         {"event_type": "purchase", "properties": {"number": 1e29, "page": 1e-29, "deep": [[[[1.5]]]]}},
         {"event_type": "purchase", "properties": {"ключ ' \" \\ {{x}}": "", "": "empty key", "page": "/a"}},
         {"event_type": "purchase", "properties": {"page": "x" * 60_000}},
@@ -175,9 +187,22 @@ def events(user: str, at: datetime, now: datetime, experiment: str | None = None
         {"event_type": "exposure", "value": "12.5"},
     ]
     for place, shape in enumerate(shapes):
-        yield {"id": str(uuid4()), "user_id": user, "timestamp": _text(at + timedelta(seconds=place)), **shape, **named}
+        yield {
+            "id": str(uuid4()),
+            "user_id": user,
+            "timestamp": _text(at + timedelta(seconds=place)),
+            **shape,
+            **named,
+        }
     at_once = _text(at + timedelta(seconds=1))
-    yield {"id": str(uuid4()), "user_id": user, "event_type": "purchase", "timestamp": at_once, "value": "1", **named}
+    yield {
+        "id": str(uuid4()),
+        "user_id": user,
+        "event_type": "purchase",
+        "timestamp": at_once,
+        "value": "1",
+        **named,
+    }
     # The version says 7, the variant of the UUID does not: its day is the timestamp's.
     odd = f"{str(uuid4())[:14]}7{str(uuid4())[15:19]}0{str(uuid4())[20:]}"
     yield {"id": odd, "user_id": user, "event_type": "click", "timestamp": at_once, **named}
@@ -190,13 +215,30 @@ def events(user: str, at: datetime, now: datetime, experiment: str | None = None
 def edges(user: str, now: datetime) -> Iterator[Json]:
     """The oldest and the latest times there can be, repeats, and one id on two days."""
     for moment in (now - timedelta(days=89, hours=23), now, now + timedelta(seconds=290)):
-        yield {"id": str(uuid4()), "user_id": user, "event_type": "purchase", "timestamp": _text(moment), "value": "3"}
+        yield {
+            "id": str(uuid4()),
+            "user_id": user,
+            "event_type": "purchase",
+            "timestamp": _text(moment),
+            "value": "3",
+        }
     yield {"user_id": user, "event_type": "purchase"}
-    twice = {"id": str(uuid4()), "user_id": user, "event_type": "purchase", "timestamp": _text(now), "value": "4"}
+    twice = {
+        "id": str(uuid4()),
+        "user_id": user,
+        "event_type": "purchase",
+        "timestamp": _text(now),
+        "value": "4",
+    }
     yield twice
     yield twice
     for days in (0, 1, 2):
-        yield {**twice, "id": str(UUID(int=7)), "timestamp": _text(now - timedelta(days=days)), "value": str(days)}
+        yield {
+            **twice,
+            "id": str(UUID(int=7)),
+            "timestamp": _text(now - timedelta(days=days)),
+            "value": str(days),
+        }
     # Of nobody who was assigned, and of an experiment that has not started.
     yield {"user_id": "a stranger", "event_type": "exposure", "experiment": "draft-changed"}
     yield {"user_id": "a stranger", "event_type": "exposure", "experiment": "running-changed"}
