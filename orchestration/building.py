@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from neonblue.settings import Settings
 from orchestration.outcome import BuildOutcome, from_run_results, one_paragraph
 from orchestration.project import dbt_environment, dbt_executable, project_path, target_path
 
-RUN_RESULTS = "run_results.json"
+RUN_RESULTS: Final = "run_results.json"
 
 
 def build(

@@ -4,7 +4,6 @@
     order_by='(unit_type, user_id, timestamp, event_id)'
 ) }}
 
-{% set since = scanned_before() -%}
 with events as (
 
     select
@@ -15,15 +14,7 @@ with events as (
         timestamp,
         received_at
     from {{ source('ingestion', 'events_processed') }} final
-    {%- if is_incremental() and since %}
-    where event_date in (
-        select distinct toDate(arrived.timestamp, 'UTC')
-        from {{ source('ingestion', 'events_processed') }} as arrived
-        where
-            arrived.ingested_at
-            >= toDateTime64('{{ since }}', 3, 'UTC') - toIntervalSecond({{ var('ingestion_grace_seconds') }})
-    )
-    {%- endif %}
+    where {{ on_days_of_new_rows() }}
 
 ),
 
@@ -89,15 +80,4 @@ select
     received_at,
     now64(3, 'UTC') as set_aside_at
 from placed
-where
-    place > 1
-    {%- if is_incremental() %}
-    and (event_id, unit_type, user_id, timestamp) not in (
-        select
-            known.event_id,
-            known.unit_type,
-            known.user_id,
-            known.timestamp
-        from {{ this }} as known
-    )
-    {%- endif %}
+where place > 1 and {{ not_known_aside() }}

@@ -51,7 +51,7 @@ REPORT = AssetKey("experiment_report")
 )
 def experiment_decision(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres, api: Api
-) -> MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster takes the bare class
+) -> MaterializeResult:  # type: ignore[type-arg]
     """Takes the look that is due of each experiment of the run, and appends to `experiment_decisions`."""
     decided: dict[str, str] = {}
     alone = Alone()
@@ -101,7 +101,7 @@ def _write(
     check_specs=[check_spec(REPORT)],
     description="Per experiment: the report people read, one self-contained HTML file.",
 )
-def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, api: Api) -> MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster takes the bare class
+def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, api: Api) -> MaterializeResult:  # type: ignore[type-arg]
     """Publishes the results of each experiment of the run, with its report and figures."""
     # The engine and what draws take seconds to load.
     from neonblue.results.run import publish_experiment

@@ -35,7 +35,7 @@ KEY = AssetKey("sample_ratio_stages")
 )
 def sample_ratio_stages(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
-) -> MaterializeResult:  # type: ignore[type-arg] - with checks Dagster takes the bare class
+) -> MaterializeResult:  # type: ignore[type-arg]
     """Counts the stages, tests each one's sample ratio, appends to `sample_ratio_stages`."""
     from orchestration.defs.exposure.stages import stage_ratios
 

@@ -32,7 +32,7 @@ MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("ex
 )
 def significance_tests(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
-) -> MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster takes the bare class
+) -> MaterializeResult:  # type: ignore[type-arg]
     """Reads `metric_moments` and the looks that are kept, tests each metric, appends to `experiment_results`."""
     from orchestration.defs.significance.analysis import result_rows
     from orchestration.figures import forest_plot

@@ -1,4 +1,4 @@
-"""Whatever the API accepts, and whatever state an experiment reaches, every model is built and every test of it passes."""
+"""Whatever the API accepts, and whatever state it leads to, every model is built and every test of it passes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from api.experiments.states import Status
 from neonblue.reconciliation.present import Present
+from orchestration.defs.maintenance.repository import EVENTS, drop_partitions, read_partitions
 from orchestration.defs.significance.analysis import result_rows
 from orchestration.defs.significance.recompute import can_recompute
 from orchestration.defs.significance.repository import read_configurations, read_experiments
@@ -88,7 +88,7 @@ def _send(house: House, items: Sequence[dict[str, Any]]) -> None:
     assert answer.is_success, answer.text
     assert {item["status"] for item in answer.json()["items"]} <= {"accepted", "duplicate"}, [
         (item, sent)
-        for item, sent in zip(answer.json()["items"], items)
+        for item, sent in zip(answer.json()["items"], items, strict=True)
         if item["status"] not in ("accepted", "duplicate")
     ][:3]
 
@@ -255,9 +255,5 @@ def test_an_id_that_comes_again_after_its_day_was_let_go_is_set_aside_by_the_row
 def _let_go(house: House, day: datetime) -> None:
     """As retention does: the day's partition goes."""
     with psycopg.connect(house.dsn) as connection:
-        partitions = connection.execute(
-            "SELECT inhrelid::regclass::text, pg_get_expr(relpartbound, pg_class.oid) FROM pg_inherits "
-            "JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = 'events'::regclass"
-        ).fetchall()
-        (name,) = [name for name, bound in partitions if f"FROM ('{day.date()}')" in bound]
-        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        partitions = read_partitions(connection, EVENTS)
+        drop_partitions(connection, [one for one in partitions if one.start <= day.date() < one.end])

@@ -17,6 +17,38 @@
 {% endmacro %}
 
 
+{% macro on_days_of_new_rows() %}
+    {#- The condition on event_date that rows came for the day since the build before began to read. -#}
+    {%- set since = scanned_before() if is_incremental() else none -%}
+    {%- if not since -%}
+        {{ return('1') }}
+    {%- endif -%}
+    event_date in (
+        select distinct toDate(arrived.timestamp, 'UTC')
+        from {{ source('ingestion', 'events_processed') }} as arrived
+        where
+            arrived.ingested_at
+            >= toDateTime64('{{ since }}', 3, 'UTC') - toIntervalSecond({{ var('ingestion_grace_seconds') }})
+    )
+{% endmacro %}
+
+
+{% macro not_known_aside() %}
+    {#- The condition on a row that it was not set aside before. -#}
+    {%- if not is_incremental() -%}
+        {{ return('1') }}
+    {%- endif -%}
+    (event_id, unit_type, user_id, timestamp) not in (
+        select
+            known.event_id,
+            known.unit_type,
+            known.user_id,
+            known.timestamp
+        from {{ this }} as known
+    )
+{% endmacro %}
+
+
 {% macro scanned_before() %}
     {#- When the build before began to read, as a text; none before the first. No ref: this build scans later. -#}
     {%- set scans = load_relation(api.Relation.create(schema=target.schema, identifier='touched_days'))
