@@ -11,7 +11,6 @@ import msgspec
 
 from neonblue.settings import Settings
 from orchestration.course import Course, Event
-from orchestration.launch import DagsterAwayError, page
 
 _LOG = """
 query Log($run: ID!, $cursor: String) {
@@ -34,6 +33,15 @@ _FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _POLL_SECONDS = 0.5
 _ANSWER_SECONDS = 30.0
 _PATIENCE_SECONDS = 120.0
+
+
+class DagsterAwayError(Exception):
+    """Dagster does not answer, or not yet with its jobs. The message says what to do."""
+
+
+def page(settings: Settings, run_id: str) -> str:
+    """The address of a run's page."""
+    return f"{settings.dagster.address}/runs/{run_id}"
 
 
 class _Status(msgspec.Struct):

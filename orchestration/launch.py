@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +14,11 @@ from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from neonblue.settings import Settings
+from orchestration.following import DagsterAwayError, follow, page
 from orchestration.tags import DAYS_TAG, PARTITION_TAG, REBUILD_TAG, Rebuild
 
-FINISHED = frozenset({DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED})
 _BY_DAY = "everything"
-_POLL_SECONDS = 0.25
 _ANSWER_SECONDS = 30.0
-
-
-class DagsterAwayError(Exception):
-    """Dagster does not answer, or not yet with its jobs. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +32,6 @@ class Run:
     @property
     def succeeded(self) -> bool:
         return self.status is DagsterRunStatus.SUCCESS
-
-
-def page(settings: Settings, run_id: str) -> str:
-    """The address of a run's page."""
-    return f"{settings.dagster.address}/runs/{run_id}"
 
 
 def submit(settings: Settings, job: str = "everything", days: Sequence[date] = ()) -> str:
@@ -81,22 +72,18 @@ def _tags(job: str, days: Sequence[date]) -> dict[str, str] | None:
     }
 
 
-def launch(settings: Settings, job: str = "everything", timeout: float = 600.0) -> Run:
-    """Launch `job` and wait for its end, at most `timeout` seconds.
+def launch(settings: Settings, job: str = "everything", timeout: float | None = 600.0) -> Run:
+    """Launch `job` and wait for its end, at most `timeout` seconds (None: as long as it takes).
 
     Raises ``TimeoutError`` naming the run when it has not ended by then, and ``DagsterAwayError``.
     """
     run_id = submit(settings, job)
-    address = urlsplit(settings.dagster.address)
-    client = DagsterGraphQLClient(
-        address.hostname or "127.0.0.1", port_number=address.port, use_https=address.scheme == "https"
-    )
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        status = client.get_run_status(run_id)
-        if status in FINISHED:
-            return Run(run_id, status, page(settings, run_id))
-        time.sleep(_POLL_SECONDS)
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    for moment in follow(settings, run_id):
+        if moment.finished:
+            return Run(run_id, DagsterRunStatus(moment.status), page(settings, run_id))
+        if time.monotonic() > deadline:
+            break
     raise TimeoutError(
         f"the run {run_id} of {job} has not ended after {timeout:g} s: see {page(settings, run_id)}"
     )

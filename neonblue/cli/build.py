@@ -32,7 +32,8 @@ def build(
     chosen = chosen_days(days or [], datetime.now(UTC).date())
     settings = Settings.load(data_dir)
     # Loading Dagster takes seconds: a wrong option is told before.
-    from orchestration.launch import DagsterAwayError, page, submit
+    from orchestration.following import DagsterAwayError, page
+    from orchestration.launch import submit
 
     began = time.monotonic()
     try:
@@ -50,8 +51,7 @@ def build(
 
 def _watch(settings: Settings, run_id: str, shown: Status) -> Moment:
     """The run's last moment; what runs is shown meanwhile."""
-    from orchestration.following import follow
-    from orchestration.launch import page
+    from orchestration.following import follow, page
 
     said = ""
     try:

@@ -127,6 +127,7 @@ def _judge(
     out: Console,
 ) -> bool:
     """Reconcile, materialize, compare with the truth; whether all is right."""
+    from orchestration.following import DagsterAwayError
     from orchestration.launch import launch
 
     out.print(
@@ -143,7 +144,10 @@ def _judge(
     show_reconciliation(reconciliation)
     started = time.monotonic()
     with out.status("Dagster materializes the marts and runs the tests …"):
-        run = launch(settings, job="everything")
+        try:
+            run = launch(settings, job="everything", timeout=None)
+        except DagsterAwayError as error:
+            fail(str(error))
     mark = "[green]✓[/]" if run.succeeded else "[red]✗[/]"
     out.print(
         f"{mark} Dagster's run: {run.status.value} [dim]({time.monotonic() - started:.0f} s, {run.url})[/]"

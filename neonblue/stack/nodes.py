@@ -44,7 +44,7 @@ class Service(Node):
 
     watch_seconds = 5.0
     start_seconds: float = 120.0
-    """While it starts: it hangs when it is not ready and has not used the processor for this long …"""
+    """While it starts: it hangs when it answers nothing and does not use the processor for this long …"""
     longest_start_seconds: float = 1800.0
     """… or when it is not ready after this long."""
     idle_seconds: float = 30.0

@@ -132,9 +132,12 @@ class ServiceRunner(Runner):
                 _log.info("service_ready", service=node.name, seconds=round(_age(running), 2))
                 return None
             if time.monotonic() - course.last.at >= _LOOK_SECONDS:
-                course = course.after(self._see(running))
+                # One that answers already waits for others: Dagster's page for the definitions.
+                course = course.after(self._see(running, answered=self._answers()))
                 if why := course.hangs(patience):
                     return End(f"it hangs in its start: {why}: {said}", hangs=True)
+                if _age(running) > node.longest_start_seconds:
+                    return End(f"not ready after {_age(running):.0f} s: {said}", hangs=True)
         return End("the stack stops")
 
     def _until_exit(self, running: Running) -> End:
@@ -161,6 +164,13 @@ class ServiceRunner(Runner):
             if not question.is_alive():
                 question = None
         return End("the stack stops")
+
+    def _answers(self) -> bool:
+        try:
+            self._node.answer(_QUICK_SECONDS)
+        except Exception:
+            return False
+        return True
 
     def _tell(self, course: Course, question: Question) -> None:
         """Note on the board whether it is ready."""

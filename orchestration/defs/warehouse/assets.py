@@ -22,7 +22,7 @@ from dagster import (
 from dagster._core.events import EngineEventData
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 
-from orchestration.building import RUN_RESULTS, arguments
+from orchestration.building import arguments
 from orchestration.defs.warehouse.lineage import WithoutTrace
 from orchestration.defs.warehouse.repository import read_builds
 from orchestration.defs.warehouse.translator import ModelTranslator
@@ -78,7 +78,7 @@ def chosen_days(tags: Mapping[str, str], partitions: Sequence[str]) -> list[str]
 def _log_outcome(context: AssetExecutionContext, invocation: DbtCliInvocation) -> None:
     """Say in the run's log how every model and test ended: who waits for the run reads it there."""
     with suppress(OSError, ValueError):
-        outcome = from_run_results(invocation.get_artifact(RUN_RESULTS))
+        outcome = from_run_results(invocation.get_artifact("run_results.json"))
         data = EngineEventData({OUTCOME: MetadataValue.json(json.loads(to_json(outcome)))})
         context.instance.report_engine_event("dbt has finished", context.run, data)
 

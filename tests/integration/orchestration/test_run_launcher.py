@@ -142,7 +142,7 @@ def test_a_run_whose_process_comes_after_the_launching_call_ran_out_runs_once(la
     gate = launching.home / "gate"
     gate.touch()
     (launching.home / "sitecustomize.py").write_text(_SLOW)
-    slow = {"GATE": str(gate), "PYTHONPATH": os.pathsep.join([str(launching.home), str(Path.cwd())])}
+    slow = {"GATE": str(gate), "PYTHONPATH": f"{launching.home}{os.pathsep}{Path.cwd()}"}
     with (
         code_server(launching.home, launching.port, **slow),
         launching.daemon(DAGSTER_GRPC_TIMEOUT_SECONDS=_CALL_SECONDS),

@@ -38,6 +38,7 @@ class Moody(Service):
         self.folder = folder
         self.port = free_port()
         self.answers = 0
+        self.fit = True
 
     def be(self, mood: str) -> None:
         staging = self.folder / "next"
@@ -56,6 +57,8 @@ class Moody(Service):
         self.answers += 1
 
     def check(self) -> None:
+        if not self.fit:
+            raise ConnectionError("what it needs is away")
         with socket.create_connection(("127.0.0.1", self.port), timeout=probe.SECONDS):
             pass
 
@@ -131,6 +134,18 @@ def test_a_start_that_uses_the_processor_is_waited_for(supervised: Supervised) -
     until(lambda: supervised.processor_seconds() > 3 * Moody.start_seconds, "it has worked for long")
 
     supervised.service.be("answer")
+    supervised.become_ready()
+
+    assert supervised.status.restarts == 0
+
+
+def test_a_start_that_answers_and_waits_for_others_goes_on(supervised: Supervised) -> None:
+    supervised.service.fit = False
+    supervised.service.listen()
+    # An answer a second: longer than its patience, and than use of the processor is measured over.
+    until(lambda: supervised.service.answers > 12, "it has answered for long")
+
+    supervised.service.fit = True
     supervised.become_ready()
 
     assert supervised.status.restarts == 0
