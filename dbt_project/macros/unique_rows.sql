@@ -3,16 +3,18 @@
     The grain: no two rows share these columns. built_by_day: a unit's row may move to a day that is built, from one that
     is not, by what came while it was built.
 -#}
-{% set repeated -%}
+{{ settled_units(repeated_rows(model, columns, ['unit_type', 'user_id'])) if built_by_day
+    else repeated_rows(model, columns) }}
+{% endtest %}
+
+
+{% macro repeated_rows(model, columns, also=[]) %}
+{# Rows that share these columns, once, with one of their values of the others. #}
 select
     {{ columns | join(', ') }},
-    {%- for column in (['unit_type', 'user_id'] if built_by_day else []) if column not in columns %}
-    any(of_model.{{ column }}) as {{ column }},
-    {%- endfor %}
+    {% for column in also if column not in columns %}any(of_model.{{ column }}) as {{ column }},{% endfor %}
     count() as copies
 from {{ model }} as of_model
 group by {{ columns | join(', ') }}
 having copies > 1
-{%- endset %}
-{{ settled_units(repeated) if built_by_day else repeated }}
-{% endtest %}
+{% endmacro %}

@@ -40,6 +40,18 @@ def can_recompute(metric: MetricMessage) -> bool:
     return metric.cap_percentile is None
 
 
+def can_compare(metric: MetricMessage, events: Sequence[RawEvent]) -> bool:
+    """Whether what the metric filters by is a text, a whole number or a flag in every event that has it.
+
+    How a fraction, a list or an object reads as a text is the parser's own.
+    """
+    wanted = metric.property_filter or {}
+    if not wanted:
+        return True
+    given = [json.loads(event.properties) for event in events if event.properties]
+    return not any(isinstance(one.get(name), float | list | dict) for one in given for name in wanted)
+
+
 def unit_value(
     metric: MetricMessage, experiment_id: int, events: Sequence[RawEvent], assigned_at: datetime | None
 ) -> Decimal | None:

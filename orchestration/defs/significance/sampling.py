@@ -10,7 +10,13 @@ from datetime import datetime
 from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
-from orchestration.defs.significance.recompute import Difference, RawEvent, can_recompute, unit_value
+from orchestration.defs.significance.recompute import (
+    Difference,
+    RawEvent,
+    can_compare,
+    can_recompute,
+    unit_value,
+)
 from orchestration.defs.significance.repository import has_started, read_configurations
 
 UNITS = 200
@@ -98,6 +104,7 @@ def differences(
     ).result_rows
     events = _read_events(client, experiment.unit_type, [row[0] for row in sample])
     found = []
+    sample = [row for row in sample if can_compare(metric, events[row[0]])]
     for user, stored, assigned_at in sample:
         entered = assigned_at if experiment.population == "assigned" else None
         value = unit_value(metric, experiment.experiment_id, events[user], entered)

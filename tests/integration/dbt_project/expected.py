@@ -77,7 +77,7 @@ class Expected:
             user: str = row["user_id"]
             return self.persons.get(user, user)
 
-        events = {row["event_id"]: row for row in raw.events if alive(row)}
+        events = {(row["timestamp"].date(), row["event_id"]): row for row in raw.events if alive(row)}
         self.events: dict[str, list[Row]] = defaultdict(list)
         for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
             self.events[person(row)].append(row)

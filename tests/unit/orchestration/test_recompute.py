@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from neonblue.contract.messages import MetricMessage
-from orchestration.defs.significance.recompute import RawEvent, can_recompute, unit_value
+from orchestration.defs.significance.recompute import RawEvent, can_compare, can_recompute, unit_value
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -69,3 +69,30 @@ def test_a_unit_without_an_exposure_has_no_value_unless_all_assigned_are_analyse
 def test_a_cap_over_all_units_cannot_be_seen_in_one() -> None:
     assert can_recompute(metric(cap="1"))
     assert not can_recompute(metric(cap_percentile="0.99"))
+
+
+def test_the_same_id_on_two_days_is_two_events() -> None:
+    events = [EXPOSURE, *(event("a", seconds=86_400 * day, value=Decimal(3)) for day in (1, 2, 2))]
+
+    assert unit_value(metric(), 1, events, None) == 6
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ("", True),
+        ('{"other": [1]}', True),
+        ('{"plan": "1.0"}', True),
+        ('{"plan": 7}', True),
+        ('{"plan": false}', True),
+        ('{"plan": null}', True),
+        ('{"plan": 1.0}', False),
+        ('{"plan": [1]}', False),
+        ('{"plan": {}}', False),
+    ],
+)
+def test_only_what_reads_alike_everywhere_is_compared(properties: str, expected: bool) -> None:
+    filtered = metric(property_filter={"plan": "[1]"})
+
+    assert can_compare(filtered, [EXPOSURE, event("a", properties=properties)]) is expected
+    assert can_compare(metric(), [event("a", properties=properties)])
