@@ -15,30 +15,26 @@ from neonblue.contract.messages import ExperimentMessage
 # end; those that ended today stand each by its hour; those that have not are one row per day of exposure. Cut short is
 # a row where an interruption lies between the first unit that may have entered and the end of the last one's window.
 MOMENTS = """
+WITH
+    if(
+        finishes_at <= toStartOfDay({now:DateTime64(6, 'UTC')}),
+        toStartOfDay(finishes_at - INTERVAL 1 SECOND) + INTERVAL 1 DAY,
+        finishes_at
+    ) AS until,
+    arrayExists(
+        cut -> cut.1 = experiment_id AND cut.2 > entered_from AND cut.2 < finishes_at,
+        {interruptions:Array(Tuple(UInt32, DateTime64(6, 'UTC')))}
+    ) AS cut_short
 SELECT
     experiment_id, metric_key, metric_version, variant_key, version, exposure_date,
     max(until), cut_short, sum(n), sum(missing), sum(sum_value), sum(sum_squares),
     sum(sum_denominator), sum(sum_denominator_squares), sum(sum_value_denominator),
     sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate)
-FROM
-(
-    SELECT
-        *,
-        if(
-            finishes_at <= toStartOfDay({now:DateTime64(6, 'UTC')}),
-            toStartOfDay(finishes_at - INTERVAL 1 SECOND) + INTERVAL 1 DAY,
-            finishes_at
-        ) AS until,
-        if(until > {now:DateTime64(6, 'UTC')}, NULL, until) AS finished,
-        arrayExists(
-            cut -> cut.1 = experiment_id AND cut.2 > entered_from AND cut.2 < finishes_at,
-            {interruptions:Array(Tuple(UInt32, DateTime64(6, 'UTC')))}
-        ) AS cut_short
-    FROM {relation:Identifier}
-    WHERE experiment_id IN {experiments:Array(UInt32)} AND entered_from < {now:DateTime64(6, 'UTC')}
-)
+FROM {relation:Identifier}
+WHERE experiment_id IN {experiments:Array(UInt32)} AND entered_from < {now:DateTime64(6, 'UTC')}
 GROUP BY
-    experiment_id, metric_key, metric_version, variant_key, version, exposure_date, finished, cut_short
+    experiment_id, metric_key, metric_version, variant_key, version, exposure_date, cut_short,
+    if(until > {now:DateTime64(6, 'UTC')}, NULL, until)
 ORDER BY ALL
 """
 Versions = Mapping[int, ExperimentMessage]
