@@ -68,8 +68,10 @@ def test_everything_that_the_api_accepts_passes_every_test_of_the_first_build(wa
         status for (status,) in rows(walked.clickhouse, "SELECT DISTINCT status FROM stg_experiments")
     } == set(Status)
     # One id on three days is three events, and all of them count.
-    days = "SELECT count() FROM attributed_events WHERE event_id = '00000000-0000-0000-0000-000000000007'"
-    assert rows(walked.clickhouse, f"{days} AND experiment_id = 1") == [(0,)]
+    days = (
+        "SELECT count(), sum(value) FROM stg_events WHERE event_id = '00000000-0000-0000-0000-000000000007'"
+    )
+    assert rows(walked.clickhouse, days) == [(3, 3)]
     assert rows(walked.clickhouse, "SELECT error, message FROM dead_letters") == []
 
 
