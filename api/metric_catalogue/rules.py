@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from neonblue.contract.codes import Code
 from neonblue.contract.messages import MetricMessage
@@ -17,6 +18,7 @@ _AGGREGATIONS = {
     "quantile": ("count", "sum"),
 }
 _CAPPED = ("count", "mean")
+_RATES = ("proportion", "retention")
 _LEFT_OUT = ("count", "mean", "quantile")
 
 
@@ -67,8 +69,15 @@ def _broken_cap(metric: MetricMessage) -> Iterator[tuple[str, str]]:
 
 
 def _broken_margin(metric: MetricMessage) -> Iterator[tuple[str, str]]:
-    if metric.margin is not None and metric.role != "guardrail":
+    if metric.margin is None:
+        return
+    if metric.role != "guardrail":
         yield "margin", "only a guardrail has one"
+    lost = metric.direction == "increase" and metric.margin_relative
+    if lost and Decimal(metric.margin) >= 1:
+        yield "margin", "a relative margin is below 1: 1 would allow to lose everything"
+    if metric.type in _RATES and not metric.margin_relative and Decimal(metric.margin) >= 1:
+        yield "margin", "an absolute margin of a rate is below 1: no rate is larger"
 
 
 def _broken_missing(metric: MetricMessage) -> Iterator[tuple[str, str]]:

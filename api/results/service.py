@@ -105,12 +105,8 @@ class ResultsService:
         question = seen.question
         items, status, reason = await self._items(
             seen,
-            lambda warehouse, experiment: (
-                ()
-                if question is None
-                else read_segments(
-                    warehouse, warehouse.configurations(experiment.key), question, seen.stamp.computed_at
-                )
+            lambda warehouse, _: (
+                () if question is None else read_segments(warehouse, seen.configurations, question)
             ),
         )
         return Segments(**_envelope(seen, status, reason), items=items)

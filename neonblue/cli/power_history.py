@@ -21,6 +21,7 @@ SELECT variant_key, sum(n) AS units, toFloat64(sum(sum_value)), toFloat64(sum(su
 FROM metric_moments
 WHERE experiment_id = {experiment_id:UInt32} AND metric_key = {metric:String}
   AND metric_version = {metric_version:UInt32}
+  AND ifNull(finishes_at <= now(), true)
 GROUP BY variant_key
 """
 _RATES = ("proportion", "retention")

@@ -78,7 +78,7 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
         funnel=_part(lambda: _funnel(warehouse, configuration)),
         retention=_part(lambda: retention_of(read_cohorts(warehouse, configuration), today)),
         revenue=_part(lambda: _revenue(warehouse, configuration)),
-        segments=_part(lambda: _segments(warehouse, configuration, seen)),
+        segments=_part(lambda: _segments(warehouse, seen)),
     )
 
 
@@ -219,11 +219,8 @@ def _revenue(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[ArmRe
     )
 
 
-def _segments(warehouse: Warehouse, experiment: ExperimentMessage, seen: Look) -> tuple[SegmentEffect, ...]:
-    if seen.question is None:
-        return ()
-    versions = warehouse.configurations(experiment.key)
-    return read_segments(warehouse, versions, seen.question, seen.stamp.computed_at)
+def _segments(warehouse: Warehouse, seen: Look) -> tuple[SegmentEffect, ...]:
+    return () if seen.question is None else read_segments(warehouse, seen.configurations, seen.question)
 
 
 def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:

@@ -46,16 +46,14 @@ ORDER BY ALL
 """
 
 
-def read_segments(
-    warehouse: Warehouse, versions: Versions, question: Question, now: datetime
-) -> tuple[SegmentEffect, ...]:
+def read_segments(warehouse: Warehouse, versions: Versions, question: Question) -> tuple[SegmentEffect, ...]:
     """Every primary metric in the largest segments of every attribute, judged as one family. Raises NotBuilt.
 
-    versions: the experiment's snapshots. now: the aware time of which is said whose windows have ended.
+    versions: the experiment's snapshots. Who has finished is said as of the question.
     """
     parts = {
-        segment: _experiment(versions, rows, now)
-        for segment, rows in segment_moments(warehouse, versions, now).items()
+        segment: _experiment(versions, rows, question.closed_to)
+        for segment, rows in segment_moments(warehouse, versions, question.closed_to).items()
     }
     return segment_effects(parts, question.plan)
 

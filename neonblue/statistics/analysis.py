@@ -11,8 +11,9 @@ from neonblue.statistics.adjusting import adjustable_strata, plain
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
+from neonblue.statistics.metric import MetricKind
 from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, NonInferiority
+from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
@@ -251,12 +252,14 @@ class _Cell:
         )
 
     def _guardrail(self) -> NonInferiority | Status | None:
-        margin = self.metric.acceptable_loss
-        if self.metric.role is not Role.GUARDRAIL or margin is None:
+        if self.metric.role is not Role.GUARDRAIL or self.metric.margin is None:
             return None
         if isinstance(self.strata, Status):
             return self.strata
-        if not (self.tested and self.ready):
+        margin = _margin(self.metric)
+        if isinstance(margin, Status):
+            return margin
+        if margin is None or not (self.tested and self.ready):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
         return guard_strata(self.metric.kind, self.strata, margin, alpha)
@@ -296,6 +299,19 @@ def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] 
         )
         return Status(StatusCode.UNIT_MISMATCH, message)
     return experiment.compared(metric.name, arm)
+
+
+def _margin(metric: Metric) -> Margin | Status | None:
+    """The margin, or why none can be tested: a definition may be older than the rule that refuses it."""
+    rate = metric.kind is MetricKind.PROPORTION and not metric.margin_relative
+    if rate and metric.margin is not None and metric.margin >= 1:
+        return Status(
+            StatusCode.IMPOSSIBLE_REQUEST, "The margin can't be tested: no rate differs by 1 or more."
+        )
+    try:
+        return metric.acceptable_loss
+    except ValueError as error:
+        return Status(StatusCode.IMPOSSIBLE_REQUEST, f"The margin can't be tested: {error}.")
 
 
 def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:

@@ -15,6 +15,7 @@ from neonblue.statistics import (
     Moments,
     Plan,
     Role,
+    StatusCode,
     Verdict,
     analyze,
     sample_ratio,
@@ -245,3 +246,20 @@ def test_a_row_without_numbers_has_no_level_to_name():
 
     assert row.at_level(0.9) == row
     assert row.significant is None
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        Metric("guard", MetricKind.PROPORTION, Role.GUARDRAIL, margin=1.5),
+        Metric("guard", MetricKind.PROPORTION, Role.GUARDRAIL, margin=2.0, margin_relative=True),
+        Metric("guard", MetricKind.MEAN, Role.GUARDRAIL, margin=1.0, margin_relative=True),
+    ],
+)
+def test_a_margin_that_means_nothing_is_a_status_and_nobody_elses_trouble(guard):
+    moments = {("guard", "a"): BASE, ("guard", "b"): DOWN}
+
+    report = analyze(Experiment("a", ("a", "b"), (guard,), moments), NOW)
+
+    assert report.results[0].guardrail.code is StatusCode.IMPOSSIBLE_REQUEST
+    assert report.decision.action is Action.INCONCLUSIVE

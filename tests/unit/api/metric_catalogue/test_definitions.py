@@ -58,6 +58,10 @@ REFUSED: dict[str, tuple[str, str, Fields]] = {
     "who came back alone": ("retention", "missing", {"missing": "exclude"}),
     "a ratio of those above": ("ratio", "missing", {"missing": "exclude"}),
     "a primary's margin": ("guardrail", "margin", {"role": "primary"}),
+    "a margin that allows to lose everything": ("guardrail", "margin", {"margin": "1"}),
+    "a margin that no rate can reach": ("proportion", "margin", {
+        "role": "guardrail", "margin": "1.5", "margin_relative": False,
+    }),
 }  # fmt: skip
 
 OUT_OF_RANGE: dict[str, Fields] = {
