@@ -170,8 +170,8 @@ class _Cell:
         now = self.rule.p_value(test, self.sample.units)
         if not self.sequence:
             return now
-        allowed = now if self.ready else None
-        return min((p for p in (before, allowed) if p is not None), default=now)
+        # Too early to be rejected is too early to leave its share of the error to others.
+        return min((p for p in (before, now if self.ready else None) if p is not None), default=1.0)
 
     def result(self, rejected: bool, adjusted: float | None, level: float | None) -> MetricResult:
         comparison = self._comparison(level)

@@ -108,3 +108,16 @@ def test_a_level_of_one_half_is_refused():
         AnyTime(0.5, 10_000)
     with pytest.raises(ValueError, match="alpha"):
         analyze(sales(1000, 1100), dataclasses.replace(PLAN, alpha=0.7))
+
+
+def test_a_metric_that_is_too_early_leaves_none_of_its_error_to_others():
+    moments = {
+        ("early", "a"): Moments.proportion(1, 50), ("early", "b"): Moments.proportion(49, 50),
+        ("late", "a"): Moments.proportion(1000, 10_000), ("late", "b"): Moments.proportion(1145, 10_000),
+    }  # fmt: skip
+    early, late = (Metric(name, MetricKind.PROPORTION, Role.PRIMARY) for name in ("early", "late"))
+
+    both = analyze(Experiment("a", ("a", "b"), (early, late), moments), PLAN).results
+
+    assert both[0].p_value is None
+    assert both[1].adjusted_p == pytest.approx(2 * both[1].p_value)
