@@ -76,7 +76,8 @@ def standing_after(before: Standing, result: MetricResult, plan: Plan) -> Standi
     looks = before.looks
     if looked.z is not None:
         looks = (*looks, EarlierLook(looked.information, looked.share))
-    after = replace(before, looks=looks, guardrail=result.guardrail_state)
+    share = max(before.share, looked.share)
+    after = replace(before, looks=looks, share=share, guardrail=result.guardrail_state)
     stays = before.rejected and plan.deciding is Deciding.GROUP_SEQUENTIAL
     if stays or not isinstance(test, Estimate) or result.p_value is None:
         return after
@@ -140,6 +141,7 @@ def _with_cell(before: Standing, cell: LookCell) -> Standing:
         looks = (*looks, EarlierLook(cell.information, cell.share))
     return Standing(
         looks=looks,
+        share=max(before.share, cell.share),
         p_value=cell.p_value,
         log10_p=cell.log10_p,
         adjusted_p=cell.adjusted_p,

@@ -140,7 +140,7 @@ class _Cell:
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
             share = reached_share(experiment, metric.name, arm, planned)
-        share = max(share, *(look.share for look in standing.looks), 0.0)
+        share = max(share, standing.share)
         rule = rule_for(plan, sample, share, standing.looks)
         tested = True
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:

@@ -325,3 +325,47 @@ def test_no_rows_at_all_have_no_look() -> None:
     assert platform.looks == []
     assert report.decision.action is Action.KEEP_RUNNING
     assert ask(platform.configurations, ExperimentRows(), day(3)).answer().results[0].p_value is None
+
+
+def test_a_last_look_that_finds_nothing_to_test_with_is_the_last_one_all_the_same() -> None:
+    platform = Platform(configuration(planned_units=4_000))
+    decided = platform.decide(of_rate(0, 0, 2), 3)
+
+    page = platform.page(of_rate(0, 0, 2), 3)
+    later = platform.decide(of_rate(0, 0.1, 3), 4)
+
+    assert decided.decision.action is Action.INCONCLUSIVE
+    assert page.decision.action is Action.INCONCLUSIVE
+    assert later.decision.action is Action.INCONCLUSIVE
+    assert len(platform.looks) == 1
+
+
+def test_the_share_that_was_reached_stands_when_the_shares_of_the_arms_change() -> None:
+    arms = (("control", 99, True), ("t", 1, True))
+    platform = Platform(configuration(1, arms, planned_units=20_000))
+    first = [counted("control", day(1), 9900, 0), counted("t", day(1), 100, 0)]
+    platform.decide(first, 2)
+    platform.configurations[2] = configuration(2, planned_units=20_000)
+    platform.decide([*first, *(counted(arm, day(2), 500, 50, 2) for arm in ("control", "t"))], 3)
+
+    (before,), (after,) = (look.cells for look in platform.looks)
+    assert before.z is None
+    assert after.z is not None
+    assert after.share >= before.share > 0.4
+    assert after.spent >= before.spent
+
+
+def test_a_look_at_which_information_grows_and_the_share_does_not_is_taken() -> None:
+    """A version at equal shares begins: what came before is a smaller part of the plan than it was."""
+    arms = (("control", 9, True), ("t", 1, True))
+    platform = Platform(configuration(1, arms, planned_units=20_000))
+    moments = [counted("control", day(1), 9000, 900), counted("t", day(1), 1000, 100)]
+    platform.decide(moments, 2)
+    platform.configurations[2] = configuration(2, planned_units=20_000)
+    for today in (3, 4):
+        moments += [counted(arm, day(today - 1), 10, 1, 2) for arm in ("control", "t")]
+        platform.decide(moments, today)
+
+    first, *others = (look.cells[0] for look in platform.looks)
+    assert len(others) == 2
+    assert all(cell.information > first.information and cell.share == first.share for cell in others)
