@@ -369,3 +369,42 @@ def test_a_look_at_which_information_grows_and_the_share_does_not_is_taken() -> 
     first, *others = (look.cells[0] for look in platform.looks)
     assert len(others) == 2
     assert all(cell.information > first.information and cell.share == first.share for cell in others)
+
+
+def test_after_the_last_look_a_conclusion_promises_no_other() -> None:
+    platform = Platform(configuration(planned_units=4_000))
+    platform.decide(of_rate(0.1, 0.1, 2), 3)
+    platform.configurations[2] = configuration(
+        2, planned_units=4_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z"
+    )
+
+    page = platform.page(of_rate(0.1, 0.1, 3), 3)
+
+    assert page.decision.action is Action.INCONCLUSIVE
+    assert "last look" not in page.decision.sentence
+
+
+def test_a_conclusion_with_nothing_new_promises_no_look() -> None:
+    platform = Platform(configuration(planned_units=20_000))
+    platform.decide(of_rate(0.1, 0.1, 2), 3)
+    platform.configurations[2] = configuration(
+        2, planned_units=20_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z"
+    )
+
+    decided = platform.decide(of_rate(0.1, 0.1, 2), 4)
+
+    assert platform.page(of_rate(0.1, 0.1, 2), 4).decision == decided.decision
+    assert len(platform.looks) == 1
+
+
+def test_the_last_look_waits_until_all_up_to_the_conclusion_is_counted() -> None:
+    platform = Platform(
+        configuration(planned_units=20_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z")
+    )
+
+    early = platform.decide(of_rate(0.1, 0.1, 2), 3, hours=9.5)
+    assert platform.looks == []
+    assert "the next decision run takes its last look" in early.decision.sentence
+
+    platform.decide(of_rate(0.1, 0.1, 3), 3, hours=10.5)
+    assert len(platform.looks) == 1
