@@ -61,7 +61,8 @@ def ask(
     configurations: its snapshots by version, at least one. today: the UTC day that is still open; now: up to when the
     rows count, by default its begin. Of a metric with a window, units whose window has ended are judged. Under a
     group-sequential plan each closed day with news is a look. looks: those that were kept; a look that is due is taken
-    only where `taking`, by the run that keeps it, once all that it judges is counted. None: the looks are those that would have been taken on these rows.
+    only where `taking`, by the run that keeps it, once all that it judges is counted. None: the looks are those that
+    would have been taken on these rows.
     """
     newest = configurations[max(configurations)]
     plan = plan_of(newest)

@@ -408,3 +408,16 @@ def test_the_last_look_waits_until_all_up_to_the_conclusion_is_counted() -> None
 
     platform.decide(of_rate(0.1, 0.1, 3), 3, hours=10.5)
     assert len(platform.looks) == 1
+
+
+def test_an_interval_without_ends_stands_until_the_next_look() -> None:
+    """So early a look has a boundary that no number of few units reaches."""
+    spent = MetricMessage(key="conv", type="mean", event_type="purchase", aggregation="sum", cuped=False)
+    platform = Platform(configuration(planned_units=1_000_000, metrics=(spent,)))
+    moments = [valued(arm, day(1), 20, total, 100, "conv") for arm, total in (("control", 40), ("t", 30))]
+
+    decided = platform.decide(moments, 2)
+
+    assert platform.looks[0].cells[0].lower is None
+    assert platform.looks[0].cells[0].level == 0.95
+    assert shown(platform.page(moments, 2).results[0]) == shown(decided.results[0])
