@@ -421,3 +421,14 @@ def test_an_interval_without_ends_stands_until_the_next_look() -> None:
     assert platform.looks[0].cells[0].lower is None
     assert platform.looks[0].cells[0].level == 0.95
     assert shown(platform.page(moments, 2).results[0]) == shown(decided.results[0])
+
+
+def test_units_that_are_not_looked_at_yet_end_no_plan() -> None:
+    errors = MetricMessage(
+        key="conv", type="proportion", role="guardrail", event_type="error", aggregation="any"
+    )
+    platform = Platform(configuration(planned_units=4_000, metrics=(errors,)))
+    platform.decide(of_rate(0.1, 0.1, 1), 2)
+
+    assert platform.page(of_rate(0.1, 0.1, 2), 2).decision.action is Action.KEEP_RUNNING
+    assert platform.decide(of_rate(0.1, 0.1, 2), 3).decision.action is Action.INCONCLUSIVE
