@@ -414,7 +414,7 @@ def test_an_interval_without_ends_stands_until_the_next_look() -> None:
     """So early a look has a boundary that no number of few units reaches."""
     spent = MetricMessage(key="conv", type="mean", event_type="purchase", aggregation="sum", cuped=False)
     platform = Platform(configuration(planned_units=1_000_000, metrics=(spent,)))
-    moments = [valued(arm, day(1), 20, total, 100, "conv") for arm, total in (("control", 40), ("t", 30))]
+    moments = [valued("control", day(1), 5, 10, 25, "conv"), valued("t", day(1), 4, 6, 30, "conv")]
 
     decided = platform.decide(moments, 2)
 
