@@ -63,8 +63,14 @@ def guardrail_after(before: GuardrailState | None, now: GuardrailState | None) -
 
 
 def intersection(before: Interval | None, now: Interval | None) -> Interval | None:
-    """Both intervals at once, at the lower of their levels; what stood before where they have nothing in common."""
+    """Both intervals at once, at the lower of their levels.
+
+    Where they have nothing in common the effect has changed, and each holds for its own time: the first one that leaves
+    0 out stands, as the rejection does that came with it.
+    """
     if before is None or now is None:
         return before or now
     lower, upper = max(before.lower, now.lower), min(before.upper, now.upper)
-    return Interval(lower, upper, min(before.level, now.level)) if lower <= upper else before
+    if lower > upper:
+        return now if before.contains(0.0) else before
+    return Interval(lower, upper, min(before.level, now.level))

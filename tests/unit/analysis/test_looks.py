@@ -432,3 +432,69 @@ def test_units_that_are_not_looked_at_yet_end_no_plan() -> None:
 
     assert platform.page(of_rate(0.1, 0.1, 2), 2).decision.action is Action.KEEP_RUNNING
     assert platform.decide(of_rate(0.1, 0.1, 2), 3).decision.action is Action.INCONCLUSIVE
+
+
+THREE = (("control", 1, True), ("t", 1, True), ("u", 1, True))
+
+
+def test_an_arm_too_small_for_a_verdict_helps_no_other_to_one() -> None:
+    """Holm's second step is for what was rejected; of 50 units nothing is yet."""
+    platform = Platform(configuration(1, THREE))
+    moments = [
+        counted("control", day(1), 5000, 500),
+        counted("t", day(1), 50, 45),
+        counted("u", day(1), 5000, 600),
+    ]
+
+    small, other = platform.decide(moments, 2).results
+
+    assert (small.p_value, small.verdict) == (None, Verdict.UNDECIDED)
+    assert other.p_value is not None
+    assert other.adjusted_p is not None
+    assert 0.025 < other.p_value < 0.05
+    assert other.adjusted_p == pytest.approx(2 * other.p_value)
+    assert other.verdict is Verdict.UNDECIDED
+
+
+def test_the_adjusted_p_agrees_with_a_verdict_that_waits_for_the_interval() -> None:
+    """u's p of the first look would do for Holm's second step, whose interval nobody worked out then."""
+    platform = Platform(configuration(1, THREE))
+    first = [
+        counted("control", day(1), 5000, 500),
+        counted("t", day(1), 5000, 500),
+        counted("u", day(1), 5000, 600),
+    ]
+    second = [
+        counted("control", day(2), 5000, 500),
+        counted("t", day(2), 5000, 1000),
+        counted("u", day(2), 5000, 500),
+    ]
+    platform.decide(first, 2)
+
+    t, u = platform.decide([*first, *second], 3).results
+
+    assert t.verdict is Verdict.BETTER
+    assert u.verdict is Verdict.UNDECIDED
+    assert isinstance(u.comparison.absolute, Estimate)
+    assert u.comparison.absolute.interval.contains(0)
+    assert u.adjusted_p is not None
+    assert u.adjusted_p > 0.05
+
+
+def test_intervals_that_have_nothing_in_common_leave_the_one_that_agrees_with_the_verdict() -> None:
+    """No effect on the first day, twice the rate afterwards; then none again."""
+    platform = Platform(configuration())
+    moments = of_rate(0.10, 0.10, 1, n=5000)
+    platform.decide(moments, 2)
+    moments += [counted("control", day(2), 5000, 500), counted("t", day(2), 5000, 1000)]
+
+    (rejected,) = platform.decide(moments, 3).results
+    moments += [counted("control", day(3), 90_000, 9000), counted("t", day(3), 90_000, 8500)]
+    (later,) = platform.decide(moments, 4).results
+
+    assert rejected.p_value is not None
+    assert rejected.p_value < 1e-6
+    for result in (rejected, later):
+        assert isinstance(result.comparison.absolute, Estimate)
+        assert result.comparison.absolute.interval.lower > 0
+        assert result.verdict is Verdict.BETTER
