@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
@@ -15,9 +15,7 @@ from neonblue.statistics import (
     Experiment,
     Metric,
     MetricKind,
-    Moments,
     QuantileSummary,
-    RatioMoments,
     Role,
 )
 from neonblue.statistics.metric import AnyMoments
@@ -52,7 +50,8 @@ def experiment_of(
         control=control,
         arms=tuple(variant.key for variant in newest.variants),
         metrics=tuple(metric_of(metric, newest.unit_type) for metric in newest.metrics),
-        moments=_moments_of_all(newest, moments) | _quantiles(newest, rows.quantiles),
+        moments=_moments_of_all(newest, moments, _adjusted(newest, moments))
+        | _quantiles(newest, rows.quantiles),
         versions=allocation_versions(configurations, rows.units or _entered(rows.moments), moments),
         unit=newest.unit_type,
         exposed=max(rows.exposed, rows.several_arms),
@@ -88,6 +87,7 @@ def allocation_versions(
     """
     newest = configurations[max(configurations)]
     groups: dict[Weights, _Group] = {}
+    adjusted = _adjusted(newest, moments)
     for version in sorted({unit.version for unit in units} & set(configurations)):
         group = groups.setdefault(_weights(configurations[version]), _Group([], {}, []))
         group.versions.append(version)
@@ -104,7 +104,7 @@ def allocation_versions(
             f"version {', '.join(map(str, group.versions))}",
             dict(weights),
             group.observed,
-            _moments_of_all(newest, group.rows) if len(groups) > 1 else {},
+            _moments_of_all(newest, group.rows, adjusted) if len(groups) > 1 else {},
             _missing(newest, group.rows, ()) if len(groups) > 1 else {},
         )
         for weights, group in groups.items()
@@ -134,28 +134,41 @@ def _entered(moments: Sequence[MomentRow]) -> list[ArmUnits]:
     return [ArmUnits(version, arm, max(metrics.values())) for (version, arm), metrics in counts.items()]
 
 
-def _moments_of_all(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> Cells:
+def _moments_of_all(
+    newest: ExperimentMessage, moments: Sequence[MomentRow], adjusted: Collection[str]
+) -> Cells:
     grouped: dict[tuple[str, int, str], list[MomentRow]] = defaultdict(list)
     for row in moments:
         grouped[row.metric_key, row.metric_version, row.variant_key].append(row)
-    found: Cells = {}
-    for metric in newest.metrics:
-        if KINDS[metric.type] is MetricKind.QUANTILE:
-            continue
-        arms = [(metric.key, metric.version, variant.key) for variant in newest.variants]
-        covariate = metric.cuped and all(any(row.covariate for row in grouped[place]) for place in arms)
-        for place in arms:
-            found[metric.key, place[2]] = _moments(metric, grouped[place], covariate)
-    return found
+    return {
+        (metric.key, variant.key): _moments(
+            metric, grouped[metric.key, metric.version, variant.key], metric.key in adjusted
+        )
+        for metric in newest.metrics
+        if KINDS[metric.type] is not MetricKind.QUANTILE
+        for variant in newest.variants
+    }
 
 
-def _moments(metric: MetricMessage, rows: Sequence[MomentRow], covariate: bool) -> AnyMoments:
-    kind = KINDS[metric.type]
-    if not rows:
-        return RatioMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0) if kind is MetricKind.RATIO else Moments(0, 0.0, 0.0)
-    if kind is MetricKind.RATIO:
+def _adjusted(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> frozenset[str]:
+    """The metrics that are adjusted by a covariate, since every arm has one.
+
+    In every version alike, also in one that an arm did not enter: sums of the versions are added up.
+    """
+    given = {(row.metric_key, row.metric_version, row.variant_key) for row in moments if row.covariate}
+    return frozenset(
+        metric.key
+        for metric in newest.metrics
+        if metric.cuped
+        and KINDS[metric.type] in _COVARIATE_KINDS
+        and all((metric.key, metric.version, variant.key) in given for variant in newest.variants)
+    )
+
+
+def _moments(metric: MetricMessage, rows: Sequence[MomentRow], adjusted: bool) -> AnyMoments:
+    if KINDS[metric.type] is MetricKind.RATIO:
         return ratio_of(rows)
-    return covariate_of(rows) if covariate and kind in _COVARIATE_KINDS else moments_of(rows)
+    return covariate_of(rows) if adjusted else moments_of(rows)
 
 
 def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> Cells:

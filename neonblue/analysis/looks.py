@@ -76,7 +76,8 @@ def standing_after(before: Standing, result: MetricResult, plan: Plan) -> Standi
     looks = before.looks
     if looked.z is not None:
         looks = (*looks, EarlierLook(looked.information, looked.share))
-    after = replace(before, looks=looks, guardrail=result.guardrail_state)
+    share = max(before.share, looked.share)
+    after = replace(before, looks=looks, share=share, guardrail=result.guardrail_state)
     stays = before.rejected and plan.deciding is Deciding.GROUP_SEQUENTIAL
     if stays or not isinstance(test, Estimate) or result.p_value is None:
         return after
@@ -140,21 +141,27 @@ def _with_cell(before: Standing, cell: LookCell) -> Standing:
         looks = (*looks, EarlierLook(cell.information, cell.share))
     return Standing(
         looks=looks,
+        share=max(before.share, cell.share),
         p_value=cell.p_value,
         log10_p=cell.log10_p,
         adjusted_p=cell.adjusted_p,
         diff=cell.difference,
-        interval=_interval(cell.lower, cell.upper, cell.level),
-        relative=_interval(cell.relative_lower, cell.relative_upper, cell.level),
+        interval=None if cell.level is None else _interval(cell.lower, cell.upper, cell.level),
+        relative=_bounded(cell.relative_lower, cell.relative_upper, cell.level),
         rejected=cell.rejected,
         guardrail=GuardrailState(cell.guardrail) if cell.guardrail else None,
     )
 
 
-def _interval(lower: float | None, upper: float | None, level: float | None) -> Interval | None:
-    if lower is None or upper is None or level is None:
+def _interval(lower: float | None, upper: float | None, level: float) -> Interval:
+    """An end that is not kept is infinite: an early look of few units excludes nothing."""
+    return Interval(-math.inf if lower is None else lower, math.inf if upper is None else upper, level)
+
+
+def _bounded(lower: float | None, upper: float | None, level: float | None) -> Interval | None:
+    if level is None or (lower is None and upper is None):
         return None
-    return Interval(lower, upper, level)
+    return _interval(lower, upper, level)
 
 
 def _cell(result: MetricResult, version: int, after: Standing, before: LookCell | None) -> LookCell:

@@ -13,7 +13,7 @@ from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze
+from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze, analyze_metrics
 from neonblue.statistics.analysis import Standings
 
 _ENDED = frozenset({"concluded", "archived"})
@@ -61,7 +61,8 @@ def ask(
     configurations: its snapshots by version, at least one. today: the UTC day that is still open; now: up to when the
     rows count, by default its begin. Of a metric with a window, units whose window has ended are judged. Under a
     group-sequential plan each closed day with news is a look. looks: those that were kept; a look that is due is taken
-    only where `taking`, by the run that keeps it. None: the looks are those that would have been taken on these rows.
+    only where `taking`, by the run that keeps it, once all that it judges is counted. None: the looks are those that
+    would have been taken on these rows.
     """
     newest = configurations[max(configurations)]
     plan = plan_of(newest)
@@ -85,12 +86,16 @@ def ask(
     standings = standings_of(newest, looks)
     question = replace(question, looks=tuple(looks), standings=standings, looking=False)
     due = not looks or format_instant(closed_to) > looks[-1].closed_to
-    if not (taking and due):
-        last = plan.ended and due and plan.deciding is Deciding.GROUP_SEQUENTIAL
-        return replace(question, pending=last)
+    # What came in before the conclusion may not be counted yet: the look is taken once, so it waits.
+    taken = taking and due and closed_to <= now
     if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
-        return replace(question, looking=True)
-    return replace(_closed(question, configurations, rows, closed_to), looking=True)
+        return replace(question, looking=taken)
+    closed = replace(_closed(question, configurations, rows, closed_to), looking=True)
+    if taken:
+        return closed
+    # Of an archived experiment no look is kept any more.
+    last = due and newest.status == "concluded" and _tests_anything(closed)
+    return replace(question, pending=last)
 
 
 def plan_of(experiment: ExperimentMessage) -> Plan:
@@ -112,6 +117,12 @@ def _closed_to(newest: ExperimentMessage, plan: Plan, midnight: datetime, now: d
         return midnight
     concluded = newest.concluded_at
     return datetime.fromisoformat(concluded) if concluded is not None else max(now, midnight)
+
+
+def _tests_anything(question: Question) -> bool:
+    """Whether the look would test anything: no plan is looked at after its last look, or without news."""
+    results = analyze_metrics(question.experiment, question.plan, question.standings)
+    return any(result.looked is not None for result in results)
 
 
 def _closed(

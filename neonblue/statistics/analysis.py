@@ -140,7 +140,7 @@ class _Cell:
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
             share = reached_share(experiment, metric.name, arm, planned)
-        share = max(share, *(look.share for look in standing.looks), 0.0)
+        share = max(share, standing.share)
         rule = rule_for(plan, sample, share, standing.looks)
         tested = True
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:
@@ -163,22 +163,21 @@ class _Cell:
 
     @property
     def p_value(self) -> float | None:
-        """What the family judges: of this look, or what stands."""
+        """What the family judges: of this look, or what stands. 1 while the plan allows no verdict."""
         test, before = self.first.absolute, self.standing.p_value
         if not self.testing or not isinstance(test, Estimate):
             return before
-        now = self.rule.p_value(test, self.sample.units)
-        if not self.sequence:
-            return now
         # Too early to be rejected is too early to leave its share of the error to others.
-        return min((p for p in (before, now if self.ready else None) if p is not None), default=1.0)
+        now = self.rule.p_value(test, self.sample.units) if self.ready else 1.0
+        return min(now, before) if self.sequence and before is not None else now
 
     def result(self, rejected: bool, adjusted: float | None, level: float | None) -> MetricResult:
         comparison = self._comparison(level)
         shown = self.ready or self.standing.p_value is not None
         test = comparison.absolute
-        if self.sequence and isinstance(test, Estimate):
-            rejected = rejected and not test.interval.contains(0.0)
+        if self.sequence and rejected and isinstance(test, Estimate) and test.interval.contains(0.0):
+            # An earlier look's p, whose interval at this step of the family was not worked out then.
+            rejected, adjusted = False, max(adjusted or 0.0, self.standing.adjusted_p or 0.0)
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
         final = self.standing.final or (self.tested and self.share >= 1)

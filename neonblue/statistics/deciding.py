@@ -6,6 +6,7 @@ than the statistic itself, so few units make a sequential verdict more careful, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -19,6 +20,7 @@ from neonblue.statistics.sequential.confidence_sequence import (
     mixture_precision,
     multiplier,
 )
+from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.stratified import information
 from neonblue.statistics.tails import deviate, normal_sf
@@ -162,6 +164,10 @@ def rule_for(
 def _in_shares(looks: tuple[EarlierLook, ...]) -> tuple[EarlierLook, ...]:
     """The shares for the information where it grew with them: arms that differ by chance alone have one boundary."""
     worth = [look.information / look.share for look in looks]
-    if max(worth) > min(worth) * (1 + _BY_CHANCE):
+    grown = all(
+        late.share - early.share >= MINIMUM_INCREMENT * late.share
+        for early, late in itertools.pairwise(looks)
+    )
+    if not grown or max(worth) > min(worth) * (1 + _BY_CHANCE):
         return looks
     return tuple(EarlierLook(look.share, look.share) for look in looks)

@@ -75,11 +75,12 @@ def decide(
 def _complete(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> bool:
     """Whether the planned end is reached.
 
-    A sequential plan is at its end when every primary test has had its last look.
+    A group-sequential plan is at its end when every primary test, or without one every test, has had its last look:
+    units that are not looked at yet end nothing.
     """
     primary = [result for result in results if result.metric.role is Role.PRIMARY]
-    if plan.deciding is Deciding.GROUP_SEQUENTIAL and primary:
-        return all(result.final or result.rejected for result in primary)
+    if plan.deciding is Deciding.GROUP_SEQUENTIAL and results:
+        return all(result.final or result.rejected for result in primary or results)
     return plan.complete(experiment.units)
 
 

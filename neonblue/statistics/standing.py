@@ -26,6 +26,7 @@ class Standing:
     difference then: of the look that rejected, else of the last one; in a confidence sequence p is the smallest so far
     and interval the intersection. rejected: whether "no difference" was rejected, within the metric's family.
     guardrail: against its margin; a breach stands, and so does a margin that was held unless it is breached later.
+    share: the largest part of the plan that any look reached, also one that found nothing to test with.
     """
 
     looks: tuple[EarlierLook, ...] = ()
@@ -37,11 +38,12 @@ class Standing:
     relative: Interval | None = None
     rejected: bool = False
     guardrail: GuardrailState | None = None
+    share: float = 0.0
 
     @property
     def final(self) -> bool:
         """Whether a look at the planned size or past it was taken: there is no other."""
-        return bool(self.looks) and self.looks[-1].share >= 1
+        return self.share >= 1
 
     def grown(self, information: float) -> bool:
         """Whether so much has come since the last look that there is anything new to look at."""
@@ -61,8 +63,14 @@ def guardrail_after(before: GuardrailState | None, now: GuardrailState | None) -
 
 
 def intersection(before: Interval | None, now: Interval | None) -> Interval | None:
-    """Both intervals at once, at the lower of their levels; what stood before where they have nothing in common."""
+    """Both intervals at once, at the lower of their levels.
+
+    Where they have nothing in common the effect has changed, and each holds for its own time: the first one that leaves
+    0 out stands, as the rejection does that came with it.
+    """
     if before is None or now is None:
         return before or now
     lower, upper = max(before.lower, now.lower), min(before.upper, now.upper)
-    return Interval(lower, upper, min(before.level, now.level)) if lower <= upper else before
+    if lower > upper:
+        return now if before.contains(0.0) else before
+    return Interval(lower, upper, min(before.level, now.level))

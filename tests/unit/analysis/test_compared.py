@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from neonblue.analysis import ArmUnits, ExperimentRows, QuantileRow, ask, interruptions
+from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
-from neonblue.statistics import Action, Estimate, Status, StatusCode, Verdict
+from neonblue.statistics import Action, Estimate, Method, Status, StatusCode, Verdict
 from neonblue.statistics.shares import reached_share
 from tests.unit.analysis.lives import CONVERSION, configuration, counted, day, midnight, rows_of
 
@@ -40,6 +42,37 @@ def test_a_dropped_arm_is_compared_with_who_could_have_been_in_its_place_and_nev
     better = ask({1: first, 2: second}, rows_of(winner), day(20)).answer()
     assert better.results[1].verdict is Verdict.BETTER
     assert better.decision.action is Action.KEEP_RUNNING
+
+
+@pytest.mark.parametrize("judged_of_the_last", [True, False])
+def test_a_covariate_is_used_within_every_version_also_after_two_arms_were_dropped(
+    judged_of_the_last: bool,
+) -> None:
+    spent = MetricMessage(key="conv", type="mean", event_type="purchase", aggregation="sum")
+    arms = ("control", "t", "u", "w")
+    before = Products(Decimal(3000), Decimal(12_000), Decimal(11_900))
+    moments = [
+        replace(
+            counted(arm, day(version), 1000, 3000, version, finishes_at=midnight(version + 2)),
+            sum_squares=Decimal(13_000),
+            covariate=before,
+        )
+        for version, enrolling in ((1, arms), (2, ("control", "t", "w")), (3, ("control", "t")))
+        for arm in enrolling
+    ]
+    versions = {
+        1: configuration(1, [(arm, 1, True) for arm in arms], (spent,)),
+        2: configuration(2, [(arm, 1, arm != "u") for arm in arms], (spent,)),
+        3: configuration(3, [(arm, 1, arm in ("control", "t")) for arm in arms], (spent,)),
+    }
+
+    report = ask(versions, rows_of(moments), day(9 if judged_of_the_last else 3)).answer()
+
+    expected = [3000, 1000, 2000] if judged_of_the_last else [1000, 1000, 1000]
+    assert [result.comparison.n_treatment for result in report.results] == expected
+    for result in report.results:
+        assert isinstance(result.comparison.absolute, Estimate)
+        assert result.comparison.absolute.method is Method.CUPED
 
 
 def test_a_rate_that_falls_as_the_weights_change_is_no_effect() -> None:

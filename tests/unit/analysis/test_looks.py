@@ -325,3 +325,176 @@ def test_no_rows_at_all_have_no_look() -> None:
     assert platform.looks == []
     assert report.decision.action is Action.KEEP_RUNNING
     assert ask(platform.configurations, ExperimentRows(), day(3)).answer().results[0].p_value is None
+
+
+def test_a_last_look_that_finds_nothing_to_test_with_is_the_last_one_all_the_same() -> None:
+    platform = Platform(configuration(planned_units=4_000))
+    decided = platform.decide(of_rate(0, 0, 2), 3)
+
+    page = platform.page(of_rate(0, 0, 2), 3)
+    later = platform.decide(of_rate(0, 0.1, 3), 4)
+
+    assert decided.decision.action is Action.INCONCLUSIVE
+    assert page.decision.action is Action.INCONCLUSIVE
+    assert later.decision.action is Action.INCONCLUSIVE
+    assert len(platform.looks) == 1
+
+
+def test_the_share_that_was_reached_stands_when_the_shares_of_the_arms_change() -> None:
+    arms = (("control", 99, True), ("t", 1, True))
+    platform = Platform(configuration(1, arms, planned_units=20_000))
+    first = [counted("control", day(1), 9900, 0), counted("t", day(1), 100, 0)]
+    platform.decide(first, 2)
+    platform.configurations[2] = configuration(2, planned_units=20_000)
+    platform.decide([*first, *(counted(arm, day(2), 500, 50, 2) for arm in ("control", "t"))], 3)
+
+    (before,), (after,) = (look.cells for look in platform.looks)
+    assert before.z is None
+    assert after.z is not None
+    assert after.share >= before.share > 0.4
+    assert after.spent >= before.spent
+
+
+def test_a_look_at_which_information_grows_and_the_share_does_not_is_taken() -> None:
+    """A version at equal shares begins: what came before is a smaller part of the plan than it was."""
+    arms = (("control", 9, True), ("t", 1, True))
+    platform = Platform(configuration(1, arms, planned_units=20_000))
+    moments = [counted("control", day(1), 9000, 900), counted("t", day(1), 1000, 100)]
+    platform.decide(moments, 2)
+    platform.configurations[2] = configuration(2, planned_units=20_000)
+    for today in (3, 4):
+        moments += [counted(arm, day(today - 1), 10, 1, 2) for arm in ("control", "t")]
+        platform.decide(moments, today)
+
+    first, *others = (look.cells[0] for look in platform.looks)
+    assert len(others) == 2
+    assert all(cell.information > first.information and cell.share == first.share for cell in others)
+
+
+def test_after_the_last_look_a_conclusion_promises_no_other() -> None:
+    platform = Platform(configuration(planned_units=4_000))
+    platform.decide(of_rate(0.1, 0.1, 2), 3)
+    platform.configurations[2] = configuration(
+        2, planned_units=4_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z"
+    )
+
+    page = platform.page(of_rate(0.1, 0.1, 3), 3)
+
+    assert page.decision.action is Action.INCONCLUSIVE
+    assert "last look" not in page.decision.sentence
+
+
+def test_a_conclusion_with_nothing_new_promises_no_look() -> None:
+    platform = Platform(configuration(planned_units=20_000))
+    platform.decide(of_rate(0.1, 0.1, 2), 3)
+    platform.configurations[2] = configuration(
+        2, planned_units=20_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z"
+    )
+
+    decided = platform.decide(of_rate(0.1, 0.1, 2), 4)
+
+    assert platform.page(of_rate(0.1, 0.1, 2), 4).decision == decided.decision
+    assert len(platform.looks) == 1
+
+
+def test_the_last_look_waits_until_all_up_to_the_conclusion_is_counted() -> None:
+    platform = Platform(
+        configuration(planned_units=20_000, status="concluded", concluded_at="2026-03-03T10:00:00.000000Z")
+    )
+
+    early = platform.decide(of_rate(0.1, 0.1, 2), 3, hours=9.5)
+    assert platform.looks == []
+    assert "the next decision run takes its last look" in early.decision.sentence
+
+    platform.decide(of_rate(0.1, 0.1, 3), 3, hours=10.5)
+    assert len(platform.looks) == 1
+
+
+def test_an_interval_without_ends_stands_until_the_next_look() -> None:
+    """So early a look has a boundary that no number of few units reaches."""
+    spent = MetricMessage(key="conv", type="mean", event_type="purchase", aggregation="sum", cuped=False)
+    platform = Platform(configuration(planned_units=1_000_000, metrics=(spent,)))
+    moments = [valued("control", day(1), 5, 10, 25, "conv"), valued("t", day(1), 4, 6, 30, "conv")]
+
+    decided = platform.decide(moments, 2)
+
+    assert platform.looks[0].cells[0].lower is None
+    assert platform.looks[0].cells[0].level == 0.95
+    assert shown(platform.page(moments, 2).results[0]) == shown(decided.results[0])
+
+
+def test_units_that_are_not_looked_at_yet_end_no_plan() -> None:
+    errors = MetricMessage(
+        key="conv", type="proportion", role="guardrail", event_type="error", aggregation="any"
+    )
+    platform = Platform(configuration(planned_units=4_000, metrics=(errors,)))
+    platform.decide(of_rate(0.1, 0.1, 1), 2)
+
+    assert platform.page(of_rate(0.1, 0.1, 2), 2).decision.action is Action.KEEP_RUNNING
+    assert platform.decide(of_rate(0.1, 0.1, 2), 3).decision.action is Action.INCONCLUSIVE
+
+
+THREE = (("control", 1, True), ("t", 1, True), ("u", 1, True))
+
+
+def test_an_arm_too_small_for_a_verdict_helps_no_other_to_one() -> None:
+    """Holm's second step is for what was rejected; of 50 units nothing is yet."""
+    platform = Platform(configuration(1, THREE))
+    moments = [
+        counted("control", day(1), 5000, 500),
+        counted("t", day(1), 50, 45),
+        counted("u", day(1), 5000, 600),
+    ]
+
+    small, other = platform.decide(moments, 2).results
+
+    assert (small.p_value, small.verdict) == (None, Verdict.UNDECIDED)
+    assert other.p_value is not None
+    assert other.adjusted_p is not None
+    assert 0.025 < other.p_value < 0.05
+    assert other.adjusted_p == pytest.approx(2 * other.p_value)
+    assert other.verdict is Verdict.UNDECIDED
+
+
+def test_the_adjusted_p_agrees_with_a_verdict_that_waits_for_the_interval() -> None:
+    """u's p of the first look would do for Holm's second step, whose interval nobody worked out then."""
+    platform = Platform(configuration(1, THREE))
+    first = [
+        counted("control", day(1), 5000, 500),
+        counted("t", day(1), 5000, 500),
+        counted("u", day(1), 5000, 600),
+    ]
+    second = [
+        counted("control", day(2), 5000, 500),
+        counted("t", day(2), 5000, 1000),
+        counted("u", day(2), 5000, 500),
+    ]
+    platform.decide(first, 2)
+
+    t, u = platform.decide([*first, *second], 3).results
+
+    assert t.verdict is Verdict.BETTER
+    assert u.verdict is Verdict.UNDECIDED
+    assert isinstance(u.comparison.absolute, Estimate)
+    assert u.comparison.absolute.interval.contains(0)
+    assert u.adjusted_p is not None
+    assert u.adjusted_p > 0.05
+
+
+def test_intervals_that_have_nothing_in_common_leave_the_one_that_agrees_with_the_verdict() -> None:
+    """No effect on the first day, twice the rate afterwards; then none again."""
+    platform = Platform(configuration())
+    moments = of_rate(0.10, 0.10, 1, n=5000)
+    platform.decide(moments, 2)
+    moments += [counted("control", day(2), 5000, 500), counted("t", day(2), 5000, 1000)]
+
+    (rejected,) = platform.decide(moments, 3).results
+    moments += [counted("control", day(3), 90_000, 9000), counted("t", day(3), 90_000, 8500)]
+    (later,) = platform.decide(moments, 4).results
+
+    assert rejected.p_value is not None
+    assert rejected.p_value < 1e-6
+    for result in (rejected, later):
+        assert isinstance(result.comparison.absolute, Estimate)
+        assert result.comparison.absolute.interval.lower > 0
+        assert result.verdict is Verdict.BETTER
