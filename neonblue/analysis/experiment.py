@@ -15,9 +15,7 @@ from neonblue.statistics import (
     Experiment,
     Metric,
     MetricKind,
-    Moments,
     QuantileSummary,
-    RatioMoments,
     Role,
 )
 from neonblue.statistics.metric import AnyMoments
@@ -52,7 +50,8 @@ def experiment_of(
         control=control,
         arms=tuple(variant.key for variant in newest.variants),
         metrics=tuple(metric_of(metric, newest.unit_type) for metric in newest.metrics),
-        moments=_moments_of_all(newest, moments) | _quantiles(newest, rows.quantiles),
+        moments=_moments_of_all(newest, moments, _adjusted(newest, moments))
+        | _quantiles(newest, rows.quantiles),
         versions=allocation_versions(configurations, rows.units or _entered(rows.moments), moments),
         unit=newest.unit_type,
         exposed=max(rows.exposed, rows.several_arms),
@@ -87,6 +86,7 @@ def allocation_versions(
     snapshot has not arrived count with the version before it.
     """
     newest = configurations[max(configurations)]
+    adjusted = _adjusted(newest, moments)
     groups: dict[Weights, _Group] = {}
     for version in sorted({unit.version for unit in units} & set(configurations)):
         group = groups.setdefault(_weights(configurations[version]), _Group([], {}, []))
@@ -104,7 +104,7 @@ def allocation_versions(
             f"version {', '.join(map(str, group.versions))}",
             dict(weights),
             group.observed,
-            _moments_of_all(newest, group.rows) if len(groups) > 1 else {},
+            _moments_of_all(newest, group.rows, adjusted) if len(groups) > 1 else {},
             _missing(newest, group.rows, ()) if len(groups) > 1 else {},
         )
         for weights, group in groups.items()
@@ -134,28 +134,40 @@ def _entered(moments: Sequence[MomentRow]) -> list[ArmUnits]:
     return [ArmUnits(version, arm, max(metrics.values())) for (version, arm), metrics in counts.items()]
 
 
-def _moments_of_all(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> Cells:
+def _moments_of_all(
+    newest: ExperimentMessage, moments: Sequence[MomentRow], adjusted: frozenset[str]
+) -> Cells:
     grouped: dict[tuple[str, int, str], list[MomentRow]] = defaultdict(list)
     for row in moments:
         grouped[row.metric_key, row.metric_version, row.variant_key].append(row)
-    found: Cells = {}
-    for metric in newest.metrics:
-        if KINDS[metric.type] is MetricKind.QUANTILE:
-            continue
-        arms = [(metric.key, metric.version, variant.key) for variant in newest.variants]
-        covariate = metric.cuped and all(any(row.covariate for row in grouped[place]) for place in arms)
-        for place in arms:
-            found[metric.key, place[2]] = _moments(metric, grouped[place], covariate)
-    return found
+    return {
+        (metric.key, variant.key): _moments(
+            metric, grouped[metric.key, metric.version, variant.key], metric.key in adjusted
+        )
+        for metric in newest.metrics
+        if KINDS[metric.type] is not MetricKind.QUANTILE
+        for variant in newest.variants
+    }
+
+
+def _adjusted(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> frozenset[str]:
+    """The metrics with a covariate in every arm that has rows: versions of one metric have moments of one kind."""
+    versions = {
+        metric.key: metric.version
+        for metric in newest.metrics
+        if metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
+    }
+    arms: dict[str, dict[str, bool]] = defaultdict(lambda: defaultdict(bool))
+    for row in moments:
+        if versions.get(row.metric_key) == row.metric_version:
+            arms[row.metric_key][row.variant_key] |= row.covariate is not None
+    return frozenset(metric for metric, found in arms.items() if all(found.values()))
 
 
 def _moments(metric: MetricMessage, rows: Sequence[MomentRow], covariate: bool) -> AnyMoments:
-    kind = KINDS[metric.type]
-    if not rows:
-        return RatioMoments(0, 0.0, 0.0, 0.0, 0.0, 0.0) if kind is MetricKind.RATIO else Moments(0, 0.0, 0.0)
-    if kind is MetricKind.RATIO:
+    if KINDS[metric.type] is MetricKind.RATIO:
         return ratio_of(rows)
-    return covariate_of(rows) if covariate and kind in _COVARIATE_KINDS else moments_of(rows)
+    return covariate_of(rows) if covariate else moments_of(rows)
 
 
 def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> Cells:
