@@ -252,14 +252,14 @@ class _Cell:
         )
 
     def _guardrail(self) -> NonInferiority | Status | None:
-        if self.metric.role is not Role.GUARDRAIL or self.metric.margin is None:
+        if self.metric.role is not Role.GUARDRAIL:
             return None
+        margin = _margin(self.metric)
+        if margin is None or isinstance(margin, Status):
+            return margin
         if isinstance(self.strata, Status):
             return self.strata
-        margin = _margin(self.metric)
-        if isinstance(margin, Status):
-            return margin
-        if margin is None or not (self.tested and self.ready):
+        if not (self.tested and self.ready):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
         return guard_strata(self.metric.kind, self.strata, margin, alpha)

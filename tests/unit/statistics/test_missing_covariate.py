@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neonblue.statistics import (
+    AllocationVersion,
     CovariateMoments,
     Estimate,
     Margin,
@@ -16,11 +17,14 @@ from neonblue.statistics import (
     MetricKind,
     Moments,
     NonInferiority,
+    Plan,
     Role,
     StatusCode,
     analyze_metric,
+    analyze_metrics,
     compare_cuped,
     compare_means,
+    compare_strata,
 )
 from neonblue.statistics.adjusting import adjustable, adjustable_strata, plain
 from neonblue.statistics.experiment import Experiment
@@ -202,6 +206,8 @@ def test_one_unit_in_an_arm_is_too_few():
 def test_kinds_that_take_no_covariate_refuse_these_moments():
     with pytest.raises(ValueError, match="kind"):
         analyze_metric(MetricKind.RATIO, *ARMS)
+    with pytest.raises(ValueError, match="kind"):
+        metric_effect(MetricKind.RATIO, *ARMS)
 
 
 def test_a_table_with_blank_covariates_keeps_them_apart_in_every_arm():
@@ -234,3 +240,32 @@ def test_the_arms_shares_without_a_covariate_are_checked_and_warn():
     assert shares.passed
     assert balance.passed
     assert (differing.passed, differing.blocking) == (False, False)
+
+
+def test_where_no_unit_has_a_covariate_there_is_no_balance_to_check():
+    metric = Metric("m", MetricKind.MEAN, Role.PRIMARY)
+    none = PartialCovariateMoments(CovariateMoments(0, 0, 0, 0, 0, 0), ARMS[0].outcome)
+
+    (shares,) = missing_checks(Experiment("a", ("a", "b"), (metric,), {("m", "a"): none, ("m", "b"): none}))
+
+    assert shares.name == "covariate missing (m of b)"
+
+
+def test_a_version_without_a_covariate_is_compared_as_it_is_beside_one_that_is_out_of_balance():
+    metric = Metric("m", MetricKind.MEAN, Role.PRIMARY)
+    outcome, before = sample(500, 0.0, 0.0, 5)
+    balanced = CovariateMoments.from_values(outcome, before)
+    shifted = CovariateMoments.from_values(outcome, before + 3)
+    bare = balanced.outcome, shifted.outcome
+    arms = [dict(zip((("m", "a"), ("m", "b")), pair, strict=True)) for pair in ((balanced, shifted), bare)]
+    versions = (
+        AllocationVersion("1", {"a": 1, "b": 1}, {"a": 500, "b": 500}, arms[0]),
+        AllocationVersion("2", {"a": 1, "b": 2}, {"a": 500, "b": 500}, arms[1]),
+    )
+
+    (result,) = analyze_metrics(
+        Experiment("a", ("a", "b"), (metric,), versions[0].moments, versions), Plan(ended=True)
+    )
+
+    assert result.fallback.code is StatusCode.COVARIATE_IMBALANCE
+    assert result.comparison == compare_strata(MetricKind.MEAN, [bare, bare], 0.05)
