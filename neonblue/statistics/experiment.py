@@ -7,18 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
-from neonblue.statistics.metric import AnyMoments, MetricKind, added
+from neonblue.statistics.metric import AnyMoments, MetricKind, Pair, added
 from neonblue.statistics.noninferiority import Direction, Margin
 from neonblue.statistics.quantiles import QuantileSummary
 from neonblue.statistics.sequential.spending import SpendingFamily
 from neonblue.statistics.status import Status, StatusCode
 
 _SAME_SHARE = 1e-9
-
-Pair: TypeAlias = tuple[AnyMoments, AnyMoments]
-"""Control's moments and a treatment's."""
 
 
 class Role(StrEnum):
