@@ -75,7 +75,7 @@ def decide(
 def _complete(experiment: Experiment, plan: Plan, results: tuple[MetricResult, ...]) -> bool:
     """Whether the planned end is reached.
 
-    A sequential plan is at its end when every primary test has had its last look.
+    A group-sequential plan is at its end when every primary test has had its last look.
     """
     primary = [result for result in results if result.metric.role is Role.PRIMARY]
     if plan.deciding is Deciding.GROUP_SEQUENTIAL and primary:
