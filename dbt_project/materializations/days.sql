@@ -38,7 +38,8 @@
 {% macro days_to_build(relation, axis, capped=false, touched_too=false) %}
     {#-
         The days of `axis` (event or exposure) that were touched since `relation` last built them, as texts: all where it
-        is built anew, those of the variable `days` where that is given and the table stays. `capped`: also where a pooled cap has changed.
+        is built anew, those of the variable `days` where that is given and the table stays. `capped`: also where a
+        pooled cap has changed.
         `touched_too`: the variable adds days and leaves none out. A unit's first exposure may move from day to day, so
         both are built together, or it would be in two.
     -#}

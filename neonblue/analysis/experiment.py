@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
@@ -86,8 +86,8 @@ def allocation_versions(
     snapshot has not arrived count with the version before it.
     """
     newest = configurations[max(configurations)]
-    groups: dict[Weights, _Group] = {}
     adjusted = _adjusted(newest, moments)
+    groups: dict[Weights, _Group] = {}
     for version in sorted({unit.version for unit in units} & set(configurations)):
         group = groups.setdefault(_weights(configurations[version]), _Group([], {}, []))
         group.versions.append(version)
@@ -135,7 +135,7 @@ def _entered(moments: Sequence[MomentRow]) -> list[ArmUnits]:
 
 
 def _moments_of_all(
-    newest: ExperimentMessage, moments: Sequence[MomentRow], adjusted: Collection[str]
+    newest: ExperimentMessage, moments: Sequence[MomentRow], adjusted: frozenset[str]
 ) -> Cells:
     grouped: dict[tuple[str, int, str], list[MomentRow]] = defaultdict(list)
     for row in moments:
@@ -151,24 +151,23 @@ def _moments_of_all(
 
 
 def _adjusted(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> frozenset[str]:
-    """The metrics that are adjusted by a covariate, since every arm has one.
-
-    In every version alike, also in one that an arm did not enter: sums of the versions are added up.
-    """
-    given = {(row.metric_key, row.metric_version, row.variant_key) for row in moments if row.covariate}
-    return frozenset(
-        metric.key
+    """The metrics with a covariate in every arm that has rows: versions of one metric have moments of one kind."""
+    versions = {
+        metric.key: metric.version
         for metric in newest.metrics
-        if metric.cuped
-        and KINDS[metric.type] in _COVARIATE_KINDS
-        and all((metric.key, metric.version, variant.key) in given for variant in newest.variants)
-    )
+        if metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
+    }
+    arms: dict[str, dict[str, bool]] = defaultdict(lambda: defaultdict(bool))
+    for row in moments:
+        if versions.get(row.metric_key) == row.metric_version:
+            arms[row.metric_key][row.variant_key] |= row.covariate is not None
+    return frozenset(metric for metric, found in arms.items() if all(found.values()))
 
 
-def _moments(metric: MetricMessage, rows: Sequence[MomentRow], adjusted: bool) -> AnyMoments:
+def _moments(metric: MetricMessage, rows: Sequence[MomentRow], covariate: bool) -> AnyMoments:
     if KINDS[metric.type] is MetricKind.RATIO:
         return ratio_of(rows)
-    return covariate_of(rows) if adjusted else moments_of(rows)
+    return covariate_of(rows) if covariate else moments_of(rows)
 
 
 def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> Cells:

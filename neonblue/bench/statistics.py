@@ -15,11 +15,11 @@ from neonblue.statistics.arrays import (
     compare_proportion_arrays,
     compare_ratio_arrays,
 )
-from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.multiplicity import Procedure, judge
 from neonblue.statistics.sequential.boundaries import spending_boundaries
-from neonblue.statistics.stratified import Pair, compare_strata
+from neonblue.statistics.stratified import compare_strata
 
 COMPARISONS = 10_000
 OVER_VERSIONS = 100

@@ -10,6 +10,7 @@ from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
+from neonblue.statistics.adjusting import as_adjusted
 from neonblue.statistics.deciding import Sample
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
@@ -62,7 +63,8 @@ def day_effects(
                         _effect(metric.name, arm, day, nothing, strata, alpha, question.plan.tuning)
                     )
                     continue
-                test, sample = compare_strata(metric.kind, strata, alpha).absolute, Sample.of(strata)
+                shown, _ = as_adjusted(strata)
+                test, sample = compare_strata(metric.kind, shown, alpha).absolute, Sample.of(shown)
                 effects.append(_effect(metric.name, arm, day, sample, test, alpha, question.plan.tuning))
     return tuple(effects)
 

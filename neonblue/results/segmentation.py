@@ -22,7 +22,7 @@ from neonblue.statistics import (
     compare_strata,
     judge,
 )
-from neonblue.statistics.adjusting import adjustable_strata, plain
+from neonblue.statistics.adjusting import as_adjusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,7 @@ class _Cell:
         strata = self.experiment.compared(self.metric.name, self.arm)
         if isinstance(strata, Status):
             return None if strata.code is StatusCode.MISSING_ARM else _without_test(strata)
-        if adjustable_strata(strata) is not None:
-            strata = [(plain(control), plain(treatment)) for control, treatment in strata]
-        return compare_strata(self.metric.kind, strata, alpha)
+        return compare_strata(self.metric.kind, as_adjusted(strata)[0], alpha)
 
 
 def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple[SegmentEffect, ...]:

@@ -8,7 +8,7 @@ from neonblue.statistics.association import Counts, equal_shares_p
 from neonblue.statistics.cuped import compare_cuped
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import mean_effect
-from neonblue.statistics.metric import AnyMoments
+from neonblue.statistics.metric import AnyMoments, Pair
 from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.pooling import stratified_effect
@@ -17,15 +17,13 @@ from neonblue.statistics.status import Status, StatusCode
 
 THRESHOLD = 0.001
 
-Pair = tuple[AnyMoments, AnyMoments]
 
-
-def adjustable(control: AnyMoments, treatment: AnyMoments) -> Status | None:
-    """Why two arms must not be, or can't be, adjusted by their covariate; None where they can, or have none.
-
-    See `adjustable_strata`, of which this is one stratum.
-    """
-    return adjustable_strata([(control, treatment)])
+def as_adjusted(strata: Sequence[Pair]) -> tuple[Sequence[Pair], Status | None]:
+    """The strata to compare, and why their covariate is left out; None where it is used, or there is none."""
+    reason = adjustable_strata(strata)
+    if reason is None:
+        return strata, None
+    return [(plain(control), plain(treatment)) for control, treatment in strata], reason
 
 
 def adjustable_strata(strata: Sequence[Pair]) -> Status | None:
@@ -34,7 +32,7 @@ def adjustable_strata(strata: Sequence[Pair]) -> Status | None:
     COVARIATE_IMBALANCE where the covariate's mean, or the share of units without one, differs between the arms at
     p < 0.001 within the strata: they differed before the treatment could have done anything, and what made them differ
     may have touched the covariate alone. Else the reason of `compare_cuped`, where no stratum can be adjusted. Where
-    there is a reason, compare `plain` moments.
+    there is a reason, compare `plain` moments, as `as_adjusted` gives them.
     """
     shares_p = equal_shares_p(without_covariate(strata))
     if shares_p < THRESHOLD:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from neonblue.statistics.adjusting import adjustable_strata, plain
+from neonblue.statistics.adjusting import as_adjusted
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
-from neonblue.statistics.experiment import Deciding, Experiment, Metric, Pair, Plan, Role
-from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
+from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
@@ -54,8 +54,10 @@ class Looked:
 class MetricResult:
     """One metric in one treatment arm.
 
-    comparison: its interval stands at the level at which it agrees with `verdict`. p_value: valid under the plan;
-    adjusted_p: within the metric's family; both None where there is no test or the plan allows no verdict yet.
+    comparison: as of now, its interval at the level at which it agrees with `verdict`. p_value: valid under the plan;
+    log10_p: its logarithm, finite also where it underflows; adjusted_p: within the metric's family; all of them None
+    while the plan allows no verdict, or where no look has had a test. Under a plan with looks, p-values and intervals
+    are those of the look that stands.
     guardrail: the non-inferiority test of a guardrail with a margin, at this look; guardrail_state: what stands of it.
     fallback: why the covariate was not used, where there was one. fixed_p: the p-value of a single look, given at the
     planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference"
@@ -133,9 +135,7 @@ class _Cell:
     ) -> _Cell:
         strata, fallback = _strata(experiment, metric, arm), None
         if not isinstance(strata, Status):
-            fallback = adjustable_strata(strata)
-            if fallback is not None:
-                strata = [(plain(control), plain(treatment)) for control, treatment in strata]
+            strata, fallback = as_adjusted(strata)
         sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(strata)
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
@@ -251,14 +251,14 @@ class _Cell:
         )
 
     def _guardrail(self) -> NonInferiority | Status | None:
-        if self.metric.role is not Role.GUARDRAIL or self.metric.margin is None:
+        if self.metric.role is not Role.GUARDRAIL:
             return None
+        margin = _margin(self.metric)
+        if margin is None or isinstance(margin, Status):
+            return margin
         if isinstance(self.strata, Status):
             return self.strata
-        margin = _margin(self.metric)
-        if isinstance(margin, Status):
-            return margin
-        if margin is None or not (self.tested and self.ready):
+        if not (self.tested and self.ready):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
         return guard_strata(self.metric.kind, self.strata, margin, alpha)

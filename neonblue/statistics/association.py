@@ -19,9 +19,8 @@ from neonblue.statistics.sequential.confidence_sequence import (
 from neonblue.statistics.tails import normal_sf
 
 _SMALL_EXPECTED = 5
-_SAME_PROBABILITY = (
-    1 + 1e-7
-)  # tables as likely as the one that was seen count, also where the last digit differs
+# Tables as likely as the one that was seen count, also where the last digit differs.
+_SAME_PROBABILITY = 1 + 1e-7
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neonblue.statistics.adjusting import THRESHOLD, covariate_difference
 from neonblue.statistics.experiment import Deciding, Experiment, Plan
 from neonblue.statistics.health import (
     HealthCheck,
@@ -13,9 +14,7 @@ from neonblue.statistics.health import (
     sequential_sample_ratio_checks,
     stray_units,
 )
-from neonblue.statistics.metric import MetricKind
 from neonblue.statistics.missing import missing_checks
-from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.status import Status
 
 
@@ -31,7 +30,7 @@ def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
         threshold = plan.multiply_exposed_threshold
         checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
     watched = plan.deciding is not Deciding.FIXED
-    return (*checks, *missing_checks(experiment, sequential=watched), *_covariate_checks(experiment))
+    return (*checks, *missing_checks(experiment, sequential=watched), *_balance_checks(experiment))
 
 
 def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck]:
@@ -51,16 +50,12 @@ def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck
     return checks
 
 
-def _covariate_checks(experiment: Experiment) -> list[HealthCheck]:
+def _balance_checks(experiment: Experiment) -> list[HealthCheck]:
     checks = []
     for metric in experiment.metrics:
         for arm in experiment.treatments:
             strata = experiment.compared(metric.name, arm)
-            if isinstance(strata, Status) or metric.kind is MetricKind.RATIO:
-                continue
-            for control, treatment in strata:
-                if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-                    name = f"{metric.name} of {arm}"
-                    check = covariate_balance(control.covariate, treatment.covariate, name)
-                    checks += [check] if isinstance(check, HealthCheck) else []
+            balance = None if isinstance(strata, Status) else covariate_difference(strata)
+            if balance is not None:
+                checks.append(covariate_balance(balance, f"{metric.name} of {arm}", THRESHOLD))
     return checks

@@ -208,6 +208,8 @@ def compare_adjusted(
     fewest: units with a covariate in the arm that has fewer of them.
     """
     plain = compare_means(control, treatment, alpha, alternative)
+    if isinstance(adjustment, Status):
+        return CupedComparison(plain, None, adjustment)
     if not isinstance(plain.absolute, Estimate):
         return CupedComparison(plain, None, plain.absolute)
     if fewest < _SMALL_ARM:
@@ -215,8 +217,6 @@ def compare_adjusted(
             f"An arm has fewer than {_SMALL_ARM} units with a covariate: its slope would be too uncertain."
         )
         return CupedComparison(plain, None, Status(StatusCode.NOT_ENOUGH_UNITS, message))
-    if isinstance(adjustment, Status):
-        return CupedComparison(plain, None, adjustment)
     effect = effect_of(adjustment, control, treatment.n)
     if isinstance(effect, Status):
         return CupedComparison(plain, None, effect)

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from neonblue.statistics.experiment import Deciding, Pair, Plan
+from neonblue.statistics.experiment import Deciding, Plan
 from neonblue.statistics.group_sequential import EarlierLook, GroupSequential
+from neonblue.statistics.metric import Pair
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     evidence_p,

@@ -7,18 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
-from neonblue.statistics.metric import AnyMoments, MetricKind, added
+from neonblue.statistics.metric import AnyMoments, MetricKind, Pair, added
 from neonblue.statistics.noninferiority import Direction, Margin
 from neonblue.statistics.quantiles import QuantileSummary
 from neonblue.statistics.sequential.spending import SpendingFamily
 from neonblue.statistics.status import Status, StatusCode
 
 _SAME_SHARE = 1e-9
-
-Pair: TypeAlias = tuple[AnyMoments, AnyMoments]
-"""Control's moments and a treatment's."""
 
 
 class Role(StrEnum):
@@ -122,20 +118,11 @@ class Experiment:
         """The treatments that still enrol."""
         return tuple(arm for arm in self.treatments if arm not in self.dropped)
 
-    def strata(self, metric: str, arm: str) -> list[Pair]:
-        """Control's and the arm's moments by configuration version, where not all units may be compared with all.
-
-        Only versions in which both arms were live count: who entered while one of them was not could never have been in
-        its place. Versions with the same shares are one stratum where their moments can be added up. Empty where the
-        two arms were live throughout and their shares never changed, and where no version gives its moments.
-        """
-        found = self.compared(metric, arm)
-        one = [(self.moments.get((metric, self.control)), self.moments.get((metric, arm)))]
-        return [] if isinstance(found, Status) or found == one else found
-
     def compared(self, metric: str, arm: str) -> list[Pair] | Status:
-        """The strata to compare, one where all units are alike.
+        """Control's and the arm's moments by stratum: one where every unit may be compared with every other.
 
+        Else only versions in which both arms were live count: who entered while one of them was not could never have
+        been in its place. Versions with the same shares are one stratum where their moments can be added up.
         MISSING_ARM where an arm has no data, or none from a version in which both were live; SHARES_CHANGED where the
         shares changed and the versions do not give their moments.
         """

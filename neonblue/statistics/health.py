@@ -11,8 +11,6 @@ import numpy as np
 from scipy import stats
 
 from neonblue.statistics import tails
-from neonblue.statistics.means import welch_test
-from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import evidence_p
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
@@ -223,20 +221,12 @@ def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthC
     return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
 
 
-def covariate_balance(
-    control: Moments, treatment: Moments, name: str = "covariate", threshold: float = 0.001
-) -> HealthCheck | Status:
-    """Whether a value measured before exposure has the same mean in both arms (Welch's test).
+def covariate_balance(test: Estimate, name: str = "covariate", threshold: float = 0.001) -> HealthCheck:
+    """Whether a value measured before exposure has the same mean in both arms, by the test of its difference.
 
     A p-value below `threshold` says that the arms differed before the experiment could have changed anything. It
-    warns and does not block: with many covariates one of them differs by chance. Statuses as `welch_test`.
+    warns and does not block: with many covariates one of them differs by chance.
     """
-    test = welch_test(control, treatment)
-    return balance_check(test, name, threshold) if isinstance(test, Estimate) else test
-
-
-def balance_check(test: Estimate, name: str, threshold: float = 0.001) -> HealthCheck:
-    """The check that `covariate_balance` makes of its test."""
     verdict = "differs between" if test.p_value < threshold else "agrees in"
     message = (
         f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."

@@ -35,6 +35,9 @@ from neonblue.statistics.status import Status
 
 AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | PartialCovariateMoments | QuantileSummary
 
+Pair: TypeAlias = tuple[AnyMoments, AnyMoments]
+"""Control's moments and a treatment's."""
+
 _FEW_OUTCOMES = 20
 _SMALL_ARM = 1000
 _LOPSIDED = 0.1

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from neonblue.statistics.adjusting import THRESHOLD, covariate_difference, without_covariate
+from neonblue.statistics.adjusting import THRESHOLD, without_covariate
 from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
 from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric, Role
-from neonblue.statistics.health import HealthCheck, balance_check
+from neonblue.statistics.health import HealthCheck
 from neonblue.statistics.status import Status
 
 
@@ -28,19 +28,21 @@ def missing_checks(experiment: Experiment, *, sequential: bool = False) -> list[
 
     One check per metric of which units are left out: each arm against control by `equal_shares_p`, whose smallest p
     times the number of arms fails below 0.001. It blocks for primary metrics and guardrails, and warns for secondary
-    ones. Where some units have no covariate, two checks per arm, of how many and of the covariate's balance: they warn,
-    since the plain test then stands in (see `adjustable`). Units are compared within their configuration version where
-    the arms' shares changed. sequential: the experiment is watched, so an always-valid p takes the place of each p.
+    ones. Where some units have no covariate, one check per arm, of how many: it warns, since the plain test then stands
+    in (see `adjustable_strata`). Units are compared within their configuration version where not all may be compared
+    with all. sequential: the experiment is watched, so an always-valid p takes the place of each p.
     """
     checks = [
         _values_check(experiment, metric, sequential)
         for metric in experiment.metrics
         if any(experiment.missing.get((metric.name, arm)) for arm in experiment.arms)
     ]
-    for metric in experiment.metrics:
-        for arm in experiment.treatments:
-            checks += _covariate_checks(experiment, metric.name, arm, sequential)
-    return checks
+    covariates = [
+        _covariate_check(experiment, metric.name, arm, sequential)
+        for metric in experiment.metrics
+        for arm in experiment.treatments
+    ]
+    return [*checks, *(check for check in covariates if check is not None)]
 
 
 def _values_check(experiment: Experiment, metric: Metric, sequential: bool) -> HealthCheck:
@@ -70,11 +72,11 @@ def _values_check(experiment: Experiment, metric: Metric, sequential: bool) -> H
     return HealthCheck(name, passed, p_value, THRESHOLD, message, blocking=metric.role is not Role.SECONDARY)
 
 
-def _covariate_checks(experiment: Experiment, metric: str, arm: str, sequential: bool) -> list[HealthCheck]:
+def _covariate_check(experiment: Experiment, metric: str, arm: str, sequential: bool) -> HealthCheck | None:
     strata = experiment.compared(metric, arm)
     counts = [] if isinstance(strata, Status) else without_covariate(strata)
-    if isinstance(strata, Status) or not counts:
-        return []
+    if not counts:
+        return None
     label, p_value = f"{metric} of {arm}", _p(counts, sequential)
     passed = p_value >= THRESHOLD
     control = _share(sum(c.control for c in counts), sum(c.n_control for c in counts))
@@ -83,32 +85,35 @@ def _covariate_checks(experiment: Experiment, metric: str, arm: str, sequential:
         f"{label}: the arms {'agree' if passed else 'differ'} in how many units have no covariate: "
         f"{experiment.control} {control}, {arm} {treatment}; {_words(p_value, sequential)}."
     )
-    checks = [
-        HealthCheck(f"covariate missing ({label})", passed, p_value, THRESHOLD, message, blocking=False)
-    ]
-    balance = covariate_difference(strata)
-    if balance is not None:
-        checks.append(balance_check(balance, label, THRESHOLD))
-    return checks
+    return HealthCheck(f"covariate missing ({label})", passed, p_value, THRESHOLD, message, blocking=False)
 
 
 def _without_value(experiment: Experiment, metric: str, arm: str) -> list[Counts] | None:
-    """Units without a value by stratum; None where they must be compared within versions and can't be told apart."""
-    arms = (experiment.control, arm)
-    total = [experiment.missing.get((metric, name), 0) for name in arms]
-    pooled = [Counts(total[0], _n(experiment, metric, arms[0]), total[1], _n(experiment, metric, arms[1]))]
-    compared = experiment.compared(metric, arm)
-    if isinstance(compared, Status) or len(compared) < 2:
-        return pooled
-    found = [[_of_version(version, metric, name) for name in arms] for version in experiment.versions]
-    if any(sum(version[at][0] for version in found) != total[at] for at in (0, 1)):
+    """Units without a value by stratum, as values are compared: all, or by version in which both arms were live.
+
+    None where it must be by version and is not known of which.
+    """
+    cells = [(metric, name) for name in (experiment.control, arm)]
+    sums = tuple(experiment.moments.get(cell) for cell in cells)
+    missing = [experiment.missing.get(cell, 0) for cell in cells]
+    if None in sums or experiment.compared(metric, arm) == [sums]:
+        control, treatment = (
+            (count, _n(experiment, *cell)) for count, cell in zip(missing, cells, strict=True)
+        )
+        return [Counts(*control, *treatment)]
+    found = [(version, [_of_version(version, cell) for cell in cells]) for version in experiment.versions]
+    if any(sum(counts[at][0] for _, counts in found) != missing[at] for at in (0, 1)):
         return None
-    return [Counts(*control, *treatment) for control, treatment in found]
+    return [
+        Counts(*control, *treatment)
+        for version, (control, treatment) in found
+        if version.weights.get(experiment.control) and version.weights.get(arm)
+    ]
 
 
-def _of_version(version: AllocationVersion, metric: str, arm: str) -> tuple[int, int]:
-    """Of the version's judged units of the arm: those without a value, and all."""
-    moments, missing = version.moments.get((metric, arm)), version.missing.get((metric, arm), 0)
+def _of_version(version: AllocationVersion, cell: tuple[str, str]) -> tuple[int, int]:
+    """Of the version's judged units of a metric and arm: those without a value, and all."""
+    moments, missing = version.moments.get(cell), version.missing.get(cell, 0)
     return missing, missing + (moments.n if moments is not None else 0)
 
 

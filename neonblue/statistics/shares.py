@@ -15,9 +15,9 @@ def reached_share(experiment: Experiment, metric: str, arm: str, planned_units: 
     (w_c + w_t)^2: a unit of a 1 % ramp brings a twenty-fifth of one at equal shares. The plan is then taken at the best
     r there was. planned_units: over all arms, > 0.
     """
-    answered = _judged(experiment, metric)
+    judged = _judged(experiment, metric)
     if _constant(experiment.versions):
-        return answered / planned_units
+        return judged / planned_units
     control = experiment.control
     live = [
         v
@@ -31,7 +31,7 @@ def reached_share(experiment: Experiment, metric: str, arm: str, planned_units: 
         planned_units * (live[0].weights[control] + live[0].weights[arm]) / sum(live[0].weights.values())
     )
     reached = sum(_units(v, metric, control, arm) * _precision(v, control, arm) for v in live)
-    return reached * _share_answered(experiment, metric) / (planned * best)
+    return reached * _judged_per_value(experiment, metric) / (planned * best)
 
 
 def _judged(experiment: Experiment, metric: str) -> int:
@@ -43,8 +43,8 @@ def _judged(experiment: Experiment, metric: str) -> int:
     )
 
 
-def _share_answered(experiment: Experiment, metric: str) -> float:
-    """Units without a value were planned for as well: 1 and more, all judged units over those with a value."""
+def _judged_per_value(experiment: Experiment, metric: str) -> float:
+    """All judged units over those with a value, >= 1: units without one were planned for as well."""
     cells = [(metric, arm) for arm in experiment.arms if (metric, arm) in experiment.moments]
     with_value = sum(experiment.moments[cell].n for cell in cells)
     return _judged(experiment, metric) / with_value if with_value else 1.0

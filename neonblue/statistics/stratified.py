@@ -14,8 +14,8 @@ from dataclasses import replace
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.metric import (
-    AnyMoments,
     MetricKind,
+    Pair,
     analyze_metric,
     guard_metric,
     metric_effect,
@@ -34,7 +34,6 @@ from neonblue.statistics.result import Method
 from neonblue.statistics.score_strata import StratifiedCounts, stratified_score_lift, stratified_score_test
 from neonblue.statistics.status import Status, StatusCode
 
-Pair = tuple[AnyMoments, AnyMoments]
 CountPair = tuple[Moments, Moments]
 
 

@@ -1,8 +1,8 @@
 {% macro metric_caps_rows(unit_values, metrics) %}
 {#-
     One row per metric version with a pooled cap: the value of the unit at that percentile of all arms' units that have
-    one, and the same of their covariates. The smallest value that at least this share of the units does not exceed (an inverted
-    distribution function: one of the values, so exact).
+    one, and the same of their covariates. The smallest value that at least this share of the units does not exceed (an
+    inverted distribution function: one of the values, so exact).
 -#}
 select
     experiment_id,

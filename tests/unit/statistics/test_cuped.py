@@ -57,6 +57,15 @@ def test_a_covariate_that_is_the_outcome_leaves_nothing_to_test_and_falls_back()
     assert found.comparison == compare_means(same.outcome, same.outcome)
 
 
+def test_an_outcome_that_never_varies_has_the_plain_tests_reason():
+    same = CovariateMoments.from_values([2.0] * 40, [float(i) for i in range(40)])
+
+    found = compare_cuped(same, same)
+
+    assert found.fallback == compare_means(same.outcome, same.outcome).absolute
+    assert found.fallback.code is StatusCode.ZERO_VARIANCE
+
+
 def test_the_analysis_adjusts_checks_the_balance_and_says_when_it_does_not():
     metric = Metric("spend", MetricKind.MEAN, Role.PRIMARY)
     few = arm(20, 10.0, 3)

@@ -99,6 +99,8 @@ def test_nothing_is_left_to_spend_after_a_look_beyond_the_planned_size():
 
     assert beyond.p_value(of_z(9.0), 1) == 1
     assert beyond.nominal_alpha(0.05, 1) == 1e-290
+    with pytest.raises(ValueError, match="was the last one"):
+        plan(looks=(0.5, 1.0))
 
 
 def test_a_guardrail_has_the_one_sided_boundary():

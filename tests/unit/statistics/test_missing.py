@@ -12,6 +12,7 @@ from neonblue.statistics.experiment import Experiment
 from neonblue.statistics.metric import added
 from neonblue.statistics.missing import Missing, missing_checks
 from neonblue.statistics.moments import Moments
+from neonblue.statistics.quantiles import QuantileSummary
 from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
 
 NAN = float("nan")
@@ -156,7 +157,7 @@ def ramp(*versions, weights=((0.9, 0.1), (0.5, 0.5))):
             str(number),
             dict(zip("ab", shares, strict=True)),
             {"a": a[0], "b": b[0]},
-            {("m", "a"): Moments.proportion(3, a[1]), ("m", "b"): Moments.proportion(3, b[1])},
+            {("m", arm): Moments.proportion(min(3, n), n) for arm, n in (("a", a[1]), ("b", b[1]))},
             {("m", "a"): a[0] - a[1], ("m", "b"): b[0] - b[1]},
         )
         for number, (shares, (a, b)) in enumerate(zip(weights, versions, strict=True))
@@ -180,6 +181,41 @@ def test_a_difference_within_the_versions_is_found():
     (check,) = missing_checks(ramp(((9000, 5400), (1000, 800)), ((5000, 1500), (5000, 2000))))
 
     assert not check.passed
+
+
+def test_a_dropped_arm_is_compared_with_the_units_that_entered_beside_it():
+    """Answers become rarer after the arm was dropped."""
+    weights = ((0.5, 0.5), (1.0, 0.0))
+
+    (alike,) = missing_checks(ramp(((5000, 3000), (5000, 3000)), ((5000, 500), (0, 0)), weights=weights))
+    (fewer,) = missing_checks(ramp(((5000, 3000), (5000, 2000)), ((5000, 500), (0, 0)), weights=weights))
+
+    assert alike.value == pytest.approx(1)
+    assert not fewer.passed
+
+
+def test_units_of_versions_in_which_only_one_arm_was_live_are_not_compared():
+    """Before it started, a few units met the arm all the same."""
+    weights = ((1.0, 0.0), (0.5, 0.5))
+
+    (check,) = missing_checks(ramp(((5000, 500), (50, 40)), ((5000, 3000), (5000, 3000)), weights=weights))
+
+    assert check.value == pytest.approx(1)
+
+
+def test_quantiles_over_changed_shares_claim_nothing_of_missing_values():
+    known = ramp(((9000, 5400), (1000, 600)), ((5000, 1500), (5000, 1500)))
+    quantile = Metric("m", MetricKind.QUANTILE, Role.PRIMARY)
+    summaries = {
+        cell: QuantileSummary.from_values(range(sums.n), 0.5) for cell, sums in known.moments.items()
+    }
+    versions = tuple(dataclasses.replace(version, moments={}, missing={}) for version in known.versions)
+
+    (check,) = missing_checks(
+        dataclasses.replace(known, metrics=(quantile,), moments=summaries, versions=versions)
+    )
+
+    assert (check.passed, check.blocking) == (True, False)
 
 
 def test_where_it_is_not_known_which_version_lacks_values_nothing_is_claimed():

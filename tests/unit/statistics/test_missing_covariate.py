@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neonblue.statistics import (
+    AllocationVersion,
     CovariateMoments,
+    Deciding,
     Estimate,
     Margin,
     Method,
@@ -16,16 +18,19 @@ from neonblue.statistics import (
     MetricKind,
     Moments,
     NonInferiority,
+    Plan,
     Role,
     StatusCode,
     analyze_metric,
+    analyze_metrics,
     compare_cuped,
     compare_means,
+    compare_strata,
 )
-from neonblue.statistics.adjusting import adjustable, adjustable_strata, plain
+from neonblue.statistics.adjusting import adjustable_strata, plain
+from neonblue.statistics.checks import check_health
 from neonblue.statistics.experiment import Experiment
 from neonblue.statistics.metric import added, guard_metric, metric_effect
-from neonblue.statistics.missing import missing_checks
 from neonblue.statistics.missing_covariate import PartialCovariateMoments, adjust_partial, compare_partial
 from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
 
@@ -45,6 +50,10 @@ def moments(outcome, before):
     return PartialCovariateMoments(
         CovariateMoments.from_values(outcome[~lacks], before[~lacks]), Moments.from_values(outcome[lacks])
     )
+
+
+def adjustable(control, treatment):
+    return adjustable_strata([(control, treatment)])
 
 
 def least_squares(control, treatment, fill):
@@ -202,6 +211,8 @@ def test_one_unit_in_an_arm_is_too_few():
 def test_kinds_that_take_no_covariate_refuse_these_moments():
     with pytest.raises(ValueError, match="kind"):
         analyze_metric(MetricKind.RATIO, *ARMS)
+    with pytest.raises(ValueError, match="kind"):
+        metric_effect(MetricKind.RATIO, *ARMS)
 
 
 def test_a_table_with_blank_covariates_keeps_them_apart_in_every_arm():
@@ -227,10 +238,59 @@ def test_the_arms_shares_without_a_covariate_are_checked_and_warn():
     complete = dataclasses.replace(ARMS[0], missing=Moments(0, 0, 0))
     broken = dataclasses.replace(sound, moments={**data, ("m", "a"): complete})
 
-    shares, balance = missing_checks(sound)
-    differing, _ = missing_checks(broken, sequential=True)
+    shares, balance = check_health(sound, Plan())
+    differing, _ = check_health(broken, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
 
     assert [shares.name, balance.name] == ["covariate missing (m of b)", "covariate_balance"]
     assert shares.passed
     assert balance.passed
     assert (differing.passed, differing.blocking) == (False, False)
+
+
+def test_where_no_unit_has_a_covariate_there_is_no_balance_to_check():
+    metric = Metric("m", MetricKind.MEAN, Role.PRIMARY)
+    none = PartialCovariateMoments(CovariateMoments(0, 0, 0, 0, 0, 0), ARMS[0].outcome)
+
+    (shares,) = check_health(
+        Experiment("a", ("a", "b"), (metric,), {("m", "a"): none, ("m", "b"): none}), Plan()
+    )
+
+    assert shares.name == "covariate missing (m of b)"
+
+
+def test_a_version_without_a_covariate_is_compared_as_it_is_beside_one_that_is_out_of_balance():
+    metric = Metric("m", MetricKind.MEAN, Role.PRIMARY)
+    outcome, before = sample(500, 0.0, 0.0, 5)
+    balanced = CovariateMoments.from_values(outcome, before)
+    shifted = CovariateMoments.from_values(outcome, before + 3)
+    bare = balanced.outcome, shifted.outcome
+    arms = [dict(zip((("m", "a"), ("m", "b")), pair, strict=True)) for pair in ((balanced, shifted), bare)]
+    versions = (
+        AllocationVersion("1", {"a": 1, "b": 1}, {"a": 500, "b": 500}, arms[0]),
+        AllocationVersion("2", {"a": 1, "b": 2}, {"a": 500, "b": 500}, arms[1]),
+    )
+
+    (result,) = analyze_metrics(
+        Experiment("a", ("a", "b"), (metric,), versions[0].moments, versions), Plan(ended=True)
+    )
+
+    assert result.fallback.code is StatusCode.COVARIATE_IMBALANCE
+    assert result.comparison == compare_strata(MetricKind.MEAN, [bare, bare], 0.05)
+
+
+def test_a_covariate_is_balanced_or_not_over_all_versions_at_once():
+    """Covariates are higher before the ramp, when nine of ten units are control's."""
+    metric, cells = Metric("m", MetricKind.MEAN, Role.PRIMARY), (("m", "a"), ("m", "b"))
+    versions = []
+    for number, (sizes, higher) in enumerate((((900, 100), 30), ((500, 500), 0))):
+        outcomes = [sample(size, 0.0, 0.0, 40 + 2 * number + at) for at, size in enumerate(sizes)]
+        arms = [CovariateMoments.from_values(outcome, before + higher) for outcome, before in outcomes]
+        weights, observed = dict(zip("ab", sizes, strict=True)), dict(zip("ab", sizes, strict=True))
+        versions.append(
+            AllocationVersion(str(number), weights, observed, dict(zip(cells, arms, strict=True)))
+        )
+    pooled = {cell: added(versions[0].moments[cell], versions[1].moments[cell]) for cell in cells}
+
+    checks = check_health(Experiment("a", ("a", "b"), (metric,), pooled, tuple(versions)), Plan())
+
+    assert [check.passed for check in checks if check.name == "covariate_balance"] == [True]

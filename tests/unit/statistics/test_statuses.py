@@ -23,7 +23,6 @@ from neonblue.statistics import (
     compare_cuped,
     compare_quantiles,
     compare_ratios,
-    covariate_balance,
     gaussian_posterior,
 )
 from neonblue.statistics.cuped import adjust, ancova_standard_error, cuped_effect
@@ -87,7 +86,6 @@ CONSTANT = StatusCode.ZERO_VARIANCE
         (compare_quantiles(FAR_TAIL, FAR_TAIL).absolute, FEW),
         (quantile_interval([1.0, 2.0], 0.5), FEW),
         (quantile_interval([], 0.5), FEW),
-        (covariate_balance(ONE, ONE), FEW),
         (best_rate([]), StatusCode.MISSING_ARM),
         (best_rate([SOME], (0, 1)), StatusCode.IMPROPER_PRIOR),
         (best_mean([]), StatusCode.MISSING_ARM),

@@ -97,20 +97,55 @@ def test_versions_of_equal_shares_are_one_stratum():
     parts = ((0.5, rate(90, 1000), rate(120, 1000)), (0.2, rate(80, 800), rate(30, 200)))
     split = ramp(SALES, *parts, (0.5, rate(110, 1000), rate(100, 1000)))
 
-    assert len(split.strata("sales", "b")) == 2
-    assert split.strata("sales", "b")[0] == (rate(200, 2000), rate(220, 2000))
+    assert len(split.compared("sales", "b")) == 2
+    assert split.compared("sales", "b")[0] == (rate(200, 2000), rate(220, 2000))
 
 
 def test_the_same_shares_throughout_leave_one_comparison():
     experiment = ramp(SALES, (0.5, rate(90, 1000), rate(120, 1000)), (0.5, rate(110, 1000), rate(100, 1000)))
 
-    assert experiment.strata("sales", "b") == []
+    assert experiment.compared("sales", "b") == [(rate(200, 2000), rate(220, 2000))]
 
 
-def test_a_version_without_moments_leaves_the_pooled_comparison():
+def test_changed_shares_without_sums_by_version_are_not_compared():
     bare = dataclasses.replace(PARADOX.versions[1], moments={})
+    experiment = dataclasses.replace(PARADOX, versions=(PARADOX.versions[0], bare))
 
-    assert dataclasses.replace(PARADOX, versions=(PARADOX.versions[0], bare)).strata("sales", "b") == []
+    assert experiment.compared("sales", "b").code is StatusCode.SHARES_CHANGED
+
+
+def test_an_arm_without_data_is_named():
+    missing = PARADOX.compared("sales", "c")
+
+    assert missing.code is StatusCode.MISSING_ARM
+    assert "sales in arm c" in missing.message
+
+
+def test_an_arm_that_only_had_units_while_control_was_off_has_nobody_to_compare_with():
+    control, treatment = rate(20, 200), rate(30, 200)
+    key_a, key_b = ("sales", "a"), ("sales", "b")
+    versions = (
+        AllocationVersion("1", {"a": 1, "b": 0}, {"a": 200}, {key_a: control}),
+        AllocationVersion("2", {"b": 1}, {"b": 200}, {key_b: treatment}),
+    )
+    experiment = Experiment("a", ("a", "b"), (SALES,), {key_a: control, key_b: treatment}, versions)
+
+    none = experiment.compared("sales", "b")
+
+    assert none.code is StatusCode.MISSING_ARM
+    assert "live beside a" in none.message
+
+
+def test_who_entered_while_an_arm_was_off_is_not_compared_with_it():
+    both, alone = (rate(20, 200), rate(30, 200)), rate(90, 300)
+    keys = ("sales", "a"), ("sales", "b")
+    versions = (
+        AllocationVersion("1", {"a": 1, "b": 1}, {"a": 200, "b": 200}, dict(zip(keys, both, strict=True))),
+        AllocationVersion("2", {"a": 1, "b": 0}, {"a": 300}, {keys[0]: alone}),
+    )
+    pooled = {keys[0]: rate(110, 500), keys[1]: both[1]}
+
+    assert Experiment("a", ("a", "b"), (SALES,), pooled, versions).compared("sales", "b") == [both]
 
 
 def test_one_stratum_is_the_plain_comparison():
@@ -222,7 +257,7 @@ def test_quantiles_keep_a_stratum_for_each_version():
         latency, (0.5, *summaries[:2]), (0.2, *summaries[2:]), (0.5, summaries[0], summaries[1])
     )
 
-    assert len(experiment.strata("latency", "b")) == 3
+    assert len(experiment.compared("latency", "b")) == 3
     with pytest.raises(ValueError, match="moments"):
         added(summaries[0], summaries[1])
 

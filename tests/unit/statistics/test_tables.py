@@ -113,7 +113,11 @@ def test_a_row_of_sums_says_what_it_holds(kind, fields):
 
 @pytest.mark.parametrize(
     ("fields", "words"),
-    [({"n": "5"}, "row 1: there is no 'sum'"), ({"n": "x", "sum": "1"}, "row 1: invalid")],
+    [
+        ({"n": "5"}, "row 1: there is no 'sum'"),
+        ({"n": "x", "sum": "1"}, "row 1: invalid"),
+        ({"n": "5", "sum": " "}, "row 1: sum is blank"),
+    ],
 )
 def test_a_row_that_can_not_be_read_is_named(fields, words):
     with pytest.raises(ValueError, match=words):
