@@ -43,7 +43,7 @@ class Standing:
     @property
     def final(self) -> bool:
         """Whether a look at the planned size or past it was taken: there is no other."""
-        return self.share >= 1
+        return max(self.share, self.looks[-1].share if self.looks else 0.0) >= 1
 
     def grown(self, information: float) -> bool:
         """Whether so much has come since the last look that there is anything new to look at."""

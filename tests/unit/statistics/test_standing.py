@@ -248,10 +248,12 @@ def test_the_state_after_one_more_look(before, now, after):
         (None, Interval(1, 3, 0.95), Interval(1, 3, 0.95)),
         (Interval(0, 2, 0.95), Interval(1, 3, 0.975), Interval(1, 2, 0.95)),
         (Interval(0, 1, 0.95), Interval(1, 3, 0.95), Interval(1, 1, 0.95)),
-        (Interval(0, 1, 0.95), Interval(2, 3, 0.975), Interval(0, 1, 0.95)),
+        (Interval(0, 1, 0.95), Interval(2, 3, 0.975), Interval(2, 3, 0.975)),
+        (Interval(1, 2, 0.95), Interval(3, 4, 0.95), Interval(1, 2, 0.95)),
+        (Interval(1, 2, 0.95), Interval(-3, -2, 0.95), Interval(1, 2, 0.95)),
     ],
 )
-def test_intervals_that_have_nothing_in_common_leave_what_stood(before, now, both):
+def test_of_intervals_that_have_nothing_in_common_the_first_without_zero_stands(before, now, both):
     assert intersection(before, now) == both
 
 
