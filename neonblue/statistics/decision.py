@@ -50,7 +50,8 @@ def decide(
     unmargined guardrail metric significantly worse, or a guardrail proven to be worse than its margin. SHIP
     the arm without harm that has a significantly better primary metric, no primary worse, and every
     guardrail held; of several the one with the smallest p. Otherwise KEEP RUNNING until the planned end,
-    and INCONCLUSIVE after it. Arms that were dropped are neither shipped nor waited for.
+    and INCONCLUSIVE after it, and where every treatment was dropped. Arms that were dropped are neither shipped nor
+    waited for.
     """
     broken = [check for check in health if check.blocking and not check.passed]
     if broken:
@@ -67,6 +68,8 @@ def decide(
         best = min(winners, key=lambda arm: _primary_p(results, arm))
         return Decision(Action.SHIP, f"Ship {best}: {_gain(results, best)}.", arm=best)
     warning = "".join(f" Stop {arm}: {_worst(harmed, arm)}." for arm in harmed if harmed[arm])
+    if experiment.treatments and not live:
+        return Decision(Action.INCONCLUSIVE, "No decision: every treatment was dropped.")
     if not _complete(experiment, plan, results):
         return _keep_running(experiment, plan, results, warning)
     return Decision(Action.INCONCLUSIVE, f"No decision: {_undecided(results)}.{warning}")

@@ -224,3 +224,14 @@ def test_units_without_a_value_are_left_out_and_counted() -> None:
     assert question.experiment.missing == {("rating", "control"): 160, ("rating", "t"): 80}
     assert question.experiment.units == 400
     assert CONVERSION.missing == "zero"
+
+
+def test_where_every_treatment_was_dropped_nothing_is_waited_for() -> None:
+    first = configuration(1, planned_units=20_000)
+    second = configuration(2, (("control", 1, True), ("t", 1, False)), planned_units=20_000)
+    moments = [counted(arm, day(1), 1000, 100, 1) for arm in ("control", "t")]
+
+    decision = ask({1: first, 2: second}, rows_of(moments), day(9)).answer().decision
+
+    assert decision.action is Action.INCONCLUSIVE
+    assert decision.sentence == "No decision: every treatment was dropped."
