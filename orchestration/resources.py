@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-import msgspec
 import psycopg
 from clickhouse_connect.driver.client import Client
 from dagster import ConfigurableResource
 
 from neonblue.clickhouse import connect
 from neonblue.contract.looks import LookMessage
+from neonblue.results.kept import keep_look, kept_looks
 from neonblue.settings import Settings
 
 _API_SECONDS = 30.0
@@ -74,41 +74,18 @@ class Api(ConfigurableResource[None]):
         return answer.content
 
     def looks(self, experiment: str) -> list[LookMessage]:
-        """Every look that was taken at the experiment, in order. Raises httpx's error."""
-        answer = self._call("GET", _looks(experiment))
-        answer.raise_for_status()
-        return msgspec.json.decode(answer.content, type=_LookList).items
+        """Every look at the experiment, in order; none of one that there is not. Raises httpx's error."""
+        return kept_looks(Settings.load().api, experiment)
 
     def keep_look(self, look: LookMessage) -> LookMessage | None:
-        """Keep the look; the one that stands up to the same time, whoever took it.
-
-        None: another look was taken first, so that this one is not the next. Raises httpx's error otherwise.
-        """
-        body = msgspec.to_builtins(look)
-        del body["experiment"], body["taken_at"]
-        answer = self._post(_looks(look.experiment), body)
-        if answer.status_code == _CONFLICT and answer.json()["code"] == "look_taken":
-            return None
-        answer.raise_for_status()
-        return msgspec.json.decode(answer.content, type=LookMessage)
+        """Keep the look; see `neonblue.results.kept.keep_look`."""
+        return keep_look(Settings.load().api, look)
 
     def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        return self._call("POST", path, body)
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         settings = Settings.load().api
-        return httpx.request(
-            method,
+        return httpx.post(
             f"{settings.address}{path}",
             json=body,
             headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
             timeout=_API_SECONDS,
         )
-
-
-class _LookList(msgspec.Struct):
-    items: list[LookMessage]
-
-
-def _looks(experiment: str) -> str:
-    return f"/v1/experiments/{quote(experiment, safe='')}/looks"

@@ -95,8 +95,10 @@ def standing_after(before: Standing, result: MetricResult, plan: Plan) -> Standi
 
 
 def look_of(question: Question, report: Report) -> LookMessage | None:
-    """What is to be kept of this look; None where it is none, or told nothing new."""
-    if not question.looking or all(result.looked is None for result in report.results):
+    """What is to be kept of this look; None where it is none, or told nothing new. A fixed horizon has no looks."""
+    if question.plan.deciding is Deciding.FIXED or not question.looking:
+        return None
+    if all(result.looked is None for result in report.results):
         return None
     plan, closed_to = question.plan, format_instant(question.closed_to)
     versions = {metric.key: metric.version for metric in question.configuration.metrics}

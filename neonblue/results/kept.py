@@ -14,6 +14,7 @@ from neonblue.settings import ApiSettings
 
 _SECONDS = 30.0
 _UNKNOWN = 404
+_CONFLICT = 409
 
 
 class _Kept(msgspec.Struct):
@@ -29,11 +30,18 @@ def kept_looks(api: ApiSettings, key: str) -> list[LookMessage]:
     return msgspec.json.decode(answer.content, type=_Kept).items
 
 
-def keep_look(api: ApiSettings, look: LookMessage) -> None:
-    """Keep one more look. Raises httpx's error, also where another one was taken first."""
+def keep_look(api: ApiSettings, look: LookMessage) -> LookMessage | None:
+    """Keep the look; the one that stands up to the same time, whoever took it.
+
+    None: another look was taken first, so that this one is not the next. Raises httpx's error otherwise.
+    """
     body = msgspec.to_builtins(look)
     del body["experiment"], body["taken_at"]
-    _call(api, "POST", look.experiment, body).raise_for_status()
+    answer = _call(api, "POST", look.experiment, body)
+    if answer.status_code == _CONFLICT and answer.json()["code"] == "look_taken":
+        return None
+    answer.raise_for_status()
+    return msgspec.json.decode(answer.content, type=LookMessage)
 
 
 def _call(api: ApiSettings, method: str, key: str, body: Mapping[str, Any] | None = None) -> httpx.Response:

@@ -238,12 +238,16 @@ class _Cell:
         return replace(self.first, absolute=test, relative=lift)
 
     def _verdict(self, comparison: Comparison, rejected: bool) -> Verdict:
-        test = comparison.absolute
-        if not isinstance(test, Estimate):
+        test, stands = comparison.absolute, self.standing.interval
+        if isinstance(test, Estimate):
+            rises = _rises(test.diff, test.interval if self.plan.deciding is not Deciding.FIXED else None)
+        elif self.standing.rejected and stands is not None:
+            # Nothing can be estimated any more, as where units were erased: what was rejected stays so.
+            rises = _rises(self.standing.diff or 0.0, stands)
+        else:
             return Verdict.UNKNOWN
         if not rejected:
             return Verdict.UNDECIDED
-        rises = _rises(test.diff, test.interval if self.plan.deciding is not Deciding.FIXED else None)
         return (
             Verdict.BETTER
             if rises == (self.metric.direction is Direction.HIGHER_IS_BETTER)

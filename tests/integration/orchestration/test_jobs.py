@@ -18,8 +18,12 @@ from orchestration.defs.significance.recompute import can_recompute
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.defs.significance.sampling import differences
 from orchestration.partitions import today
+from tests.integration.api.conftest import TOKEN
 from tests.integration.dbt_project.raw import small_plan
 from tests.integration.orchestration.conftest import Analysis
+from tests.integration.results.conftest import database, serving
+
+__all__ = ["database"]
 
 pytestmark = pytest.mark.timeout(600)
 # Units enough for the drawings: in each experiment some 300 are analysed.
@@ -45,10 +49,18 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(server: Analysis) -> Iterator[Built]:
-    """Without what asks PostgreSQL and Kafka: neither runs here."""
-    with pytest.MonkeyPatch.context() as monkeypatch, DagsterInstance.ephemeral() as instance:
+def built(server: Analysis, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """Without what asks Kafka, which does not run here. No look is kept of the experiments of a history."""
+    folder = tmp_path_factory.mktemp("api")
+    with (
+        pytest.MonkeyPatch.context() as monkeypatch,
+        DagsterInstance.ephemeral() as instance,
+        serving(database, folder, {}) as api,
+    ):
         server.lead_here(monkeypatch)
+        monkeypatch.setenv("NEONBLUE_POSTGRES_URL", database)
+        monkeypatch.setenv("NEONBLUE_API_PORT", str(api.base_url.port))
+        monkeypatch.setenv("NEONBLUE_API_TOKEN", TOKEN)
         server.empty()
         load(server.client, HISTORY)
         instance.add_dynamic_partitions("experiments", list(KEYS))

@@ -82,7 +82,7 @@ def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
 
     # A check that fails is shown as failed.
     _break_the_sample_ratio(analysis)
-    browser.get(f"{page}/assets/significance_tests?view=checks")
+    browser.get(f"{page}/assets/significance_tests?view=checks&checkDetail=sample_ratio")
     until(lambda: "sample_ratio" in text_of(browser), "the check is listed")
     picture("checks")
     until(lambda: button(browser, "Execute all", "Execute"), "there is a button that executes").click()

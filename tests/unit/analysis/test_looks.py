@@ -498,3 +498,26 @@ def test_intervals_that_have_nothing_in_common_leave_the_one_that_agrees_with_th
         assert isinstance(result.comparison.absolute, Estimate)
         assert result.comparison.absolute.interval.lower > 0
         assert result.verdict is Verdict.BETTER
+
+
+def test_an_experiment_from_elsewhere_has_no_look_to_keep() -> None:
+    platform = Platform(configuration(source="external", inference=None))
+
+    report = platform.decide(of_rate(0.10, 0.20, 2), 3)
+
+    assert report.decision.action is Action.SHIP
+    assert platform.looks == []
+
+
+def test_a_rejection_stands_where_nothing_can_be_estimated_any_more() -> None:
+    platform = Platform(configuration(planned_units=20_000))
+    platform.decide(of_rate(0.10, 0.20, 2), 3)
+    erased = [row for row in of_rate(0.10, 0.20, 2) if row.variant_key == "control"]
+
+    report = platform.page(erased, 4)
+
+    assert isinstance(report.results[0].comparison.absolute, Status)
+    assert report.results[0].verdict is Verdict.BETTER
+    assert report.results[0].p_value == platform.looks[0].cells[0].p_value
+    # An arm that is empty is another matter.
+    assert report.decision.action is Action.INVALID

@@ -95,7 +95,7 @@ def test_what_has_no_test_now_keeps_its_reason_beside_the_p_that_stands():
     assert result.comparison.absolute.code is StatusCode.ZERO_VARIANCE
     assert result.comparison.relative.code is StatusCode.ZERO_BASELINE
     assert result.p_value == REJECTED.p_value
-    assert result.verdict is Verdict.UNKNOWN
+    assert result.verdict is Verdict.BETTER
 
 
 def test_before_the_first_look_there_is_an_estimate_and_no_test():
@@ -169,7 +169,7 @@ def test_a_sequence_that_has_no_test_any_more_keeps_its_smallest_p():
 
     assert result.comparison.absolute.code is StatusCode.ZERO_VARIANCE
     assert result.comparison.relative.code is StatusCode.ZERO_BASELINE
-    assert (result.p_value, result.verdict) == (before.p_value, Verdict.UNKNOWN)
+    assert (result.p_value, result.verdict) == (before.p_value, Verdict.BETTER)
 
 
 def test_a_sequence_without_a_lift_still_intersects_the_difference():
