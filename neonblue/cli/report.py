@@ -47,8 +47,8 @@ def report(
             seen = look(warehouse, key, looks=kept_looks(settings.api, key), taking=keep)
             if seen.configuration is None:
                 fail(f"{key!r}: {seen.answer.reason}")
-            if keep and seen.to_keep is not None:
-                keep_look(settings.api, seen.to_keep)
+            if keep and seen.to_keep is not None and keep_look(settings.api, seen.to_keep) is None:
+                fail(f"{key!r}: another look was taken at the same time, nothing is kept: run it again")
             made = report_of(warehouse, seen)
             page = render_report(made)
             target.write_text(page, encoding="utf-8")

@@ -10,13 +10,15 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.looks import LookMessage
 from neonblue.reports import Format, render_figures, render_overview, render_report
-from neonblue.results.look import look
+from neonblue.results.look import Look, look
 from neonblue.results.publish import HTML, Rendered, ReportLine, publish
 from neonblue.results.report import overview_of, report_of
 from neonblue.results.snapshot import Snapshot, snapshot_of, store_snapshot
 from neonblue.results.stamp import stamp_now
 from neonblue.results.store import ReportStore
 from neonblue.results.warehouse import Warehouse
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +36,20 @@ def publish_experiment(
     key: str,
     run_id: str,
     figures: Format = Format.PNG,
-    looks: Sequence[LookMessage] = (),
-    keep: Callable[[LookMessage], object] | None = None,
+    looks: Callable[[], Sequence[LookMessage]] = tuple,
+    keep: Callable[[LookMessage], LookMessage | None] | None = None,
 ) -> Publication:
     """Keep the experiment's results as they are now, with the report and the figures made of them.
 
-    looks: those that are kept. keep: keeps this one before anything of it is seen, where it counts: each published look
-    at a confidence sequence does. Raises what `keep` raises, ClickHouse's or the store's error.
+    looks: gives those that are kept. keep: keeps this one before anything of it is seen, where it counts, and gives the
+    one that stands: each published look at a confidence sequence counts. Where another look was taken meanwhile, it is
+    taken anew after that one. Raises what `looks` and `keep` raise, ClickHouse's or the store's error; ValueError where
+    other looks come first again and again.
     """
     warehouse = Warehouse.of(client)
     # Before the numbers: whatever had arrived by then is in them.
     offsets = warehouse.offsets()
-    seen = look(warehouse, key, looks=looks, taking=keep is not None)
-    if keep is not None and seen.to_keep is not None:
-        keep(seen.to_keep)
+    seen = _kept_look(warehouse, key, looks, keep)
     snapshot = snapshot_of(seen, offsets, run_id)
     if snapshot is not None:
         store_snapshot(client, snapshot)
@@ -80,3 +82,19 @@ def publish_overview(
     page = Rendered("overview.html", f"Experiments, {first} to {last}", HTML, render_overview(made).encode())
     (line,) = publish(client, store, (page,), stamp, run_id)
     return line
+
+
+def _kept_look(
+    warehouse: Warehouse,
+    key: str,
+    looks: Callable[[], Sequence[LookMessage]],
+    keep: Callable[[LookMessage], LookMessage | None] | None,
+) -> Look:
+    for _ in range(_TRIES):
+        seen = look(warehouse, key, looks=looks(), taking=keep is not None)
+        if keep is None or seen.to_keep is None:
+            return seen
+        stands = keep(seen.to_keep)
+        if stands is not None and stands.cells == seen.to_keep.cells:
+            return seen
+    raise ValueError(f"{key}: other looks are taken at the same time, so this one could not be kept")

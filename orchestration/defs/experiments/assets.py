@@ -1,6 +1,7 @@
 """What each running experiment's results lead to, and its report."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.client import Client
@@ -113,7 +114,7 @@ def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, ap
         for key in context.partition_keys:
             with alone.of(key):
                 made = publish_experiment(
-                    client, store, key, context.run_id, looks=api.looks(key), keep=api.keep_look
+                    client, store, key, context.run_id, looks=partial(api.looks, key), keep=api.keep_look
                 )
                 files = [line.location for line in (made.report, *made.figures)]
                 kept += len(files)
