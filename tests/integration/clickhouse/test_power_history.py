@@ -16,7 +16,8 @@ _MOMENTS = """
 CREATE TABLE metric_moments
 (
     experiment_id UInt32, metric_key String, metric_version UInt32, variant_key String, version UInt32,
-    exposure_date Date, n UInt64, sum_value Decimal(38, 6), sum_squares Decimal(76, 12)
+    exposure_date Date, n UInt64, sum_value Decimal(38, 6), sum_squares Decimal(76, 12),
+    finishes_at Nullable(DateTime('UTC'))
 )
 ENGINE = MergeTree ORDER BY (experiment_id, metric_key)
 """
@@ -62,7 +63,13 @@ def history(clickhouse: Client, topic: Topic) -> Iterator[Client]:
         (8, "revenue", 3, "old", 1, "2025-01-01", 900, 1, 1),
     ]
     values = ", ".join(str(row) for row in rows)
-    clickhouse.command(f"INSERT INTO metric_moments VALUES {values}")
+    columns = "* EXCEPT finishes_at"
+    clickhouse.command(f"INSERT INTO metric_moments ({columns}) VALUES {values}")
+    # Units whose window is open have not answered yet.
+    clickhouse.command(
+        "INSERT INTO metric_moments SELECT * REPLACE (1000000 AS n, now() + INTERVAL 1 DAY AS finishes_at) "
+        "FROM metric_moments WHERE variant_key = 'old'"
+    )
     yield clickhouse
     clickhouse.command("DROP TABLE metric_moments")
 
