@@ -43,21 +43,27 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     evaluation: Evaluation | None = None
     error: ErrorMessage | None = None
     metadata_entries: tuple[Entry, ...] = ()
+    asset_key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What the log has said so far. `models` and `tests` count those of the attempt that runs, or ran last."""
+    """What the log has said so far. `built` (models) and `tests` are of the attempt that runs, or ran last."""
 
     step: str = ""
     attempt: int = 1
-    models: int = 0
+    built: frozenset[str] = frozenset()
     tests: int = 0
     failing: int = 0
     dbt: BuildOutcome | None = None
     checks: tuple[tuple[str, Node], ...] = ()
     failed_steps: tuple[Node, ...] = ()
     error: str = ""
+
+    @property
+    def models(self) -> int:
+        """How many models were built."""
+        return len(self.built)
 
     def after(self, event: Event) -> Course:
         """With one more entry of the log."""
@@ -67,10 +73,11 @@ class Course:
                 return replace(self, step=step)
             case "ExecutionStepRestartEvent" if step == DBT_STEP:
                 return replace(
-                    self, step=step, attempt=self.attempt + 1, models=0, tests=0, failing=0, dbt=None
+                    self, step=step, attempt=self.attempt + 1, built=frozenset(), tests=0, failing=0, dbt=None
                 )
-            case "MaterializationEvent" if step == DBT_STEP:
-                return replace(self, models=self.models + 1)
+            case "MaterializationEvent" if step == DBT_STEP and event.asset_key is not None:
+                # A model is told once more for each other day that was built of it.
+                return replace(self, built=self.built | {event.asset_key.path[-1]})
             case "AssetCheckEvaluationEvent" if event.evaluation is not None:
                 return self._checked(step, event.evaluation)
             case "ExecutionStepFailureEvent":

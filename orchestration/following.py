@@ -22,6 +22,7 @@ query Log($run: ID!, $cursor: String) {
       ... on MessageEvent { message stepKey }
       ... on ErrorEvent { error { message } }
       ... on EngineEvent { metadataEntries { label ... on JsonMetadataEntry { jsonString } } }
+      ... on MaterializationEvent { assetKey { path } }
       ... on AssetCheckEvaluationEvent {
         evaluation { success severity checkName assetKey { path } description }
       }

@@ -58,13 +58,13 @@ def test_without_dagster_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_progress_names_what_runs_and_counts() -> None:
-    building = Course(step=DBT_STEP, models=7, tests=1200, failing=1, attempt=2)
+    building = Course(step=DBT_STEP, built=frozenset("abcdefg"), tests=1200, failing=1, attempt=2)
 
     assert step_line("QUEUED", Course()) == "queued: one build runs at a time"
     assert step_line("STARTED", building) == (
         "models and their tests (attempt 2) · 7 models built, 1,200 tests made, 1 failing"
     )
-    assert step_line("STARTED", Course(step="significance_tests", models=9)).startswith(
+    assert step_line("STARTED", Course(step="significance_tests", built=frozenset("abcdefghi"))).startswith(
         "significance tests · 9"
     )
 

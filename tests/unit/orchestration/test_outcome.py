@@ -90,12 +90,16 @@ def ended(outcome: BuildOutcome) -> dict[str, Any]:
 
 DBT = "dbt_models"
 STARTED = event("ExecutionStepStartEvent", DBT)
-BUILT = event("MaterializationEvent", DBT)
+BUILT, OTHER = (
+    event("MaterializationEvent", DBT, assetKey={"path": [name]}) for name in ("funnels", "closings")
+)
 BROKEN = event("ExecutionStepFailureEvent", DBT, error={"message": "dbt failed"})
 
 
 def test_progress_counts_models_and_tests_and_starts_again_with_a_retry() -> None:
-    course = events(STARTED, BUILT, BUILT, check(DBT, "a", success=True), check(DBT, "b", success=False))
+    # A model is told once more for each other day that was built of it.
+    built = (BUILT, OTHER, BUILT)
+    course = events(STARTED, *built, check(DBT, "a", success=True), check(DBT, "b", success=False))
     again = events(STARTED, BUILT, event("ExecutionStepRestartEvent", DBT), BUILT)
 
     assert (course.step, course.models, course.tests, course.failing) == (DBT, 2, 2, 1)
