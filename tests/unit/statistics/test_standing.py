@@ -272,3 +272,29 @@ def test_looks_of_arms_that_were_unequal_have_the_boundary_of_their_information(
 
     # The earlier look is less correlated with this one: less of the error is left where it did not reject.
     assert unequal.nominal_alpha(0.05, sample.units) < steady.nominal_alpha(0.05, sample.units)
+
+
+def test_an_earlier_p_beside_an_interval_that_holds_zero_is_no_rejection():
+    """A step of the family at another level may call an earlier p; its interval at that level is not known."""
+    wider = dataclasses.replace(
+        REJECTED,
+        looks=(),
+        p_value=0.03,
+        adjusted_p=0.06,
+        interval=Interval(-0.01, 0.03, 0.975),
+        rejected=False,
+    )
+
+    result = result_of(sales(1000, 1000), ANY_TIME, wider)
+
+    assert (result.p_value, result.adjusted_p) == (0.03, 0.06)
+    assert result.verdict is Verdict.UNDECIDED
+
+
+def test_with_every_treatment_dropped_there_is_nothing_to_wait_for():
+    experiment = dataclasses.replace(sales(1000, 2000), dropped=frozenset("b"))
+
+    decision = analyze(experiment, ANY_TIME).decision
+
+    assert decision.action is Action.INCONCLUSIVE
+    assert "every treatment was dropped" in decision.sentence
