@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 import msgspec
 from psycopg.types.json import Jsonb
 
 from api.database import Connection
 from neonblue.contract.instants import format_instant, parse_instant
-from neonblue.contract.looks import LookCell, LookMessage
+from neonblue.contract.looks import LookMessage, stored_look
 
 _READ = """
 SELECT experiments.key, number, closed_to, taken_at, configuration_version, experiment_looks.inference,
@@ -24,13 +21,12 @@ INSERT INTO experiment_looks
     (experiment_id, number, closed_to, configuration_version, inference, planned_units, alpha, cells)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING taken_at
 """
-_decode_cells = msgspec.json.Decoder(list[LookCell]).decode
 
 
 async def read_looks(connection: Connection, experiment_id: int) -> list[LookMessage]:
     """Every look at the experiment, in its order."""
     cursor = await connection.execute(_READ, (experiment_id,))
-    return [_look(*row) for row in await cursor.fetchall()]
+    return [stored_look(*row) for row in await cursor.fetchall()]
 
 
 async def any_taken(connection: Connection, experiment_id: int) -> bool:
@@ -54,27 +50,3 @@ async def insert(connection: Connection, experiment_id: int, look: LookMessage) 
     if row is None:
         raise RuntimeError("the insert returned no time")
     return msgspec.structs.replace(look, taken_at=format_instant(row[0]))
-
-
-def _look(
-    key: str,
-    number: int,
-    closed_to: datetime,
-    taken_at: datetime,
-    configuration_version: int,
-    inference: str,
-    planned_units: int | None,
-    alpha: float,
-    cells: Any,
-) -> LookMessage:
-    return LookMessage(
-        experiment=key,
-        number=number,
-        closed_to=format_instant(closed_to),
-        taken_at=format_instant(taken_at),
-        configuration_version=configuration_version,
-        inference=inference,
-        planned_units=planned_units,
-        alpha=alpha,
-        cells=_decode_cells(cells),
-    )

@@ -25,7 +25,8 @@ class Question:
     """What the statistics engine is asked about one experiment, under which plan and after which looks.
 
     looks: those that are kept, ascending; standings: what they left. looking: whether this is a look of the plan; a
-    page opened between two looks is none. closed_to: up to when units and events are judged. unfinished: units whose
+    page opened between two looks is none. pending: whether the experiment is concluded and its last look still to be
+    taken. closed_to: up to when units and events are judged. unfinished: units whose
     window has not ended, by metric and arm: shown beside the others, never judged.
     """
 
@@ -90,12 +91,12 @@ def ask(
     taken = taking and due and closed_to <= now
     if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
         return replace(question, looking=taken)
-    closed = replace(_closed(question, configurations, rows, closed_to), looking=True)
-    if taken:
-        return closed
     # Of an archived experiment no look is kept any more.
-    last = due and newest.status == "concluded" and _tests_anything(closed)
-    return replace(question, pending=last)
+    last = due and newest.status == "concluded"
+    if not (taken or last):
+        return question
+    closed = replace(_closed(question, configurations, rows, closed_to), looking=True)
+    return closed if taken else replace(question, pending=_tests_anything(closed))
 
 
 def plan_of(experiment: ExperimentMessage) -> Plan:

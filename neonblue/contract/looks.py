@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
 from msgspec import Struct
+
+from neonblue.contract.instants import format_instant
 
 
 class LookCell(Struct, frozen=True, kw_only=True):
@@ -57,3 +62,31 @@ class LookMessage(Struct, frozen=True, kw_only=True):
     planned_units: int | None = None
     alpha: float
     cells: list[LookCell] = []
+
+
+def stored_look(
+    experiment: str,
+    number: int,
+    closed_to: datetime,
+    taken_at: datetime,
+    configuration_version: int,
+    inference: str,
+    planned_units: int | None,
+    alpha: float,
+    cells: str,
+) -> LookMessage:
+    """The look of a row of `experiment_looks`, in this order of columns. cells: as JSON text; times are aware."""
+    return LookMessage(
+        experiment=experiment,
+        number=number,
+        closed_to=format_instant(closed_to),
+        taken_at=format_instant(taken_at),
+        configuration_version=configuration_version,
+        inference=inference,
+        planned_units=planned_units,
+        alpha=alpha,
+        cells=_decode_cells(cells),
+    )
+
+
+_decode_cells = msgspec.json.Decoder(list[LookCell]).decode

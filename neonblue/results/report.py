@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeAlias, TypeVar
@@ -82,13 +82,13 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     )
 
 
-def overview_of(warehouse: Warehouse, first: date, last: date, looks: Mapping[str, Kept]) -> Overview:
+def overview_of(warehouse: Warehouse, first: date, last: date, looks: Callable[[str], Kept]) -> Overview:
     """The experiments that ran on any of these days.
 
-    looks: those that are kept, by experiment. Raises ClickHouse's or the network's error.
+    looks: gives those that are kept of one. Raises ClickHouse's or the network's error.
     """
     rows = warehouse.client.query(_RUNNING_KEYS, parameters={"first": first, "last": last}).result_rows
-    seen = [look(warehouse, key, looks=looks.get(key, ())) for (key,) in rows]
+    seen = [look(warehouse, key, looks=looks(key)) for (key,) in rows]
     stamps = [each.stamp for each in seen]
     stamp = stamps[-1] if stamps else look(warehouse, "").stamp
     provenance = replace(provenance_of(stamp), configuration_version=None)

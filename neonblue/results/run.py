@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -70,15 +70,15 @@ def publish_overview(
     first: date,
     last: date,
     run_id: str,
-    looks: Mapping[str, Sequence[LookMessage]] | None = None,
+    looks: Callable[[str], Sequence[LookMessage]] = lambda _: (),
 ) -> ReportLine:
-    """Keep the overview of the experiments that ran on these days. looks: those that are kept, by experiment.
+    """Keep the overview of the experiments that ran on these days. looks: gives those that are kept of an experiment.
 
     Raises ClickHouse's or the store's error.
     """
     warehouse = Warehouse.of(client)
     stamp = stamp_now(warehouse.watermark(), None)
-    made = overview_of(warehouse, first, last, looks or {})
+    made = overview_of(warehouse, first, last, looks)
     page = Rendered("overview.html", f"Experiments, {first} to {last}", HTML, render_overview(made).encode())
     (line,) = publish(client, store, (page,), stamp, run_id)
     return line

@@ -1,6 +1,6 @@
 """What each running experiment's results lead to, and its report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -56,11 +56,12 @@ def experiment_decision(
     """Takes the look that is due of each experiment of the run, and appends to `experiment_decisions`."""
     decided: dict[str, str] = {}
     alone = Alone()
-    with postgres.connection() as connection:
-        looks = read_looks(connection)
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
-        for experiment in _experiments_of(context, client):
+        experiments = _experiments_of(context, client)
+        with postgres.connection() as connection:
+            looks = read_looks(connection, (one.newest.experiment_id for one in experiments))
+        for experiment in experiments:
             with alone.of(experiment.newest.key):
                 kept = looks.get(experiment.newest.experiment_id, ())
                 question, report = taken(api, experiment, kept)
@@ -125,11 +126,11 @@ def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, ap
     return MaterializeResult(check_results=[alone.check(REPORT)], metadata={"dagster/row_count": kept})
 
 
-def _experiments_of(context: AssetExecutionContext, client: Client) -> Iterator[ExperimentData]:
+def _experiments_of(context: AssetExecutionContext, client: Client) -> list[ExperimentData]:
     """The run's partitions that have started. A run over many reads once, a run over one reads that one."""
     keys = list(context.partition_keys)
     found = read_experiments(client, keys[0] if len(keys) == 1 else "")
-    return (experiment for experiment in found if experiment.newest.key in keys)
+    return [experiment for experiment in found if experiment.newest.key in keys]
 
 
 def _checks(health: "Sequence[HealthCheck]") -> str:

@@ -6,9 +6,8 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 
 from neonblue.settings import Settings
 from orchestration.defs.experiments.assets import DECISION
-from orchestration.defs.significance.repository import read_looks
 from orchestration.defs.sources.assets import OWNERS
-from orchestration.resources import ClickHouse, Postgres
+from orchestration.resources import Api, ClickHouse
 
 KEY = AssetKey("weekly_overview")
 
@@ -31,7 +30,7 @@ LIMIT 1 BY experiment_key
     description="The week's experiments: what each led to, in one sentence.",
 )
 def weekly_overview(
-    context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
+    context: AssetExecutionContext, clickhouse: ClickHouse, api: Api
 ) -> MaterializeResult[None]:
     """Publishes the overview of the seven days before today."""
     from neonblue.results.run import publish_overview
@@ -39,11 +38,9 @@ def weekly_overview(
 
     settings = Settings.load()
     last = datetime.now(UTC).date() - timedelta(days=1)
-    with postgres.connection() as connection:
-        looks = {kept[0].experiment: kept for kept in read_looks(connection).values()}
     with clickhouse.client() as client:
         page = publish_overview(
-            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id, looks
+            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id, api.looks
         )
         rows = client.query(_NEWEST).result_rows
     lines = ["| experiment | units | decision |", "|---|---|---|"]

@@ -38,12 +38,13 @@ def significance_tests(
     from orchestration.figures import forest_plot
 
     alone = Alone()
-    with postgres.connection() as connection:
-        looks = read_looks(connection)
     with clickhouse.client() as client:
         stamp = read_stamp(client, context.run_id)
         rows: list[ResultRow] = []
-        for experiment in read_experiments(client):
+        experiments = read_experiments(client)
+        with postgres.connection() as connection:
+            looks = read_looks(connection, (one.newest.experiment_id for one in experiments))
+        for experiment in experiments:
             with alone.of(experiment.newest.key):
                 question = experiment.ask(looks.get(experiment.newest.experiment_id, ()))
                 rows += result_rows(question, question.answer())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,7 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 from neonblue import __version__
-from neonblue.contract.instants import format_instant
-from neonblue.contract.looks import LookCell, LookMessage
+from neonblue.contract.looks import LookMessage, stored_look
 from neonblue.contract.messages import ExperimentMessage
 
 if TYPE_CHECKING:
@@ -30,9 +29,10 @@ ORDER BY experiment_id, version, received_at DESC
 LIMIT 1 BY experiment_id, version
 """
 _LOOKS = """
-SELECT experiment_id, closed_to, taken_at, cells::text, experiments.key, number, configuration_version, looks.inference,
-    looks.planned_units, alpha
+SELECT experiment_id, experiments.key, number, closed_to, taken_at, configuration_version, looks.inference,
+    looks.planned_units, alpha, cells::text
 FROM experiment_looks AS looks JOIN experiments ON experiments.id = experiment_id
+WHERE experiment_id = ANY(%s)
 ORDER BY experiment_id, number
 """
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
@@ -102,24 +102,11 @@ def read_experiments(client: Client, key: str = "") -> list[ExperimentData]:
     ]
 
 
-def read_looks(connection: psycopg.Connection) -> dict[int, list[LookMessage]]:
-    """Every look that is kept, by experiment, in order."""
+def read_looks(connection: psycopg.Connection, experiments: Iterable[int]) -> dict[int, list[LookMessage]]:
+    """The looks that are kept of these experiments, by experiment, in order."""
     found: dict[int, list[LookMessage]] = defaultdict(list)
-    for experiment, closed_to, taken_at, cells, *others in connection.execute(_LOOKS):
-        key, number, version, inference, planned_units, alpha = others
-        found[experiment].append(
-            LookMessage(
-                experiment=key,
-                number=number,
-                closed_to=format_instant(closed_to),
-                taken_at=format_instant(taken_at),
-                configuration_version=version,
-                inference=inference,
-                planned_units=planned_units,
-                alpha=alpha,
-                cells=msgspec.json.decode(cells, type=list[LookCell]),
-            )
-        )
+    for experiment, *columns in connection.execute(_LOOKS, (list(experiments),)):
+        found[experiment].append(stored_look(*columns))
     return found
 
 

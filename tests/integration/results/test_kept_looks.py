@@ -106,7 +106,7 @@ def api(house: House, monkeypatch: pytest.MonkeyPatch) -> Api:
 
 def kept(house: House) -> list[LookMessage]:
     with psycopg.connect(house.dsn) as connection:
-        return read_looks(connection).get(house.numbers[KEY], [])
+        return read_looks(connection, [house.numbers[KEY]]).get(house.numbers[KEY], [])
 
 
 def decide(
