@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
 from uuid import UUID
+from weakref import WeakSet
 
 import httpx
 import structlog
 
 from neonblue.client import calls
-from neonblue.client.batching import Batch, BatchOptions
+from neonblue.client.async_delivery import AsyncDelivery
+from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
-from neonblue.client.errors import ClientError, ClosedError, QueueFullError
-from neonblue.client.local import CONFIGURATION_ATTEMPTS, LocalAssignment, LocalEvaluator, spread
+from neonblue.client.errors import ClientError, ClosedError, QueueFullError, UnavailableError
+from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
+from neonblue.client.local import (
+    CONFIGURATION_ATTEMPTS,
+    DEFAULT,
+    LocalAssignment,
+    LocalEvaluator,
+    until_next_look,
+)
 from neonblue.client.messages import (
     Assignment,
     Decision,
@@ -32,16 +43,15 @@ from neonblue.client.transport import T, execute_async, headers
 
 log = structlog.get_logger("neonblue.client")
 
-_CARRY_SECONDS = 1.0
-_Marker = asyncio.Event
-"""Put into the queue to learn when everything before it was sent."""
+_clients: WeakSet[AsyncClient] = WeakSet()
+"""Every client of this process: a fork leaves them without tasks, and with connections that are the parent's."""
 
 
 class AsyncClient:
-    """Talks to NeonBlue's API from one event loop; the same calls as `Client`.
+    """Talks to NeonBlue's API from one event loop at a time; the same calls and times as `Client`.
 
-    Use it as `async with AsyncClient(…) as client`: leaving the block flushes what `track` queued. An event
-    loop that ends without it can't be caught up with, so there is no flush at the program's exit.
+    Use it as `async with AsyncClient(…) as client`: leaving the block flushes what `track` queued. There is no flush
+    at the program's exit: what waited when an event loop ended is sent by the next one, or by `close`.
     """
 
     def __init__(
@@ -54,27 +64,33 @@ class AsyncClient:
         on_rejected: OnRejected | None = None,
         on_lost: OnLost | None = None,
         timeout_seconds: float = 30.0,
+        assign_seconds: float = ASSIGN_SECONDS,
         refresh_seconds: float = 30.0,
         connections: int = 16,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(
+        self._connect = partial(
+            httpx.AsyncClient,
             base_url=base_url,
             headers=headers(token),
             timeout=httpx.Timeout(timeout_seconds, pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             transport=transport,
         )
+        self._connection: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._retry = retry or RetryPolicy()
         self._options = batch or BatchOptions()
+        self._assign_seconds = assign_seconds
         self._outcome = Outcome(on_rejected, on_lost)
-        self._queue: asyncio.Queue[bytes | _Marker] = asyncio.Queue(self._options.queue_items)
-        self._task: asyncio.Task[None] | None = None
+        self._delivery = AsyncDelivery(self._send_batch, self._options, self._outcome)
         self._closed = False
         self._local = LocalEvaluator()
         self._refresh_seconds = refresh_seconds
         self._loading = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
+        self._failure: ClientError | None = None
+        _clients.add(self)
 
     # Sent at once
 
@@ -82,17 +98,30 @@ class AsyncClient:
         """Store at most 1,000 events; returns when they are durable. The receipt names rejected ones."""
         return await self._execute(calls.events(events))
 
-    async def assign(self, experiment: str, user_id: str, **fields: Any) -> Assignment:
-        """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`."""
+    async def assign(
+        self, experiment: str, user_id: str, *, default: str | None = None, **fields: Any
+    ) -> Assignment:
+        """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`.
+
+        default: as in `Client.assign`.
+        """
         item = NewAssignment(experiment=experiment, user_id=user_id, **fields)
-        answer = await self._execute(calls.assign(item))
+        try:
+            answer = await self._execute(calls.assign(item), self._assign_seconds)
+        except ClosedError:
+            raise
+        except ClientError as error:
+            if default is None:
+                raise
+            self._outcome.defaulted(experiment, error)
+            return Assignment(user_id, default, experiment, reason=DEFAULT)
         await self._carry(item, [answer])
         return answer
 
     async def assign_all(self, user_id: str, **fields: Any) -> list[Assignment]:
         """The unit's variant in every running experiment of its type; call `expose` when one is used."""
         item = NewAssignment(user_id=user_id, **fields)
-        answers = (await self._execute(calls.assign_all(item))).items
+        answers = (await self._execute(calls.assign_all(item), self._assign_seconds)).items
         await self._carry(item, answers)
         return answers
 
@@ -164,13 +193,20 @@ class AsyncClient:
         attributes: Mapping[str, Any] | None = None,
         *,
         expose: bool = True,
+        default: str | None = None,
     ) -> LocalAssignment:
         """As `Client.variant`: by the downloaded configuration, with no call but the first."""
         self._ensure_open()
-        await self._load_configuration()
+        try:
+            await self._load_configuration()
+        except ClientError as error:
+            if default is None:
+                raise
+            self._outcome.defaulted(experiment, error)
+            return LocalAssignment(experiment, user_id, default, DEFAULT)
         found = self._local.evaluate(experiment, user_id, attributes)
         if expose and found.exposable and self._local.first_use(found):
-            await self.track("exposure", user_id, **exposure_fields(found, found.unit_type))
+            await self._queue_exposure(found, found.unit_type)
         return found
 
     # Queued
@@ -180,20 +216,15 @@ class AsyncClient:
         event_type: str,
         user_id: str,
         *,
-        wait_seconds: float | None = None,
+        wait_seconds: float | None = WAIT_SECONDS,
         **fields: Unpack[EventFields],
     ) -> UUID:
-        """Queue an event and return its id. Waits while the queue is full, at most `wait_seconds`.
+        """Queue an event and return its id. Waits while the queue is full, at most `wait_seconds` (None: for ever).
 
         Raises QueueFullError after that, ClosedError on a closed client.
         """
         event = new_event(event_type, user_id, fields)
-        self._start()
-        try:
-            async with asyncio.timeout(wait_seconds):
-                await self._queue.put(calls.encode(event))
-        except TimeoutError:
-            raise QueueFullError(f"{self._options.queue_items} events wait unsent") from None
+        await self._delivery.put(calls.encode(event), wait_seconds)
         return event.id
 
     async def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> UUID:
@@ -206,25 +237,22 @@ class AsyncClient:
         """What became of the tracked events so far."""
         return self._outcome.counts
 
-    async def flush(self) -> None:
-        """Wait until every event queued before is stored, rejected or lost."""
-        if self._task is None:
-            return
-        marker = _Marker()
-        await self._queue.put(marker)
-        await marker.wait()
+    async def flush(self, timeout_seconds: float | None = FLUSH_SECONDS) -> bool:
+        """Wait until every event queued before is stored, rejected or lost; False when time ran out (None: never)."""
+        return await self._delivery.flush(timeout_seconds)
 
-    async def close(self) -> None:
-        """Flush, then end the background task and the connections."""
+    async def close(self, timeout_seconds: float | None = None) -> None:
+        """As `Client.close`."""
         if self._closed:
             return
         self._closed = True
-        if self._refreshing is not None:
+        if self._refreshing is not None and not self._refreshing.done():
             self._refreshing.cancel()
-        await self.flush()
-        if self._task is not None:
-            self._task.cancel()
-        await self._http.aclose()
+        await self._delivery.close(
+            self._options.close_seconds if timeout_seconds is None else timeout_seconds
+        )
+        if self._connection is not None and self._loop is asyncio.get_running_loop():
+            await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -234,91 +262,91 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    # The background task
+    # The background
 
-    def _start(self) -> None:
-        if self._closed:
-            raise ClosedError("the client is closed")
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="neonblue-client")
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        self._enter_loop()
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
-    async def _run(self) -> None:
-        first: bytes | None = None
-        while True:
-            item = first if first is not None else await self._queue.get()
-            first = None
-            if isinstance(item, _Marker):
-                item.set()
-                continue
-            first, marker = await self._send_with_company(item)
-            if marker is not None:
-                marker.set()
+    def _enter_loop(self) -> None:
+        """Connections and locks belong to the loop that made them."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._connection, self._loading = loop, None, asyncio.Lock()
 
-    async def _send_with_company(self, event: bytes) -> tuple[bytes | None, _Marker | None]:
-        """Send `event` with what follows it shortly; returns what was taken from the queue but not sent."""
-        batch = Batch(self._options)
-        batch.add(event)
-        left: bytes | None = None
-        marker: _Marker | None = None
-        deadline = asyncio.get_running_loop().time() + self._options.linger_seconds
-        while not batch.full:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    item = await self._queue.get()
-            except TimeoutError:
-                break
-            if isinstance(item, _Marker):
-                marker = item
-                break
-            if not batch.fits(item):
-                left = item
-                break
-            batch.add(item)
-        await self._deliver(batch.items)
-        return left, marker
+    def _after_fork(self) -> None:
+        # The parent's connections are left open and unused: closing them here could end a request of the parent's.
+        self._parents_connection, self._connection = self._connection, None
+        self._outcome.after_fork()
+        self._delivery.after_fork()
+        self._local.after_fork()
+        self._loop = self._refreshing = self._failure = None
 
-    async def _deliver(self, items: list[bytes]) -> None:
+    async def _send_batch(self, items: list[bytes]) -> EventReceipt:
         patient = replace(self._retry, attempts=self._options.attempts)
-        try:
-            self._outcome.received(await execute_async(self._http, calls.encoded_events(items), patient))
-        except ClientError as error:
-            self._outcome.lost(items, error)
+        return await execute_async(self._http, calls.encoded_events(items), patient)
 
     async def _carry(self, item: NewAssignment, answers: Sequence[Assignment]) -> None:
         """Queue the exposures that could not be stored with their assignments."""
         for answer in unstored(item, answers):
-            fields = exposure_fields(answer, item.unit_type)
-            try:
-                await self.track("exposure", answer.user_id, wait_seconds=_CARRY_SECONDS, **fields)
-            except QueueFullError as error:
-                self._outcome.lost([calls.encode(new_event("exposure", answer.user_id, fields))], error)
+            await self._queue_exposure(answer, item.unit_type)
+
+    async def _queue_exposure(self, found: Assignment | LocalAssignment, unit_type: str | None) -> None:
+        """Queue the exposure that belongs to an answer. A full queue is counted and told: the answer stands."""
+        fields = exposure_fields(found, unit_type)
+        try:
+            await self.track("exposure", found.user_id, wait_seconds=0, **fields)
+        except QueueFullError as error:
+            self._outcome.lost([calls.encode(new_event("exposure", found.user_id, fields))], error)
 
     async def _load_configuration(self) -> None:
-        """Download the configuration once, then keep it fresh in the background. Raises ClientError."""
-        if self._refreshing is not None:
-            return
-        async with self._loading:
-            if self._refreshing is None:
-                await self._fetch_configuration()
-                self._refreshing = asyncio.create_task(self._refresh(), name="neonblue-configuration")
+        """Have a configuration, and a task of this loop that looks for newer ones. Raises ClientError.
+
+        As with `Client`, only the first call waits for an API that is away.
+        """
+        self._enter_loop()
+        if not self._is_refreshing():
+            async with self._loading:
+                if not self._is_refreshing():
+                    if not self._local.ready:
+                        await self._look()
+                    self._refreshing = asyncio.create_task(self._refresh(), name="neonblue-configuration")
+        if not self._local.ready:
+            raise UnavailableError(f"there is no configuration yet: {self._failure}") from self._failure
+
+    def _is_refreshing(self) -> bool:
+        task = self._refreshing
+        return task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()
 
     async def _refresh(self) -> None:
         while True:
-            await asyncio.sleep(spread(self._refresh_seconds))
-            try:
-                await self._fetch_configuration()
-            except ClientError as error:  # the configuration at hand stays good
-                log.warning("configuration_not_refreshed", error=str(error))
+            await asyncio.sleep(until_next_look(self._local, self._refresh_seconds))
+            await self._look()
 
-    async def _fetch_configuration(self) -> None:
+    async def _look(self) -> None:
         brief = replace(self._retry, attempts=min(self._retry.attempts, CONFIGURATION_ATTEMPTS))
         call = calls.configuration(self._local.revision)
-        self._local.install(await execute_async(self._http, call, brief))
+        try:
+            self._local.install(await execute_async(self._http, call, brief, self._assign_seconds))
+        except ClientError as error:  # the configuration at hand stays good
+            self._failure = error
+            log.warning("configuration_not_refreshed", error=str(error))
 
     def _ensure_open(self) -> None:
         if self._closed:
             raise ClosedError("the client is closed")
 
-    async def _execute(self, call: calls.Call[T]) -> T:
+    async def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
-        return await execute_async(self._http, call, self._retry)
+        return await execute_async(self._http, call, self._retry, within_seconds)
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

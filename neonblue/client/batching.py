@@ -14,7 +14,8 @@ class BatchOptions:
 
     items, bytes: a request holds at most so much. linger_seconds: the longest an event waits for company.
     queue_items: events that may wait unsent before `track` blocks. attempts: how often one request is made
-    (with the default waits 60 are about five minutes) before its events are handed to `on_lost`.
+    (with the default waits 60 are about five minutes) before its events are handed to `on_lost`. close_seconds: how
+    long `close` and the program's end wait for what is unsent.
     """
 
     items: int = 200
@@ -22,6 +23,7 @@ class BatchOptions:
     linger_seconds: float = 0.2
     queue_items: int = 10_000
     attempts: int = 60
+    close_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.items <= REQUEST_ITEMS:

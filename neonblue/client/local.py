@@ -13,16 +13,21 @@ import structlog
 
 from neonblue.bucketing import Configuration, Unit, evaluate
 from neonblue.bucketing.document import SCHEMA_VERSION, ConfigurationDocument, ExperimentEntry
-from neonblue.client.errors import ClientError
+from neonblue.client.errors import ClientError, UnavailableError
 
 log = structlog.get_logger("neonblue.client")
 
 NOT_RUNNING = "not_running"
+DEFAULT = "default"
+"""The reason of a variant that is the caller's own, for want of an answer."""
+
 CONFIGURATION_ATTEMPTS = 3
 """A look for a newer configuration gives up soon: there will be another."""
 
 _SEEN_ENTRIES = 100_000
 _JITTER = 0.1
+_WAITED_FOR_SECONDS = 1.0
+"""The time between looks while there is no configuration at all."""
 
 
 class LocalAssignment(msgspec.Struct, frozen=True):
@@ -38,8 +43,8 @@ class LocalAssignment(msgspec.Struct, frozen=True):
 
     @property
     def exposable(self) -> bool:
-        """Whether using the variant is an exposure; a tester's is none."""
-        return self.variant_key is not None and self.reason != "forced"
+        """Whether using the variant is an exposure; a tester's and the caller's default are none."""
+        return self.variant_key is not None and self.reason not in ("forced", DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,15 @@ class LocalEvaluator:
         self._young: set[tuple[str, str]] = set()
         self._old: set[tuple[str, str]] = set()
         self.revision: str | None = None
+
+    def after_fork(self) -> None:
+        """Another thread of the parent may have held the lock at the fork."""
+        self._lock = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a configuration."""
+        return self.revision is not None
 
     def install(self, document: ConfigurationDocument | None) -> None:
         """Take over a newer configuration; None: there is none. Raises ClientError for one it can't read."""
@@ -108,6 +122,11 @@ def spread(seconds: float) -> float:
     return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
 
 
+def until_next_look(evaluator: LocalEvaluator, seconds: float) -> float:
+    """Seconds to the next look for a configuration: soon, while there is none."""
+    return spread(seconds if evaluator.ready else min(seconds, _WAITED_FOR_SECONDS))
+
+
 class Refresher:
     """Keeps an evaluator's configuration fresh from a background thread."""
 
@@ -117,28 +136,44 @@ class Refresher:
         self._evaluator = evaluator
         self._fetch = fetch
         self._seconds = seconds
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Begin anew: a forked child has the configuration, but no thread."""
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._failure: ClientError | None = None
 
     def start(self) -> None:
-        """Load the configuration now, once; then look for newer ones. Raises ClientError."""
-        if self._thread is not None:
-            return
-        with self._lock:
-            if self._thread is None:
-                self._evaluator.install(self._fetch())
-                self._thread = threading.Thread(target=self._run, name="neonblue-configuration", daemon=True)
-                self._thread.start()
+        """Have a configuration and a thread that looks for newer ones.
+
+        The first call downloads it. Raises ClientError where that fails; until the thread has better luck, later
+        calls do so at once: nobody waits twice for an API that is away.
+        """
+        if self._thread is None or not self._thread.is_alive():
+            with self._lock:
+                if self._thread is None or not self._thread.is_alive():
+                    if not self._evaluator.ready:
+                        self._look()
+                    self._thread = threading.Thread(
+                        target=self._run, name="neonblue-configuration", daemon=True
+                    )
+                    self._thread.start()
+        if not self._evaluator.ready:
+            raise UnavailableError(f"there is no configuration yet: {self._failure}") from self._failure
 
     def stop(self) -> None:
+        """End the thread. One that is in the middle of a request is left to its end."""
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(spread(self._seconds)):
-            try:
-                self._evaluator.install(self._fetch())
-            except ClientError as error:  # the configuration at hand stays good
-                log.warning("configuration_not_refreshed", error=str(error))
+        while not self._ended.wait(until_next_look(self._evaluator, self._seconds)):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            self._evaluator.install(self._fetch())
+        except ClientError as error:  # the configuration at hand stays good
+            self._failure = error
+            log.warning("configuration_not_refreshed", error=str(error))

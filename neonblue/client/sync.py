@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import atexit
-import queue
-import threading
-import time
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
 from uuid import UUID
+from weakref import WeakSet
 
 import httpx
 
 from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client import calls
-from neonblue.client.batching import Batch, BatchOptions
+from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
+from neonblue.client.delivery import Delivery, Sleep
 from neonblue.client.errors import ClientError, ClosedError, QueueFullError
-from neonblue.client.local import CONFIGURATION_ATTEMPTS, LocalAssignment, LocalEvaluator, Refresher
+from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
+from neonblue.client.local import CONFIGURATION_ATTEMPTS, DEFAULT, LocalAssignment, LocalEvaluator, Refresher
 from neonblue.client.messages import (
     Assignment,
     Decision,
@@ -33,17 +34,19 @@ from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.retry import RetryPolicy
 from neonblue.client.transport import T, execute, headers
 
-_CARRY_SECONDS = 1.0
-_Marker = threading.Event
-"""Put into the queue to learn when everything before it was sent."""
+_clients: WeakSet[Client] = WeakSet()
+"""Every client of this process: a fork leaves them without threads, and with connections that are the parent's."""
 
 
 class Client:
-    """Talks to NeonBlue's API; may be shared by threads.
+    """Talks to NeonBlue's API; may be shared by threads, and used on both sides of a fork.
 
     `track` and `expose` only queue: a background thread sends batches, retries them until they are stored,
     and is flushed by `flush`, `close`, leaving the `with` block, or the program's exit. Everything else is
     sent at once and raises a `ClientError` when refused.
+
+    timeout_seconds: the longest one request takes. assign_seconds: the longest that `assign`, `assign_all` and the
+    download before the first `variant` take, retries included: a page waits for them.
     """
 
     def __init__(
@@ -56,21 +59,27 @@ class Client:
         on_rejected: OnRejected | None = None,
         on_lost: OnLost | None = None,
         timeout_seconds: float = 30.0,
+        assign_seconds: float = ASSIGN_SECONDS,
         refresh_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(
-            base_url=base_url, headers=headers(token), timeout=timeout_seconds, transport=transport
+        self._connect = partial(
+            httpx.Client,
+            base_url=base_url,
+            headers=headers(token),
+            timeout=timeout_seconds,
+            transport=transport,
         )
+        self._connection: httpx.Client | None = None
         self._retry = retry or RetryPolicy()
         self._options = batch or BatchOptions()
+        self._assign_seconds = assign_seconds
         self._outcome = Outcome(on_rejected, on_lost)
-        self._queue: queue.Queue[bytes | _Marker] = queue.Queue(self._options.queue_items)
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._delivery = Delivery(self._send_batch, self._options, self._outcome)
         self._closed = False
         self._local = LocalEvaluator()
         self._refresher = Refresher(self._local, self._fetch_configuration, refresh_seconds)
+        _clients.add(self)
 
     # Sent at once
 
@@ -78,17 +87,32 @@ class Client:
         """Store at most 1,000 events; returns when they are durable. The receipt names rejected ones."""
         return self._execute(calls.events(events))
 
-    def assign(self, experiment: str, user_id: str, **fields: Any) -> Assignment:
-        """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`."""
+    def assign(
+        self, experiment: str, user_id: str, *, default: str | None = None, **fields: Any
+    ) -> Assignment:
+        """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`.
+
+        default: the variant to use where the API does not answer within `assign_seconds`, or refuses; then nothing
+        is raised, `reason` is "default", no exposure is stored by this client, and `counts.defaulted` grows. Without
+        one a ClientError is raised.
+        """
         item = NewAssignment(experiment=experiment, user_id=user_id, **fields)
-        answer = self._execute(calls.assign(item))
+        try:
+            answer = self._execute(calls.assign(item), self._assign_seconds)
+        except ClosedError:
+            raise
+        except ClientError as error:
+            if default is None:
+                raise
+            self._outcome.defaulted(experiment, error)
+            return Assignment(user_id, default, experiment, reason=DEFAULT)
         self._carry(item, [answer])
         return answer
 
     def assign_all(self, user_id: str, **fields: Any) -> list[Assignment]:
         """The unit's variant in every running experiment of its type; call `expose` when one is used."""
         item = NewAssignment(user_id=user_id, **fields)
-        answers = self._execute(calls.assign_all(item)).items
+        answers = self._execute(calls.assign_all(item), self._assign_seconds).items
         self._carry(item, answers)
         return answers
 
@@ -160,17 +184,26 @@ class Client:
         attributes: Mapping[str, Any] | None = None,
         *,
         expose: bool = True,
+        default: str | None = None,
     ) -> LocalAssignment:
         """The unit's variant by the downloaded configuration: no call, but for the first, which downloads it.
 
         Queues the exposure, which carries the assignment, once for each unit. What the API has stored of a unit is
         not known here: after a change of targeting or attributes a unit that was in may be told that it is out.
+
+        default: the variant to use where there is no configuration yet, as in `assign`.
         """
         self._ensure_open()
-        self._refresher.start()
+        try:
+            self._refresher.start()
+        except ClientError as error:
+            if default is None:
+                raise
+            self._outcome.defaulted(experiment, error)
+            return LocalAssignment(experiment, user_id, default, DEFAULT)
         found = self._local.evaluate(experiment, user_id, attributes)
         if expose and found.exposable and self._local.first_use(found):
-            self.track("exposure", user_id, **exposure_fields(found, found.unit_type))
+            self._queue_exposure(found, found.unit_type)
         return found
 
     # Queued
@@ -180,19 +213,15 @@ class Client:
         event_type: str,
         user_id: str,
         *,
-        wait_seconds: float | None = None,
+        wait_seconds: float | None = WAIT_SECONDS,
         **fields: Unpack[EventFields],
     ) -> UUID:
-        """Queue an event and return its id. Blocks while the queue is full, at most `wait_seconds`.
+        """Queue an event and return its id. Blocks while the queue is full, at most `wait_seconds` (None: for ever).
 
         Raises QueueFullError after that, ClosedError on a closed client.
         """
         event = new_event(event_type, user_id, fields)
-        self._start()
-        try:
-            self._queue.put(calls.encode(event), timeout=wait_seconds)
-        except queue.Full:
-            raise QueueFullError(f"{self._options.queue_items} events wait unsent") from None
+        self._delivery.put(calls.encode(event), wait_seconds)
         return event.id
 
     def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> UUID:
@@ -205,24 +234,22 @@ class Client:
         """What became of the tracked events so far."""
         return self._outcome.counts
 
-    def flush(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until every event queued before is stored, rejected or lost; False when time ran out."""
-        if self._thread is None:
-            return True
-        marker = _Marker()
-        self._queue.put(marker)
-        return marker.wait(timeout_seconds)
+    def flush(self, timeout_seconds: float | None = FLUSH_SECONDS) -> bool:
+        """Wait until every event queued before is stored, rejected or lost; False when time ran out (None: never)."""
+        return self._delivery.flush(timeout_seconds)
 
-    def close(self) -> None:
-        """Flush, then end the background thread and the connections."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
+    def close(self, timeout_seconds: float | None = None) -> None:
+        """Flush, then end the background threads and the connections.
+
+        What is not stored within `timeout_seconds` (`BatchOptions.close_seconds` unless given) is counted as lost and
+        told to `on_lost`.
+        """
+        if self._closed:
+            return
+        self._closed = True
         self._refresher.stop()
-        self.flush()
+        self._delivery.close(self._options.close_seconds if timeout_seconds is None else timeout_seconds)
         self._http.close()
-        atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
         return self
@@ -232,79 +259,55 @@ class Client:
     ) -> None:
         self.close()
 
-    # The background thread
+    @property
+    def _http(self) -> httpx.Client:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the client is closed")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="neonblue-client", daemon=True)
-                self._thread.start()
-                atexit.register(self.close)
+    def _after_fork(self) -> None:
+        # The parent's connections are left open and unused: closing them here could end a request of the parent's.
+        self._parents_connection, self._connection = self._connection, None
+        self._outcome.after_fork()
+        self._delivery.after_fork()
+        self._local.after_fork()
+        self._refresher.after_fork()
 
-    def _run(self) -> None:
-        first: bytes | None = None
-        while True:
-            item = first if first is not None else self._queue.get()
-            first = None
-            if isinstance(item, _Marker):
-                item.set()
-                if self._closed:
-                    return
-                continue
-            first, marker = self._send_with_company(item)
-            if marker is not None:
-                marker.set()
-                if self._closed:
-                    return
-
-    def _send_with_company(self, event: bytes) -> tuple[bytes | None, _Marker | None]:
-        """Send `event` with what follows it shortly; returns what was taken from the queue but not sent."""
-        batch = Batch(self._options)
-        batch.add(event)
-        left: bytes | None = None
-        marker: _Marker | None = None
-        deadline = time.monotonic() + self._options.linger_seconds
-        while not batch.full:
-            try:
-                item = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if isinstance(item, _Marker):
-                marker = item
-                break
-            if not batch.fits(item):
-                left = item
-                break
-            batch.add(item)
-        self._deliver(batch.items)
-        return left, marker
-
-    def _deliver(self, items: list[bytes]) -> None:
+    def _send_batch(self, items: list[bytes], sleep: Sleep) -> EventReceipt:
         patient = replace(self._retry, attempts=self._options.attempts)
-        try:
-            self._outcome.received(execute(self._http, calls.encoded_events(items), patient))
-        except ClientError as error:
-            self._outcome.lost(items, error)
+        return execute(self._http, calls.encoded_events(items), patient, sleep)
 
     def _carry(self, item: NewAssignment, answers: Sequence[Assignment]) -> None:
         """Queue the exposures that could not be stored with their assignments."""
         for answer in unstored(item, answers):
-            fields = exposure_fields(answer, item.unit_type)
-            try:
-                self.track("exposure", answer.user_id, wait_seconds=_CARRY_SECONDS, **fields)
-            except QueueFullError as error:
-                self._outcome.lost([calls.encode(new_event("exposure", answer.user_id, fields))], error)
+            self._queue_exposure(answer, item.unit_type)
+
+    def _queue_exposure(self, found: Assignment | LocalAssignment, unit_type: str | None) -> None:
+        """Queue the exposure that belongs to an answer. A full queue is counted and told: the answer stands."""
+        fields = exposure_fields(found, unit_type)
+        try:
+            self.track("exposure", found.user_id, wait_seconds=0, **fields)
+        except QueueFullError as error:
+            self._outcome.lost([calls.encode(new_event("exposure", found.user_id, fields))], error)
 
     def _fetch_configuration(self) -> ConfigurationDocument | None:
         brief = replace(self._retry, attempts=min(self._retry.attempts, CONFIGURATION_ATTEMPTS))
-        return execute(self._http, calls.configuration(self._local.revision), brief)
+        return execute(
+            self._http, calls.configuration(self._local.revision), brief, within_seconds=self._assign_seconds
+        )
 
     def _ensure_open(self) -> None:
         if self._closed:
             raise ClosedError("the client is closed")
 
-    def _execute(self, call: calls.Call[T]) -> T:
+    def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
-        return execute(self._http, call, self._retry)
+        return execute(self._http, call, self._retry, within_seconds=within_seconds)
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

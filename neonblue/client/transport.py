@@ -15,6 +15,8 @@ from neonblue.client.retry import RetryPolicy, parse_retry_after, repeatable
 
 T = TypeVar("T")
 
+_SHORTEST_SECONDS = 0.001
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Transport errors after which the server can't have taken the request."""
 
@@ -33,47 +35,80 @@ def _answer(call: Call[T], response: httpx.Response) -> T:
     if response.is_success or response.status_code in call.also:
         try:
             return call.decode(response.content)
-        except ValueError:
+        except ValueError as error:
             if response.is_success:
-                raise
+                message = f"{call.method} {call.path}: {response.status_code}, but no answer of NeonBlue's API: {error}"
+                raise UnavailableError(message) from error
     raise api_error(response.status_code, response.content)
 
 
 class Attempts:
-    """Decides, after each failure of one call, whether there is another attempt and when."""
+    """Decides, after each failure of one call, whether there is another attempt and when.
 
-    def __init__(self, call: Call[Any], policy: RetryPolicy) -> None:
+    within_seconds: the longest that all attempts and the waits between them take; None: no such bound.
+    """
+
+    def __init__(self, call: Call[Any], policy: RetryPolicy, within_seconds: float | None = None) -> None:
         self._call = call
         self._policy = policy
         self._waits: Iterator[float] = policy.waits()
+        self._until = None if within_seconds is None else time.monotonic() + within_seconds
+
+    def request_options(self, client_seconds: float | None) -> dict[str, Any]:
+        """The options of the next request: at most the client's time-out, and what is left of the bound."""
+        left = self._left()
+        if left is None:
+            return {}
+        return {
+            "timeout": max(_SHORTEST_SECONDS, left if client_seconds is None else min(left, client_seconds))
+        }
+
+    def _left(self) -> float | None:
+        return None if self._until is None else self._until - time.monotonic()
+
+    def _in_time(self, wait: float) -> bool:
+        left = self._left()
+        return left is None or wait < left
 
     def after_answer(self, response: httpx.Response) -> float | None:
         """Seconds to wait before the next attempt; None where the answer is final."""
         if not repeatable(response.status_code, idempotent=self._call.idempotent):
             return None
         drawn = next(self._waits, None)
-        if drawn is None:
-            message = f"{self._call.method} {self._call.path}: still {response.status_code} after every retry"
-            raise UnavailableError(message) from api_error(response.status_code, response.content)
-        return self._policy.wait(drawn, parse_retry_after(response.headers.get("Retry-After")))
+        if drawn is not None:
+            wait = self._policy.wait(drawn, parse_retry_after(response.headers.get("Retry-After")))
+            if self._in_time(wait):
+                return wait
+        message = (
+            f"{self._call.method} {self._call.path}: still {response.status_code} after every retry in time"
+        )
+        raise UnavailableError(message) from api_error(response.status_code, response.content)
 
-    def after_error(self, error: httpx.TransportError) -> float:
+    def after_error(self, error: httpx.RequestError) -> float:
         """Seconds to wait before the next attempt. Raises UnavailableError where there is none."""
         drawn = next(self._waits, None)
-        if drawn is None or not (self._call.idempotent or isinstance(error, NEVER_SENT)):
+        again = self._call.idempotent or isinstance(error, NEVER_SENT)
+        if drawn is None or not again or not self._in_time(drawn):
             raise UnavailableError(f"{self._call.method} {self._call.path}: {error!r}") from error
         return drawn
 
 
 def execute(
-    http: httpx.Client, call: Call[T], policy: RetryPolicy, sleep: Callable[[float], object] = time.sleep
+    http: httpx.Client,
+    call: Call[T],
+    policy: RetryPolicy,
+    sleep: Callable[[float], object] = time.sleep,
+    within_seconds: float | None = None,
 ) -> T:
     """Make `call` until it is answered for good. Raises ApiError or UnavailableError."""
-    attempts = Attempts(call, policy)
+    attempts = Attempts(call, policy, within_seconds)
     while True:
+        options = attempts.request_options(http.timeout.read)
         try:
-            response = http.request(call.method, call.path, content=call.body, headers=call.headers)
-        except httpx.TransportError as error:
+            response = http.request(
+                call.method, call.path, content=call.body, headers=call.headers, **options
+            )
+        except httpx.RequestError as error:
             sleep(attempts.after_error(error))
             continue
         wait = attempts.after_answer(response)
@@ -82,13 +117,18 @@ def execute(
         sleep(wait)
 
 
-async def execute_async(http: httpx.AsyncClient, call: Call[T], policy: RetryPolicy) -> T:
+async def execute_async(
+    http: httpx.AsyncClient, call: Call[T], policy: RetryPolicy, within_seconds: float | None = None
+) -> T:
     """As `execute`, without blocking the event loop."""
-    attempts = Attempts(call, policy)
+    attempts = Attempts(call, policy, within_seconds)
     while True:
+        options = attempts.request_options(http.timeout.read)
         try:
-            response = await http.request(call.method, call.path, content=call.body, headers=call.headers)
-        except httpx.TransportError as error:
+            response = await http.request(
+                call.method, call.path, content=call.body, headers=call.headers, **options
+            )
+        except httpx.RequestError as error:
             await asyncio.sleep(attempts.after_error(error))
             continue
         wait = attempts.after_answer(response)

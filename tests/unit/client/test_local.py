@@ -88,6 +88,8 @@ def test_an_api_that_is_away_leaves_the_configuration_at_hand(server: RecordingS
         with pytest.raises(UnavailableError):
             client.variant("checkout", "u")
         server.configuration = document(entry(allocation=10_000))
+        until(lambda: 200 in server.looks)
+        until(lambda: client.variant("checkout", "u", default="?").reason != "default")
         before = client.variant("checkout", "u")
         server.configuration = {}
         looked = len(server.looks)
