@@ -7,11 +7,12 @@ import itertools
 import math
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from neonblue.bench.http import Answer, Connection, Target
 from neonblue.bench.load import Plan, loop_factory, run
-from neonblue.client import Client, Metric, NewExperiment, Variant
+from neonblue.client import Client, Decision, Metric, NewExperiment, Variant
 from neonblue.settings import Settings
 
 KNOWN_UNITS = 1_000
@@ -34,16 +35,23 @@ class AssignReport:
         return asdict(self)
 
 
-def make_experiments(settings: Settings, count: int) -> list[str]:
-    """So many running experiments; returns their keys."""
+@contextmanager
+def running_experiments(settings: Settings, count: int) -> Iterator[list[str]]:
+    """The keys of so many running experiments; archived afterwards, whatever happened."""
     keys = [f"bench-{uuid.uuid4().hex[:12]}" for _ in range(count)]
     variants = [Variant("control", 1, is_control=True), Variant("treatment", 1)]
     metrics = [Metric("conversion", "proportion", "purchase", "any")]
+    started: list[str] = []
     with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
-        for key in keys:
-            client.create_experiment(NewExperiment(key=key, variants=variants, metrics=metrics))
-            client.start(key)
-    return keys
+        try:
+            for key in keys:
+                client.create_experiment(NewExperiment(key=key, variants=variants, metrics=metrics))
+                started.append(client.start(key).key)
+            yield keys
+        finally:
+            for key in started:
+                client.conclude(key, Decision("inconclusive", "a benchmark has no result"))
+                client.archive(key)
 
 
 def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool) -> AssignReport:

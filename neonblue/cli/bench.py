@@ -42,7 +42,10 @@ def ingest(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Store events over HTTP: batches of 100 and single ones, with 0, 1 and 10 % duplicates."""
+    """Store events over HTTP: batches of 100 and single ones, with 0, 1 and 10 % duplicates.
+
+    They stay in the stack, as events of no experiment: use a stack of its own (`neonblue up --data-dir`).
+    """
     settings = Settings.load(data_dir)
     loads = _loads(seconds, rate, batch, connections)
     reports = [ingesting.measure(settings, load) for load in loads]
@@ -69,16 +72,19 @@ def assign(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Assign units over HTTP: known ones (cached) and new ones (stored), as fast as they go and at 5,000 a second."""
+    """Assign units over HTTP: known ones (cached) and new ones (stored), as fast as they go and at 5,000 a second.
+
+    Its experiments are concluded and archived at the end.
+    """
     settings = Settings.load(data_dir)
-    keys = assigning.make_experiments(settings, experiments)
     rates = (rate,) if rate is not None else (None, PACED_RATE)
-    reports = [
-        assigning.measure(settings, keys, Plan(seconds, connections, wanted), first_time=first)
-        for first in (False, True)
-        for wanted in rates
-        if wanted == rate or not first
-    ]
+    with assigning.running_experiments(settings, experiments) as keys:
+        reports = [
+            assigning.measure(settings, keys, Plan(seconds, connections, wanted), first_time=first)
+            for first in (False, True)
+            for wanted in rates
+            if wanted == rate or not first
+        ]
     if json_output:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
         return
