@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -29,3 +30,13 @@ def connect(settings: ClickHouseSettings) -> Iterator[Client]:
         yield client
     finally:
         client.close()
+
+
+def execute(
+    client: Client, statement: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> None:
+    """Carry out a statement that answers nothing. Long parameters travel in the body, as a query's do.
+
+    `Client.command` puts them into the URL, where a list of some hundred ids is too long for any server.
+    """
+    client.raw_query(statement, parameters=dict(parameters), settings=dict(settings or {}))

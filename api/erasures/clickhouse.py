@@ -18,7 +18,7 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client
 
 from api.users.repository import Person
-from neonblue.clickhouse import connect
+from neonblue.clickhouse import connect, execute
 from neonblue.settings import ClickHouseSettings
 
 _TABLES = """
@@ -208,15 +208,9 @@ class Warehouse:
         rows = self.client.query(_LETTERS, parameters={"pattern": _naming(person)}).result_rows
         ordered = sorted((str(topic), int(part), int(at), int(element)) for topic, part, at, element in rows)
         for (topic, partition), places in groupby(ordered, key=lambda row: row[:2]):
-            self.client.command(
-                _DELETE_LETTERS,
-                parameters={
-                    "topic": topic,
-                    "partition": partition,
-                    "places": [(offset, element) for _, _, offset, element in places],
-                },
-                settings=_SYNCHRONOUS,
-            )
+            found = [(offset, element) for _, _, offset, element in places]
+            named = {"topic": topic, "partition": partition, "places": found}
+            execute(self.client, _DELETE_LETTERS, named, _SYNCHRONOUS)
         return len(ordered)
 
     def forget(self, closed: Mapping[bytes, datetime]) -> None:
@@ -226,7 +220,7 @@ class Warehouse:
                 "persons": [person.hex().upper() for person in closed],
                 "instants": [_microseconds(erased_at) for erased_at in closed.values()],
             }
-            self.client.command(_FORGET, parameters=parameters, settings=_SYNCHRONOUS)
+            execute(self.client, _FORGET, parameters, _SYNCHRONOUS)
 
     def _tables(self) -> list[Table]:
         rows = self.client.query(_TABLES).result_rows
@@ -248,7 +242,7 @@ class Warehouse:
                     if other.typed and other.column == "user_id":
                         self._note_days(other, linked, erased)
             statement = _DELETE.format(table=table.name, condition=condition)
-            self.client.command(statement, parameters=_parameters(erased), settings=_SYNCHRONOUS)
+            execute(self.client, statement, _parameters(erased), _SYNCHRONOUS)
         return rows
 
     def _note_days(self, table: Table, condition: str, erased: Sequence[Erased]) -> None:
@@ -256,7 +250,7 @@ class Warehouse:
             statement = _NOTE_DAYS.format(
                 axis=table.axis, day=_DAYS[table.axis], table=table.name, condition=condition
             )
-            self.client.command(statement, parameters=_parameters(erased), settings={"final": 0})
+            execute(self.client, statement, _parameters(erased), {"final": 0})
 
     def _delete_lone_segments(self, tables: Sequence[Table], erased: Sequence[Erased]) -> None:
         """Of the days on which these were first exposed; before the rows that tell the days go."""
@@ -274,7 +268,7 @@ class Warehouse:
             for (name,) in self.client.query(_SEGMENTED).result_rows:
                 if _NAME(name):
                     statement = _DELETE_LONE.format(table=name)
-                    self.client.command(statement, parameters={"days": sorted(days)}, settings=_SYNCHRONOUS)
+                    execute(self.client, statement, {"days": sorted(days)}, _SYNCHRONOUS)
 
     def _count(self, table: Table, condition: str, erased: Sequence[Erased]) -> dict[str, int]:
         """Rows by person. Copies count: a deletion removes them too."""

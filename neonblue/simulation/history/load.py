@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse import execute
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.simulation.history.events import History
 
@@ -103,10 +104,8 @@ def insert_erasures(client: Client, history: History) -> int:
     """The history's erasures, ingested now."""
     erased = history.erasures()
     if erased:
-        client.command(
-            _ERASURES,
-            parameters={"users": [name for name, _ in erased], "times": [at for _, at in erased]},
-        )
+        named = {"users": [name for name, _ in erased], "times": [at for _, at in erased]}
+        execute(client, _ERASURES, named)
     return len(erased)
 
 

@@ -10,6 +10,7 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 from psycopg import sql
 
+from neonblue.clickhouse import execute
 from orchestration.defs.maintenance.partitions import Partition, parse
 
 EVENTS = "events"
@@ -83,7 +84,5 @@ def drop_months(client: Client, before: date) -> list[str]:
     """Drop the events' months before that day's; which they were."""
     months = [row[0] for row in client.query(_OLD_MONTHS, parameters={"month": f"{before:%Y%m}"}).result_rows]
     for month in months:
-        client.command(
-            "ALTER TABLE events_processed DROP PARTITION {month:String}", parameters={"month": month}
-        )
+        execute(client, "ALTER TABLE events_processed DROP PARTITION {month:String}", {"month": month})
     return months
