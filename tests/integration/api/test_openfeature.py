@@ -19,6 +19,7 @@ from openfeature.flag_evaluation import Reason
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.experiments import Written, write
 from tests.integration.api.fleet import wait_until
+from tests.integration.openfeature import python_sdk
 
 Json = dict[str, Any]
 FLAGS = "/ofrep/v1/evaluate/flags"
@@ -111,6 +112,20 @@ def test_a_used_flag_is_an_exposure(flags: OpenFeatureClient, postgres: Server) 
     for _ in range(2):
         flags.get_string_value(flag.key, "", who)
     assert exposures(postgres, flag) == 1
+
+
+def test_the_code_on_the_page_reads_a_flag(api: httpx.Client, postgres: Server) -> None:
+    flag = write(
+        postgres, both({"value": "green"}), key="button-colour", targeting='attributes.country == "DE"'
+    )
+    wait_until(lambda: flag.key in api.get("/v1/configuration").text, "the experiment is known")
+    client = python_sdk.start_flags(str(api.base_url), TOKEN)
+    try:
+        assert python_sdk.colour_for(client, f"user-{uuid4()}", "DE") == "green"
+        assert python_sdk.colour_for(client, f"user-{uuid4()}", "FR") == "blue"
+        assert exposures(postgres, flag) == 1
+    finally:
+        openfeature.clear_providers()
 
 
 def exposures(postgres: Server, flag: Written) -> int:
