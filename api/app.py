@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.access.endpoints import router as tokens
@@ -27,6 +25,7 @@ from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
 from api.http.at_once import Application, AtOnce
+from api.http.cross_origin import CrossOrigin
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
@@ -46,16 +45,6 @@ from neonblue.settings import Settings
 
 _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION}
 _GZIP_BYTES = 1_024
-_SENT = [
-    "authorization",
-    "content-type",
-    "content-encoding",
-    "idempotency-key",
-    "if-match",
-    "if-none-match",
-    "x-request-id",
-]
-_READ = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
 
 
 def create_app(settings: Settings | None = None) -> Application:
@@ -91,23 +80,10 @@ def create_app(settings: Settings | None = None) -> Application:
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=services.settings.api.trusted_proxies)
     install_error_handlers(app)
     hot = HotCalls(services, app)
-    return Application(_cross_origin(hot, services.settings.api.cross_origins), AtOnce(services))
+    origins = services.settings.api.cross_origins
+    return Application(CrossOrigin(hot, origins, services.origins), AtOnce(services))
 
 
 async def _never(_: Request) -> Response:
     """`HotCalls` answers these paths; their routes are here so that other methods are told of POST."""
     raise NotImplementedError
-
-
-def _cross_origin(app: ASGIApp, origins: list[str]) -> ASGIApp:
-    """Let pages of these web origins call the API. They send a token, never a cookie."""
-    if not origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=_SENT,
-        expose_headers=_READ,
-        max_age=600,
-    )

@@ -28,6 +28,7 @@ from neonblue.contract.violation import ContractError
 PAYLOAD_BYTES = 64 * 1024
 """Of a variant's payload, as JSON."""
 
+_SHOWN_CHARACTERS = 40
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -57,6 +58,19 @@ def _storable_object(value: dict[str, Any] | None) -> dict[str, Any] | None:
     if size > PAYLOAD_BYTES:
         raise ContractError(Code.TOO_LARGE, f"must hold at most {PAYLOAD_BYTES} bytes as JSON")
     return value
+
+
+def _an_object(value: Any) -> Any:
+    """A payload is an object; whoever writes a bare value is told how to wrap it."""
+    if value is None or isinstance(value, dict):
+        return value
+    raise ContractError(Code.WRONG_TYPE, f'must be an object: write {{"value": {_shown(value)}}}')
+
+
+def _shown(value: Any) -> str:
+    """The value as JSON, cut where it is long."""
+    text = msgspec.json.encode(value, enc_hook=str).decode(errors="replace")
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _written(value: Any) -> Any:
@@ -99,7 +113,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000), After
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f,]+$")]
 Tags = Annotated[list[Tag], Field(max_length=20)]
 Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Payload = Annotated[dict[str, Any] | None, AfterValidator(_storable_object)]
+Payload = Annotated[dict[str, Any] | None, BeforeValidator(_an_object), AfterValidator(_storable_object)]
 BasisPoints = Annotated[int, Field(ge=0, le=FULL_ALLOCATION, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Fraction = Annotated[Decimal, Field(gt=0, lt=1, max_digits=7, decimal_places=6)]

@@ -72,6 +72,16 @@ CARRIED = Counter(
     "Assignments that exposures carried, by what became of them",
     ["outcome"],
 )
+SHOWN = Tally(
+    "neonblue_shown_variants_total",
+    "Variants that were shown before they were asked for, against what the unit has",
+    ["experiment", "outcome"],
+)
+UNASSIGNED_EXPOSURES = Tally(
+    "neonblue_unassigned_exposures_total",
+    "Exposure events of units without an assignment, by what became of them",
+    ["experiment", "outcome"],
+)
 LINKS = Counter(
     "neonblue_links_total", "Experiments of linked anonymous ids, by what became of them", ["outcome"]
 )

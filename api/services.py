@@ -35,6 +35,7 @@ from api.experiments.registry import Registry
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.holdouts.service import HoldoutService
+from api.http.cross_origin import TokenOrigins
 from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
@@ -66,6 +67,7 @@ class Services:
     settings: Settings
     pool: Pool
     tokens: Tokens
+    origins: TokenOrigins
     registry: Registry
     partitions: Partitions
     pipeline: Pipeline
@@ -141,6 +143,7 @@ def create_services(settings: Settings) -> Services:
     valkey = Redis(connection_pool=_valkey_pool(settings))
     shared = SharedCache(valkey)
     tokens = Tokens(pool, api.token_cache_seconds)
+    origins = TokenOrigins(pool, api.token_cache_seconds)
     limits = GroupLimits(
         api.group_commit_milliseconds / 1000,
         api.group_commit_connections,
@@ -148,7 +151,9 @@ def create_services(settings: Settings) -> Services:
         api.max_queued_bytes,
     )
     ahead = timedelta(seconds=api.max_future_seconds)
-    event_writer = EventWriter(dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS))
+    event_writer = EventWriter(
+        dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS), registry.find
+    )
     assignment_writer = AssignmentWriter(dsn, partitions, cache, api.outbox_batches)
     event_queue: GroupCommit[EventJob, EventResult] = GroupCommit(
         "events", event_writer.open, event_writer.write, limits
@@ -171,6 +176,7 @@ def create_services(settings: Settings) -> Services:
         settings,
         pool,
         tokens,
+        origins,
         registry,
         partitions,
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
@@ -178,7 +184,7 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         AssignmentService(decider, registry, cache, ahead, identify),
         experiments,
-        TokenService(pool, tokens),
+        TokenService(pool, tokens, origins),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
         LifeCycle(pool, registry),

@@ -44,7 +44,8 @@ class TokenIn(Strict):
         default=None,
         min_length=1,
         max_length=50,
-        description="Web origins; only with the scopes ingest and assign",
+        description="Web origins whose pages may use it, and read the API's answers; only with the scopes ingest and "
+        "assign",
     )
     expires_at: Instant | None = Field(
         default_factory=_in_a_year, description="Null: never. Absent: in a year"

@@ -10,6 +10,7 @@ from api.access.repository import Row
 from api.access.schemas import NewToken, TokenIn, TokenOut, TokenPage
 from api.audit import Actor, Change, record
 from api.database import Pool
+from api.http.cross_origin import TokenOrigins
 from api.http.pages import cut
 from api.http.problems import Problem
 from api.http.security import Scope, Tokens, digest_of_secret
@@ -24,6 +25,7 @@ _HINT_LENGTH = len(SECRET_PREFIX) + 4
 class TokenService:
     pool: Pool
     tokens: Tokens
+    origins: TokenOrigins
 
     async def create(self, new: TokenIn, actor: Actor) -> NewToken:
         """Make a token; its secret is in this answer and nowhere else."""
@@ -34,6 +36,7 @@ class TokenService:
                 connection, new, digest_of_secret(secret.encode()), secret[:_HINT_LENGTH], actor.name
             )
             await record(connection, actor, Change("create", "token", str(row["id"]), None, row))
+        self.origins.forget()
         return NewToken.model_validate(row | {"secret": secret})
 
     async def page(self, before: int | None, limit: int) -> TokenPage:
@@ -62,6 +65,7 @@ class TokenService:
             after = await repository.revoke(connection, token_id)
             await record(connection, actor, Change("revoke", "token", str(token_id), before, after))
         self.tokens.forget()
+        self.origins.forget()
 
 
 def _found(row: Row | None) -> Row:

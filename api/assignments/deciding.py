@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import psycopg
@@ -35,6 +35,20 @@ _RECENT_ENTRIES = 100_000
 Verdict = Decision | Violation
 Chosen = tuple[int, Target, str]
 """Position, target, and the variant to store unless the unit has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """A target that no cache knows and of which nothing is to be kept. variant: None where the unit is left out."""
+
+    position: int
+    target: Target
+    variant: str | None
+    reason: Reason
+
+    def decision(self, *, durable: bool = True) -> Decision:
+        """What the configuration gives."""
+        return Decision(self.variant, reason=self.reason if self.variant is None else None, durable=durable)
 
 
 @dataclass(slots=True)
@@ -91,22 +105,22 @@ class Decider:
                 ASSIGNMENTS.add("forced")
         found = await self._find([targets[n] for n in rest])
         lacking: list[Chosen] = []
-        outside: list[tuple[int, Target, Reason]] = []
+        unkept: list[Unkept] = []
         for n in rest:
             target = targets[n]
             stored = found.get(target.unit)
             if stored is None:
                 variant, reason = _choose(target)
-                if variant is None:
-                    outside.append((n, target, reason))
+                if variant is None or not target.keep:
+                    unkept.append(Unkept(n, target, variant, reason))
                 else:
                     lacking.append((n, target, variant))
             elif self._lacks(target, stored):
                 lacking.append((n, target, stored.variant_key))
             else:
                 verdicts[n] = Decision.of(stored)
-        if outside:
-            lacking += await self._look(outside, verdicts)
+        if unkept:
+            lacking += await self._look(unkept, verdicts)
         if lacking:
             await self._write(lacking, found, verdicts, now, size)
         return verdicts
@@ -129,41 +143,41 @@ class Decider:
             found |= shared
         return found
 
-    async def _look(
-        self, outside: Sequence[tuple[int, Target, Reason]], verdicts: list[Verdict | None]
-    ) -> list[Chosen]:
-        """Who would be left out now may have been let in before, or be the anonymous id of someone who was.
+    async def _look(self, unkept: Sequence[Unkept], verdicts: list[Verdict | None]) -> list[Chosen]:
+        """The unit may have been assigned before, or be the anonymous id of someone who was.
 
-        Fills in the verdicts; returns those whose stored assignment lacks its exposure. That a unit has none is
-        remembered for some seconds.
+        Fills in the verdicts; returns those whose stored assignment lacks its exposure. That a unit which is left out
+        has none is remembered for some seconds. What a unit is told before it is assigned must be what it will get,
+        so there is a look for it each time.
         """
         clock = asyncio.get_running_loop().time
-        unknown: list[tuple[int, Target, Reason]] = []
-        for n, target, reason in outside:
-            if (self._absent.get(target.unit) or 0.0) > clock():
-                verdicts[n] = Decision(None, reason=reason)
+        unknown: list[Unkept] = []
+        for item in unkept:
+            if item.variant is None and (self._absent.get(item.target.unit) or 0.0) > clock():
+                verdicts[item.position] = item.decision()
             else:
-                unknown.append((n, target, reason))
+                unknown.append(item)
         if not unknown:
             return []
         try:
-            stored, links = await self.lookup.read([target.unit for _, target, _ in unknown])
+            stored, links = await self.lookup.read([item.target.unit for item in unknown])
         except (psycopg.Error, OSError, TimeoutError) as error:
             log.warning("assignments_unknown", error=type(error).__name__)
-            for n, _, reason in unknown:
-                verdicts[n] = Decision(None, reason=reason, durable=False)
+            for item in unknown:
+                verdicts[item.position] = item.decision(durable=False)
             return []
         self.cache.put_all(stored)
         lacking: list[Chosen] = []
-        for n, target, reason in unknown:
-            known = stored.get(target.unit)
+        for item in unknown:
+            target, known = item.target, stored.get(item.target.unit)
             if known is not None and self._lacks(target, known):
-                lacking.append((n, target, known.variant_key))
+                lacking.append((item.position, target, known.variant_key))
             elif known is not None:
-                verdicts[n] = Decision.of(known)
+                verdicts[item.position] = Decision.of(known)
             elif target.user not in links:
-                self._absent.put(target.unit, clock() + _ABSENT_SECONDS)
-                verdicts[n] = Decision(None, reason=reason)
+                if item.variant is None:
+                    self._absent.put(target.unit, clock() + _ABSENT_SECONDS)
+                verdicts[item.position] = item.decision()
         return lacking
 
     async def _write(
@@ -231,12 +245,15 @@ class Decider:
             except ContractError as error:
                 followed.append(error.violation)
                 continue
+            fresh = replace(fresh, keep=target.keep)
             person = links.get(target.user)
             followed.append(fresh if person is None else fresh.linked(person))
         return followed
 
     def _lacks(self, target: Target, stored: Stored) -> bool:
         """Whether PostgreSQL has something to store for a unit that is assigned."""
+        if not target.keep:
+            return False
         if target.expose and not stored.exposed:
             return True
         attributes = target.request.attributes

@@ -19,7 +19,8 @@ class Target:
     """One unit to assign to one experiment.
 
     unit: under which it is stored: the request's own, or the person's that its anonymous id is linked with.
-    given: the variant of an external experiment. instant: of the assignment and of the exposure.
+    given: the variant of an external experiment. instant: of the assignment and of the exposure. keep: whether
+    what is decided is stored; else what is stored counts, and nothing is added to it.
     """
 
     request: AssignmentRequest
@@ -28,6 +29,7 @@ class Target:
     expose: bool
     instant: str
     given: str | None = None
+    keep: bool = True
 
     @property
     def user(self) -> tuple[str, str]:
@@ -45,12 +47,23 @@ class Target:
 
 
 def plan(
-    request: AssignmentRequest, registry: Registry, now: datetime, max_ahead: timedelta
+    request: AssignmentRequest,
+    registry: Registry,
+    now: datetime,
+    max_ahead: timedelta,
+    *,
+    unused: bool = False,
 ) -> Sequence[Target]:
-    """The request's targets: one, or one for each running experiment. Raises ContractError."""
+    """The request's targets: one, or one for each running experiment. Raises ContractError.
+
+    unused: the variants are asked for before any of them is shown, so that only an experiment whose population is the
+    assigned keeps what is decided.
+    """
     if request.experiment is not None:
         return (plan_one(request, registry.find(request.experiment), now, max_ahead),)
     _refuse_given(request)
+    if request.shown_variant is not None:
+        raise ContractError(Code.EXPERIMENT_REQUIRED, "is required with shown_variant", "experiment")
     instant = format_instant(now)
     unit_type = request.unit_type or DEFAULT_UNIT_TYPE
     return [
@@ -60,6 +73,7 @@ def plan(
             (live.experiment_id, live.unit_type, request.user_id),
             request.expose is True,
             instant,
+            keep=not (unused and live.counts_exposed_alone),
         )
         for live in registry.running(unit_type)
     ]

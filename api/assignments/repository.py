@@ -48,6 +48,21 @@ ORDER BY new.experiment_id, new.unit_type, new.user_id
 ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
 """
+_INSERT_EVALUATED = """
+INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, past.version, new.seen_at, new.seen_at
+FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+    AS new (experiment_id, unit_type, user_id, variant_key, seen_at)
+CROSS JOIN LATERAL (
+    SELECT version, snapshot ->> 'status' AS status FROM experiment_versions
+    WHERE experiment_versions.experiment_id = new.experiment_id AND created_at <= new.seen_at
+    ORDER BY version DESC LIMIT 1
+) AS past
+WHERE past.status = 'running'
+ORDER BY new.experiment_id, new.unit_type, new.user_id
+ON CONFLICT DO NOTHING
+RETURNING experiment_id, unit_type, user_id, version
+"""
 _OF_USER = """
 SELECT e.key, e.id, stored.variant_key, stored.version, stored.assigned_at, stored.exposed_at
 FROM experiments AS e CROSS JOIN LATERAL (
@@ -113,6 +128,20 @@ async def insert_assignments(connection: Connection, new: Sequence[NewAssignment
 async def insert_carried(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
     """As `insert_assignments`, of assignments made without the store: under any version that was running."""
     return await _insert(connection, _INSERT_CARRIED, new)
+
+
+async def insert_evaluated(
+    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]]
+) -> dict[UnitKey, int]:
+    """Assign units that saw a variant (key, time) unless they have one; the version of each that was assigned.
+
+    It is the version of the unit's time; where that was not running, nothing is stored.
+    """
+    if not seen:
+        return {}
+    columns = ([variant for variant, _ in seen.values()], [at for _, at in seen.values()])
+    cursor = await connection.execute(_INSERT_EVALUATED.encode(), (*_columns(list(seen)), *columns))
+    return {(number, kind, user): version for number, kind, user, version in await cursor.fetchall()}
 
 
 async def read_of_user(connection: Connection, unit_type: str, user_id: str) -> list[tuple[Any, ...]]:

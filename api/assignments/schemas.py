@@ -38,8 +38,9 @@ ASSIGNMENTS_OPERATION = operation(
         "true. A unit that gets none has a null `variant_key` and the `reason`: holdout, not_targeted, not_in_layer, "
         "not_in_allocation or dropped_arm; a tester's has the reason `forced` and is not stored. Where `durable` is "
         "false the store is away and nothing is kept: send the exposure with this variant and version until it is "
-        "stored. An array, or no experiment, is answered with `items`, each with its `status` and the `index` of its "
-        "request."
+        "stored. `shown_variant` says what the unit was shown before the call; where it has another one, that stands, "
+        "and `neonblue_shown_variants_total` in /metrics counts it. An array, or no experiment, is answered with "
+        "`items`, each with its `status` and the `index` of its request."
     ),
     content={
         "application/json": {

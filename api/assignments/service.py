@@ -13,6 +13,7 @@ from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Target, plan
 from api.experiments.registry import Registry
+from api.metrics import SHOWN
 from api.users.identity import Identify
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
@@ -55,14 +56,16 @@ class AssignmentService:
                 found.status = found.status or (Status.ACCEPTED if found.created else Status.DUPLICATE)
         return answers, single
 
-    async def answer(self, requests: Sequence[Request], size: int = 0) -> list[AssignmentAnswer]:
-        """Answers with the index of their request. size: bytes that the requests took."""
+    async def answer(
+        self, requests: Sequence[Request], size: int = 0, *, unused: bool = False
+    ) -> list[AssignmentAnswer]:
+        """Answers with the index of their request. size: bytes that the requests took. unused: as `plan` takes it."""
         now = datetime.now(UTC)
         given, requests = requests, [self._stored(request) for request in requests]
-        plans = [self._plan(request, now) for request in requests]
+        plans = [self._plan(request, now, unused) for request in requests]
         if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
-            plans = [self._plan(request, now) for request in requests]
+            plans = [self._plan(request, now, unused) for request in requests]
         targets = [target for found in plans if not isinstance(found, Violation) for target in found]
         if len(targets) > REQUEST_EVALUATIONS:
             raise ContractError(
@@ -75,6 +78,7 @@ class AssignmentService:
                 item.index = index
                 if not isinstance(asked, Violation):
                     item.user_id = asked.user_id
+                    _compare(asked.shown_variant, item)
                 answers.append(item)
         return answers
 
@@ -93,7 +97,11 @@ class AssignmentService:
         live = self.registry.find(request.experiment)
         if live is None or not live.running or live.external or live.configuration.forced:
             return None
-        if request.variant_key is not None or request.timestamp is not None:
+        if (
+            request.variant_key is not None
+            or request.timestamp is not None
+            or request.shown_variant is not None
+        ):
             return None
         if request.unit_type is not None and request.unit_type != live.unit_type:
             return None
@@ -102,13 +110,24 @@ class AssignmentService:
             return None
         return answer_stored(live, request.user_id, stored)
 
-    def _plan(self, request: Request, now: datetime) -> Plan:
+    def _plan(self, request: Request, now: datetime, unused: bool) -> Plan:
         if isinstance(request, Violation):
             return request
         try:
-            return plan(request, self.registry, now, self.max_ahead)
+            return plan(request, self.registry, now, self.max_ahead, unused=unused)
         except ContractError as error:
             return error.violation
+
+
+def _compare(shown: str | None, found: AssignmentAnswer) -> None:
+    """Count whether the unit was shown the variant that it has."""
+    if shown is None:
+        return
+    if found.status is not Status.REJECTED:
+        variant = found.variant_key
+        SHOWN.add(found.experiment, "none" if variant is None else "same" if variant == shown else "other")
+    elif found.code == Code.NOT_RUNNING:
+        SHOWN.add(found.experiment, "not_running")
 
 
 def _answers(

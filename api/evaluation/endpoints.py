@@ -19,7 +19,7 @@ router = APIRouter(tags=["evaluation"])
 
 Assigner = Annotated[Actor, Depends(require(Scope.ASSIGN))]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of the last answer")]
-FlagKey = Annotated[str, Path(min_length=1, max_length=256)]
+FlagKey = Annotated[str, Path(description="The experiment's key")]
 
 _MEDIA_TYPE = "application/json"
 
@@ -75,7 +75,11 @@ async def evaluate_flag(key: FlagKey, request: Request, services: ServicesDep, _
 async def evaluate_flags(
     request: Request, services: ServicesDep, _: Assigner, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """OpenFeature: every running experiment of the unit's type. Records no exposure."""
+    """OpenFeature: every running experiment of the unit's type. Records no exposure.
+
+    Stores nothing but the assignments of experiments whose population is the assigned; the others answer with what
+    is stored, else with what the unit will get.
+    """
     reply = await OfrepService(services.assignments).all(await request.body())
     if reply.status != 200:
         return Response(reply.body, reply.status, media_type=_MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""Bodies that are refused before OFREP's endpoints see them, in the protocol's words."""
+"""Refusals of OFREP's calls, wherever they come from, in the words that an OpenFeature provider reads."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from api.evaluation.schemas import ErrorCode
 from api.http.problems import Problem
 
 PREFIX = "/ofrep/"
-_FLAG = "/flags/"
+_FLAG = "/ofrep/v1/evaluate/flags/"
+_OF_THE_BODY = {
+    400: ErrorCode.PARSE_ERROR,
+    413: ErrorCode.INVALID_CONTEXT,
+    415: ErrorCode.PARSE_ERROR,
+    422: ErrorCode.INVALID_CONTEXT,
+}
+"""The protocol has one status for a body that can't be used, 400."""
 
 
 def in_protocols_words(problem: Problem, path: str) -> Problem:
-    """The same refusal with the members that an OpenFeature provider reads, as the 400 that it expects."""
-    code = ErrorCode.PARSE_ERROR if problem.status == 400 else ErrorCode.INVALID_CONTEXT
+    """The same refusal with `errorCode` and `errorDetails`, and the flag's `key`; as it is on any other path."""
+    if not path.startswith(PREFIX):
+        return problem
+    code = _OF_THE_BODY.get(problem.status, ErrorCode.GENERAL)
+    status = 400 if problem.status in _OF_THE_BODY else problem.status
     members = problem.members | {"errorCode": code, "errorDetails": problem.detail}
-    key = path.partition(_FLAG)[2]
-    if key:
+    key = path.removeprefix(_FLAG)
+    if key and key != path:
         members["key"] = key
     return Problem(
-        400, problem.code, problem.detail, field=problem.field, headers=problem.headers, members=members
+        status, problem.code, problem.detail, field=problem.field, headers=problem.headers, members=members
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from api.assignments.service import AssignmentService
 from api.evaluation.schemas import (
@@ -30,6 +31,7 @@ UNIT_TYPE = "unit_type"
 
 _decode = msgspec.json.Decoder(EvaluationRequest).decode
 _encode = msgspec.json.Encoder().encode
+_NO_SUCH_FLAG = "no running experiment has this key"
 _NO_FLAG = (Code.UNKNOWN_EXPERIMENT, Code.NOT_RUNNING, Code.VARIANT_REQUIRED)
 
 
@@ -60,11 +62,11 @@ class OfrepService:
         return Reply(200, _encode(_success(found)))
 
     async def all(self, body: bytes) -> Reply:
-        """Every flag of the unit's type; none is used yet, so no exposure is recorded."""
+        """Every flag of the unit's type; none is used yet: no exposure is recorded, nor an assignment for its sake."""
         request = self._read(body, {})
         if isinstance(request, EvaluationFailure):
             return _failure(request)
-        answers = await self.assignments.answer([request])
+        answers = await self.assignments.answer([request], unused=True)
         flags: list[EvaluationSuccess | EvaluationFailure] = [
             _rejected(found.experiment, found) if found.status is Status.REJECTED else _success(found)
             for found in answers
@@ -90,6 +92,8 @@ class OfrepService:
         wanted = fields | {"user_id": unit} | ({"attributes": attributes} if attributes else {})
         (request,) = self._decoder.decode(_encode(wanted)).items
         if isinstance(request, Violation):
+            if request.field == "experiment":
+                return EvaluationFailure(errorCode=ErrorCode.FLAG_NOT_FOUND, errorDetails=_NO_SUCH_FLAG)
             where = TARGETING_KEY if request.field == "user_id" else request.field
             return EvaluationFailure(
                 errorCode=ErrorCode.INVALID_CONTEXT, errorDetails=f"{where}: {request.message}"
@@ -98,12 +102,16 @@ class OfrepService:
 
 
 def value_of(answer: AssignmentAnswer) -> Any:
-    """The payload's `value` where it holds nothing else, the payload, or the variant's key where it has none."""
+    """The payload's `value` where it holds nothing else, the payload, or the variant's key where it has none.
+
+    A `value` of null is no value of any type: absent, so that the application's own default holds.
+    """
     payload = answer.payload
     if payload is None:
         return answer.variant_key
     if isinstance(payload, dict) and payload.keys() == {"value"}:
-        return payload["value"]
+        value = payload["value"]
+        return UNSET if value is None else value
     return payload
 
 
@@ -114,7 +122,7 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
     if answer.variant_key is None:
         return EvaluationSuccess(
             key=answer.experiment, reason=FlagReason.DEFAULT, variant="", metadata=metadata
-        )
+        )  # with a variant, which the protocol does not ask for: Python's provider fails without
     forced = answer.reason == Reason.FORCED
     return EvaluationSuccess(
         key=answer.experiment,
@@ -127,9 +135,7 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
 
 def _rejected(key: str, answer: AssignmentAnswer) -> EvaluationFailure:
     if answer.code in _NO_FLAG:
-        return EvaluationFailure(
-            key=key, errorCode=ErrorCode.FLAG_NOT_FOUND, errorDetails="no running experiment has this key"
-        )
+        return EvaluationFailure(key=key, errorCode=ErrorCode.FLAG_NOT_FOUND, errorDetails=_NO_SUCH_FLAG)
     return EvaluationFailure(
         key=key, errorCode=ErrorCode.INVALID_CONTEXT, errorDetails=f"{answer.field}: {answer.message}"
     )

@@ -28,7 +28,10 @@ def check_carried(event: Event, live: LiveExperiment | None) -> None:
     """
     if event.carried_version is None or live is None:
         return
-    if variant_of(live.configuration, event.user_id) != event.variant_key:
+    if (
+        event.unit_type != live.unit_type
+        or variant_of(live.configuration, event.user_id) != event.variant_key
+    ):
         event.carried_version = None
         _MISMATCH.inc()
 

@@ -38,7 +38,8 @@ EVENTS_OPERATION = operation(
         f"One event, an array, or one per line (`application/x-ndjson`): at most {REQUEST_ITEMS} events and "
         f"{REQUEST_BYTES} bytes. Each item is accepted, a duplicate, or rejected with field and rule; a rejected "
         "one does no harm to the others. Answered after the commit. Repeating a request is safe where its events "
-        "have ids, or with an `Idempotency-Key`."
+        "have ids, or with an `Idempotency-Key`. An `exposure` that names an experiment without targeting assigns a "
+        "unit that has no assignment."
     ),
     content={
         "application/json": {

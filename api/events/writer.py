@@ -14,6 +14,7 @@ from api.database import Connection, connect
 from api.events import idempotency
 from api.events.carried import count_carried, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
+from api.events.plain import Find, PlainExposures, store_plain
 from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
 from api.ingest.copying import write_outbox
 from api.ingest.recent import RecentMap
@@ -50,6 +51,7 @@ class EventWriter:
     assignments: AssignmentCache
     outbox_batches: bool
     recent: RecentMap[str, bool]
+    find: Find
 
     async def open(self) -> Connection:
         connection = await connect(self.dsn, "events")
@@ -72,7 +74,7 @@ class EventWriter:
             for event in job.events
         ]
         carried = [(event, event.variant_key) for event, _ in events if event.carried_version is not None]
-        known, created = await self._assign(connection, [event for event, _ in events])
+        known, created, plain = await self._assign(connection, [event for event, _ in events])
         fates = await self._store(connection, events, careful=attempt > 0)
         exposures = _first_exposures(events, fates, known)
         await expose(connection, exposures)
@@ -91,6 +93,7 @@ class EventWriter:
         self.assignments.put_all(created)
         self.assignments.put_all({unit: known[unit].with_exposure() for unit in exposures})
         count_carried(carried, created, known)
+        plain.count()
         return results
 
     async def _make_partitions(self, jobs: Sequence[EventJob]) -> None:
@@ -100,25 +103,33 @@ class EventWriter:
 
     async def _assign(
         self, connection: Connection, events: Sequence[Event]
-    ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored]]:
-        """The stored assignment says the variant, whatever the client said; an exposure may bring it along.
+    ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored], PlainExposures]:
+        """The stored assignment says the variant, whatever the client said.
 
-        Returns the assignments of these events' units, and those of them that this transaction makes.
+        An exposure may bring it along, or have it worked out here. Returns the assignments of these events' units,
+        those of them that this transaction makes, and what became of exposures that brought none.
         """
         named = [event for event in events if event.experiment_id is not None]
         if not named:
-            return {}, {}
+            return {}, {}, PlainExposures()
         known = await self._find(connection, {unit_of(event) for event in named})
         created: dict[UnitKey, Stored] = {}
-        if any(event.carried_version is not None and unit_of(event) not in known for event in named):
-            created = await store_carried(connection, named, known)
-            lost = {unit_of(event) for event in named} - known.keys() - created.keys()
-            known |= created | await self._find(connection, lost)
+        plain = PlainExposures()
+        lacking = [event for event in named if event.event_type == EXPOSURE and unit_of(event) not in known]
+        carrying = {unit_of(event) for event in lacking if event.carried_version is not None}
+        if carrying:
+            created = await store_carried(connection, lacking, known)
+            known |= created | await self._find(connection, carrying - created.keys())
+        bare = [event for event in lacking if unit_of(event) not in known and unit_of(event) not in carrying]
+        if bare:
+            plain = await store_plain(connection, bare, self.find)
+            created |= plain.created
+            known |= plain.created | plain.existing
         for event in named:
             assignment = known.get(unit_of(event))
             if assignment is not None:
                 event.variant_key = assignment.variant_key
-        return known, created
+        return known, created, plain
 
     async def _find(self, connection: Connection, units: set[UnitKey]) -> dict[UnitKey, Stored]:
         found = {unit: stored for unit in units if (stored := self.assignments.get(unit)) is not None}

@@ -18,7 +18,7 @@ from neonblue.bucketing.document import (
 )
 
 _EVALUATION = """
-SELECT e.id, e.status, e.source, jsonb_build_object(
+SELECT e.id, e.status, e.source, e.population, jsonb_build_object(
     'experiment_id', e.id, 'key', e.key, 'unit_type', e.unit_type, 'version', e.version, 'salt', e.salt,
     'allocation', e.allocation, 'targeting', e.targeting,
     'layer', (SELECT jsonb_build_object('salt', l.salt, 'start', e.layer_start, 'end', e.layer_end)
@@ -38,7 +38,8 @@ _ALL = _EVALUATION + "ORDER BY e.id"
 _VERSIONS = f"""
 SELECT e.id, e.version, md5(running.evaluation)
 FROM experiments AS e
-LEFT JOIN ({_EVALUATION} WHERE e.status = 'running') AS running (id, status, source, evaluation) USING (id)
+LEFT JOIN ({_EVALUATION} WHERE e.status = 'running') AS running (id, status, source, population, evaluation)
+    USING (id)
 """  # noqa: S608 - no value is in the text
 
 
@@ -60,10 +61,11 @@ class _Evaluation(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRow:
-    """An experiment's state and what its evaluation depends on."""
+    """An experiment's state and what its evaluation depends on. population: `exposed` or `assigned`."""
 
     status: str
     external: bool
+    population: str
     entry: ExperimentEntry
 
 
@@ -93,10 +95,10 @@ async def read_marks(connection: Connection) -> dict[int, Mark]:
     return {number: Mark(version, digest) for number, version, digest in await cursor.fetchall()}
 
 
-def _row(status: str, source: str, evaluation: str) -> EvaluationRow:
+def _row(status: str, source: str, population: str, evaluation: str) -> EvaluationRow:
     found = msgspec.json.decode(evaluation, type=_Evaluation)
     fields: dict[str, Any] = {
         name: getattr(found, name) for name in ExperimentEntry.__struct_fields__ if name != "forced"
     }
     forced = {forced_digits(found.salt, unit): variant for unit, variant in found.testers.items()}
-    return EvaluationRow(status, source == "external", ExperimentEntry(**fields, forced=forced))
+    return EvaluationRow(status, source == "external", population, ExperimentEntry(**fields, forced=forced))

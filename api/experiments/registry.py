@@ -31,6 +31,7 @@ class LiveExperiment:
     experiment_id: int
     key: str
     external: bool
+    population: str
     unit_type: str
     status: str
     version: int
@@ -44,6 +45,11 @@ class LiveExperiment:
     def running(self) -> bool:
         return self.status == _RUNNING
 
+    @property
+    def counts_exposed_alone(self) -> bool:
+        """Whether an assignment that is never exposed means nothing to the analysis."""
+        return self.population == "exposed"
+
     @classmethod
     def from_row(cls, row: EvaluationRow) -> LiveExperiment:
         entry = row.entry
@@ -51,6 +57,7 @@ class LiveExperiment:
             entry.experiment_id,
             entry.key,
             row.external,
+            row.population,
             entry.unit_type,
             row.status,
             entry.version,

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api.evaluation.failures import in_protocols_words
 from api.http.problems import CONTENT_TYPE, Problem
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
@@ -80,6 +81,5 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 def _response(request: Request, problem: Problem) -> Response:
-    return Response(
-        problem.body(request.state.request_id), problem.status, problem.headers, media_type=CONTENT_TYPE
-    )
+    told = in_protocols_words(problem, request.url.path)
+    return Response(told.body(request.state.request_id), told.status, told.headers, media_type=CONTENT_TYPE)

@@ -26,6 +26,7 @@ IfNoneMatch = Annotated[
 ]
 
 _TAGS = re.compile(r'\s*(?:(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*(?:,\s*|$))')
+_LENIENT = re.compile(r'(?:W/)?("[^"]*"|[^\s,"]+)')
 _ANY = "*"
 _HEADER_LENGTH = 2_000
 
@@ -50,7 +51,7 @@ def require_match(if_match: str | None, current: str) -> None:
         raise Problem(
             428, "if_match_required", "Send If-Match with the ETag of the state you saw", field="if-match"
         )
-    if not _names(if_match, current, "if-match", weak=False):
+    if not _names(if_match, current):
         raise Problem(
             412,
             "changed_meanwhile",
@@ -62,19 +63,27 @@ def require_match(if_match: str | None, current: str) -> None:
 
 
 def is_current(if_none_match: str | None, current: str) -> bool:
-    """Whether the client has the current state, so that 304 says all. Raises Problem 400 `invalid_etag`."""
-    return if_none_match is not None and _names(if_none_match, current, "if-none-match", weak=True)
+    """Whether the client has the current state, so that 304 says all.
+
+    Any list is read, weak tags and those that lost their quotes on the way too: what can't be read is another state,
+    and the answer is a whole one.
+    """
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == _ANY:
+        return True
+    return current.strip('"') in {tag.strip('"') for tag in _LENIENT.findall(if_none_match)}
 
 
-def _names(header: str, current: str, field: str, *, weak: bool) -> bool:
-    """Whether the list of tags holds the current one. A weak tag counts only where weak ones may."""
+def _names(header: str, current: str) -> bool:
+    """Whether If-Match, a list of tags, holds the current one. A weak tag never does."""
     if header.strip() == _ANY:
         return True
     position, found = 0, False
     while position < len(header):
         match = _TAGS.match(header, position)
         if match is None or len(header) > _HEADER_LENGTH:
-            raise Problem(400, "invalid_etag", 'Entity tags look like "7" or W/"7"', field=field)
-        found = found or (match[2] == current and (weak or match[1] is None))
+            raise Problem(400, "invalid_etag", 'Entity tags look like "7" or W/"7"', field="if-match")
+        found = found or (match[2] == current and match[1] is None)
         position = match.end()
     return found

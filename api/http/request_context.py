@@ -58,7 +58,8 @@ class RequestContext:
         except Exception as error:
             if status:
                 raise
-            await _refuse(send_with_headers, problem_of(error, request_id), request_id)
+            problem = in_protocols_words(problem_of(error, request_id), scope["path"])
+            await _refuse(send_with_headers, problem, request_id)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             REQUESTS.add(route, str(status or 500))
@@ -72,15 +73,12 @@ def _check_address(scope: Scope) -> None:
 
 async def _read(path: str, receive: Receive, headers: Headers) -> bytes:
     body = await read_body(receive, headers)
-    if body and path.startswith(("/v1/", "/ofrep/")):
+    if body and path.startswith(("/v1/", PREFIX)):
         if is_lines(headers):
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"
             )
-        try:
-            check_json(body)
-        except Problem as problem:
-            raise in_protocols_words(problem, path) if path.startswith(PREFIX) else problem from None
+        check_json(body)
     return body
 
 

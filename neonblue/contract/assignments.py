@@ -18,7 +18,7 @@ def assignment_decoder() -> ItemDecoder[AssignmentRequest]:
 
 def _inspect(request: AssignmentRequest, texts: bool) -> int:
     if texts:
-        for field in ("experiment", "user_id", "unit_type", "variant_key"):
+        for field in ("experiment", "user_id", "unit_type", "variant_key", "shown_variant"):
             text = getattr(request, field)
             if text is not None:
                 check_text(text, field)
@@ -29,6 +29,7 @@ def _inspect(request: AssignmentRequest, texts: bool) -> int:
         + (request.variant_key is not None)
         + (request.timestamp is not None)
         + (request.expose is not None)
+        + (request.shown_variant is not None)
     )
     if request.attributes is not None:
         keys += 1 + count_keys(request.attributes, "attributes", texts=texts)

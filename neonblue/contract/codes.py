@@ -48,6 +48,7 @@ class Code(StrEnum):
     UNIT_TYPE_MISMATCH = "unit_type_mismatch"
     VARIANT_REQUIRED = "variant_required"
     EXTERNAL_ONLY = "external_only"
+    EXPERIMENT_REQUIRED = "experiment_required"
     ASSIGNMENT_CONFLICT = "assignment_conflict"
 
     # An experiment, a metric, a layer

@@ -43,7 +43,8 @@ class AssignmentRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A unit to assign: to one experiment, or to all running ones of its type where none is named.
 
     `expose`: whether the unit meets its variant now; where absent, it does if one experiment is named.
-    `variant_key` and `timestamp` belong to external experiments alone.
+    `variant_key` and `timestamp` belong to external experiments alone. `shown_variant`: the variant that the unit was
+    shown before it was asked for here; an answer that differs is counted, and stands.
     """
 
     user_id: Key
@@ -53,3 +54,4 @@ class AssignmentRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     expose: bool | None = None
     variant_key: Key | None = None
     timestamp: Instant | None = None
+    shown_variant: Key | None = None

@@ -352,7 +352,7 @@ def test_an_exposure_that_comes_as_an_event_is_recorded_with_the_assignment(
     assert send((person, second))["accepted"] == 1
 
     exposed = "SELECT user_id, exposed_at FROM assignments WHERE experiment_id = %s AND user_id = ANY(%s)"
-    assert rows(postgres, exposed, experiment.number, [person, other]) == [(person, first)]
+    assert dict(rows(postgres, exposed, experiment.number, [person, other])) == {person: first, other: first}
     # Recorded: asking with exposure now stores no further one.
     ask(api, experiment, person)
     events = "SELECT count(*) FROM events WHERE experiment_id = %s AND user_id = %s"

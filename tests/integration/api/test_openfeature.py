@@ -19,6 +19,7 @@ from openfeature.flag_evaluation import Reason
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.experiments import Written, write
 from tests.integration.api.fleet import wait_until
+from tests.integration.openfeature import python_sdk
 
 Json = dict[str, Any]
 FLAGS = "/ofrep/v1/evaluate/flags"
@@ -113,6 +114,20 @@ def test_a_used_flag_is_an_exposure(flags: OpenFeatureClient, postgres: Server) 
     assert exposures(postgres, flag) == 1
 
 
+def test_the_code_on_the_page_reads_a_flag(api: httpx.Client, postgres: Server) -> None:
+    flag = write(
+        postgres, both({"value": "green"}), key="button-colour", targeting='attributes.country == "DE"'
+    )
+    wait_until(lambda: flag.key in api.get("/v1/configuration").text, "the experiment is known")
+    client = python_sdk.start_flags(str(api.base_url), TOKEN)
+    try:
+        assert python_sdk.colour_for(client, f"user-{uuid4()}", "DE") == "green"
+        assert python_sdk.colour_for(client, f"user-{uuid4()}", "FR") == "blue"
+        assert exposures(postgres, flag) == 1
+    finally:
+        openfeature.clear_providers()
+
+
 def exposures(postgres: Server, flag: Written) -> int:
     with psycopg.connect(postgres.dsn) as connection:
         row = connection.execute(
@@ -120,6 +135,67 @@ def exposures(postgres: Server, flag: Written) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_a_value_of_null_is_the_applications_default(flags: OpenFeatureClient, postgres: Server) -> None:
+    """In every type: it is none of them. The unit is in the experiment all the same."""
+    flag = write(postgres, both({"value": None}))
+    for details in (
+        flags.get_boolean_details(flag.key, True, person()),
+        flags.get_string_details(flag.key, "x", person()),
+        flags.get_object_details(flag.key, {"a": 1}, person()),
+    ):
+        assert (details.reason, details.error_code) == (Reason.SPLIT, None)
+        assert details.variant in ("a", "b")
+        assert details.value in (True, "x", {"a": 1})
+    assert exposures(postgres, flag) == 3
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
+def test_a_tag_is_known_in_every_form_it_comes_in(api: httpx.Client, form: str) -> None:
+    body = {"context": {"targetingKey": "u", "unit_type": f"kind-{uuid4()}"}}
+    tag = api.post(FLAGS, json=body).headers["etag"]
+    for one in (tag, tag.strip('"')):
+        assert api.post(FLAGS, json=body, headers={"If-None-Match": form.format(one)}).status_code == 304
+
+
+@pytest.mark.parametrize("header", ["nonsense", '"open', "W/", ',,"', "x" * 3_000])
+def test_a_tag_that_means_nothing_is_answered_in_full(api: httpx.Client, header: str) -> None:
+    body = {"context": {"targetingKey": "u"}}
+    assert api.post(FLAGS, json=body, headers={"If-None-Match": header}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        (FLAGS, {"Authorization": ""}, 401),
+        (f"{FLAGS}/a-flag", {"Authorization": "Bearer wrong"}, 401),
+        ("/ofrep/v1/nothing", {}, 404),
+        (f"{FLAGS}/a-flag", {"Content-Type": "application/x-ndjson"}, 400),
+        (f"{FLAGS}/a-flag", {"Content-Encoding": "brainfuck"}, 400),
+    ],
+)
+def test_every_refusal_is_told_in_the_protocols_words(
+    api: httpx.Client, path: str, headers: dict[str, str], status: int
+) -> None:
+    usual = {"Content-Type": "application/json"}
+    answer = api.post(path, content=b'{"context": {"targetingKey": "u"}}', headers=usual | headers)
+    said = answer.json()
+    assert answer.status_code == status, answer.text
+    assert (said["errorDetails"], said["status"]) == (said["detail"], status)
+    assert said["errorCode"] == ("GENERAL" if status in (401, 404) else "PARSE_ERROR")
+    assert said.get("key") == ("a-flag" if path.endswith("a-flag") else None)
+
+
+def test_a_body_that_is_too_large_is_a_400(api: httpx.Client) -> None:
+    body = {"context": {"targetingKey": "u", "much": "x" * 2_000_000}}
+    answer = api.post(FLAGS, json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, "INVALID_CONTEXT")
+
+
+def test_a_key_that_no_experiment_can_have_is_not_found(api: httpx.Client) -> None:
+    answer = api.post(f"{FLAGS}/{'x' * 300}", json={"context": {"targetingKey": "u"}})
+    assert (answer.status_code, answer.json()["errorCode"]) == (404, "FLAG_NOT_FOUND")
 
 
 def test_all_flags_at_once_carry_a_tag_and_expose_nobody(api: httpx.Client, postgres: Server) -> None:

@@ -26,7 +26,7 @@ def row(number: int, key: str) -> EvaluationRow:
         allocation=10_000,
         variants=[VariantEntry(key="a", weight=1), VariantEntry(key="b", weight=1)],
     )
-    return EvaluationRow("draft", False, entry)
+    return EvaluationRow("draft", False, "exposed", entry)
 
 
 @dataclass
