@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from neonblue.client import AsyncClient, Experiment
-from neonblue.simulation.mapping import Options, map_columns
 from neonblue.simulation.plan import Plan, make_plan
 from neonblue.simulation.sending import ImportReport, prepare, send
-from neonblue.simulation.table import Table
+from neonblue.tables.reading import Sheet
+from neonblue.tables.roles import Options
 from tests.integration.api.conftest import TOKEN, Server
 
 ANSWERS = "user_id,variant,rating\n1,a,4\n2,b,NA\n3,a,0\n4,b,5\n"
@@ -27,18 +27,17 @@ Planner = Callable[[str], Plan]
 def plan(tmp_path: Path) -> Planner:
     path = tmp_path / "answers.csv"
     path.write_text(ANSWERS)
-    table = Table.open(path)
+    sheet = Sheet.open(path, Options(start=datetime(2025, 7, 1, tzinfo=UTC)))
 
     def make(policy: str) -> Plan:
-        options = Options(start=datetime(2025, 7, 1, tzinfo=UTC), missing=(policy,))
-        return make_plan(table, map_columns(table, options))
+        return make_plan(sheet, missing=(policy,))
 
     return make
 
 
 async def created(api: httpx.Client, plan: Plan, key: str) -> Experiment:
     async with AsyncClient(str(api.base_url), TOKEN) as client:
-        return await prepare(client, plan, key, "a", {}, append=False)
+        return await prepare(client, plan, key, {}, append=False)
 
 
 async def imported(api: httpx.Client, plan: Plan, experiment: Experiment) -> ImportReport:
