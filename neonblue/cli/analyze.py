@@ -83,8 +83,12 @@ def analyze(
     """Analyse an experiment's file, a row per unit or event, or sums: health, metrics, intervals, the decision."""
     try:
         options = Options(
-            file=FileOptions(unit, variant, control, time, None, tuple(ignore or ()), skip_bad_rows),
-            metrics=tuple(metric or ()),
+            file=FileOptions(
+                *(unit, variant, control, time),
+                ignore=tuple(ignore or ()),
+                skip_bad_rows=skip_bad_rows,
+                metrics=tuple(metric or ()),
+            ),
             roles=Roles(tuple(secondary or ()), tuple(guardrail or ()), tuple(lower or ())),
             weights=parse_weights(weight or ()),
             winsorize=winsorize,

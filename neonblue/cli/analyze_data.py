@@ -43,7 +43,6 @@ class Options:
     """
 
     file: FileOptions = field(default_factory=FileOptions)
-    metrics: tuple[str, ...] = ()
     roles: Roles = field(default_factory=Roles)
     weights: Mapping[str, float] | None = None
     winsorize: float | None = None
@@ -75,7 +74,7 @@ def _from_units(table: Table, options: Options) -> FileData:
     sheet = Sheet.of(table, options.file)
     specs = tuple(
         replace(spec, missing=options.missing.of(spec.metric.name))
-        for spec in columns_of(sheet, options.metrics, options.roles)
+        for spec in columns_of(sheet, options.file.metrics, options.roles)
     )
     options.missing.check([spec.metric.name for spec in specs])
     columns = _Columns(values_of(sheet, specs), _segments(sheet, options.segments))

@@ -39,7 +39,11 @@ def write_report(request: ReportRequest) -> None:
     if data.segments:
         parts = {reports.Segment(*segment): experiment for segment, experiment in data.segments.items()}
         report = replace(report, segments=reports.segment_effects(parts, request.plan))
-    request.target.write_text(reports.render_report(report), encoding="utf-8")
+    page = reports.render_report(report)
+    try:
+        request.target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        fail(f"--report: can't write {request.target}: {error.strerror}")
 
 
 def _notes(data: FileData) -> Iterator[str]:

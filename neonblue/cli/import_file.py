@@ -63,8 +63,13 @@ def import_file(
     """Import a data file as an experiment. Safe to repeat: what was stored before stays as it is."""
     settings = Settings.load(data_dir)
     try:
-        options = Options(unit, variant, control, time, start_of(start), tuple(ignore or ()), skip_bad_rows)
-        plan = make_plan(Sheet.open(file, options), metric or (), missing or ())
+        options = Options(
+            *(unit, variant, control, time, start_of(start)),
+            ignore=tuple(ignore or ()),
+            skip_bad_rows=skip_bad_rows,
+            metrics=tuple(metric or ()),
+        )
+        plan = make_plan(Sheet.open(file, options), missing or ())
         weights = _weights(weight or ())
         plan.experiment(key, weights)
         _show_mapping(plan)

@@ -120,11 +120,11 @@ class Plan:
                 )
 
 
-def make_plan(sheet: Sheet, metrics: Sequence[str] = (), missing: Sequence[str] = ()) -> Plan:
+def make_plan(sheet: Sheet, missing: Sequence[str] = ()) -> Plan:
     """Read the whole file. Raises FileError where it gives no experiment."""
     if sheet.roles.time is None and sheet.options.start is None:
         raise FileError("--start: the file has no column of times, say when it began (or name --time)")
-    found = metrics_of(sheet, metrics, missing)
+    found = metrics_of(sheet, sheet.options.metrics, missing)
     start, entries = sheet.options.start, dict[int, UnitEntry]()
 
     def enter(reading: Reading) -> None:

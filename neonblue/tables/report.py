@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from neonblue.tables.errors import at
 from neonblue.tables.outcomes import passed_over
@@ -103,15 +104,14 @@ def refusal(name: str, problems: Mapping[int, Problem], rows: int, columns: Coll
     else:
         what = f"{name}: {bad:,} of {rows:,} rows can't be read, the first is {at(problem.line, first)}\n"
         what += "\n".join(f"  {group.sentence}" for group in groups)
-    if bad == rows:
-        return what
-    them = "it" if bad == 1 else "them"
-    passing = (
-        " (or --ignore COLUMN to pass a column over)"
-        if any(group.kind in columns for group in groups)
-        else ""
-    )
-    return f"{what}\nMend the file, or say --skip-bad-rows to leave {them} out{passing}"
+    ways = ["mend the file"]
+    if bad < rows:
+        ways.append(f"say --skip-bad-rows to leave {'it' if bad == 1 else 'them'} out")
+    spare = [group.kind for group in groups if group.kind in columns]
+    if spare:
+        ways.append(f"--ignore {quote(spare[0])} to pass the column over")
+    ways[0] = ways[0].capitalize()
+    return f"{what}\n{', or '.join(ways)}"
 
 
 def columns_read(
@@ -126,9 +126,7 @@ def columns_read(
     for place in more:
         found.setdefault(place, ColumnRead(columns[place], "segments"))
     named = ((roles.unit, "unit"), (roles.variant, "arm"), (roles.time, "time"))
-    for place, word in named:
-        if place is not None:
-            found[place] = ColumnRead(columns[place], word)
+    found |= {place: ColumnRead(columns[place], word) for place, word in named if place is not None}
     for passed in passed_over(survey, roles, found):
         found[passed.index] = ColumnRead(passed.name, "passed over", passed.why)
     return tuple(found[place] for place in sorted(found))

@@ -37,7 +37,8 @@ class Options:
     """What the caller said of the columns; None and empty: find out.
 
     start: the time of all rows, where no column of times is to be read. ignore: columns to pass over.
-    skip_bad_rows: leave out rows that break a rule in place of refusing the file.
+    skip_bad_rows: leave out rows that break a rule in place of refusing the file. metrics: as the caller wrote them: a
+    column that one of them names is a metric, whatever its name means elsewhere.
     """
 
     unit: str | None = None
@@ -47,6 +48,7 @@ class Options:
     start: datetime | None = None
     ignore: tuple[str, ...] = ()
     skip_bad_rows: bool = False
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,13 @@ class Roles:
 def roles_of(table: Table, options: Options) -> Roles:
     """The roles. Raises FileError which names the option and the columns there are."""
     ignored = frozenset(table.index(name, "--ignore") for name in options.ignore)
+    metrics = {part.casefold() for text in options.metrics for part in (text, *re.split("[=/~:]", text))}
     names = {place: normal(name) for place, name in enumerate(table.columns) if place not in ignored}
     variant = _given_or_known(table, options.variant, "--variant", VARIANT_NAMES, names)
     if variant is None:
         there = ", ".join(name for name in table.columns if name)
         raise FileError(f"--variant: name the column of the arms; the columns are {there}")
+    names = {place: name for place, name in names.items() if table.columns[place].casefold() not in metrics}
     unit = _given_or_known(table, options.unit, "--unit", UNIT_NAMES, names)
     # A column of times is no metric, whether or not its times are needed.
     time = _given_or_known(table, options.time, "--time", TIME_NAMES, names)

@@ -187,9 +187,9 @@ class _RowReader:
             if isinstance(time, CellError):
                 return self._problem(row, self.roles.time, time)
         values = tuple([memo[found[index]] for index, memo in self.values])
-        for value, (index, _) in zip(values, self.values, strict=True):
-            if isinstance(value, CellError):
-                return self._problem(row, index, value)
+        if CellError in map(type, values):
+            at, error = next((at, value) for at, value in enumerate(values) if isinstance(value, CellError))
+            return self._problem(row, self.values[at][0], error)
         if self.roles.unit is None:
             unit, code = str(row.number), row.number - 1
         else:

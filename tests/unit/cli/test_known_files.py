@@ -291,3 +291,26 @@ def test_a_start_that_is_no_time_is_named(run: Run, start: str) -> None:
 
     assert outcome.exit_code == 1
     assert "--start:" in words(outcome)
+
+
+def test_a_column_named_as_a_metric_is_no_column_of_times(run: Run) -> None:
+    content = UNITS.replace("2025-07-01 12:00:00 UTC", "35.5")
+
+    assert "--ignore time" in words(run("analyze", content))
+    assert answer(run("analyze", content, "--metric", "seconds=time", "--json"))["file"]["read"] == 30
+
+
+def test_a_segment_without_one_of_the_arms_is_no_failure(run: Run, tmp_path: Path) -> None:
+    header, *rows = UNITS.splitlines()
+    content = "\n".join([f"{header},plan", *(f"{row},{'x' if 'control' in row else 'y'}" for row in rows)])
+
+    outcome = run("analyze", content, "--segment", "plan", "--report", str(tmp_path / "out.html"))
+
+    assert outcome.exit_code == 0, outcome.output
+
+
+def test_a_report_that_can_not_be_written_is_a_sentence(run: Run, tmp_path: Path) -> None:
+    outcome = run("analyze", UNITS, "--report", str(tmp_path / "absent" / "out.html"))
+
+    assert outcome.exit_code == 1
+    assert "--report: can't write" in words(outcome)

@@ -33,13 +33,11 @@ Planner = Callable[..., Plan]
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Planner:
-    def make(
-        text: str, *, metrics: Sequence[str] = (), missing: Sequence[str] = (), **options: object
-    ) -> Plan:
+    def make(text: str, *, missing: Sequence[str] = (), **options: object) -> Plan:
         path = tmp_path / "shop.csv"
         path.write_text(text)
         sheet = Sheet.open(path, Options(**{"start": START, **options}))  # type: ignore[arg-type]
-        return make_plan(sheet, metrics, missing)
+        return make_plan(sheet, missing)
 
     return make
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -73,9 +74,9 @@ def test_what_is_no_time_says_why(cell: str, words: str) -> None:
     assert words in str(caught.value)
 
 
-@given(st.datetimes(datetime(2000, 1, 2), datetime(2026, 2, 28)))
-def test_any_scale_of_unix_time_is_told_by_its_size(value: datetime) -> None:
-    exact = value.replace(tzinfo=UTC)
+@given(st.integers(0, 26 * 365 * 24 * 3600 * 1_000_000))
+def test_any_scale_of_unix_time_is_told_by_its_size(since_2000: int) -> None:
+    exact = datetime(2000, 1, 2, tzinfo=UTC) + timedelta(microseconds=since_2000)
     microseconds = (exact - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     assert moment(str(microseconds), NOW) == exact
@@ -87,7 +88,5 @@ def test_any_scale_of_unix_time_is_told_by_its_size(value: datetime) -> None:
 
 @given(st.text())
 def test_any_cell_is_a_time_or_refused(cell: str) -> None:
-    try:
+    with suppress(CellError):
         assert moment(cell, NOW) <= NOW + timedelta(minutes=5)
-    except CellError:
-        pass
