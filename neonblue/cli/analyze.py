@@ -112,7 +112,7 @@ def analyze(
     if json_output:
         shown = as_json(data.experiment, report) | {
             "missing": [asdict(note) for note in data.notes],
-            "file": None if data.file is None else asdict(data.file),
+            "file": asdict(data.file),
         }
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
     else:
@@ -121,8 +121,7 @@ def analyze(
 
 def _show(report: Report, data: FileData) -> None:
     out = console()
-    if data.file is not None:
-        show_file(out, data.file)
+    show_file(out, data.file)
     for note in data.notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
     for result in report.results:

@@ -54,13 +54,13 @@ class Options:
 class FileData:
     """The experiment that a file holds, what became of its rows and blank cells, and the experiments of its segments.
 
-    segments: by column and value, each with all arms and without a cap. file: None of a file of sums.
+    segments: by column and value, each with all arms and without a cap.
     """
 
     name: str
     experiment: Experiment
+    file: FileReport
     notes: tuple[MissingNote, ...] = ()
-    file: FileReport | None = None
     segments: Mapping[tuple[str, str], Experiment] = field(default_factory=dict)
 
 
@@ -91,8 +91,8 @@ def _from_units(table: Table, options: Options) -> FileData:
     return FileData(
         table.source.short_name,
         experiment,
-        tuple(missing_notes(experiment, specs, blank)),
         reading.report(columns.segment_places),
+        tuple(missing_notes(experiment, specs, blank)),
         dict(_segment_experiments(units, columns, specs, control, reading)),
     )
 
@@ -102,7 +102,7 @@ def _from_sums(table: Table, options: Options) -> FileData:
         raise FileError("--missing: a file of sums has no cells of units: nothing in it may be blank")
     if options.segments:
         raise FileError("--segment: a file of sums has no units to divide")
-    rows = rows_of_sums(table, options.file.variant)
+    rows, file = rows_of_sums(table, options.file.variant)
     kinds: dict[str, MetricKind] = {}
     for row in rows:
         # A proportion is what has the fewest sums: the other arms' rows may show that one of these is blank.
@@ -110,7 +110,7 @@ def _from_sums(table: Table, options: Options) -> FileData:
             kinds[row["metric"]] = kind_of_row(row)
     control = choose_control(arm_keys({row["variant"] for row in rows}), options.file.control)
     experiment = experiment_from_sums(rows, metrics_of(kinds, options.roles), control, options.weights)
-    return FileData(table.source.short_name, experiment)
+    return FileData(table.source.short_name, experiment, file)
 
 
 class _Columns:

@@ -49,6 +49,5 @@ def write_report(request: ReportRequest) -> None:
 def _notes(data: FileData) -> Iterator[str]:
     for note in data.notes:
         yield f"{note.sentence}."
-    if data.file is not None:
-        for sentence in data.file.sentences():
-            yield f"File: {sentence}."
+    for sentence in data.file.sentences():
+        yield f"File: {sentence}."

@@ -54,7 +54,8 @@ def arm(cell: str) -> str:
     """The arm's name. Raises CellError where there is none, or it is too long to be kept."""
     name = plain(cell)
     if name.lower() in BLANK:
-        raise CellError(f"no arm ({shown(cell)})" if name else "no arm (the cell is blank)")
+        asked = f"; if that is an arm, say --control {name}" if name.lower() == "none" else ""
+        raise CellError(f"no arm ({shown(cell)}{asked})" if name else "no arm (the cell is blank)")
     if not name.isprintable():
         raise CellError(f"the arm {shown(cell)} holds signs that can't be shown")
     if len(name) > LONGEST_ID:

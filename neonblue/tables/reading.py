@@ -124,12 +124,16 @@ def read_rows(
     bad = sum(problem.kind != IN_SEVERAL_ARMS for problem in scan.problems.values())
     if bad and (bad == scan.rows or not options.skip_bad_rows):
         raise FileError(refusal(sheet.table.source.name, scan.problems, scan.rows, _spare(scan)))
+    if len(scan.arms) < 2 and scan.crossed:
+        raise FileError(
+            f"{sheet.table.source.name}: {len(scan.crossed):,} of {len(scan.codes):,} units are in more than one arm, "
+            f"which leaves {len(scan.arms)} arms, not two"
+        )
     if len(scan.arms) < 2:
         column = sheet.table.columns[sheet.roles.variant]
         count = f"{len(scan.arms)} arm{'s' * (len(scan.arms) != 1)}"
         found = f" ({', '.join(scan.arms)})" if scan.arms else ""
-        crossed = f"; {len(scan.crossed):,} units are in more than one arm" if scan.crossed else ""
-        raise FileError(f"--variant: column {column!r} has {count}{found}, not two{crossed}")
+        raise FileError(f"--variant: column {column!r} has {count}{found}, not two")
     return FileReading(sheet, scan, arm_keys(scan.arms))
 
 

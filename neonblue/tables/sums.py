@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from neonblue.tables import cells
 from neonblue.tables.errors import CellError, FileError, at
 from neonblue.tables.numbers import Notation, exact_number
+from neonblue.tables.report import ColumnRead, FileReport
 from neonblue.tables.roles import VARIANT_NAMES, normal
-from neonblue.tables.survey import survey
+from neonblue.tables.survey import Survey, survey
 from neonblue.tables.table import Row, Table
 
 _COUNT = re.compile(r"[1-9]\d{0,2}(?:[., ']\d{3})+", re.ASCII)
@@ -27,8 +29,8 @@ def holds_sums(table: Table) -> bool:
     return {"metric", "n"} <= {normal(name) for name in table.columns}
 
 
-def rows_of_sums(table: Table, variant: str | None) -> list[dict[str, str]]:
-    """Each row by its column, arms as `variant`, numbers written plainly, blank numbers empty.
+def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]], FileReport]:
+    """Each row by its column, arms as `variant`, numbers written plainly, blank numbers empty; and how it was read.
 
     Raises FileError naming the line for a row of another length, a number that is none, and a metric's second row of
     an arm.
@@ -56,7 +58,26 @@ def rows_of_sums(table: Table, variant: str | None) -> list[dict[str, str]]:
             )
         seen[key] = row
         rows.append(found)
-    return rows
+    return rows, _report(look, names, arm_at, notations)
+
+
+def _report(look: Survey, names: list[str], arm_at: int, notations: Mapping[int, Notation]) -> FileReport:
+    def read(place: int, name: str) -> ColumnRead:
+        column = look.table.columns[place] or f"column {place + 1}"
+        if place == arm_at:
+            return ColumnRead(column, "arm")
+        if name == "metric":
+            return ColumnRead(column, "metric")
+        if name == "n":
+            return ColumnRead(column, "numbers")
+        notation = notations.get(place)
+        if notation is None:
+            return ColumnRead(column, "passed over", "no sum")
+        return ColumnRead(column, "numbers", notation.words)
+
+    columns = tuple(read(place, name) for place, name in enumerate(names))
+    name, separator = look.table.source.name, look.table.separator_name
+    return FileReport(name, separator, look.rows, look.rows, (), columns, ("a row per metric and arm",))
 
 
 def _arm_column(table: Table, names: list[str], given: str | None) -> int:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from shlex import quote
 
 from neonblue.tables.cells import shown
 from neonblue.tables.errors import FileError, at
@@ -13,10 +14,11 @@ from neonblue.tables.numbers import Notation, Shape, Word, notation_of, shape_of
 from neonblue.tables.table import Row, Table
 
 AT_ONCE = 10_000
-"""Rows that are looked at together."""
+CELLS_AT_ONCE = 200_000
+"""Rows, and their cells, that are looked at together."""
 
 REMEMBERED = 100_000
-"""Cells whose shape, or whose difference from all before, is kept in memory."""
+"""Cells whose shape, and over all columns whose difference from those before, is kept in memory."""
 
 CLEAR_SHARE = 0.5
 """A column is of numbers when more than half of its cells are: the others are then refused row by row."""
@@ -80,22 +82,19 @@ class Survey:
     rows: int
     blank_lines: int
     columns: tuple[ColumnSurvey, ...]
+    with_decimal_comma: frozenset[int]
 
     def notation(self, index: int) -> Notation:
         """How a column's numbers are written. Raises FileError where thousands and decimals can't be told apart."""
         column, separator = self.columns[index], self.table.separator
-        elsewhere = any(
-            notation_of(other.counts(), separator).decimal == ","
-            for other in self.columns
-            if other.index != index
-        )
-        found = notation_of(column.counts(), separator, comma_elsewhere=elsewhere)
+        elsewhere = self.with_decimal_comma - {index}
+        found = notation_of(column.counts(), separator, comma_elsewhere=bool(elsewhere))
         if found.doubtful:
             seen = next(seen for shape, seen in column.shapes.items() if shape.signs)
             raise FileError(
                 f"{self.table.source.name}: {at(seen.line, seen.row)}: {column.name}: {shown(seen.cell)} may have a "
                 "decimal sign or separated thousands, and no other number of the column tells which; "
-                "write it without thousands and with a decimal point"
+                f"write it without thousands and with a decimal point, or --ignore {quote(column.name)}"
             )
         return found
 
@@ -113,29 +112,52 @@ def survey(table: Table, taken: Container[int] = ()) -> Survey:
         blank += 1
 
     shapes: dict[str, Shape] = {}
-    for batch in _batches(table.rows(on_blank)):
+    seen, remembered = 0, REMEMBERED // (width or 1)
+    for batch in _batches(table.rows(on_blank), width):
         rows += len(batch)
         longer = [row for row in batch if len(row.cells) == width + 1 and not row.cells[-1].strip()]
         trailing += len(longer)
         fitting = [row for row in batch if len(row.cells) == width] if len(longer) < len(batch) else longer
+        seen += len(fitting)
         for column, cells in zip(columns, zip(*(row.cells for row in fitting), strict=True), strict=False):
             if column.index not in taken:
-                _add(column, cells, fitting, shapes)
+                _add(column, cells, fitting, shapes, remembered)
         if len(shapes) > REMEMBERED:
             shapes.clear()
     if not rows:
         raise FileError(f"{table.source.name}: there are no rows below the header")
-    return Survey(replace(table, trailing=trailing == rows), rows, blank, columns)
+    if not seen:
+        raise FileError(_no_row_fits(table, rows))
+    commas = (c.index for c in columns if notation_of(c.counts(), table.separator).decimal == ",")
+    return Survey(replace(table, trailing=trailing == rows), rows, blank, columns, frozenset(commas))
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, AT_ONCE)):
+def _batches(rows: Iterator[Row], width: int) -> Iterator[list[Row]]:
+    size = max(1, min(AT_ONCE, CELLS_AT_ONCE // (width or 1)))
+    while batch := list(islice(rows, size)):
         yield batch
 
 
-def _add(column: ColumnSurvey, cells: Sequence[str], rows: Sequence[Row], shapes: dict[str, Shape]) -> None:
+def _no_row_fits(table: Table, rows: int) -> str:
+    first = next(table.rows())
+    cells, columns = len(first.cells), len(table.columns)
+    comma = (
+        "; decimal commas must stand in quotes where commas separate the columns"
+        if table.separator == ","
+        else ""
+    )
+    return (
+        f"{table.source.name}: none of {rows:,} rows has as many cells as the header names columns (separated "
+        f"by {table.separator_name}): {at(first.line, first.number)} has {cells}, the header {columns}"
+        f"{comma if cells > columns else ''}"
+    )
+
+
+def _add(
+    column: ColumnSurvey, cells: Sequence[str], rows: Sequence[Row], shapes: dict[str, Shape], remembered: int
+) -> None:
     counts = Counter(cells)
-    if column.different and len(column.known) < REMEMBERED:
+    if column.different and len(column.known) < remembered:
         column.different = len(counts) == len(cells) and column.known.isdisjoint(counts)
         if column.different:
             column.known.update(counts)

@@ -219,10 +219,24 @@ UNITS = "user_id,variant,time,converted\n" + "".join(
         (UNITS.replace("treatment", "control"), "column 'variant' has 1 arm (control), not two"),
         ("user_id,variant,time,converted\n", "there are no rows below the header"),
         ("", "the file is empty"),
+        (
+            "user_id,variant,revenue\n" + "".join(f"u{i},{'ab'[i % 2]},{i},50\n" for i in range(9)),
+            "line 2 (row 1) has 4, the header 3; decimal commas must stand in quotes",
+        ),
+        (
+            "user_id,variant,x\n1,a,1\n1,b,2\n2,a,3\n",
+            "1 of 2 units are in more than one arm, which leaves 1 arms",
+        ),
+        (
+            "user_id,variant,x\n1,none,1\n2,mail,2\n",
+            "variant: no arm ('none'; if that is an arm, say --control none)",
+        ),
     ],
 )
 def test_both_commands_name_line_and_reason(run: Run, command: str, content: str, sentence: str) -> None:
-    outcome = run(command, content)
+    start = () if command == "analyze" or ",time" in content else ("--start", "2025-07-01")
+
+    outcome = run(command, content, *start)
 
     assert outcome.exit_code == 1
     assert sentence in words(outcome)

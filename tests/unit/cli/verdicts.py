@@ -28,7 +28,6 @@ def of_analysis(path: Path, options: FileOptions, missing: tuple[str, ...] = ())
     except FileError as error:
         return str(error)
     analyze(data.experiment, Plan(ended=True))
-    assert data.file is not None
     return data.file
 
 
