@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,39 +11,40 @@ import typer
 from rich.markup import escape
 
 from neonblue.cli.analyze_columns import Roles, parse_weights
-from neonblue.cli.analyze_data import Options, read_experiment
-from neonblue.cli.analyze_missing import MissingNote
+from neonblue.cli.analyze_data import FileData, Options, read_experiment
 from neonblue.cli.analyze_report import ReportRequest, write_report
+from neonblue.cli.file_options import (
+    Control,
+    DataFile,
+    Ignore,
+    MissingPolicies,
+    SkipBadRows,
+    Time,
+    Variant,
+    show_file,
+)
 from neonblue.cli.report_view import as_json, comparison_grid, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
-from neonblue.simulation import cells
-from neonblue.simulation.blanks import Policies
-from neonblue.simulation.table import ImportFileError, Table
 from neonblue.statistics import Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
+from neonblue.tables.blanks import Policies
+from neonblue.tables.errors import FileError
+from neonblue.tables.roles import Options as FileOptions
 
 Repeated = list[str] | None
 
 
 def analyze(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV with a header, plain or gzipped: a row per unit (or per event of a unit), "
-            "or a row of sums per metric and arm.",
-            exists=True,
-            dir_okay=False,
-        ),
-    ],
-    variant: Annotated[str | None, typer.Option(help="Column of the arms.")] = None,
-    control: Annotated[str | None, typer.Option(help="Which arm is the control.")] = None,
+    file: DataFile,
+    variant: Variant = None,
+    control: Control = None,
     unit: Annotated[str | None, typer.Option(help="Column of the units; their rows are added up.")] = None,
     metric: Annotated[
         Repeated,
         typer.Option(
             help="COLUMN or NAME=COLUMN; then /COLUMN for a ratio, ~COLUMN for a covariate, and :proportion, "
-            ":mean or :p90 for the kind; repeatable. Default: every column of numbers."
+            ":mean or :p90 for the kind; decides; repeatable. Default: every outcome, of which shares decide."
         ),
     ] = None,
     secondary: Annotated[
@@ -68,13 +68,10 @@ def analyze(
     winsorize: Annotated[
         float | None, typer.Option(help="Cap means at this pooled percentile, such as 99.9.")
     ] = None,
-    missing: Annotated[
-        Repeated,
-        typer.Option(
-            help="What blank cells count as: zero or exclude (their units are left out) for all metrics, or NAME=zero, "
-            "NAME=exclude; repeatable. Asked for where there are any."
-        ),
-    ] = None,
+    missing: MissingPolicies = None,
+    time: Time = None,
+    ignore: Ignore = None,
+    skip_bad_rows: SkipBadRows = False,
     report_file: Annotated[
         Path | None, typer.Option("--report", help="Also write a report to this HTML file.", dir_okay=False)
     ] = None,
@@ -83,17 +80,20 @@ def analyze(
     ] = None,
     json_output: AsJson = False,
 ) -> None:
-    """Analyse an experiment's file: health, every metric with its intervals, and the decision."""
+    """Analyse an experiment's file, a row per unit or event, or sums: health, metrics, intervals, the decision."""
     try:
         options = Options(
-            variant=variant,
-            control=control,
-            unit=unit,
-            metrics=tuple(metric or ()),
+            file=FileOptions(
+                *(unit, variant, control, time),
+                ignore=tuple(ignore or ()),
+                skip_bad_rows=skip_bad_rows,
+                metrics=tuple(metric or ()),
+            ),
             roles=Roles(tuple(secondary or ()), tuple(guardrail or ()), tuple(lower or ())),
             weights=parse_weights(weight or ()),
             winsorize=winsorize,
             missing=Policies.parse(missing or ()),
+            segments=tuple(segment or ()),
         )
         plan = Plan(
             alpha=alpha,
@@ -103,23 +103,26 @@ def analyze(
             looks=tuple(sorted(look or ())),
             ended=deciding is Deciding.FIXED and planned_units is None,
         )
-        table = Table.open(file)
-        data = read_experiment(table, options)
+        data = read_experiment(file, options)
         report = analyze_experiment(data.experiment, plan)
-    except (ImportFileError, cells.CellError, ValueError) as error:
+    except (FileError, ValueError) as error:
         fail(str(error))
     if report_file is not None:
-        write_report(ReportRequest(report_file, table, options, data, plan, report, segment or ()))
+        write_report(ReportRequest(report_file, data, plan, report))
     if json_output:
-        shown = as_json(data.experiment, report) | {"missing": [asdict(note) for note in data.notes]}
+        shown = as_json(data.experiment, report) | {
+            "missing": [asdict(note) for note in data.notes],
+            "file": asdict(data.file),
+        }
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
     else:
-        _show(report, data.notes)
+        _show(report, data)
 
 
-def _show(report: Report, notes: Sequence[MissingNote]) -> None:
+def _show(report: Report, data: FileData) -> None:
     out = console()
-    for note in notes:
+    show_file(out, data.file)
+    for note in data.notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
     for result in report.results:
         if result.fallback is not None:

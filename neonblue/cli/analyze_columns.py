@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from neonblue.simulation import cells
-from neonblue.simulation.table import ImportFileError
 from neonblue.statistics import Metric, MetricKind
 from neonblue.statistics.experiment import Role
 from neonblue.statistics.noninferiority import Direction
 from neonblue.statistics.tables import MetricColumns
+from neonblue.tables.errors import FileError
+from neonblue.tables.outcomes import Kind
+from neonblue.tables.reading import Sheet
+from neonblue.tables.scan import ValueColumn
 
 _SPEC = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<column>[^/~:=]+)(?:/(?P<denominator>[^/~:]+))?(?:~(?P<covariate>[^/~:]+))?"
@@ -21,27 +24,25 @@ _SPEC = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The metrics' parts in the decision, as given: every metric named in neither list is primary."""
+    """The metrics' parts in the decision, as given."""
 
     secondary: tuple[str, ...] = ()
     guardrail: tuple[str, ...] = ()
     lower: tuple[str, ...] = ()
 
-    def metric(self, name: str, kind: MetricKind) -> Metric:
-        """The metric with its role, direction and margin.
+    def metric(self, name: str, kind: MetricKind, otherwise: Role = Role.PRIMARY) -> Metric:
+        """The metric with its role, direction and margin. otherwise: the role of one named in neither list.
 
-        Raises ImportFileError for a margin that is no number.
+        Raises FileError for a margin that is no number.
         """
         margins = dict(_margin(text) for text in self.guardrail)
-        role = (
-            Role.GUARDRAIL if name in margins else Role.SECONDARY if name in self.secondary else Role.PRIMARY
-        )
+        role = Role.GUARDRAIL if name in margins else Role.SECONDARY if name in self.secondary else otherwise
         size, relative = margins.get(name, (None, False))
         direction = Direction.LOWER_IS_BETTER if name in self.lower else Direction.HIGHER_IS_BETTER
         return Metric(name, kind, role, direction, size, relative)
 
     def check(self, names: Sequence[str]) -> None:
-        """ImportFileError for a name that is no metric."""
+        """FileError for a name that is no metric."""
         for option, given in (
             ("--secondary", self.secondary),
             ("--guardrail", tuple(_margin(text)[0] for text in self.guardrail)),
@@ -49,9 +50,7 @@ class Roles:
         ):
             for name in given:
                 if name not in names:
-                    raise ImportFileError(
-                        f"{option}: there is no metric {name!r}; there are {', '.join(names)}"
-                    )
+                    raise FileError(f"{option}: there is no metric {name!r}; there are {', '.join(names)}")
 
 
 def metrics_of(kinds: Mapping[str, MetricKind], roles: Roles) -> dict[str, Metric]:
@@ -60,26 +59,31 @@ def metrics_of(kinds: Mapping[str, MetricKind], roles: Roles) -> dict[str, Metri
     return {name: roles.metric(name, kind) for name, kind in kinds.items()}
 
 
-def columns_of(
-    table: Mapping[str, Sequence[str]], given: Sequence[str], roles: Roles
-) -> tuple[MetricColumns, ...]:
-    """The metrics of a table of units: those given, else every column of numbers or truth values.
+def columns_of(sheet: Sheet, given: Sequence[str], roles: Roles) -> tuple[MetricColumns, ...]:
+    """The metrics of a file of units: those given, which decide, else its outcomes.
 
-    Raises ImportFileError naming the option and what is wrong with it.
+    Raises FileError naming the option and what is wrong with it.
     """
-    texts = given or [name for name, values in table.items() if _kind(values) is not None]
-    if not texts:
-        raise ImportFileError("--metric: no column holds numbers or truth values")
-    specs = tuple(_spec(table, text, roles) for text in texts)
+    specs = tuple(_spec(sheet, text, roles) for text in given) or _outcomes(sheet, roles)
     names = [spec.metric.name for spec in specs]
     if len(set(names)) < len(names):
-        raise ImportFileError(f"--metric: the names must differ, got {', '.join(names)}")
+        raise FileError(f"--metric: the names must differ, got {', '.join(names)}")
     roles.check(names)
     return specs
 
 
+def values_of(sheet: Sheet, specs: Sequence[MetricColumns]) -> tuple[ValueColumn, ...]:
+    """The columns of numbers that the metrics need, each once. A share of units is made of its units' sums."""
+    needed = {name for spec in specs for name in (*spec.value_columns, spec.covariate) if name}
+    return tuple(
+        sheet.value_column(place, Kind.MEAN)
+        for place, name in enumerate(sheet.table.columns)
+        if name in needed
+    )
+
+
 def parse_weights(given: Sequence[str]) -> dict[str, float] | None:
-    """Allocation shares from ARM=n; None without any. Raises ImportFileError for what is no number."""
+    """Allocation shares from ARM=n; None without any. Raises FileError for what is no number."""
     weights = {}
     for text in given:
         arm, _, share = text.rpartition("=")
@@ -87,19 +91,30 @@ def parse_weights(given: Sequence[str]) -> dict[str, float] | None:
     return weights or None
 
 
-def _spec(table: Mapping[str, Sequence[str]], text: str, roles: Roles) -> MetricColumns:
+def _outcomes(sheet: Sheet, roles: Roles) -> tuple[MetricColumns, ...]:
+    def metric(name: str, kind: Kind, *, decides: bool) -> Metric:
+        return roles.metric(name, MetricKind(kind.value), Role.PRIMARY if decides else Role.SECONDARY)
+
+    return tuple(
+        MetricColumns(metric(outcome.name, outcome.kind, decides=outcome.decides), outcome.name)
+        for outcome in sheet.outcomes()
+    )
+
+
+def _spec(sheet: Sheet, text: str, roles: Roles) -> MetricColumns:
+    columns = sheet.table.columns
     # A column's own name may hold any sign: it wins over the grammar.
-    if text in table:
-        return MetricColumns(roles.metric(text, _known_kind(table, text, text)), text)
+    if text in columns:
+        return MetricColumns(roles.metric(text, _known_kind(sheet, text)), text)
     match = _SPEC.match(text)
     if match is None:
-        raise ImportFileError(f"--metric: {text!r} is not [NAME=]COLUMN[/COLUMN][~COVARIATE][:KIND]")
+        raise FileError(f"--metric: {text!r} is not [NAME=]COLUMN[/COLUMN][~COVARIATE][:KIND]")
     part = match.groupdict()
-    for column in (part["column"], part["denominator"], part["covariate"]):
-        if column is not None and column not in table:
-            raise ImportFileError(f"--metric: there is no column {column!r}; there are {', '.join(table)}")
+    for role in ("column", "denominator", "covariate"):
+        if part[role] is not None:
+            part[role] = columns[sheet.table.index(part[role], "--metric")]
     kind, level = _stated_kind(part["kind"], part["denominator"])
-    kind = kind or _known_kind(table, part["column"], text)
+    kind = kind or _known_kind(sheet, part["column"])
     metric = roles.metric(part["name"] or _plain_name(part), kind)
     return MetricColumns(metric, part["column"], part["denominator"], part["covariate"], level)
 
@@ -121,21 +136,8 @@ def _stated_kind(word: str | None, denominator: str | None) -> tuple[MetricKind 
     return MetricKind(word), 0.5
 
 
-def _known_kind(table: Mapping[str, Sequence[str]], column: str, text: str) -> MetricKind:
-    kind = _kind(table[column])
-    if kind is None:
-        raise ImportFileError(f"--metric: column {column!r} of {text!r} holds no numbers or truth values")
-    return kind
-
-
-def _kind(values: Sequence[str]) -> MetricKind | None:
-    """Proportion where every cell is 0 or 1, mean for other numbers, None for anything else."""
-    present = [value for value in values if not cells.is_blank(value)]
-    if not present:
-        return None
-    if all(cells.is_truth(value) for value in present):
-        return MetricKind.PROPORTION
-    return MetricKind.MEAN if all(cells.is_number(value) for value in present) else None
+def _known_kind(sheet: Sheet, column: str) -> MetricKind:
+    return MetricKind(sheet.value_column(sheet.table.columns.index(column)).kind.value)
 
 
 def _margin(text: str) -> tuple[str, tuple[float | None, bool]]:
@@ -150,6 +152,9 @@ def _margin(text: str) -> tuple[str, tuple[float | None, bool]]:
 
 def _number(text: str, option: str, whole: str) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
-        raise ImportFileError(f"{option}: {text!r} in {whole!r} is not a number") from None
+        found = math.nan
+    if not math.isfinite(found):
+        raise FileError(f"{option}: {text!r} in {whole!r} is not a number")
+    return found

@@ -2,115 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of
-from neonblue.cli.analyze_missing import MissingNote, missing_notes, with_policies
-from neonblue.simulation import cells
-from neonblue.simulation.blanks import Policies
-from neonblue.simulation.mapping import UNIT_NAMES, VARIANT_NAMES
-from neonblue.simulation.table import ImportFileError, Table
+from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, values_of
+from neonblue.cli.analyze_missing import MissingNote, missing_notes, require_missing
 from neonblue.statistics import Experiment, MetricKind
-from neonblue.statistics.tables import UnitTable, experiment_from_sums, experiment_from_units, kind_of_row
+from neonblue.statistics.tables import (
+    MetricColumns,
+    UnitTable,
+    experiment_from_sums,
+    experiment_from_units,
+    kind_of_row,
+)
+from neonblue.tables.arms import arm_keys, choose_control
+from neonblue.tables.blanks import Policies
+from neonblue.tables.cells import is_blank, plain
+from neonblue.tables.errors import FileError
+from neonblue.tables.reading import FileReading, Sheet, read_rows
+from neonblue.tables.report import FileReport
+from neonblue.tables.roles import Options as FileOptions
+from neonblue.tables.scan import Reading, ValueColumn
+from neonblue.tables.sums import holds_sums, rows_of_sums
+from neonblue.tables.table import Table
+
+MOST_SEGMENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command's options say about the file; None and empty: find out.
 
-    winsorize: the pooled percentile at which means are capped, above 50 and at most 100.
+    winsorize: the pooled percentile at which means are capped, above 50 and at most 100. segments: columns whose values
+    are segments.
     """
 
-    variant: str | None = None
-    control: str | None = None
-    unit: str | None = None
-    metrics: tuple[str, ...] = ()
+    file: FileOptions = field(default_factory=FileOptions)
     roles: Roles = field(default_factory=Roles)
     weights: Mapping[str, float] | None = None
     winsorize: float | None = None
     missing: Policies = field(default_factory=Policies)
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FileData:
-    """The experiment that a file holds, and what became of its blank cells."""
+    """The experiment that a file holds, what became of its rows and blank cells, and the experiments of its segments.
 
+    segments: by column and value, each with all arms and without a cap.
+    """
+
+    name: str
     experiment: Experiment
+    file: FileReport
     notes: tuple[MissingNote, ...] = ()
+    segments: Mapping[tuple[str, str], Experiment] = field(default_factory=dict)
 
 
-def read_experiment(table: Table, options: Options) -> FileData:
-    """Read a file of units, of events, or of sums. Raises ImportFileError, CellError or ValueError."""
-    if {"metric", "n"} <= set(table.columns):
-        return FileData(_from_sums(table, options))
-    return _from_units(table, options)
+def read_experiment(path: Path, options: Options) -> FileData:
+    """Read a file of units, of events, or of sums. Raises FileError or ValueError."""
+    table = Table.open(path)
+    return _from_sums(table, options) if holds_sums(table) else _from_units(table, options)
 
 
 def _from_units(table: Table, options: Options) -> FileData:
-    arm_column = _arms(table, options.variant)
-    unit_column = _column(table, options.unit, "--unit", UNIT_NAMES)
-    rows = list(zip(*(row.cells for row in table.rows()), strict=True))
-    if not rows:
-        raise ImportFileError(f"{table.path}: there are no rows below the header")
-    cells_of = dict(zip(table.columns, rows, strict=True))
-    columns = {name: values for name, values in cells_of.items() if name not in (arm_column, unit_column)}
-    specs = with_policies(columns_of(columns, options.metrics, options.roles), columns, options.missing)
-    used = {name for spec in specs for name in (*spec.value_columns, spec.covariate) if name}
-    units = UnitTable(
-        arms=np.array(cells_of[arm_column], dtype=np.str_),
-        columns={name: _numbers(columns[name]) for name in used},
-        units=None if unit_column is None else np.array(cells_of[unit_column], dtype=np.str_),
+    sheet = Sheet.of(table, options.file)
+    specs = tuple(
+        replace(spec, missing=options.missing.of(spec.metric.name))
+        for spec in columns_of(sheet, options.file.metrics, options.roles)
     )
-    base = _control(sorted(set(cells_of[arm_column])), options.control)
+    options.missing.check([spec.metric.name for spec in specs])
+    columns = _Columns(values_of(sheet, specs), _segments(sheet, options.segments))
+    reading = read_rows(sheet, columns.values, columns.add, columns.segment_places)
+    blank = {
+        column.name: sum(reading.scan.blanks[at, arm] for arm in reading.keys)
+        for at, column in enumerate(columns.values)
+    }
+    require_missing(specs, blank, reading.scan.arms.total())
+    control = choose_control(reading.keys, options.file.control)
     percentile = None if options.winsorize is None else options.winsorize / 100
-    experiment = experiment_from_units(units, specs, base, options.weights, percentile)
-    return FileData(experiment, tuple(missing_notes(experiment, specs, columns)))
+    units = columns.table()
+    experiment = experiment_from_units(units, specs, control, _weights(reading, options.weights), percentile)
+    return FileData(
+        table.source.short_name,
+        experiment,
+        reading.report(columns.segment_places),
+        tuple(missing_notes(experiment, specs, blank)),
+        dict(_segment_experiments(units, columns, specs, control, reading)),
+    )
 
 
-def _from_sums(table: Table, options: Options) -> Experiment:
+def _from_sums(table: Table, options: Options) -> FileData:
     if options.missing != Policies():
-        raise ImportFileError("--missing: a file of sums has no cells of units: nothing in it may be blank")
-    arm_column = _arms(table, options.variant)
-    rows = [dict(zip(table.columns, row.cells, strict=False)) for row in table.rows()]
-    rows = [row | {"variant": row[arm_column]} for row in rows]
+        raise FileError("--missing: a file of sums has no cells of units: nothing in it may be blank")
+    if options.segments:
+        raise FileError("--segment: a file of sums has no units to divide")
+    rows, file = rows_of_sums(table, options.file.variant)
     kinds: dict[str, MetricKind] = {}
     for row in rows:
         # A proportion is what has the fewest sums: the other arms' rows may show that one of these is blank.
         if kinds.get(row["metric"], MetricKind.PROPORTION) is MetricKind.PROPORTION:
             kinds[row["metric"]] = kind_of_row(row)
-    base = _control(sorted({row["variant"] for row in rows}), options.control)
-    return experiment_from_sums(rows, metrics_of(kinds, options.roles), base, options.weights)
+    control = choose_control(arm_keys({row["variant"] for row in rows}), options.file.control)
+    experiment = experiment_from_sums(rows, metrics_of(kinds, options.roles), control, options.weights)
+    return FileData(table.source.short_name, experiment, file)
 
 
-def _numbers(column: Sequence[str]) -> NDArray[np.float64]:
-    """The cells' values, NaN where they are blank."""
-    values = [cells.number(cell) for cell in column]
-    return np.array([np.nan if value is None else float(value) for value in values])
+class _Columns:
+    """The rows of a file, column by column, as they are read."""
+
+    def __init__(self, values: Sequence[ValueColumn], segments: Mapping[int, str]) -> None:
+        self.values = values
+        self.segments = segments
+        self.segment_places = tuple(segments)
+        self._arms: list[str] = []
+        self._units = array("q")
+        self._numbers = tuple(array("d") for _ in values)
+        self._texts: tuple[list[str], ...] = tuple([] for _ in segments)
+
+    def add(self, reading: Reading) -> None:
+        self._arms.append(reading.arm)
+        self._units.append(reading.code)
+        for numbers, value in zip(self._numbers, reading.values, strict=True):
+            numbers.append(np.nan if value is None else float(value))
+        for texts, text in zip(self._texts, reading.texts, strict=True):
+            texts.append(text)
+
+    def table(self) -> UnitTable:
+        numbers = {
+            column.name: np.frombuffer(found) if len(found) else np.zeros(0)
+            for column, found in zip(self.values, self._numbers, strict=True)
+        }
+        return UnitTable(np.array(self._arms, dtype=np.str_), numbers, np.array(self._units, dtype=np.int64))
+
+    def parts(self) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+        """Each segment's column and value, and which rows are of it. Raises FileError for too many values."""
+        for column, texts in zip(self.segments.values(), self._texts, strict=True):
+            found = np.array([plain(text) for text in texts], dtype=object)
+            values = sorted({text for text in found if not is_blank(text)})
+            if len(values) > MOST_SEGMENTS:
+                raise FileError(
+                    f"--segment: {column!r} has {len(values)} values; at most {MOST_SEGMENTS} can be segments"
+                )
+            for value in values:
+                yield column, value, found == value
 
 
-def _arms(table: Table, given: str | None) -> str:
-    column = _column(table, given, "--variant", VARIANT_NAMES)
-    if column is None:
-        raise ImportFileError(f"--variant: name the column of the arms; there are {', '.join(table.columns)}")
-    return column
+def _segments(sheet: Sheet, names: Sequence[str]) -> dict[int, str]:
+    places = [sheet.table.index(name, "--segment") for name in names]
+    return {place: sheet.table.columns[place] for place in places}
 
 
-def _column(table: Table, given: str | None, option: str, known: Sequence[str]) -> str | None:
-    if given is not None:
-        return table.columns[table.index(given, option)]
-    lowered = {column.lower().replace(" ", "_"): column for column in table.columns}
-    return next((lowered[name] for name in known if name in lowered), None)
+def _weights(reading: FileReading, given: Mapping[str, float] | None) -> dict[str, float] | None:
+    """The shares by the arms' names in the file. Raises FileError for an arm that there is not."""
+    return None if given is None else {_arm(reading, name): share for name, share in given.items()}
 
 
-def _control(arms: Sequence[str], given: str | None) -> str:
-    """The named control, else the arm called so, else the first of two in the alphabet."""
-    if given is not None:
-        return given
-    named = [arm for arm in arms if arm.lower() in ("control", "a", "baseline")]
-    if not named and len(arms) != 2:
-        raise ImportFileError(f"--control: say which of {', '.join(arms)} is the control")
-    return (named or list(arms))[0]
+def _arm(reading: FileReading, name: str) -> str:
+    found = [arm for arm, key in reading.keys.items() if name in (arm, key)]
+    return found[0] if found else name
+
+
+def _segment_experiments(
+    units: UnitTable, columns: _Columns, specs: Sequence[MetricColumns], control: str, reading: FileReading
+) -> Iterator[tuple[tuple[str, str], Experiment]]:
+    equal = dict.fromkeys(reading.keys, 1.0)
+    for column, value, chosen in columns.parts():
+        assert units.units is not None  # noqa: S101 - every row has its unit's code
+        numbers = {name: found[chosen] for name, found in units.columns.items()}
+        part = UnitTable(units.arms[chosen], numbers, units.units[chosen])
+        yield (column, value), experiment_from_units(part, specs, control, equal)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from neonblue.simulation import cells
-from neonblue.simulation.blanks import Blanks, Policies, counted_as_zero, per_arm, require_policies
 from neonblue.statistics import Experiment
 from neonblue.statistics.missing import Missing
 from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.tables import MetricColumns
+from neonblue.tables.blanks import Blanks, counted_as_zero, per_arm, require_policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +27,24 @@ class MissingNote:
     sentence: str
 
 
-def with_policies(
-    specs: Sequence[MetricColumns], columns: Mapping[str, Sequence[str]], policies: Policies
-) -> tuple[MetricColumns, ...]:
-    """The metrics with what their blank cells count as. Raises ImportFileError where that must be said."""
-    policies.check([spec.metric.name for spec in specs])
-    decided = tuple(replace(spec, missing=policies.of(spec.metric.name)) for spec in specs)
+def require_missing(specs: Sequence[MetricColumns], blank: Mapping[str, int], rows: int) -> None:
+    """FileError where it must be said what blank cells count as. blank: such cells by column, of so many rows."""
     require_policies(
-        Blanks(spec.metric.name, _blank(columns, spec.value_columns), _cells(columns, spec.value_columns))
-        for spec in decided
+        Blanks(spec.metric.name, _blank(blank, spec.value_columns), rows * len(spec.value_columns))
+        for spec in specs
         if spec.missing is None
     )
-    return decided
 
 
 def missing_notes(
-    experiment: Experiment, specs: Sequence[MetricColumns], columns: Mapping[str, Sequence[str]]
+    experiment: Experiment, specs: Sequence[MetricColumns], blank: Mapping[str, int]
 ) -> Iterator[MissingNote]:
     """A note for each metric with blank cells, and one for each whose covariate has some."""
     for spec in specs:
-        blank = _blank(columns, spec.value_columns)
-        if blank:
-            yield _note_of_values(experiment, spec, blank)
-        lacking = _blank(columns, (spec.covariate,) if spec.covariate else ())
+        cells = _blank(blank, spec.value_columns)
+        if cells:
+            yield _note_of_values(experiment, spec, cells)
+        lacking = _blank(blank, (spec.covariate,) if spec.covariate else ())
         if lacking:
             yield _note_of_covariate(experiment, spec, lacking)
 
@@ -89,9 +83,5 @@ def _units(experiment: Experiment, metric: str, arm: str) -> int:
     return moments.n if moments is not None else 0
 
 
-def _blank(columns: Mapping[str, Sequence[str]], names: Sequence[str]) -> int:
-    return sum(cells.is_blank(cell) for name in names for cell in columns[name])
-
-
-def _cells(columns: Mapping[str, Sequence[str]], names: Sequence[str]) -> int:
-    return sum(len(columns[name]) for name in names)
+def _blank(blank: Mapping[str, int], names: Sequence[str]) -> int:
+    return sum(blank.get(name, 0) for name in names)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from neonblue.client import Assignment, AsyncClient, ConflictError, Experiment, NewAssignment, NewEvent
 from neonblue.client.batching import REQUEST_ITEMS
 from neonblue.simulation.plan import Plan, experiment_name
-from neonblue.simulation.reading import Reading
-from neonblue.simulation.table import ImportFileError, Row
 from neonblue.statistics.missing import Missing
+from neonblue.tables.errors import FileError
+from neonblue.tables.scan import Reading
 
 ROWS_AT_ONCE = 500
 """Rows of one unit of work: its assignments in one request, then its outcomes."""
@@ -46,13 +46,13 @@ OnProgress = Callable[[int], object]
 
 
 async def prepare(
-    client: AsyncClient, plan: Plan, key: str, control: str | None, weights: dict[str, int], *, append: bool
+    client: AsyncClient, plan: Plan, key: str, weights: dict[str, int], *, append: bool
 ) -> Experiment:
     """Create and start the experiment, or take the existing one up again.
 
-    Raises ImportFileError where the key belongs to something else.
+    Raises FileError where the key belongs to something else.
     """
-    draft = plan.experiment(key, control, weights)
+    draft = plan.experiment(key, weights)
     try:
         experiment = await client.create_experiment(draft)
     except ConflictError:
@@ -62,26 +62,26 @@ async def prepare(
 
 
 def require_same(experiment: Experiment, plan: Plan, *, append: bool) -> None:
-    """ImportFileError where this file would be mixed into an experiment that is not its own."""
+    """FileError where this file would be mixed into an experiment that is not its own."""
     key = experiment.key
     if experiment.source != "external":
-        raise ImportFileError(f"--key: {key!r} is an experiment of this platform's own; choose another key")
+        raise FileError(f"--key: {key!r} is an experiment of this platform's own; choose another key")
     if experiment.name != experiment_name(plan.table) and not append:
-        raise ImportFileError(
+        raise FileError(
             f"--key: {key!r} holds {experiment.name}, not this file's content; choose another key, "
             "or say --append to add these rows"
         )
     arms = {variant.key for variant in experiment.variants}
     if not set(plan.variants.values()) <= arms:
-        raise ImportFileError(f"--variant: {key!r} has the arms {', '.join(sorted(arms))}")
+        raise FileError(f"--variant: {key!r} has the arms {', '.join(sorted(arms))}")
     metrics = {metric.key for metric in experiment.metrics}
-    missing = sorted({metric.name for metric in plan.mapping.metrics} - metrics)
+    missing = sorted({metric.name for metric in plan.metrics} - metrics)
     if missing:
-        raise ImportFileError(f"--metric: {key!r} was created without {', '.join(missing)}")
+        raise FileError(f"--metric: {key!r} was created without {', '.join(missing)}")
     stored = {metric.key: metric.missing for metric in experiment.metrics}
-    for metric in plan.mapping.metrics:
+    for metric in plan.metrics:
         if metric.excludes != (stored[metric.name] == Missing.EXCLUDE):
-            raise ImportFileError(f"--missing: {key!r} was created with {metric.name}={stored[metric.name]}")
+            raise FileError(f"--missing: {key!r} was created with {metric.name}={stored[metric.name]}")
 
 
 async def send(
@@ -97,10 +97,10 @@ async def send(
     return report
 
 
-Chunk = list[tuple[Row, Reading]]
+Chunk = list[Reading]
 
 
-def _chunks(readings: Iterator[tuple[Row, Reading]]) -> Iterator[Chunk]:
+def _chunks(readings: Iterator[Reading]) -> Iterator[Chunk]:
     chunk: Chunk = []
     for found in readings:
         chunk.append(found)
@@ -128,7 +128,7 @@ async def _work(
 async def _assign(
     client: AsyncClient, plan: Plan, experiment: Experiment, chunk: Chunk, report: ImportReport
 ) -> None:
-    pairs = [(row, plan.assignment(experiment.key, row, reading)) for row, reading in chunk]
+    pairs = [(reading.row, plan.assignment(experiment.key, reading)) for reading in chunk]
     wanted = [(row, assignment) for row, assignment in pairs if assignment is not None]
     if not wanted:
         return
@@ -136,7 +136,7 @@ async def _assign(
     for (row, assignment), answer in zip(wanted, answers, strict=True):
         reason = _refusal(assignment, answer)
         if reason is not None:
-            report.rejected[row.number] = reason
+            report.rejected[row] = reason
         elif answer.created:
             report.units_new += 1
         else:
@@ -155,21 +155,21 @@ async def _record(
     client: AsyncClient, plan: Plan, experiment: Experiment, chunk: Chunk, report: ImportReport
 ) -> None:
     events = [
-        (row, event)
-        for row, reading in chunk
-        if row.number not in report.rejected
-        for event in plan.events(experiment.id, row, reading)
+        (reading.row, event)
+        for reading in chunk
+        if reading.row not in report.rejected
+        for event in plan.events(experiment.id, reading)
     ]
     for start in range(0, len(events), EVENTS_AT_ONCE):
         await _record_some(client, events[start : start + EVENTS_AT_ONCE], report)
 
 
 async def _record_some(
-    client: AsyncClient, events: Sequence[tuple[Row, NewEvent]], report: ImportReport
+    client: AsyncClient, events: Sequence[tuple[int, NewEvent]], report: ImportReport
 ) -> None:
     receipt = await client.send([event for _, event in events])
     report.events_accepted += receipt.accepted
     report.events_duplicate += receipt.duplicates
     for item in receipt.rejections:
         row, event = events[item.index]
-        report.rejected[row.number] = f"{event.event_type}: {item.message or item.code}"
+        report.rejected[row] = f"{event.event_type}: {item.message or item.code}"

@@ -61,7 +61,7 @@ class UnitTable:
 
     arms: NDArray[np.str_]
     columns: Mapping[str, FloatArray]
-    units: NDArray[np.str_] | None = None
+    units: NDArray[np.str_] | NDArray[np.int64] | None = None
 
 
 def experiment_from_units(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from neonblue.client import Experiment, NewAssignment, NewEvent
-from neonblue.simulation.mapping import MetricKind, Options, map_columns
 from neonblue.simulation.plan import OUTCOME_DELAY, Plan, make_plan
-from neonblue.simulation.rejected import rejected_path, write_rejected
 from neonblue.simulation.sending import require_same
-from neonblue.simulation.table import ImportFileError, Table
+from neonblue.tables.errors import FileError
+from neonblue.tables.outcomes import Kind
+from neonblue.tables.reading import Sheet
+from neonblue.tables.rejected import rejected_path, write_rejected
+from neonblue.tables.roles import Options
 
 START = datetime(2025, 7, 1, tzinfo=UTC)
 SHOP = """userid,version,visits,bought,spend
@@ -31,30 +33,30 @@ Planner = Callable[..., Plan]
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Planner:
-    def make(text: str, **options: object) -> Plan:
+    def make(text: str, *, missing: Sequence[str] = (), **options: object) -> Plan:
         path = tmp_path / "shop.csv"
         path.write_text(text)
-        table = Table.open(path)
-        return make_plan(table, map_columns(table, Options(**{"start": START, **options})))  # type: ignore[arg-type]
+        sheet = Sheet.open(path, Options(**{"start": START, **options}))  # type: ignore[arg-type]
+        return make_plan(sheet, missing)
 
     return make
 
 
 def sent(plan: Plan) -> tuple[list[NewAssignment], list[NewEvent]]:
     assignments, events = [], []
-    for row, reading in plan.readings():
-        assignment = plan.assignment("shop", row, reading)
+    for reading in plan.readings():
+        assignment = plan.assignment("shop", reading)
         assignments += [assignment] if assignment else []
-        events += plan.events(7, row, reading)
+        events += plan.events(7, reading)
     return assignments, events
 
 
 def test_columns_are_found_by_name_and_content(plan: Planner) -> None:
     made = plan(SHOP)
 
-    kinds = {metric.name: metric.kind for metric in made.mapping.metrics}
-    assert kinds == {"visits": MetricKind.MEAN, "bought": MetricKind.PROPORTION, "spend": MetricKind.MEAN}
-    assert (made.mapping.unit, made.mapping.variant) == (0, 1)
+    kinds = {metric.name: metric.column.kind for metric in made.metrics}
+    assert kinds == {"visits": Kind.MEAN, "bought": Kind.PROPORTION, "spend": Kind.MEAN}
+    assert (made.reading.sheet.roles.unit, made.reading.sheet.roles.variant) == (0, 1)
 
 
 def test_each_unit_is_assigned_once_and_each_nonzero_outcome_is_an_event(plan: Planner) -> None:
@@ -82,7 +84,7 @@ ANSWERS = "user_id,variant,rating,bought\n1,a,4,yes\n2,b,NA,\n3,a,0,no\n4,b,5,ye
 
 
 def test_blank_cells_are_asked_about_before_anything_is_sent(plan: Planner) -> None:
-    with pytest.raises(ImportFileError) as caught:
+    with pytest.raises(FileError) as caught:
         plan(ANSWERS, missing=("bought=zero",))
 
     assert str(caught.value) == (
@@ -100,7 +102,7 @@ def test_a_blank_cell_that_counts_as_zero_is_no_event(plan: Planner) -> None:
         ("4", "rating", Decimal(5)),
         ("4", "bought", None),
     ]
-    assert [(m.type, m.missing) for m in made.experiment("k", "a", {}).metrics] == [
+    assert [(m.type, m.missing) for m in made.experiment("k", {}).metrics] == [
         ("mean", "zero"),
         ("proportion", "zero"),
     ]
@@ -119,7 +121,7 @@ def test_where_blank_cells_are_left_out_every_value_is_an_event_also_zero(plan: 
         ("4", "bought", Decimal(1)),
         ("5", "bought", Decimal(0)),
     ]
-    assert [(m.type, m.aggregation, m.missing) for m in made.experiment("k", "a", {}).metrics] == [
+    assert [(m.type, m.aggregation, m.missing) for m in made.experiment("k", {}).metrics] == [
         ("mean", "sum", "exclude")
     ] * 2
     assert list(made.notes()) == [
@@ -129,7 +131,7 @@ def test_where_blank_cells_are_left_out_every_value_is_an_event_also_zero(plan: 
 
 
 def test_a_policy_is_sent_only_where_blank_cells_are_left_out(plan: Planner) -> None:
-    draft = plan(ANSWERS, missing=("rating=exclude", "zero")).experiment("k", "a", {})
+    draft = plan(ANSWERS, missing=("rating=exclude", "zero")).experiment("k", {})
 
     body = msgspec.json.decode(msgspec.json.encode(draft))
     assert [metric.get("missing") for metric in body["metrics"]] == ["exclude", None]
@@ -137,7 +139,7 @@ def test_a_policy_is_sent_only_where_blank_cells_are_left_out(plan: Planner) -> 
 
 def test_a_file_is_not_mixed_into_an_experiment_with_another_policy(plan: Planner) -> None:
     zero, exclude = (plan(ANSWERS, missing=(policy,)) for policy in ("zero", "exclude"))
-    draft = zero.experiment("k", "a", {})
+    draft = zero.experiment("k", {})
     stored = Experiment(
         key="k",
         status="running",
@@ -148,12 +150,12 @@ def test_a_file_is_not_mixed_into_an_experiment_with_another_policy(plan: Planne
     )
 
     require_same(stored, zero, append=False)
-    with pytest.raises(ImportFileError, match="--missing: 'k' was created with rating=zero"):
+    with pytest.raises(FileError, match="--missing: 'k' was created with rating=zero"):
         require_same(stored, exclude, append=True)
 
 
 def test_a_share_of_units_with_several_rows_has_no_rows_to_leave_out(plan: Planner) -> None:
-    with pytest.raises(ImportFileError, match="bought is a share of units, and units have several rows"):
+    with pytest.raises(FileError, match="bought is a share of units, and units have several rows"):
         plan(ANSWERS + "1,a,3,no\n", missing=("exclude",))
 
 
@@ -168,7 +170,7 @@ def test_a_share_of_units_with_several_rows_has_no_rows_to_leave_out(plan: Plann
     ],
 )
 def test_a_policy_that_can_not_be_read_says_so(plan: Planner, missing: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ImportFileError) as caught:
+    with pytest.raises(FileError) as caught:
         plan(ANSWERS, missing=missing)
 
     assert message in str(caught.value)
@@ -179,15 +181,14 @@ def test_a_file_with_one_spend_among_many_zeros_is_a_mean(plan: Planner) -> None
 
     made = plan("user_id,variant,spend\n" + rows + "5000,a,29.99\n")
 
-    assert [metric.kind for metric in made.mapping.metrics] == [MetricKind.MEAN]
+    assert [metric.column.kind for metric in made.metrics] == [Kind.MEAN]
 
 
 def test_ids_depend_on_content_row_and_metric_alone(tmp_path: Path, plan: Planner) -> None:
     first = [event.id for event in sent(plan(SHOP))[1]]
     packed = tmp_path / "other-name.csv.gz"
     packed.write_bytes(gzip.compress(SHOP.encode()))
-    table = Table.open(packed)
-    again = sent(make_plan(table, map_columns(table, Options(start=START))))[1]
+    again = sent(make_plan(Sheet.open(packed, Options(start=START, control="old"))))[1]
 
     assert [event.id for event in again] == first
     assert len(set(first)) == len(first)
@@ -200,26 +201,39 @@ def test_without_a_unit_column_the_row_number_is_the_unit(plan: Planner) -> None
     assert [(a.user_id, a.variant_key) for a in assignments] == [("1", "no_e-mail"), ("2", "mens_e-mail")]
 
 
-def test_bad_rows_are_named_and_the_good_ones_kept(plan: Planner, tmp_path: Path) -> None:
-    made = plan(
-        SHOP + "5,new,1\n,new,1,True,1\n6,,1,True,1\n7,new,many,True,1\n1,new,1,True,1\n8,new,1,True,9\n"
-    )
+BAD_ROWS = "5,new,1\n,new,1,True,1\n6,,1,True,1\n7,new,many,True,1\n1,new,1,True,1\n8,new,1,True,9\n"
 
-    assert list(made.rejections) == [5, 6, 7, 8, 9]
-    reasons = list(made.rejections.values())
-    assert "3 cells where the header names 5" in reasons[0]
-    assert "userid" in reasons[1]
-    assert "version: the variant is blank" in reasons[2]
-    assert "visits: 'many' is not a number" in reasons[3]
-    assert "in arm 'old' by row 1" in reasons[4]
-    assert [a.user_id for a in sent(made)[0]] == ["1", "2", "3", "4", "8"]
+
+def test_bad_rows_refuse_the_file_with_every_reason(plan: Planner) -> None:
+    with pytest.raises(FileError) as caught:
+        plan(SHOP + BAD_ROWS)
+
+    assert "4 of 10 rows can't be read, the first is line 6 (row 5)" in str(caught.value)
+    assert "line 9: row 8: visits: 'many' is not a number" in str(caught.value)
+    assert "--skip-bad-rows" in str(caught.value)
+
+
+def test_bad_rows_are_named_and_the_good_ones_kept_where_that_was_asked(
+    plan: Planner, tmp_path: Path
+) -> None:
+    made = plan(SHOP + BAD_ROWS, skip_bad_rows=True)
+
+    assert sorted(made.rejections) == [1, 5, 6, 7, 8, 9]
+    reasons = [made.rejections[row] for row in sorted(made.rejections)]
+    assert "unit '1' is in more than one arm" in reasons[0]
+    assert "3 cells where the header names 5" in reasons[1]
+    assert "userid: no unit (the cell is blank)" in reasons[2]
+    assert "version: no arm (the cell is blank)" in reasons[3]
+    assert "visits: 'many' is not a number" in reasons[4]
+    assert "unit '1' is in more than one arm" in reasons[5]
+    assert [a.user_id for a in sent(made)[0]] == ["2", "3", "4", "8"]
 
     path = write_rejected(made.table, made.rejections)
     assert path == tmp_path / "shop.rejected.csv"
     lines = path.read_text().splitlines()
     assert lines[0] == "userid,version,visits,bought,spend,rejected_because"
-    assert len(lines) == 6
-    assert lines[1].startswith("5,new,1,,,3 cells")
+    assert len(lines) == 7
+    assert lines[2].startswith("5,new,1,,,3 cells")
 
 
 def test_rejected_rows_go_to_the_working_folder_where_the_files_is_closed(
@@ -258,14 +272,14 @@ def test_a_unit_of_several_rows_enters_at_its_earliest_time(plan: Planner) -> No
 def test_the_control_is_given_or_obvious(plan: Planner, given: str | None, arms: str, expected: str) -> None:
     rows = "".join(f"{number},{arm},1\n" for number, arm in enumerate(arms.split(",")))
 
-    draft = plan("user_id,variant,x\n" + rows).experiment("key", given, {})
+    draft = plan("user_id,variant,x\n" + rows, control=given).experiment("key", {})
 
     assert [variant.key for variant in draft.variants if variant.is_control] == [expected]
     assert draft.source == "external"
 
 
 def test_weights_are_the_planned_split(plan: Planner) -> None:
-    draft = plan(SHOP).experiment("key", "old", {"new": 3})
+    draft = plan(SHOP, control="old").experiment("key", {"new": 3})
 
     assert {variant.key: variant.weight for variant in draft.variants} == {"old": 1, "new": 3}
 
@@ -278,37 +292,40 @@ def test_weights_are_the_planned_split(plan: Planner) -> None:
         (
             SHOP,
             {"metrics": ("arm=version",)},
-            "--metric: column 'version' holds no numbers or truth values ('old')",
+            "--metric: column 'version' is the unit, the arm, the time or ignored",
         ),
         (SHOP, {"metrics": ("a=spend", "a=visits")}, "--metric: the names must differ, got a, a"),
         (SHOP, {"metrics": ("exposure=spend",)}, "'exposure' is taken"),
         (SHOP, {"start": None}, "--start:"),
         ("id,x\n1,2\n", {}, "--variant: name the column of the arms; the columns are id, x"),
-        ("user_id,variant,x\n1,a,2\n", {}, "--variant: column 'variant' has 1 arms"),
+        (
+            "user_id,variant,note,x\n1,a,hi,1\n2,b,ho,2\n",
+            {"metrics": ("note",)},
+            "--metric: column 'note' holds no numbers or truth values ('hi')",
+        ),
+        ("user_id,variant,x\n1,a,2\n", {}, "--variant: column 'variant' has 1 arm (a), not two"),
         ("", {}, "the file is empty"),
         ("a,a\n1,2\n", {}, "the header names a more than once"),
-        ("user_id,variant,x\n1,A b,1\n2,a_b,2\n", {}, "differ only in what a key can't hold"),
+        ("user_id,variant,x\n1,A b,1\n2,a_b,2\n", {}, "differ only in capitals, spaces or signs"),
     ],
 )
 def test_what_cannot_be_mapped_names_the_option_and_the_column(
     plan: Planner, text: str, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ImportFileError) as caught:
+    with pytest.raises(FileError) as caught:
         plan(text, **options)
 
     assert message in str(caught.value)
 
 
 def test_an_unclear_control_lists_the_arms(plan: Planner) -> None:
-    with pytest.raises(
-        ImportFileError, match="--control: say which arm is the control; the arms are new, old"
-    ):
-        plan(SHOP).experiment("key", None, {})
+    with pytest.raises(FileError, match="--control: say which arm is the control; the arms are new, old"):
+        plan(SHOP).experiment("key", {})
 
 
 def test_a_broken_archive_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(SHOP.encode())[:-9])
 
-    with pytest.raises(ImportFileError, match="can't be read as CSV"):
-        Table.open(path)
+    with pytest.raises(FileError, match="can't be read"):
+        Sheet.open(path, Options())

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 
-from neonblue.simulation.table import ImportFileError
 from neonblue.statistics.missing import Missing
+from neonblue.tables.errors import FileError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,16 @@ class Policies:
 
     @classmethod
     def parse(cls, given: Sequence[str]) -> Policies:
-        """Read `zero`, `exclude`, `NAME=zero` or `NAME=exclude`. Raises ImportFileError for anything else."""
+        """Read `zero`, `exclude`, `NAME=zero` or `NAME=exclude`. Raises FileError for anything else."""
         every: Missing | None = None
         named: dict[str, Missing] = {}
         for text in given:
             name, equals, word = text.rpartition("=")
             if word not in set(Missing) or (equals and not name):
-                raise ImportFileError(f"--missing: {text!r} is not zero, exclude, NAME=zero or NAME=exclude")
+                raise FileError(f"--missing: {text!r} is not zero, exclude, NAME=zero or NAME=exclude")
             policy = Missing(word)
             if (named.get(name, policy) if equals else every or policy) is not policy:
-                raise ImportFileError(f"--missing: {name or 'every metric'} is both zero and exclude")
+                raise FileError(f"--missing: {name or 'every metric'} is both zero and exclude")
             if equals:
                 named[name] = policy
             else:
@@ -40,12 +40,10 @@ class Policies:
         return self.named.get(metric, self.every)
 
     def check(self, metrics: Sequence[str]) -> None:
-        """ImportFileError for a name that is no metric."""
+        """FileError for a name that is no metric."""
         for name in self.named:
             if name not in metrics:
-                raise ImportFileError(
-                    f"--missing: there is no metric {name!r}; there are {', '.join(metrics)}"
-                )
+                raise FileError(f"--missing: there is no metric {name!r}; there are {', '.join(metrics)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +56,10 @@ class Blanks:
 
 
 def require_policies(undecided: Iterable[Blanks]) -> None:
-    """ImportFileError which counts the blank cells of metrics of which nothing was said, and names the choices."""
+    """FileError which counts the blank cells of metrics of which nothing was said, and names the choices."""
     asked = [_question(blanks) for blanks in undecided if blanks.blank]
     if asked:
-        raise ImportFileError("\n".join(asked))
+        raise FileError("\n".join(asked))
 
 
 def counted_as_zero(metric: str, cells: int) -> str:

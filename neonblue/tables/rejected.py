@@ -1,11 +1,12 @@
-"""The file of rows that could not be imported."""
+"""The file of rows that were left out."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
-from neonblue.simulation.table import Table
+from neonblue.tables.table import Table
 
 REASON = "rejected_because"
 
@@ -21,9 +22,10 @@ def rejected_path(source: Path) -> Path:
         return Path.cwd() / name
 
 
-def write_rejected(table: Table, reasons: dict[int, str]) -> Path:
+def write_rejected(table: Table, reasons: Mapping[int, str]) -> Path:
     """Write the rows with the reason as a further column; they can be mended and imported with --append."""
-    path = rejected_path(table.path)
+    source = table.source
+    path = rejected_path(Path.cwd() / "stdin" if source.spool is not None else source.path)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*table.columns, REASON])

@@ -1,0 +1,1 @@
+"""Reading data files: one reader and one report for every command that takes a file."""

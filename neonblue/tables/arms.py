@@ -1,0 +1,75 @@
+"""A file's arms: their keys, and which of them is the control."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+
+from neonblue.tables.errors import FileError
+from neonblue.tables.roles import normal
+
+MOST_ARMS = 64
+CONTROLS = (
+    frozenset({"control", "ctl", "ctrl", "control_group", "controlgroup", "kontrolle", "kontrollgruppe"}),
+    frozenset({"a", "0", "false", "off", "baseline", "original", "holdout", "control_a", "group_a"}),
+)
+"""What people call a control: the first set wins over the second."""
+
+
+def slug(text: str) -> str:
+    """A key of letters, digits, `_`, `.` and `-` which starts with a letter or digit. FileError where none is left."""
+    ascii_text = unicodedata.normalize("NFKD", text.strip().lower()).encode("ascii", "ignore").decode()
+    made = re.sub(r"[^a-z0-9_.-]+", "_", ascii_text).strip("_.-")
+    if not made:
+        raise FileError(f"{text!r} holds no letter or digit to make a key of")
+    return made[:128]
+
+
+def arm_keys(names: Collection[str]) -> dict[str, str]:
+    """Keys by name, in the order of the names. Raises FileError for arms that are one arm written in two ways."""
+    keys = {name: _key(name) for name in sorted(names)}
+    for key in set(keys.values()):
+        alike = [repr(name) for name, other in keys.items() if other == key]
+        if len(alike) > 1:
+            raise FileError(
+                f"--variant: the arms {' and '.join(alike)} differ only in capitals, spaces or signs: "
+                "write each arm in one way"
+            )
+    return keys
+
+
+def choose_control(keys: Mapping[str, str], given: str | None) -> str:
+    """The control's name: as given, else the one arm that is called so. Raises FileError where that is unclear."""
+    if given is not None:
+        for name, key in keys.items():
+            if given.strip() in (name, key):
+                return name
+        folded = [name for name in keys if name.casefold() == given.strip().casefold()]
+        if len(folded) == 1:
+            return folded[0]
+        raise FileError(f"--control: there is no arm {given!r}; {arms(keys)}")
+    for known in (*CONTROLS, None):
+        telling = [name for name in keys if (_tells(name) if known is None else normal(name) in known)]
+        if len(telling) == 1:
+            return telling[0]
+        if telling:
+            break
+    raise FileError(f"--control: say which arm is the control; {arms(keys)}")
+
+
+def arms(keys: Collection[str]) -> str:
+    """The arms in words."""
+    return f"the arms are {', '.join(keys)}"
+
+
+def _key(name: str) -> str:
+    try:
+        return slug(name)
+    except FileError:
+        return f"arm_{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _tells(name: str) -> bool:
+    return "control" in normal(name) or name.lower().startswith("no ")

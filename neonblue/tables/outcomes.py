@@ -1,0 +1,158 @@
+"""Which columns are metrics where none is named, and which of those decide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from neonblue.tables.numbers import Word
+from neonblue.tables.roles import Roles, normal
+from neonblue.tables.survey import ColumnSurvey, Survey
+
+_ID = frozenset(
+    {"id", "ids", "uuid", "guid", "key", "index", "idx", "nr", "no", "number", "code", "unnamed", "hash"}
+)
+_OUTCOME = re.compile(
+    r"conver|click|purchas|bought|buy|order|revenue|spend|spent|sale|retention|retained|sign_?up|subscri|churn|rating|"
+    r"visit|paid|pay(ment|ing)?s?$|checkout|complet|success|outcome|engag|cancel|bounce|install|registr|activat"
+)
+_ATTRIBUTE = frozenset(
+    {
+        "zip",
+        "zipcode",
+        "postcode",
+        "postal",
+        "plz",
+        "postleitzahl",
+        "phone",
+        "tel",
+        "age",
+        "birth",
+        "birthday",
+        "dob",
+    }
+    | {
+        "year",
+        "month",
+        "week",
+        "weekday",
+        "day",
+        "hour",
+        "lat",
+        "lon",
+        "lng",
+        "latitude",
+        "longitude",
+        "ip",
+        "sku",
+    }
+    | {
+        "gender",
+        "sex",
+        "male",
+        "female",
+        "height",
+        "weight",
+        "date",
+        "time",
+        "timestamp",
+        "version",
+        "cohort",
+    }
+)
+_FEWEST_IDS = 20
+"""Whole numbers that are all different are ids from so many rows on."""
+
+
+class Kind(StrEnum):
+    """How a column becomes a metric of its unit."""
+
+    PROPORTION = "proportion"
+    MEAN = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A column that is analysed. decides: whether it is a primary metric, unless something else is said."""
+
+    index: int
+    name: str
+    kind: Kind
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A column that is not read, and why."""
+
+    index: int
+    name: str
+    why: str
+
+
+def outcomes_of(survey: Survey, roles: Roles) -> tuple[Outcome, ...]:
+    """The metrics of a file of which none was named.
+
+    Those that decide: outcomes by their name; without any such name the only one, else the shares. With neither none
+    decides: which of several sums is the aim can't be told from a file.
+    """
+    found = [column for column in survey.columns if _why_not(survey, column, roles) is None]
+    named = {column.index for column in found if _OUTCOME.search(normal(column.name))}
+    shares = {column.index for column in found if column.is_truth}
+    deciding = named or ({found[0].index} if len(found) == 1 else shares)
+    return tuple(Outcome(c.index, c.name, kind_of(c), c.index in deciding) for c in found)
+
+
+def kind_of(column: ColumnSurvey) -> Kind:
+    """A share of units where every number is 0 or 1, else a mean."""
+    return Kind.PROPORTION if column.is_truth else Kind.MEAN
+
+
+def passed_over(survey: Survey, roles: Roles, used: Iterable[int]) -> tuple[PassedOver, ...]:
+    """The columns that are neither roles nor metrics, with the reason."""
+    rest = [
+        column
+        for column in survey.columns
+        if column.index not in {roles.unit, roles.variant, roles.time, *used}
+    ]
+    return tuple(
+        PassedOver(
+            column.index,
+            column.name or f"column {column.index + 1}",
+            _why_not(survey, column, roles) or "not named",
+        )
+        for column in rest
+    )
+
+
+def _why_not(survey: Survey, column: ColumnSurvey, roles: Roles) -> str | None:
+    """Why a column is no metric, None where it is one."""
+    if column.index in roles.ignored:
+        return "as asked"
+    if column.index in roles.taken:
+        return "has another role"
+    if not column.name:
+        return "it has no name"
+    words = normal(column.name).split("_")
+    if not column.usable:
+        return f"no numbers ({column.example})"
+    if words[-1] in _ID or words[0] in ("unnamed", "index"):
+        return "an id by its name"
+    outcome = _OUTCOME.search(normal(column.name)) is not None
+    if not column.is_numeric and not outcome:
+        return f"mostly words ({column.example})"
+    if not outcome and _ATTRIBUTE.intersection(words):
+        return "an attribute of the unit by its name"
+    if not outcome and _is_id(survey, column):
+        return "whole numbers that look like ids"
+    return None
+
+
+def _is_id(survey: Survey, column: ColumnSurvey) -> bool:
+    numbers = [shape for shape in column.shapes if shape.word is Word.NUMBER]
+    if any(shape.padded for shape in numbers):
+        return True
+    whole = len(numbers) == len(column.shapes) and all(shape.whole for shape in numbers)
+    return whole and column.different and survey.rows >= _FEWEST_IDS

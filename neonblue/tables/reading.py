@@ -1,0 +1,142 @@
+"""One verdict on a data file, for every command that reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from neonblue.tables.arms import arm_keys
+from neonblue.tables.errors import FileError
+from neonblue.tables.numbers import Word
+from neonblue.tables.outcomes import Kind, Outcome, kind_of, outcomes_of
+from neonblue.tables.report import FileReport, columns_read, left_out, refusal
+from neonblue.tables.roles import Options, Roles, roles_of
+from neonblue.tables.scan import IN_SEVERAL_ARMS, Reading, Scan, ValueColumn
+from neonblue.tables.sums import holds_sums
+from neonblue.tables.survey import Survey, survey
+from neonblue.tables.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file whose columns are known, before its rows are read one by one."""
+
+    survey: Survey
+    roles: Roles
+    options: Options
+
+    @classmethod
+    def open(cls, path: Path, options: Options) -> Sheet:
+        """Look at the whole file once. Raises FileError for what can't be read."""
+        return cls.of(Table.open(path), options)
+
+    @classmethod
+    def of(cls, table: Table, options: Options) -> Sheet:
+        """As `open`, of a file whose header was read."""
+        if holds_sums(table):
+            raise FileError(
+                f"{table.source.name}: this is a file of sums, which 'neonblue analyze' reads; "
+                "an experiment needs a row per unit"
+            )
+        roles = roles_of(table, options)
+        return cls(survey(table, roles.taken), roles, options)
+
+    @property
+    def table(self) -> Table:
+        return self.survey.table
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The metrics where none was named. Raises FileError where there is no column for one."""
+        found = outcomes_of(self.survey, self.roles)
+        if not found:
+            raise FileError("--metric: no column holds numbers or truth values; name one as NAME=COLUMN")
+        return found
+
+    def value_column(self, index: int, kind: Kind | None = None) -> ValueColumn:
+        """How to read a column that was chosen. Raises FileError for one without numbers or truth values."""
+        column = self.survey.columns[index]
+        if index in self.roles.taken:
+            raise FileError(f"--metric: column {column.name!r} is the unit, the arm, the time or ignored")
+        if not column.usable or (kind is None and not column.is_numeric and not self._is_outcome(index)):
+            raise FileError(
+                f"--metric: column {column.name!r} holds no numbers or truth values ({column.example})"
+            )
+        words = column.is_truth and column.count(Word.TRUTH) > 0
+        return ValueColumn(index, column.name, kind or kind_of(column), self.survey.notation(index), words)
+
+    def _is_outcome(self, index: int) -> bool:
+        return any(outcome.index == index for outcome in outcomes_of(self.survey, self.roles))
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """A file whose rows were read. keys: each arm's key by its name."""
+
+    sheet: Sheet
+    scan: Scan
+    keys: dict[str, str]
+
+    @property
+    def units(self) -> int:
+        """Units of the good rows, those in several arms left out."""
+        good = self.scan.rows - len(self.scan.problems)
+        return good if self.sheet.roles.unit is None else len(self.scan.codes) - len(self.scan.crossed)
+
+    def report(self, more: Iterable[int] = ()) -> FileReport:
+        """What became of the file. more: columns that are read as texts."""
+        table, look, problems = self.sheet.table, self.sheet.survey, self.scan.problems
+        notes = [] if self.sheet.roles.unit is not None else ["no column of units: each row is a unit"]
+        if table.trailing:
+            notes.append("every row ends with a separator too many")
+        for count, what in ((look.blank_lines, "blank line"), (table.layout.comments, "comment line")):
+            if count:
+                notes.append(f"{count:,} {what}{'s' * (count != 1)} passed over")
+        return FileReport(
+            file=table.source.name,
+            separator=table.separator_name,
+            rows=self.scan.rows,
+            read=self.scan.rows - len(problems),
+            left_out=left_out(problems),
+            columns=columns_read(look, self.sheet.roles, self.scan.values, more),
+            notes=tuple(notes),
+        )
+
+
+def read_rows(
+    sheet: Sheet,
+    values: Sequence[ValueColumn],
+    on_reading: Callable[[Reading], object],
+    texts: Sequence[int] = (),
+    now: datetime | None = None,
+) -> FileReading:
+    """Read every row. on_reading: told each good one, also those of units that turn out to be in several arms.
+    texts: columns that are read as they are.
+
+    Raises FileError where rows break a rule and may not be skipped, and for a file without two arms.
+    """
+    options = sheet.options
+    scan = Scan(sheet.table, sheet.roles, values, now or datetime.now(UTC), options.control, texts)
+    for reading in scan.readings():
+        on_reading(reading)
+    scan.leave_out_crossed()
+    bad = sum(problem.kind != IN_SEVERAL_ARMS for problem in scan.problems.values())
+    if bad and (bad == scan.rows or not options.skip_bad_rows):
+        raise FileError(refusal(sheet.table.source.name, scan.problems, scan.rows, _spare(scan)))
+    if len(scan.arms) < 2 and scan.crossed:
+        raise FileError(
+            f"{sheet.table.source.name}: {len(scan.crossed):,} of {len(scan.codes):,} units are in more than one arm, "
+            f"which leaves {len(scan.arms)} arms, not two"
+        )
+    if len(scan.arms) < 2:
+        column = sheet.table.columns[sheet.roles.variant]
+        count = f"{len(scan.arms)} arm{'s' * (len(scan.arms) != 1)}"
+        found = f" ({', '.join(scan.arms)})" if scan.arms else ""
+        raise FileError(f"--variant: column {column!r} has {count}{found}, not two")
+    return FileReading(sheet, scan, arm_keys(scan.arms))
+
+
+def _spare(scan: Scan) -> list[str]:
+    time = [] if scan.roles.time is None else [scan.table.columns[scan.roles.time]]
+    return [*time, *(column.name for column in scan.values)]

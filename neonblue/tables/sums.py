@@ -1,0 +1,131 @@
+"""A file of sums: a row per metric and arm."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from neonblue.tables import cells
+from neonblue.tables.errors import CellError, FileError, at
+from neonblue.tables.numbers import Notation, exact_number
+from neonblue.tables.report import ColumnRead, FileReport
+from neonblue.tables.roles import VARIANT_NAMES, normal
+from neonblue.tables.survey import Survey, survey
+from neonblue.tables.table import Row, Table
+
+_COUNT = re.compile(r"[1-9]\d{0,2}(?:[., ']\d{3})+", re.ASCII)
+"""A count has no decimals: a sign before three digits separates thousands."""
+
+_NUMBERS = frozenset(
+    {"n", "sum", "sum_of_squares", "sum_m", "sum_d", "sum_mm", "sum_dd", "sum_md"}
+    | {"sum_y", "sum_x", "sum_yy", "sum_xx", "sum_xy"}
+)
+
+
+def holds_sums(table: Table) -> bool:
+    """Whether the header is that of a file of sums, in any case."""
+    return {"metric", "n"} <= {normal(name) for name in table.columns}
+
+
+def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]], FileReport]:
+    """Each row by its column, arms as `variant`, numbers written plainly, blank numbers empty; and how it was read.
+
+    Raises FileError naming the line for a row of another length, a number that is none, and a metric's second row of
+    an arm.
+    """
+    look = survey(table)
+    table = look.table
+    names = [normal(name) for name in table.columns]
+    arm_at = _arm_column(table, names, variant)
+    notations = {
+        place: look.notation(place) for place, name in enumerate(names) if name in _NUMBERS and name != "n"
+    }
+    rows: list[dict[str, str]] = []
+    seen: dict[tuple[str, str], Row] = {}
+    for row in table.rows():
+        try:
+            found = _row(row, table, names, notations)
+            found["variant"] = cells.arm(row.cells[arm_at])
+        except CellError as error:
+            raise FileError(f"{table.source.name}: {at(row.line, row.number)}: {error}") from None
+        key = found["metric"], found["variant"]
+        if key in seen:
+            raise FileError(
+                f"{table.source.name}: {at(row.line, row.number)}: {key[0]} of {key[1]} stands in line "
+                f"{seen[key].line} already; write a row per metric and arm"
+            )
+        seen[key] = row
+        rows.append(found)
+    return rows, _report(look, names, arm_at, notations)
+
+
+def _report(look: Survey, names: list[str], arm_at: int, notations: Mapping[int, Notation]) -> FileReport:
+    def read(place: int, name: str) -> ColumnRead:
+        column = look.table.columns[place] or f"column {place + 1}"
+        if place == arm_at:
+            return ColumnRead(column, "arm")
+        if name == "metric":
+            return ColumnRead(column, "metric")
+        if name == "n":
+            return ColumnRead(column, "numbers")
+        notation = notations.get(place)
+        if notation is None:
+            return ColumnRead(column, "passed over", "no sum")
+        return ColumnRead(column, "numbers", notation.words)
+
+    columns = tuple(read(place, name) for place, name in enumerate(names))
+    name, separator = look.table.source.name, look.table.separator_name
+    return FileReport(name, separator, look.rows, look.rows, (), columns, ("a row per metric and arm",))
+
+
+def _arm_column(table: Table, names: list[str], given: str | None) -> int:
+    if given is not None:
+        return table.index(given, "--variant")
+    for name in VARIANT_NAMES:
+        if name in names:
+            return names.index(name)
+    there = ", ".join(name for name in table.columns if name)
+    raise FileError(f"--variant: name the column of the arms; the columns are {there}")
+
+
+def _row(row: Row, table: Table, names: list[str], notations: dict[int, Notation]) -> dict[str, str]:
+    if len(row.cells) != table.width:
+        raise CellError(f"{len(row.cells)} cells where the header names {len(names)} columns")
+    found = {name: cells.plain(cell) for name, cell in zip(names, row.cells, strict=False) if name}
+    if not found["metric"] or cells.is_blank(found["metric"]):
+        raise CellError("metric: it is blank")
+    for place, notation in notations.items():
+        found[names[place]] = _number(names[place], row.cells[place], notation)
+    found["n"] = _count(row.cells[names.index("n")])
+    return found
+
+
+def _number(name: str, cell: str, notation: Notation) -> str:
+    if cells.is_blank(cell):
+        return ""
+    try:
+        value = exact_number(cell, notation)
+    except CellError as error:
+        raise CellError(f"{name}: {error}") from None
+    if not math.isfinite(float(value)):
+        raise CellError(f"{name}: {cells.shown(cell)} is too large")
+    return _written(value)
+
+
+def _count(cell: str) -> str:
+    text = cells.plain(cell)
+    if cells.is_blank(text):
+        return ""
+    try:
+        value = Decimal(re.sub(r"\D", "", text)) if _COUNT.fullmatch(text) else exact_number(text)
+    except CellError as error:
+        raise CellError(f"n: {error}") from None
+    if value < 0 or value.adjusted() > 15 or value != value.to_integral_value():
+        raise CellError(f"n: {cells.shown(cell)} is not a count of units")
+    return str(int(value))
+
+
+def _written(value: Decimal) -> str:
+    return f"{value.normalize():f}" if value else "0"
