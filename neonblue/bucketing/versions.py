@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-VERSION_LENGTH = 256
-"""Characters of a version, at most."""
+VERSION_LENGTH = 255
+"""Characters of a version, at most: the length of a number is one byte."""
 
 _IDENTIFIER = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSION = re.compile(
@@ -14,8 +14,9 @@ _VERSION = re.compile(
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
     re.ASCII,
 )
+# No NUL: CEL's binding ends there what a function returns.
 _PRERELEASE, _RELEASE = b"\x01", b"\x02"
-_END, _NUMERIC, _ALPHANUMERIC = b"\x00", b"\x01", b"\x02"
+_END, _NUMERIC, _ALPHANUMERIC = b"\x01", b"\x02", b"\x03"
 
 
 def version_key(text: str) -> bytes:
