@@ -69,6 +69,22 @@ class ExperimentOut(BaseModel):
     concluded_at: datetime | None
 
 
+class WarningOut(BaseModel):
+    """What to look at. Nothing was refused for it."""
+
+    code: str = Field(description="What it is, by a name that never changes its meaning")
+    message: str = Field(description="What it is in words, and what to do")
+    field: str | None = Field(description="The field that it is about; null: none alone")
+
+
+class ExperimentAnswer(ExperimentOut):
+    """An experiment as it stands, and what whoever starts or reads it should look at. Its ETag is its `version`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SHOWN | {"warnings": []}]})
+
+    warnings: list[WarningOut] = Field(description="Empty where there is nothing to look at")
+
+
 class ExperimentPage(BaseModel):
     """A page of experiments, newest first. `next_cursor` is null on the last one."""
 

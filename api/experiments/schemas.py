@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from api.experiments import examples
 from api.experiments.states import Status, Step
-from api.experiments.targeting import check_expression
 from api.fields import (
     BasisPoints,
     Flag,
@@ -27,7 +26,7 @@ from api.fields import (
     unique,
 )
 from api.metric_catalogue.schemas import MetricUse
-from neonblue.bucketing import FULL_ALLOCATION
+from neonblue.bucketing import FULL_ALLOCATION, compile_expression
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
@@ -40,7 +39,11 @@ _INTERNAL = ("layer", "holdouts", "targeting")
 
 
 def _compiling(text: str) -> str:
-    check_expression(text)
+    """What can't be compiled is no expression; what compiles and is refused, `fitness` says."""
+    try:
+        compile_expression(text)
+    except ValueError as error:
+        raise ContractError(Code.INVALID_EXPRESSION, str(error)) from None
     return text
 
 
@@ -135,6 +138,17 @@ class DecisionIn(Strict):
     variant_key: PlainKey | None = Field(default=None, description="Which variant is shipped")
     reason: Reason
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_why(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not _filled(given.get("reason")):
+            raise ContractError(
+                Code.MISSING_FIELD,
+                "say why: the reason stands beside the decision in the report and the history",
+                "reason",
+            )
+        return given
+
     @model_validator(mode="after")
     def _names_what_ships(self) -> Self:
         if (self.outcome == "ship") != (self.variant_key is not None):
@@ -185,6 +199,11 @@ class ForcedVariantIn(Strict):
     user_id: PlainKey
     unit_type: PlainKey | None = Field(default=None, description="The experiment's, where absent")
     variant_key: PlainKey
+
+
+def _filled(reason: Any) -> bool:
+    """A reason of another type is refused for that."""
+    return bool(reason.strip()) if isinstance(reason, str) else reason is not None
 
 
 def _check_arms(variants: list[VariantIn]) -> None:
