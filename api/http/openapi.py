@@ -33,6 +33,7 @@ _TAGS = {
     "erasures": "Receipts of erasures.",
     "access": "Tokens, sessions and the audit log.",
     "health": "Whether the API works.",
+    "start": "Where to go from here.",
 }
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
