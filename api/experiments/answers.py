@@ -13,6 +13,8 @@ from api.metric_catalogue.schemas import MetricOut
 
 
 class VariantOut(BaseModel):
+    """An arm."""
+
     key: str
     name: str | None
     weight: int
@@ -30,6 +32,8 @@ class LayerOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
+    """What the team decided."""
+
     outcome: str
     variant_key: str | None
     reason: str
@@ -60,7 +64,10 @@ class ExperimentOut(BaseModel):
     metrics: list[MetricOut]
     planned_days: int | None
     planned_units: int | None
-    inference: str | None = Field(description="Chosen at the start, for good")
+    inference: str | None = Field(
+        description="How looks share the error, chosen at the start for good: group_sequential or "
+        "confidence_sequence; null: not started"
+    )
     scheduled_start_at: datetime | None
     scheduled_stop_at: datetime | None
     decision: DecisionOut | None

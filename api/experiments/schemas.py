@@ -82,17 +82,29 @@ class ExperimentFields(Strict):
     tags: Tags = Field(default_factory=list)
     unit_type: PlainKey = "user"
     population: Literal["exposed", "assigned"] = "exposed"
-    allocation: BasisPoints = Field(default=FULL_ALLOCATION, description="Basis points of traffic")
+    allocation: BasisPoints = Field(
+        default=FULL_ALLOCATION,
+        description="The share of traffic that enters, in basis points: 10000 are 100 %, 1000 are 10 %, 0 is nobody; "
+        'or as a text, "10 %". While it runs it may only grow',
+    )
     layer: LayerIn | None = None
     holdouts: Annotated[list[Key], Field(max_length=100)] | None = Field(
         default=None, description="Keys of the holdouts that it respects; null: all there are"
     )
     targeting: Targeting | None = Field(
-        default=None, description="A CEL expression over the unit's attributes"
+        default=None,
+        description="A CEL expression over the unit's `attributes`, true for those that may enter, such as "
+        "`attributes.country == 'DE' && semver(attributes.version) >= '1.10.0'`; null: all may",
     )
     metrics: list[MetricUse] = Field(default_factory=list, max_length=100)
     planned_days: int | None = Field(default=None, ge=1, le=3_650, strict=True)
-    planned_units: int | None = Field(default=None, ge=1, le=2**53, strict=True, description="Over all arms")
+    planned_units: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        strict=True,
+        description="How many units are to enter, over all arms: looks before that share the error; null: not planned",
+    )
     scheduled_start_at: Instant | None = None
     scheduled_stop_at: Instant | None = None
 
@@ -104,7 +116,10 @@ class ExperimentIn(ExperimentFields):
 
     key: Key
     source: Literal["internal", "external"] = "internal"
-    salt: Salt | None = Field(default=None, description="Made where absent")
+    salt: Salt | None = Field(
+        default=None,
+        description="Decides who gets what: experiments with equal salts divide their units alike. Made where absent",
+    )
     variants: list[VariantIn] = Field(min_length=2, max_length=100)
 
     @model_validator(mode="after")
