@@ -40,6 +40,7 @@ from api.results.endpoints import router as results
 from api.results.reports import router as reports
 from api.services import create_services
 from api.users.endpoints import router as users
+from api.web.endpoints import router as web
 from neonblue import __version__
 from neonblue.settings import Settings
 
@@ -63,12 +64,14 @@ def create_app(settings: Settings | None = None) -> Application:
         version=__version__,
         summary="Experiments, assignments, events and results.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     app.state.services = services
     for router in (
         experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-        looks, tokens, session, audit, users, erasures, health,
+        looks, tokens, session, audit, users, erasures, health, web,
     ):  # fmt: skip
         app.include_router(router)
     for path in _HOT:

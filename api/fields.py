@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,6 +30,11 @@ PAYLOAD_BYTES = 64 * 1024
 """Of a variant's payload, as JSON."""
 
 _SHOWN_CHARACTERS = 40
+_PERCENT = re.compile(r"(?P<whole>\d{1,3})(?:\.(?P<hundredths>\d{1,2}))?\s*%", re.ASCII)
+_BASIS_POINTS = (
+    f"must be a whole number of basis points from 0 to {FULL_ALLOCATION}, such as 1000 for 10 %, or a text "
+    'such as "10 %"'
+)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -73,6 +79,19 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
+def _basis_points(value: Any) -> Any:
+    """A share as a person writes it, `10 %`, in basis points. A fraction is refused: 0.1 may mean either."""
+    if isinstance(value, str):
+        percent = _PERCENT.fullmatch(value.strip())
+        if percent is None:
+            raise ContractError(Code.WRONG_TYPE, _BASIS_POINTS)
+        whole, hundredths = percent["whole"], (percent["hundredths"] or "").ljust(2, "0")
+        return int(whole + hundredths)
+    if isinstance(value, float):
+        raise ContractError(Code.WRONG_TYPE, _BASIS_POINTS)
+    return value
+
+
 def _written(value: Any) -> Any:
     """A number is no time: seconds or milliseconds, nobody can tell."""
     if not isinstance(value, str | datetime):
@@ -114,7 +133,16 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[
 Tags = Annotated[list[Tag], Field(max_length=20)]
 Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 Payload = Annotated[dict[str, Any] | None, BeforeValidator(_an_object), AfterValidator(_storable_object)]
-BasisPoints = Annotated[int, Field(ge=0, le=FULL_ALLOCATION, strict=True)]
+BasisPoints = Annotated[
+    int,
+    Field(ge=0, le=FULL_ALLOCATION, strict=True),
+    BeforeValidator(
+        _basis_points,
+        json_schema_input_type=Annotated[int, Field(ge=0, le=FULL_ALLOCATION)]
+        | Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,2})?\s*%$", examples=["10 %"])],
+    ),
+]
+"""A share of traffic: 10000 is all of it."""
 Flag = Annotated[bool, Field(strict=True)]
 Fraction = Annotated[Decimal, Field(gt=0, lt=1, max_digits=7, decimal_places=6)]
 Amount = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=6)]

@@ -13,6 +13,8 @@ from api.metric_catalogue.schemas import MetricOut
 
 
 class VariantOut(BaseModel):
+    """An arm."""
+
     key: str
     name: str | None
     weight: int
@@ -30,6 +32,8 @@ class LayerOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
+    """What the team decided."""
+
     outcome: str
     variant_key: str | None
     reason: str
@@ -60,13 +64,32 @@ class ExperimentOut(BaseModel):
     metrics: list[MetricOut]
     planned_days: int | None
     planned_units: int | None
-    inference: str | None = Field(description="Chosen at the start, for good")
+    inference: str | None = Field(
+        description="How looks share the error, chosen at the start for good: group_sequential or "
+        "confidence_sequence; null: not started"
+    )
     scheduled_start_at: datetime | None
     scheduled_stop_at: datetime | None
     decision: DecisionOut | None
     created_at: datetime
     started_at: datetime | None
     concluded_at: datetime | None
+
+
+class WarningOut(BaseModel):
+    """What to look at. Nothing was refused for it."""
+
+    code: str = Field(description="What it is, by a name that never changes its meaning")
+    message: str = Field(description="What it is in words, and what to do")
+    field: str | None = Field(description="The field that it is about; null: none alone")
+
+
+class ExperimentAnswer(ExperimentOut):
+    """An experiment as it stands, and what whoever starts or reads it should look at. Its ETag is its `version`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.SHOWN | {"warnings": []}]})
+
+    warnings: list[WarningOut] = Field(description="Empty where there is nothing to look at")
 
 
 class ExperimentPage(BaseModel):

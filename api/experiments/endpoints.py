@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.experiments.answers import DueList, ExperimentOut, ExperimentPage, VersionPage
+from api.experiments import fitness, verdicts
+from api.experiments.answers import (
+    DueList,
+    ExperimentAnswer,
+    ExperimentOut,
+    ExperimentPage,
+    VersionPage,
+    WarningOut,
+)
 from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, StepIn
 from api.experiments.states import Status, Step
 from api.fields import Key as KeyText
@@ -14,19 +24,25 @@ from api.fields import Name, SearchText, Tag
 from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
+from api.http.problems import Problem
+from api.services import Services
+from neonblue.results.answer import Answer
 
 __all__ = ["Key", "Viewer", "router"]
 
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 
 Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
+_SAID_SECONDS = 3.0
+"""How long a decision waits for the results that it is compared with."""
+
 Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
 
 
 @router.post("", status_code=201)
 async def create_experiment(
     new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Create a draft."""
     return tagged(response, await services.experiments.create(new, actor))
 
@@ -55,7 +71,7 @@ async def take_due_steps(services: ServicesDep, actor: Editor) -> DueList:
 
 
 @router.get("/{key}")
-async def get_experiment(key: Key, services: ServicesDep, _: Viewer, response: Response) -> ExperimentOut:
+async def get_experiment(key: Key, services: ServicesDep, _: Viewer, response: Response) -> ExperimentAnswer:
     """One experiment."""
     return tagged(response, await services.experiments.get(key))
 
@@ -68,9 +84,12 @@ async def change_experiment(
     actor: Editor,
     response: Response,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
-    return tagged(response, await services.experiments.patch(key, patch, if_match, actor))
+    experiment = await services.experiments.patch(key, patch, if_match, actor)
+    if patch.decision is None:
+        return tagged(response, experiment)
+    return tagged(response, experiment, verdicts.against(patch.decision, await _said(services, key)))
 
 
 @router.delete("/{key}", status_code=204)
@@ -95,7 +114,7 @@ async def schedule_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Have a draft start at its `scheduled_start_at`."""
     return tagged(response, await services.life_cycle.take(key, Step.SCHEDULE, if_match, actor, _of(why)))
 
@@ -108,7 +127,7 @@ async def unschedule_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Make a scheduled experiment a draft again."""
     return tagged(response, await services.life_cycle.take(key, Step.UNSCHEDULE, if_match, actor, _of(why)))
 
@@ -121,7 +140,7 @@ async def start_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Start now: units are assigned from now on, and the inference is chosen for good."""
     return tagged(response, await services.life_cycle.take(key, Step.START, if_match, actor, _of(why)))
 
@@ -134,7 +153,7 @@ async def pause_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Pause: no new unit is assigned."""
     return tagged(response, await services.life_cycle.take(key, Step.PAUSE, if_match, actor, _of(why)))
 
@@ -147,7 +166,7 @@ async def resume_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Go on with a paused experiment."""
     return tagged(response, await services.life_cycle.take(key, Step.RESUME, if_match, actor, _of(why)))
 
@@ -160,9 +179,14 @@ async def conclude_experiment(
     response: Response,
     decision: DecisionIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
-    """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH."""
-    return tagged(response, await services.life_cycle.conclude(key, decision, if_match, actor))
+) -> ExperimentAnswer:
+    """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH.
+
+    A decision that the data do not bear out is recorded all the same; `warnings` says what they say.
+    """
+    said = None if decision is None else await _said(services, key)
+    experiment = await services.life_cycle.conclude(key, decision, if_match, actor)
+    return tagged(response, experiment, [] if decision is None else verdicts.against(decision, said))
 
 
 @router.post("/{key}/archive")
@@ -173,15 +197,27 @@ async def archive_experiment(
     response: Response,
     why: StepIn | None = None,
     if_match: IfMatch = None,
-) -> ExperimentOut:
+) -> ExperimentAnswer:
     """Put a concluded experiment away, for good."""
     return tagged(response, await services.life_cycle.take(key, Step.ARCHIVE, if_match, actor, _of(why)))
 
 
-def tagged(response: Response, experiment: ExperimentOut) -> ExperimentOut:
-    """The answer, with its state's ETag."""
+def tagged(
+    response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()
+) -> ExperimentAnswer:
+    """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
     response.headers["etag"] = version_tag(experiment.version)
-    return experiment
+    warnings = [*told, *fitness.warnings_of(experiment)]
+    return ExperimentAnswer.model_validate(experiment.model_dump() | {"warnings": warnings})
+
+
+async def _said(services: Services, key: str) -> Answer | None:
+    """The results as they are now; None where they can't be read soon, which keeps nobody from deciding."""
+    try:
+        async with asyncio.timeout(_SAID_SECONDS):
+            return await services.results.live(key)
+    except (Problem, TimeoutError):
+        return None
 
 
 def _of(why: StepIn | None) -> str | None:

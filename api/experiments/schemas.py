@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from api.experiments import examples
 from api.experiments.states import Status, Step
-from api.experiments.targeting import check_expression
 from api.fields import (
     BasisPoints,
     Flag,
@@ -27,7 +26,7 @@ from api.fields import (
     unique,
 )
 from api.metric_catalogue.schemas import MetricUse
-from neonblue.bucketing import FULL_ALLOCATION
+from neonblue.bucketing import FULL_ALLOCATION, compile_expression
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
@@ -40,7 +39,11 @@ _INTERNAL = ("layer", "holdouts", "targeting")
 
 
 def _compiling(text: str) -> str:
-    check_expression(text)
+    """What can't be compiled is no expression; what compiles and is refused, `fitness` says."""
+    try:
+        compile_expression(text)
+    except ValueError as error:
+        raise ContractError(Code.INVALID_EXPRESSION, str(error)) from None
     return text
 
 
@@ -79,17 +82,29 @@ class ExperimentFields(Strict):
     tags: Tags = Field(default_factory=list)
     unit_type: PlainKey = "user"
     population: Literal["exposed", "assigned"] = "exposed"
-    allocation: BasisPoints = Field(default=FULL_ALLOCATION, description="Basis points of traffic")
+    allocation: BasisPoints = Field(
+        default=FULL_ALLOCATION,
+        description="The share of traffic that enters, in basis points: 10000 are 100 %, 1000 are 10 %, 0 is nobody; "
+        'or as a text, "10 %". While it runs it may only grow',
+    )
     layer: LayerIn | None = None
     holdouts: Annotated[list[Key], Field(max_length=100)] | None = Field(
         default=None, description="Keys of the holdouts that it respects; null: all there are"
     )
     targeting: Targeting | None = Field(
-        default=None, description="A CEL expression over the unit's attributes"
+        default=None,
+        description="A CEL expression over the unit's `attributes`, true for those that may enter, such as "
+        "`attributes.country == 'DE' && semver(attributes.version) >= '1.10.0'`; null: all may",
     )
     metrics: list[MetricUse] = Field(default_factory=list, max_length=100)
     planned_days: int | None = Field(default=None, ge=1, le=3_650, strict=True)
-    planned_units: int | None = Field(default=None, ge=1, le=2**53, strict=True, description="Over all arms")
+    planned_units: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        strict=True,
+        description="How many units are to enter, over all arms: looks before that share the error; null: not planned",
+    )
     scheduled_start_at: Instant | None = None
     scheduled_stop_at: Instant | None = None
 
@@ -101,7 +116,10 @@ class ExperimentIn(ExperimentFields):
 
     key: Key
     source: Literal["internal", "external"] = "internal"
-    salt: Salt | None = Field(default=None, description="Made where absent")
+    salt: Salt | None = Field(
+        default=None,
+        description="Decides who gets what: experiments with equal salts divide their units alike. Made where absent",
+    )
     variants: list[VariantIn] = Field(min_length=2, max_length=100)
 
     @model_validator(mode="after")
@@ -134,6 +152,17 @@ class DecisionIn(Strict):
     outcome: Outcome
     variant_key: PlainKey | None = Field(default=None, description="Which variant is shipped")
     reason: Reason
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_why(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not _filled(given.get("reason")):
+            raise ContractError(
+                Code.MISSING_FIELD,
+                "say why: the reason stands beside the decision in the report and the history",
+                "reason",
+            )
+        return given
 
     @model_validator(mode="after")
     def _names_what_ships(self) -> Self:
@@ -185,6 +214,11 @@ class ForcedVariantIn(Strict):
     user_id: PlainKey
     unit_type: PlainKey | None = Field(default=None, description="The experiment's, where absent")
     variant_key: PlainKey
+
+
+def _filled(reason: Any) -> bool:
+    """A reason of another type is refused for that."""
+    return bool(reason.strip()) if isinstance(reason, str) else reason is not None
 
 
 def _check_arms(variants: list[VariantIn]) -> None:

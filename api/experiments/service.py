@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
 from api.database import Connection, Pool
-from api.experiments import changes, repository, versions
+from api.experiments import changes, fitness, repository, versions
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
@@ -46,6 +46,7 @@ class ExperimentService:
 
     async def create(self, new: ExperimentIn, actor: Actor) -> ExperimentOut:
         """Store a draft. Raises Problem `experiment_exists`, `layer_full`, or for what it refers to."""
+        _check_fitness(None, new)
         salt = new.salt or secrets.token_hex(16)
         try:
             async with self.pool.transaction() as connection:
@@ -162,6 +163,7 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bo
     if refused:
         raise refuse(409, refused)
     _check_stop(current, after, changed)
+    _check_fitness(before, after)
     if "decision" in changed and patch.decision is not None:
         unfit = changes.decision_refusals(current, patch.decision, "decision.")
         if unfit:
@@ -185,6 +187,12 @@ async def _store(
         await repository.replace_metrics(connection, row["id"], metrics)
     if "layer" in changed:
         await _place(connection, row["id"], after)
+
+
+def _check_fitness(before: ExperimentIn | None, after: ExperimentIn) -> None:
+    unfit = fitness.unfit(before, after)
+    if unfit:
+        raise refuse(422, unfit)
 
 
 def _check_stop(current: ExperimentOut, after: ExperimentIn, changed: set[str]) -> None:

@@ -6,6 +6,8 @@ from pydantic import BaseModel
 
 
 class Alive(BaseModel):
+    """The process answers."""
+
     status: str = "ok"
 
 

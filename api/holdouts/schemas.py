@@ -29,7 +29,7 @@ class HoldoutNew(Strict):
     key: Key
     name: Name | None = None
     salt: Salt | None = Field(default=None, description="Made where absent; never changes")
-    share: BasisPoints = Field(description="Basis points of traffic")
+    share: BasisPoints
 
 
 class HoldoutPatch(Strict):

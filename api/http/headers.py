@@ -17,19 +17,12 @@ _OF_ALL: Headers = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 _DATA_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_DOCUMENTATION_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; connect-src 'self'; frame-ancestors 'none'; "
-    b"img-src 'self' data: https://fastapi.tiangolo.com; "
-    b"script-src 'unsafe-inline' https://cdn.jsdelivr.net; style-src 'unsafe-inline' https://cdn.jsdelivr.net",
-)
 _TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
-_DOCUMENTATION = frozenset({"/docs", "/redoc"})
 
 
 def missing(given: Headers, path: str, scheme: str) -> Headers:
     """What an answer with these headers lacks. An endpoint's own policy stands."""
-    wanted = [*_OF_ALL, _DOCUMENTATION_POLICY if path in _DOCUMENTATION else _DATA_POLICY]
+    wanted = [*_OF_ALL, _DATA_POLICY]
     if path.startswith("/v1"):
         wanted.append(_NO_STORE)
     if scheme == "https":

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.http import glossary
 from api.http.problem_document import ProblemOut
 from api.http.problems import CONTENT_TYPE
 
@@ -33,6 +34,7 @@ _TAGS = {
     "erasures": "Receipts of erasures.",
     "access": "Tokens, sessions and the audit log.",
     "health": "Whether the API works.",
+    "start": "Where to go from here.",
 }
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
@@ -111,7 +113,41 @@ def _complete(document: dict[str, Any]) -> None:
         for status, text in _refusals(path, method, operation).items():
             responses.setdefault(status, _refusal(text))
         operation["responses"] = dict(sorted(responses.items()))
+        for parameter in operation.get("parameters", ()):
+            _tell(parameter, glossary.PARAMETERS.get(parameter["name"]))
+    for owner, schema in named_schemas(document):
+        _tell(schema, glossary.SCHEMAS.get(owner))
+        for name, field in schema["properties"].items():
+            _tell(field, glossary.FIELDS.get(f"{owner}.{name}") or glossary.FIELDS.get(name))
     document["tags"] = [{"name": tag, "description": _TAGS.get(tag, "")} for tag in used]
+
+
+def named_schemas(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object schema with properties, wherever it stands, with its name: those inside one have the one's."""
+    for name, schema in document["components"]["schemas"].items():
+        yield from _objects(schema, name)
+    for path, method, operation in _operations(document):
+        for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for content in part.get("content", {}).values():
+                yield from _objects(content.get("schema"), f"{method} {path}")
+
+
+def _objects(schema: Any, owner: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(schema, dict):
+        return
+    if "properties" in schema:
+        owner = schema.get("title", owner)
+        yield owner, schema
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for name in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        inner += schema.get(name, [])
+    for part in inner:
+        yield from _objects(part, owner)
+
+
+def _tell(described: dict[str, Any], text: str | None) -> None:
+    if text is not None and not described.get("description"):
+        described["description"] = text
 
 
 def _refusals(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, str]:

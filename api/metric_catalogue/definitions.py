@@ -19,7 +19,7 @@ LONGEST_WINDOW_SECONDS = 10 * 366 * 86_400
 MetricType = Literal["proportion", "mean", "ratio", "count", "retention", "quantile"]
 Aggregation = Literal["any", "count", "sum"]
 Role = Literal["primary", "secondary", "guardrail"]
-Filter = Annotated[dict[PlainKey, Text] | None, Field(max_length=20, description="All must equal")]
+Filter = Annotated[dict[PlainKey, Text] | None, Field(max_length=20)]
 Effect = Annotated[Decimal, Field(gt=0, le=100, max_digits=9, decimal_places=6)]
 
 
@@ -38,27 +38,20 @@ class DefinitionFields(Strict):
     direction: Literal["increase", "decrease"] = "increase"
     property_filter: Filter = None
     denominator: Denominator | None = None
-    window_start_seconds: int = Field(
-        default=0, ge=0, le=LONGEST_WINDOW_SECONDS, strict=True, description="From the first exposure"
-    )
-    window_seconds: int | None = Field(
-        default=None, ge=1, le=LONGEST_WINDOW_SECONDS, strict=True, description="The window's end; null: none"
-    )
-    cap: Amount | None = Field(default=None, description="Of a unit's total")
-    cap_percentile: Fraction | None = Field(default=None, description="Pooled over all arms")
+    window_start_seconds: int = Field(default=0, ge=0, le=LONGEST_WINDOW_SECONDS, strict=True)
+    window_seconds: int | None = Field(default=None, ge=1, le=LONGEST_WINDOW_SECONDS, strict=True)
+    cap: Amount | None = None
+    cap_percentile: Fraction | None = None
     quantile: Fraction | None = None
-    minimum_effect: Effect | None = Field(default=None, description="The smallest relative lift of interest")
-    margin: Amount | None = Field(default=None, description="What a guardrail may get worse by")
-    margin_relative: Flag = Field(
-        default=True, description="Whether the margin is relative to control's mean"
-    )
+    minimum_effect: Effect | None = None
+    margin: Amount | None = None
+    margin_relative: Flag = True
     cuped: Flag | None = Field(
-        default=None, description="Whether to reduce variance; null: wherever the type allows it"
+        default=None,
+        description="Whether what a unit did before its exposure is used to reduce the variance; null: wherever the "
+        "type allows it",
     )
-    missing: Literal["zero", "exclude"] = Field(
-        default="zero",
-        description="What a unit without such an event has: zero, or no value (exclude), and the metric leaves it out",
-    )
+    missing: Literal["zero", "exclude"] = "zero"
 
 
 class MetricDefinition(DefinitionFields):

@@ -132,6 +132,8 @@ MetricUse = Annotated[
 
 
 class DenominatorOut(BaseModel):
+    """What a ratio divides by, on the same unit in the same window."""
+
     event_type: str
     property_filter: dict[str, str] | None
     aggregation: str

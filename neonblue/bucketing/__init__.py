@@ -13,6 +13,7 @@ from neonblue.bucketing.evaluation import (
 )
 from neonblue.bucketing.hashing import BUCKETS, Purpose, bucket
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH, Targeting, TargetingError, compile_expression
+from neonblue.bucketing.targeting_rules import check_expression
 
 __all__ = [
     "BUCKETS",
@@ -31,6 +32,7 @@ __all__ = [
     "allocation_bound",
     "assign",
     "bucket",
+    "check_expression",
     "compile_expression",
     "evaluate",
     "forced_variant",

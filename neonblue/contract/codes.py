@@ -59,6 +59,7 @@ class Code(StrEnum):
     DATES_ORDER = "dates_order"
     INTERNAL_ONLY = "internal_only"
     INVALID_EXPRESSION = "invalid_expression"
+    PAYLOAD_TYPES = "payload_types"
     UNKNOWN_LAYER = "unknown_layer"
     UNKNOWN_HOLDOUT = "unknown_holdout"
     UNKNOWN_METRIC = "unknown_metric"
@@ -66,3 +67,8 @@ class Code(StrEnum):
     MAY_ONLY_GROW = "may_only_grow"
     DECISION_EARLY = "decision_early"
     NOT_COMPUTABLE = "not_computable"
+
+    # Of an experiment that is stored all the same
+    PAYLOAD_FIELDS = "payload_fields"
+    SMALL_ALLOCATION = "small_allocation"
+    AGAINST_THE_DATA = "against_the_data"

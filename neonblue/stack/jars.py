@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_FILE = "jars.lock"
+WEBJARS = "org.webjars"
 DOWNLOAD_THREADS = 16
 
 Progress = Callable[[int, int], None]
@@ -45,6 +46,11 @@ class Artifact:
         """Maven's own notation: ``group:name:packaging[:classifier]:version``."""
         parts = [self.group, self.name, self.packaging, self.classifier, self.version]
         return ":".join(part for part in parts if part)
+
+    @property
+    def on_class_path(self) -> bool:
+        """Whether it holds classes: WebJars hold the files of pages."""
+        return self.packaging == "jar" and not self.group.startswith(WEBJARS)
 
     @property
     def path(self) -> Path:
@@ -117,7 +123,7 @@ def ensure(cache: Path, artifacts: Sequence[Artifact], progress: Progress | None
         with _exclusive(cache / "fetch.lock"):
             _fetch(cache, missing(cache, artifacts), progress or (lambda _done, _wanted: None))
             _unpack_plugin(cache, artifacts)
-    class_path = tuple(cache / artifact.path for artifact in artifacts if artifact.packaging == "jar")
+    class_path = tuple(cache / artifact.path for artifact in artifacts if artifact.on_class_path)
     return Jars(class_path, _plugin_folder(cache, artifacts))
 
 

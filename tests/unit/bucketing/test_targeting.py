@@ -90,3 +90,15 @@ def test_an_expression_without_an_answer_means_not_targeted_and_says_so(
     )
     assert (found.variant_key, found.reason) == (None, Reason.NOT_TARGETED)
     assert found.error
+
+
+@pytest.mark.parametrize("version", ["newest", "", None, 1.1, 2, True, ["1.10"], {"major": 1}])
+@pytest.mark.parametrize("text", ["semver(attributes.v) < '2'", "!(semver(attributes.v) >= '2')"])
+def test_an_unreadable_version_means_not_targeted_and_is_no_error(text: str, version: Any) -> None:
+    assert compile_expression(text).matches({"v": version}) is False
+    assert compile_expression(f"{text} || attributes.staff == true").matches({"v": version, "staff": True})
+
+
+def test_a_missing_version_is_a_missing_attribute() -> None:
+    with pytest.raises(TargetingError, match="version"):
+        compile_expression("semver(attributes.version) < '2'").matches({})

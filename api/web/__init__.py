@@ -1,0 +1,1 @@
+"""Pages for people: where to go from here, and the API's documentation."""

@@ -1,0 +1,116 @@
+"""The start page, the documentation's page and their files."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from api.http.dependencies import ServicesDep
+from api.http.problems import Problem
+from api.web import assets, pages
+from api.web.pages import Link
+from neonblue import __version__
+
+router = APIRouter(tags=["start"])
+
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE = {"content-security-policy": _POLICY, "cache-control": "no-cache", "vary": "accept"}
+_FILE = {"cache-control": "public, max-age=3600"}
+_RESOURCES = {
+    "experiments": "v1/experiments",
+    "metrics": "v1/metrics",
+    "layers": "v1/layers",
+    "holdouts": "v1/holdouts",
+    "documentation": "docs",
+    "openapi": "openapi.json",
+    "health": "readyz",
+}
+
+
+class Start(BaseModel):
+    """Where to go from here."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"name": "NeonBlue", "version": "1.0.0", "links": {"experiments": "/v1/experiments"}}
+            ]
+        }
+    )
+
+    name: str = Field(description="The product")
+    version: str = Field(description="The version that answers")
+    links: dict[str, str] = Field(description="Paths of this API, and the address of Dagster's page, by name")
+
+
+@router.get("/", include_in_schema=False)
+async def start_page(request: Request, services: ServicesDep, accept: Accept = "") -> Response:
+    """A page for browsers, JSON for all others."""
+    dagster = services.settings.dagster.address
+    if "text/html" not in accept:
+        return JSONResponse(_start(request, dagster).model_dump(), headers={"vary": "accept"})
+    links = [
+        Link("documentation", "docs", "API documentation", "Every call with its fields, to read and to try"),
+        Link("dagster", dagster, "Dagster", "How the numbers are built: assets, checks, schedules"),
+        Link("experiments", "v1/experiments", "Experiments", "The list as JSON; it needs a token"),
+        Link("health", "readyz", "Health", "Whether events can be stored, and what is down"),
+    ]
+    return HTMLResponse(pages.landing(__version__, links), headers=_PAGE)
+
+
+@router.get("/v1")
+async def list_resources(request: Request, services: ServicesDep) -> Start:
+    """Where to go from here: the resources by name, the documentation and Dagster's page."""
+    return _start(request, services.settings.dagster.address)
+
+
+@router.get("/docs", include_in_schema=False)
+async def documentation(request: Request, services: ServicesDep) -> Response:
+    """Swagger UI; where its files are missing, a list of the calls that says so."""
+    folder = services.settings.cache_dir
+    if await asyncio.to_thread(assets.swagger_file, folder, "swagger-ui.css") is not None:
+        return HTMLResponse(pages.documentation(), headers=_PAGE)
+    page = pages.plain_documentation(request.app.openapi(), assets.SWAGGER_JAR)
+    return HTMLResponse(page, headers=_PAGE)
+
+
+@router.get("/docs/{name}", include_in_schema=False)
+async def documentation_file(name: str, services: ServicesDep) -> Response:
+    """A file of Swagger UI."""
+    folder = services.settings.cache_dir
+    return _file(name, await asyncio.to_thread(assets.swagger_file, folder, name))
+
+
+@router.get("/assets/{name}", include_in_schema=False)
+async def page_file(name: str) -> Response:
+    """A file of our own pages."""
+    return _file(name, assets.own_file(name))
+
+
+@router.get("/favicon.ico", include_in_schema=False)
+@router.get("/favicon.svg", include_in_schema=False)
+async def icon() -> Response:
+    """The mark of the product."""
+    return _file("favicon.svg", assets.own_file("favicon.svg"))
+
+
+def _start(request: Request, dagster: str) -> Start:
+    root = request.scope.get("root_path", "")
+    links = {name: f"{root}/{path}" for name, path in _RESOURCES.items()}
+    return Start(name="NeonBlue", version=__version__, links=links | {"dagster": dagster})
+
+
+def _file(name: str, content: bytes | None) -> Response:
+    if content is None:
+        raise Problem(404, "not_found", "There is no such file")
+    kind = assets.MEDIA_TYPES[name[name.rindex(".") :]]
+    return Response(content, media_type=kind, headers=_FILE)

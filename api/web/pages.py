@@ -1,0 +1,90 @@
+"""The pages as HTML. Without scripts and styles of their own: those are files, as the content policy wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to go to. href: an address, or a path from the page on."""
+
+    name: str
+    href: str
+    title: str
+    about: str
+
+
+def landing(version: str, links: Sequence[Link]) -> str:
+    """Where to go from here."""
+    items = "\n".join(
+        f'<li><a href="{escape(link.href)}">{escape(link.title)}</a><p>{escape(link.about)}</p></li>'
+        for link in links
+    )
+    return _page(
+        "NeonBlue",
+        f"""<header><h1>{_LOGO}NeonBlue</h1>
+<p>Experiments, assignments, events and results · {escape(version)}</p></header>
+<main><ul class="links">
+{items}
+</ul>
+<p>Calls under <code>/v1</code> need a token: <code>curl -H "Authorization: Bearer $NEONBLUE_API_TOKEN" …</code></p>
+</main>""",
+    )
+
+
+def documentation() -> str:
+    """Swagger UI on the OpenAPI document."""
+    return _page(
+        "NeonBlue API",
+        """<div id="swagger-ui"></div>
+<noscript><p class="notice">This page needs scripts; the <a href="openapi.json">OpenAPI document</a> does not.</p>
+</noscript>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="assets/docs.js"></script>""",
+        "docs/swagger-ui.css",
+    )
+
+
+def plain_documentation(document: Mapping[str, Any], missing: str) -> str:
+    """Every call in a list, where Swagger UI's files are missing. missing: the file that was looked for."""
+    groups: dict[str, list[str]] = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            told = escape(operation.get("description") or operation["summary"])
+            line = f"<dt><code>{method.upper()} {escape(path)}</code></dt><dd>{told}</dd>"
+            groups.setdefault(operation["tags"][0], []).append(line)
+    sections = "\n".join(
+        f"<section><h2>{escape(tag)}</h2><dl>{''.join(lines)}</dl></section>" for tag, lines in groups.items()
+    )
+    return _page(
+        "NeonBlue API",
+        f"""<header><h1>{_LOGO}NeonBlue API</h1></header>
+<main><p class="notice">Calls can't be tried on this page: <code>{escape(missing)}</code> is missing in the cache
+folder, or damaged. <code>neonblue up</code> fetches it into the folder that NEONBLUE_CACHE_DIR names. Below is each
+call; the <a href="openapi.json">OpenAPI document</a> says all of them in full.</p>
+{sections}</main>""",
+    )
+
+
+_LOGO = '<img src="favicon.svg" alt="" width="28" height="28"> '
+
+
+def _page(title: str, body: str, *styles: str) -> str:
+    sheets = "".join(f'<link rel="stylesheet" href="{style}">\n' for style in (*styles, "assets/page.css"))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="favicon.svg" type="image/svg+xml">
+{sheets}</head>
+<body>
+{body}
+</body>
+</html>
+"""
