@@ -8,19 +8,24 @@ from neonblue.analysis.experiment import experiment_of, metric_of
 from neonblue.analysis.looks import look_of
 from neonblue.analysis.question import Question, ask
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.shown import Course, course_of, is_too_early, shown
 from neonblue.analysis.windows import SoFar, finished_by, interruptions
 
 __all__ = [
     "ArmUnits",
+    "Course",
     "ExperimentRows",
     "MomentRow",
     "QuantileRow",
     "Question",
     "SoFar",
     "ask",
+    "course_of",
     "experiment_of",
     "finished_by",
     "interruptions",
+    "is_too_early",
     "look_of",
     "metric_of",
+    "shown",
 ]

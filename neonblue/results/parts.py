@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
+from neonblue.results.instants import Instant
 from neonblue.results.warehouse import Mart, Warehouse
 
 Row = TypeVar("Row")
@@ -75,7 +76,7 @@ class SeriesItem:
     """What happened in one UTC hour or day, to one variant's units after their first exposure. These add over time."""
 
     variant_key: str
-    start: datetime
+    start: Instant
     events: int
     exposures: int
     conversions: int
