@@ -72,19 +72,14 @@ def smallest_arm(plan: Plan, arms: int) -> int:
     return min(SMALLEST_ARM, max(plan.planned_units // arms, 1))
 
 
-def too_few(result: MetricResult, plan: Plan, arms: int = 2, waiting: int = 0) -> Status | None:
-    """Why a comparison is not shown yet: an arm has fewer units than a verdict at any time needs.
+def too_small(plan: Plan, arms: int, units: tuple[int, int], waiting: int = 0) -> Status | None:
+    """Why two arms are not compared on a page: one has fewer units than a verdict at any time needs.
 
-    None where it is shown: there are enough, a look has rejected something, or the one test of a fixed horizon is
-    there. arms: of the experiment; waiting: units of both arms whose window has not ended.
+    None where they are: there are enough, or one test of what is there decides, however little that is. arms: of the
+    experiment; units: of control and the other; waiting: units of both whose window has not ended.
     """
-    units = result.comparison.n_control, result.comparison.n_treatment
     smallest = smallest_arm(plan, arms)
-    if min(units) >= smallest or result.rejected or _at_once(plan):
-        return None
-    if result.guardrail_state in (GuardrailState.BREACHED, GuardrailState.HELD):
-        return None
-    if result.p_value is not None and plan.deciding is not Deciding.GROUP_SEQUENTIAL:
+    if min(units) >= smallest or (plan.deciding is Deciding.FIXED and plan.ended):
         return None
     counted = sum(min(count, smallest) for count in units)
     finished = " have finished their window" if waiting else ""
@@ -96,15 +91,19 @@ def too_few(result: MetricResult, plan: Plan, arms: int = 2, waiting: int = 0) -
     return Status(StatusCode.TOO_EARLY, message)
 
 
+def too_early(result: MetricResult, plan: Plan, arms: int = 2, waiting: int = 0) -> Status | None:
+    """Why a comparison is not shown yet, as `too_small`; None also where a look has found something."""
+    found = result.rejected or result.guardrail_state in (GuardrailState.BREACHED, GuardrailState.HELD)
+    judged = result.p_value is not None and plan.deciding is not Deciding.GROUP_SEQUENTIAL
+    if found or judged:
+        return None
+    return too_small(plan, arms, (result.comparison.n_control, result.comparison.n_treatment), waiting)
+
+
 def is_too_early(result: MetricResult) -> bool:
     """Whether the result is shown without its estimate, since it has too few units."""
     status = result.comparison.absolute
     return isinstance(status, Status) and status.code is StatusCode.TOO_EARLY
-
-
-def _at_once(plan: Plan) -> bool:
-    """Whether one test of what is there decides, however little that is."""
-    return plan.deciding is Deciding.FIXED and plan.ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _hidden(question: Question, result: MetricResult) -> MetricResult:
     experiment, absolute = question.experiment, result.comparison.absolute
     cells = [(result.metric.name, arm) for arm in (experiment.control, result.arm)]
     waiting = sum(question.unfinished.get(cell, NOBODY).units for cell in cells)
-    reason = too_few(result, question.plan, len(experiment.arms), waiting)
+    reason = too_early(result, question.plan, len(experiment.arms), waiting)
     if reason is None:
         return result
     dropped = result.arm in experiment.dropped
