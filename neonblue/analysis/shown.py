@@ -39,6 +39,7 @@ _FEW_UNITS = frozenset(
         StatusCode.ZERO_BASELINE,
         StatusCode.MISSING_ARM,
         StatusCode.TIED_QUANTILE,
+        StatusCode.NO_LOOK,
     }
 )
 _NOBODY_COUNTED = "No unit is in the numbers."
@@ -148,6 +149,8 @@ def _hidden(question: Question, result: MetricResult) -> MetricResult:
     if isinstance(absolute, Status) and (absolute.code not in _FEW_UNITS or dropped):
         # The reason is another one; beside it a difference of so few units would still read like a result.
         return replace(result, comparison=replace(result.comparison, diff=None))
+    if isinstance(absolute, Status) and absolute.code is StatusCode.NO_LOOK:
+        reason = replace(reason, message=f"{reason.message} {absolute.message}")
     comparison = replace(result.comparison, diff=None, absolute=reason, relative=reason)
     return replace(result, comparison=comparison, p_value=None, adjusted_p=None, log10_p=None, fixed_p=None)
 

@@ -14,13 +14,12 @@ from neonblue.results.checks import arrival_checks
 from neonblue.results.stamp import Stamp, stamp_now
 from neonblue.results.states import (
     NOT_INGESTED,
-    OK,
     State,
     Why,
     before_the_start,
     never_built,
-    not_built,
-    without_units,
+    state_of,
+    units_of,
 )
 from neonblue.results.sums import read_rows
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
@@ -97,12 +96,9 @@ def _state(
 
     What ClickHouse has received is read only where it can't be told without: it takes longer than the numbers.
     """
-    units, arrivals, now = sum(arm.units for arm in rows.units), Arrivals(), stamp.computed_at
-    if not units or newest.source == "external":
+    arrivals = Arrivals()
+    if not units_of(rows) or newest.source == "external":
         arrivals = read_arrivals(warehouse, newest, counted)
-    assigned = max(rows.assigned, arrivals.assigned)
     days = unbuilt_days(warehouse, newest, counted)
-    found = not_built(newest, rows, arrivals, days, now)
-    if found is None:
-        found = OK if units else without_units(newest, rows, arrivals, counted, now)
-    return found, assigned
+    why = state_of(newest, rows, arrivals, days, counted, stamp.computed_at)
+    return why, max(rows.assigned, arrivals.assigned)

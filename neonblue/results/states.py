@@ -64,10 +64,34 @@ def before_the_start(experiment: ExperimentMessage) -> Why | None:
 
 
 def never_built(now: datetime) -> Why:
-    """Of a warehouse whose models no build has made."""
+    """Of a warehouse whose models no build has made, or an older version has."""
     return Why(
-        State.NOT_BUILT, f"The numbers have not been computed: no build has run yet. {next_build(now)}"
+        State.NOT_BUILT,
+        f"The numbers have not been computed: no build of this version has run yet. {next_build(now)}",
     )
+
+
+def state_of(
+    experiment: ExperimentMessage,
+    rows: ExperimentRows,
+    arrivals: Arrivals,
+    days: int,
+    counted: Counted,
+    now: datetime,
+) -> Why:
+    """Of an experiment that has started: whether its numbers are there, as far as that is told before any analysis.
+
+    arrivals: may be empty where there are units and the data are its own. days: as of `not_built`; now: an aware time.
+    """
+    missing = not_built(experiment, rows, arrivals, days, now)
+    if missing is not None:
+        return missing
+    return OK if units_of(rows) else without_units(experiment, rows, arrivals, counted, now)
+
+
+def units_of(rows: ExperimentRows) -> int:
+    """Units in the numbers."""
+    return sum(arm.units for arm in rows.units)
 
 
 def not_built(
@@ -79,7 +103,7 @@ def not_built(
     entered and of which no sums were built. A metric of which units have no sums yet is not built either.
     """
     waits = next_build(now)
-    units = sum(arm.units for arm in rows.units)
+    units = units_of(rows)
     if arrivals.for_build and (experiment.source == "external" or not units):
         stored = f"{arrivals.assigned:,} units are stored"
         counted = f", {units:,} of them in the numbers" if units else ""
@@ -133,7 +157,7 @@ def unbuilt_metrics(experiment: ExperimentMessage, rows: ExperimentRows) -> tupl
     Every unit has a row in the sums of each metric. A few may lack where one metric goes by the hour and another by the
     day, so that they begin to count a little later.
     """
-    units = sum(arm.units for arm in rows.units)
+    units = units_of(rows)
     counted: dict[tuple[str, int], int] = defaultdict(int)
     for row in rows.moments:
         counted[row.metric_key, row.metric_version] += row.n + row.missing

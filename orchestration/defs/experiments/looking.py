@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 
 def taken(api: Api, experiment: ExperimentData, looks: Sequence[LookMessage]) -> tuple[Question, Report]:
-    """The question and its answer after the look that is due; where another run has taken it first, after that one.
+    """The question and its answer, as it is shown, after the look that is due; where another run has taken it first,
+    after that one.
 
     looks: those that are kept. Raises httpx's error where the look can't be kept: nothing of it is to be told then.
     """
-    from neonblue.analysis import look_of
+    from neonblue.analysis import look_of, shown
 
     question = experiment.ask(looks, taking=True)
     report = question.answer()
     look = look_of(question, report)
     if look is None:
-        return question, report
+        return question, shown(question, report)
     kept = api.keep_look(look)
     if kept is not None and kept.cells == look.cells:
-        return question, report
+        return question, shown(question, report)
     question = experiment.ask(api.looks(experiment.newest.key))
-    return question, question.answer()
+    return question, shown(question, question.answer())
