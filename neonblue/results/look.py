@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from neonblue.analysis import ExperimentRows, Question, ask, look_of, shown
 from neonblue.contract.looks import LookMessage
@@ -76,7 +77,7 @@ def look(
     except NotBuilt:
         why = never_built(stamp.computed_at)
         return Look(stamp, nothing(key, newest.experiment_id, stamp, why), newest)
-    why, assigned = _state(warehouse, newest, rows, counted, stamp)
+    why, assigned = read_state(warehouse, newest, rows, counted, stamp.computed_at)
     if why.state not in (State.OK, State.NO_DATA):
         return Look(stamp, nothing(key, newest.experiment_id, stamp, why), newest)
     question = ask(configurations, rows, now.date(), looks, now=now, taking=taking)
@@ -89,16 +90,17 @@ def look(
     )
 
 
-def _state(
-    warehouse: Warehouse, newest: ExperimentMessage, rows: ExperimentRows, counted: Counted, stamp: Stamp
+def read_state(
+    warehouse: Warehouse, newest: ExperimentMessage, rows: ExperimentRows, counted: Counted, now: datetime
 ) -> tuple[Why, int]:
-    """Whether what is there is the whole, and how many units are assigned.
+    """Whether what is there is the whole, and how many units are assigned. Raises ClickHouse's or the network's error.
 
-    What ClickHouse has received is read only where it can't be told without: it takes longer than the numbers.
+    rows: those that are judged. What ClickHouse has received is read only where it can't be told without: it takes
+    longer than the numbers.
     """
     arrivals = Arrivals()
     if not units_of(rows) or newest.source == "external":
         arrivals = read_arrivals(warehouse, newest, counted)
     days = unbuilt_days(warehouse, newest, counted)
-    why = state_of(newest, rows, arrivals, days, counted, stamp.computed_at)
+    why = state_of(newest, rows, arrivals, days, counted, now)
     return why, max(rows.assigned, arrivals.assigned)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.looks import LookMessage
 from orchestration.defs.significance.repository import ExperimentData
@@ -12,6 +15,22 @@ from orchestration.resources import Api
 if TYPE_CHECKING:
     from neonblue.analysis import Question
     from neonblue.statistics import Report
+
+
+def waiting(client: Client, experiment: ExperimentData) -> str:
+    """Why nothing is decided on imported data yet, of which a part waits for a build; empty where all is built.
+
+    Raises ClickHouse's or the network's error.
+    """
+    from neonblue.results.look import read_state
+    from neonblue.results.states import State
+    from neonblue.results.warehouse import Warehouse
+
+    if experiment.newest.source != "external":
+        return ""
+    warehouse = Warehouse.of(client, live=False)
+    why, _ = read_state(warehouse, experiment.newest, experiment.rows, warehouse.counted(), datetime.now(UTC))
+    return why.reason if why.state is State.NOT_BUILT else ""
 
 
 def taken(api: Api, experiment: ExperimentData, looks: Sequence[LookMessage]) -> tuple[Question, Report]:

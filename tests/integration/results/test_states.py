@@ -17,6 +17,8 @@ from neonblue.results.report import report_of
 from neonblue.results.run import publish_experiment
 from neonblue.results.store import ReportStore
 from neonblue.results.warehouse import Warehouse
+from orchestration.defs.experiments.looking import waiting
+from orchestration.defs.significance.repository import read_experiments
 from tests.integration.dbt_project.conftest import LIVE_DATABASE, REFRESHED
 from tests.integration.results import history
 from tests.integration.results.conftest import House
@@ -103,10 +105,14 @@ def test_imported_data_are_no_verdict_until_all_of_them_are_built(house: House) 
     assert "The next build begins at" in reason
     made = publish_experiment(house.clickhouse, ReportStore.of(house.settings), "gate", "run-not-built")
     assert made.snapshot is None
+    (data,) = read_experiments(house.clickhouse, "gate")
+    assert waiting(house.clickhouse, data).startswith("The numbers have not been computed: 400 units are stored")
 
     house.build()
     first = house.get("gate/results")
     assert (first["status"], first["units"], first["decision"]["action"]) == ("ok", 400, "ship")
+    (data,) = read_experiments(house.clickhouse, "gate")
+    assert waiting(house.clickhouse, data) == ""
 
     imported(house, "gate", range(400, 600))
     house.refresh_live()
