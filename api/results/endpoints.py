@@ -26,7 +26,6 @@ from neonblue.results.parts import (
     read_cohorts,
     read_funnel,
     read_journeys,
-    read_revenue,
 )
 from neonblue.results.segmentation import SegmentEffect
 
@@ -128,7 +127,7 @@ async def revenue(
 ) -> Part[RevenueItem] | Response:
     """Revenue within each metric's window, and what the variant brought beyond control's rate."""
     form = wanted(accept)
-    return _written(form, RevenueItem, await services.results.part(key, read_revenue), f"{key}-revenue")
+    return _written(form, RevenueItem, await services.results.revenue(key), f"{key}-revenue")
 
 
 @router.get("/{key}/health", response_model=Health, responses=RESPONSES)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
 from neonblue.results.answer import Answer, CheckItem
+from neonblue.results.instants import Instant
 from neonblue.results.over_time import DayEffect
 from neonblue.results.parts import SeriesItem, StageItem
 from neonblue.results.restatement import Restatement
@@ -59,8 +59,8 @@ class Part(BaseModel, Generic[Item]):
     experiment_id: int
     status: str
     reason: str
-    computed_at: datetime
-    watermark: datetime | None
+    computed_at: Instant
+    watermark: Instant | None
     configuration_version: int | None
     code_version: str
     items: list[Item]
@@ -99,9 +99,9 @@ class ReportOut(BaseModel):
     media_type: str
     bytes: int
     sha256: str
-    created_at: datetime
-    computed_at: datetime
-    watermark: datetime | None
+    created_at: Instant
+    computed_at: Instant
+    watermark: Instant | None
     configuration_version: int
     code_version: str
     run_id: str

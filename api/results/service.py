@@ -29,11 +29,19 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import Answer
 from neonblue.results.look import Look, look
 from neonblue.results.over_time import day_effects
-from neonblue.results.parts import Interval, read_series, read_stages
+from neonblue.results.parts import (
+    Interval,
+    RevenueItem,
+    read_revenue,
+    read_series,
+    read_stages,
+    shown_revenue,
+)
 from neonblue.results.restatement import Published, restatements
 from neonblue.results.segments import read_segments
 from neonblue.results.snapshot import Snapshot, list_snapshots, read_snapshot
 from neonblue.results.stamp import Stamp
+from neonblue.results.states import State, never_built
 from neonblue.results.warehouse import NotBuilt, Warehouse
 
 Item = TypeVar("Item")
@@ -111,6 +119,13 @@ class ResultsService:
         )
         return Segments(**_envelope(seen, status, reason), items=items)
 
+    async def revenue(self, key: str) -> Part[RevenueItem]:
+        """Revenue of each metric that sums values."""
+        seen = await self._look(key)
+        items, status, reason = await self._items(seen, read_revenue)
+        shown = items if seen.question is None else shown_revenue(items, seen.question)
+        return Part[RevenueItem](**_envelope(seen, status, reason), items=shown)
+
     async def health(self, key: str) -> Health:
         """Checks and stages."""
         seen = await self._look(key)
@@ -128,7 +143,7 @@ class ResultsService:
 
     async def _items(self, seen: Look, read: Reader[Item]) -> tuple[list[Item], str, str]:
         configuration = seen.configuration
-        if configuration is None or seen.answer.status == "not_started":
+        if configuration is None or seen.question is None:
             return [], seen.answer.status, seen.answer.reason
 
         def work(client: Client) -> list[Item] | NotBuilt:
@@ -139,8 +154,16 @@ class ResultsService:
 
         found = await self.reader.read(work)
         if isinstance(found, NotBuilt):
-            return [], "not_built", str(found)
-        return (found, "ok", "") if found else ([], "no_data", "There are no rows of this experiment yet.")
+            why = never_built(seen.stamp.computed_at)
+            return [], why.state.value, why.reason
+        if found:
+            return found, State.OK.value, ""
+        empty = seen.answer.status == State.NO_DATA
+        return (
+            [],
+            State.NO_DATA.value,
+            seen.answer.reason if empty else "There are no rows of this experiment yet.",
+        )
 
 
 def _results(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 from fastapi import Response
 
 from api.http.problems import Problem
+from neonblue.results.instants import utc_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +101,9 @@ def _cell(value: Any) -> Any:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return json.dumps(value, default=str)
-    if isinstance(value, date | datetime):
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, date):
         return value.isoformat()
     # A spreadsheet would run a text that begins like a formula.
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

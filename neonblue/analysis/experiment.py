@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
@@ -52,7 +53,7 @@ def experiment_of(
         metrics=tuple(metric_of(metric, newest.unit_type) for metric in newest.metrics),
         moments=_moments_of_all(newest, moments, _adjusted(newest, moments))
         | _quantiles(newest, rows.quantiles),
-        versions=allocation_versions(configurations, rows.units or _entered(rows.moments), moments),
+        versions=allocation_versions(configurations, rows.units or entered_units(rows.moments), moments),
         unit=newest.unit_type,
         exposed=max(rows.exposed, rows.several_arms),
         multiply_exposed=rows.several_arms,
@@ -126,12 +127,24 @@ def _weights(configuration: ExperimentMessage) -> Weights:
     )
 
 
-def _entered(moments: Sequence[MomentRow]) -> list[ArmUnits]:
-    """Units by version and arm where only sums are at hand: those of the metric that has most."""
+def entered_units(moments: Sequence[MomentRow]) -> list[ArmUnits]:
+    """Units by version and arm, ascending: those of the metric that has most. Every unit has a row in each."""
     counts: dict[tuple[int, str], dict[tuple[str, int], int]] = defaultdict(lambda: defaultdict(int))
     for row in moments:
         counts[row.version, row.variant_key][row.metric_key, row.metric_version] += row.n + row.missing
-    return [ArmUnits(version, arm, max(metrics.values())) for (version, arm), metrics in counts.items()]
+    return [ArmUnits(version, arm, max(counts[version, arm].values())) for version, arm in sorted(counts)]
+
+
+def entered_by_day(moments: Sequence[MomentRow]) -> dict[tuple[date, str], int]:
+    """Units by the day on which they entered and arm, as `entered_units` counts them."""
+    days: dict[date, list[MomentRow]] = defaultdict(list)
+    for row in moments:
+        days[row.exposure_date].append(row)
+    found: dict[tuple[date, str], int] = defaultdict(int)
+    for day, rows in sorted(days.items()):
+        for arm in entered_units(rows):
+            found[day, arm.variant_key] += arm.units
+    return dict(found)
 
 
 def _moments_of_all(

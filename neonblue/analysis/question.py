@@ -27,7 +27,8 @@ class Question:
     looks: those that are kept, ascending; standings: what they left. looking: whether this is a look of the plan; a
     page opened between two looks is none. pending: whether the experiment is concluded and its last look still to be
     taken. closed_to: up to when units and events are judged. unfinished: units whose
-    window has not ended, by metric and arm: shown beside the others, never judged.
+    window has not ended, by metric and arm: shown beside the others, never judged. now: when it is asked, by default
+    closed_to.
     """
 
     configuration: ExperimentMessage
@@ -39,6 +40,7 @@ class Question:
     looking: bool = True
     pending: bool = False
     unfinished: Mapping[tuple[str, str], SoFar] = field(default_factory=dict)
+    now: datetime | None = None
 
     def answer(self) -> Report:
         """Health, every metric in every arm, and the decision."""
@@ -76,6 +78,7 @@ def ask(
         plan,
         now,
         unfinished=so_far(newest, rows, now),
+        now=now,
     )
     if plan.deciding is Deciding.FIXED:
         return question

@@ -23,7 +23,8 @@ class MomentRow:
     version: of the configuration the units entered under. denominator: of a ratio metric; covariate: the value before
     the exposure; None where the metric has none. finishes_at: when the last of these units' windows ends, None where
     the metric has no window. cut_short: whether a pause or the conclusion fell into their windows, which so never
-    count. missing: units of the day that have no value and are in none of the sums, also not in n.
+    count. missing: units of the day that have no value and are in none of the sums, also not in n. just_before: events
+    that the metric would count, had they not been stamped shortly before the unit's first exposure.
     """
 
     metric_key: str
@@ -39,6 +40,7 @@ class MomentRow:
     finishes_at: datetime | None = None
     cut_short: bool = False
     missing: int = 0
+    just_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class ArmUnits:
 class ExperimentRows:
     """All sums of one experiment.
 
-    exposed: units with an exposure, also those met in several arms; several_arms: those alone.
+    exposed: units with an exposure, also those met in several arms; several_arms: those alone. assigned: units with an
+    assignment, exposed or not.
     """
 
     moments: list[MomentRow] = field(default_factory=list)
@@ -80,3 +83,4 @@ class ExperimentRows:
     units: list[ArmUnits] = field(default_factory=list)
     exposed: int = 0
     several_arms: int = 0
+    assigned: int = 0

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from neonblue.analysis import Question
+from neonblue.analysis import Question, course_of, is_too_early, smallest_arm
 from neonblue.analysis.windows import NOBODY
+from neonblue.results.instants import Instant
 from neonblue.results.stamp import Stamp
+from neonblue.results.states import OK, State, Why
 from neonblue.statistics import (
     Estimate,
     HealthCheck,
@@ -73,7 +75,10 @@ class ResultItem:
 
 @dataclass(frozen=True, slots=True)
 class CheckItem:
-    """One health check; `value` and `threshold` are null where there was nothing to look at."""
+    """One health check; `value` and `threshold` are null where there was nothing to look at.
+
+    told: whether there were units enough to tell; a check that could not tell passes, and its message says so.
+    """
 
     name: str
     passed: bool
@@ -81,11 +86,15 @@ class CheckItem:
     value: float | None
     threshold: float | None
     message: str
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionItem:
-    """What the results lead to, in words. days_left: until the experiment can decide, where that can be told."""
+    """What the results lead to, in words.
+
+    days_left: until the experiment can decide, where that can be told, else of the days that were planned.
+    """
 
     action: str
     sentence: str
@@ -98,7 +107,8 @@ class DecisionItem:
 class PlanItem:
     """How the experiment is decided, as fixed at its start.
 
-    looks: those taken; last_look_to: what the last one judged.
+    looks: those taken; last_look_to: what the last one judged. day: from 1 on, by 24 hours since the start; null of
+    what was imported. planned_days, days_left: null where none were planned.
     """
 
     deciding: str
@@ -106,19 +116,27 @@ class PlanItem:
     planned_units: int | None
     ended: bool
     looks: int = 0
-    last_look_to: datetime | None = None
+    last_look_to: Instant | None = None
+    day: int | None = None
+    planned_days: int | None = None
+    days_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One look at an experiment. status: ok, or why there are no numbers; `reason` says it in words."""
+    """One look at an experiment.
+
+    status: ok, or why there are no numbers or none that say anything yet (`State`); `reason` says it in words. The
+    decision is null where there is no number to decide on. units: in the numbers; assigned: with an assignment.
+    units_needed: over all arms, before a comparison is shown; null where all are.
+    """
 
     experiment: str
     experiment_id: int
     status: str
     reason: str
-    computed_at: datetime
-    watermark: datetime | None
+    computed_at: Instant
+    watermark: Instant | None
     configuration_version: int | None
     code_version: str
     control: str | None = None
@@ -128,15 +146,17 @@ class Answer:
     decision: DecisionItem | None = None
     health: tuple[CheckItem, ...] = ()
     items: tuple[ResultItem, ...] = ()
+    assigned: int = 0
+    units_needed: int | None = None
 
 
-def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str) -> Answer:
+def nothing(key: str, experiment_id: int, stamp: Stamp, why: Why) -> Answer:
     """The answer where there are no numbers, with its reason."""
     return Answer(
         key,
         experiment_id,
-        status,
-        reason,
+        why.state.value,
+        why.reason,
         stamp.computed_at,
         stamp.watermark,
         stamp.configuration_version,
@@ -144,25 +164,30 @@ def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str
     )
 
 
-def answer_of(question: Question, report: Report, stamp: Stamp) -> Answer:
-    """The analysis as plain values. Without units its numbers are missing, each with its status."""
+def answer_of(question: Question, report: Report, stamp: Stamp, why: Why = OK, assigned: int = 0) -> Answer:
+    """The analysis as plain values.
+
+    report: as it is shown. why: `no_data` of an experiment without units, whose numbers are missing, each with its
+    status, and which decides nothing. assigned: units with an assignment.
+    """
     configuration, experiment = question.configuration, question.experiment
-    empty = experiment.units == 0
-    blank = nothing(
-        configuration.key,
-        configuration.experiment_id,
-        stamp,
-        "no_data" if empty else "ok",
-        "No unit has been exposed yet." if empty else "",
-    )
+    early = [result for result in report.results if is_too_early(result)]
+    if why is OK and early and len(early) == len(report.results):
+        why = Why(State.TOO_EARLY, _reason(early[0]))
     decision = report.decision
     return replace(
-        blank,
+        nothing(configuration.key, configuration.experiment_id, stamp, why),
         control=experiment.control,
         arms=experiment.control_first,
         units=experiment.units,
+        assigned=assigned,
+        units_needed=smallest_arm(question.plan, len(experiment.arms)) * len(experiment.arms)
+        if early
+        else None,
         plan=_plan(question),
-        decision=DecisionItem(
+        decision=None
+        if why.state is State.NO_DATA
+        else DecisionItem(
             decision.action.value,
             decision.sentence,
             decision.arm,
@@ -199,8 +224,18 @@ def finite(value: float | None) -> float | None:
 
 def _plan(question: Question) -> PlanItem:
     plan, looks = question.plan, question.looks
-    last = datetime.fromisoformat(looks[-1].closed_to) if looks else None
-    return PlanItem(plan.deciding.value, plan.alpha, plan.planned_units, plan.ended, len(looks), last)
+    course = course_of(question.configuration, question.now or question.closed_to)
+    return PlanItem(
+        plan.deciding.value,
+        plan.alpha,
+        plan.planned_units,
+        plan.ended,
+        looks=len(looks),
+        last_look_to=datetime.fromisoformat(looks[-1].closed_to) if looks else None,
+        day=course.day if course else None,
+        planned_days=course.planned_days if course else None,
+        days_left=course.days_left if course else None,
+    )
 
 
 def _item(question: Question, result: MetricResult, ratio: SampleRatio | Status | None) -> ResultItem:
@@ -263,13 +298,24 @@ def _share(question: Question, result: MetricResult) -> float | None:
     return standing.looks[-1].share if standing.looks else 0.0
 
 
+def _reason(result: MetricResult) -> str:
+    missing = result.comparison.absolute
+    return missing.message if isinstance(missing, Status) else ""
+
+
 def _without_covariate(result: MetricResult) -> str:
     return f"Without the covariate: {result.fallback.message}" if result.fallback else ""
 
 
 def _check(check: HealthCheck) -> CheckItem:
     return CheckItem(
-        check.name, check.passed, check.blocking, finite(check.value), finite(check.threshold), check.message
+        check.name,
+        check.passed,
+        check.blocking,
+        finite(check.value),
+        finite(check.threshold),
+        check.message,
+        check.told,
     )
 
 

@@ -29,7 +29,7 @@ SELECT
     experiment_id, metric_key, metric_version, variant_key, version, exposure_date,
     max(until), cut_short, sum(n), sum(missing), sum(sum_value), sum(sum_squares),
     sum(sum_denominator), sum(sum_denominator_squares), sum(sum_value_denominator),
-    sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate)
+    sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate), sum(just_before)
 FROM {relation:Identifier}
 WHERE experiment_id IN {experiments:Array(UInt32)} AND entered_from < {now:DateTime64(6, 'UTC')}
 GROUP BY
@@ -55,7 +55,21 @@ def window_parameters(experiments: Sequence[Versions], now: datetime) -> dict[st
 
 def moment_row(row: Sequence[Any], *, ratio: bool) -> MomentRow:
     """One row of MOMENTS, without its first column. ratio: whether the metric has a denominator."""
-    metric, version, variant, entered, day, until, cut_short, n, missing, total, squares, *products = row
+    (
+        metric,
+        version,
+        variant,
+        entered,
+        day,
+        until,
+        cut_short,
+        n,
+        missing,
+        total,
+        squares,
+        *products,
+        just_before,
+    ) = row
     denominator, covariate = Products(*products[:3]), Products(*products[3:])
     return MomentRow(
         metric,
@@ -71,4 +85,5 @@ def moment_row(row: Sequence[Any], *, ratio: bool) -> MomentRow:
         finishes_at=None if until is None else until.replace(tzinfo=UTC),
         cut_short=bool(cut_short),
         missing=missing,
+        just_before=just_before,
     )

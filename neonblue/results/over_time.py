@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_by
+from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_by, too_small
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
@@ -65,6 +65,8 @@ def day_effects(
                     continue
                 shown, _ = as_adjusted(strata)
                 test, sample = compare_strata(metric.kind, shown, alpha).absolute, Sample.of(shown)
+                units = sample.n_control, sample.n_treatment
+                test = too_small(question.plan, len(experiment.arms), units) or test
                 effects.append(_effect(metric.name, arm, day, sample, test, alpha, question.plan.tuning))
     return tuple(effects)
 

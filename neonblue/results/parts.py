@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from neonblue.analysis import Question, too_small
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
+from neonblue.results.instants import Instant
 from neonblue.results.warehouse import Mart, Warehouse
 
 Row = TypeVar("Row")
@@ -75,7 +77,7 @@ class SeriesItem:
     """What happened in one UTC hour or day, to one variant's units after their first exposure. These add over time."""
 
     variant_key: str
-    start: datetime
+    start: Instant
     events: int
     exposures: int
     conversions: int
@@ -174,6 +176,25 @@ def read_cohorts(warehouse: Warehouse, experiment: ExperimentMessage) -> list[Co
 def read_revenue(warehouse: Warehouse, experiment: ExperimentMessage) -> list[RevenueItem]:
     """Revenue of each metric that sums values. Raises NotBuilt."""
     return _items(RevenueItem, warehouse.of_experiment(Mart.REVENUE_ATTRIBUTION, _REVENUE, experiment))
+
+
+def shown_revenue(items: Sequence[RevenueItem], question: Question) -> list[RevenueItem]:
+    """The items as people read them: without what a treatment brought where an arm has too few units to tell."""
+    control = {(i.metric_key, i.metric_version): i.units for i in items if i.is_control}
+    arms, found = len(question.experiment.arms), []
+    for item in items:
+        units = control.get((item.metric_key, item.metric_version), 0), item.units
+        few = None if item.is_control else too_small(question.plan, arms, units)
+        if few is not None:
+            item = replace(
+                item,
+                incremental_revenue=None,
+                incremental_low=None,
+                incremental_high=None,
+                status=few.code.value,
+            )
+        found.append(item)
+    return found
 
 
 def read_stages(warehouse: Warehouse, experiment: ExperimentMessage) -> list[StageItem]:

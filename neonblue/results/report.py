@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeAlias, TypeVar
 
+from neonblue.analysis import ExperimentRows, Question, entered_by_day
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.reports import (
@@ -31,11 +32,11 @@ from neonblue.reports.from_analysis import scale_of
 from neonblue.results.look import Look, look
 from neonblue.results.notes import notes_of
 from neonblue.results.over_time import day_effects, of_metric
-from neonblue.results.parts import CohortItem, Interval, read_cohorts, read_funnel, read_revenue, read_series
+from neonblue.results.parts import CohortItem, read_cohorts, read_funnel, read_revenue, shown_revenue
 from neonblue.results.publish import ReportLine, newest_page
 from neonblue.results.segments import read_segments
 from neonblue.results.stamp import Stamp
-from neonblue.results.warehouse import NotBuilt, Warehouse
+from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
 from neonblue.statistics import MetricKind, Role
 
 _MOST_LINES = 6
@@ -63,10 +64,10 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     made = report_of_analysis(
         configuration.key, title, question.experiment, question.plan, report, provenance
     )
-    if not question.experiment.units:
-        made = replace(made, outcome=Outcome.NO_DATA, decision="No unit has been exposed yet.")
+    if seen.answer.decision is None:
+        made = replace(made, outcome=Outcome.NO_DATA, decision=seen.answer.reason)
     today = (seen.stamp.watermark or seen.stamp.computed_at).date()
-    return replace(
+    made = replace(
         made,
         hypothesis=configuration.hypothesis or "",
         effects=tuple(
@@ -74,12 +75,13 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
             for effect, result in zip(made.effects, report.results, strict=True)
         ),
         sequences=_sequences(seen),
-        exposures=_part(lambda: _exposures(warehouse, configuration)),
+        exposures=_exposures(seen.rows),
         funnel=_part(lambda: _funnel(warehouse, configuration)),
         retention=_part(lambda: retention_of(read_cohorts(warehouse, configuration), today)),
-        revenue=_part(lambda: _revenue(warehouse, configuration)),
+        revenue=_part(lambda: _revenue(warehouse, configuration, question)),
         segments=_part(lambda: _segments(warehouse, seen)),
     )
+    return replace(made, provenance=_with_later(made.provenance, seen.counted, warehouse.counted()))
 
 
 def overview_of(warehouse: Warehouse, first: date, last: date, looks: Callable[[str], Kept]) -> Overview:
@@ -95,6 +97,14 @@ def overview_of(warehouse: Warehouse, first: date, last: date, looks: Callable[[
     pages = [newest_page(warehouse.client, each.answer.experiment_id) for each in seen]
     lines = tuple(_line(each, page) for each, page in zip(seen, pages, strict=True))
     return Overview(first, last, lines, provenance)
+
+
+def _with_later(provenance: Provenance, before: Counted, after: Counted) -> Provenance:
+    """Decision, health, metrics and exposures are of one reading; the parts after it may hold a few seconds more."""
+    if before == after or after.to is None:
+        return provenance
+    later = f"; funnel, retention, revenue and segments hold what had arrived by {after.to:%H:%M:%S} UTC"
+    return replace(provenance, source=provenance.source + later)
 
 
 def provenance_of(stamp: Stamp) -> Provenance:
@@ -186,13 +196,8 @@ def _sequences(seen: Look) -> tuple[Line, ...]:
     return tuple(lines[:_MOST_LINES])
 
 
-def _exposures(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[ArmExposure, ...]:
-    series = read_series(warehouse, experiment, Interval.DAY)
-    return tuple(
-        ArmExposure(item.start.date(), item.variant_key, item.first_exposures)
-        for item in series
-        if any(other.first_exposures for other in series if other.start == item.start)
-    )
+def _exposures(rows: ExperimentRows) -> tuple[ArmExposure, ...]:
+    return tuple(ArmExposure(day, arm, units) for (day, arm), units in entered_by_day(rows.moments).items())
 
 
 def _funnel(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[FunnelStep, ...]:
@@ -202,7 +207,9 @@ def _funnel(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[Funnel
     )
 
 
-def _revenue(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[ArmRevenue, ...]:
+def _revenue(
+    warehouse: Warehouse, experiment: ExperimentMessage, question: Question
+) -> tuple[ArmRevenue, ...]:
     versions = {metric.key: metric.version for metric in experiment.metrics}
     return tuple(
         ArmRevenue(
@@ -214,7 +221,7 @@ def _revenue(warehouse: Warehouse, experiment: ExperimentMessage) -> tuple[ArmRe
             item.incremental_low,
             item.incremental_high,
         )
-        for item in read_revenue(warehouse, experiment)
+        for item in shown_revenue(read_revenue(warehouse, experiment), question)
         if versions.get(item.metric_key) == item.metric_version
     )
 

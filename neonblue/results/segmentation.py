@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from neonblue.analysis import too_small
 from neonblue.statistics import (
     Comparison,
     Direction,
@@ -56,12 +57,16 @@ class _Cell:
     experiment: Experiment
     metric: Metric
     arm: str
+    plan: Plan
 
     def compare(self, alpha: float) -> Comparison | None:
         strata = self.experiment.compared(self.metric.name, self.arm)
         if isinstance(strata, Status):
             return None if strata.code is StatusCode.MISSING_ARM else _without_test(strata)
-        return compare_strata(self.metric.kind, as_adjusted(strata)[0], alpha)
+        found = compare_strata(self.metric.kind, as_adjusted(strata)[0], alpha)
+        units = found.n_control, found.n_treatment
+        few = too_small(self.plan, len(self.experiment.arms), units)
+        return found if few is None else replace(found, diff=None, absolute=few, relative=few)
 
 
 def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple[SegmentEffect, ...]:
@@ -72,7 +77,7 @@ def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple
     keep no error rate.
     """
     cells = [
-        _Cell(segment, experiment, metric, arm)
+        _Cell(segment, experiment, metric, arm, plan)
         for segment, experiment in segments.items()
         for metric in experiment.metrics
         if metric.role is Role.PRIMARY

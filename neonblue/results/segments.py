@@ -19,7 +19,7 @@ SELECT
     attribute, segment, metric_key, metric_version, variant_key, version, toDate(0),
     max(finishes_at), cut_short, sum(n), sum(missing), sum(sum_value), sum(sum_squares),
     sum(sum_denominator), sum(sum_denominator_squares), sum(sum_value_denominator),
-    sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate)
+    sum(sum_covariate), sum(sum_covariate_squares), sum(sum_value_covariate), sum(just_before)
 FROM
 (
     SELECT

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from neonblue.analysis import ArmUnits, MomentRow
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import Answer
+from neonblue.results.instants import Instant
 from neonblue.results.look import Look
 
 _COLUMNS = (
@@ -110,8 +111,8 @@ class SnapshotLine:
     """One published result in the list of them."""
 
     snapshot_id: str
-    computed_at: datetime
-    watermark: datetime | None
+    computed_at: Instant
+    watermark: Instant | None
     run_id: str
     configuration_version: int
     code_version: str

@@ -12,10 +12,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, entered_units
 from neonblue.results.moments import MOMENTS, Versions, moment_row, window_parameters
 from neonblue.results.quantile_values import read_quantiles
-from neonblue.results.warehouse import Mart, Warehouse
+from neonblue.results.warehouse import Mart, NotBuilt, Warehouse
 
 _UNITS = """
 SELECT experiment_id, version, variant_key, count()
@@ -24,10 +26,10 @@ WHERE experiment_id IN {experiments:Array(UInt32)}
 GROUP BY experiment_id, version, variant_key
 ORDER BY experiment_id, version, variant_key
 """
-_SEVERAL_ARMS = """
-SELECT experiment_id, count()
+_ASSIGNED = """
+SELECT experiment_id, count(), countIf(variants > 1)
 FROM {relation:Identifier}
-WHERE experiment_id IN {experiments:Array(UInt32)} AND variants > 1
+WHERE experiment_id IN {experiments:Array(UInt32)}
 GROUP BY experiment_id
 ORDER BY experiment_id
 """
@@ -47,20 +49,20 @@ def read_rows(
     windows = window_parameters(experiments, now)
     models = _Models(warehouse, [versions[max(versions)].experiment_id for versions in experiments], windows)
     moments = _moments(models, experiments)
-    units = {
-        number: [ArmUnits(*row) for row in rows] for number, rows in models.read(Mart.FIRST_EXPOSURES, _UNITS)
-    }
-    several = {number: int(count) for number, ((count,),) in models.read(Mart.ASSIGNED_UNITS, _SEVERAL_ARMS)}
+    units = _units(models, moments)
+    assigned = {number: counts for number, (counts,) in models.read(Mart.ASSIGNED_UNITS, _ASSIGNED)}
     quantiles = read_quantiles(warehouse, experiments, windows)
     return {
         number: ExperimentRows(
             moments=moments.get(number, []),
             quantiles=quantiles.get(number, []),
             units=units.get(number, []),
-            exposed=sum(arm.units for arm in units.get(number, [])) + several.get(number, 0),
-            several_arms=several.get(number, 0),
+            exposed=sum(arm.units for arm in units.get(number, [])) + several,
+            several_arms=several,
+            assigned=all_assigned,
         )
         for number in models.experiments
+        for all_assigned, several in [assigned.get(number, (0, 0))]
     }
 
 
@@ -73,15 +75,37 @@ class _Models:
     windows: Mapping[str, Any]
 
     def read(self, mart: Mart, query: str) -> Iterable[tuple[int, list[Sequence[Any]]]]:
-        """Each experiment's rows without its id, which is the first column and orders them."""
+        """Each experiment's rows without its id, which is the first column and orders them. Raises NotBuilt."""
         parameters = {
             **self.windows,
             "relation": self.warehouse.relation(mart),
             "experiments": self.experiments,
         }
-        found = self.warehouse.client.query(query, parameters=parameters).result_rows
+        try:
+            found = self.warehouse.client.query(query, parameters=parameters).result_rows
+        except DatabaseError as error:
+            # A table that an older version built: the next build makes it anew, with the columns that it lacks.
+            if "UNKNOWN_IDENTIFIER" in str(error):
+                raise NotBuilt(mart) from error
+            raise
         for number, rows in groupby(found, key=itemgetter(0)):
             yield number, [row[1:] for row in rows]
+
+
+def _units(models: _Models, moments: Mapping[int, list[MomentRow]]) -> Mapping[int, list[ArmUnits]]:
+    """Units out of the sums themselves: read beside them they would be of another moment.
+
+    Where there are no sums, as without a metric or before they are built, those that have entered.
+    """
+    units = {number: entered_units(rows) for number, rows in moments.items()}
+    without = [number for number in models.experiments if number not in units]
+    if without:
+        entered = _Models(models.warehouse, without, models.windows)
+        units |= {
+            number: [ArmUnits(*row) for row in rows]
+            for number, rows in entered.read(Mart.FIRST_EXPOSURES, _UNITS)
+        }
+    return units
 
 
 def _moments(models: _Models, experiments: Sequence[Versions]) -> Mapping[int, list[MomentRow]]:

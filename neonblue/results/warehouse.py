@@ -36,11 +36,15 @@ SELECT
 FROM system.view_refreshes
 WHERE database = concat(currentDatabase(), '_live')
 """
-# The scan that the last finished build began with; touched_days may know of one that is not finished.
+# The scan that the last finished build began with, since touched_days may know of one that is not finished; and the
+# hour from which on the live views count.
 _SCANNED = """
-SELECT max(scanned_at), count() > 0
+SELECT
+    (SELECT max(closed_at) FROM closings) AS closed_at,
+    maxIf(scanned_at, scanned_at <= closed_at),
+    countIf(scanned_at <= closed_at) > 0,
+    (SELECT argMax(open_at, closed_at) FROM closings)
 FROM touched_days
-WHERE scanned_at <= (SELECT max(closed_at) FROM closings)
 """
 _OFFSETS = """
 SELECT _partition, min(reached)
@@ -75,6 +79,19 @@ class Mart(StrEnum):
     COHORT_RETENTION = "cohort_retention"
     SEGMENT_METRICS = "segment_metrics"
     REVENUE_ATTRIBUTION = "revenue_attribution"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Up to when a warehouse counts; every time is an aware one.
+
+    to: whatever was ingested by then is in the numbers; built_to: so it is in those of the last finished build;
+    open_at: what happened from then on is counted live. None where nothing is built.
+    """
+
+    to: datetime | None = None
+    built_to: datetime | None = None
+    open_at: datetime | None = None
 
 
 class NotBuilt(Exception):  # noqa: N818 - a state of the warehouse, not a mistake
@@ -127,16 +144,17 @@ class Warehouse:
         found: Sequence[Sequence[Any]] = self.client.query(query, parameters=parameters).result_rows
         return found
 
-    def watermark(self) -> datetime | None:
-        """Everything received up to then is in the numbers; None where nothing is.
+    def watermark(self, counted: Counted | None = None) -> datetime | None:
+        """Everything received up to then, an aware time, is in the numbers; None where nothing is.
 
-        Of live numbers save what came late for an hour that is closed: the next build counts it.
+        Of live numbers save what came late for an hour that is closed: the next build counts it. counted: where it is
+        known already.
         """
-        counted_to = self.counted_to()
-        if counted_to is None:
+        counted = counted or self.counted()
+        if counted.to is None:
             return None
-        ((newest, events),) = self.client.query(_WATERMARK, parameters={"counted_to": counted_to}).result_rows
-        return newest if events else None
+        ((newest, events),) = self.client.query(_WATERMARK, parameters={"counted_to": counted.to}).result_rows
+        return newest.replace(tzinfo=UTC) if events else None
 
     def offsets(self) -> dict[str, int]:
         """Per partition the smallest offset that every view with rows of it has reached."""
@@ -145,12 +163,22 @@ class Warehouse:
         }
 
     def counted_to(self) -> datetime | None:
-        """Whatever was ingested by then, an aware time, is in the numbers; None where nothing is built."""
+        """As `Counted.to`."""
+        return self.counted().to
+
+    def counted(self) -> Counted:
+        """Up to when everything is counted, in the build's tables and where the live views add to them."""
         if not {"touched_days", "closings"} <= self.relations:
-            return None
-        queries = {_REFRESHED if self.is_live(mart) else _SCANNED for mart in Mart}
-        found = [self.client.query(query).result_rows[0] for query in queries]
-        if not all(is_known for _, is_known in found):
-            return None
-        counted_to: datetime = min(moment for moment, _ in found)
-        return counted_to.replace(tzinfo=UTC)
+            return Counted()
+        ((_, scanned_at, is_scanned, open_at),) = self.client.query(_SCANNED).result_rows
+        if not is_scanned:
+            return Counted()
+        built_to, open_at = scanned_at.replace(tzinfo=UTC), open_at.replace(tzinfo=UTC)
+        live = {self.is_live(mart) for mart in Mart}
+        if True not in live:
+            return Counted(built_to, built_to)
+        ((refreshed_at, is_refreshed),) = self.client.query(_REFRESHED).result_rows
+        if not is_refreshed:
+            return Counted(None, built_to, open_at)
+        refreshed_at = refreshed_at.replace(tzinfo=UTC)
+        return Counted(min(refreshed_at, built_to) if False in live else refreshed_at, built_to, open_at)

@@ -55,7 +55,8 @@ class SampleRatio:
 class HealthCheck:
     """One check: whether it passed, the value it looked at, its threshold, and a sentence with both.
 
-    blocking: a failure makes every result of the experiment invalid; else it is a warning.
+    blocking: a failure makes every result of the experiment invalid; else it is a warning. told: whether there were
+    units enough to tell; a check that could not tell passes, and says so.
     """
 
     name: str
@@ -64,6 +65,7 @@ class HealthCheck:
     threshold: float
     message: str
     blocking: bool = True
+    told: bool = True
 
 
 def sample_ratio(
@@ -173,9 +175,8 @@ def sample_ratio_check(test: SampleRatio | Status, name: str, strays: int = 0) -
         )
         return HealthCheck(label, False, float(count), 0.0, message)
     if isinstance(test, Status):
-        return HealthCheck(label, True, math.nan, math.nan, test.message)
-    message = _ratio_message(test, test.detected, test.p_value)
-    return HealthCheck(label, not test.detected, test.p_value, test.threshold, message)
+        return HealthCheck(label, True, math.nan, math.nan, test.message, told=False)
+    return _ratio_check(label, test, test.detected, test.p_value, "p")
 
 
 def sequential_sample_ratio_checks(
@@ -238,15 +239,19 @@ def covariate_balance(test: Estimate, name: str = "covariate", threshold: float 
 def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
     p_value, _ = evidence_p(log_e)
     detected = p_value < threshold
-    message = _ratio_message(ratio, detected, p_value).replace("p =", "always-valid p =")
-    return HealthCheck(f"sample_ratio ({name})", not detected, p_value, threshold, message)
+    return _ratio_check(f"sample_ratio ({name})", ratio, detected, p_value, "always-valid p")
 
 
-def _ratio_message(test: SampleRatio, detected: bool, p_value: float) -> str:
-    verdict = "do not fit" if detected else "fit"
+def _ratio_check(label: str, test: SampleRatio, detected: bool, p_value: float, symbol: str) -> HealthCheck:
+    """The check of a test. p_value: the one that decides, named `symbol`; a split of few units tells nothing."""
+    told = detected or not test.small_expected
     expected = ", ".join(f"{value:,.0f}" for value in test.expected)
     seen = ", ".join(f"{count:,}" for count in test.observed)
-    return f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {p_value:.3g}."
+    message = f"Too few units to tell: {seen} per arm, at least {SMALL_EXPECTED_COUNT:g} expected in each are needed."
+    if told:
+        verdict = "do not fit" if detected else "fit"
+        message = f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): {symbol} = {p_value:.3g}."
+    return HealthCheck(label, not detected, p_value, test.threshold, message, told=told)
 
 
 def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:

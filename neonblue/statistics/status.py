@@ -25,6 +25,7 @@ class StatusCode(StrEnum):
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"
     NO_LOOK = "no_look"
+    TOO_EARLY = "too_early"
 
 
 @dataclass(frozen=True, slots=True)

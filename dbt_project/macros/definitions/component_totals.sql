@@ -2,7 +2,8 @@
 {#-
     One row per experiment, metric version and unit with an event that counts: sums before any cap, and where the
     aggregation is `any` a count that is above 0. `answers`: how many events of the value there are, whatever they are
-    worth. The closed parts happened before open_at.
+    worth. The closed parts happened before open_at. `just_before`: events of the value that would count, had they not
+    been stamped a little before the exposure; where the window begins later, they would not.
 -#}
 with exposures as (
 
@@ -65,7 +66,11 @@ amounts as (
         attributed.is_closed as is_closed,
         if(components.aggregation = 'sum', attributed.value, toDecimal64(1, 6)) as amount,
         components.component = 'denominator' as is_denominator,
-        attributed.waited < 0 as is_covariate
+        attributed.waited < 0 as is_covariate,
+        is_covariate
+        and not is_denominator
+        and components.window_start_seconds = 0
+        and attributed.waited >= -1000000 * toInt64({{ var('just_before_seconds') }}) as is_just_before
     from attributed
     inner join components
         on attributed.experiment_id = components.experiment_id and attributed.event_type = components.event_type
@@ -101,7 +106,8 @@ select
     toDecimal128(sumIf(amount, not is_covariate and is_denominator and is_closed), 6) as closed_denominator,
     toDecimal128(sumIf(amount, is_covariate and not is_denominator), 6) as covariate,
     countIf(not is_covariate and not is_denominator) as answers,
-    countIf(not is_covariate and not is_denominator and is_closed) as closed_answers
+    countIf(not is_covariate and not is_denominator and is_closed) as closed_answers,
+    toUInt32(countIf(is_just_before)) as just_before
 from amounts
 group by experiment_id, metric_key, metric_version, unit_type, user_id
 {% endmacro %}

@@ -106,6 +106,7 @@
             as denominator,
         units.covariate as covariate,
         {{ missing('(units.closed_answers + grown.answers)', 'metrics.missing') }} as is_missing,
+        units.just_before as just_before,
         units.window_seconds as window_seconds,
         units.closed_value as closed_value,
         units.closed_denominator as closed_denominator,

@@ -83,6 +83,7 @@ units as (
         {{ finishes_at('signed') }} as finishes_at,
         sign,
         is_missing,
+        just_before,
         value_decimal,
         denominator,
         if(is_missing, toDecimal128(0, 6), signed.covariate) as covariate,
@@ -115,7 +116,8 @@ parts as (
         sum(units.covariate * units.sign) as sum_covariate,
         sum(units.covariate_wide * units.covariate_wide * units.sign) as sum_covariate_squares,
         sum(units.value_wide * units.covariate_wide * units.sign) as sum_value_covariate,
-        sum(units.denominator_wide * units.covariate_wide * units.sign) as sum_denominator_covariate
+        sum(units.denominator_wide * units.covariate_wide * units.sign) as sum_denominator_covariate,
+        sum(toInt64(units.just_before) * units.sign) as just_before
     from units
     group by
         experiment_id,
@@ -148,7 +150,8 @@ parts as (
         sum_covariate,
         sum_covariate_squares,
         sum_value_covariate,
-        sum_denominator_covariate
+        sum_denominator_covariate,
+        toInt64(moments.just_before) as just_before
     from {{ ref('metric_moments') }} as moments
     where
         (experiment_id, metric_key, metric_version) not in {{ capped_metrics }}
@@ -175,7 +178,8 @@ select
     sum(parts.sum_covariate) as sum_covariate,
     sum(parts.sum_covariate_squares) as sum_covariate_squares,
     sum(parts.sum_value_covariate) as sum_value_covariate,
-    sum(parts.sum_denominator_covariate) as sum_denominator_covariate
+    sum(parts.sum_denominator_covariate) as sum_denominator_covariate,
+    toUInt64(sum(parts.just_before)) as just_before
 from parts
 group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
 having sum(parts.n) + sum(parts.missing) > 0

@@ -13,7 +13,8 @@
     sum(units.covariate) as sum_covariate,
     sum(units.covariate_wide * units.covariate_wide) as sum_covariate_squares,
     sum(units.value_wide * units.covariate_wide) as sum_value_covariate,
-    sum(units.denominator_wide * units.covariate_wide) as sum_denominator_covariate
+    sum(units.denominator_wide * units.covariate_wide) as sum_denominator_covariate,
+    sum(units.just_before) as just_before
 {% endmacro %}
 
 
@@ -53,6 +54,7 @@
         {{ entered_from('unit_values') }} as entered_from,
         {{ finishes_at('unit_values') }} as finishes_at,
         unit_values.is_missing as is_missing,
+        unit_values.just_before as just_before,
         unit_values.denominator as denominator,
         if(
             caps.metric_key = '',

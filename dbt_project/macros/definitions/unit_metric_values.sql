@@ -2,7 +2,7 @@
 {#-
     One row per experiment, metric version and analysed unit, also where the unit did nothing.
     totals: one row per such unit that did anything, before any cap: value, closed_value, denominator,
-    closed_denominator, covariate, answers, closed_answers.
+    closed_denominator, covariate, answers, closed_answers, just_before.
 -#}
 with exposures as (
 
@@ -45,6 +45,7 @@ select
     {{ aggregated('totals.denominator', 'metrics.denominator_aggregation') }} as denominator,
     {{ capped(aggregated('totals.covariate', 'metrics.aggregation'), 'metrics.cap') }} as covariate,
     {{ missing('totals.answers', 'metrics.missing') }} as is_missing,
+    totals.just_before as just_before,
     metrics.window_seconds as window_seconds,
     toDecimal128(totals.closed_value, 6) as closed_value,
     toDecimal128(totals.closed_denominator, 6) as closed_denominator,

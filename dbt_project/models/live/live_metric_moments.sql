@@ -17,5 +17,6 @@ select
     sum_covariate,
     sum_covariate_squares,
     sum_value_covariate,
-    sum_denominator_covariate
+    sum_denominator_covariate,
+    just_before
 from {{ ref('moments_now') }}

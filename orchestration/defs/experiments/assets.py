@@ -16,7 +16,7 @@ from dagster import (
 
 from neonblue.settings import Settings
 from orchestration.alone import Alone, check_spec
-from orchestration.defs.experiments.looking import taken
+from orchestration.defs.experiments.looking import taken, waiting
 from orchestration.defs.significance.assets import KEY, MOMENTS
 from orchestration.defs.significance.repository import (
     ExperimentData,
@@ -63,6 +63,10 @@ def experiment_decision(
             looks = read_looks(connection, (one.newest.experiment_id for one in experiments))
         for experiment in experiments:
             with alone.of(experiment.newest.key):
+                waits = waiting(client, experiment)
+                if waits:
+                    decided[experiment.newest.key] = waits
+                    continue
                 kept = looks.get(experiment.newest.experiment_id, ())
                 question, report = taken(api, experiment, kept)
                 _write(context, client, question, report, stamp)

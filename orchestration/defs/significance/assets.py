@@ -34,6 +34,7 @@ def significance_tests(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
 ) -> MaterializeResult:  # type: ignore[type-arg]
     """Reads `metric_moments` and the looks that are kept, tests each metric, appends to `experiment_results`."""
+    from neonblue.analysis import shown
     from orchestration.defs.significance.analysis import result_rows
     from orchestration.figures import forest_plot
 
@@ -47,7 +48,7 @@ def significance_tests(
         for experiment in experiments:
             with alone.of(experiment.newest.key):
                 question = experiment.ask(looks.get(experiment.newest.experiment_id, ()))
-                rows += result_rows(question, question.answer())
+                rows += result_rows(question, shown(question, question.answer()))
         write_results(client, rows, stamp)
     return MaterializeResult(
         check_results=[alone.check(KEY)],

@@ -20,6 +20,7 @@ Mart = dict[tuple[Any, ...], tuple[Any, ...]]
 
 CONVERSIONS = {"conversion", "purchase", "signup", "subscription"}
 COVARIATE = timedelta(days=14)
+JUST_BEFORE = timedelta(seconds=60)
 FUNNEL = timedelta(days=7)
 
 
@@ -47,12 +48,16 @@ class Analysed:
 
 @dataclass(frozen=True)
 class Total:
-    """A unit's three numbers of one metric. missing: it has none, since it answered in no event."""
+    """A unit's three numbers of one metric.
+
+    missing: it has none, since it answered in no event. just_before: events shortly before it counted.
+    """
 
     value: Decimal
     denominator: Decimal
     covariate: Decimal
     missing: bool
+    just_before: int
 
 
 class Expected:
@@ -122,6 +127,11 @@ class Expected:
                     e for e in near if e["timestamp"] >= begin and (end is None or e["timestamp"] < end)
                 ]
                 before = [e for e in near if analysed.at - COVARIATE <= e["timestamp"] < analysed.at]
+                missed = (
+                    []
+                    if begin > analysed.at
+                    else [e for e in before if e["timestamp"] >= analysed.at - JUST_BEFORE]
+                )
                 below = metric.get("denominator")
                 cap = metric.get("cap")
                 answers = _amounts(metric, inside)
@@ -130,6 +140,7 @@ class Expected:
                     _aggregate(below, inside) if below else Decimal(0),
                     _capped(_aggregate(metric, before), cap),
                     metric.get("missing") == "exclude" and not answers,
+                    len(_amounts(metric, missed)),
                 )
         return totals
 
@@ -138,7 +149,7 @@ class Expected:
 
     def unit_metric_values(self) -> Mart:
         return {
-            place: (row.value, row.denominator, row.covariate, row.missing)
+            place: (row.value, row.denominator, row.covariate, row.missing, row.just_before)
             for place, row in self.totals.items()
         }
 
@@ -412,6 +423,7 @@ def _moments(totals: list[Total]) -> tuple[Any, ...]:
         products(x, x),
         products(y, x),
         products(d, x),
+        sum(total.just_before for total in totals),
     )
 
 

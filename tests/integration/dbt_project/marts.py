@@ -12,7 +12,7 @@ from tests.integration.warehouse import rows
 
 MOMENTS = (
     "n, missing, sum_value, sum_squares, sum_denominator, sum_denominator_squares, sum_value_denominator, "
-    "sum_covariate, sum_covariate_squares, sum_value_covariate, sum_denominator_covariate"
+    "sum_covariate, sum_covariate_squares, sum_value_covariate, sum_denominator_covariate, just_before"
 )
 ENTERED = "version, exposure_date, entered_from, finishes_at"
 COUNTS = "events, exposures, conversions, value, first_exposures"
@@ -21,7 +21,7 @@ COLUMNS = {
     "first_exposures": ("experiment_id, user_id", "variant_key, version, first_exposed_at"),
     "unit_metric_values": (
         "experiment_id, user_id, metric_key",
-        "value_decimal, denominator, covariate, is_missing",
+        "value_decimal, denominator, covariate, is_missing, just_before",
     ),
     "hourly_metrics": ("experiment_id, variant_key, hour", COUNTS),
     "daily_metrics": ("experiment_id, variant_key, date", COUNTS),

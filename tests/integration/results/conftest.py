@@ -67,9 +67,9 @@ class House:
             self.topic.send(*(envelope(kind, payload, event_type=name) for _, kind, name, payload in rows))
             self.carried = rows[-1][0]
 
-    def build(self) -> None:
+    def build(self, **variables: Any) -> None:
         """Build every model. A row counts as seen as soon as it is visible."""
-        run = self._dbt("run")
+        run = self._dbt("run", **variables)
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
     def build_and_test(self) -> dict[str, str]:
@@ -81,8 +81,8 @@ class House:
         ended = outcome.failed or (*outcome.warned, *outcome.skipped)
         return {node.name: f"{node.ending}: {node.says}" for node in ended}
 
-    def _dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        variables = ("--vars", json.dumps({"ingestion_grace_seconds": 0}))
+    def _dbt(self, *arguments: str, **given: Any) -> subprocess.CompletedProcess[str]:
+        variables = ("--vars", json.dumps({"ingestion_grace_seconds": 0, **given}))
         folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
         return subprocess.run(
             [dbt_executable(), *arguments, *variables, *folders],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,7 +97,8 @@ def test_no_answer_promises_an_event_that_it_does_not_count(house: House) -> Non
 @pytest.mark.usefixtures("newcomer")
 def test_the_tables_promise_what_their_last_build_had_read(house: House) -> None:
     house.carry()
-    ((received,),) = rows(house.clickhouse, "SELECT max(received_at) FROM events_processed")
+    ((newest,),) = rows(house.clickhouse, "SELECT max(received_at) FROM events_processed")
+    received = newest.replace(tzinfo=UTC)
 
     before = Warehouse.of(house.clickhouse, live=False).watermark()
     house.build()

@@ -56,7 +56,8 @@ def test_every_part_names_its_watermark_and_versions(house: House, part: str) ->
     found = house.get(f"{history.KEY}/{part}")
     assert found["status"] == "ok"
     assert found["items"]
-    assert found["watermark"] is not None
+    assert found["watermark"].endswith("Z")
+    assert found["computed_at"].endswith("Z")
     assert found["configuration_version"] == house.get(history.KEY)["version"]
     assert found["code_version"]
 
@@ -163,7 +164,7 @@ def test_an_experiment_without_units_answers_with_statuses(house: House, part: s
             "revenue": "not_enough_units",
         }
         assert all(item["p_value"] is None and item["ci_low"] is None for item in found["items"])
-        assert found["decision"]["action"] != "ship"
+        assert found["decision"] is None
     else:
         assert found["items"] == []
 

@@ -20,6 +20,7 @@ from neonblue.statistics import (
     analyze,
     sample_ratio,
 )
+from neonblue.statistics.health import sample_ratio_check, sequential_sample_ratio_checks
 
 PRIMARY = Metric("conversion", MetricKind.PROPORTION, Role.PRIMARY)
 LATENCY = Metric("latency", MetricKind.MEAN, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.05, True)
@@ -233,6 +234,21 @@ def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
     decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
 
     assert "conversion +0.04 (+0.02" in decision.sentence
+
+
+def test_a_sample_ratio_of_few_units_tells_nothing_and_says_so():
+    for check in (
+        sample_ratio_check(sample_ratio([1, 1], [1, 1]), "version 1"),
+        sequential_sample_ratio_checks([[1, 1]], [[1, 1]], ["version 1"])[0],
+    ):
+        assert (check.passed, check.told) == (True, False)
+        assert check.message == "Too few units to tell: 1, 1 per arm, at least 5 expected in each are needed."
+    enough = sample_ratio_check(sample_ratio([50, 52], [1, 1]), "version 1")
+    assert (enough.passed, enough.told) == (True, True)
+    assert enough.message.startswith("Units per arm (50, 52) fit the allocation")
+    # What is found is told, however few they are.
+    broken = sample_ratio_check(sample_ratio([20, 0], [1, 9]), "version 1")
+    assert (broken.passed, broken.told) == (False, True)
 
 
 def test_a_sample_ratio_is_healthy_without_a_mismatch_and_without_strays():

@@ -1,0 +1,71 @@
+"""What health says of units that are never exposed, and of events that a clock puts before their exposure."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from neonblue.analysis import ExperimentRows, MomentRow
+from neonblue.results.checks import clock_check, exposure_check
+from tests.unit.analysis.lives import configuration
+
+STARTED = datetime.fromisoformat("2026-03-01T09:00:00+00:00")
+HOUR = STARTED + timedelta(hours=1)
+
+
+def exposure(assigned: int, exposed: int, now: datetime = HOUR, **fields: Any) -> Any:
+    given = {"started_at": STARTED.isoformat(), **fields}
+    return exposure_check(configuration(**given), ExperimentRows(exposed=exposed), assigned, now)
+
+
+@pytest.mark.parametrize(("assigned", "exposed"), [(1, 0), (250, 0), (1_000, 9), (100, 0)])
+def test_units_that_are_hardly_ever_exposed_are_a_warning_that_says_what_to_do(
+    assigned: int, exposed: int
+) -> None:
+    check = exposure(assigned, exposed)
+
+    assert (check.passed, check.blocking) == (False, False)
+    assert check.message.startswith(f"{assigned:,} units were assigned, {exposed:,} of them exposed")
+    for way in ("POST /v1/assignments", "exposure", "docs/openfeature.md"):
+        assert way in check.message
+
+
+@pytest.mark.parametrize(("assigned", "exposed"), [(1_000, 10), (99, 1), (10, 10), (5, 9)])
+def test_units_that_are_exposed_pass(assigned: int, exposed: int) -> None:
+    assert exposure(assigned, exposed).passed
+
+
+def test_nothing_is_said_before_units_could_have_been_exposed() -> None:
+    assert exposure(0, 0) is None
+    assert exposure(10, 0, now=STARTED + timedelta(minutes=9)) is None
+    assert exposure(10, 0, started_at=None) is None
+
+
+def row(arm: str, n: int, just_before: int, version: int = 1) -> MomentRow:
+    return MomentRow(
+        "conv", version, arm, 1, date(2026, 3, 1), n, Decimal(0), Decimal(0), just_before=just_before
+    )
+
+
+def test_events_just_before_the_exposure_are_counted_by_metric_and_arm() -> None:
+    rows = ExperimentRows(
+        [row("control", 100, 1), row("t", 60, 2), row("t", 40, 1), row("t", 9, 5, version=2)]
+    )
+    check = clock_check(configuration(), rows)
+
+    assert check is not None
+    assert (check.passed, check.blocking, check.value) == (False, False, 4 / 200)
+    assert "conv: 1 in control, 3 in t" in check.message
+    assert "up to 60 seconds" in check.message
+    assert "clock" in check.message
+
+
+def test_a_few_of_them_do_not_fail_and_none_are_not_told() -> None:
+    some = clock_check(configuration(), ExperimentRows([row("control", 100, 0), row("t", 100, 2)]))
+
+    assert some is not None
+    assert some.passed
+    assert clock_check(configuration(), ExperimentRows([row("control", 100, 0)])) is None
