@@ -8,6 +8,7 @@ from datetime import datetime
 
 from neonblue.analysis import Question
 from neonblue.analysis.windows import NOBODY
+from neonblue.results.about import About
 from neonblue.results.stamp import Stamp
 from neonblue.statistics import (
     Estimate,
@@ -69,6 +70,9 @@ class ResultItem:
     missing_control: int = 0
     missing_variant: int = 0
     share: float | None = None
+    direction: str = "increase"
+    margin: float | None = None
+    margin_relative: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,11 @@ class PlanItem:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One look at an experiment. status: ok, or why there are no numbers; `reason` says it in words."""
+    """One look at an experiment. status: ok, or why there are no numbers; `reason` says it in words.
+
+    decision: what the data say. about: the experiment's status, days, arms and the decision that people recorded; null
+    where no configuration has arrived.
+    """
 
     experiment: str
     experiment_id: int
@@ -128,6 +136,7 @@ class Answer:
     decision: DecisionItem | None = None
     health: tuple[CheckItem, ...] = ()
     items: tuple[ResultItem, ...] = ()
+    about: About | None = None
 
 
 def nothing(key: str, experiment_id: int, stamp: Stamp, status: str, reason: str) -> Answer:
@@ -251,6 +260,9 @@ def _item(question: Question, result: MetricResult, ratio: SampleRatio | Status 
         missing_control=without[0],
         missing_variant=without[1],
         share=_share(question, result),
+        direction=metric.direction,
+        margin=result.metric.margin,
+        margin_relative=metric.margin_relative,
     )
 
 

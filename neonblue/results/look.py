@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from neonblue.analysis import ExperimentRows, Question, ask, look_of
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.about import about_of
 from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.stamp import Stamp, stamp_now
 from neonblue.results.sums import read_rows
@@ -46,6 +47,16 @@ def look(
     experiment_id: for the answer of an experiment whose configuration has not arrived. looks: those that are kept;
     taking: whether this one will be published, so that it counts.
     """
+    seen = _look(warehouse, key, experiment_id, looks, taking=taking)
+    if seen.configuration is None:
+        return seen
+    about = about_of(seen.configuration, seen.stamp.computed_at)
+    return replace(seen, answer=replace(seen.answer, about=about))
+
+
+def _look(
+    warehouse: Warehouse, key: str, experiment_id: int, looks: Sequence[LookMessage], *, taking: bool
+) -> Look:
     configurations = warehouse.configurations(key)
     if not configurations:
         stamp = stamp_now(warehouse.watermark(), None)

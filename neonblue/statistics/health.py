@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics import tails
+from neonblue.statistics import numbers, tails
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import evidence_p
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
@@ -207,16 +207,17 @@ def sequential_sample_ratio_checks(
 
 
 def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:
-    """Whether the share of units seen in more than one arm is at most `threshold`.
+    """Whether the share of units that were exposed to several arms is at most `threshold`.
 
-    units: units met in two or more arms (they are left out of the analysis); total: all exposed units, > 0.
+    units: units exposed to two or more arms (they are left out of the analysis); total: all exposed units, > 0.
     Raises ValueError unless 0 <= units <= total.
     """
     if not 0 <= units <= total or total == 0:
         raise ValueError(f"units: must lie between 0 and total={total}, and total above 0, got {units}")
     share = units / total
     message = (
-        f"{units:,} of {total:,} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+        f"{units:,} of {total:,} units ({numbers.share(share)}) were exposed to several arms; "
+        f"at most {numbers.share(threshold)} may be."
     )
     return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
 
@@ -229,7 +230,8 @@ def covariate_balance(test: Estimate, name: str = "covariate", threshold: float 
     """
     verdict = "differs between" if test.p_value < threshold else "agrees in"
     message = (
-        f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."
+        f"{name} before exposure {verdict} the arms: difference {numbers.number(test.diff, sign=True)}, "
+        f"{numbers.p_is(test.p_value)}."
     )
     passed = test.p_value >= threshold
     return HealthCheck("covariate_balance", passed, test.p_value, threshold, message, blocking=False)
@@ -238,15 +240,15 @@ def covariate_balance(test: Estimate, name: str = "covariate", threshold: float 
 def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
     p_value, _ = evidence_p(log_e)
     detected = p_value < threshold
-    message = _ratio_message(ratio, detected, p_value).replace("p =", "always-valid p =")
+    message = _ratio_message(ratio, detected, p_value, "always-valid ")
     return HealthCheck(f"sample_ratio ({name})", not detected, p_value, threshold, message)
 
 
-def _ratio_message(test: SampleRatio, detected: bool, p_value: float) -> str:
+def _ratio_message(test: SampleRatio, detected: bool, p_value: float, kind: str = "") -> str:
     verdict = "do not fit" if detected else "fit"
     expected = ", ".join(f"{value:,.0f}" for value in test.expected)
     seen = ", ".join(f"{count:,}" for count in test.observed)
-    return f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): p = {p_value:.3g}."
+    return f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): {kind}{numbers.p_is(p_value)}."
 
 
 def _allocation(observed: Sequence[int], weights: Sequence[float]) -> tuple[_Counts, _Counts]:

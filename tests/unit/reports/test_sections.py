@@ -42,4 +42,4 @@ def test_one_day_is_no_course(whole: ExperimentReport) -> None:
 
     for anchor in ("over-time", "daily"):
         assert sections[anchor].drawings == ()
-        assert sections[anchor].reason == "All units entered on one day: there is no course to show."
+        assert sections[anchor].reason == "All units entered on one day: there is nothing to compare over time."
