@@ -23,7 +23,7 @@ from neonblue.statistics.numbers import true_minus
 _SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
 _NAMES = 2  # the columns that may be folded: metric and arm
 _LEAST_NAME = (16, 8)  # their widths below which a row is better written as lines
-_GAP = 1
+_GAP = 2  # between two columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Comparison:
         widths = self._widths()
         left = room - sum(widths[_NAMES:]) - _GAP * len(COLUMNS)
         arm = min(widths[1], max(_LEAST_NAME[1], left - widths[0], left // 3))
-        grid = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0))
+        # Under the name stand role, direction and margin, which take what room is left.
+        widths[0] = max(widths[0], *(cell_len(shown(effect).kind) for effect in self.effects))
+        grid = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for place, name in enumerate(COLUMNS):
             foldable = {0: min(widths[0], left - arm), 1: arm}.get(place, widths[place])
             grid.add_column(name, overflow="fold", width=foldable, justify="left")
