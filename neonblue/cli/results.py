@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -25,6 +25,7 @@ from neonblue.statistics.wording import check_name
 
 ExperimentKey = Annotated[str, typer.Argument(help="The experiment's key, such as checkout-button.")]
 
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
 _NOT_FOUND = 404
 _COLOURS = {
     Outcome.SHIP: "bold green",
@@ -54,15 +55,15 @@ def ask(settings: Settings, key: str, part: str = "") -> dict[str, Any]:
             f"there is no token: no stack was started in {settings.data_dir}. Go to the stack's folder, "
             "say --data-dir, or set NEONBLUE_API_TOKEN"
         )
-    if not key.strip() or set(key) == {"."}:
-        fail(f"{plain(key)!r} is no experiment's key: keys begin with a letter or a digit")
-    # By its bytes: half of a surrogate pair, as an argument that is not UTF-8 gives it, is no text.
-    address = (
-        f"{settings.api.address}/v1/experiments/{quote(key.encode(errors='surrogateescape'), safe='')}{part}"
-    )
+    if not _KEY(key):
+        fail(
+            f"no experiment can be called {plain(key)!r}: a key is of letters, digits, '.', '_' and '-', "
+            "and begins with a letter or a digit"
+        )
+    address = f"{settings.api.address}/v1/experiments/{key}{part}"
     try:
         answer = httpx.get(address, headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(
             f"the API at {settings.api.address} can't be reached ({type(error).__name__}): is the stack up? "
             "'neonblue status' tells, 'neonblue up' starts it"

@@ -121,10 +121,13 @@ def test_impossible_requests_are_refused_with_the_reason(options, reason):
     ("options", "parts"),
     [
         (("--baseline", "0.1", "--units", "118000"), ("+0.49 pp", "+4.95 %")),
-        (("--baseline", "20", "--sd", "10", "--mde", "-2%", "--looks", "5"), ("−0.4000", "more units for 5 looks", "2.47 %")),
+        (
+            ("--baseline", "20", "--sd", "10", "--mde", "-2%", "--looks", "5"),
+            ("−0.4000", "more units for 5 looks", "2.47 %"),
+        ),
         (("--baseline", "0.1", "--mde", "10%", "--any-time"), ("more units for looks at any time",)),
     ],
-)  # fmt: skip
+)
 def test_the_table_has_rounded_numbers_with_true_signs(options, parts):
     shown = run(*options).stdout
 
