@@ -32,11 +32,13 @@ class LayerOut(BaseModel):
 
 
 class DecisionOut(BaseModel):
-    """What the team decided."""
+    """What was decided, by whom and when; null where it was decided before these were kept."""
 
     outcome: str
     variant_key: str | None
     reason: str
+    decided_by: str | None = None
+    decided_at: datetime | None = None
 
 
 class ExperimentOut(BaseModel):

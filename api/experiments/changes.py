@@ -37,6 +37,13 @@ def patched(experiment: ExperimentOut, patch: ExperimentPatch) -> ExperimentIn:
     return ExperimentIn.model_validate(_fields(experiment) | given)
 
 
+def decision_of(experiment: ExperimentOut) -> DecisionIn | None:
+    """The decision as someone would write it."""
+    if experiment.decision is None:
+        return None
+    return DecisionIn.model_validate(experiment.decision.model_dump(include=set(DecisionIn.model_fields)))
+
+
 def changed_fields(before: ExperimentIn, after: ExperimentIn) -> set[str]:
     """The fields that differ; metrics are compared elsewhere, by their definitions."""
     return {name for name in _FIELDS if getattr(before, name) != getattr(after, name)}

@@ -100,7 +100,7 @@ class ExperimentService:
         """
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match, required=True)
-            if not await _apply(connection, before, patch):
+            if not await _apply(connection, before, patch, actor):
                 return ExperimentOut.model_validate(before)
             occasion = Occasion("change", actor, patch.reason)
             after = await versions.keep_version(connection, before, key, occasion)
@@ -143,7 +143,7 @@ def found(row: Row | None) -> Row:
     return row
 
 
-async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bool:
+async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor: Actor) -> bool:
     """Store what the patch changes, if it may; whether it changes anything."""
     current = ExperimentOut.model_validate(row)
     before = changes.written(current)
@@ -155,8 +155,7 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bo
     metrics = await resolve(connection, after.metrics) if "metrics" in patch.model_fields_set else None
     if metrics is not None and [use.message for use in metrics] != _measured(row):
         changed.add("metrics")
-    decision = None if patch.decision is None else patch.decision.model_dump()
-    if "decision" in patch.model_fields_set and decision != row["decision"]:
+    if "decision" in patch.model_fields_set and patch.decision != changes.decision_of(current):
         changed.add("decision")
     looked = "planned_units" in changed and await looks.any_taken(connection, row["id"])
     refused = changes.refusals(current, before, after, changed, looked=looked)
@@ -170,7 +169,8 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch) -> bo
             raise refuse(422, unfit)
     await _store(connection, row, after, changed, metrics)
     if "decision" in changed:
-        await repository.set_decision(connection, row["id"], decision)
+        decided = None if patch.decision is None else versions.decided(patch.decision, actor)
+        await repository.set_decision(connection, row["id"], decided)
     return bool(changed)
 
 

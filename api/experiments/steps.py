@@ -55,7 +55,7 @@ class LifeCycle:
             unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
             if unfit:
                 raise refuse(422, unfit)
-            await repository.set_decision(connection, before["id"], decision.model_dump())
+            await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
             occasion = Occasion(Step.CONCLUDE, actor, decision.reason)
             after = await _take(connection, before, Step.CONCLUDE, occasion)
         await versions.refresh(self.registry, after["id"])

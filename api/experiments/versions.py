@@ -20,6 +20,7 @@ from api.experiments.answers import ExperimentOut
 from api.experiments.changes import difference
 from api.experiments.registry import Registry
 from api.experiments.repository import CHANNEL, Row
+from api.experiments.schemas import DecisionIn
 from api.http.problems import Problem
 from api.ingest.copying import write_outbox
 from neonblue.contract.instants import format_instant
@@ -113,6 +114,12 @@ async def refresh(registry: Registry, experiment_id: int) -> None:
         await registry.load(experiment_id)
     except psycopg.Error as error:
         log.warning("refresh_failed", experiment_id=experiment_id, error=type(error).__name__)
+
+
+def decided(decision: DecisionIn, actor: Actor) -> Row:
+    """The decision as it is stored: with who made it, now."""
+    at = format_instant(datetime.now(UTC))
+    return decision.model_dump() | {"decided_by": actor.name, "decided_at": at}
 
 
 def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:

@@ -36,7 +36,11 @@ def demo(
     rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 3_000.0,
     seed: Annotated[int, typer.Option(min=0, help="The data depend on it alone.")] = 1,
     end: Annotated[
-        bool, typer.Option("--exit", help="Stop everything at the end; exit 0 only if all is right.")
+        bool,
+        typer.Option(
+            "--exit",
+            help="Stop at the end what the demo started, no stack that ran before; exit 0 only if all is right.",
+        ),
     ] = False,
     data_dir: DataDir = None,
 ) -> None:

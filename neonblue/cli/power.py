@@ -16,6 +16,7 @@ from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.clickhouse import connect
 from neonblue.settings import Settings
+from neonblue.statistics import numbers
 from neonblue.statistics.planning import Design
 from neonblue.statistics.planning_sequential import (
     always_valid_inflation,
@@ -83,7 +84,7 @@ def power(
         fields = {"design": dataclasses.asdict(design), "looks": looks, **dataclasses.asdict(planned)}
         typer.echo(json.dumps(fields, indent=2, allow_nan=False))
     else:
-        _show(planned, design)
+        _show(planned, design, looks, of_shares=metric.sd is None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,17 +160,25 @@ def _size(text: str, option: str, baseline: float) -> float:
         raise PlanError(f"{option}: give a number such as 0.01 or a share such as 5%, not {text!r}") from None
 
 
-def _show(planned: Planned, design: Design) -> None:
+def _show(planned: Planned, design: Design, looks: int, *, of_shares: bool) -> None:
     grid = Grid("plan", "value")
     grid.add_row("units of the control", f"{planned.control_units:,}")
     grid.add_row("units of each treatment", f"{planned.treatment_units:,}")
     grid.add_row("units over all arms", f"{planned.total_units:,}")
-    grid.add_row("effect", f"{planned.effect:+.6g}")
+    grid.add_row("difference", _difference(planned.effect, of_shares=of_shares))
     if planned.relative_effect is not None:
-        grid.add_row("relative effect", f"{planned.relative_effect:+.3%}")
-    grid.add_row("power", f"{planned.power:.4f}")
+        grid.add_row("change", numbers.change(planned.relative_effect))
+    grid.add_row("power", numbers.share(planned.power))
     grid.add_row("alpha", f"{design.alpha:g}, {'one' if design.sided == 1 else 'two'}-sided")
-    grid.add_row("inflation for the looks", f"{design.inflation:.4f}")
+    if design.inflation != 1:
+        plan = f"{looks} looks" if looks > 1 else "looks at any time"
+        grid.add_row(f"more units for {plan}", numbers.share(design.inflation - 1))
     if planned.days is not None:
-        grid.add_row("days", f"{planned.days:.1f}")
+        grid.add_row("days", f"{planned.days:,.1f}")
     console().print(grid)
+
+
+def _difference(effect: float, *, of_shares: bool) -> str:
+    if of_shares:
+        return numbers.points(effect, digits=numbers.share_places(None, None, effect))
+    return numbers.number(effect, sign=True)

@@ -1,64 +1,95 @@
-"""An analysis as rows of text and as JSON."""
+"""Metrics on a terminal, from an analysis or from the API's answer; and an analysis as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
+from rich.text import Text
 
-from neonblue.statistics import Estimate, Experiment, MetricKind, Report, Status, wording
-from neonblue.statistics.analysis import MetricResult
-from neonblue.statistics.wording import p_value, percent
+from neonblue.results.effect import COLUMNS, Effect, has_several_arms, levels_of, shown
+from neonblue.results.effects import effects_of
+from neonblue.results.facts import plain
+from neonblue.statistics import Estimate, Experiment, Report
+from neonblue.statistics.numbers import true_minus
 
 _SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
+_NAMES = 2  # the columns that may be folded: metric and arm
+_LEAST_NAME = (16, 8)  # their widths below which a row is better written as lines
+_GAP = 2  # between two columns
 
 
-def comparison_grid(rows: Iterable[Sequence[str]]) -> Table:
-    """A table of metrics and arms; each cell's second line is its interval or its adjusted value."""
-    grid = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("metric", "arm", "control → arm", "difference", "lift", "p, adjusted", "verdict"):
-        grid.add_column(name, no_wrap=name != "arm", overflow="fold")
-    for row in rows:
-        grid.add_row(*(escape(cell) for cell in row))
-    return grid
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every metric in every arm: a table, or, where a terminal is too narrow for it, lines. Nothing is cut.
 
-
-def values(control: float | None, treatment: float | None, share: bool) -> str:
-    """Both arms' values. share: as percentages."""
-    return f"{_value(control, share)} → {_value(treatment, share)}"
-
-
-def difference(value: float, low: float, high: float, share: bool) -> str:
-    """A difference above its interval; of shares in points."""
-    if share:
-        return f"{100 * value:+.2f} points\n[{100 * low:+.2f}, {100 * high:+.2f}]"
-    return f"{value:+,.4g}\n[{low:+,.4g}, {high:+,.4g}]"
-
-
-def relative(value: float, low: float, high: float) -> str:
-    """A relative lift above its interval."""
-    return f"{percent(value)}\n[{percent(low)}, {percent(high)}]"
-
-
-def rows_of(report: Report) -> Iterator[tuple[str, ...]]:
-    """One row per metric and arm: values, difference and lift above their intervals, p above its adjusted value.
-
-    The verdict ends the row. Rates are shown in percent and their differences in percentage points.
+    Sentences stand under it, so that none widens a column.
     """
-    for result in report.results:
-        comparison, share = result.comparison, result.metric.kind is MetricKind.PROPORTION
-        yield (
-            result.metric.name,
-            result.arm,
-            values(comparison.mean_control, comparison.mean_treatment, share),
-            *_inference(result),
-            result.verdict.value,
-        )
+
+    effects: tuple[Effect, ...]
+
+    @property
+    def width(self) -> int:
+        """Columns that the table needs with nothing folded."""
+        return sum(self._widths()) + _GAP * len(COLUMNS)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As `options.max_width` allows."""
+        if not self.effects:
+            return
+        widths = self._widths()
+        names = sum(map(min, widths[:_NAMES], _LEAST_NAME))
+        if names + sum(widths[_NAMES:]) + _GAP * len(COLUMNS) <= options.max_width:
+            yield self._table(options.max_width)
+        else:
+            for effect in self.effects:
+                yield _lines(effect)
+                yield ""
+        for sentence in self._sentences():
+            yield Text(sentence, style="dim", overflow="fold")
+
+    def _widths(self) -> list[int]:
+        rows = [COLUMNS, *(line for effect in self.effects for line in zip(*_padded(effect), strict=True))]
+        return [max(cell_len(row[place]) for row in rows) for place in range(len(COLUMNS))]
+
+    def _table(self, room: int) -> RenderableType:
+        widths = self._widths()
+        left = room - sum(widths[_NAMES:]) - _GAP * len(COLUMNS)
+        arm = min(widths[1], max(_LEAST_NAME[1], left - widths[0], left // 3))
+        # Under the name stand role, direction and margin, which take what room is left.
+        widths[0] = max(widths[0], *(cell_len(shown(effect).kind) for effect in self.effects))
+        grid = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        for place, name in enumerate(COLUMNS):
+            foldable = {0: min(widths[0], left - arm), 1: arm}.get(place, widths[place])
+            grid.add_column(name, overflow="fold", width=foldable, justify="left")
+        for effect in self.effects:
+            grid.add_row(*(Text("\n".join(filter(None, cell))) for cell in _cells(effect)))
+        return grid
+
+    def _sentences(self) -> Iterator[str]:
+        for effect in self.effects:
+            for note in shown(effect).notes:
+                yield f"{plain(effect.metric)}, {plain(effect.arm)}: {true_minus(plain(note))}"
+        levels = levels_of(self.effects, many=has_several_arms(self.effects))
+        if levels:
+            yield f"Level of the intervals: {plain(levels)}. p is adjusted for the metrics judged together."
+
+
+def comparison_grid(effects: Iterable[Effect]) -> Comparison:
+    """What a console prints of the effects."""
+    return Comparison(tuple(effects))
+
+
+def rows_of(report: Report) -> tuple[Effect, ...]:
+    """One effect per metric and arm."""
+    return effects_of(report.results)
 
 
 def as_json(experiment: Experiment, report: Report) -> dict[str, Any]:
@@ -67,47 +98,48 @@ def as_json(experiment: Experiment, report: Report) -> dict[str, Any]:
     Before the planned end the p-values of a single look are left out, as a report must not show them.
     """
     fields = dataclasses.asdict(report)
-    for result, shown in zip(report.results, fields["results"], strict=True):
+    for result, shown_result in zip(report.results, fields["results"], strict=True):
         if isinstance(result.comparison.absolute, Estimate) and result.fixed_p is None:
             for name in _SINGLE_LOOK:
-                del shown["comparison"]["absolute"][name]
-    value: dict[str, Any] = _plain({"control": experiment.control, **fields})
+                del shown_result["comparison"]["absolute"][name]
+    value: dict[str, Any] = _plain_values({"control": experiment.control, **fields})
     return value
 
 
-def _inference(result: MetricResult) -> tuple[str, str, str]:
-    test, lift = result.comparison.absolute, result.comparison.relative
-    if isinstance(test, Status):
-        return _words(test), "", ""
-    shown = (
-        _words(lift)
-        if isinstance(lift, Status)
-        else relative(lift.value, lift.interval.lower, lift.interval.upper)
+def _cells(effect: Effect) -> tuple[tuple[str, str], ...]:
+    """Of each column the first line and the second."""
+    cells = shown(effect)
+    return (
+        (plain(effect.metric), cells.kind),
+        (plain(effect.arm), ""),
+        (f"{cells.control} → {cells.treatment}", ""),
+        (cells.difference, cells.interval),
+        (cells.change, cells.change_interval),
+        (cells.p_adjusted, cells.p_alone),
+        (cells.verdict, ""),
     )
-    share = result.metric.kind is MetricKind.PROPORTION
-    return difference(test.diff, test.interval.lower, test.interval.upper, share), shown, _p(result)
 
 
-def _p(result: MetricResult) -> str:
-    """The p-value, and under it the one adjusted for the family."""
-    if result.p_value is None or result.adjusted_p is None:
-        return "not yet"
-    return f"{p_value(result.p_value)}\n{p_value(result.adjusted_p)}"
+def _padded(effect: Effect) -> Sequence[Sequence[str]]:
+    """The two lines of each column; of the first one the name alone is kept whole."""
+    (name, _), *others = _cells(effect)
+    return ((name, ""), *others)
 
 
-def _words(status: Status) -> str:
-    return status.code.value.replace("_", " ")
+def _lines(effect: Effect) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, style="dim", width=max(map(len, COLUMNS)))
+    grid.add_column(overflow="fold")
+    for name, (first, second) in zip(COLUMNS, _cells(effect), strict=True):
+        grid.add_row(name, Text(f"{first} ({second})" if second else first))
+    return grid
 
 
-def _value(value: float | None, share: bool) -> str:
-    return "none" if value is None else wording.value(value, share)
-
-
-def _plain(value: Any) -> Any:
+def _plain_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain_values(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -3,107 +3,128 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+import msgspec
 import typer
-from rich.markup import escape
+from rich.console import Console
+from rich.text import Text
 
-from neonblue.cli.report_view import comparison_grid, difference, relative, values
+from neonblue.cli.report_view import comparison_grid
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
+from neonblue.results.about import About
+from neonblue.results.effects import effect_of_item
+from neonblue.results.facts import facts_of, plain
+from neonblue.results.heading import Heading, Outcome, Said, heading_of, outcome_of
 from neonblue.settings import Settings
-from neonblue.statistics.wording import p_value
+from neonblue.statistics.numbers import true_minus
+from neonblue.statistics.wording import check_name
 
-_SHARES = ("proportion", "retention")
+ExperimentKey = Annotated[str, typer.Argument(help="The experiment's key, such as checkout-button.")]
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
+_NOT_FOUND = 404
+_COLOURS = {
+    Outcome.SHIP: "bold green",
+    Outcome.ROLL_BACK: "bold red",
+    Outcome.INVALID: "bold red",
+    Outcome.KEEP_RUNNING: "bold blue",
+}
 
 
-def results(key: str, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir = None) -> None:
     """Print the results of the experiment KEY as of now."""
-    found = _get(Settings.load(data_dir), key)
+    found = ask(Settings.load(data_dir), key, "/results")
     rows = found["items"]
     if json_output:
         typer.echo(json.dumps({**found, "results": rows}, indent=2))
     else:
-        _show(found)
+        _show(console(), found)
     if not rows:
-        fail(f"there are no results of {key!r}: {found['reason']}")
+        fail(f"there are no results of {plain(key)!r}: {found['reason']}")
 
 
-def _get(settings: Settings, key: str) -> dict[str, Any]:
-    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
-    try:
-        answer = httpx.get(
-            f"{settings.api.address}/v1/experiments/{key}/results",
-            headers=headers,
-            timeout=60,
-            trust_env=False,
+def ask(settings: Settings, key: str, part: str = "") -> dict[str, Any]:
+    """What the API answers of an experiment. Ends the command where there is no such experiment, or no answer."""
+    token = settings.api.token.get_secret_value()
+    if not token:
+        fail(
+            f"there is no token: no stack was started in {settings.data_dir}. Go to the stack's folder, "
+            "say --data-dir, or set NEONBLUE_API_TOKEN"
         )
-    except httpx.HTTPError as error:
-        fail(f"the API at {settings.api.address} can't be reached ({type(error).__name__}): is the stack up?")
+    if not _KEY(key):
+        fail(
+            f"no experiment can be called {plain(key)!r}: a key is of letters, digits, '.', '_' and '-', "
+            "and begins with a letter or a digit"
+        )
+    address = f"{settings.api.address}/v1/experiments/{key}{part}"
+    try:
+        answer = httpx.get(address, headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        fail(
+            f"the API at {settings.api.address} can't be reached ({type(error).__name__}): is the stack up? "
+            "'neonblue status' tells, 'neonblue up' starts it"
+        )
+    if answer.status_code == _NOT_FOUND:
+        fail(f"there is no experiment {plain(key)!r} in the stack at {settings.api.address}")
     if not answer.is_success:
-        fail(f"{key!r}: {_detail(answer)}")
-    found: dict[str, Any] = answer.json()
+        fail(f"{plain(key)!r}: {_detail(answer)}")
+    return _object(answer, settings.api.address)
+
+
+def print_heading(out: Console, heading: Heading) -> None:
+    """The decision that people recorded, or what the data say."""
+    out.print(Text(f"{heading.mark} {heading.title}", style=_COLOURS.get(heading.kind, "bold")))
+    for line in filter(None, (heading.people, heading.data)):
+        out.print(Text(f"  {true_minus(plain(line))}"), soft_wrap=True)
+    if heading.warning:
+        out.print(Text(f"  ! {heading.warning}", style="yellow"), soft_wrap=True)
+
+
+def _object(answer: httpx.Response, address: str) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        fail(f"what answers at {address} is not NeonBlue's API: is NEONBLUE_API_PORT right?")
     return found
 
 
 def _detail(answer: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        return plain(str(answer.json()["detail"]))
     except (ValueError, KeyError, TypeError):
         return f"the API answers {answer.status_code}"
 
 
-def _show(found: dict[str, Any]) -> None:
-    out = console()
-    out.print(f"[bold]{found['experiment']}[/]  [dim]{_watermark(found['watermark'])}[/]")
-    if found["decision"]:
-        out.print(f"{found['decision']['action'].replace('_', ' ')}  {found['decision']['sentence']}")
-    out.print(comparison_grid(_cells(row) for row in found["items"]))
-    for row in found["items"]:
-        for note in _notes(row):
-            out.print(
-                f"[dim]{escape(row['metric_key'])}, {escape(row['variant_key'])}:[/] {note}", soft_wrap=True
-            )
+def _show(out: Console, found: dict[str, Any]) -> None:
+    about = msgspec.convert(found["about"], About) if found.get("about") else None
+    decision = found["decision"] if found["status"] == "ok" else None
+    named = f"  {plain(about.name)}" if about is not None and about.name else ""
+    out.print(Text.assemble((plain(found["experiment"]), "bold"), named), soft_wrap=True)
+    if about is not None:
+        facts = facts_of(about, found["units"] if found["items"] else None)
+        out.print(Text(" · ".join(f"{name} {text}" for name, text in facts), style="dim"), soft_wrap=True)
+    outcome = outcome_of(found["status"], decision["action"] if decision else None)
+    sentence, arm = (decision["sentence"], decision["arm"]) if decision else (found["reason"], None)
+    print_heading(out, heading_of(about, Said(outcome, sentence, arm)))
+    comparison = comparison_grid(effect_of_item(item) for item in found["items"])
+    if not out.is_terminal:
+        out.width = max(out.width, comparison.width)
+    out.print(comparison)
     for check in found["health"]:
         if not check["passed"]:
-            colour = "bold red" if check["blocking"] else "yellow"
-            out.print(f"[{colour}]{check['name']}[/]  {check['message']}")
+            style = "bold red" if check["blocking"] else "yellow"
+            said = f"  {true_minus(plain(check['message']))}"
+            out.print(Text.assemble((plain(check_name(check["name"])), style), said), soft_wrap=True)
+    out.print(Text(_watermark(found["watermark"]), style="dim"), soft_wrap=True)
 
 
 def _watermark(mark: str | None) -> str:
     if mark is None:
-        return "nothing has been received yet"
-    return f"everything received up to {datetime.fromisoformat(mark):%Y-%m-%d %H:%M:%S} UTC is in the numbers"
-
-
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    share = row["metric_type"] in _SHARES
-    tested = row["status"] == "ok" and None not in (row["difference"], row["ci_low"], row["ci_high"])
-    lifted = None not in (row["relative_lift"], row["relative_ci_low"], row["relative_ci_high"])
-    return (
-        row["metric_key"],
-        row["variant_key"],
-        values(row["mean_control"], row["mean_variant"], share),
-        difference(row["difference"], row["ci_low"], row["ci_high"], share)
-        if tested
-        else row["status_reason"],
-        relative(row["relative_lift"], row["relative_ci_low"], row["relative_ci_high"]) if lifted else "",
-        "not yet" if row["p_value"] is None else f"{p_value(row['p_value'])}\n{p_value(row['adjusted_p'])}",
-        row["verdict"],
-    )
-
-
-def _notes(row: dict[str, Any]) -> list[str]:
-    """Who is not in the row's numbers."""
-    judged = row["n_control"] + row["n_variant"]
-    unfinished = row["unfinished_control"] + row["unfinished_variant"]
-    missing = row["missing_control"] + row["missing_variant"]
-    found = []
-    if unfinished:
-        found.append(
-            f"{judged + missing:,} of {judged + missing + unfinished:,} units have finished their window."
-        )
-    if missing:
-        found.append(f"{missing:,} units without a value are left out.")
-    return found
+        return "Nothing that was received is in the numbers yet."
+    return f"Everything received up to {datetime.fromisoformat(mark):%Y-%m-%d %H:%M:%SZ} is in the numbers."

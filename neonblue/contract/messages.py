@@ -105,11 +105,16 @@ class LayerMessage(Struct, frozen=True, kw_only=True):
 
 
 class DecisionMessage(Struct, frozen=True, kw_only=True):
-    """What was decided when the experiment was concluded: `ship` (which variant), `roll_back` or `inconclusive`."""
+    """What was decided when the experiment was concluded: `ship` (which variant), `roll_back` or `inconclusive`.
+
+    decided_by, decided_at: absent in messages of older versions.
+    """
 
     outcome: str
     variant_key: str | None = None
     reason: str
+    decided_by: str | None = None
+    decided_at: str | None = None
 
 
 class ExperimentMessage(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Reports: typed results in, self-contained HTML and figures out. Pure: no network, no files."""
 
 from neonblue.reports.figures import FigureFile, Format, render_figures
-from neonblue.reports.from_analysis import effects_of, health_of, report_of_analysis
+from neonblue.reports.from_analysis import health_of, report_of_analysis
 from neonblue.reports.model import (
     ArmExposure,
     ArmRevenue,
@@ -19,6 +19,7 @@ from neonblue.reports.model import (
     Unavailable,
 )
 from neonblue.reports.page import render_overview, render_report
+from neonblue.results.effects import effects_of
 from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
 
 __all__ = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from neonblue.reports.palette import Ink
 from neonblue.reports.svg import for_page
@@ -39,11 +41,13 @@ _RULES: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "neonblue",
     "text.color": Ink.TEXT.value,
+    "text.parse_math": False,  # a name such as "$spend$" is no formula
     "xtick.color": Ink.MUTED.value,
     "ytick.color": Ink.MUTED.value,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
 }
+_NUMBER = re.compile(r"[-−+–<>]?\s?(\d|$)|unbounded|alone ")
 _rules_lock = threading.Lock()  # matplotlib's settings are of the process
 
 
@@ -58,12 +62,24 @@ class Width(StrEnum):
         return 8.6 if self is Width.WIDE else 3.9
 
 
+def round_ticks(most: int, *, whole: bool = False) -> MaxNLocator:
+    """At most about so many marks on an axis, at steps of 1, 2 or 5. whole: at whole numbers only."""
+    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=whole)
+
+
 @dataclass(frozen=True, slots=True)
 class DataTable:
     """The numbers of a drawing as texts: what a reader copies and a screen reader reads."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether a column holds numbers, which stand to the right."""
+        return tuple(
+            all(_NUMBER.match(row[place]) for row in self.rows) for place in range(len(self.columns))
+        )
 
 
 @dataclass(frozen=True, slots=True)

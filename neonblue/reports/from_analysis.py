@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 from neonblue.reports.model import (
     ArmShare,
-    Effect,
     ExperimentReport,
     HealthRow,
     Outcome,
     Provenance,
-    Scale,
     Shares,
     Unavailable,
 )
+from neonblue.results.effects import effects_of
 from neonblue.statistics import (
     Deciding,
     Estimate,
     Experiment,
-    Lift,
     Method,
-    MetricKind,
-    MetricResult,
     Plan,
     Report,
     Role,
-    Status,
 )
-from neonblue.statistics.wording import MARGIN
+from neonblue.statistics.wording import check_name
 
 _METHODS = {
     Method.WELCH: "Welch's t-test",
@@ -43,6 +35,12 @@ _METHODS = {
     Method.CUPED: "Welch's t-test after CUPED's adjustment by the covariate",
     Method.FISHER_EXACT: "Fisher's exact test",
     Method.FIELLER: "Fieller's method",
+}
+_TESTED = {
+    Deciding.FIXED: "Tests of the differences: {used}.",
+    Deciding.GROUP_SEQUENTIAL: "At each look the differences are tested by {used}, against that look's bound.",
+    Deciding.CONFIDENCE_SEQUENCE: "The sequence is built on the differences and their standard errors as they are in "
+    "{used}; the p-values are the sequence's own.",
 }
 _RULES = {
     Deciding.FIXED: "One test at the planned end (fixed horizon); before it there is no verdict.",
@@ -63,24 +61,21 @@ def report_of_analysis(
         title=title,
         outcome=Outcome(analysis.decision.action.value),
         decision=analysis.decision.sentence,
+        arm=analysis.decision.arm,
+        units=experiment.units,
         arms=experiment.control_first,
         effects=effects_of(analysis.results),
         health=health_of(analysis),
-        methods=methods_of(plan, analysis.results),
+        methods=methods_of(plan, analysis),
         provenance=provenance,
         shares=shares_of(experiment),
     )
 
 
-def effects_of(results: Sequence[MetricResult]) -> tuple[Effect, ...]:
-    """One effect for each metric and arm, in their order."""
-    return tuple(_effect(result) for result in results)
-
-
 def health_of(analysis: Report) -> tuple[HealthRow, ...]:
     """The checks in words."""
     return tuple(
-        HealthRow(check.name.replace("_", " "), check.passed, check.message, check.blocking)
+        HealthRow(check_name(check.name), check.passed, check.message, check.blocking)
         for check in analysis.health
     )
 
@@ -101,80 +96,35 @@ def shares_of(experiment: Experiment) -> Shares:
     return tuple(ArmShare(arm, observed[arm], expected[arm]) for arm in arms)
 
 
-def methods_of(plan: Plan, results: Sequence[MetricResult]) -> tuple[str, ...]:
-    """How the numbers were made, one sentence each."""
+def methods_of(plan: Plan, analysis: Report) -> tuple[str, ...]:
+    """How the numbers were made, one sentence each: what was used, not what could have been."""
+    results = analysis.results
     tests = [result.comparison.absolute for result in results]
-    used = sorted({_METHODS[test.method] for test in tests if isinstance(test, Estimate)})
+    used = "; ".join(sorted({_METHODS[test.method] for test in tests if isinstance(test, Estimate)}))
     roles = {result.metric.role for result in results}
     sentences = [_RULES[plan.deciding]]
     if used:
-        sentences.append(f"Tests of the differences: {'; '.join(used)}.")
+        sentences.append(_TESTED[plan.deciding].format(used=used))
     if Role.PRIMARY in roles:
         sentences.append(
-            f"Primary metrics and arms together keep an error rate of {plan.alpha:.0%} (Holm); each interval "
+            f"Primary metrics and arms together keep an error rate of {_percent(plan.alpha)} (Holm); each interval "
             "is at the level that agrees with its verdict."
         )
     if Role.SECONDARY in roles:
         sentences.append(
-            f"Secondary metrics keep a false discovery rate of {plan.false_discovery_rate:.0%} "
+            f"Secondary metrics keep a false discovery rate of {_percent(plan.false_discovery_rate)} "
             "(Benjamini–Hochberg)."
         )
     if Role.GUARDRAIL in roles:
         sentences.append("Guardrails are judged one by one; with a margin, by a one-sided test of it.")
-    sentences.append(
-        f"The sample ratio is tested by chi-square; below p = {plan.sample_ratio_threshold:g} the results are "
-        "not to be used."
-    )
+    if any(check.name.startswith("sample_ratio") for check in analysis.health):
+        test = "chi-square" if plan.deciding is Deciding.FIXED else "an e-value, which holds at every look"
+        sentences.append(
+            f"The sample ratio is tested by {test}; below p = {plan.sample_ratio_threshold:g} the results are "
+            "not to be used."
+        )
     return tuple(sentences)
 
 
-def scale_of(kind: MetricKind) -> Scale:
-    """Proportions are written as percentages."""
-    return Scale.SHARE if kind is MetricKind.PROPORTION else Scale.NUMBER
-
-
-def _effect(result: MetricResult) -> Effect:
-    comparison = result.comparison
-    test = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
-    lift = comparison.relative if isinstance(comparison.relative, Lift) else None
-    return Effect(
-        metric=result.metric.name,
-        arm=result.arm,
-        role=result.metric.role,
-        scale=scale_of(result.metric.kind),
-        verdict=result.verdict,
-        n_control=comparison.n_control,
-        n_treatment=comparison.n_treatment,
-        control=comparison.mean_control,
-        treatment=comparison.mean_treatment,
-        difference=test.diff if test else comparison.diff,
-        lower=_bound(test.interval.lower) if test else None,
-        upper=_bound(test.interval.upper) if test else None,
-        level=test.interval.level if test else 0.95,
-        lift=lift.value if lift else None,
-        lift_lower=_bound(lift.interval.lower) if lift else None,
-        lift_upper=_bound(lift.interval.upper) if lift else None,
-        p_value=result.p_value,
-        adjusted_p=result.adjusted_p,
-        note=" ".join(_notes(result)),
-    )
-
-
-def _notes(result: MetricResult) -> list[str]:
-    notes = []
-    comparison = result.comparison
-    if isinstance(comparison.absolute, Status):
-        notes.append(comparison.absolute.message)
-    elif isinstance(comparison.relative, Status):
-        notes.append(comparison.relative.message)
-    if isinstance(result.guardrail, Status):
-        notes.append(result.guardrail.message)
-    elif result.guardrail_state is not None:
-        notes.append(f"The loss is {MARGIN[result.guardrail_state]} the margin.")
-    if result.fallback is not None:
-        notes.append(f"Without the covariate: {result.fallback.message}")
-    return notes
-
-
-def _bound(bound: float) -> float | None:
-    return bound if math.isfinite(bound) else None
+def _percent(rate: float) -> str:
+    return f"{100 * rate:g} %"

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import TypeAlias
 
+from neonblue.results.about import About
+from neonblue.results.effect import Effect, Scale
+from neonblue.results.heading import Outcome
 from neonblue.results.segmentation import SegmentEffect
-from neonblue.statistics import Role, Verdict
 
-
-class Outcome(StrEnum):
-    """The decision's kind, which gives the report its colour and its first words."""
-
-    SHIP = "ship"
-    ROLL_BACK = "roll_back"
-    KEEP_RUNNING = "keep_running"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-    NO_DATA = "no_data"
-
-
-class Scale(StrEnum):
-    """How a metric's values are written: a share as a percentage, or a plain number."""
-
-    SHARE = "share"
-    NUMBER = "number"
+__all__ = [
+    "ArmExposure",
+    "ArmRevenue",
+    "ArmShare",
+    "Effect",
+    "ExperimentLine",
+    "ExperimentReport",
+    "FunnelStep",
+    "HealthRow",
+    "Outcome",
+    "Overview",
+    "Provenance",
+    "RetentionPoint",
+    "Scale",
+    "Sequence",
+    "SequencePoint",
+    "Unavailable",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +51,6 @@ class Provenance:
     code_version: str
     watermark: datetime | None = None
     configuration_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One metric of one treatment arm against control.
-
-    control, treatment, difference: values in the metric's scale. lower, upper: the difference's interval at
-    `level`. lift and its interval: relative, 0.05 meaning +5 %. adjusted_p: within the metric's family.
-    note: why something is missing, or what else must be known; empty where there is nothing to say.
-    """
-
-    metric: str
-    arm: str
-    role: Role
-    scale: Scale
-    verdict: Verdict
-    n_control: int
-    n_treatment: int
-    control: float | None = None
-    treatment: float | None = None
-    difference: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    level: float = 0.95
-    lift: float | None = None
-    lift_lower: float | None = None
-    lift_upper: float | None = None
-    p_value: float | None = None
-    adjusted_p: float | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +148,11 @@ _NO_TIMES = Unavailable("The data say nothing of when a unit entered.")
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """Everything one experiment's report shows. arms: control first."""
+    """Everything one experiment's report shows. arms: control first.
+
+    outcome, decision: what the data say, in a word and in a sentence; arm: the one that they would ship or roll back.
+    about: None of a file. units: in all arms; None where they are not counted.
+    """
 
     key: str
     title: str
@@ -195,6 +171,9 @@ class ExperimentReport:
     retention: Retention = Unavailable("The data hold no visits by day.")
     revenue: Revenue = Unavailable("The data name no revenue.")
     segments: Segments = Unavailable("No attribute was asked for.")
+    arm: str | None = None
+    units: int | None = None
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +193,8 @@ class ExperimentLine:
     headline: Effect | None = None
     unhealthy: tuple[str, ...] = ()
     report: str = ""
+    arm: str | None = None
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import cache
 
 import jinja2
@@ -10,17 +9,12 @@ from markupsafe import Markup
 
 from neonblue.reports import wording
 from neonblue.reports.drawing import Drawing, Width
-from neonblue.reports.model import ExperimentReport, Outcome, Overview
+from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
-
-HEADLINES = {
-    Outcome.SHIP: ("✓", "Ship"),
-    Outcome.ROLL_BACK: ("✗", "Roll back"),
-    Outcome.KEEP_RUNNING: ("…", "Keep running"),
-    Outcome.INCONCLUSIVE: ("?", "No decision"),
-    Outcome.INVALID: ("!", "Do not use these results"),
-    Outcome.NO_DATA: ("○", "No data yet"),
-}
+from neonblue.results.effect import has_several_arms, levels_of, shown
+from neonblue.results.facts import facts_of, instant, plain
+from neonblue.results.glossary import GLOSSARY
+from neonblue.results.heading import Said, heading_of
 
 
 def render_report(report: ExperimentReport) -> str:
@@ -31,7 +25,11 @@ def render_report(report: ExperimentReport) -> str:
         .get_template("report.html")
         .render(
             report=report,
-            headline=HEADLINES[report.outcome],
+            heading=heading_of(report.about, Said(report.outcome, report.decision, report.arm)),
+            facts=facts_of(report.about, report.units) if report.about else _file_facts(report),
+            rows=[(effect, shown(effect)) for effect in report.effects],
+            levels=levels_of(report.effects, many=has_several_arms(report.effects)),
+            words=GLOSSARY,
             shown=[section for section in sections if section.drawings],
             missing=[section for section in sections if not section.drawings],
             widths=tuple(Width),
@@ -44,7 +42,15 @@ def render_overview(overview: Overview) -> str:
     return (
         _environment()
         .get_template("overview.html")
-        .render(overview=overview, headlines=HEADLINES, first=overview.first_day, last=overview.last_day)
+        .render(
+            overview=overview,
+            lines=[
+                (line, heading_of(line.about, Said(line.outcome, line.decision, line.arm)))
+                for line in overview.experiments
+            ],
+            first=overview.first_day,
+            last=overview.last_day,
+        )
     )
 
 
@@ -58,9 +64,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["svg"] = _svg
-    environment.filters["instant"] = _instant
+    environment.filters["instant"] = instant
+    environment.filters["plain"] = plain
     environment.filters["count"] = wording.count
-    environment.filters["lift"] = wording.lift
     environment.filters["minus"] = wording.true_minus
     environment.globals["say"] = wording
     return environment
@@ -71,5 +77,6 @@ def _svg(drawing: Drawing, width: Width) -> Markup:
     return Markup(drawing.svg(width))  # noqa: S704
 
 
-def _instant(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _file_facts(report: ExperimentReport) -> tuple[tuple[str, str], ...]:
+    units = () if report.units is None else (("units", wording.count(report.units)),)
+    return (*units, ("arms", ", ".join(report.arms)), ("source", report.provenance.source))

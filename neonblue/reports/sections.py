@@ -16,7 +16,7 @@ from neonblue.reports.model import ExperimentReport, Unavailable
 from neonblue.reports.model import Sequence as Course
 
 Part = TypeVar("Part")
-_ONE_DAY = "All units entered on one day: there is no course to show."
+_ONE_DAY = "All units entered on one day: there is nothing to compare over time."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "effects",
             "Effects",
-            "Each line is a metric's change, with its interval. A filled square is decided.",
+            "Each line is a metric's change with its interval. The square is filled where the verdict is better or "
+            "worse, hollow where it is not decided.",
             report.effects,
             lambda effects: _some(effects_chart(effects, arms)),
             "No metric has an estimate yet.",
@@ -53,14 +54,14 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "exposure",
             "Exposure and sample ratio",
-            "",
+            "Units of each arm. The line across a bar marks what the allocation makes one expect.",
             report.shares,
             lambda shares: (shares_chart(shares),),
         ),
         _section(
             "daily",
             "Exposure per day",
-            "",
+            "First exposures of each UTC day.",
             report.exposures,
             lambda rows: (exposures_chart(rows, arms),) if len({row.day for row in rows}) > 1 else (),
             _ONE_DAY if report.exposures else "No unit has been exposed yet.",
@@ -68,7 +69,7 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "funnel",
             "Funnel",
-            "Steps count in their order, from the first exposure on.",
+            "The share of each arm's units that reached the step, in the steps' order from the first exposure on.",
             report.funnel,
             lambda steps: (funnel_chart(steps, arms),),
             "No unit has entered the funnel yet.",
@@ -76,7 +77,7 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "retention",
             "Retention",
-            "Only units whose day has passed are counted.",
+            "The share that came back, by days since the first exposure, of the units whose day has passed.",
             report.retention,
             lambda points: (retention_chart(points, arms),),
             "No unit's first day has passed yet.",
@@ -84,7 +85,7 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "revenue",
             "Revenue",
-            "Sums of value within each metric's window from the first exposure on.",
+            "The events' values within each metric's window from the first exposure on, in the unit they were sent in.",
             report.revenue,
             revenue_charts,
             "There is no revenue yet.",
@@ -92,7 +93,7 @@ def sections_of(report: ExperimentReport) -> tuple[Section, ...]:
         _section(
             "segments",
             "Segments",
-            "Exploration, not a verdict: p-values are corrected over all segments shown together.",
+            "Exploration, not a verdict: p-values are adjusted over all segments shown together.",
             report.segments,
             lambda rows: segment_charts(rows, arms[0]),
             "Units have no attributes, or too few share one for an estimate.",

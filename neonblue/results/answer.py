@@ -8,6 +8,7 @@ from datetime import datetime
 
 from neonblue.analysis import Question, course_of, is_too_early, smallest_arm
 from neonblue.analysis.windows import NOBODY
+from neonblue.results.about import About
 from neonblue.results.instants import Instant
 from neonblue.results.stamp import Stamp
 from neonblue.results.states import OK, State, Why
@@ -71,6 +72,9 @@ class ResultItem:
     missing_control: int = 0
     missing_variant: int = 0
     share: float | None = None
+    direction: str = "increase"
+    margin: float | None = None
+    margin_relative: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,9 @@ class Answer:
     """One look at an experiment.
 
     status: ok, or why there are no numbers or none that say anything yet (`State`); `reason` says it in words. The
-    decision is null where there is no number to decide on. units: in the numbers; assigned: with an assignment.
-    units_needed: over all arms, before a comparison is shown; null where all are.
+    decision is what the data say, null where there is no number to decide on. units: in the numbers; assigned: with an
+    assignment. units_needed: over all arms, before a comparison is shown; null where all are. about: the experiment's
+    status, days, arms and the decision that people recorded; null where no configuration has arrived.
     """
 
     experiment: str
@@ -148,6 +153,7 @@ class Answer:
     items: tuple[ResultItem, ...] = ()
     assigned: int = 0
     units_needed: int | None = None
+    about: About | None = None
 
 
 def nothing(key: str, experiment_id: int, stamp: Stamp, why: Why) -> Answer:
@@ -286,6 +292,9 @@ def _item(question: Question, result: MetricResult, ratio: SampleRatio | Status 
         missing_control=without[0],
         missing_variant=without[1],
         share=_share(question, result),
+        direction=metric.direction,
+        margin=result.metric.margin,
+        margin_relative=metric.margin_relative,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from neonblue.analysis import ExperimentRows, Question, ask, look_of, shown
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.about import about_of
 from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.arrivals import Arrivals, read_arrivals, unbuilt_days
 from neonblue.results.checks import arrival_checks
@@ -59,6 +60,16 @@ def look(
     experiment_id: for the answer of an experiment whose configuration has not arrived. looks: those that are kept;
     taking: whether this one will be published, so that it counts.
     """
+    seen = _look(warehouse, key, experiment_id, looks, taking=taking)
+    if seen.configuration is None:
+        return seen
+    about = about_of(seen.configuration, seen.stamp.computed_at)
+    return replace(seen, answer=replace(seen.answer, about=about))
+
+
+def _look(
+    warehouse: Warehouse, key: str, experiment_id: int, looks: Sequence[LookMessage], *, taking: bool
+) -> Look:
     configurations = warehouse.configurations(key)
     counted = warehouse.counted()
     if not configurations:

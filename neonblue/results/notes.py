@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from neonblue.analysis import Question
 from neonblue.analysis.windows import NOBODY
-from neonblue.statistics import MetricKind, MetricResult
-from neonblue.statistics.wording import value
+from neonblue.statistics import MetricKind, MetricResult, numbers
 
 
 def notes_of(question: Question, result: MetricResult) -> tuple[str, ...]:
@@ -32,5 +31,6 @@ def notes_of(question: Question, result: MetricResult) -> tuple[str, ...]:
 
 
 def _so_far(means: Iterable[float | None], share: bool) -> str:
-    known = [value(mean, share) for mean in means if mean is not None]
+    write = numbers.share if share else numbers.number
+    known = [write(mean) for mean in means if mean is not None]
     return f" (so far {known[1]} against {known[0]} in control)" if len(known) > 1 else ""

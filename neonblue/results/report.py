@@ -17,18 +17,17 @@ from neonblue.reports import (
     ExperimentLine,
     ExperimentReport,
     FunnelStep,
-    Outcome,
     Overview,
     Provenance,
     RetentionPoint,
     SegmentEffect,
     SequencePoint,
     Unavailable,
-    effects_of,
     report_of_analysis,
 )
 from neonblue.reports import Sequence as Line
-from neonblue.reports.from_analysis import scale_of
+from neonblue.results.effects import effects_of, scale_of
+from neonblue.results.heading import outcome_of
 from neonblue.results.look import Look, look
 from neonblue.results.notes import notes_of
 from neonblue.results.over_time import day_effects, of_metric
@@ -65,10 +64,13 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
         configuration.key, title, question.experiment, question.plan, report, provenance
     )
     if seen.answer.decision is None:
-        made = replace(made, outcome=Outcome.NO_DATA, decision=seen.answer.reason)
+        outcome = outcome_of(seen.answer.status, None)
+        made = replace(made, outcome=outcome, decision=seen.answer.reason, arm=None)
     today = (seen.stamp.watermark or seen.stamp.computed_at).date()
     made = replace(
         made,
+        about=seen.answer.about,
+        units=seen.answer.units,
         hypothesis=configuration.hypothesis or "",
         effects=tuple(
             replace(effect, note=" ".join(filter(None, (effect.note, *notes_of(question, result)))))
@@ -150,8 +152,9 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
     return ExperimentReport(
         key=seen.answer.experiment,
         title=(configuration.name if configuration else None) or seen.answer.experiment,
-        outcome=Outcome.NO_DATA,
+        outcome=outcome_of(seen.answer.status, None),
         decision=seen.answer.reason,
+        about=seen.answer.about,
         arms=arms or ("control",),
         effects=(),
         health=(),
@@ -236,13 +239,15 @@ def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:
     primary = [
         effect for effect in effects_of(results) if effect.role is Role.PRIMARY and effect.lift is not None
     ]
-    decided = answer.decision if answer.units else None
+    decided = answer.decision if answer.status == "ok" else None
     return ExperimentLine(
         key=answer.experiment,
         title=(configuration.name if configuration else None) or answer.experiment,
         status=configuration.status if configuration else "unknown",
-        outcome=Outcome(decided.action) if decided else Outcome.NO_DATA,
+        outcome=outcome_of(answer.status, decided.action if decided else None),
         decision=decided.sentence if decided else answer.reason,
+        arm=decided.arm if decided else None,
+        about=answer.about,
         units=answer.units,
         headline=primary[0] if primary else None,
         unhealthy=tuple(check.name for check in answer.health if not check.passed and check.blocking),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neonblue.statistics import numbers
 from neonblue.statistics.association import Counts, equal_shares_p
 from neonblue.statistics.cuped import compare_cuped
 from neonblue.statistics.effect import Effect
@@ -36,13 +37,13 @@ def adjustable_strata(strata: Sequence[Pair]) -> Status | None:
     """
     shares_p = equal_shares_p(without_covariate(strata))
     if shares_p < THRESHOLD:
-        message = f"The arms differ in how many units have no covariate: p = {shares_p:.3g}."
+        message = f"The arms differ in how many units have no covariate: {numbers.p_is(shares_p)}."
         return Status(StatusCode.COVARIATE_IMBALANCE, message)
     balance = covariate_difference(strata)
     if balance is not None and balance.p_value < THRESHOLD:
         message = (
             "The covariate differs between the arms before the exposure: "
-            f"difference {balance.diff:.6g}, p = {balance.p_value:.3g}."
+            f"difference {numbers.number(balance.diff, sign=True)}, {numbers.p_is(balance.p_value)}."
         )
         return Status(StatusCode.COVARIATE_IMBALANCE, message)
     reasons = [_reason(*pair) for pair in strata]

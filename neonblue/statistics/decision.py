@@ -62,7 +62,8 @@ def decide(
     harmed = {arm: _harm(results, arm) for arm in live}
     if harmed and all(harmed.values()):
         arm = live[0]
-        return Decision(Action.ROLL_BACK, f"Roll back {arm}: {_worst(harmed, arm)}.", arm=arm)
+        sentence = f"Roll back {arm}: {_gains(results, arm)}{_worst(harmed, arm)}."
+        return Decision(Action.ROLL_BACK, sentence, arm=arm)
     winners = [arm for arm in live if not harmed[arm] and _wins(results, arm)]
     if winners:
         best = min(winners, key=lambda arm: _primary_p(results, arm))
@@ -118,6 +119,12 @@ def _holds(result: MetricResult) -> bool:
 def _primary_p(results: tuple[MetricResult, ...], arm: str) -> float:
     better = [r for r in _of(results, arm, Role.PRIMARY) if r.verdict is Verdict.BETTER]
     return min(result.adjusted_p for result in better if result.adjusted_p is not None)
+
+
+def _gains(results: tuple[MetricResult, ...], arm: str) -> str:
+    """What speaks for an arm that does harm: "conversion +24.5 % (…), but "; empty where nothing does."""
+    better = [result for result in results if result.arm == arm and result.verdict is Verdict.BETTER]
+    return "; ".join(wording.change(result) for result in better) + ", but " if better else ""
 
 
 def _worst(harmed: dict[str, MetricResult | None], arm: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics import tails
+from neonblue.statistics import numbers, tails
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import evidence_p
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
@@ -176,7 +176,7 @@ def sample_ratio_check(test: SampleRatio | Status, name: str, strays: int = 0) -
         return HealthCheck(label, False, float(count), 0.0, message)
     if isinstance(test, Status):
         return HealthCheck(label, True, math.nan, math.nan, test.message, told=False)
-    return _ratio_check(label, test, test.detected, test.p_value, "p")
+    return _ratio_check(label, test, test.detected, test.p_value)
 
 
 def sequential_sample_ratio_checks(
@@ -208,16 +208,17 @@ def sequential_sample_ratio_checks(
 
 
 def multiply_exposed(units: int, total: int, threshold: float = 0.01) -> HealthCheck:
-    """Whether the share of units seen in more than one arm is at most `threshold`.
+    """Whether the share of units that were exposed to several arms is at most `threshold`.
 
-    units: units met in two or more arms (they are left out of the analysis); total: all exposed units, > 0.
+    units: units exposed to two or more arms (they are left out of the analysis); total: all exposed units, > 0.
     Raises ValueError unless 0 <= units <= total.
     """
     if not 0 <= units <= total or total == 0:
         raise ValueError(f"units: must lie between 0 and total={total}, and total above 0, got {units}")
     share = units / total
     message = (
-        f"{units:,} of {total:,} units ({share:.2%}) met more than one arm; at most {threshold:.2%} may."
+        f"{units:,} of {total:,} units ({numbers.share(share)}) were exposed to several arms; "
+        f"at most {numbers.share(threshold)} may be."
     )
     return HealthCheck("multiply_exposed", share <= threshold, share, threshold, message)
 
@@ -230,7 +231,8 @@ def covariate_balance(test: Estimate, name: str = "covariate", threshold: float 
     """
     verdict = "differs between" if test.p_value < threshold else "agrees in"
     message = (
-        f"{name} before exposure {verdict} the arms: difference {test.diff:.6g}, p = {test.p_value:.3g}."
+        f"{name} before exposure {verdict} the arms: difference {numbers.number(test.diff, sign=True)}, "
+        f"{numbers.p_is(test.p_value)}."
     )
     passed = test.p_value >= threshold
     return HealthCheck("covariate_balance", passed, test.p_value, threshold, message, blocking=False)
@@ -239,18 +241,21 @@ def covariate_balance(test: Estimate, name: str = "covariate", threshold: float 
 def _evidence_check(log_e: float, name: str, ratio: SampleRatio, threshold: float) -> HealthCheck:
     p_value, _ = evidence_p(log_e)
     detected = p_value < threshold
-    return _ratio_check(f"sample_ratio ({name})", ratio, detected, p_value, "always-valid p")
+    return _ratio_check(f"sample_ratio ({name})", ratio, detected, p_value, "always-valid ")
 
 
-def _ratio_check(label: str, test: SampleRatio, detected: bool, p_value: float, symbol: str) -> HealthCheck:
-    """The check of a test. p_value: the one that decides, named `symbol`; a split of few units tells nothing."""
+def _ratio_check(
+    label: str, test: SampleRatio, detected: bool, p_value: float, kind: str = ""
+) -> HealthCheck:
+    """The check of a test. p_value: the one that decides, of this `kind`; a split of few units tells nothing."""
     told = detected or not test.small_expected
     expected = ", ".join(f"{value:,.0f}" for value in test.expected)
     seen = ", ".join(f"{count:,}" for count in test.observed)
     message = f"Too few units to tell: {seen} per arm, at least {SMALL_EXPECTED_COUNT:g} expected in each are needed."
     if told:
         verdict = "do not fit" if detected else "fit"
-        message = f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): {symbol} = {p_value:.3g}."
+        told_by = f"{kind}{numbers.p_is(p_value)}"
+        message = f"Units per arm ({seen}) {verdict} the allocation ({expected} expected): {told_by}."
     return HealthCheck(label, not detected, p_value, test.threshold, message, told=told)
 
 

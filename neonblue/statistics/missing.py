@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from neonblue.statistics import numbers
 from neonblue.statistics.adjusting import THRESHOLD, without_covariate
 from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
 from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric, Role
@@ -131,4 +132,4 @@ def _share(count: int, n: int) -> str:
 
 
 def _words(p_value: float, sequential: bool) -> str:
-    return f"{'always-valid ' if sequential else ''}p = {p_value:.3g}"
+    return f"{'always-valid ' if sequential else ''}{numbers.p_is(p_value)}"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from neonblue.statistics import numbers
 from neonblue.statistics.analysis import MetricResult, Verdict
+from neonblue.statistics.experiment import Metric
+from neonblue.statistics.metric import MetricKind
+from neonblue.statistics.noninferiority import Direction
 from neonblue.statistics.result import Estimate, Lift
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.status import Status
@@ -13,41 +17,65 @@ MARGIN = {
     GuardrailState.OPEN: "not shown to be within",
 }
 """A guardrail's state against its margin, as it stands before "its margin"."""
+VERDICTS = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "worse",
+    Verdict.UNDECIDED: "not decided",
+    Verdict.UNKNOWN: "no test",
+}
+"""The verdicts' words; `docs/glossary.md` tells what each means."""
+
+_CHECKS = {"multiply_exposed": "units in several arms"}
 
 
 def change(result: MetricResult) -> str:
-    """One metric of one arm, e.g. "conversion +30.0 % (+1.8 % to +67.5 %, p = 0.035)"."""
+    """One metric of one arm, e.g. "conversion +30.0 % (+1.80 % to +67.5 %, p = 0.0350)"."""
     test = result.comparison.absolute
     if isinstance(test, Status):
         return f"{result.metric.name}: {test.message.rstrip('.')}"
-    p = "" if result.adjusted_p is None else f", p = {p_value(result.adjusted_p)}"
-    text = f"{result.metric.name} {effect(test, result.comparison.relative)}{p})"
+    p = "" if result.adjusted_p is None else f", {numbers.p_is(result.adjusted_p)}"
+    text = f"{result.metric.name} {effect(test, result.comparison.relative, result.metric)}{p})"
     if result.guardrail_state is not None:
-        text += f", {MARGIN[result.guardrail_state]} its margin"
+        text += f", {against_margin(result.metric, result.guardrail_state)}"
     elif result.verdict is Verdict.UNDECIDED:
-        text += ", no significant difference"
+        text += ", not decided"
     return text
 
 
-def effect(test: Estimate, relative: Lift | Status) -> str:
-    """The lift with its interval where there is one, else the difference; the bracket is left open."""
+def effect(test: Estimate, relative: Lift | Status, metric: Metric) -> str:
+    """The change with its interval where there is one, else the difference; the bracket is left open."""
     if isinstance(relative, Lift):
         interval = relative.interval
-        return f"{percent(relative.value)} ({percent(interval.lower)} to {percent(interval.upper)}"
-    return f"{test.diff:+.4g} ({test.interval.lower:+.4g} to {test.interval.upper:+.4g}"
+        shown = numbers.change_interval(interval.lower, interval.upper)
+        return f"{numbers.change(relative.value)} ({shown}"
+    low, high = test.interval.lower, test.interval.upper
+    if metric.kind is MetricKind.PROPORTION:
+        digits = numbers.share_places(None, None, test.diff)
+        ends = " to ".join(numbers.points(bound, digits=digits) for bound in (low, high))
+        return f"{numbers.points(test.diff, digits=digits)} ({ends}"
+    digits = numbers.places(test.diff, None, None)
+    ends = " to ".join(numbers.number(bound, sign=True, digits=digits) for bound in (low, high))
+    return f"{numbers.number(test.diff, sign=True, digits=digits)} ({ends}"
 
 
-def percent(value: float) -> str:
-    """A share as a signed percentage with one digit, two below one percent: 0.3 -> "+30.0 %"."""
-    digits = 1 if abs(value) >= 0.01 else 2
-    return f"{100 * value:+.{digits}f} %"
+def against_margin(metric: Metric, state: GuardrailState) -> str:
+    """A guardrail's state: "beyond its margin of 5 %"."""
+    return f"{MARGIN[state]} its margin{margin_of(metric, ' of ')}"
 
 
-def value(number: float, share: bool) -> str:
-    """A metric's value: a share as a percentage with two digits, else five significant digits."""
-    return f"{100 * number:.2f} %" if share else f"{number:,.5g}"
+def margin_of(metric: Metric, before: str = "") -> str:
+    """The size of the metric's margin after `before`; empty where it has none."""
+    if metric.margin is None:
+        return ""
+    of_shares = metric.kind is MetricKind.PROPORTION
+    return before + numbers.margin(metric.margin, relative=metric.margin_relative, of_shares=of_shares)
 
 
-def p_value(p: float) -> str:
-    """A p-value with three significant digits; below 1e-300 as a bound."""
-    return "<1e-300" if p < 1e-300 else f"{p:.3g}"
+def lower_is_better(metric: Metric) -> bool:
+    """Whether the metric is meant to fall."""
+    return metric.direction is Direction.LOWER_IS_BETTER
+
+
+def check_name(name: str) -> str:
+    """A health check's name as people read it: `sample_ratio (version 1)` as "sample ratio (version 1)"."""
+    return _CHECKS.get(name, name.replace("_", " "))

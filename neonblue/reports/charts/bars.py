@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from neonblue.reports import wording
-from neonblue.reports.drawing import DataTable, Drawing, Width
+from neonblue.reports.drawing import DataTable, Drawing, Width, round_ticks
 from neonblue.reports.model import Scale
 from neonblue.reports.palette import Ink, arm_ink
 
@@ -110,6 +110,6 @@ def _frame(axes: Axes, groups: Sequence[str], largest: float, width: Width) -> N
         axes.tick_params(axis="y", labelcolor=Ink.TEXT.value)
     else:
         axes.set_yticks([])
-    axes.xaxis.set_major_locator(MaxNLocator(4 if width is Width.NARROW else 6))
+    axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW else 6))
     axes.grid(axis="x")
     axes.set_axisbelow(True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from neonblue.reports import wording
 from neonblue.reports.charts.bars import bars
 from neonblue.reports.charts.lines import lines
-from neonblue.reports.drawing import DataTable, Drawing, Width
+from neonblue.reports.drawing import DataTable, Drawing, Width, round_ticks
 from neonblue.reports.model import ArmRevenue, FunnelStep, RetentionPoint, Scale
 
 
@@ -22,7 +21,7 @@ def funnel_chart(steps: Sequence[FunnelStep], arms: Sequence[str]) -> Drawing:
     names = {number: f"{place + 1}. {name}" for place, (number, name) in enumerate(order)}
     return bars(
         "funnel",
-        "Funnel: share of each arm that reached the step",
+        "Share of each arm that reached the step",
         [names[number] for number, _ in order],
         arms,
         {
@@ -67,7 +66,7 @@ def retention_chart(points: Sequence[RetentionPoint], arms: Sequence[str]) -> Dr
     )
     return lines(
         "retention",
-        "Retention: share that came back, by days since the first exposure",
+        "Share that came back, by days since the first exposure",
         words + ".",
         arms,
         {arm: [(float(p.day), p.retained / p.units) for p in of_arm] for arm, of_arm in by_arm.items()},
@@ -123,5 +122,5 @@ def _cell(point: RetentionPoint | None) -> str:
 
 def _whole_days(figure: Figure, width: Width) -> None:
     axes = figure.axes[0]
-    axes.xaxis.set_major_locator(MaxNLocator(6 if width is Width.NARROW else 12, integer=True))
+    axes.xaxis.set_major_locator(round_ticks(6 if width is Width.NARROW else 12, whole=True))
     axes.set_xlabel("days since the first exposure")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from neonblue.reports import wording
 from neonblue.reports.charts.forest import Row, forest
 from neonblue.reports.drawing import DataTable, Drawing
-from neonblue.reports.model import Effect
+from neonblue.results.effect import Effect, direction_of, margin_of
 
-COLUMNS = ("metric", "arm", "change", "lower", "upper", "level", "p", "p, corrected")
+COLUMNS = ("metric", "arm", "change", "lower", "upper", "level", "p alone", "p, adjusted", "margin", "better")
 
 
 def effects_chart(effects: Sequence[Effect], arms: Sequence[str]) -> Drawing | None:
@@ -17,20 +17,19 @@ def effects_chart(effects: Sequence[Effect], arms: Sequence[str]) -> Drawing | N
     many = len(arms) > 2
     rows = [
         Row(
-            f"{effect.metric}, {effect.arm}" if many else effect.metric,
+            _label(effect, many=many),
             effect.lift,
             effect.lift_lower,
             effect.lift_upper,
             effect.verdict,
+            effect.margin_as_change,
         )
         for effect in effects
         if effect.lift is not None
     ]
     if not rows:
         return None
-    return forest(
-        "effects", "Change of each metric, with its interval", rows, effects_table(effects), control=arms[0]
-    )
+    return forest("effects", "Change of each metric", rows, effects_table(effects), control=arms[0])
 
 
 def effects_table(effects: Sequence[Effect]) -> DataTable:
@@ -44,10 +43,17 @@ def effects_table(effects: Sequence[Effect]) -> DataTable:
                 wording.share(effect.lift, sign=True),
                 wording.share(effect.lift_lower, sign=True),
                 wording.share(effect.lift_upper, sign=True),
-                f"{100 * effect.level:.4g} %",
+                wording.level(effect.level) if effect.has_interval else wording.NONE,
                 wording.p_value(effect.p_value),
                 wording.p_value(effect.adjusted_p),
+                margin_of(effect) or wording.NONE,
+                "lower" if effect.lower_is_better else "higher",
             )
             for effect in effects
         ),
     )
+
+
+def _label(effect: Effect, *, many: bool) -> str:
+    name = f"{effect.metric}, {effect.arm}" if many else effect.metric
+    return f"{name} ({direction_of(effect)})" if effect.lower_is_better else name

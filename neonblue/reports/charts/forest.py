@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from neonblue.reports import wording
-from neonblue.reports.drawing import DataTable, Drawing, Width
+from neonblue.reports.drawing import DataTable, Drawing, Width, round_ticks
 from neonblue.reports.model import Scale
 from neonblue.reports.palette import Ink, verdict_ink
 from neonblue.statistics import Verdict
@@ -23,13 +23,14 @@ _SHORT_LABEL = 22  # letters that fit beside the numbers on a phone
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a forest plot. lower, upper: None where unbounded."""
+    """One line of a forest plot. lower, upper: None where unbounded. margin: of a guardrail, None without one."""
 
     label: str
     value: float
     lower: float | None
     upper: float | None
     verdict: Verdict
+    margin: float | None = None
 
 
 def forest(
@@ -47,11 +48,12 @@ def forest(
         axes.axvline(0, color=Ink.MUTED.value, linewidth=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(rows) - 0.5, -0.8 if width is Width.NARROW else -0.6)
-        axes.xaxis.set_major_locator(MaxNLocator(4 if width is Width.NARROW else 7))
+        axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW else 7))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: wording.tick(x, Scale.SHARE, sign=True)))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
-        axes.set_xlabel(f"change relative to {control}")
+        dashed = "; dashed: a guardrail's margin" if any(row.margin is not None for row in rows) else ""
+        axes.set_xlabel(f"change relative to {control}{dashed}")
 
     return Drawing(
         name=name,
@@ -71,6 +73,11 @@ def _interval(axes: Axes, place: int, row: Row, left: float, right: float) -> No
     for edge, marker, cut in ((left, "<", low < left), (right, ">", high > right)):
         if cut:
             axes.plot([edge], [place], marker=marker, markersize=7, color=ink, clip_on=False)
+    if row.margin is not None and left < row.margin < right:
+        ends = [place - 0.3, place + 0.3]
+        axes.plot(
+            [row.margin, row.margin], ends, color=Ink.TEXT.value, linewidth=1.3, linestyle=(0, (2, 1.5))
+        )
     decided = row.verdict in (Verdict.BETTER, Verdict.WORSE)
     axes.plot(
         [row.value],
@@ -85,7 +92,7 @@ def _interval(axes: Axes, place: int, row: Row, left: float, right: float) -> No
 
 def _labels(axes: Axes, place: int, row: Row, width: Width, long: bool) -> None:
     across = axes.get_yaxis_transform()
-    interval = wording.lift_interval(row.lower, row.upper)
+    interval = wording.change_interval(row.lower, row.upper)
     text = f"{wording.share(row.value, sign=True)}  ({interval})"
     axes.set_yticks([])
     if width is Width.WIDE:
@@ -109,6 +116,7 @@ def _limits(rows: Sequence[Row]) -> tuple[float, float]:
     reach = _ROOM * max(reaches[len(reaches) // 2], *(abs(value) for value in values))
     if not math.isfinite(reach):
         reach = _ROOM * (max(abs(value) for value in values) or 0.01)
+    values += [row.margin for row in rows if row.margin is not None and abs(row.margin) <= reach]
     low = min(min(values), max(min(low for low, _ in ends), -reach))
     high = max(max(values), min(max(high for _, high in ends), reach))
     edge = 0.05 * (high - low) or 0.01
@@ -125,6 +133,10 @@ def _ends(row: Row) -> tuple[float, float]:
 def _words(rows: Sequence[Row]) -> str:
     return " ".join(
         f"{row.label}: {wording.share(row.value, sign=True)}, interval "
-        f"{wording.lift_interval(row.lower, row.upper)}, {wording.VERDICTS[row.verdict]}."
+        f"{wording.change_interval(row.lower, row.upper)}{_margin(row)}, {wording.VERDICTS[row.verdict]}."
         for row in rows
     )
+
+
+def _margin(row: Row) -> str:
+    return "" if row.margin is None else f", margin at {wording.share(row.margin, sign=True)}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from neonblue.reports import wording
-from neonblue.reports.drawing import DataTable, Drawing, Width
+from neonblue.reports.drawing import DataTable, Drawing, Width, round_ticks
 from neonblue.reports.model import Scale
 from neonblue.reports.palette import arm_ink, arm_line, arm_marker
 
@@ -40,7 +40,7 @@ def lines(
                 label=arm,
             )
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(round_ticks(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: wording.tick(y, scale)))
         axes.grid(axis="y")
         figure.legend(loc="outside upper left", ncols=3 if width is Width.WIDE else 2, fontsize=8.5)

@@ -30,7 +30,7 @@ def segment_charts(segments: Sequence[SegmentEffect], control: str) -> tuple[Dra
 def segments_table(segments: Sequence[SegmentEffect]) -> DataTable:
     """Every segment, also those without an estimate."""
     return DataTable(
-        ("segment", "units", "change", "lower", "upper", "p, corrected", "note"),
+        ("segment", "units", "change", "lower", "upper", "p, adjusted", "note"),
         tuple(
             (
                 f"{row.attribute}: {row.value}",

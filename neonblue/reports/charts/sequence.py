@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from neonblue.reports import wording
-from neonblue.reports.drawing import DataTable, Drawing, Width
+from neonblue.reports.drawing import DataTable, Drawing, Width, round_ticks
 from neonblue.reports.model import Sequence
 from neonblue.reports.palette import Ink
 
@@ -39,7 +39,7 @@ def sequence_chart(sequence: Sequence, place: int) -> Drawing:
         locator = AutoDateLocator(maxticks=5 if width is Width.NARROW else 9)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(round_ticks(5))
         axes.yaxis.set_major_formatter(
             FuncFormatter(lambda y, _: wording.tick(y, sequence.scale, sign=True, suffix=" pp"))
         )
@@ -52,9 +52,9 @@ def sequence_chart(sequence: Sequence, place: int) -> Drawing:
         name=f"sequence-{place}",
         title=f"{sequence.metric}, {sequence.arm}: difference over time",
         alternative=(
-            f"From {first.day} to {last.day} the any-time interval at {sequence.level:.4g} narrows to {interval} "
-            f"around {wording.difference(last.difference, sequence.scale)} at {wording.count(last.units)} units; "
-            f"it {'leaves out' if excluded else 'holds'} zero."
+            f"From {first.day} to {last.day} the any-time interval at {wording.level(sequence.level)} narrows to "
+            f"{interval} around {wording.difference(last.difference, sequence.scale)} at "
+            f"{wording.count(last.units)} units; it {'leaves out' if excluded else 'holds'} zero."
         ),
         table=DataTable(
             ("day", "units", "difference", "lower", "upper"),

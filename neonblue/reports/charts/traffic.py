@@ -22,7 +22,7 @@ def shares_chart(shares: Sequence[ArmShare]) -> Drawing:
     group = "units"
     return bars(
         "shares",
-        "Units per arm; the line marks what the allocation makes one expect",
+        "Units per arm",
         [group],
         arms,
         {(group, share.arm): float(share.observed) for share in shares},

@@ -70,6 +70,10 @@ def test_the_last_message_carries_the_decision_and_the_frozen_inference(
     last = messages(postgres, sized["id"])[-1]
     assert last.decision is not None
     assert (last.decision.outcome, last.decision.variant_key) == ("ship", "b")
+    assert last.decision.decided_by is not None
+    assert last.decision.decided_by.startswith("token:")
+    assert last.decision.decided_at is not None
+    assert last.decision.decided_at <= last.received_at
     assert (last.inference, last.planned_units) == ("group_sequential", 500)
     assert last.started_at is not None
     assert last.concluded_at is not None
@@ -169,7 +173,13 @@ def test_a_decision_can_follow_the_conclusion(api: httpx.Client, postgres: Serve
     assert (early.status_code, refused(early)) == (409, {"decision": "decision_early"})
     concluded = step(api, running["key"], "conclude").json()
     assert concluded["decision"] is None
-    assert patch(api, concluded, {"decision": SHIP}).json()["decision"] == SHIP
+    decided = patch(api, concluded, {"decision": SHIP}).json()
+    assert decided["decision"] == SHIP | {
+        "decided_by": decided["decision"]["decided_by"],
+        "decided_at": decided["decision"]["decided_at"],
+    }
+    assert decided["decision"]["decided_by"].startswith("token:")
+    assert patch(api, decided, {"decision": SHIP}).json() == decided
     decision = messages(postgres, running["id"])[-1].decision
     assert decision is not None
     assert decision.reason == SHIP["reason"]

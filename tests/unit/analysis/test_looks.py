@@ -221,7 +221,7 @@ def test_a_conclusion_before_the_plan_spends_what_its_share_allows() -> None:
 
     assert "the next decision run takes its last look" in before.sentence
     assert report.decision.action is Action.INCONCLUSIVE
-    assert "no significant difference" in report.decision.sentence
+    assert "not decided" in report.decision.sentence
     assert platform.page(moments, 5).decision == report.decision
     assert platform.looks[0].cells[0].spent < 0.001
     assert platform.looks[0].closed_to == "2026-03-04T10:00:00.000000Z"

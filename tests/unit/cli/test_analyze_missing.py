@@ -106,7 +106,7 @@ def test_blank_cells_that_count_as_zero_are_told(analyze):
 
     assert outcome.exit_code == 0
     assert "160 blank cells of rating count as 0" in words(outcome)
-    assert "1.6 → 3.2" in words(outcome)
+    assert "1.600 → 3.200" in words(outcome)
 
 
 def test_the_report_tells_what_was_left_out_and_reads_its_segments_alike(analyze, tmp_path):

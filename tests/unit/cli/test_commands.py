@@ -31,7 +31,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("sql", "SELECT 1"), ("results", "checkout"), ("reconcile",), ("reconcile", "--json")]
+    "arguments",
+    [
+        ("sql", "SELECT 1"),
+        ("results", "checkout"),
+        ("report", "checkout"),
+        ("reconcile",),
+        ("reconcile", "--json"),
+    ],
 )
 def test_a_service_that_is_not_there_is_an_error_in_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
@@ -40,6 +47,41 @@ def test_a_service_that_is_not_there_is_an_error_in_one_line(run: Run, arguments
     assert "error" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["results", "report"])
+def test_a_folder_without_a_stack_is_told(run: Run, command: str) -> None:
+    done = run(command, "checkout")
+
+    assert "no stack was started in" in done.stderr
+    assert "--data-dir" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["results", "report"])
+def test_an_api_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("NEONBLUE_API_TOKEN", "secret")
+
+    done = run(command, "checkout")
+
+    assert done.exit_code == 1
+    assert "can't be reached" in done.stderr
+    assert "neonblue up" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["results", "report"])
+@pytest.mark.parametrize(
+    "key", ["", " ", ".", "..", "a/b", "a b", "a?x=1", "%2e", "ä", "\x1b[31mred", "\udcff", "[red]"]
+)
+def test_what_can_be_no_key_is_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, key: str
+) -> None:
+    monkeypatch.setenv("NEONBLUE_API_TOKEN", "secret")
+
+    done = run(command, key)
+
+    assert done.exit_code == 1
+    assert "no experiment can be called" in done.stderr
+    assert "\x1b[31m" not in done.stderr
 
 
 def test_an_import_names_the_column_before_anything_is_sent(run: Run, tmp_path: Path) -> None:

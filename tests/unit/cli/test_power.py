@@ -88,7 +88,7 @@ def test_the_table_holds_the_plan():
     shown = run("--baseline", "0.1", "--mde", "10%", "--traffic", "1000")
 
     assert shown.exit_code == 0
-    for part in ("14,749", "29,498", "+10.000%", "29.5"):
+    for part in ("14,749", "29,498", "+10.0 %", "+1.00 pp", "29.5"):
         assert part in shown.stdout
 
 
@@ -115,6 +115,28 @@ def test_impossible_requests_are_refused_with_the_reason(options, reason):
 
     assert outcome.exit_code == 1
     assert reason in " ".join(outcome.output.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--baseline", "0.1", "--units", "118000"), ("+0.49 pp", "+4.95 %")),
+        (
+            ("--baseline", "20", "--sd", "10", "--mde", "-2%", "--looks", "5"),
+            ("−0.4000", "more units for 5 looks", "2.47 %"),
+        ),
+        (("--baseline", "0.1", "--mde", "10%", "--any-time"), ("more units for looks at any time",)),
+    ],
+)
+def test_the_table_has_rounded_numbers_with_true_signs(options, parts):
+    shown = run(*options).stdout
+
+    assert all(part in shown for part in parts)
+    assert "-" not in shown.replace("two-sided", "")
+
+
+def test_without_looks_nothing_is_said_of_them():
+    assert "more units" not in run("--baseline", "0.1", "--mde", "10%").stdout
 
 
 def test_a_plan_without_a_baseline_or_a_history_is_refused():

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.reports import ExperimentReport, Format, render_figures, wording
+from neonblue.reports import Effect, ExperimentReport, Format, render_figures, wording
 from neonblue.reports.charts.forest import Row, forest
-from neonblue.reports.drawing import DataTable, Width
+from neonblue.reports.drawing import DataTable, Width, round_ticks
 from neonblue.reports.model import Scale
-from neonblue.statistics import Verdict
+from neonblue.statistics import Role, Verdict
 
 _STARTS = {Format.PNG: b"\x89PNG", Format.PDF: b"%PDF"}
 
@@ -61,6 +61,58 @@ def test_the_description_tells_each_effect_and_its_verdict() -> None:
     words = forest("f", "f", rows, DataTable((), ())).alternative
     assert "conversion: +10.0 %, interval +5.00 % to unbounded, better." in words
     assert "spend: −2.00 %, interval −10.0 % to +6.00 %, not decided." in words
+
+
+def test_a_margin_is_drawn_and_told() -> None:
+    from matplotlib.figure import Figure
+
+    drawn = forest("f", "f", [Row("errors", 0.57, 0.4, 0.74, Verdict.WORSE, 0.05)], DataTable((), ()))
+    figure = Figure()
+    drawn.paint(figure, Width.WIDE)
+
+    assert "margin at +5.00 %, worse." in drawn.alternative
+    assert any(list(line.get_xdata()) == [0.05, 0.05] for line in figure.axes[0].lines)
+    assert "dashed: a guardrail's margin" in figure.axes[0].get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("relative", "lower_is_better", "control", "place"),
+    [
+        (True, True, 2.0, 0.05),
+        (True, False, 2.0, -0.05),
+        (False, True, 2.0, 0.025),
+        (False, False, -2.0, -0.025),
+        (False, True, 0.0, None),
+        (False, True, None, None),
+    ],
+)
+def test_a_margin_lies_on_the_side_of_the_loss(
+    relative: bool, lower_is_better: bool, control: float | None, place: float | None
+) -> None:
+    effect = Effect(
+        "m", "b", Role.GUARDRAIL, Scale.NUMBER, Verdict.WORSE, 1, 1, control, margin=0.05, margin_relative=relative,
+        lower_is_better=lower_is_better,
+    )  # fmt: skip
+    assert effect.margin_as_change == (None if place is None else pytest.approx(place))
+
+
+@given(st.floats(1e-6, 1e6), st.integers(3, 9))
+def test_marks_of_an_axis_are_1_2_or_5_apart(largest: float, most: int) -> None:
+    ticks = round_ticks(most).tick_values(0, largest)
+    step = ticks[1] - ticks[0]
+    assert f"{step:.6e}"[0] in "125"
+
+
+def test_a_name_with_dollars_is_no_formula() -> None:
+    row = Row("$spend$ \\alpha $", 0.1, 0.05, 0.2, Verdict.BETTER)
+    assert "$spend$" in forest("f", "f", [row], DataTable((), ())).svg(Width.WIDE)
+
+
+def test_columns_of_numbers_are_known() -> None:
+    table = DataTable(
+        ("arm", "units", "change", "p"), (("a", "1,234", "+1.0 %", "< 0.0001"), ("b", "5", "–", "0.0100"))
+    )
+    assert table.numeric == (False, True, True, True)
 
 
 @pytest.mark.parametrize(

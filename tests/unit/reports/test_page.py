@@ -123,7 +123,7 @@ def test_the_decision_stands_before_every_number(text: str) -> None:
 
 
 def test_methods_and_watermark_stand_at_the_end(text: str) -> None:
-    assert text.index('id="health"') < text.index('id="methods"') < text.index("2026-02-18 08:59 UTC")
+    assert text.index('id="health"') < text.index('id="methods"') < text.index("2026-02-18 08:59Z")
 
 
 def test_drawings_take_the_page_s_colours_so_that_they_can_be_read_in_the_dark(text: str) -> None:

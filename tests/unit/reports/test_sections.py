@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from neonblue.reports import ExperimentReport, Provenance, render_report
-from neonblue.reports.from_analysis import report_of_analysis
+from neonblue.reports.from_analysis import methods_of, report_of_analysis
 from neonblue.reports.model import Unavailable
 from neonblue.reports.sections import sections_of
-from neonblue.statistics import Metric, MetricKind, Plan, analyze
+from neonblue.statistics import Deciding, Metric, MetricKind, Plan, analyze
 from neonblue.statistics.tables import experiment_from_sums
 
 
@@ -42,4 +42,40 @@ def test_one_day_is_no_course(whole: ExperimentReport) -> None:
 
     for anchor in ("over-time", "daily"):
         assert sections[anchor].drawings == ()
-        assert sections[anchor].reason == "All units entered on one day: there is no course to show."
+        assert (
+            sections[anchor].reason == "All units entered on one day: there is nothing to compare over time."
+        )
+
+
+def methods(plan: Plan) -> str:
+    sums = {"a": 1_062, "b": 1_314}
+    rows = [{"metric": "visit", "variant": arm, "n": "10000", "sum": str(n)} for arm, n in sums.items()]
+    experiment = experiment_from_sums(rows, {"visit": Metric("visit", MetricKind.PROPORTION)}, "a", None)
+    return " ".join(methods_of(plan, analyze(experiment, plan)))
+
+
+def test_the_methods_are_those_that_were_used() -> None:
+    fixed, sequence, sequential = (
+        methods(plan)
+        for plan in (
+            Plan(ended=True),
+            Plan(deciding=Deciding.CONFIDENCE_SEQUENCE),
+            Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=20_000),
+        )
+    )
+
+    assert "tested by chi-square" in fixed
+    assert "Tests of the differences: the unpooled z-test of proportions." in fixed
+    for watched in (sequence, sequential):
+        assert "tested by an e-value" in watched
+        assert "chi-square" not in watched
+        assert "Tests of the differences" not in watched
+    assert "the p-values are the sequence's own" in sequence
+    assert "against that look's bound" in sequential
+
+
+def test_what_a_section_with_one_drawing_says_is_not_said_twice(whole: ExperimentReport) -> None:
+    text = render_report(whole)
+
+    assert "<figcaption>" not in text[text.index('id="effects"') : text.index('id="over-time"')]
+    assert whole.effects[0].metric in text

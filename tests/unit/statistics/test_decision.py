@@ -61,7 +61,7 @@ def test_a_worse_primary_metric_rolls_back():
     decision = analyze(experiment(BASE, DOWN), NOW).decision
 
     assert decision.action is Action.ROLL_BACK
-    assert "-20.0 %" in decision.sentence
+    assert "−20.0 %" in decision.sentence
 
 
 def test_a_held_guardrail_lets_it_ship():
@@ -75,7 +75,17 @@ def test_a_guardrail_beyond_its_margin_rolls_back():
     decision = analyze(experiment(BASE, UP, guard=latency(110)), NOW).decision
 
     assert decision.action is Action.ROLL_BACK
-    assert "beyond its margin" in decision.sentence
+    assert "latency +10.0 %" in decision.sentence
+    assert "beyond its margin of 5" in decision.sentence
+
+
+def test_a_roll_back_says_what_would_have_been_gained():
+    harmful = analyze(experiment(BASE, UP, guard=latency(110)), NOW).decision
+    useless = analyze(experiment(BASE, BASE, guard=latency(110)), NOW).decision
+
+    assert harmful.sentence.startswith("Roll back b: conversion +20.0 % (")
+    assert "), but latency +10.0 % (" in harmful.sentence
+    assert useless.sentence.startswith("Roll back b: latency +10.0 % (")
 
 
 def test_an_unproven_guardrail_holds_back_the_ship():
@@ -89,7 +99,7 @@ def test_no_difference_at_the_end_is_inconclusive():
     decision = analyze(experiment(BASE, Moments.proportion(1010, 10_000)), NOW).decision
 
     assert decision.action is Action.INCONCLUSIVE
-    assert "no significant difference" in decision.sentence
+    assert "p = 0.8141), not decided" in decision.sentence
 
 
 def test_before_the_planned_end_a_small_p_decides_nothing():
@@ -192,7 +202,7 @@ def test_units_met_in_several_arms_block_beyond_their_threshold():
 
     assert fine.action is Action.SHIP
     assert broken.broken == ("multiply_exposed",)
-    assert "300 of 20,000 units (1.50%)" in broken.sentence
+    assert "300 of 20,000 units (1.50 %)" in broken.sentence
 
 
 @pytest.mark.parametrize(
@@ -233,7 +243,7 @@ def test_a_guardrail_without_a_margin_holds_until_it_is_worse():
 def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
     decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
 
-    assert "conversion +0.04 (+0.02" in decision.sentence
+    assert "conversion +4.00 pp (+2.60 pp to +6.10 pp" in decision.sentence
 
 
 def test_a_sample_ratio_of_few_units_tells_nothing_and_says_so():

@@ -1,0 +1,83 @@
+"""The line under an experiment's title, and names and times as people read them. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+from neonblue.results.about import About, ArmShare
+from neonblue.statistics import numbers
+
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
+_TOKEN = re.compile(r"token:(\d+):(.+)", re.DOTALL)
+
+
+def facts_of(about: About, units: int | None) -> tuple[tuple[str, str], ...]:
+    """The line under the title, as names and texts: status, days, units, split, traffic, owner.
+
+    units: in the results; None where they are not counted.
+    """
+    facts = [("status", _status(about))]
+    if about.day is not None and about.source != "external":
+        facts.append(
+            ("day", f"{about.day} of {about.planned_days}" if about.planned_days else f"{about.day}")
+        )
+    if units is not None:
+        planned = f" of {numbers.count(about.planned_units)} planned" if about.planned_units else ""
+        facts.append(("units", f"{numbers.count(units)}{planned}"))
+    facts.append(("split", ", ".join(_arm(arm) for arm in about.arms)))
+    if about.source != "external":
+        facts.append(("traffic", _percent(about.allocation)))
+    facts.append(("owner", plain(about.owner) if about.owner else "nobody named"))
+    return tuple(facts)
+
+
+def instant(moment: datetime) -> str:
+    """A time in UTC to the minute: `2026-03-01 09:30Z`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+
+
+def plain(text: str | None) -> str:
+    """One line of visible characters: what would steer a terminal or reorder a line is shown by its number."""
+    return "".join(map(_visible, " ".join((text or "").split())))
+
+
+def person(name: str) -> str:
+    """Who did something, from the audit's name for it: `token:1:bootstrap` is the token "bootstrap"."""
+    token = _TOKEN.fullmatch(name)
+    return f"{plain(token[2])} (token {token[1]})" if token else plain(name)
+
+
+def _visible(character: str) -> str:
+    hidden = unicodedata.category(character) in _HIDDEN and character not in _JOINERS
+    return f"\\u{ord(character):04x}" if hidden else character
+
+
+def _status(about: About) -> str:
+    started, concluded = about.started_at, about.concluded_at
+    if about.source == "external":
+        return f"{about.status}, collected elsewhere"
+    if about.status == "scheduled":
+        when = about.scheduled_start_at
+        return f"scheduled to start {instant(when)}" if when else "scheduled"
+    since = f" since {instant(started)}" if started else ""
+    if about.status == "running":
+        until = f" until {instant(about.scheduled_stop_at)}" if about.scheduled_stop_at else ""
+        return f"running{since}{until}"
+    if about.status == "paused":
+        return f"paused, started {instant(started)}" if started else "paused"
+    if concluded is not None:
+        ran = f", ran from {instant(started)}" if started else ", ran"
+        return f"{about.status}{ran} to {instant(concluded)}"
+    return about.status
+
+
+def _arm(arm: ArmShare) -> str:
+    named = plain(arm.key) if arm.name in ("", arm.key) else f"{plain(arm.key)} ({plain(arm.name)})"
+    return f"{named} {'dropped' if arm.is_dropped else _percent(arm.share)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
