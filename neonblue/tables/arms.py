@@ -51,7 +51,7 @@ def choose_control(keys: Mapping[str, str], given: str | None) -> str:
         folded = [name for name in keys if name.casefold() == given.strip().casefold()]
         if len(folded) == 1:
             return folded[0]
-        raise FileError(f"--control: there is no arm {given!r}; {arms(keys)}")
+        raise FileError(f"--control: no arm is called {given!r}; {arms(keys)}")
     for known in (*CONTROLS, None):
         telling = [name for name in keys if (_tells(name) if known is None else normal(name) in known)]
         if len(telling) == 1:
