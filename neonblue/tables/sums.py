@@ -90,8 +90,7 @@ def _arm_column(table: Table, names: list[str], given: str | None) -> int:
     for name in VARIANT_NAMES:
         if name in names:
             return names.index(name)
-    there = ", ".join(name for name in table.columns if name)
-    raise FileError(f"--variant: name the column of the arms; the columns are {there}")
+    raise FileError(f"--variant: name the column of the arms; the columns are {table.names}")
 
 
 def _row(row: Row, table: Table, names: list[str], notations: dict[int, Notation]) -> dict[str, str]:
