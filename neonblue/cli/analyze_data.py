@@ -20,7 +20,7 @@ from neonblue.statistics.tables import (
     experiment_from_units,
     kind_of_row,
 )
-from neonblue.tables.arms import arm_keys, choose_control
+from neonblue.tables.arms import arm_keys, choose_control, weights_by_arm
 from neonblue.tables.blanks import Policies
 from neonblue.tables.cells import is_blank, plain
 from neonblue.tables.errors import FileError
@@ -87,7 +87,9 @@ def _from_units(table: Table, options: Options) -> FileData:
     control = choose_control(reading.keys, options.file.control)
     percentile = None if options.winsorize is None else options.winsorize / 100
     units = columns.table()
-    experiment = experiment_from_units(units, specs, control, _weights(reading, options.weights), percentile)
+    experiment = experiment_from_units(
+        units, specs, control, _weights(reading.keys, options.weights), percentile
+    )
     return FileData(
         table.source.short_name,
         experiment,
@@ -108,8 +110,9 @@ def _from_sums(table: Table, options: Options) -> FileData:
         # A proportion is what has the fewest sums: the other arms' rows may show that one of these is blank.
         if kinds.get(row["metric"], MetricKind.PROPORTION) is MetricKind.PROPORTION:
             kinds[row["metric"]] = kind_of_row(row)
-    control = choose_control(arm_keys({row["variant"] for row in rows}), options.file.control)
-    experiment = experiment_from_sums(rows, metrics_of(kinds, options.roles), control, options.weights)
+    keys = arm_keys({row["variant"] for row in rows})
+    control, weights = choose_control(keys, options.file.control), _weights(keys, options.weights)
+    experiment = experiment_from_sums(rows, metrics_of(kinds, options.roles), control, weights)
     return FileData(table.source.short_name, experiment, file)
 
 
@@ -158,14 +161,10 @@ def _segments(sheet: Sheet, names: Sequence[str]) -> dict[int, str]:
     return {place: sheet.table.columns[place] for place in places}
 
 
-def _weights(reading: FileReading, given: Mapping[str, float] | None) -> dict[str, float] | None:
-    """The shares by the arms' names in the file. Raises FileError for an arm that there is not."""
-    return None if given is None else {_arm(reading, name): share for name, share in given.items()}
-
-
-def _arm(reading: FileReading, name: str) -> str:
-    found = [arm for arm, key in reading.keys.items() if name in (arm, key)]
-    return found[0] if found else name
+def _weights(keys: Mapping[str, str], given: Mapping[str, float] | None) -> dict[str, float] | None:
+    return (
+        None if given is None else {arm: float(share) for arm, share in weights_by_arm(keys, given).items()}
+    )
 
 
 def _segment_experiments(

@@ -123,7 +123,8 @@ def _show_report(plan: Plan, key: str, report: ImportReport) -> None:
     elif len(report.rejected) == plan.rows:
         out.print(f"[bold]{key}[/] holds nothing of this file: every row was refused")
     else:
-        out.print(f"[bold]{key}[/] is unchanged: every row that could be stored was stored before")
+        which = "that could be stored" if report.rejected else "of this file"
+        out.print(f"[bold]{key}[/] is unchanged: every row {which} was stored before")
     out.print(f"  units   {report.units_new:,} new, {report.units_known:,} known")
     out.print(f"  events  {report.events_accepted:,} accepted, {report.events_duplicate:,} duplicates")
     for note in plan.notes():

@@ -11,7 +11,7 @@ from neonblue.client import Metric, NewAssignment, NewEvent, NewExperiment, Vari
 from neonblue.simulation.metrics import MetricColumn, metrics_of
 from neonblue.statistics.health import multiply_exposed
 from neonblue.statistics.missing import Missing
-from neonblue.tables.arms import arms, choose_control
+from neonblue.tables.arms import choose_control, weights_by_arm
 from neonblue.tables.blanks import Blanks, counted_as_zero, left_out, require_policies
 from neonblue.tables.errors import FileError
 from neonblue.tables.outcomes import Kind
@@ -65,15 +65,13 @@ class Plan:
     def experiment(self, key: str, weights: Mapping[str, int]) -> NewExperiment:
         """The draft to create. Raises FileError where the control is unclear."""
         control = choose_control(self.variants, self.reading.sheet.options.control)
-        unknown = sorted(set(weights) - set(self.variants) - set(self.variants.values()))
-        if unknown:
-            raise FileError(f"--weight: no arm is called {', '.join(unknown)}; {arms(self.variants)}")
+        shares = weights_by_arm(self.variants, weights)
         return NewExperiment(
             key=key,
             name=experiment_name(self.table),
             source="external",
             variants=[
-                Variant(name, weights.get(raw, weights.get(name, 1)), is_control=raw == control, name=raw)
+                Variant(name, shares[raw], is_control=raw == control, name=raw)
                 for raw, name in self.variants.items()
             ],
             metrics=[_definition(metric) for metric in self.metrics],

@@ -6,11 +6,13 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from hashlib import sha256
+from typing import TypeVar
 
 from neonblue.tables.errors import FileError
 from neonblue.tables.roles import normal
 
 MOST_ARMS = 64
+W = TypeVar("W", int, float)
 CONTROLS = (
     frozenset({"control", "ctl", "ctrl", "control_group", "controlgroup", "kontrolle", "kontrollgruppe"}),
     frozenset({"a", "0", "false", "off", "baseline", "original", "holdout", "control_a", "group_a"}),
@@ -49,7 +51,7 @@ def choose_control(keys: Mapping[str, str], given: str | None) -> str:
         folded = [name for name in keys if name.casefold() == given.strip().casefold()]
         if len(folded) == 1:
             return folded[0]
-        raise FileError(f"--control: there is no arm {given!r}; {arms(keys)}")
+        raise FileError(f"--control: no arm is called {given!r}; {arms(keys)}")
     for known in (*CONTROLS, None):
         telling = [name for name in keys if (_tells(name) if known is None else normal(name) in known)]
         if len(telling) == 1:
@@ -57,6 +59,14 @@ def choose_control(keys: Mapping[str, str], given: str | None) -> str:
         if telling:
             break
     raise FileError(f"--control: say which arm is the control; {arms(keys)}")
+
+
+def weights_by_arm(keys: Mapping[str, str], given: Mapping[str, W]) -> dict[str, W | int]:
+    """Each arm's weight by its name, 1 where none is given. Raises FileError for an arm that there is not."""
+    unknown = sorted(set(given) - set(keys) - set(keys.values()))
+    if unknown:
+        raise FileError(f"--weight: no arm is called {', '.join(unknown)}; {arms(keys)}")
+    return {name: given.get(name, given.get(key, 1)) for name, key in keys.items()}
 
 
 def arms(keys: Collection[str]) -> str:

@@ -88,6 +88,8 @@ class FileReading:
         """What became of the file. more: columns that are read as texts."""
         table, look, problems = self.sheet.table, self.sheet.survey, self.scan.problems
         notes = [] if self.sheet.roles.unit is not None else ["no column of units: each row is a unit"]
+        if not self.sheet.options.metrics and not any(outcome.decides for outcome in self.sheet.outcomes()):
+            notes.append("no metric decides: name those that do with --metric")
         if table.trailing:
             notes.append("every row ends with a separator too many")
         for count, what in ((look.blank_lines, "blank line"), (table.layout.comments, "comment line")):

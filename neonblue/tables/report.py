@@ -11,6 +11,7 @@ from neonblue.tables.outcomes import passed_over
 from neonblue.tables.roles import Roles
 from neonblue.tables.scan import IN_SEVERAL_ARMS, Problem, ValueColumn
 from neonblue.tables.survey import ColumnSurvey, Survey
+from neonblue.tables.table import NAMES_SHOWN
 
 LINES_SHOWN = 5
 
@@ -70,12 +71,17 @@ class FileReport:
             f"{c.column} {c.how}" for c in self.columns if c.how and c.read_as not in ("passed over", "unit")
         ]
         if told:
-            yield "read " + "; ".join(told)
+            yield "read " + _listed(told)
         passed = [
             f"{column.column} ({column.how})" for column in self.columns if column.read_as == "passed over"
         ]
         if passed:
-            yield "passed over: " + "; ".join(passed)
+            yield "passed over: " + _listed(passed)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f"; and {len(texts) - NAMES_SHOWN:,} more" if len(texts) > NAMES_SHOWN else ""
+    return "; ".join(texts[:NAMES_SHOWN]) + more
 
 
 def left_out(problems: Mapping[int, Problem]) -> tuple[LeftOut, ...]:

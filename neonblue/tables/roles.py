@@ -73,8 +73,7 @@ def roles_of(table: Table, options: Options) -> Roles:
     names = {place: normal(name) for place, name in enumerate(table.columns) if place not in ignored}
     variant = _given_or_known(table, options.variant, "--variant", VARIANT_NAMES, names)
     if variant is None:
-        there = ", ".join(name for name in table.columns if name)
-        raise FileError(f"--variant: name the column of the arms; the columns are {there}")
+        raise FileError(f"--variant: name the column of the arms; the columns are {table.names}")
     names = {place: name for place, name in names.items() if table.columns[place].casefold() not in metrics}
     unit = _given_or_known(table, options.unit, "--unit", UNIT_NAMES, names)
     # A column of times is no metric, whether or not its times are needed.

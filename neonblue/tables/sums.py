@@ -43,6 +43,7 @@ def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]
         place: look.notation(place) for place, name in enumerate(names) if name in _NUMBERS and name != "n"
     }
     rows: list[dict[str, str]] = []
+    arms: set[str] = set()
     seen: dict[tuple[str, str], Row] = {}
     for row in table.rows():
         try:
@@ -57,7 +58,10 @@ def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]
                 f"{seen[key].line} already; write a row per metric and arm"
             )
         seen[key] = row
+        arms.add(found["variant"])
         rows.append(found)
+    if len(arms) < 2:
+        raise FileError(f"--variant: column {table.columns[arm_at]!r} has 1 arm ({', '.join(arms)}), not two")
     return rows, _report(look, names, arm_at, notations)
 
 
@@ -86,8 +90,7 @@ def _arm_column(table: Table, names: list[str], given: str | None) -> int:
     for name in VARIANT_NAMES:
         if name in names:
             return names.index(name)
-    there = ", ".join(name for name in table.columns if name)
-    raise FileError(f"--variant: name the column of the arms; the columns are {there}")
+    raise FileError(f"--variant: name the column of the arms; the columns are {table.names}")
 
 
 def _row(row: Row, table: Table, names: list[str], notations: dict[int, Notation]) -> dict[str, str]:
@@ -99,7 +102,18 @@ def _row(row: Row, table: Table, names: list[str], notations: dict[int, Notation
     for place, notation in notations.items():
         found[names[place]] = _number(names[place], row.cells[place], notation)
     found["n"] = _count(row.cells[names.index("n")])
+    _check_share(found)
     return found
+
+
+def _check_share(found: Mapping[str, str]) -> None:
+    """Without squares a sum is that of zeros and ones."""
+    if "sum_of_squares" in found or not found.get("sum") or not found["n"]:
+        return
+    if not 0 <= Decimal(found["sum"]) <= int(found["n"]):
+        raise CellError(
+            f"sum: {found['sum']} of {found['n']} units is no share of them; a mean needs sum_of_squares"
+        )
 
 
 def _number(name: str, cell: str, notation: Notation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,12 +11,16 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from neonblue.tables.cells import plain
+from neonblue.tables.cells import plain, shown
 from neonblue.tables.errors import FileError, at
 from neonblue.tables.quotes import last_opening, swallowed_line
 from neonblue.tables.separators import COMMENT, SEPARATORS, Layout, layout_of
 from neonblue.tables.source import LONGEST_LINE, Source, bounded_lines
 
+NAMES_SHOWN = 30
+"""Columns that a message lists."""
+
+LONGEST_NAME = 256
 SAMPLE = 100
 """Lines that tell the separator."""
 
@@ -59,6 +64,13 @@ class Table:
         return SEPARATORS.get(self.separator, repr(self.separator))
 
     @property
+    def names(self) -> str:
+        """The columns in words."""
+        named = [name for name in self.columns if name]
+        more = f" and {len(named) - NAMES_SHOWN:,} more" if len(named) > NAMES_SHOWN else ""
+        return ", ".join(named[:NAMES_SHOWN]) + more
+
+    @property
     def width(self) -> int:
         """The cells of a row."""
         return len(self.columns) + self.trailing
@@ -70,8 +82,7 @@ class Table:
         folded = [name.casefold() for name in self.columns]
         wanted = column.strip().casefold()
         if not wanted or wanted not in folded:
-            there = ", ".join(name for name in self.columns if name)
-            raise FileError(f"{option}: there is no column {column!r}; the columns are {there}")
+            raise FileError(f"{option}: there is no column {shown(column)}; the columns are {self.names}")
         return folded.index(wanted)
 
     def rows(self, on_blank: Callable[[int], object] | None = None) -> Iterator[Row]:
@@ -150,10 +161,14 @@ def _columns(name: str, header: Sequence[str], layout: Layout) -> tuple[str, ...
     columns = [_name(column) for column in header]
     if layout.marked:
         columns[0] = columns[0].lstrip(COMMENT).strip()
-    folded = [column.casefold() for column in columns if column]
-    doubled = sorted({column for column in columns if folded.count(column.casefold()) > 1})
+    folded = Counter(column.casefold() for column in columns if column)
+    doubled = sorted({column for column in columns if folded[column.casefold()] > 1})
+    if any(len(column) > LONGEST_NAME for column in columns):
+        raise FileError(
+            f"{name}: the header names a column with more than {LONGEST_NAME} characters: is it the header?"
+        )
     if doubled:
         raise FileError(
-            f"{name}: the header names {', '.join(doubled)} more than once; rename one of the columns"
+            f"{name}: the header names {', '.join(doubled[:NAMES_SHOWN])} more than once; rename one of the columns"
         )
     return tuple(columns)

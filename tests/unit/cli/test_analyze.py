@@ -107,7 +107,7 @@ def test_the_table_ends_with_the_decision(analyze):
     [
         (("--metric", "absent"), "no column 'absent'"),
         (("--metric", "spend:::p"), "is not [NAME=]COLUMN[/COLUMN][~COVARIATE][:KIND]"),
-        (("--control", "z"), "no arm 'z'"),
+        (("--control", "z"), "--control: no arm is called 'z'; the arms are a, b"),
         (("--variant", "nothing"), "--variant"),
         (("--secondary", "nothing"), "--secondary"),
         (("--weight", "a=x"), "--weight"),

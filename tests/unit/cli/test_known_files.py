@@ -328,3 +328,25 @@ def test_a_report_that_can_not_be_written_is_a_sentence(run: Run, tmp_path: Path
 
     assert outcome.exit_code == 1
     assert "--report: can't write" in words(outcome)
+
+
+def test_two_sums_of_one_arm_are_no_comparison(run: Run) -> None:
+    assert "has 1 arm (control), not two" in words(
+        run("analyze", "metric,variant,n,sum\nx,control,9,4\ny,control,9,4\n")
+    )
+
+
+@pytest.mark.parametrize("command", ["analyze", "import"])
+def test_a_weight_of_no_arm_is_named(run: Run, command: str) -> None:
+    assert "--weight: no arm is called zz; the arms are control, treatment" in words(
+        run(command, UNITS, "--weight", "zz=1")
+    )
+
+
+def test_where_nothing_tells_which_metric_decides_it_is_said(run: Run) -> None:
+    content = "user_id,variant,minutes,pages\n" + "".join(
+        f"u{i},{('control', 'b')[i % 2]},{i % 7}.5,{i % 5}\n" for i in range(40)
+    )
+
+    assert "no metric decides: name those that do with --metric" in words(run("analyze", content))
+    assert "no metric decides" not in words(run("analyze", content, "--metric", "pages"))

@@ -76,6 +76,7 @@ def test_the_separator_is_the_one_that_rows_agree_on(write: Write) -> None:
         ("", "the file is empty"),
         ("\n \n", "the file is empty"),
         ("# nothing\n", "the file is empty"),
+        (f"a,{'b' * 300}\n1,2\n", "names a column with more than 256 characters"),
         ("a,A\n1,2\n", "the header names A, a more than once"),
         ('a,b,c\n1,2,3\n4,5,"inch\n6,7,8\n', "line 3 (row 2) opens a quote that is not closed"),
         ('a,"b\n1,2\n', "line 1 (the header) opens a quote that is not closed"),
