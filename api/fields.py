@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from neonblue.contract.violation import ContractError
 PAYLOAD_BYTES = 64 * 1024
 """Of a variant's payload, as JSON."""
 
-_SHOWN_LENGTH = 60
+_SHOWN_CHARACTERS = 40
 _PERCENT = re.compile(r"(?P<whole>\d{1,3})(?:\.(?P<hundredths>\d{1,2}))?\s*%", re.ASCII)
 _BASIS_POINTS = (
     f"must be a whole number of basis points from 0 to {FULL_ALLOCATION}, such as 1000 for 10 %, or a text "
@@ -67,12 +66,17 @@ def _storable_object(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return value
 
 
-def _object(value: Any) -> Any:
+def _an_object(value: Any) -> Any:
+    """A payload is an object; whoever writes a bare value is told how to wrap it."""
     if value is None or isinstance(value, dict):
         return value
-    shown = json.dumps(value) if isinstance(value, bool | int | float | str) else "…"
-    shown = shown if len(shown) <= _SHOWN_LENGTH else "…"
-    raise ContractError(Code.WRONG_TYPE, f'must be an object: a value alone is written {{"value": {shown}}}')
+    raise ContractError(Code.WRONG_TYPE, f'must be an object: write {{"value": {_shown(value)}}}')
+
+
+def _shown(value: Any) -> str:
+    """The value as JSON, cut where it is long."""
+    text = msgspec.json.encode(value, enc_hook=str).decode(errors="replace")
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _basis_points(value: Any) -> Any:
@@ -128,7 +132,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=2_000), After
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f,]+$")]
 Tags = Annotated[list[Tag], Field(max_length=20)]
 Salt = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Payload = Annotated[dict[str, Any] | None, BeforeValidator(_object), AfterValidator(_storable_object)]
+Payload = Annotated[dict[str, Any] | None, BeforeValidator(_an_object), AfterValidator(_storable_object)]
 BasisPoints = Annotated[
     int,
     Field(ge=0, le=FULL_ALLOCATION, strict=True),
