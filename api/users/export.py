@@ -16,14 +16,17 @@ from psycopg import IsolationLevel, sql
 from api.database import Connection, connect
 from api.http.problems import Problem
 from api.users import repository
-from api.users.holdings import anonymous_ids, of_person, tables_of_people
+from api.users.holdings import anonymous_ids, of_person, tables_of_people, times_of
 from api.users.identity import Identify
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant
 
 _PAGE = 2_000
 _STATEMENT = "SET LOCAL statement_timeout = '5min'"
-_ROWS = "SELECT to_jsonb(held)::text FROM {table} AS held WHERE {condition}"
+_ROWS = """
+SELECT (to_jsonb(held) || jsonb_build_object({times}))::text FROM {table} AS held WHERE {condition}
+"""
+_TIME = """{name}, to_char(held.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _encode = msgspec.json.encode
 
 
@@ -84,7 +87,13 @@ async def _rows(
     connection: Connection, table: str, unit_type: str, ids: Sequence[str]
 ) -> AsyncIterator[bytes]:
     """The rows of a table under these ids, fetched a page at a time."""
-    statement = sql.SQL(_ROWS).format(table=sql.Identifier(table), condition=of_person(table))
+    times = [
+        sql.SQL(_TIME).format(name=sql.Literal(name), column=sql.Identifier(name))
+        for name in await times_of(connection, table)
+    ]
+    statement = sql.SQL(_ROWS).format(
+        table=sql.Identifier(table), condition=of_person(table), times=sql.SQL(", ").join(times)
+    )
     async with connection.cursor(f"export_{table}") as cursor:
         cursor.itersize = _PAGE
         await cursor.execute(statement, {"unit_type": unit_type, "ids": list(ids)})

@@ -20,6 +20,10 @@ WHERE class.relnamespace = current_schema()::regnamespace AND class.relkind IN (
     )
 ORDER BY class.relname
 """
+_TIMES = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND atttypid = 'timestamptz'::regtype AND NOT attisdropped ORDER BY attnum
+"""
 _HOLDS = "SELECT 1 FROM {table} WHERE {condition} LIMIT 1"
 
 ASSIGNMENTS = "assignments"
@@ -34,6 +38,12 @@ _ANONYMOUS = "SELECT anonymous_id FROM user_links WHERE (unit_type, user_id) = (
 async def tables_of_people(connection: Connection) -> list[str]:
     """Every table with a unit type and a user id, such as assignments, events, forced variants."""
     cursor = await connection.execute(_TABLES.encode(), (list(APART),))
+    return [name for (name,) in await cursor.fetchall()]
+
+
+async def times_of(connection: Connection, table: str) -> list[str]:
+    """The table's columns that are times."""
+    cursor = await connection.execute(_TIMES, (sql.Identifier(table).as_string(connection),))
     return [name for (name,) in await cursor.fetchall()]
 
 

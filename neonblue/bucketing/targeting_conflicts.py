@@ -34,8 +34,9 @@ class _Demand:
     def met_by(self, value: Any) -> bool:
         """A comparison of different kinds is not met: CEL has no answer for it."""
         same = [other for other in self.values if _kind(other) == _kind(value)]
-        holds = _HOLDS.get(self.name, operator.eq)
-        return any(holds(value, other) for other in same)
+        if self.name not in _HOLDS:
+            return value in same
+        return any(_HOLDS[self.name](value, other) for other in same)
 
 
 def check_conflicts(root: Node) -> None:
