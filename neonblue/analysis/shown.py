@@ -42,7 +42,7 @@ _FEW_UNITS = frozenset(
         StatusCode.NO_LOOK,
     }
 )
-_NOBODY_COUNTED = "No unit is in the numbers."
+_NOBODY_COUNTED = "No decision: no unit is in the numbers."
 
 
 def shown(question: Question, report: Report) -> Report:
@@ -57,9 +57,7 @@ def shown(question: Question, report: Report) -> Report:
         # The same decision: verdicts and margins are as they were, the words are those of what is shown.
         decision = decide(question.experiment, plan, report.health, hidden)
     if not question.experiment.units and decision.action is Action.INCONCLUSIVE:
-        decision = Decision(
-            Action.INCONCLUSIVE, f"No decision: {_NOBODY_COUNTED[0].lower()}{_NOBODY_COUNTED[1:]}"
-        )
+        decision = Decision(Action.INCONCLUSIVE, _NOBODY_COUNTED)
     results = tuple(
         replace(result, verdict=Verdict.UNKNOWN) if is_too_early(result) else result for result in hidden
     )
