@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -26,6 +27,8 @@ from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
+
+_log = structlog.get_logger("neonblue.stack")
 
 _REQUEST_SECONDS = 5.0
 # A request by Kafka's protocol for the versions it speaks: length, key 18, version 0, correlation, no client's name.
@@ -49,7 +52,7 @@ def jar_cache(settings: Settings) -> Path:
 
 
 class FetchJars(Step):
-    """Downloads, once per user."""
+    """Downloads, once per user; what a disk has damaged since then is fetched again."""
 
     name = "jars"
     attempts = 3
@@ -59,9 +62,12 @@ class FetchJars(Step):
         self._progress = progress
 
     def run(self) -> None:
+        cache, artifacts = jar_cache(self._settings), jars.locked()
+        if removed := jars.remove_damaged(cache, artifacts):
+            _log.warning("cache_was_damaged", step=self.name, removed=removed)
         jars.ensure(
-            jar_cache(self._settings),
-            jars.locked(),
+            cache,
+            artifacts,
             lambda done, wanted: self._progress(f"downloading Kafka and Debezium: {done} of {wanted} files"),
         )
 
