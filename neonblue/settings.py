@@ -45,9 +45,11 @@ class PostgresSettings(Component):
         """The libpq address, of `database` where given (on an external server: of that server's database)."""
         if self.url is not None:
             given = self.url.get_secret_value()
-            return given if database is None else urlsplit(given)._replace(path=f"/{database}").geturl()
+            path = f"/{quote(database or '', safe='')}"
+            return given if database is None else urlsplit(given)._replace(path=path).geturl()
         credentials = f"{quote(self.user, safe='')}:{quote(self.password.get_secret_value(), safe='')}"
-        return f"postgresql://{credentials}@{self.host}:{self.port}/{database or self.database}"
+        name = quote(database or self.database, safe="")
+        return f"postgresql://{credentials}@{self.host}:{self.port}/{name}"
 
 
 class ValkeySettings(Component):
@@ -65,7 +67,7 @@ class ValkeySettings(Component):
     def dsn(self) -> str:
         if self.url is not None:
             return self.url.get_secret_value()
-        return f"redis://:{quote(self.password.get_secret_value())}@127.0.0.1:{self.port}/0"
+        return f"redis://:{quote(self.password.get_secret_value(), safe='')}@127.0.0.1:{self.port}/0"
 
 
 class KafkaSettings(Component):

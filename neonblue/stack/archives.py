@@ -89,7 +89,8 @@ def _reading(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise ArchiveError(f"{archive.name} is damaged: {error or type(error).__name__}") from error
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise ArchiveError(f"{archive.name} is damaged: {reason or type(error).__name__}") from error
     except OSError as error:
         # gzip and bzip2 say so of bad data; errors of the file system have a number.
         if error.errno is not None:

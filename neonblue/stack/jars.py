@@ -56,7 +56,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Jars:
-    """The verified artefacts: what goes on the class path, and Connect's plugin folder."""
+    """The verified artefacts: what goes on the class path, and Connect's plugin folder, both relative to the cache."""
 
     class_path: tuple[Path, ...]
     plugin_path: Path
@@ -99,7 +99,7 @@ def sha256(path: Path) -> str:
 
 def locked() -> tuple[Artifact, ...]:
     """The artefacts this installation runs with."""
-    return parse_lock((folder(Folder.CONNECTORS) / LOCK_FILE).read_text())
+    return parse_lock((folder(Folder.CONNECTORS) / LOCK_FILE).read_text(encoding="utf-8"))
 
 
 def missing(cache: Path, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -134,8 +134,8 @@ def ensure(cache: Path, artifacts: Sequence[Artifact], progress: Progress | None
                 _remove_leftovers(cache)
                 _fetch(cache, missing(cache, artifacts), progress or (lambda _done, _wanted: None))
                 _unpack_plugin(cache, artifacts)
-    class_path = tuple(cache / artifact.path for artifact in artifacts if artifact.packaging == "jar")
-    return Jars(class_path, _plugin_folder(cache, artifacts))
+    class_path = tuple(artifact.path for artifact in artifacts if artifact.packaging == "jar")
+    return Jars(class_path, _plugin_folder(cache, artifacts).relative_to(cache))
 
 
 def remove_damaged(cache: Path, artifacts: Sequence[Artifact]) -> list[str]:

@@ -122,8 +122,8 @@ def test_a_whole_cache_needs_no_network_and_unpacks_the_plugin(cache: tuple[Path
 
     jars = ensure(folder, lock)
 
-    assert (jars.plugin_path / "connector" / "connector.jar").read_bytes() == b"12345"
-    assert jars.class_path == (folder / JAR.path,)
+    assert (folder / jars.plugin_path / "connector" / "connector.jar").read_bytes() == b"12345"
+    assert jars.class_path == (JAR.path,)
     assert plugin_is_whole(folder, lock)
     assert (damaged(folder, lock), remove_damaged(folder, lock)) == ([], [])
 
@@ -143,7 +143,7 @@ def test_what_a_fetch_left_that_was_killed_is_removed_by_the_next_one(
 
 def test_what_a_disk_has_damaged_is_found_and_removed(cache: tuple[Path, list[Artifact]]) -> None:
     folder, lock = cache
-    unpacked = ensure(folder, lock).plugin_path
+    unpacked = folder / ensure(folder, lock).plugin_path
     (folder / JAR.path).write_bytes(b"")
     (unpacked / "connector" / "connector.jar").unlink()
 
@@ -160,7 +160,7 @@ def test_a_plugin_that_can_not_be_unpacked_is_told_and_fetched_again(
     folder, lock = cache
     (folder / lock[1].path).write_bytes(b"no archive")
 
-    with pytest.raises(ArtifactError, match="can't be unpacked: .* the next start fetches it again"):
+    with pytest.raises(ArtifactError, match=r"can't be unpacked: .* the next start fetches it again"):
         ensure(folder, lock)
 
     assert missing(folder, lock) == [lock[1]]
@@ -169,7 +169,7 @@ def test_a_plugin_that_can_not_be_unpacked_is_told_and_fetched_again(
 def test_a_cache_that_can_not_be_written_is_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
 
-    with pytest.raises(ArtifactError, match="can't be kept in .* NEONBLUE_CACHE_DIR"):
+    with pytest.raises(ArtifactError, match=r"can't be kept in .* NEONBLUE_CACHE_DIR"):
         ensure(tmp_path / "file" / "jars", [JAR])
 
 
