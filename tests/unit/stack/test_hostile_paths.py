@@ -37,13 +37,13 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def settings(name: str, tmp_path: Path) -> Settings:
     """A stack whose folders and secrets have this name."""
-    return Settings(
+    made = Settings(
         data_dir=tmp_path / name / "data",
         cache_dir=tmp_path / name / "cache",
         valkey={"password": name},
         postgres={"password": name, "user": name, "database": name},
-        kafka={"bootstrap_servers": name, "topic": "events"},
     )
+    return made.model_copy(update={"kafka": made.kafka.model_copy(update={"bootstrap_servers": name})})
 
 
 def properties(text: str) -> dict[str, str]:
