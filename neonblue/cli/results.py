@@ -32,15 +32,9 @@ def results(key: str, json_output: AsJson = False, data_dir: DataDir = None) -> 
 
 def _get(settings: Settings, key: str) -> dict[str, Any]:
     headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
-    try:
-        answer = httpx.get(
-            f"{settings.api.address}/v1/experiments/{key}/results",
-            headers=headers,
-            timeout=60,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        fail(f"the API at {settings.api.address} can't be reached ({type(error).__name__}): is the stack up?")
+    answer = httpx.get(
+        f"{settings.api.address}/v1/experiments/{key}/results", headers=headers, timeout=60, trust_env=False
+    )
     if not answer.is_success:
         fail(f"{key!r}: {_detail(answer)}")
     found: dict[str, Any] = answer.json()

