@@ -80,6 +80,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 def _response(request: Request, problem: Problem) -> Response:
+    request.state.problem = problem
     return Response(
         problem.body(request.state.request_id), problem.status, problem.headers, media_type=CONTENT_TYPE
     )

@@ -39,7 +39,9 @@ HARMLESS_TABLE_FUNCTIONS = frozenset(
     ]
 )
 _HARMFUL_FUNCTIONS = frozenset({"file", "catboostevaluate", "addresstoline", "addresstolinewithinlines"})
-_FORMATTING = re.compile(r" query: In scope SELECT base64Encode\(formatQuerySingleLine\(.*\)\)\.", re.DOTALL)
+_FORMATTING = re.compile(
+    r"(?: query)?: In scope SELECT base64Encode\(formatQuerySingleLine\(.*\)\)\.?", re.DOTALL
+)
 _BOUND_SETTINGS = frozenset({"readonly", "profile", "allow_ddl", "allow_introspection_functions"})
 
 

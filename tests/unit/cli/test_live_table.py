@@ -18,7 +18,7 @@ from neonblue.stack.board import State, Status
 
 
 def screen(output: str, height: int) -> list[str]:
-    """What stands in a terminal, and what has left it at the top, after `output`: the cursor does not reach the latter."""
+    """What stands in a terminal after `output`, and what has left it at the top, which the cursor does not reach."""
     lines, row, column = [""], 0, 0
     for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", output):
         if part == "\n":
