@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 import uvicorn
 
 from api.http.protocol import Protocol
-from neonblue.settings import Settings
+from neonblue.settings import Settings, SettingsError
 
 
 def main() -> None:
-    """Serve with the environment's settings until a signal ends it."""
-    api = Settings.load().api
+    """Serve with the environment's settings until a signal ends it. Exits with 2 where they are wrong or misspelt."""
+    try:
+        api = Settings.load().api
+        misspelt = [one.sentence for one in Settings.unknown() if one.claims]
+    except SettingsError as error:
+        misspelt = [str(error)]
+    if misspelt:
+        print("\n".join(misspelt), file=sys.stderr)
+        sys.exit(2)
     uvicorn.run(
         "api.app:create_app",
         factory=True,

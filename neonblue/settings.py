@@ -10,25 +10,56 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+import pydantic_settings
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from neonblue.settings_faults import SettingsError as SettingsError
+from neonblue.settings_faults import Unknown, given_variables, not_json, sentences, unknown_variables
 
 ENVIRONMENT_FILE = "neonblue.env"
 
 
-class Component(BaseModel):
-    """Settings of one component: immutable, and no unknown names."""
+def _address(*schemes: str, such_as: str) -> AfterValidator:
+    """Takes an address of one of these schemes, with a host. The error is the rule in words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def check(value: str | SecretStr) -> str | SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in schemes and bool(parts.netloc or parts.query) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or any(letter.isspace() for letter in text):
+            raise ValueError(f"an address such as {such_as}")
+        return value
+
+    return AfterValidator(check)
+
+
+WebAddress = Annotated[str, _address("http", "https", such_as="http://127.0.0.1:8123")]
+PostgresAddress = Annotated[
+    SecretStr, _address("postgresql", such_as="postgresql://user:password@host:5432/database")
+]
+ValkeyAddress = Annotated[
+    SecretStr, _address("redis", "rediss", "unix", such_as="redis://:password@host:6379/0")
+]
+KafkaAddress = Annotated[str, Field(pattern=r"^\S+:\d+$")]
+
+
+class Component(BaseModel):
+    """Settings of one component: immutable. Unknown names are left out here, and told by `Settings.unknown`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class PostgresSettings(Component):
     """The source of truth for what was accepted."""
 
-    url: SecretStr | None = None
+    url: PostgresAddress | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=15432, ge=1, le=65535)
     user: str = "neonblue"
@@ -45,15 +76,17 @@ class PostgresSettings(Component):
         """The libpq address, of `database` where given (on an external server: of that server's database)."""
         if self.url is not None:
             given = self.url.get_secret_value()
-            return given if database is None else urlsplit(given)._replace(path=f"/{database}").geturl()
+            path = f"/{quote(database or '', safe='')}"
+            return given if database is None else urlsplit(given)._replace(path=path).geturl()
         credentials = f"{quote(self.user, safe='')}:{quote(self.password.get_secret_value(), safe='')}"
-        return f"postgresql://{credentials}@{self.host}:{self.port}/{database or self.database}"
+        name = quote(database or self.database, safe="")
+        return f"postgresql://{credentials}@{self.host}:{self.port}/{name}"
 
 
 class ValkeySettings(Component):
     """Assignment cache, sessions, rate limits: nothing that cannot be lost."""
 
-    url: SecretStr | None = None
+    url: ValkeyAddress | None = None
     port: int = Field(default=16379, ge=1, le=65535)
     password: SecretStr = SecretStr("")
 
@@ -65,16 +98,16 @@ class ValkeySettings(Component):
     def dsn(self) -> str:
         if self.url is not None:
             return self.url.get_secret_value()
-        return f"redis://:{quote(self.password.get_secret_value())}@127.0.0.1:{self.port}/0"
+        return f"redis://:{quote(self.password.get_secret_value(), safe='')}@127.0.0.1:{self.port}/0"
 
 
 class KafkaSettings(Component):
     """The replayable log."""
 
-    bootstrap_servers: str | None = None
+    bootstrap_servers: KafkaAddress | None = None
     port: int = Field(default=19092, ge=1, le=65535)
     controller_port: int = Field(default=19093, ge=1, le=65535)
-    topic: str = "experiments_events"
+    topic: str = Field(default="experiments_events", pattern=r"^[A-Za-z0-9._-]{1,249}$")
     partitions: int = Field(default=4, ge=1, le=1000)
     retention_hours: int = Field(default=168, ge=1)
     heap_megabytes: int = Field(default=320, ge=128)
@@ -91,10 +124,10 @@ class KafkaSettings(Component):
 class ConnectSettings(Component):
     """Kafka Connect with the Debezium connector that carries the outbox to the topic."""
 
-    url: str | None = None
+    url: WebAddress | None = None
     port: int = Field(default=18083, ge=1, le=65535)
-    connector: str = "neonblue-outbox"
-    slot: str = "neonblue_outbox"
+    connector: str = Field(default="neonblue-outbox", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    slot: str = Field(default="neonblue_outbox", pattern=r"^[a-z0-9_]{1,63}$")
     publication: str = "neonblue_outbox"
     heap_megabytes: int = Field(default=384, ge=128)
 
@@ -110,7 +143,7 @@ class ConnectSettings(Component):
 class ClickHouseSettings(Component):
     """The rebuildable analytical copy."""
 
-    url: str | None = None
+    url: WebAddress | None = None
     port: int = Field(default=18123, ge=1, le=65535)
     user: str = "neonblue"
     password: SecretStr = SecretStr("")
@@ -132,7 +165,7 @@ class ClickHouseSettings(Component):
 class ApiSettings(Component):
     """The ingest and assignment service."""
 
-    url: str | None = None
+    url: WebAddress | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     token: SecretStr = SecretStr("")
@@ -195,7 +228,7 @@ class ApiSettings(Component):
 class DagsterSettings(Component):
     """The orchestrator's web page and daemon."""
 
-    url: str | None = None
+    url: WebAddress | None = None
     port: int = Field(default=3000, ge=1, le=65535)
     code_port: int = Field(default=13030, ge=1, le=65535)
 
@@ -243,14 +276,13 @@ class Settings(BaseSettings):
         env_prefix="NEONBLUE_",
         env_nested_delimiter="_",
         env_nested_max_split=1,
+        env_ignore_empty=True,
         frozen=True,
         extra="ignore",
     )
 
     data_dir: Path = Path(".neonblue")
-    cache_dir: Path = Field(
-        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "neonblue"
-    )
+    cache_dir: Path = Field(default_factory=lambda: _cache_home() / "neonblue")
     postgres: PostgresSettings = PostgresSettings()
     valkey: ValkeySettings = ValkeySettings()
     kafka: KafkaSettings = KafkaSettings()
@@ -266,7 +298,35 @@ class Settings(BaseSettings):
     def load(cls, data_dir: Path | None = None) -> Self:
         """Settings of the stack in `data_dir` (default: ``NEONBLUE_DATA_DIR``, else ``.neonblue``).
 
-        Raises pydantic's ``ValidationError``, which names the setting and the rule, on a value out of range.
+        A variable that is empty counts as not set. Raises ``SettingsError`` with a sentence for each value that
+        breaks a rule, and where the folder's ``neonblue.env`` can't be read.
         """
-        folder = Path(data_dir or os.environ.get("NEONBLUE_DATA_DIR", ".neonblue")).absolute()
-        return cls(_env_file=folder / ENVIRONMENT_FILE, data_dir=folder)  # type: ignore[call-arg]
+        folder = folder_of(data_dir)
+        file = folder / ENVIRONMENT_FILE
+        given = given_variables(file)
+        try:
+            loaded = cls(_env_file=file, data_dir=folder)  # type: ignore[call-arg]
+        except ValidationError as error:
+            raise SettingsError("\n".join(sentences(cls, error, given))) from None
+        except pydantic_settings.exceptions.SettingsError as error:
+            raise SettingsError("\n".join(not_json(cls, given)) or str(error)) from None
+        return loaded.model_copy(update={"cache_dir": loaded.cache_dir.expanduser().absolute()})
+
+    @classmethod
+    def unknown(cls, data_dir: Path | None = None) -> tuple[Unknown, ...]:
+        """What is given for the stack in `data_dir` and is no setting. Raises ``SettingsError`` as `load` does."""
+        return unknown_variables(cls, given_variables(folder_of(data_dir) / ENVIRONMENT_FILE).values())
+
+
+def folder_of(data_dir: Path | None) -> Path:
+    """The data folder: `data_dir`, else ``NEONBLUE_DATA_DIR``, else ``.neonblue``; absolute."""
+    return Path(data_dir or os.environ.get("NEONBLUE_DATA_DIR") or ".neonblue").expanduser().absolute()
+
+
+def _cache_home() -> Path:
+    """The user's caches. An address that is empty or relative does not count, by the XDG specification."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        return Path(given) if given.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:  # no HOME, and a user without an entry
+        return Path(".cache").absolute()

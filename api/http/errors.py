@@ -82,4 +82,5 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 def _response(request: Request, problem: Problem) -> Response:
     told = in_protocols_words(problem, request.url.path)
+    request.state.problem = told
     return Response(told.body(request.state.request_id), told.status, told.headers, media_type=CONTENT_TYPE)

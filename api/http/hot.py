@@ -22,6 +22,7 @@ from api.http import security
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.headers import OF_HOT_ANSWERS
 from api.http.problems import CONTENT_TYPE, Problem, unavailable
+from api.http.refusal_log import REFUSALS, Refusal
 from api.http.security import Token
 from api.ingest.failures import Unavailable
 from api.metrics import REQUEST_SECONDS, REQUESTS
@@ -85,6 +86,8 @@ class HotCalls:
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
         extra = list(OF_HOT_ANSWERS)
+        token: Token | None = None
+        problem: Problem | None = None
         try:
             if self._under_way > _UNDER_WAY:
                 raise unavailable("too many requests are under way")
@@ -102,7 +105,12 @@ class HotCalls:
         await _respond(send, status, body, kind, request_id, extra)
         path = scope["path"]
         REQUESTS.add(path, str(status))
-        REQUEST_SECONDS.observe(path, perf_counter() - started)
+        seconds = perf_counter() - started
+        REQUEST_SECONDS.observe(path, seconds)
+        if status >= 400:
+            number = None if token is None else token.id
+            told = body if problem is None else b""
+            REFUSALS.note(Refusal("POST", path, status, request_id, seconds, number, problem, told))
 
     async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services

@@ -12,9 +12,12 @@ from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.hot import problem_of, request_id_of
 from api.http.json_rules import check_json
 from api.http.problems import CONTENT_TYPE, Problem
+from api.http.refusal_log import REFUSALS, Refusal, unmatched
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from neonblue.contract.codes import Code
 
+_PROBES = frozenset({"/healthz", "/readyz"})
+"""Asked ten times a second while the stack starts; that the API is not ready yet is their answer."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -58,12 +61,29 @@ class RequestContext:
         except Exception as error:
             if status:
                 raise
-            problem = in_protocols_words(problem_of(error, request_id), scope["path"])
-            await _refuse(send_with_headers, problem, request_id)
+            state["problem"] = in_protocols_words(problem_of(error, request_id), scope["path"])
+            await _refuse(send_with_headers, state["problem"], request_id)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
+            seconds = perf_counter() - started
             REQUESTS.add(route, str(status or 500))
-            REQUEST_SECONDS.observe(route, perf_counter() - started)
+            REQUEST_SECONDS.observe(route, seconds)
+            if status >= 400 and route not in _PROBES:
+                REFUSALS.note(_refusal(scope, status, seconds))
+
+
+def _refusal(scope: Scope, status: int, seconds: float) -> Refusal:
+    state = scope["state"]
+    caller, matched = state.get("caller"), scope.get("route")
+    return Refusal(
+        method=scope["method"],
+        route=unmatched(scope["path"]) if matched is None else matched.path,
+        status=status,
+        request_id=state["request_id"],
+        seconds=seconds,
+        token=None if caller is None else caller.token.id,
+        problem=state.get("problem"),
+    )
 
 
 def _check_address(scope: Scope) -> None:

@@ -24,7 +24,9 @@ from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
 
-bench = typer.Typer(name="bench", help="Measure throughput and latency.", no_args_is_help=True)
+bench = typer.Typer(
+    name="bench", help="Measure throughput and latency.", no_args_is_help=True, add_completion=False
+)
 
 DUPLICATE_SHARES = (0.0, 0.01, 0.1)
 PACED_RATE = 5_000.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import typer
+from rich.markup import escape
 
 from neonblue.cli.terminal import DataDir, console
 from neonblue.settings import Settings
 from neonblue.stack.checkup import Finding, examine
 
-_MARKS = {True: "[green]ok[/]", False: "[bold red]missing[/]"}
+_MARKS = {True: "[green]ok[/]", False: "[bold red]no[/]"}
 
 
 def doctor(data_dir: DataDir = None) -> None:
@@ -22,6 +23,6 @@ def doctor(data_dir: DataDir = None) -> None:
 
 def _print(finding: Finding) -> None:
     out = console()
-    out.print(f"{_MARKS[finding.good]:24} {finding.subject}: {finding.found}")
+    out.print(f"{_MARKS[finding.good]:24} {finding.subject}: {escape(finding.found)}", soft_wrap=True)
     if finding.advice:
-        out.print(f"{'':8} {finding.advice}")
+        out.print(f"{'':8} {escape(finding.advice)}", soft_wrap=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,25 +13,52 @@ import typer
 from neonblue.cli.terminal import DataDir, fail
 from neonblue.settings import Settings
 from neonblue.stack import logs as log_files
+from neonblue.stack.log_times import merged
+from neonblue.stack.names import LOGS, STEPS, SUPERVISOR
 
 _POLL_SECONDS = 0.3
+_STEPS_LINES = 100_000
+"""So many of the supervisor's last lines are searched for a step's."""
 
 
 def logs(
-    service: Annotated[str | None, typer.Argument(help="One service (default: all).")] = None,
+    service: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"One of {', '.join(LOGS)}; or a step: {', '.join(STEPS)} (default: all, in the order of time)."
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="How many of each service's last lines.")
+    ] = 50,
     data_dir: DataDir = None,
 ) -> None:
     """Show the services' logs."""
     folder = Settings.load(data_dir).data_dir
+    if service in STEPS:
+        _show_step(folder, service, lines)
+        return
     files = _files(folder, service)
-    prefix = len(files) > 1
-    for file in files:
-        for line in log_files.tail(file, lines):
-            _print(file, line, prefix)
+    positions = {file: file.stat().st_size for file in files}
+    _print({file: log_files.tail(file, lines) for file in files}, names=service is None)
     if follow:
-        _follow(files, prefix)
+        _follow(folder, service, positions)
+
+
+def _show_step(folder: Path, step: str, lines: int) -> None:
+    """What became of a step: the supervisor's lines about it."""
+    about = (f"step={step}", f"node={step}")
+    log = log_files.path(folder, SUPERVISOR)
+    found = [
+        line for line in log_files.tail(log, _STEPS_LINES) if any(word in line.split() for word in about)
+    ]
+    if not found:
+        fail(
+            f"{step} is a step, without a log of its own, and nothing went wrong with it: see 'neonblue status'"
+        )
+    for line in found[len(found) - lines :] if lines < len(found) else found:
+        print(line)
 
 
 def _files(folder: Path, service: str | None) -> list[Path]:
@@ -40,33 +69,32 @@ def _files(folder: Path, service: str | None) -> list[Path]:
         return present
     chosen = [file for file in present if file.stem == service]
     if not chosen:
-        fail(f"no log of {service}; there are: {', '.join(file.stem for file in present)}")
+        fail(f"there is no log of {service}; there are: {', '.join(file.stem for file in present)}")
     return chosen
 
 
-def _follow(files: list[Path], prefix: bool) -> None:
-    positions = {file: file.stat().st_size for file in files}
+def _follow(folder: Path, service: str | None, positions: dict[Path, int]) -> None:
     try:
         while True:
-            for file in files:
-                positions[file] = _print_new(file, positions[file], prefix)
+            files = _files(folder, service)
+            _print({file: _new_lines(file, positions) for file in files}, names=service is None)
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         return
 
 
-def _print_new(file: Path, position: int, prefix: bool) -> int:
-    """Print the whole lines after `position`; returns the new position."""
-    size = file.stat().st_size
+def _new_lines(file: Path, positions: dict[Path, int]) -> list[str]:
+    """The whole lines after the file's position, which is moved behind them."""
+    size, position = file.stat().st_size, positions.get(file, 0)
     start = position if size >= position else 0
     with file.open("rb") as stream:
         stream.seek(start)
         whole, newline, _ = stream.read().rpartition(b"\n")
-    if newline:
-        for line in whole.decode(errors="replace").split("\n"):
-            _print(file, line, prefix)
-    return start + len(whole) + len(newline)
+    positions[file] = start + len(whole) + len(newline)
+    return whole.decode(errors="replace").split("\n") if newline else []
 
 
-def _print(file: Path, line: str, prefix: bool) -> None:
-    print(f"{file.stem:15} {line}" if prefix else line, flush=True)
+def _print(lines: Mapping[Path, list[str]], *, names: bool) -> None:
+    changed = {file.stem: datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in lines}
+    for name, line in merged({file.stem: found for file, found in lines.items()}, changed):
+        print(f"{name:15} {line}" if names else line, flush=True)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from neonblue import __version__
+from neonblue.cli.failures import sentence
+from neonblue.cli.guard import guard
+from neonblue.cli.terminal import fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,24 @@ class LazyGroup(TyperGroup):
 
 
 def _command(name: str) -> Any:
-    function = COMMANDS[name].load()
+    try:
+        function = COMMANDS[name].load()
+    except ModuleNotFoundError as error:
+        said = sentence(error, None, name)
+        if said is None:
+            raise
+        fail(said)
     if isinstance(function, typer.Typer):
-        return get_command(function)
+        return guard(get_command(function), name)
     single = typer.Typer(add_completion=False)
     single.command(name)(function)
-    return get_command(single)
+    return guard(get_command(single), name)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"neonblue {__version__}")
+        raise typer.Exit
 
 
 app = typer.Typer(
@@ -82,6 +99,18 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", help="Show the version and exit.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """NeonBlue: a self-hosted experimentation platform."""
 
 
 def _register(name: str, entry: Entry) -> None:

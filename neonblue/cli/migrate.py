@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neonblue.cli.terminal import DataDir, console, fail
+from neonblue.cli.terminal import DataDir, console
 from neonblue.settings import Settings
 
 
@@ -13,10 +13,7 @@ def migrate(data_dir: DataDir = None) -> None:
 
     settings = Settings.load(data_dir)
     out = console()
-    try:
-        upgrade(settings.postgres.dsn())
-        out.print("PostgreSQL: up to date")
-        applied = migrate_clickhouse(settings)
-    except Exception as error:
-        fail(f"{type(error).__name__}: {error}")
+    upgrade(settings.postgres.dsn())
+    out.print("PostgreSQL: up to date")
+    applied = migrate_clickhouse(settings)
     out.print(f"ClickHouse: applied {', '.join(applied)}" if applied else "ClickHouse: up to date")

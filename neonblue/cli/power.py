@@ -7,14 +7,11 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import clickhouse_connect.driver.exceptions as clickhouse_errors
 import typer
 from rich.table import Table as Grid
 
-from neonblue.cli.power_history import read_history
 from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.clickhouse import connect
 from neonblue.settings import Settings
 from neonblue.statistics import numbers
 from neonblue.statistics.planning import Design
@@ -109,11 +106,12 @@ def _known(
     experiment, slash, name = history.partition("/")
     if not slash:
         raise PlanError(f"--history: give EXPERIMENT/METRIC, not {history!r}")
-    try:
-        with connect(Settings.load(data_dir).clickhouse) as client:
-            found = read_history(client, experiment, name)
-    except clickhouse_errors.ClickHouseError as error:
-        raise PlanError(f"ClickHouse: {error}") from error
+    # Only a history needs ClickHouse's client.
+    from neonblue.cli.power_history import read_history
+    from neonblue.clickhouse import connect
+
+    with connect(Settings.load(data_dir).clickhouse) as client:
+        found = read_history(client, experiment, name)
     return _Known(
         found.baseline if baseline is None else baseline,
         found.sd if sd is None else sd,

@@ -6,12 +6,10 @@ import json
 from datetime import date
 from typing import Annotated
 
-import clickhouse_connect.driver.exceptions as clickhouse_errors
-import psycopg
 import typer
 from rich.table import Table
 
-from neonblue.cli.terminal import AsJson, DataDir, console, fail
+from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.reconciliation import Counts, Reconciliation
 from neonblue.reconciliation import reconcile as compare_stores
 from neonblue.reconciliation.compare import Comparison
@@ -28,10 +26,7 @@ def reconcile(
 ) -> None:
     """Compare what PostgreSQL accepted with what ClickHouse holds. Exits 1 when they differ."""
     settings = Settings.load(data_dir)
-    try:
-        result = compare_stores(settings, wait)
-    except (psycopg.OperationalError, clickhouse_errors.ClickHouseError) as error:
-        fail(f"a store does not answer: {error}")
+    result = compare_stores(settings, wait)
     if json_output:
         typer.echo(json.dumps(as_json(result), indent=2))
     else:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import clickhouse_connect.driver.exceptions as clickhouse_errors
-import httpx
 import typer
 from rich.text import Text
 
 from neonblue.cli.results import ExperimentKey, ask, print_heading
 from neonblue.cli.terminal import DataDir, console, fail
-from neonblue.clickhouse import connect
 from neonblue.settings import Settings
 
 
@@ -31,45 +28,36 @@ def report(
     data_dir: DataDir = None,
 ) -> None:
     """Write the report of the experiment KEY: one HTML file that needs nothing else."""
-    try:
-        from neonblue.reports import Format, render_figures, render_report
-        from neonblue.results.heading import Said, heading_of
-        from neonblue.results.kept import keep_look, kept_looks
-        from neonblue.results.look import look
-        from neonblue.results.publish import HTML, Rendered, publish
-        from neonblue.results.report import report_of
-        from neonblue.results.store import ReportStore
-        from neonblue.results.warehouse import Warehouse
-    except ModuleNotFoundError as error:
-        fail(f"a report needs {error.name}: install neonblue[reports]")
+    from neonblue.clickhouse import connect
+    from neonblue.reports import Format, render_figures, render_report
+    from neonblue.results.heading import Said, heading_of
+    from neonblue.results.kept import keep_look, kept_looks
+    from neonblue.results.look import look
+    from neonblue.results.publish import HTML, Rendered, publish
+    from neonblue.results.report import report_of
+    from neonblue.results.store import ReportStore
+    from neonblue.results.warehouse import Warehouse
+
     settings = Settings.load(data_dir)
     experiment = ask(settings, key)
     target = out or Path(f"{key}.html")
-    try:
-        with connect(settings.clickhouse) as client:
-            warehouse = Warehouse.of(client)
-            seen = look(warehouse, key, looks=kept_looks(settings.api, key), taking=keep)
-            if seen.configuration is None:
-                fail(
-                    f"{key!r} exists ({experiment['status']}), but its configuration has not arrived in ClickHouse "
-                    "yet: wait some seconds, then look with 'neonblue status' whether every part runs"
-                )
-            if keep and seen.to_keep is not None and keep_look(settings.api, seen.to_keep) is None:
-                fail(f"{key!r}: another look was taken at the same time, nothing is kept: run it again")
-            made = report_of(warehouse, seen)
-            page = render_report(made)
-            _write(target, page.encode())
-            if keep:
-                file = Rendered("report.html", made.title, HTML, page.encode())
-                identity = (seen.configuration.experiment_id, key)
-                publish(client, ReportStore.of(settings), (file,), seen.stamp, "by-hand", identity)
-    except clickhouse_errors.ClickHouseError as error:
-        fail(f"ClickHouse at {settings.clickhouse.address}: {_first_line(error)}")
-    except httpx.HTTPError as error:
-        fail(
-            f"the looks that are kept can't be read from the API at {settings.api.address} ({type(error).__name__}): "
-            "is the stack up?"
-        )
+    with connect(settings.clickhouse) as client:
+        warehouse = Warehouse.of(client)
+        seen = look(warehouse, key, looks=kept_looks(settings.api, key), taking=keep)
+        if seen.configuration is None:
+            fail(
+                f"{key!r} exists ({experiment['status']}), but its configuration has not arrived in ClickHouse "
+                "yet: wait some seconds, then look with 'neonblue status' whether every part runs"
+            )
+        if keep and seen.to_keep is not None and keep_look(settings.api, seen.to_keep) is None:
+            fail(f"{key!r}: another look was taken at the same time, nothing is kept: run it again")
+        made = report_of(warehouse, seen)
+        page = render_report(made)
+        _write(target, page.encode())
+        if keep:
+            file = Rendered("report.html", made.title, HTML, page.encode())
+            identity = (seen.configuration.experiment_id, key)
+            publish(client, ReportStore.of(settings), (file,), seen.stamp, "by-hand", identity)
     if figures is not None:
         for form in Format:
             for figure in render_figures(made, form):
@@ -85,7 +73,3 @@ def _write(target: Path, content: bytes) -> None:
         target.write_bytes(content)
     except OSError as error:
         fail(f"{target} can't be written: {error.strerror}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.markup import escape
 from rich.table import Table
 
 from neonblue.stack.overview import Overview, ServiceView
@@ -42,9 +43,11 @@ def _cells(view: ServiceView) -> Iterable[str]:
 
 
 def problems(overview: Overview) -> list[str]:
-    """What the services that are not ready say."""
+    """What the services that are not ready say, as markup."""
     return [
-        f"{view.name}: {view.detail}" for view in overview.services if view.state != "ready" and view.detail
+        f"[yellow]{view.name}: {escape(view.detail)}[/]"
+        for view in overview.services
+        if view.state != "ready" and view.detail
     ]
 
 

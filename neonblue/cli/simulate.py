@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from neonblue.cli.simulate_history import history
-from neonblue.cli.terminal import DataDir, fail
-from neonblue.client import AsyncClient, ClientError, ConflictError
+from neonblue.cli.terminal import DataDir
+from neonblue.client import AsyncClient, ConflictError
 from neonblue.settings import Settings
 from neonblue.simulation.drive import Traffic, Visit, drive
 from neonblue.simulation.scenario import Scenario
@@ -22,7 +22,7 @@ class _KeyOrCommand(TyperGroup):
     """``simulate KEY`` is ``simulate experiment KEY``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        named = bool(args) and args[0] in self.commands
+        named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
         return super().parse_args(ctx, args if named or not args else ["experiment", *args])
 
 
@@ -31,6 +31,7 @@ simulate = typer.Typer(
     cls=_KeyOrCommand,
     help="Send the visits of simulated units (KEY [OPTIONS]), or write a whole history.",
     no_args_is_help=True,
+    add_completion=False,
 )
 simulate.command("history")(history)
 
@@ -49,10 +50,7 @@ def experiment(
     """
     settings = Settings.load(data_dir)
     scenario = Scenario(seed)
-    try:
-        traffic = asyncio.run(_run(settings, scenario, Visit(key, units, rate)))
-    except (ClientError, ExceptionGroup) as error:
-        fail(str(error.exceptions[0] if isinstance(error, ExceptionGroup) else error))
+    traffic = asyncio.run(_run(settings, scenario, Visit(key, units, rate)))
     report = {
         "experiment": key,
         "units": traffic.units,

@@ -8,8 +8,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from neonblue.cli.failures import of_clickhouse
 from neonblue.cli.terminal import DataDir, fail
-from neonblue.settings import ClickHouseSettings, Settings
+from neonblue.settings import Settings
 
 
 def sql(
@@ -21,16 +22,14 @@ def sql(
     data_dir: DataDir = None,
 ) -> None:
     """Run a read-only query on ClickHouse and print its result."""
-    clickhouse = Settings.load(data_dir).clickhouse
+    settings = Settings.load(data_dir)
     text = sys.stdin.read() if query == "-" else query
-    try:
-        _stream(clickhouse, text, output_format)
-    except httpx.TransportError as error:
-        fail(f"ClickHouse does not answer at {clickhouse.address} ({error}): is `neonblue up` running?")
+    _stream(settings, text, output_format)
 
 
-def _stream(clickhouse: ClickHouseSettings, query: str, output_format: str) -> None:
+def _stream(settings: Settings, query: str, output_format: str) -> None:
     """Copy the result to standard output as it arrives, so that its size does not matter."""
+    clickhouse = settings.clickhouse
     request = httpx.Request(
         "POST",
         clickhouse.address,
@@ -45,10 +44,10 @@ def _stream(clickhouse: ClickHouseSettings, query: str, output_format: str) -> N
         },
         content=query.encode(),
     )
-    with httpx.Client(timeout=httpx.Timeout(10, read=None)) as http:
+    with httpx.Client(timeout=httpx.Timeout(10, read=None), trust_env=clickhouse.external) as http:
         response = http.send(request, stream=True)
         if response.is_error:
-            fail(response.read().decode(errors="replace").strip())
+            fail(of_clickhouse(response.read().decode(errors="replace"), settings))
         for chunk in response.iter_bytes():
             sys.stdout.buffer.write(chunk)
     sys.stdout.flush()

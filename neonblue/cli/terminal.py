@@ -9,9 +9,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+
+def _folder(text: str) -> Path:
+    # A shell's variable that is not set would else make this very folder the stack's.
+    if not text:
+        raise typer.BadParameter("it is empty: name a folder, or leave the option out")
+    return Path(text)
+
+
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Folder of the stack (default: NEONBLUE_DATA_DIR, else ./.neonblue)."),
+    typer.Option(
+        "--data-dir",
+        help="Folder of the stack (default: NEONBLUE_DATA_DIR, else ./.neonblue).",
+        parser=_folder,
+        metavar="<path>",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of a table.")]
 
@@ -29,5 +42,5 @@ def console(*, stderr: bool = False) -> Console:
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
     """Print `message` to standard error and end the command with exit code `code`."""
-    console(stderr=True).print(f"[bold red]error[/]  {escape(message)}")
+    console(stderr=True).print(f"[bold red]error[/]  {escape(message)}", soft_wrap=True)
     raise typer.Exit(code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,18 +15,15 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 
+from neonblue.cli.detached import detach_stack, late
 from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
-from neonblue.stack import Stack, catalogue, logs
+from neonblue.stack import Stack, checkup, folders, logs
 from neonblue.stack.board import State, Status
 from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.overview import Overview, take
-from neonblue.stack.progress import Progress, describe
-from neonblue.stack.progress import of as progress_of
-from neonblue.stack.record import read
 from neonblue.stack.supervisor_log import write_to_file
 
 _STARTING_REFRESH_SECONDS = 0.5
@@ -49,8 +45,10 @@ def up(
     --timeout seconds; what was started goes on.
     """
     settings = Settings.load(data_dir)
+    folders.require(settings.data_dir)
+    checkup.require_packages(settings)
     if detach:
-        _detach(settings, timeout)
+        detach_stack(settings, timeout)
     else:
         _supervise(settings, timeout)
 
@@ -94,18 +92,6 @@ def _greeting(stack: Stack, seconds: float) -> str:
     )
 
 
-def late(progress: Progress, seconds: float, api: str) -> list[str]:
-    """What is not ready after so many seconds, and what that means for the rest."""
-    lines = [f"[bold red]failed[/] {escape(describe(status))}" for status in progress.failed]
-    lines += [f"[yellow]late[/] {escape(describe(status))}" for status in progress.late]
-    if progress.serves:
-        return [
-            *lines,
-            f"The API takes events at {api} (after {seconds:.0f} s); the rest serves, what is late goes on",
-        ]
-    return [*lines, f"Events are not taken yet, after {seconds:.0f} s; what is late goes on"]
-
-
 @dataclass(frozen=True, slots=True)
 class _Screen:
     """`refresh` redraws the table of services, where there is a terminal; `say` prints a line above it."""
@@ -121,15 +107,25 @@ def _live(stack: Stack, interactive: bool) -> Iterator[_Screen]:
         yield _Screen(refresh=lambda: None, say=out.print)
         return
     with Live(console=out, auto_refresh=False, transient=True) as live:
-        yield _Screen(
-            refresh=lambda: live.update(_table(take(stack.settings.data_dir)), refresh=True), say=out.print
-        )
+
+        def refresh() -> None:
+            live.update(_table(take(stack.settings.data_dir)), refresh=True)
+
+        def say(line: str) -> None:
+            refresh()  # what is said and what the table shows are of one moment
+            out.print(line, soft_wrap=True)
+
+        try:
+            yield _Screen(refresh, say)
+        finally:
+            # At its end the frame is drawn whole, however low the terminal is, and could not be taken back.
+            live.update("", refresh=True)
 
 
 def _table(overview: Overview) -> Group:
     return Group(
         table(overview),
-        *(f"[yellow]{problem}[/]" for problem in problems(overview)),
+        *problems(overview),
         f"memory of everything: {megabytes(overview.memory_bytes)}",
     )
 
@@ -166,48 +162,3 @@ def _explain(data_dir: Path, error: StackError) -> NoReturn:
         for line in logs.tail(logs.path(data_dir, error.service), _LOG_LINES):
             print(f"  {line}", file=sys.stderr)
     fail(str(error))
-
-
-def _detach(settings: Settings, timeout: float) -> None:
-    """Start this command again in the background, and wait until all is ready, or it is known what is late."""
-    data_dir = settings.data_dir
-    needed = catalogue.needed(catalogue.nodes(settings, lambda _: None))
-    (data_dir / "logs").mkdir(parents=True, exist_ok=True)
-    said = logs.path(data_dir, "up")
-    command = [
-        sys.executable,
-        "-m",
-        "neonblue.cli.main",
-        "up",
-        "--data-dir",
-        str(data_dir),
-        "--timeout",
-        str(timeout),
-    ]
-    with said.open("wb") as output:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    began = time.monotonic()
-    with console(stderr=True).status("starting …") as spinner:
-        while child.poll() is None:
-            overview = take(data_dir)
-            if overview.supervisor == child.pid:
-                progress = progress_of(read(data_dir), needed)
-                seconds = time.monotonic() - began
-                if progress.ready and overview.ready:
-                    console().print(f"ready, {megabytes(overview.memory_bytes)}; 'neonblue down' stops it")
-                    return
-                if progress.broken is None and (progress.settled or seconds >= timeout):
-                    _tell_late(progress, seconds, settings.api.address)
-                spinner.update(f"starting … waiting for {', '.join(s.name for s in progress.late)}")
-            time.sleep(_STARTING_REFRESH_SECONDS)
-    sys.stderr.write(said.read_text())
-    raise typer.Exit(1)
-
-
-def _tell_late(progress: Progress, seconds: float, api: str) -> NoReturn:
-    for line in late(progress, seconds, api):
-        console(stderr=True).print(line)
-    console(stderr=True).print("'neonblue status' shows it, 'neonblue down' stops it")
-    raise typer.Exit(0 if progress.serves else 1)

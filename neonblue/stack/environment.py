@@ -91,7 +91,7 @@ def write(settings: Settings) -> Path:
     staging = path.with_suffix(".tmp")
     staging.touch(mode=0o600)
     staging.chmod(0o600)
-    staging.write_text(text)
+    staging.write_text(text, encoding="utf-8")
     return staging.replace(path)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neonblue.files import Folder, folder
+from neonblue.stack.archives import ArchiveError, differs, unpack
 from neonblue.stack.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Jars:
-    """The verified artefacts: what goes on the class path, and Connect's plugin folder."""
+    """The verified artefacts: what goes on the class path, and Connect's plugin folder, both relative to the cache."""
 
     class_path: tuple[Path, ...]
     plugin_path: Path
@@ -105,7 +105,7 @@ def sha256(path: Path) -> str:
 
 def locked() -> tuple[Artifact, ...]:
     """The artefacts this installation runs with."""
-    return parse_lock((folder(Folder.CONNECTORS) / LOCK_FILE).read_text())
+    return parse_lock((folder(Folder.CONNECTORS) / LOCK_FILE).read_text(encoding="utf-8"))
 
 
 def missing(cache: Path, artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -113,18 +113,65 @@ def missing(cache: Path, artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [artifact for artifact in artifacts if not (cache / artifact.path).is_file()]
 
 
+def damaged(cache: Path, artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """What is in the cache, but no longer as the lock says: a disk or a power cut did it, or somebody."""
+    present = [artifact for artifact in artifacts if (cache / artifact.path).is_file()]
+    return [artifact for artifact in present if sha256(cache / artifact.path) != artifact.sha256]
+
+
+def plugin_is_whole(cache: Path, artifacts: Sequence[Artifact]) -> bool:
+    """Whether the Connect plugin is unpacked, with every file in its size."""
+    archive, unpacked = cache / _plugin(artifacts).path, _plugin_folder(cache, artifacts)
+    try:
+        return unpacked.is_dir() and not differs(archive, unpacked)
+    except ArchiveError:
+        return False
+
+
 def ensure(cache: Path, artifacts: Sequence[Artifact], progress: Progress | None = None) -> Jars:
     """Fetch what the cache lacks, verify it, unpack the Connect plugin.
 
     `progress` is called with the number of files done and wanted. Raises ``ArtifactError``.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    if missing(cache, artifacts) or not _plugin_folder(cache, artifacts).is_dir():
-        with _exclusive(cache / "fetch.lock"):
-            _fetch(cache, missing(cache, artifacts), progress or (lambda _done, _wanted: None))
-            _unpack_plugin(cache, artifacts)
-    class_path = tuple(cache / artifact.path for artifact in artifacts if artifact.on_class_path)
-    return Jars(class_path, _plugin_folder(cache, artifacts))
+    with _told(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        if missing(cache, artifacts) or not _plugin_folder(cache, artifacts).is_dir():
+            with _exclusive(cache / "fetch.lock"):
+                _remove_leftovers(cache)
+                _fetch(cache, missing(cache, artifacts), progress or (lambda _done, _wanted: None))
+                _unpack_plugin(cache, artifacts)
+    class_path = tuple(artifact.path for artifact in artifacts if artifact.on_class_path)
+    return Jars(class_path, _plugin_folder(cache, artifacts).relative_to(cache))
+
+
+def remove_damaged(cache: Path, artifacts: Sequence[Artifact]) -> list[str]:
+    """Remove what is no longer as the lock says, so that `ensure` gets it anew; returns what that was.
+
+    Raises ``ArtifactError``.
+    """
+    unpacked = _plugin_folder(cache, artifacts)
+    with _told(cache):
+        broken = damaged(cache, artifacts)
+        torn = unpacked.is_dir() and not plugin_is_whole(cache, artifacts)
+        if broken or torn:
+            with _exclusive(cache / "fetch.lock"):
+                for artifact in broken:
+                    (cache / artifact.path).unlink(missing_ok=True)
+                if torn:
+                    shutil.rmtree(unpacked)
+    return [artifact.coordinates for artifact in broken] + ([unpacked.name] if torn else [])
+
+
+@contextmanager
+def _told(cache: Path) -> Iterator[None]:
+    """An error of the file system, as a sentence that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"the files of Kafka and Debezium can't be kept in {cache} ({error.strerror or error}): make that folder "
+            "writable, free some space, or name another one with NEONBLUE_CACHE_DIR"
+        ) from error
 
 
 @contextmanager
@@ -158,7 +205,11 @@ def _fetch_one(context: object, artifact: Artifact, cache: Path) -> None:
     try:
         file = component.artifact(packaging=artifact.packaging, classifier=artifact.classifier).resolve()
     except Exception as error:
-        raise ArtifactError(f"{artifact.coordinates} can't be downloaded: {error}") from error
+        raise ArtifactError(
+            f"{artifact.coordinates} can't be downloaded ({_root(error)}): see whether this machine reaches "
+            "Maven Central (a proxy is named by HTTPS_PROXY), then run 'neonblue up' again; "
+            "what was fetched is kept"
+        ) from error
     accept(Path(file), artifact, cache)
 
 
@@ -189,15 +240,28 @@ def _plugin_folder(cache: Path, artifacts: Sequence[Artifact]) -> Path:
 
 
 def _unpack_plugin(cache: Path, artifacts: Sequence[Artifact]) -> None:
-    target = _plugin_folder(cache, artifacts)
+    archive, target = cache / _plugin(artifacts).path, _plugin_folder(cache, artifacts)
     if target.is_dir():
         return
-    target.parent.mkdir(exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=target.parent))
     try:
-        with tarfile.open(cache / _plugin(artifacts).path) as archive:
-            archive.extractall(staging, filter="data")
-        staging.chmod(0o755)
-        staging.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        unpack(archive, target)
+    except ArchiveError as error:
+        archive.unlink(missing_ok=True)
+        raise ArtifactError(
+            f"the Connect plugin can't be unpacked: {error}; it was removed, the next start fetches it again"
+        ) from error
+
+
+def _remove_leftovers(cache: Path) -> None:
+    """What a fetch left that was killed: its folders have no other owner while the lock is held."""
+    for pattern in ("download-*", "plugins/.unpack-*"):
+        for leftover in cache.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _root(error: BaseException) -> str:
+    """The first cause, in a line: what the libraries between say of it is long."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

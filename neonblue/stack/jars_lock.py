@@ -35,7 +35,7 @@ def resolve(pom: Path, repository: Path) -> list[Artifact]:
     command = ["mvn", "-B", "-q", "-f", str(pom), f"-Dmaven.repo.local={repository}", _PLUGIN]
     subprocess.run([*command, f"-DoutputFile={listing}", "-DincludeScope=runtime"], check=True)
     artifacts = []
-    for group, name, packaging, classifier, version in parse_resolved(listing.read_text()):
+    for group, name, packaging, classifier, version in parse_resolved(listing.read_text(encoding="utf-8")):
         unhashed = Artifact(group, name, version, packaging, classifier, "")
         digest = sha256(repository / unhashed.path)
         artifacts.append(Artifact(group, name, version, packaging, classifier, digest))
@@ -46,7 +46,7 @@ def main() -> int:
     connectors = folder(Folder.CONNECTORS)
     with tempfile.TemporaryDirectory() as repository:
         artifacts = resolve(connectors / "pom.xml", Path(repository))
-    (connectors / LOCK_FILE).write_text(format_lock(artifacts))
+    (connectors / LOCK_FILE).write_text(format_lock(artifacts), encoding="utf-8")
     print(f"{LOCK_FILE}: {len(artifacts)} artefacts")
     return 0
 

@@ -1,4 +1,9 @@
-"""Which Java runs Kafka and Kafka Connect, and with which options."""
+"""Which Java runs Kafka and Kafka Connect, with which options, and what lies in its working folder.
+
+The command line and the configuration name paths below the working folder alone, whatever the way there is called: a
+class path can't hold a colon, ``log.dirs`` and ``plugin.path`` no comma, the place of Log4j's configuration is taken
+for an address, and one argument has at most 128 KiB.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,21 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from neonblue.files import Folder, folder
+from neonblue import files
+from neonblue.files import Folder
 from neonblue.stack.errors import RequirementError
 
 OLDEST = 17
+ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+"""In the C locale Java can't open a path that is not plain ASCII."""
+JARS = Path("jars")
+"""In the working folder: a link to the cache."""
+_LOGGING = "log4j2.properties"
 
 
 @cache
@@ -53,10 +65,27 @@ def version(java: Path) -> int:
     return int(match[1]) if match else 0
 
 
+def prepare(folder: Path, cache: Path) -> None:
+    """Make `folder` a working folder: with a link to the jars' cache, and Log4j's configuration."""
+    link = folder / JARS
+    target = cache.absolute()
+    if not (link.is_symlink() and link.readlink() == target):
+        staging = folder / f"{JARS}.new"
+        staging.unlink(missing_ok=True)
+        staging.symlink_to(target)
+        staging.replace(link)
+    (folder / _LOGGING).write_text(
+        (files.folder(Folder.CONNECTORS) / _LOGGING).read_text(encoding="utf-8"), encoding="utf-8"
+    )
+
+
 def arguments(
-    main_class: str, configuration: Path, class_path: tuple[Path, ...], heap_megabytes: int
+    main_class: str, configuration: str, class_path: Iterable[Path], heap_megabytes: int
 ) -> tuple[str, ...]:
-    """The command line of one of Kafka's programs."""
+    """The command line of one of Kafka's programs, to be started in its working folder.
+
+    `class_path` is relative to the jars' cache, `configuration` a file of the working folder.
+    """
     return (
         str(executable()),
         f"-Xmx{heap_megabytes}m",
@@ -68,9 +97,9 @@ def arguments(
         # The compression libraries are native code, which Java 24 and later warn of.
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.awt.headless=true",
-        f"-Dlog4j2.configurationFile={folder(Folder.CONNECTORS) / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={_LOGGING}",
         "-cp",
-        ":".join(map(str, class_path)),
+        ":".join(str(JARS / path) for path in class_path),
         main_class,
-        str(configuration),
+        configuration,
     )

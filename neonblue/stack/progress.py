@@ -57,5 +57,10 @@ def describe(status: Status, now: float | None = None) -> str:
     seconds = (time.time() if now is None else now) - status.since
     since = "failed for good" if status.state == State.FAILED else f"{status.state} for {seconds:.0f} s"
     detail = f": {status.detail}" if status.detail else ""
-    log = "" if status.kind == "step" else f"; see 'neonblue logs {status.name}'"
-    return f"{status.name}: {since}{detail}{log}"
+    again = f", started again {times(status.restarts)}" if status.restarts else ""
+    log = "" if status.kind == "external" else f"; see 'neonblue logs {status.name}'"
+    return f"{status.name}: {since}{again}{detail}{log}"
+
+
+def times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -13,7 +13,7 @@ from typing import cast
 import structlog
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, environment, logs, ports, progress, record
+from neonblue.stack import catalogue, environment, folders, logs, ports, progress, record
 from neonblue.stack.board import Board, Listener, State, Status
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.folder_lock import FolderLock
@@ -57,8 +57,7 @@ class Stack:
         Raises ``AlreadyRunningError``, ``PortsTakenError``, ``RequirementError``.
         """
         folder = self.settings.data_dir
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "logs").mkdir(exist_ok=True)
+        folders.require(folder)
         self._lock.acquire()
         try:
             record.end_strays(folder)

@@ -1,10 +1,10 @@
-"""Fills in the configuration files of ``connectors/``."""
+"""Fills in the configuration files of ``connectors/``, each value as its file's format writes it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,31 @@ class Topic:
     config: Mapping[str, str]
 
 
-def render(text: str, values: Mapping[str, object]) -> str:
-    """Replace every ``${name}``. Raises ``KeyError`` on a name without a value."""
-    return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+def render(text: str, values: Mapping[str, object], written: Callable[[str], str]) -> str:
+    """Replace every ``${name}`` by its value, as `written` writes it. Raises ``KeyError`` on a name without a value."""
+    return _PLACEHOLDER.sub(lambda match: written(str(values[match[1]])), text)
+
+
+def in_properties(value: str) -> str:
+    """A value in a file of Java properties, which is read as Latin-1, with backslash escapes, leading spaces cut."""
+    written = "".join(_in_latin(letter) for letter in value.replace("\\", "\\\\"))
+    return f"\\{written}" if written.startswith(" ") else written
+
+
+def _in_latin(letter: str) -> str:
+    if " " <= letter <= "~":
+        return letter
+    units = letter.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def in_json(value: str) -> str:
+    """A value between a JSON string's quotation marks, or a number."""
+    return json.dumps(value)[1:-1]
 
 
 def _read(name: str) -> str:
-    return (folder(Folder.CONNECTORS) / name).read_text()
+    return (folder(Folder.CONNECTORS) / name).read_text(encoding="utf-8")
 
 
 def broker(settings: Settings, log_dir: object) -> str:
@@ -43,6 +61,7 @@ def broker(settings: Settings, log_dir: object) -> str:
             "log_dir": log_dir,
             "retention_hours": kafka.retention_hours,
         },
+        in_properties,
     )
 
 
@@ -52,7 +71,7 @@ def worker(settings: Settings, plugin_path: object) -> str:
         "port": settings.connect.port,
         "plugin_path": plugin_path,
     }
-    return render(_read("worker.properties"), values)
+    return render(_read("worker.properties"), values, in_properties)
 
 
 def connector(settings: Settings) -> dict[str, str]:
@@ -62,7 +81,7 @@ def connector(settings: Settings) -> dict[str, str]:
         "slot": settings.connect.slot,
         "publication": settings.connect.publication,
     }
-    configuration: dict[str, str] = json.loads(render(_read("outbox.json"), values))
+    configuration: dict[str, str] = json.loads(render(_read("outbox.json"), values, in_json))
     return configuration
 
 
@@ -73,5 +92,5 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         "partitions": kafka.partitions,
         "retention_milliseconds": kafka.retention_hours * 3_600_000,
     }
-    rows: list[dict[str, Any]] = json.loads(render(_read("topics.json"), values))
+    rows: list[dict[str, Any]] = json.loads(render(_read("topics.json"), values, in_json))
     return tuple(Topic(row["name"], int(row["partitions"]), row["config"]) for row in rows)

@@ -37,8 +37,10 @@ def write(settings: ServerSettings) -> Path:
         "max_query_size": settings.max_query_size,
     }
     for name in ("users.xml", "config.xml"):
-        text = Template(files(__package__).joinpath(name).read_text())
-        (work / name).write_text(text.substitute({key: escape(str(value)) for key, value in values.items()}))
+        text = Template(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+        (work / name).write_text(
+            text.substitute({key: escape(str(value)) for key, value in values.items()}), encoding="utf-8"
+        )
     return work / "config.xml"
 
 

@@ -49,6 +49,12 @@ class ClickHouseError(Exception):
         """The HTTP status that goes with the code."""
         return self._status or _STATUS.get(self.code, 500)
 
+    def without(self, part: re.Pattern[str]) -> ClickHouseError:
+        """The same error, its text without what matches `part`."""
+        made = ClickHouseError(self.code, "", "", self._status)
+        made.args = (part.sub("", str(self)),)
+        return made
+
     @classmethod
     def of_engine(cls, error: BaseException, version: str) -> ClickHouseError:
         """The engine's own exception; its text ends with the version, as a server's does."""

@@ -8,7 +8,9 @@ quotation mark can mean one thing here and another there.
 
 from __future__ import annotations
 
-from neonblue.stack.clickhouse_server.errors import READONLY, ClickHouseError
+import re
+
+from neonblue.stack.clickhouse_server.errors import READONLY, SYNTAX_ERROR, ClickHouseError
 from neonblue.stack.clickhouse_server.lexer import Kind, Token
 from neonblue.stack.clickhouse_server.statement import Statement
 
@@ -37,6 +39,9 @@ HARMLESS_TABLE_FUNCTIONS = frozenset(
     ]
 )
 _HARMFUL_FUNCTIONS = frozenset({"file", "catboostevaluate", "addresstoline", "addresstolinewithinlines"})
+_FORMATTING = re.compile(
+    r"(?: query)?: In scope SELECT base64Encode\(formatQuerySingleLine\(.*\)\)\.?", re.DOTALL
+)
 _BOUND_SETTINGS = frozenset({"readonly", "profile", "allow_ddl", "allow_introspection_functions"})
 
 
@@ -52,6 +57,18 @@ class Guard:
         """Raises ClickHouseError (READONLY) on a statement of another kind than reading."""
         if statement.verb not in _VERBS or statement.data is not None:
             raise _refusal(f"{statement.verb} is not for the read-only user")
+
+    def unreadable(self, statement: Statement, error: ClickHouseError) -> ClickHouseError:
+        """What to say of a statement that the engine could not format: `error`, without the query that asked for it.
+
+        The engine takes a first word that it does not know for an expression, and complains of the second one.
+        """
+        first = statement.tokens[0] if statement.tokens else None
+        if error.code != SYNTAX_ERROR or first is None or statement.verb in _VERBS:
+            return error.without(_FORMATTING)
+        word = statement.text[first.start : first.end].decode(errors="replace")
+        message = f"Syntax error: failed at position {first.start + 1} ({word}): no statement begins so"
+        return ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", message)
 
     def check(self, statement: Statement) -> None:
         """Raises ClickHouseError (READONLY) on a statement or function that does more than read tables."""

@@ -179,8 +179,13 @@ class QueryService:
         known = self._passed.get(statement.text)
         if known is not None:
             return known
-        self._guard.check_verb(statement)
-        text = await self._in_thread(self._engine.formatted, statement.text)
+        if statement.data is not None:
+            self._guard.check_verb(statement)
+        # What is no statement at all is told as such: the engine says where it stopped reading.
+        try:
+            text = await self._in_thread(self._engine.formatted, statement.text)
+        except ClickHouseError as error:
+            raise self._guard.unreadable(statement, error) from error
         written = read(text, max(len(text), self._settings.max_query_size))
         self._guard.check(written)
         if len(self._passed) >= _MAX_PASSED:

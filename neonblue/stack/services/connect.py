@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,6 +18,7 @@ from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 from neonblue.stack.services.kafka import jar_cache
 
+_CONFIGURATION = "worker.properties"
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 
@@ -50,13 +50,11 @@ class Connect(Service):
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.connect.port, self.name, "NEONBLUE_CONNECT_PORT"),)
 
-    @property
-    def _configuration(self) -> Path:
-        return self._folder / "worker.properties"
-
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._configuration.write_text(templates.worker(self._settings, self._jars().plugin_path))
+        java.prepare(self._folder, jar_cache(self._settings))
+        worker = templates.worker(self._settings, java.JARS / self._jars().plugin_path)
+        (self._folder / _CONFIGURATION).write_text(worker, encoding="utf-8")
 
     def _jars(self) -> jars.Jars:
         return jars.ensure(jar_cache(self._settings), jars.locked())
@@ -65,11 +63,13 @@ class Connect(Service):
         return Command(
             arguments=java.arguments(
                 "org.apache.kafka.connect.cli.ConnectDistributed",
-                self._configuration,
+                _CONFIGURATION,
                 self._jars().class_path,
                 self._settings.connect.heap_megabytes,
             ),
-            environment=process_environment(self._settings) | database_variables(self._settings),
+            environment=process_environment(self._settings)
+            | database_variables(self._settings)
+            | java.ENVIRONMENT,
             folder=self._folder,
         )
 

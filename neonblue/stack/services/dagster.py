@@ -106,9 +106,9 @@ class _Dagster(Service):
 
     def prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
-        (self._home / "dagster.yaml").write_text(INSTANCE)
+        (self._home / "dagster.yaml").write_text(INSTANCE, encoding="utf-8")
         workspace = _WORKSPACE.format(host=LOOPBACK, port=self._settings.dagster.code_port)
-        (self._home / "workspace.yaml").write_text(workspace)
+        (self._home / "workspace.yaml").write_text(workspace, encoding="utf-8")
 
     def _command(self, *arguments: str) -> Command:
         return Command(

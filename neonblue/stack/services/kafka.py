@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import struct
 import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -27,6 +29,9 @@ from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
 
+_log = structlog.get_logger("neonblue.stack")
+
+_CONFIGURATION = "broker.properties"
 _REQUEST_SECONDS = 5.0
 # A request by Kafka's protocol for the versions it speaks: length, key 18, version 0, correlation, no client's name.
 _GREETING = struct.pack(">ihhih", 10, 18, 0, 1, -1)
@@ -49,7 +54,7 @@ def jar_cache(settings: Settings) -> Path:
 
 
 class FetchJars(Step):
-    """Downloads, once per user."""
+    """Downloads, once per user; what a disk has damaged since then is fetched again."""
 
     name = "jars"
     attempts = 3
@@ -59,9 +64,12 @@ class FetchJars(Step):
         self._progress = progress
 
     def run(self) -> None:
+        cache, artifacts = jar_cache(self._settings), jars.locked()
+        if removed := jars.remove_damaged(cache, artifacts):
+            _log.warning("cache_was_damaged", step=self.name, removed=removed)
         jars.ensure(
-            jar_cache(self._settings),
-            jars.locked(),
+            cache,
+            artifacts,
             lambda done, wanted: self._progress(f"downloading Kafka and Debezium: {done} of {wanted} files"),
         )
 
@@ -82,22 +90,21 @@ class Kafka(Service):
             PortUse(kafka.controller_port, self.name, "NEONBLUE_KAFKA_CONTROLLER_PORT"),
         )
 
-    @property
-    def _configuration(self) -> Path:
-        return self._folder / "broker.properties"
-
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
-        self._configuration.write_text(templates.broker(self._settings, self._folder / "log"))
+        java.prepare(self._folder, jar_cache(self._settings))
+        (self._folder / _CONFIGURATION).write_text(templates.broker(self._settings, "log"), encoding="utf-8")
         if not (self._folder / "log" / "meta.properties").exists():
             self._format()
 
     def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = java.arguments("kafka.tools.StorageTool", Path("format"), self._class_path(), 128)
+        command = java.arguments("kafka.tools.StorageTool", "format", self._class_path(), 128)
         done = subprocess.run(
-            [*command, "-t", cluster, "-c", str(self._configuration)],
+            [*command, "-t", cluster, "-c", _CONFIGURATION],
+            cwd=self._folder,
+            env=os.environ | java.ENVIRONMENT,
             capture_output=True,
             text=True,
             check=False,
@@ -113,9 +120,9 @@ class Kafka(Service):
     def command(self) -> Command:
         return Command(
             arguments=java.arguments(
-                "kafka.Kafka", self._configuration, self._class_path(), self._settings.kafka.heap_megabytes
+                "kafka.Kafka", _CONFIGURATION, self._class_path(), self._settings.kafka.heap_megabytes
             ),
-            environment=process_environment(self._settings),
+            environment=process_environment(self._settings) | java.ENVIRONMENT,
             folder=self._folder,
         )
 

@@ -189,7 +189,7 @@ class Postgres(Service):
 
     def _write(self, file: str, text: str) -> None:
         path = self._folder / file
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
 

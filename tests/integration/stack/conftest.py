@@ -22,7 +22,7 @@ LIGHT = ("postgres", "valkey")
 
 def new_folder() -> Path:
     # Not pytest's own folder: only its owner may enter that, which a test of its own covers.
-    folder = Path(tempfile.mkdtemp(prefix="neonblue-stack-"))
+    folder = Path(tempfile.mkdtemp(prefix="neonblue stack %41 #é'"))
     folder.chmod(0o755)
     return folder
 

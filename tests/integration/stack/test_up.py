@@ -32,6 +32,16 @@ def test_what_is_late_is_told_and_the_rest_serves(settings: Settings) -> None:
         )
         assert httpx.get(f"{settings.api.address}/readyz", trust_env=False).is_success
         assert json.loads(status.stdout)["ready"]
+
+        again = subprocess.run(
+            command(settings, "up", "--detach"), capture_output=True, text=True, check=False
+        )
+        refused = subprocess.run(command(settings, "up"), capture_output=True, text=True, check=False)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert again.stdout.startswith(f"already up (process {up.pid}, ")
+        assert list((settings.data_dir / "logs").glob("up.*")) == []
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert f"already runs in {settings.data_dir} (process {up.pid})" in " ".join(refused.stderr.split())
         assert up.poll() is None
     finally:
         up.send_signal(signal.SIGTERM)

@@ -137,7 +137,7 @@ def test_every_command_has_a_help(run: Run) -> None:
 
 
 def test_every_tool_explains_itself(run: Run) -> None:
-    for command in ("import", "demo", "results", "reconcile", "sql", "simulate"):
-        done = CliRunner().invoke(app, [command, "--help"])
+    for command in ("import", "demo", "results", "reconcile", "sql", "simulate experiment"):
+        done = CliRunner().invoke(app, [*command.split(), "--help"])
         assert done.exit_code == 0, command
         assert "--data-dir" in done.stdout

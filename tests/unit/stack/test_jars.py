@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.stack.errors import ArtifactError
-from neonblue.stack.jars import Artifact, accept, format_lock, locked, missing, parse_lock
+from neonblue.stack.jars import (
+    Artifact,
+    accept,
+    damaged,
+    ensure,
+    format_lock,
+    locked,
+    missing,
+    parse_lock,
+    plugin_is_whole,
+    remove_damaged,
+)
 from neonblue.stack.jars_lock import parse_resolved
 
 JAR = Artifact("org.example", "thing", "1.2", "jar", "", hashlib.sha256(b"right").hexdigest())
@@ -82,3 +96,88 @@ The following files have been resolved:
         ("org.hdrhistogram", "HdrHistogram", "jar", "", "2.2.2"),
         ("io.debezium", "debezium-connector-postgres", "tar.gz", "plugin", "3.7.0.Final"),
     ]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> tuple[Path, list[Artifact]]:
+    """A cache with everything in it, and its lock: a jar, and a plugin with one file."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        info = tarfile.TarInfo("connector/connector.jar")
+        info.size = 5
+        archive.addfile(info, io.BytesIO(b"12345"))
+    content = packed.getvalue()
+    plugin = Artifact(
+        "org.example", "connector", "1", "tar.gz", "plugin", hashlib.sha256(content).hexdigest()
+    )
+    folder = tmp_path / "cache"
+    for artifact, content_of in ((JAR, b"right"), (plugin, content)):
+        (folder / artifact.path).parent.mkdir(parents=True)
+        (folder / artifact.path).write_bytes(content_of)
+    return folder, [JAR, plugin]
+
+
+def test_a_whole_cache_needs_no_network_and_unpacks_the_plugin(cache: tuple[Path, list[Artifact]]) -> None:
+    folder, lock = cache
+
+    jars = ensure(folder, lock)
+
+    assert (folder / jars.plugin_path / "connector" / "connector.jar").read_bytes() == b"12345"
+    assert jars.class_path == (JAR.path,)
+    assert plugin_is_whole(folder, lock)
+    assert (damaged(folder, lock), remove_damaged(folder, lock)) == ([], [])
+
+
+def test_what_a_fetch_left_that_was_killed_is_removed_by_the_next_one(
+    cache: tuple[Path, list[Artifact]],
+) -> None:
+    folder, lock = cache
+    leftovers = [folder / "download-x", folder / "plugins" / ".unpack-x"]
+    for leftover in leftovers:
+        leftover.mkdir(parents=True)
+
+    ensure(folder, lock)
+
+    assert [leftover for leftover in leftovers if leftover.exists()] == []
+
+
+def test_what_a_disk_has_damaged_is_found_and_removed(cache: tuple[Path, list[Artifact]]) -> None:
+    folder, lock = cache
+    unpacked = folder / ensure(folder, lock).plugin_path
+    (folder / JAR.path).write_bytes(b"")
+    (unpacked / "connector" / "connector.jar").unlink()
+
+    assert damaged(folder, lock) == [JAR]
+    assert not plugin_is_whole(folder, lock)
+    assert remove_damaged(folder, lock) == [JAR.coordinates, unpacked.name]
+    assert missing(folder, lock) == [JAR]
+    assert not unpacked.exists()
+
+
+def test_a_plugin_that_can_not_be_unpacked_is_told_and_fetched_again(
+    cache: tuple[Path, list[Artifact]],
+) -> None:
+    folder, lock = cache
+    (folder / lock[1].path).write_bytes(b"no archive")
+
+    with pytest.raises(ArtifactError, match=r"can't be unpacked: .* the next start fetches it again"):
+        ensure(folder, lock)
+
+    assert missing(folder, lock) == [lock[1]]
+
+
+def test_a_cache_that_can_not_be_written_is_a_sentence_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(ArtifactError, match=r"can't be kept in .* NEONBLUE_CACHE_DIR"):
+        ensure(tmp_path / "file" / "jars", [JAR])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_whole_cache_of_another_user_is_used_as_it_is(cache: tuple[Path, list[Artifact]]) -> None:
+    folder, lock = cache
+    ensure(folder, lock)
+    folder.chmod(0o500)
+
+    assert remove_damaged(folder, lock) == []
+    assert ensure(folder, lock).class_path

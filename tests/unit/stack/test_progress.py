@@ -59,4 +59,10 @@ def test_a_line_names_the_service_the_time_the_reason_and_the_log() -> None:
     assert describe(late, 412.4) == (
         "dagster: starting for 312 s: the definitions are not loaded; see 'neonblue logs dagster'"
     )
-    assert describe(failed) == "connector: failed for good: refused"
+    assert describe(failed) == "connector: failed for good: refused; see 'neonblue logs connector'"
+
+
+def test_a_line_says_how_often_a_late_service_was_started_again() -> None:
+    late = Status("dagster-code", State.STARTING, since=100.0, restarts=2, detail="loading")
+
+    assert describe(late, 100.0).startswith("dagster-code: starting for 0 s, started again 2 times: loading")

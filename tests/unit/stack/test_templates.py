@@ -19,11 +19,11 @@ def properties(text: str) -> dict[str, str]:
 
 def test_a_name_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="port"):
-        templates.render("a=${port}", {})
+        templates.render("a=${port}", {}, str)
 
 
 def test_what_the_worker_fills_in_itself_is_left() -> None:
-    assert templates.render("${env:SECRET} ${port}", {"port": 1}) == "${env:SECRET} 1"
+    assert templates.render("${env:SECRET} ${port}", {"port": 1}, str) == "${env:SECRET} 1"
 
 
 def test_no_placeholder_of_ours_is_left_anywhere() -> None:

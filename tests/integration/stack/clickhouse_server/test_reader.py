@@ -150,3 +150,27 @@ def test_allowed_descriptions(guarded: Server, query: str) -> None:
 def test_limits_of_the_url_hold(guarded: Server) -> None:
     query = "SELECT getSetting('max_execution_time')"
     assert guarded.post(query, user=READER, max_execution_time="7").text == "7\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("SELEC 1", "Syntax error: failed at position 1 (SELEC)"),
+        ("SELECT FROM WHERE", "Syntax error"),
+        ("SELECT 1 +", "Syntax error"),
+        ("nonsense", "Unknown expression identifier `nonsense`"),
+        ("SELECT 'a' 'b', (1", "Syntax error: failed at position"),
+        ("SELECT nothing", "UNKNOWN_IDENTIFIER"),
+        ("SELECT * FROM nothing", "UNKNOWN_TABLE"),
+        ("SELECT nofunction(1)", "UNKNOWN_FUNCTION"),
+        ("SELECT toDate('x')", "Cannot parse"),
+        ("SELECT 1 FORMAT Nothing", "Unknown format"),
+        ("DROP TABLE guarded", "DROP is not for the read-only user"),
+        ("INSERT INTO guarded VALUES (2)", "INSERT is not for the read-only user"),
+    ],
+)
+def test_the_true_reason_is_told(guarded: Server, query: str, reason: str) -> None:
+    response = guarded.post(query, user=READER)
+    assert response.is_error
+    assert reason in response.text
+    assert "formatQuery" not in response.text

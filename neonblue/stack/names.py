@@ -1,0 +1,20 @@
+"""What the stack's services and steps are called, without what they are made of."""
+
+from __future__ import annotations
+
+SERVICES = (
+    "postgres",
+    "valkey",
+    "kafka",
+    "connect",
+    "clickhouse",
+    "api",
+    "dagster-code",
+    "dagster-daemon",
+    "dagster",
+)
+STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector")
+"""Work between the services' starts. A step has no log of its own: what becomes of it is in the supervisor's."""
+SUPERVISOR = "supervisor"
+LOGS = (*SERVICES, SUPERVISOR, "up")
+"""Those that have a log. ``up`` is what ``neonblue up --detach`` said."""

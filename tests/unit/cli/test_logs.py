@@ -1,0 +1,79 @@
+"""`neonblue logs` on the files that a stack has left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from neonblue.cli.main import app
+from neonblue.stack import catalogue, names
+from neonblue.stack.nodes import Service
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "neonblue.env").write_text("")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "kafka.log").write_text("2026-11-30T01:00:01.000Z one\n2026-11-30T01:00:03.000Z three\n")
+    (logs / "api.log").write_text('{"event": "two", "timestamp": "2026-11-30T01:00:02.000000Z"}\n')
+    (logs / "supervisor.log").write_text(
+        'timestamp=2026-11-30T01:00:00Z level=warning event=step_failed step=jars attempt=1 error="no network"\n'
+        "timestamp=2026-11-30T01:00:04Z level=info event=service_ready service=jars-like\n"
+    )
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["logs", *arguments, "--data-dir", str(folder)])
+
+
+def test_all_logs_come_in_the_order_of_time(folder: Path) -> None:
+    done = run(folder)
+
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "supervisor", "kafka", "api", "kafka", "supervisor",
+    ]  # fmt: skip
+
+
+def test_one_log_comes_as_it_is(folder: Path) -> None:
+    assert run(folder, "kafka", "-n", "1").stdout == "2026-11-30T01:00:03.000Z three\n"
+
+
+def test_a_steps_log_is_what_the_supervisor_said_of_it(folder: Path) -> None:
+    done = run(folder, "jars")
+
+    assert done.exit_code == 0
+    assert done.stdout.count("\n") == 1
+    assert 'error="no network"' in done.stdout
+
+
+def test_a_step_of_which_nothing_was_said_is_an_answer(folder: Path) -> None:
+    done = run(folder, "topics")
+
+    assert done.exit_code == 1
+    assert "topics is a step, without a log of its own, and nothing went wrong with it" in done.stderr
+
+
+def test_an_unknown_name_leads_to_those_there_are(folder: Path) -> None:
+    done = run(folder, "oracle")
+
+    assert done.exit_code == 1
+    assert "there is no log of oracle; there are: api, kafka, supervisor" in done.stderr
+
+
+def test_the_help_names_every_service_and_step(folder: Path) -> None:
+    shown = " ".join(run(folder, "--help").stdout.replace("│", " ").split())
+
+    assert [name for name in (*names.LOGS, *names.STEPS) if name not in shown] == []
+
+
+def test_the_names_are_those_of_the_catalogue() -> None:
+    from neonblue.settings import Settings
+
+    nodes = catalogue.nodes(Settings(), lambda _: None)
+
+    assert {node.name for node in nodes if isinstance(node, Service)} == set(names.SERVICES)
+    assert {node.name for node in nodes if not isinstance(node, Service)} == set(names.STEPS)
