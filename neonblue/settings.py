@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_FILE = "neonblue.env"
@@ -171,12 +171,20 @@ class ApiSettings(Component):
         default=2, ge=1, le=32, description="transactions of events at the same time, in each process"
     )
     group_commit_items: int = Field(default=4_000, ge=1, description="the most events in one transaction")
-    max_queued_bytes: int = Field(default=32 * 1024**2, ge=2 * 1024**2, description="past it: 503")
-    outbox_batches: bool = Field(default=True, description="false: one outbox row for each event")
+    max_queued_bytes: int = Field(
+        default=32 * 1024**2,
+        ge=2 * 1024**2,
+        description="events that wait to be stored; past it they are answered 503",
+    )
+    outbox_batches: bool = Field(
+        default=True, description="events of one commit share outbox rows; false: one row each"
+    )
     assignment_cache_entries: int = Field(
         default=200_000, ge=1, description="units whose variants a process keeps in memory"
     )
-    token_cache_seconds: float = Field(default=3.0, ge=0, le=60, description="until a revocation is seen")
+    token_cache_seconds: float = Field(
+        default=3.0, ge=0, le=60, description="until every process sees a revocation"
+    )
     session_idle_seconds: int = Field(
         default=3_600, ge=1, description="a session ends when not used for so long"
     )
@@ -202,7 +210,9 @@ class ApiSettings(Component):
     max_future_seconds: int = Field(
         default=300, ge=0, description="an event further ahead of the clock than this is rejected"
     )
-    results_cache_seconds: float = Field(default=2.0, ge=0, le=60, description="how old a live result may be")
+    results_cache_seconds: float = Field(
+        default=2.0, ge=0, le=60, description="how old a live result may be, in seconds"
+    )
     max_pipeline_lag_bytes: int = Field(
         default=2 * 1024**3,
         ge=1024**2,
@@ -219,6 +229,17 @@ class ApiSettings(Component):
         default="127.0.0.1",
         description="comma-separated addresses and networks whose X-Forwarded-For and -Proto are believed; *: all",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_own_address(cls, given: Any) -> Any:
+        """The stack's own address, as ``neonblue env`` exports it, makes no API that runs elsewhere."""
+        if not isinstance(given, dict):
+            return given
+        port = given.get("port", cls.model_fields["port"].default)
+        if given.get("url") != f"http://127.0.0.1:{port}":
+            return given
+        return {name: value for name, value in given.items() if name != "url"}
 
     @property
     def cross_origins(self) -> list[str]:
