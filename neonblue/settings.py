@@ -84,10 +84,10 @@ class KafkaSettings(Component):
     port: int = Field(default=19092, ge=1, le=65535, description="port of the stack's Kafka")
     controller_port: int = Field(default=19093, ge=1, le=65535, description="port of its controller")
     topic: str = Field(default="experiments_events", description="topic that carries the outbox")
-    partitions: int = Field(default=4, ge=1, le=1000, description="partitions of the topic, when it is made")
-    retention_hours: int = Field(
-        default=168, ge=1, description="how long the topic keeps messages, when it is made"
+    partitions: int = Field(
+        default=4, ge=1, le=1000, description="partitions of the topic; a larger number adds some"
     )
+    retention_hours: int = Field(default=168, ge=1, description="how long the topic keeps messages")
     heap_megabytes: int = Field(default=320, ge=128, description="Java's heap of Kafka, in MB")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
@@ -53,6 +54,7 @@ class Api:
                 headers=headers(token_of(settings)),
                 timeout=_SECONDS,
                 trust_env=False,
+                verify=_certificates(self.address),
                 event_hooks={"response": [self._remember]},
             )
         except httpx.InvalidURL as error:
@@ -125,8 +127,9 @@ class Api:
         if isinstance(cause, ApiError):
             fail(f"the API at {self.address} can't answer now: {plain(cause.problem.detail) or cause.status}")
         unsure = not call.idempotent and not isinstance(cause, NEVER_SENT)
+        reason = plain(str(cause)) or type(cause).__name__
         known = " It is not known whether the change was made: look before you repeat it." if unsure else ""
-        fail(f"the API at {self.address} can't be reached ({type(cause).__name__}): is the stack up?{known}")
+        fail(f"the API at {self.address} can't be reached ({reason}): is the stack up?{known}")
 
 
 class _Page(msgspec.Struct):
@@ -175,6 +178,11 @@ def token_of(settings: Settings) -> str:
     if not token.isascii() or not token.isprintable() or token != token.strip():
         fail("NEONBLUE_API_TOKEN holds characters that no token has")
     return token
+
+
+def _certificates(address: str) -> ssl.SSLContext | bool:
+    """Whom to trust: the machine's authorities, or those of SSL_CERT_FILE."""
+    return ssl.create_default_context() if address.startswith("https:") else True
 
 
 def _with(path: str, parameters: Parameters) -> str:

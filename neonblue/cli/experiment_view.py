@@ -17,6 +17,7 @@ from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDec
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
 _SECONDS_OF_A_DAY = 86_400
 _LIST = ("key", "status", "kind", "allocation", "owner", "started", "days")
+_TOLD_BY_THE_TIME = frozenset({"started_at", "concluded_at"})
 _UNSHOWN = frozenset({"key", "status", "id", "variants", "metrics", "decision", "warnings"})
 
 
@@ -174,6 +175,8 @@ def _details(metric: Metric) -> Iterator[str]:
         value = getattr(metric, name)
         if name in shown or value == getattr(defaults, name):
             continue
+        if name == "cuped" and value:
+            continue  # as the API completes it
         if isinstance(value, Denominator):
             value = f"{value.aggregation} of {value.event_type}"
         yield f"{name.replace('_', ' ')} {compact(value) if isinstance(value, dict) else plain(value)}"
@@ -183,6 +186,8 @@ def _changes(version: ExperimentVersion) -> Iterator[str]:
     if version.action == "create":
         return
     for name, change in version.difference.items():
+        if name in _TOLD_BY_THE_TIME:
+            continue
         before, after = (
             (change.get("before"), change.get("after")) if isinstance(change, dict) else ("", change)
         )

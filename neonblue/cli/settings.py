@@ -114,7 +114,7 @@ def _table(rows: Iterable[InForce]) -> Table:
     made.add_column("value", overflow="fold", min_width=10)
     made.add_column("from")
     made.add_column("default", overflow="fold")
-    made.add_column("what it does", ratio=1)
+    made.add_column("what it does", overflow="fold", ratio=1)
     for row in rows:
         style = "dim" if row.source == DEFAULT else "bold"
         says = row.setting.description + (f" ({row.setting.bounds})" if row.setting.bounds else "")
