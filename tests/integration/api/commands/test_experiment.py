@@ -116,6 +116,15 @@ def test_the_example_is_an_experiment(run: Run) -> None:
     assert json.loads(done.stdout)["allocation"] == 2_000
 
 
+def test_the_smallest_experiment_of_the_documentation_is_one(run: Run) -> None:
+    page = (Path(__file__).parents[4] / "docs/experiments.md").read_text()
+    text = page.split("```yaml\n")[1].split("```")[0].replace("key: checkout\n", f"key: {_key()}\n")
+
+    done = run("experiment", "create", "-f", "-", standard_input=text)
+
+    assert done.exit_code == 0, done.stderr
+
+
 def test_json_is_what_the_api_answered(run: Run, api: httpx.Client) -> None:
     key = started(api)["key"]
     path = f"/v1/experiments/{key}"
