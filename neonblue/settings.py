@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import pydantic_settings
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from neonblue.settings_faults import SettingsError as SettingsError
@@ -59,13 +59,16 @@ class Component(BaseModel):
 class PostgresSettings(Component):
     """The source of truth for what was accepted."""
 
-    url: PostgresAddress | None = None
-    host: str = "127.0.0.1"
-    port: int = Field(default=15432, ge=1, le=65535)
-    user: str = "neonblue"
-    password: SecretStr = SecretStr("")
-    database: str = "neonblue"
-    dagster_database: str = "dagster"
+    url: PostgresAddress | None = Field(
+        default=None,
+        description="an external PostgreSQL, postgresql://user:password@host/database; given: none is started",
+    )
+    host: str = Field(default="127.0.0.1", description="where the stack's PostgreSQL is reached")
+    port: int = Field(default=15432, ge=1, le=65535, description="port of the stack's PostgreSQL")
+    user: str = Field(default="neonblue", description="who the platform connects as")
+    password: SecretStr = Field(default=SecretStr(""), description="password of that user")
+    database: str = Field(default="neonblue", description="database of the platform")
+    dagster_database: str = Field(default="dagster", description="database of Dagster, on the same server")
     system_user: str = Field(default="neonblue", description="runs PostgreSQL where root starts the stack")
 
     @property
@@ -86,9 +89,12 @@ class PostgresSettings(Component):
 class ValkeySettings(Component):
     """Assignment cache, sessions, rate limits: nothing that cannot be lost."""
 
-    url: ValkeyAddress | None = None
-    port: int = Field(default=16379, ge=1, le=65535)
-    password: SecretStr = SecretStr("")
+    url: ValkeyAddress | None = Field(
+        default=None,
+        description="an external Valkey or Redis, redis://:password@host:6379/0; given: none is started",
+    )
+    port: int = Field(default=16379, ge=1, le=65535, description="port of the stack's Valkey")
+    password: SecretStr = Field(default=SecretStr(""), description="password of the stack's Valkey")
 
     @property
     def external(self) -> bool:
@@ -104,13 +110,22 @@ class ValkeySettings(Component):
 class KafkaSettings(Component):
     """The replayable log."""
 
-    bootstrap_servers: KafkaAddress | None = None
-    port: int = Field(default=19092, ge=1, le=65535)
-    controller_port: int = Field(default=19093, ge=1, le=65535)
-    topic: str = Field(default="experiments_events", pattern=r"^[A-Za-z0-9._-]{1,249}$")
-    partitions: int = Field(default=4, ge=1, le=1000)
-    retention_hours: int = Field(default=168, ge=1)
-    heap_megabytes: int = Field(default=320, ge=128)
+    bootstrap_servers: KafkaAddress | None = Field(
+        default=None,
+        description="an external Kafka, host:port separated by commas; given: none is started",
+    )
+    port: int = Field(default=19092, ge=1, le=65535, description="port of the stack's Kafka")
+    controller_port: int = Field(default=19093, ge=1, le=65535, description="port of its controller")
+    topic: str = Field(
+        default="experiments_events",
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="topic that carries the outbox",
+    )
+    partitions: int = Field(
+        default=4, ge=1, le=1000, description="partitions of the topic; a larger number adds some"
+    )
+    retention_hours: int = Field(default=168, ge=1, description="how long the topic keeps messages")
+    heap_megabytes: int = Field(default=320, ge=128, description="Java's heap of Kafka, in MB")
 
     @property
     def external(self) -> bool:
@@ -124,12 +139,21 @@ class KafkaSettings(Component):
 class ConnectSettings(Component):
     """Kafka Connect with the Debezium connector that carries the outbox to the topic."""
 
-    url: WebAddress | None = None
-    port: int = Field(default=18083, ge=1, le=65535)
-    connector: str = Field(default="neonblue-outbox", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    slot: str = Field(default="neonblue_outbox", pattern=r"^[a-z0-9_]{1,63}$")
-    publication: str = "neonblue_outbox"
-    heap_megabytes: int = Field(default=384, ge=128)
+    url: WebAddress | None = Field(
+        default=None,
+        description="an external Kafka Connect that has Debezium; given: none is started",
+    )
+    port: int = Field(default=18083, ge=1, le=65535, description="port of the stack's Kafka Connect")
+    connector: str = Field(
+        default="neonblue-outbox",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="name of the Debezium connector",
+    )
+    slot: str = Field(
+        default="neonblue_outbox", pattern=r"^[a-z0-9_]{1,63}$", description="replication slot in PostgreSQL"
+    )
+    publication: str = Field(default="neonblue_outbox", description="publication in PostgreSQL")
+    heap_megabytes: int = Field(default=384, ge=128, description="Java's heap of Kafka Connect, in MB")
 
     @property
     def external(self) -> bool:
@@ -143,15 +167,24 @@ class ConnectSettings(Component):
 class ClickHouseSettings(Component):
     """The rebuildable analytical copy."""
 
-    url: WebAddress | None = None
-    port: int = Field(default=18123, ge=1, le=65535)
-    user: str = "neonblue"
-    password: SecretStr = SecretStr("")
-    readonly_user: str = "neonblue_readonly"
-    readonly_password: SecretStr = SecretStr("")
-    database: str = "default"
-    cluster: str = ""
-    kafka_group: str = "neonblue_clickhouse"
+    url: WebAddress | None = Field(
+        default=None, description="an external ClickHouse's HTTP interface; given: none is started"
+    )
+    port: int = Field(default=18123, ge=1, le=65535, description="port of the stack's ClickHouse, HTTP")
+    user: str = Field(default="neonblue", description="who the platform connects as")
+    password: SecretStr = Field(default=SecretStr(""), description="password of that user")
+    readonly_user: str = Field(
+        default="neonblue_readonly", description="who reads only: queries by hand and BI tools"
+    )
+    readonly_password: SecretStr = Field(
+        default=SecretStr(""), description="password of the user who reads only"
+    )
+    database: str = Field(default="default", description="database of the ingestion layer and the models")
+    cluster: str = Field(
+        default="",
+        description="name of an external server's cluster: tables are made on all of it; empty: one server",
+    )
+    kafka_group: str = Field(default="neonblue_clickhouse", description="consumer group that reads the topic")
 
     @property
     def external(self) -> bool:
@@ -165,18 +198,38 @@ class ClickHouseSettings(Component):
 class ApiSettings(Component):
     """The ingest and assignment service."""
 
-    url: WebAddress | None = None
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
-    token: SecretStr = SecretStr("")
-    workers: int = Field(default=1, ge=1, le=64)
-    group_commit_milliseconds: float = Field(default=3.0, ge=0, le=1000)
-    group_commit_connections: int = Field(default=2, ge=1, le=32)
+    url: WebAddress | None = Field(
+        default=None, description="an API that runs elsewhere; given: none is started"
+    )
+    host: str = Field(
+        default="127.0.0.1", description="address that the API listens on; 0.0.0.0: every one of this machine"
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="port of the API")
+    token: SecretStr = Field(
+        default=SecretStr(""), description="first administrator's token, and the one that the commands use"
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="processes of the API")
+    group_commit_milliseconds: float = Field(
+        default=3.0, ge=0, le=1000, description="how long an event waits for others to share its transaction"
+    )
+    group_commit_connections: int = Field(
+        default=2, ge=1, le=32, description="transactions of events at the same time, in each process"
+    )
     group_commit_items: int = Field(default=4_000, ge=1, description="the most events in one transaction")
-    max_queued_bytes: int = Field(default=32 * 1024**2, ge=2 * 1024**2, description="past it: 503")
-    outbox_batches: bool = Field(default=True, description="false: one outbox row for each event")
-    assignment_cache_entries: int = Field(default=200_000, ge=1)
-    token_cache_seconds: float = Field(default=3.0, ge=0, le=60, description="until a revocation is seen")
+    max_queued_bytes: int = Field(
+        default=32 * 1024**2,
+        ge=2 * 1024**2,
+        description="events that wait to be stored; past it they are answered 503",
+    )
+    outbox_batches: bool = Field(
+        default=True, description="events of one commit share outbox rows; false: one row each"
+    )
+    assignment_cache_entries: int = Field(
+        default=200_000, ge=1, description="units whose variants a process keeps in memory"
+    )
+    token_cache_seconds: float = Field(
+        default=3.0, ge=0, le=60, description="until every process sees a revocation"
+    )
     session_idle_seconds: int = Field(
         default=3_600, ge=1, description="a session ends when not used for so long"
     )
@@ -195,11 +248,21 @@ class ApiSettings(Component):
     cors_origins: str = Field(
         default="", description="web origins whose pages may call the API, separated by commas; *: any"
     )
-    outbox_retention_days: int = Field(default=7, ge=2)
-    max_event_age_days: int = Field(default=90, ge=1)
-    max_future_seconds: int = Field(default=300, ge=0)
-    results_cache_seconds: float = Field(default=2.0, ge=0, le=60, description="how old a live result may be")
-    max_pipeline_lag_bytes: int = Field(default=2 * 1024**3, ge=1024**2)
+    outbox_retention_days: int = Field(
+        default=7, ge=2, description="days of the outbox that PostgreSQL keeps"
+    )
+    max_event_age_days: int = Field(default=90, ge=1, description="an event older than this is rejected")
+    max_future_seconds: int = Field(
+        default=300, ge=0, description="an event further ahead of the clock than this is rejected"
+    )
+    results_cache_seconds: float = Field(
+        default=2.0, ge=0, le=60, description="how old a live result may be, in seconds"
+    )
+    max_pipeline_lag_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=1024**2,
+        description="of the log that the connector has not read yet: past it, events are answered 429",
+    )
     user_id_hash_key: SecretStr = Field(
         default=SecretStr(""), description="where set, only HMAC-SHA-256 of user ids is stored anywhere"
     )
@@ -211,6 +274,17 @@ class ApiSettings(Component):
         default="127.0.0.1",
         description="comma-separated addresses and networks whose X-Forwarded-For and -Proto are believed; *: all",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_own_address(cls, given: Any) -> Any:
+        """The stack's own address, as ``neonblue env`` exports it, makes no API that runs elsewhere."""
+        if not isinstance(given, dict):
+            return given
+        port = given.get("port", cls.model_fields["port"].default)
+        if given.get("url") != f"http://127.0.0.1:{port}":
+            return given
+        return {name: value for name, value in given.items() if name != "url"}
 
     @property
     def cross_origins(self) -> list[str]:
@@ -228,9 +302,11 @@ class ApiSettings(Component):
 class DagsterSettings(Component):
     """The orchestrator's web page and daemon."""
 
-    url: WebAddress | None = None
-    port: int = Field(default=3000, ge=1, le=65535)
-    code_port: int = Field(default=13030, ge=1, le=65535)
+    url: WebAddress | None = Field(
+        default=None, description="a Dagster that runs elsewhere; given: none is started"
+    )
+    port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")
+    code_port: int = Field(default=13030, ge=1, le=65535, description="port of its code server")
 
     @property
     def external(self) -> bool:
@@ -264,9 +340,15 @@ class AlertSettings(Component):
 class RetentionSettings(Component):
     """How long the orchestrator keeps what it maintains. None: for ever."""
 
-    events_days: int | None = Field(default=None, ge=8, description="accepted events in PostgreSQL")
-    analysis_months: int | None = Field(default=None, ge=2, description="events in ClickHouse")
-    heartbeat_hours: int = Field(default=24, ge=1)
+    events_days: int | None = Field(
+        default=None, ge=8, description="days that PostgreSQL keeps accepted events; not given: all"
+    )
+    analysis_months: int | None = Field(
+        default=None, ge=2, description="months that ClickHouse keeps events; not given: all"
+    )
+    heartbeat_hours: int = Field(
+        default=24, ge=1, description="hours that the stream's heartbeats are kept in PostgreSQL"
+    )
 
 
 class Settings(BaseSettings):
@@ -281,8 +363,13 @@ class Settings(BaseSettings):
         extra="ignore",
     )
 
-    data_dir: Path = Path(".neonblue")
-    cache_dir: Path = Field(default_factory=lambda: _cache_home() / "neonblue")
+    data_dir: Path = Field(
+        default=Path(".neonblue"), description="folder of the stack: data, logs, generated secrets"
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: _cache_home() / "neonblue",
+        description="what is fetched once for all stacks (Kafka, Debezium); default: neonblue in the user's cache",
+    )
     postgres: PostgresSettings = PostgresSettings()
     valkey: ValkeySettings = ValkeySettings()
     kafka: KafkaSettings = KafkaSettings()

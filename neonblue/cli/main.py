@@ -45,6 +45,9 @@ COMMANDS = {
         _DATA, "Run a live experiment with a known truth, and print its results.", "neonblue.cli.demo", "demo"
     ),
     "import": Entry(_DATA, "Import a data file as an experiment.", "neonblue.cli.import_file", "import_file"),
+    "experiment": Entry(
+        _DATA, "Create, look at and steer experiments.", "neonblue.cli.experiment", "experiment"
+    ),
     "results": Entry(_DATA, "Show an experiment's results.", "neonblue.cli.results", "results"),
     "report": Entry(_DATA, "Write an experiment's report.", "neonblue.cli.report", "report"),
     "reconcile": Entry(
@@ -52,6 +55,14 @@ COMMANDS = {
     ),
     "build": Entry(_DATA, "Build the models and test them now.", "neonblue.cli.build", "build"),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
+    "token": Entry(_TOOLS, "Make, list and revoke the API's tokens.", "neonblue.cli.token", "token"),
+    "settings": Entry(
+        _TOOLS,
+        "Show every setting: its value, where that comes from, what it does.",
+        "neonblue.cli.settings",
+        "settings",
+    ),
+    "env": Entry(_TOOLS, "Print the API's address and token for your shell.", "neonblue.cli.env", "env"),
     "audit": Entry(_TOOLS, "Check the audit log.", "neonblue.cli.audit", "audit"),
     "analyze": Entry(_TOOLS, "Analyse a file of data without the stack.", "neonblue.cli.analyze", "analyze"),
     "power": Entry(_TOOLS, "Plan a sample size.", "neonblue.cli.power", "power"),

@@ -122,6 +122,14 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
     active: bool = True
 
 
+class Denominator(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a ratio divides by."""
+
+    event_type: str
+    aggregation: str
+    property_filter: dict[str, str] | None = None
+
+
 class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is measured on each unit: `proportion` with `any`, `mean` with `count` or `sum` of the value.
 
@@ -139,6 +147,14 @@ class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
     cap: Decimal | None = None
     version: int | None = None
     missing: str = "zero"
+    denominator: Denominator | None = None
+    window_start_seconds: int = 0
+    cap_percentile: Decimal | None = None
+    quantile: Decimal | None = None
+    minimum_effect: Decimal | None = None
+    margin: Decimal | None = None
+    margin_relative: bool = True
+    cuped: bool | None = None
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -146,6 +162,14 @@ class Layer(msgspec.Struct, frozen=True):
 
     key: str
     share: int
+
+
+class LayerSlots(msgspec.Struct, frozen=True):
+    """Where an experiment lies in its layer: basis points from `start` up to, not including, `end`."""
+
+    key: str
+    start: int
+    end: int
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -180,19 +204,83 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     scheduled_stop_at: datetime | None = None
 
 
+class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided; by whom and when, where that was kept."""
+
+    outcome: str
+    reason: str
+    variant_key: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+
+class ExperimentWarning(msgspec.Struct, frozen=True, kw_only=True):
+    """What to look at. Nothing was refused for it."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment as stored."""
+    """An experiment as stored. allocation: basis points of traffic. holdouts: None: all there are.
+
+    warnings: what to look at before it starts, or at what was just decided; None: this answer tells none.
+    """
 
     key: str
     status: str
     id: int = 0
     name: str | None = None
+    hypothesis: str | None = None
+    owner: str | None = None
+    tags: list[str] = msgspec.field(default_factory=list)
     source: str = "internal"
     unit_type: str = "user"
+    population: str = "exposed"
     version: int | None = None
     allocation: int | None = None
+    salt: str | None = None
+    layer: LayerSlots | None = None
+    holdouts: list[str] | None = None
     targeting: str | None = None
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
+    planned_days: int | None = None
+    planned_units: int | None = None
+    inference: str | None = None
+    scheduled_start_at: datetime | None = None
+    scheduled_stop_at: datetime | None = None
+    decision: RecordedDecision | None = None
+    created_at: datetime | None = None
     started_at: datetime | None = None
     concluded_at: datetime | None = None
+    warnings: list[ExperimentWarning] | None = None
+
+
+class ExperimentVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of an experiment. difference: each field that changed, {"before", "after"}."""
+
+    version: int
+    action: str
+    created_at: datetime
+    created_by: str
+    reason: str | None = None
+    difference: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of the API. hint: its first characters. secret: in the answer that makes it, never again."""
+
+    id: int
+    name: str
+    hint: str | None = None
+    scopes: list[str] = msgspec.field(default_factory=list)
+    origins: list[str] | None = None
+    rate_limit: int | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    secret: str | None = None

@@ -1,0 +1,135 @@
+"""``neonblue experiment``: experiments from the draft to the archive, over the API."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from neonblue.cli import experiment_reading as reading
+from neonblue.cli import experiment_steps as steps
+from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
+from neonblue.cli.document import read_document
+from neonblue.cli.experiment_document import EXAMPLE, basis_points, for_the_api
+from neonblue.cli.experiment_options import ConfirmYes, File, Key, OnlyVersion, Why
+from neonblue.cli.experiment_view import warning_lines
+from neonblue.cli.output import confirm, say, warn
+from neonblue.cli.terminal import AsJson, DataDir, fail
+from neonblue.cli.texts import plain, share
+from neonblue.client import Experiment
+from neonblue.settings import Settings
+
+_HELP = """\
+Create, look at and steer experiments.
+
+draft → scheduled → running ⇄ paused → concluded → archived. A change that was made from an older state than the present
+one is refused. Exit codes: 0 done, 1 refused or not reached, 2 called wrongly.
+"""
+
+experiment = typer.Typer(
+    name="experiment",
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+reading.register(experiment)
+
+
+@experiment.command()
+def example() -> None:
+    """Print a small experiment in YAML, to start from."""
+    typer.echo(EXAMPLE, nl=False)
+
+
+@experiment.command(epilog="A document to start from: neonblue experiment example > checkout.yaml")
+def create(file: File, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+    """Create a draft from a file in YAML or JSON with the fields of POST /v1/experiments.
+
+    The allocation may be a percentage. Nothing is stored unless all of it is right.
+    """
+    document = for_the_api(read_document(file))
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.post(EXPERIMENTS, document)
+        made = api.read(answer, Experiment)
+    if json_output:
+        show_json(answer)
+    else:
+        say(f"{made.key} is a draft. Start it: neonblue experiment start {made.key}")
+        warn(warning_lines(made))
+
+
+@experiment.command()
+def change(
+    key: Key,
+    file: File,
+    reason: Why = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what the experiment's state allows: the fields in the file, the others stay."""
+    fields = for_the_api(read_document(file)) | ({} if reason is None else {"reason": reason})
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        seen = version if version is not None else steps.now(api, key).version or 0
+        answer = api.patch(experiment_path(key), fields, version=seen)
+        made = api.read(answer, Experiment)
+    if json_output:
+        show_json(answer)
+    elif made.version == seen:
+        say(f"{plain(key)}: nothing differs")
+    else:
+        say(f"{plain(key)} is changed: version {made.version}")
+        warn(warning_lines(made))
+
+
+@experiment.command()
+def ramp(
+    key: Key,
+    allocation: Annotated[str, typer.Argument(metavar="PERCENT", help="Of traffic, such as 25%.")],
+    reason: Why = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Raise the share of traffic that is in the experiment. Once it was started it may only grow."""
+    points = basis_points(allocation)
+    if points is None:
+        fail(
+            f"{plain(allocation)!r} is no share of traffic: say a percentage up to 100, such as 25% or 0.5%",
+            code=2,
+        )
+    fields = {"allocation": points} | ({} if reason is None else {"reason": reason})
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        before = steps.now(api, key)
+        answer = api.patch(experiment_path(key), fields, version=version or before.version or 0)
+        made = api.read(answer, Experiment)
+    if json_output:
+        show_json(answer)
+    else:
+        say(f"{plain(key)}: {share(before.allocation)} → {share(made.allocation)} of traffic")
+
+
+@experiment.command()
+def delete(
+    key: Key,
+    yes: ConfirmYes = False,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a draft. What ever ran is archived, not deleted."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        before = steps.now(api, key)
+        confirm(f"Delete the {before.status} {plain(key)} for good?", yes=yes)
+        api.delete(experiment_path(key), version=version or before.version)
+    if json_output:
+        typer.echo(json.dumps({"deleted": key}))
+    else:
+        say(f"{plain(key)} is deleted")
+
+
+steps.register(experiment)

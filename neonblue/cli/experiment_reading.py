@@ -1,0 +1,108 @@
+"""Looking at experiments: the list, one of them, what to check before its start, its history."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import msgspec
+import typer
+
+from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
+from neonblue.cli.experiment_options import Key
+from neonblue.cli.experiment_view import (
+    experiment_page,
+    experiments_table,
+    history_table,
+    utc_now,
+    warning_lines,
+)
+from neonblue.cli.output import print_whole, say
+from neonblue.cli.terminal import AsJson, DataDir, fail
+from neonblue.cli.texts import plain
+from neonblue.client import Experiment
+from neonblue.client.messages import ExperimentVersion
+from neonblue.settings import Settings
+
+
+class Experiments(msgspec.Struct):
+    """Every page of a list."""
+
+    items: list[Experiment]
+
+
+class Versions(msgspec.Struct):
+    items: list[ExperimentVersion]
+
+
+def register(group: typer.Typer) -> None:
+    """Add these commands to the group."""
+    group.command("list")(list_experiments)
+    for command in (show, checklist, history):
+        group.command()(command)
+
+
+def list_experiments(
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="draft, scheduled, running, paused, concluded or archived (repeatable)."),
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Of this owner.")] = None,
+    tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
+    layer: Annotated[str | None, typer.Option(help="In this layer.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Part of a key, a name or a hypothesis, in any case.")
+    ] = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List all experiments, newest first."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.all_items(EXPERIMENTS, status=status, owner=owner, tag=tag, layer=layer, text=text)
+        found = api.read(answer, Experiments).items
+    if json_output:
+        show_json(answer)
+    elif found:
+        print_whole(experiments_table(found, utc_now()))
+    else:
+        say("no experiments" if not (status or owner or tag or layer or text) else "none like that")
+
+
+def show(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+    """Show all of an experiment: configuration, decision, every change."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.get(experiment_path(key))
+        if json_output:
+            show_json(answer)
+            return
+        found = api.read(answer, Experiment)
+        versions = api.read(api.all_items(f"{experiment_path(key)}/versions"), Versions).items
+    print_whole(experiment_page(found, versions, utc_now()))
+
+
+def checklist(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+    """Show what to look at before the experiment starts, as the API sees it."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.get(experiment_path(key))
+        found = api.read(answer, Experiment)
+    if json_output:
+        typer.echo(json.dumps(json.loads(answer).get("warnings"), indent=2))
+    elif found.warnings is None:
+        fail(f"the API at {api.address} tells no warnings: it is an older version")
+    else:
+        lines = warning_lines(found)
+        for line in lines:
+            say(line)
+        if not lines:
+            say(f"{plain(key)}: nothing to look at")
+
+
+def history(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+    """Show every change: when, by whom, what differed and why."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.all_items(f"{experiment_path(key)}/versions")
+        versions = api.read(answer, Versions).items
+    if json_output:
+        show_json(answer)
+    else:
+        print_whole(history_table(versions))

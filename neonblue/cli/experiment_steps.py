@@ -1,0 +1,153 @@
+"""The steps of an experiment's life, each a command with the API's name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from neonblue.cli.api import Api, experiment_path, show_json
+from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
+from neonblue.cli.experiment_view import decision_sentence, warning_lines
+from neonblue.cli.output import ask, confirm, say, warn
+from neonblue.cli.terminal import AsJson, DataDir, fail
+from neonblue.cli.texts import plain
+from neonblue.client import Experiment
+from neonblue.settings import Settings
+
+_SIMPLE = {
+    "schedule": "Have a draft start at its scheduled_start_at.",
+    "unschedule": "Make a scheduled experiment a draft again.",
+    "start": "Start now: units are assigned from now on, and the inference is chosen for good.",
+    "pause": "Pause: no new unit is assigned, and everybody gets the control.",
+    "resume": "Go on with a paused experiment.",
+}
+
+Ship = Annotated[str | None, typer.Option(metavar="VARIANT", help="Ship this variant.")]
+RollBack = Annotated[bool, typer.Option("--roll-back", help="Back to the control.")]
+Inconclusive = Annotated[bool, typer.Option("--inconclusive", help="Nothing can be said.")]
+DecideLater = Annotated[
+    bool, typer.Option("--decide-later", help="No decision yet; `neonblue experiment decide` records it.")
+]
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Why it is decided so; asked for where not given.")
+]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the steps to the group of commands."""
+    for name, says in _SIMPLE.items():
+        group.command(name, help=says)(_simple(name))
+    group.command()(conclude)
+    group.command()(decide)
+    group.command()(archive)
+
+
+def now(api: Api, key: str) -> Experiment:
+    """The experiment as it stands."""
+    return api.read(api.get(experiment_path(key)), Experiment)
+
+
+def _simple(name: str) -> Any:
+    def step(
+        key: Key,
+        reason: Why = None,
+        version: OnlyVersion = None,
+        json_output: AsJson = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        with Api(Settings.load(data_dir), json_output=json_output) as api:
+            answer = api.post(experiment_path(key, name), _because(reason), version=version)
+            _tell(api.read(answer, Experiment), answer, json_output=json_output)
+
+    return step
+
+
+def conclude(
+    key: Key,
+    ship: Ship = None,
+    roll_back: RollBack = False,
+    inconclusive: Inconclusive = False,
+    decide_later: DecideLater = False,
+    reason: Reason = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Conclude, for good: no unit is assigned any more. Say what is decided and why, or --decide-later."""
+    decision = _decision(ship, roll_back, inconclusive, reason, later=decide_later)
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.post(experiment_path(key, "conclude"), decision, version=version)
+        _tell(api.read(answer, Experiment), answer, json_output=json_output, decided=True)
+
+
+def decide(
+    key: Key,
+    ship: Ship = None,
+    roll_back: RollBack = False,
+    inconclusive: Inconclusive = False,
+    reason: Reason = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Record the decision on an experiment that is concluded, or another one than before."""
+    decision = _decision(ship, roll_back, inconclusive, reason, later=None)
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        seen = version or now(api, key).version or 0
+        answer = api.patch(experiment_path(key), {"decision": decision}, version=seen)
+        _tell(api.read(answer, Experiment), answer, json_output=json_output, decided=True)
+
+
+def archive(
+    key: Key,
+    reason: Why = None,
+    yes: ConfirmYes = False,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Put a concluded experiment away, for good."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        before = now(api, key)
+        confirm(f"Archive the {before.status} {plain(key)} for good?", yes=yes)
+        answer = api.post(
+            experiment_path(key, "archive"), _because(reason), version=version or before.version
+        )
+        _tell(api.read(answer, Experiment), answer, json_output=json_output)
+
+
+def _decision(
+    ship: str | None, roll_back: bool, inconclusive: bool, reason: str | None, *, later: bool | None
+) -> dict[str, str] | None:
+    """The decision as the API takes it; None: later, which `later` None does not offer."""
+    options = {"--ship VARIANT": ship is not None, "--roll-back": roll_back, "--inconclusive": inconclusive}
+    if later is not None:
+        options["--decide-later"] = later
+    if sum(options.values()) != 1:
+        fail(f"say what is decided, one of: {', '.join(options)}", code=2)
+    if later:
+        if reason is not None:
+            fail("--reason belongs to a decision; --decide-later has none", code=2)
+        return None
+    outcome = "ship" if ship is not None else "roll_back" if roll_back else "inconclusive"
+    decision = {
+        "outcome": outcome,
+        "reason": reason if reason is not None else ask("Why", "why: --reason TEXT"),
+    }
+    return decision if ship is None else decision | {"variant_key": ship}
+
+
+def _tell(experiment: Experiment, answer: bytes, *, json_output: bool, decided: bool = False) -> None:
+    """Say where the experiment stands now. decided: whether the decision is news."""
+    if json_output:
+        show_json(answer)
+        return
+    decision = experiment.decision if decided else None
+    said = "" if decision is None else f"; {decision_sentence(decision)}"
+    say(f"{plain(experiment.key)} is {experiment.status}{said}")
+    warn(warning_lines(experiment))
+
+
+def _because(reason: str | None) -> dict[str, str] | None:
+    return None if reason is None else {"reason": reason}

@@ -1,0 +1,169 @@
+"""Experiments as tables and pages: nothing is cut, nothing steers the terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.experiments.answers import ExperimentOut
+from api.http.security import Scope
+from api.metric_catalogue.schemas import MetricOut
+from neonblue.cli.experiment_view import (
+    days_running,
+    decision_sentence,
+    experiment_page,
+    experiments_table,
+    history_table,
+)
+from neonblue.cli.output import print_whole
+from neonblue.cli.texts import plain, share, who
+from neonblue.cli.token import SCOPES
+from neonblue.client import Experiment, Metric, Variant
+from neonblue.client.messages import (
+    Denominator,
+    ExperimentVersion,
+    ExperimentWarning,
+    LayerSlots,
+    RecordedDecision,
+)
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+
+
+def _version(**fields: Any) -> ExperimentVersion:
+    return ExperimentVersion(
+        **{"version": 2, "action": "change", "created_at": NOW, "created_by": "token:3:ada"} | fields
+    )
+
+
+def _printed(capsys: pytest.CaptureFixture[str], found: Any) -> str:
+    print_whole(found)
+    return capsys.readouterr().out
+
+
+def test_a_list_cuts_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    key, owner = "k" * 256, "o" * 200
+
+    out = _printed(capsys, experiments_table([Experiment(key=key, status="running", owner=owner)], NOW))
+
+    assert key in out
+    assert owner in out
+
+
+def test_a_row_says_status_kind_allocation_owner_start_and_days(capsys: pytest.CaptureFixture[str]) -> None:
+    running = Experiment(
+        key="checkout", status="running", source="external", allocation=2_050, owner="ada",
+        started_at=NOW - timedelta(days=2, hours=3), planned_days=14,
+    )  # fmt: skip
+
+    out = _printed(capsys, experiments_table([running], NOW))
+
+    assert out.splitlines()[1].split() == [
+        "checkout", "running", "external", "20.5", "%", "ada", "2026-03-13", "3", "of", "14",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("started", "concluded", "days"),
+    [(None, None, ""), (NOW, None, "1"), (NOW - timedelta(days=9), NOW - timedelta(days=4), "6")],
+)
+def test_days_count_from_the_start_to_the_conclusion(
+    started: datetime | None, concluded: datetime | None, days: str
+) -> None:
+    found = Experiment(key="a", status="running", started_at=started, concluded_at=concluded)
+    assert days_running(found, NOW) == days
+
+
+def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    given: dict[str, Any] = {
+        "id": 7, "key": "the-key", "name": "the-name", "hypothesis": "the-hypothesis", "owner": "the-owner",
+        "tags": ["the-tag"], "source": "internal", "unit_type": "the-unit", "population": "assigned",
+        "status": "concluded", "salt": "the-salt", "allocation": 2_500, "layer": LayerSlots("the-layer", 0, 5_000),
+        "holdouts": ["the-holdout"], "targeting": "attributes.a == 'the-target'", "version": 9,
+        "variants": [
+            Variant("the-control", is_control=True),
+            Variant("the-arm", weight=3, name="the-arm-name", payload={"colour": "the-payload"}, active=False),
+        ],
+        "metrics": [
+            Metric(
+                "the-metric", "ratio", "the-event", "sum", property_filter={"p": "the-filter"}, window_seconds=3_601,
+                denominator=Denominator("the-denominator", "count"),
+            )
+        ],
+        "planned_days": 14, "planned_units": 4_001, "inference": "the-inference", "scheduled_start_at": NOW,
+        "scheduled_stop_at": NOW, "created_at": NOW,
+        "warnings": [ExperimentWarning(code="c", message="the-warning", field="f")],
+        "decision": RecordedDecision(outcome="ship", reason="the-reason", variant_key="the-arm"),
+        "started_at": NOW, "concluded_at": NOW,
+    }  # fmt: skip
+    assert ExperimentOut.model_fields.keys() <= given.keys() == set(Experiment.__struct_fields__)
+    assert MetricOut.model_fields.keys() <= set(Metric.__struct_fields__)
+
+    out = _printed(capsys, experiment_page(Experiment(**given), [_version(reason="the-why")], NOW))
+
+    for text in (
+        "the-key", "concluded", "the-name", "the-hypothesis", "the-owner", "the-tag", "the-unit", "assigned",
+        "the-salt", "25 %", "the-layer", "the-holdout", "the-target", "the-control", "the-arm", "75 %", "dropped",
+        "the-arm-name", "the-payload", "the-metric", "ratio", "the-event", "the-filter", "3601", "the-denominator",
+        "14", "4001", "the-inference", "2026-03-15 12:00Z", "decided: ship the-arm", "the-reason", "the-why",
+        "look at  f: the-warning",
+    ):  # fmt: skip
+        assert text in out, text
+
+
+def test_a_decision_names_who_took_it_and_when() -> None:
+    decision = RecordedDecision(outcome="ship", reason="more people finish", variant_key="b")
+    made = _version(action="conclude", difference={"decision": {"before": None, "after": {}}})
+
+    assert decision_sentence(decision, [_version(), made]) == (
+        "decided: ship b, by ada (token 3) at 2026-03-15 12:00Z: more people finish"
+    )
+    assert (
+        decision_sentence(RecordedDecision(outcome="roll_back", reason="it harms"))
+        == "decided: roll back: it harms"
+    )
+    kept = RecordedDecision(outcome="inconclusive", reason="too few", decided_by="token:4:bo", decided_at=NOW)
+    assert decision_sentence(kept, [made]) == (
+        "decided: inconclusive, by bo (token 4) at 2026-03-15 12:00Z: too few"
+    )
+
+
+def test_history_says_what_differed_by_whom_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    difference = {"allocation": {"before": 1_000, "after": 5_000}, "tags": {"before": [], "after": ["x"]}}
+    version = _version(reason="ramp", difference=difference)
+
+    out = _printed(capsys, history_table([version]))
+
+    for text in ("ada (token 3)", "2026-03-15 12:00Z", "allocation: 10 % → 50 %", 'tags: [] → ["x"]', "ramp"):
+        assert text in out
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "\r", "\x07", "\u202e", "[bold red]x[/]", "[/]", "\\"])
+def test_a_text_that_someone_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    hostile = Experiment(
+        key="a", status="running", owner=text, name=text, variants=[Variant("a", name=text)],
+        metrics=[Metric(text, "mean", text, "sum")],
+        decision=RecordedDecision(outcome="ship", reason=text, variant_key=text),
+        warnings=[ExperimentWarning(code="c", message=text)],
+    )  # fmt: skip
+    version = _version(
+        reason=text, created_by=f"token:1:{text}", difference={"name": {"before": text, "after": text}}
+    )
+
+    out = _printed(capsys, experiment_page(hostile, [version], NOW))
+    out += _printed(capsys, experiments_table([hostile], NOW))
+
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert plain(text) in out
+
+
+def test_shares_and_people_are_written_for_people() -> None:
+    assert [share(points) for points in (0, 1, 50, 10_000, None)] == ["0 %", "0.01 %", "0.5 %", "100 %", ""]
+    assert [who(name) for name in ("token:1:a:b", "system", None)] == ["a:b (token 1)", "system", ""]
+
+
+def test_the_help_lists_the_scopes_that_the_api_has() -> None:
+    assert list(SCOPES) == list(Scope)
