@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENVIRONMENT_FILE = "neonblue.env"
@@ -228,6 +228,20 @@ class AlertSettings(Component):
     )
 
 
+class ModelsSettings(Component):
+    """A data team's own models, built after NeonBlue's."""
+
+    project: Path | None = Field(
+        default=None, description="the folder of a dbt project that has NeonBlue's as a package"
+    )
+
+    @field_validator("project")
+    @classmethod
+    def _absolute(cls, project: Path | None) -> Path | None:
+        """Processes of the stack run in other folders."""
+        return None if project is None else project.expanduser().absolute()
+
+
 class RetentionSettings(Component):
     """How long the orchestrator keeps what it maintains. None: for ever."""
 
@@ -261,6 +275,7 @@ class Settings(BaseSettings):
     reports: ReportsSettings = ReportsSettings()
     alert: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
+    models: ModelsSettings = ModelsSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

@@ -46,6 +46,7 @@ COMMANDS = {
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
     ),
     "build": Entry(_DATA, "Build the models and test them now.", "neonblue.cli.build", "build"),
+    "dbt": Entry(_DATA, "Run dbt on the running stack: its models, or your own.", "neonblue.cli.dbt", "app"),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
     "audit": Entry(_TOOLS, "Check the audit log.", "neonblue.cli.audit", "audit"),
     "analyze": Entry(_TOOLS, "Analyse a file of data without the stack.", "neonblue.cli.analyze", "analyze"),
