@@ -81,7 +81,8 @@ def test_the_read_only_user_changes_no_setting_and_writes_nothing(server: Settin
             trust_env=False,
         )
 
-    assert "max_threads" in ask("SELECT 1", max_threads="1").text
-    assert "is readonly" in ask("SELECT 1", max_threads="1").text.replace("\n", " ")
+    refused = ask("SELECT 1", max_threads="1").text
+    assert "max_threads" in refused
+    assert "readonly" in refused
     assert ask("INSERT INTO daily_metrics VALUES ('2026-01-03', 1)").is_client_error
     assert ask("SELECT currentUser()").text == "default\n"

@@ -58,7 +58,8 @@ def test_the_example_is_built_over_the_models_and_tested(
     built = neonblue_dbt("--own", "build")
 
     assert built.returncode == 0, built.stdout + built.stderr
-    assert "PASS=2" in built.stdout, built.stdout
+    assert "not_null_weekly_conversions_experiment_key" in built.stdout
+    assert "ERROR=0" in built.stdout
     told = "SELECT comment FROM system.tables WHERE name = 'weekly_conversions'"
     assert rows(analysis.client, told) == [("One row per experiment, variant and week (its Monday).",)]
     assert not (project / "target").exists()
