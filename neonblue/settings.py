@@ -14,7 +14,16 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import pydantic_settings
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from neonblue.settings_faults import SettingsError as SettingsError
@@ -337,6 +346,20 @@ class AlertSettings(Component):
     )
 
 
+class ModelsSettings(Component):
+    """A data team's own models, built after NeonBlue's."""
+
+    project: Path | None = Field(
+        default=None, description="the folder of a dbt project that has NeonBlue's as a package"
+    )
+
+    @field_validator("project")
+    @classmethod
+    def _absolute(cls, project: Path | None) -> Path | None:
+        """Processes of the stack run in other folders."""
+        return None if project is None else project.expanduser().absolute()
+
+
 class RetentionSettings(Component):
     """How long the orchestrator keeps what it maintains. None: for ever."""
 
@@ -380,6 +403,7 @@ class Settings(BaseSettings):
     reports: ReportsSettings = ReportsSettings()
     alert: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
+    models: ModelsSettings = ModelsSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

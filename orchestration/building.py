@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from neonblue.settings import Settings
 from orchestration.outcome import BuildOutcome, from_run_results, one_paragraph
-from orchestration.project import dbt_environment, dbt_executable, project_path, target_path
+from orchestration.project import dbt_environment, dbt_executable, target_path
 
 RUN_RESULTS: Final = "run_results.json"
 
@@ -38,10 +38,6 @@ def build(
             dbt_executable(),
             *arguments(days, variables or {}),
             *(("--select", *select) if select else ()),
-            "--project-dir",
-            str(project_path()),
-            "--profiles-dir",
-            str(project_path()),
         ],
         env={**os.environ, **dbt_environment(settings)},
         capture_output=True,

@@ -8,7 +8,7 @@ from dagster import Definitions, in_process_executor
 from dagster_dbt import DbtCliResource
 
 from neonblue.settings import Settings
-from orchestration import jobs
+from orchestration import jobs, own_models
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.alerts.sensors import failed_checks, failed_runs
 from orchestration.defs.calibration.assets import randomization_rates
@@ -37,6 +37,8 @@ from orchestration.defs.maintenance.checks import (
     outbox_can_be_written,
 )
 from orchestration.defs.maintenance.schedules import daily
+from orchestration.defs.own_models.assets import own_model_assets
+from orchestration.defs.own_models.sensors import after_everything
 from orchestration.defs.pipeline.checks import (
     consumer_keeps_up,
     marts_are_fresh,
@@ -53,13 +55,44 @@ from orchestration.defs.significance.checks import recomputed_from_raw_events, s
 from orchestration.defs.sources.assets import source_specs
 from orchestration.defs.warehouse.assets import dbt_model_assets
 from orchestration.defs.warehouse.schedules import hourly
-from orchestration.project import dbt_environment, dbt_executable, prepare_manifest, project_path
+from orchestration.project import (
+    dbt_environment,
+    dbt_executable,
+    prepare_manifest,
+    profiles_path,
+    project_path,
+)
 from orchestration.resources import Api, ClickHouse, Postgres
 
 
 def build(settings: Settings) -> Definitions:
     """The definitions for one stack. dbt's process inherits the variables that its profile reads."""
     os.environ.update(dbt_environment(settings))
+    return Definitions.merge(_neonblue(settings), _own_models(settings))
+
+
+def _own_models(settings: Settings) -> Definitions:
+    """A data team's own models, with a job and a dbt of their own; nothing where there are none."""
+    manifest = own_models.loaded(settings)
+    if manifest is None or settings.models.project is None:
+        return Definitions()
+    assets = own_model_assets(manifest, own_models.name_of(settings.models.project))
+    job = jobs.own_models(assets)
+    return Definitions(
+        assets=[assets],
+        jobs=[job],
+        sensors=[after_everything(job)],
+        resources={
+            "own_dbt": DbtCliResource(
+                project_dir=str(settings.models.project),
+                profiles_dir=str(profiles_path()),
+                dbt_executable=dbt_executable(),
+            )
+        },
+    )
+
+
+def _neonblue(settings: Settings) -> Definitions:
     return Definitions(
         assets=[
             *source_specs(),
@@ -116,7 +149,7 @@ def build(settings: Settings) -> Definitions:
             "alerts": Alerts(),
             "dbt": DbtCliResource(
                 project_dir=str(project_path()),
-                profiles_dir=str(project_path()),
+                profiles_dir=str(profiles_path()),
                 dbt_executable=dbt_executable(),
             ),
         },

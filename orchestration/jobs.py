@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dagster import AssetSelection, define_asset_job
+from dagster import AssetsDefinition, AssetSelection, define_asset_job
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from orchestration.defs.calibration.assets import KEY as RATES
 from orchestration.defs.experiments.assets import DECISION, REPORT
@@ -12,9 +13,15 @@ from orchestration.tags import REBUILD_TAG, Rebuild
 _MAINTENANCE = AssetSelection.groups("maintenance")
 _PER_EXPERIMENT = AssetSelection.assets(DECISION, REPORT)
 
+_OWN = AssetSelection.groups("own")
+
 everything = define_asset_job(
     "everything",
-    selection=AssetSelection.all() - _MAINTENANCE - _PER_EXPERIMENT - AssetSelection.assets(RATES, OVERVIEW),
+    selection=AssetSelection.all()
+    - _MAINTENANCE
+    - _PER_EXPERIMENT
+    - _OWN
+    - AssetSelection.assets(RATES, OVERVIEW),
     tags={REBUILD_TAG: Rebuild.TOUCHED.value},
     description="Builds and tests every model, then the significance tests and the stages of exposure.",
 )
@@ -43,3 +50,12 @@ maintenance = define_asset_job(
     selection=_MAINTENANCE,
     description="Retention, partitions, and whether anything is left of erased people.",
 )
+
+
+def own_models(assets: AssetsDefinition) -> UnresolvedAssetJobDefinition:
+    """The job of a data team's own models. Its failure is no failure of `everything`."""
+    return define_asset_job(
+        "own_models",
+        selection=AssetSelection.assets(assets),
+        description="Builds and tests the team's own models.",
+    )

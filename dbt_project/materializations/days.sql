@@ -115,13 +115,14 @@
     {#- Which model built which day, when, and how far it had read what was touched. -#}
     create table if not exists {{ builds_relation() }} {{ on_cluster_clause(this) if this is defined else '' }}
     (
-        model LowCardinality(String),
-        day Date,
-        scanned_at DateTime64(3, 'UTC'),
-        built_at DateTime64(3, 'UTC')
+        model LowCardinality(String) comment 'The model.',
+        day Date comment 'The UTC day that was built.',
+        scanned_at DateTime64(3, 'UTC') comment 'How far the build had read what was touched.',
+        built_at DateTime64(3, 'UTC') comment 'When the day was built.'
     )
     engine = ReplacingMergeTree(built_at)
     order by (model, day)
+    comment 'One row per model and UTC day: when it was built, and how far the build had read.'
 {% endmacro %}
 
 

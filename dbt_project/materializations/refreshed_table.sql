@@ -8,25 +8,26 @@
     {%- set definition -%}
         refresh every {{ var('live_seconds') }} second
         {% if after %}depends on {{ this.schema }}.{{ after | join(', ' ~ this.schema ~ '.') }}{% endif %}
-        {{ get_table_columns_and_constraints() }}
+        {{ described_columns() }}
         engine = MergeTree
         {{ order_cols(label='order by') }}
         as select * from ({{ sql }}) as computed
         settings max_threads = {{ var('live_threads') }}
     {%- endset -%}
-    {%- set mark = local_md5(definition) -%}
+    {#- What it is, and by which text it was made. -#}
+    {%- set comment = model.description ~ ' [' ~ local_md5(definition) ~ ']' -%}
     {{ run_hooks(pre_hooks) }}
     {%- set known = first_column(
         "select comment from system.tables where database = '" ~ this.schema ~ "' and name = '" ~ this.identifier ~ "'"
     ) -%}
-    {% if known | first != mark %}
+    {% if known | first != comment %}
         {% call statement('assert_columns') %}
             select 1 {{ get_assert_columns_equivalent(sql) }}
         {% endcall %}
         {% do run_query('drop table if exists ' ~ target_relation ~ ' ' ~ on_cluster_clause(target_relation)) %}
         {% do run_query(
             'create materialized view ' ~ target_relation ~ ' ' ~ on_cluster_clause(target_relation) ~ definition
-            ~ " comment '" ~ mark ~ "'"
+            ~ ' comment ' ~ text_literal(comment)
         ) %}
     {% else %}
         {% do run_query('system refresh view ' ~ target_relation) %}

@@ -123,11 +123,11 @@ def _size(client: Client, table: str) -> tuple[int, float]:
 def _build(directory: Path, settings: Settings) -> float:
     """Seconds of a `dbt run` over every model, the process's start included."""
     started = time.perf_counter()
-    project = str(folder(Folder.DBT_PROJECT))
+    project = folder(Folder.DBT_PROJECT)
     run = subprocess.run(
         [
             str(Path(sys.executable).parent / "dbt"),
-            *("--quiet", "run", "--project-dir", project, "--profiles-dir", project),
+            *("--quiet", "run", "--project-dir", str(project), "--profiles-dir", str(project / "profile")),
             *("--vars", '{"ingestion_grace_seconds": 0}'),
         ],
         env={

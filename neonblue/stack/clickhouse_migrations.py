@@ -30,12 +30,13 @@ log = structlog.get_logger()
 _HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations ${ON_CLUSTER}
 (
-    name String,
-    checksum String,
-    applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+    name String COMMENT 'The file.',
+    checksum String COMMENT 'SHA-256 of the file, in hexadecimal.',
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was applied, UTC.'
 )
 ENGINE = ${REPLICATED}ReplacingMergeTree
 ORDER BY name
+COMMENT 'One row per applied file of clickhouse/.'
 """
 _NUMBERED = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_.{}-]+")

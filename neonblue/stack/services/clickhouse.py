@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from neonblue.settings import Settings
-from neonblue.stack import probe
+from neonblue.stack import dbt_profile, probe
 from neonblue.stack.environment import process_environment
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
@@ -55,7 +55,7 @@ class ClickHouse(Service):
 
 
 class ClickHouseSchema(Step):
-    """The ingestion layer's tables and views."""
+    """The ingestion layer's tables and views, and the profile by which dbt reaches them."""
 
     name = "clickhouse-schema"
     requires = ("clickhouse", "topics")
@@ -64,5 +64,6 @@ class ClickHouseSchema(Step):
         self._settings = settings
 
     def run(self) -> None:
+        dbt_profile.write(self._settings)
         if find_spec("neonblue.stack.clickhouse_migrations") is not None:
             import_module("neonblue.stack.clickhouse_migrations").migrate(self._settings)

@@ -1,6 +1,7 @@
 """The dbt models as assets; their tests are asset checks.
 
-A scheduled run lets dbt find the days that late rows have touched; a run for chosen partitions rebuilds exactly those.
+A scheduled run lets dbt find the days that late rows have touched; so does a run for the open day alone, as "Latest" on
+Dagster's page launches it. A run for other partitions rebuilds exactly those.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetMaterialization,
     AssetsDefinition,
     BackfillPolicy,
@@ -22,16 +24,19 @@ from dagster import (
 from dagster._core.events import EngineEventData
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
 
+from neonblue.settings import Settings
 from orchestration.building import arguments
 from orchestration.defs.warehouse.lineage import WithoutTrace
 from orchestration.defs.warehouse.repository import read_builds
 from orchestration.defs.warehouse.translator import ModelTranslator
+from orchestration.locking import building
 from orchestration.outcome import OUTCOME, from_run_results, to_json
-from orchestration.partitions import days
+from orchestration.partitions import days, today
 from orchestration.resources import ClickHouse
 from orchestration.tags import DAYS_TAG, REBUILD_TAG, Rebuild
 
 _RETRY = RetryPolicy(max_retries=2, delay=15)
+_SCAN = AssetKey("touched_days")
 
 get_dagster_logger().addFilter(WithoutTrace())
 
@@ -56,23 +61,33 @@ def dbt_model_assets(manifest: Path) -> AssetsDefinition:
         context: AssetExecutionContext, dbt: DbtCliResource, clickhouse: ClickHouse
     ) -> Iterator[Any]:
         started = datetime.now(UTC)
-        days_to_build = chosen_days(context.run.tags, context.partition_keys)
-        invocation = dbt.cli(arguments(days_to_build), context=context)
-        try:
-            yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
-        finally:
-            _log_outcome(context, invocation)
+        open_day = today(started) if _SCAN in context.selected_asset_keys else None
+        days_to_build = chosen_days(context.run.tags, context.partition_keys, open_day)
+        with building(Settings.load(), lambda holder: context.log.info(f"waits for {holder}")):
+            invocation = dbt.cli(arguments(days_to_build), context=context)
+            try:
+                yield from invocation.stream().fetch_row_counts().fetch_column_metadata()
+            finally:
+                _log_outcome(context, invocation)
         _log_other_days(context, clickhouse, started)
 
     return dbt_models
 
 
-def chosen_days(tags: Mapping[str, str], partitions: Sequence[str]) -> list[str] | None:
-    """The days that a run with these tags rebuilds, exactly; None: those that rows have touched."""
+def chosen_days(
+    tags: Mapping[str, str], partitions: Sequence[str], open_day: str | None = None
+) -> list[str] | None:
+    """The days that a run with these tags rebuilds, exactly; None: those that rows have touched.
+
+    `open_day` is today's partition where the run looks for touched days itself, else None. A run for it alone builds
+    what the hourly run would: imported days, too, though their partitions lie years back.
+    """
     if DAYS_TAG in tags:
         return tags[DAYS_TAG].split(",")
     rebuild = Rebuild(tags.get(REBUILD_TAG, Rebuild.SELECTED))
-    return None if rebuild is Rebuild.TOUCHED else list(partitions)
+    if rebuild is Rebuild.TOUCHED or list(partitions) == [open_day]:
+        return None
+    return list(partitions)
 
 
 def _log_outcome(context: AssetExecutionContext, invocation: DbtCliInvocation) -> None:

@@ -29,5 +29,9 @@ class ModelTranslator(DagsterDbtTranslator):
         layers = dbt_resource_props["fqn"]
         return str(layers[1]) if len(layers) > 2 else None
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The description alone. dbt's SQL is for most models a macro's call, which tells a reader nothing."""
+        return str(dbt_resource_props.get("description") or "")
+
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:  # noqa: ARG002
         return OWNERS

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
 from neonblue.simulation.history.load import insert_assignments, insert_events, insert_links
-from orchestration.project import dbt_environment, dbt_executable, project_path
+from orchestration.project import dbt_environment, dbt_executable
 from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
 
 LIVE_DATABASE = "default_live"
@@ -70,10 +70,6 @@ class Warehouse:
                 *arguments,
                 "--vars",
                 given,
-                "--project-dir",
-                str(project_path()),
-                "--profiles-dir",
-                str(project_path()),
             ],
             env={**os.environ, **dbt_environment(self.settings)},
             capture_output=True,

@@ -105,10 +105,18 @@ def text_of(driver: webdriver.Chrome) -> str:
 
 def button(driver: webdriver.Chrome, *names: str) -> WebElement | None:
     """The first button that can be pressed and says one of the names."""
+    return next((found for found in _buttons(driver) if found.text.strip() in names), None)
+
+
+def button_beginning(driver: webdriver.Chrome, name: str) -> WebElement | None:
+    """The first button that can be pressed and says something that begins so."""
+    return next((found for found in _buttons(driver) if found.text.strip().startswith(name)), None)
+
+
+def _buttons(driver: webdriver.Chrome) -> Iterator[WebElement]:
     for element in driver.find_elements(By.TAG_NAME, "button"):
-        if element.text.strip() in names and element.is_displayed() and element.is_enabled():
-            return element
-    return None
+        if element.is_displayed() and element.is_enabled():
+            yield element
 
 
 def _loaded(address: str) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
-from orchestration.project import dbt_environment, dbt_executable, project_path
+from orchestration.project import dbt_environment, dbt_executable
 from tests.integration.api.conftest import api, postgres
 from tests.integration.warehouse import (
     Topic,
@@ -79,9 +79,8 @@ class Analysis:
     def build(self, *models: str) -> None:
         """Build these models as dbt selects them. A row counts as seen as soon as it is visible."""
         given = ("--select", *models, "--vars", json.dumps({"ingestion_grace_seconds": 0}))
-        folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
         run = subprocess.run(
-            [dbt_executable(), "run", *given, *folders],
+            [dbt_executable(), "run", *given],
             env={**os.environ, **dbt_environment(self.settings)},
             capture_output=True,
             text=True,

@@ -24,7 +24,7 @@ from psycopg import sql
 from api.migrations import upgrade
 from neonblue.settings import Settings
 from orchestration.building import build
-from orchestration.project import dbt_environment, dbt_executable, project_path
+from orchestration.project import dbt_environment, dbt_executable
 from tests.integration.api.conftest import TOKEN, Server, postgres, wait_until
 from tests.integration.dbt_project.conftest import LIVE_DATABASE, REFRESHED
 from tests.integration.results import history
@@ -83,9 +83,8 @@ class House:
 
     def _dbt(self, *arguments: str, **given: Any) -> subprocess.CompletedProcess[str]:
         variables = ("--vars", json.dumps({"ingestion_grace_seconds": 0, **given}))
-        folders = ("--project-dir", str(project_path()), "--profiles-dir", str(project_path()))
         return subprocess.run(
-            [dbt_executable(), *arguments, *variables, *folders],
+            [dbt_executable(), *arguments, *variables],
             env={**os.environ, **dbt_environment(self.settings)},
             capture_output=True,
             text=True,

@@ -11,6 +11,7 @@ from dagster import get_dagster_logger
 
 from orchestration.building import arguments
 from orchestration.defs.warehouse.assets import chosen_days
+from orchestration.defs.warehouse.translator import ModelTranslator
 from orchestration.partitions import days, today
 from orchestration.tags import DAYS_TAG, REBUILD_TAG
 
@@ -33,6 +34,23 @@ def test_a_run_builds_its_partitions_unless_its_tags_name_days_or_leave_them_to_
         "2026-02-01",
         "2026-02-09",
     ]
+
+
+def test_a_run_for_the_open_day_alone_builds_what_was_touched_where_it_looks_for_that() -> None:
+    open_day, before = "2026-02-03", "2026-02-02"
+
+    assert chosen_days({}, [open_day], open_day) is None
+    assert chosen_days({}, [before], open_day) == [before]
+    assert chosen_days({}, [before, open_day], open_day) == [before, open_day]
+    assert chosen_days({DAYS_TAG: open_day}, [open_day], open_day) == [open_day]
+    assert chosen_days({}, [open_day], None) == [open_day]
+
+
+def test_a_model_is_described_without_its_sql() -> None:
+    described = {"description": "One row per day.", "raw_code": "{{ some_macro() }}", "name": "a"}
+
+    assert ModelTranslator().get_description(described) == "One row per day."
+    assert ModelTranslator().get_description({"name": "a"}) == ""
 
 
 def test_the_open_day_is_the_utc_day_and_has_a_partition() -> None:
