@@ -13,7 +13,8 @@ _OF_THE_BODY = {
     415: ErrorCode.PARSE_ERROR,
     422: ErrorCode.INVALID_CONTEXT,
 }
-"""The protocol has one status for a body that can't be used, 400."""
+_UNUSABLE = frozenset({413, 422})
+"""The protocol has one status for a context that can't be used, 400."""
 
 
 def in_protocols_words(problem: Problem, path: str) -> Problem:
@@ -21,7 +22,7 @@ def in_protocols_words(problem: Problem, path: str) -> Problem:
     if not path.startswith(PREFIX):
         return problem
     code = _OF_THE_BODY.get(problem.status, ErrorCode.GENERAL)
-    status = 400 if problem.status in _OF_THE_BODY else problem.status
+    status = 400 if problem.status in _UNUSABLE else problem.status
     members = problem.members | {"errorCode": code, "errorDetails": problem.detail}
     key = path.removeprefix(_FLAG)
     if key and key != path:

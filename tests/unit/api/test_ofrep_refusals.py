@@ -15,7 +15,7 @@ FLAGS = "/ofrep/v1/evaluate/flags"
     [
         (400, 400, "PARSE_ERROR"),
         (413, 400, "INVALID_CONTEXT"),
-        (415, 400, "PARSE_ERROR"),
+        (415, 415, "PARSE_ERROR"),
         (422, 400, "INVALID_CONTEXT"),
         *((status, status, "GENERAL") for status in (401, 403, 404, 405, 429, 500, 503)),
     ],
