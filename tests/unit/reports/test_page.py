@@ -172,6 +172,8 @@ def test_an_experiment_without_data_says_so_and_has_no_empty_drawings(provenance
     )
     text = render_report(empty)
     assert "No data yet" in text
+    assert "There are no numbers yet." in text
+    assert "No metric is defined" not in text
     assert "<svg" not in text
     assert "There is no allocation to compare with." in text
 
