@@ -62,7 +62,7 @@ class Unknown:
 
 def setting_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Every setting by the name of its environment variable."""
-    found = {}
+    found: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):

@@ -68,9 +68,13 @@ def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
     with contextlib.suppress(httpx.HTTPError):
         if httpx.get(f"{settings.api.address}/healthz", timeout=2).is_success:
             return settings
-    from neonblue.stack import Stack
+    from neonblue.stack import Stack, checkup, folders
     from neonblue.stack.errors import StackError
+    from neonblue.stack.supervisor_log import write_to_file
 
+    folders.require(settings.data_dir)
+    checkup.require_packages(settings)
+    write_to_file(settings.data_dir)
     started = time.monotonic()
     with out.status("Starting PostgreSQL, Kafka, Debezium, ClickHouse, Valkey, the API and Dagster …"):
         try:

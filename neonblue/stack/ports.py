@@ -59,13 +59,20 @@ def check(uses: Iterable[PortUse]) -> None:
             problems.append(
                 f"{use.port} is set for {other.service} and for {use.service}: change {use.setting}"
             )
-        elif taken(use.port):
-            problems.append(
-                f"{use.port} ({use.service}) is in use{_holder(use.port)}: set {use.setting} to a free port"
-            )
+        elif reason := _unusable(use.port):
+            problems.append(f"{use.port} ({use.service}) {reason}: set {use.setting} to a free port")
         wanted.setdefault(use.port, use)
     if problems:
         raise PortsTakenError("these ports can't be had:\n  " + "\n  ".join(problems))
+
+
+def _unusable(port: int) -> str:
+    try:
+        return f"is in use{_holder(port)}" if taken(port) else ""
+    except PermissionError:
+        return "is for root alone"
+    except OSError as error:
+        return f"can't be had ({error.strerror})"
 
 
 def _holder(port: int) -> str:
