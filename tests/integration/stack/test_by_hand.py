@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(
         not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
     ),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
 ]
 _BACKFILLS = """
 { partitionBackfillsOrError { ... on PartitionBackfills { results { status error { message } } } } }
@@ -67,7 +67,7 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
         until(lambda: button(browser, "Latest"), "the open day can be chosen").click()
         browser.save_screenshot(str(tmp_path / "dialog.png"))
         until(lambda: button(browser, "Launch backfill", "Launch 1 run"), "it can be launched").click()
-        until(lambda: _ask(stack, _RUNS)["runsOrError"]["results"], "runs have been launched", 120)
+        until(lambda: _ask(stack, _RUNS)["runsOrError"]["results"], "runs have been launched", 240)
 
     tested = subprocess.run(
         command(stack, "dbt", "build", "--select", "stg_experiments"),
@@ -77,7 +77,7 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
 
-    until(lambda: _backfill(stack)["status"] != "REQUESTED", "it has ended", 400)
+    until(lambda: _backfill(stack)["status"] != "REQUESTED", "it has ended", 700)
     assert _backfill(stack) == {"status": "COMPLETED_SUCCESS", "error": None}
     runs = _ask(stack, _RUNS)["runsOrError"]["results"]
     assert {run["status"] for run in runs if run["jobName"] == "__ASSET_JOB"} == {"SUCCESS"}
