@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import typer
 
+from neonblue.cli.failures import no_stack, reason, unanswered
 from neonblue.cli.terminal import fail
 from neonblue.cli.texts import plain
 from neonblue.client import ApiError, RetryPolicy, UnavailableError
@@ -46,6 +47,7 @@ class Api:
 
     def __init__(self, settings: Settings, *, json_output: bool = False) -> None:
         self.address = settings.api.address
+        self._settings = settings
         self._json_output = json_output
         self._last: httpx.Response | None = None
         try:
@@ -114,8 +116,6 @@ class Api:
             self._refused(error)
         except UnavailableError as error:
             self._unavailable(call, error)
-        except httpx.HTTPError as error:
-            fail(f"the API at {self.address} can't be spoken to: {error}")
 
     def _refused(self, error: ApiError) -> NoReturn:
         if self._json_output and self._last is not None:
@@ -127,9 +127,8 @@ class Api:
         if isinstance(cause, ApiError):
             fail(f"the API at {self.address} can't answer now: {plain(cause.problem.detail) or cause.status}")
         unsure = not call.idempotent and not isinstance(cause, NEVER_SENT)
-        reason = plain(str(cause)) or type(cause).__name__
-        known = " It is not known whether the change was made: look before you repeat it." if unsure else ""
-        fail(f"the API at {self.address} can't be reached ({reason}): is the stack up?{known}")
+        known = ". It is not known whether the change was made: look before you repeat it" if unsure else ""
+        fail(unanswered(self._settings, "api", reason(error)) + known)
 
 
 class _Page(msgspec.Struct):
@@ -171,10 +170,7 @@ def token_of(settings: Settings) -> str:
     """The token that the commands use. Ends the command where there is none."""
     token = settings.api.token.get_secret_value()
     if not token:
-        fail(
-            f"there is no token: no stack was started in {settings.data_dir}. Go to the stack's folder, "
-            "say --data-dir, or set NEONBLUE_API_TOKEN"
-        )
+        fail(f"there is no token: {no_stack(settings)}")
     if not token.isascii() or not token.isprintable() or token != token.strip():
         fail("NEONBLUE_API_TOKEN holds characters that no token has")
     return token

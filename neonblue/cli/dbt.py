@@ -10,8 +10,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from neonblue.cli.failures import has_stack, no_stack, reason, unanswered
 from neonblue.cli.terminal import DataDir, console, fail
-from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -83,10 +84,8 @@ def command_of(arguments: Sequence[str]) -> str:
 def _reach(settings: Settings) -> None:
     """End the command where the stack's ClickHouse is not there, or another one is."""
     clickhouse, folder = settings.clickhouse, settings.data_dir
-    if not clickhouse.password.get_secret_value() and not (folder / ENVIRONMENT_FILE).exists():
-        fail(
-            f"there is no stack in {folder}: start one with 'neonblue up', or name its folder with --data-dir"
-        )
+    if not clickhouse.password.get_secret_value() and not has_stack(settings):
+        fail(no_stack(settings))
     try:
         answer = httpx.post(
             clickhouse.address,
@@ -100,10 +99,7 @@ def _reach(settings: Settings) -> None:
             trust_env=False,
         )
     except httpx.HTTPError as error:
-        reason = str(error) or type(error).__name__
-        fail(
-            f"ClickHouse does not answer at {clickhouse.address} ({reason}): is the stack up? 'neonblue status'"
-        )
+        fail(unanswered(settings, "clickhouse", reason(error)))
     if answer.is_success and answer.text.strip() == "1":
         return
     if answer.headers.get("x-clickhouse-exception-code") == str(_ACCESS_DENIED):

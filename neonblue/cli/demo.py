@@ -20,7 +20,7 @@ from neonblue.cli.demo_report import show_links, show_verdicts
 from neonblue.cli.reconcile import show as show_reconciliation
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.clickhouse import connect
-from neonblue.client import AsyncClient, ClientError, ConflictError, Experiment
+from neonblue.client import AsyncClient, ConflictError, Experiment
 from neonblue.reconciliation import reconcile
 from neonblue.settings import Settings
 from neonblue.simulation.drive import Traffic, Visit, drive
@@ -50,10 +50,7 @@ def demo(
     with ExitStack() as closing:
         settings = _running(settings, closing, out)
         scenario = Scenario(seed)
-        try:
-            experiment, traffic, latencies = asyncio.run(_traffic(settings, scenario, seconds, rate, out))
-        except (ClientError, ExceptionGroup) as error:
-            fail(str(error.exceptions[0] if isinstance(error, ExceptionGroup) else error))
+        experiment, traffic, latencies = asyncio.run(_traffic(settings, scenario, seconds, rate, out))
         right = _judge(settings, scenario, experiment, traffic, latencies, out)
         show_links(out, settings, experiment.key)
         if end:

@@ -23,7 +23,7 @@ from neonblue.cli.file_options import (
     start_of,
 )
 from neonblue.cli.terminal import DataDir, console, fail
-from neonblue.client import AsyncClient, ClientError
+from neonblue.client import AsyncClient
 from neonblue.settings import Settings
 from neonblue.simulation.plan import Plan, make_plan
 from neonblue.simulation.sending import ImportReport, prepare, send
@@ -74,10 +74,8 @@ def import_file(
         plan.experiment(key, weights)
         _show_mapping(plan)
         report = asyncio.run(_run(settings, plan, key, weights, append))
-    except (FileError, ClientError) as error:
+    except FileError as error:
         fail(str(error))
-    except ExceptionGroup as group:
-        fail(str(group.exceptions[0]))
     _show_report(plan, key, report)
     refused = report.rejected.keys() - plan.rejections.keys()
     if refused and not skip_bad_rows:

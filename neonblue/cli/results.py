@@ -7,12 +7,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-import httpx
 import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from neonblue.cli.api import Api, experiment_path
 from neonblue.cli.report_view import comparison_grid
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
@@ -26,7 +26,6 @@ from neonblue.statistics.wording import check_name
 ExperimentKey = Annotated[str, typer.Argument(help="The experiment's key, such as checkout-button.")]
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
-_NOT_FOUND = 404
 _COLOURS = {
     Outcome.SHIP: "bold green",
     Outcome.ROLL_BACK: "bold red",
@@ -37,7 +36,7 @@ _COLOURS = {
 
 def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir = None) -> None:
     """Print the results of the experiment KEY as of now."""
-    found = ask(Settings.load(data_dir), key, "/results")
+    found = ask(Settings.load(data_dir), key, "results")
     rows = found["items"]
     if json_output:
         typer.echo(json.dumps({**found, "results": rows}, indent=2))
@@ -54,14 +53,11 @@ def ask(settings: Settings, key: str, part: str = "") -> dict[str, Any]:
             f"no experiment can be called {plain(key)!r}: a key is of letters, digits, '.', '_' and '-', "
             "and begins with a letter or a digit"
         )
-    headers = {"authorization": f"Bearer {settings.api.token.get_secret_value()}"}
-    address = f"{settings.api.address}/v1/experiments/{key}{part}"
-    answer = httpx.get(address, headers=headers, timeout=60, trust_env=False)
-    if answer.status_code == _NOT_FOUND:
-        fail(f"there is no experiment {plain(key)!r} in the stack at {settings.api.address}")
-    if not answer.is_success:
-        fail(f"{plain(key)!r}: {_detail(answer)}")
-    return _object(answer, settings.api.address)
+    with Api(settings) as api:
+        found: dict[str, Any] = api.read(
+            api.get(experiment_path(key, *filter(None, (part,)))), dict[str, Any]
+        )
+        return found
 
 
 def print_heading(out: Console, heading: Heading) -> None:
@@ -71,23 +67,6 @@ def print_heading(out: Console, heading: Heading) -> None:
         out.print(Text(f"  {true_minus(plain(line))}"), soft_wrap=True)
     if heading.warning:
         out.print(Text(f"  ! {heading.warning}", style="yellow"), soft_wrap=True)
-
-
-def _object(answer: httpx.Response, address: str) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        fail(f"what answers at {address} is not NeonBlue's API: is NEONBLUE_API_PORT right?")
-    return found
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        return plain(str(answer.json()["detail"]))
-    except (ValueError, KeyError, TypeError):
-        return f"the API answers {answer.status_code}"
 
 
 def _show(out: Console, found: dict[str, Any]) -> None:

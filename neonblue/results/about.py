@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from neonblue.contract.instants import parse_instant
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage
+from neonblue.results.instants import Instant
 
 _DAY = timedelta(days=1)
 _WHOLE = 10_000  # basis points of traffic
@@ -34,7 +35,7 @@ class RecordedDecision:
     variant_key: str | None
     reason: str
     decided_by: str | None
-    decided_at: datetime | None
+    decided_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ class About:
     owner: str | None
     name: str | None
     hypothesis: str | None
-    started_at: datetime | None
-    concluded_at: datetime | None
-    scheduled_start_at: datetime | None
-    scheduled_stop_at: datetime | None
+    started_at: Instant | None
+    concluded_at: Instant | None
+    scheduled_start_at: Instant | None
+    scheduled_stop_at: Instant | None
     day: int | None
     planned_days: int | None
     planned_units: int | None

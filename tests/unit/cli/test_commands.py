@@ -53,18 +53,19 @@ def test_a_service_that_is_not_there_is_an_error_in_one_line(run: Run, arguments
 def test_a_folder_without_a_stack_is_told(run: Run, command: str) -> None:
     done = run(command, "checkout")
 
-    assert "no stack was started in" in done.stderr
+    assert "there is no stack in" in done.stderr
     assert "--data-dir" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["results", "report"])
 def test_an_api_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("NEONBLUE_API_TOKEN", "secret")
+    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "secret")
 
     done = run(command, "checkout")
 
     assert done.exit_code == 1
-    assert "can't be reached" in done.stderr
+    assert "does not answer at" in done.stderr
     assert "neonblue up" in " ".join(done.stderr.split())
 
 
@@ -76,6 +77,7 @@ def test_what_can_be_no_key_is_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str, key: str
 ) -> None:
     monkeypatch.setenv("NEONBLUE_API_TOKEN", "secret")
+    monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PASSWORD", "secret")
 
     done = run(command, key)
 

@@ -28,10 +28,16 @@ NEEDING_A_STACK = [
     ("bench", "ingest"),
     ("bench", "assign"),
     ("migrate",),
+    ("experiment", "list"),
+    ("token", "list"),
+    ("env",),
     ("logs",),
     ("down",),
 ]
-ASKING = [("build",), *(arguments for arguments in NEEDING_A_STACK if arguments[0] not in ("logs", "down"))]
+ASKING = [
+    ("build",),
+    *(arguments for arguments in NEEDING_A_STACK if arguments[0] not in ("logs", "down", "env")),
+]
 PORTS = ("API", "CLICKHOUSE", "POSTGRES", "DAGSTER", "KAFKA", "VALKEY")
 
 Run = Callable[..., Result]
@@ -115,12 +121,14 @@ def test_a_service_that_does_not_answer_in_a_running_stack_is_told_as_such(
 def test_an_external_service_that_does_not_answer_is_told_as_such(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NEONBLUE_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("NEONBLUE_API_URL", "http://127.0.0.1:10")
     monkeypatch.setenv("NEONBLUE_API_TOKEN", "token")
 
     said = one_sentence(run("results", "checkout"))
 
-    assert "the API does not answer at http://127.0.0.1:9 (Connection refused): it is an external one" in said
+    assert (
+        "the API does not answer at http://127.0.0.1:10 (Connection refused): it is an external one" in said
+    )
     assert "NEONBLUE_API_URL" in said
 
 
@@ -216,7 +224,7 @@ def test_the_version_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("statsu", "status"), ("exprt", "report"), ("analyse", "analyze")]
+    ("typed", "meant"), [("statsu", "status"), ("reprot", "report"), ("analyse", "analyze")]
 )
 def test_a_misspelt_command_leads_to_the_right_one(typed: str, meant: str) -> None:
     done = CliRunner().invoke(app, [typed])

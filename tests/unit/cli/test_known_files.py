@@ -270,7 +270,7 @@ def test_an_import_of_which_the_analysis_would_be_invalid_is_refused(run: Run) -
     assert answer(run("analyze", content, "--json"))["decision"]["action"] == "invalid"
     outcome = run("import", content)
     assert outcome.exit_code == 1
-    assert "1 of 30 units (3.33%) met more than one arm" in words(outcome)
+    assert "1 of 30 units (3.33 %) were exposed to several arms" in words(outcome)
 
 
 def test_spaces_and_unseen_signs_are_no_part_of_an_arm_or_a_unit(tmp_path: Path) -> None:

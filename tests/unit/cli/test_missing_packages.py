@@ -35,9 +35,24 @@ ARGUMENTS = {
     "sql": ("SELECT 1",),
     "simulate": ("shop",),
     "bench": ("ingest",),
+    "experiment": ("list",),
+    "token": ("list",),
+    "dbt": ("run",),
 }
-WITHOUT_THE_STACK = {"analyze", "power", "import", "results", "sql", "logs"}
-"""Commands that need no extra."""
+WITHOUT_THE_STACK = {
+    "analyze",
+    "power",
+    "import",
+    "results",
+    "sql",
+    "logs",
+    "experiment",
+    "token",
+    "env",
+    "settings",
+    "dbt",
+}
+"""Commands that need no extra, or whose own executable says so."""
 
 PROLOGUE = """
 import sys
@@ -78,7 +93,7 @@ def test_a_command_says_what_to_install(command: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr, done.stderr
     if command in WITHOUT_THE_STACK:
         assert "pip install" not in done.stderr
-        assert (done.returncode == 0) == (command in ("analyze", "power")), done.stderr
+        assert (done.returncode == 0) == (command in ("analyze", "power", "settings")), done.stderr
     else:
         assert done.returncode == 1
         assert re.search(r"error  .*pip install 'neonblue\[all\]'\n$", done.stderr), done.stderr

@@ -88,7 +88,7 @@ def verdicts(content: bytes, options: Options) -> tuple[Verdict, Verdict]:
 
 def without_threshold(verdict: Verdict) -> Verdict:
     """Units in several arms make an analysis invalid, which refuses the import."""
-    return "" if isinstance(verdict, str) and "met more than one arm" in verdict else verdict
+    return "" if isinstance(verdict, str) and "were exposed to several arms" in verdict else verdict
 
 
 @settings(max_examples=300, deadline=None)

@@ -114,7 +114,7 @@ def test_where_no_stack_was_started_there_is_no_environment(tmp_path: Path) -> N
     done = CliRunner().invoke(app, ["env", "--data-dir", str(tmp_path)])
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "no stack was started in" in done.stderr
+    assert "there is no stack in" in done.stderr
 
 
 def test_the_stacks_own_address_in_the_environment_makes_no_external_api(

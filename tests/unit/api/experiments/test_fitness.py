@@ -18,6 +18,7 @@ from api.experiments.states import Status
 from api.experiments.verdicts import against
 from neonblue.results.answer import DecisionItem, nothing
 from neonblue.results.stamp import Stamp
+from neonblue.results.states import OK, State, Why
 from tests.unit.api.experiments.test_changes import experiment
 
 ABSENT = object()
@@ -188,7 +189,7 @@ def test_a_decision_without_a_reason_is_told_what_it_is_for(reason: Any) -> None
 
 
 STAMP = Stamp(datetime(2026, 3, 1, tzinfo=UTC), None, 1, "x")
-SAID = nothing("e", 1, STAMP, "ok", "")
+SAID = nothing("e", 1, STAMP, OK)
 
 
 def decision(outcome: str) -> DecisionIn:
@@ -223,7 +224,9 @@ def test_a_decision_against_the_data_is_warned_of(
 
 def test_shipping_without_numbers_is_warned_of_with_the_reason() -> None:
     (unread,) = against(decision("ship"), None)
-    (empty,) = against(decision("ship"), nothing("e", 1, STAMP, "no_data", "No unit has been exposed yet."))
+    (empty,) = against(
+        decision("ship"), nothing("e", 1, STAMP, Why(State.NO_DATA, "No unit has been exposed yet."))
+    )
     assert "the results can't be read now" in unread.message
     assert "No unit has been exposed yet." in empty.message
     assert against(decision("roll_back"), None) == []
