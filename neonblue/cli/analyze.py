@@ -24,10 +24,13 @@ from neonblue.cli.file_options import (
     show_file,
 )
 from neonblue.cli.report_view import as_json, comparison_grid, rows_of
+from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
-from neonblue.statistics import Plan, Report
+from neonblue.results.heading import Said, heading_of, outcome_of
+from neonblue.statistics import HealthCheck, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
+from neonblue.statistics.wording import check_name
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions
@@ -124,15 +127,17 @@ def _show(report: Report, data: FileData) -> None:
     show_file(out, data.file)
     for note in data.notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
-    for result in report.results:
-        if result.fallback is not None:
-            why = f"{result.metric.name} of {result.arm} without the covariate: {result.fallback.message}"
-            out.print(f"[yellow]note[/] {escape(why)}", soft_wrap=True)
     for check in report.health:
-        mark = (
-            "[green]ok[/]  " if check.passed else "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
-        )
-        out.print(f"{mark} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
+        out.print(f"{_mark(check)} {escape(check_name(check.name))}: {escape(check.message)}", soft_wrap=True)
     out.print(comparison_grid(rows_of(report)))
-    action = report.decision.action.replace("_", " ")
-    out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)
+    decision = report.decision
+    said = Said(outcome_of("ok", decision.action), decision.sentence, decision.arm)
+    print_heading(out, heading_of(None, said))
+
+
+def _mark(check: HealthCheck) -> str:
+    if not check.told:
+        return "[dim]?[/]   "
+    if check.passed:
+        return "[green]ok[/]  "
+    return "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
