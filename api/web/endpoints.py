@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.http.dependencies import ServicesDep
+from api.http.dependencies import ServicesDep, require
 from api.http.problems import Problem
+from api.http.security import Scope
 from api.web import assets, pages
 from api.web.pages import Link
-from neonblue import __version__
 
 router = APIRouter(tags=["start"])
 
@@ -40,15 +40,10 @@ class Start(BaseModel):
     """Where to go from here."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"name": "NeonBlue", "version": "1.0.0", "links": {"experiments": "/v1/experiments"}}
-            ]
-        }
+        json_schema_extra={"examples": [{"name": "NeonBlue", "links": {"experiments": "/v1/experiments"}}]}
     )
 
     name: str = Field(description="The product")
-    version: str = Field(description="The version that answers")
     links: dict[str, str] = Field(description="Paths of this API, and the address of Dagster's page, by name")
 
 
@@ -64,10 +59,10 @@ async def start_page(request: Request, services: ServicesDep, accept: Accept = "
         Link("experiments", "v1/experiments", "Experiments", "The list as JSON; it needs a token"),
         Link("health", "readyz", "Health", "Whether events can be stored, and what is down"),
     ]
-    return HTMLResponse(pages.landing(__version__, links), headers=_PAGE)
+    return HTMLResponse(pages.landing(links), headers=_PAGE)
 
 
-@router.get("/v1")
+@router.get("/v1", dependencies=[Depends(require(Scope.VIEWER))])
 async def list_resources(request: Request, services: ServicesDep) -> Start:
     """Where to go from here: the resources by name, the documentation and Dagster's page."""
     return _start(request, services.settings.dagster.address)

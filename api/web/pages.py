@@ -18,7 +18,7 @@ class Link:
     about: str
 
 
-def landing(version: str, links: Sequence[Link]) -> str:
+def landing(links: Sequence[Link]) -> str:
     """Where to go from here."""
     items = "\n".join(
         f'<li><a href="{escape(link.href)}">{escape(link.title)}</a><p>{escape(link.about)}</p></li>'
@@ -27,7 +27,7 @@ def landing(version: str, links: Sequence[Link]) -> str:
     return _page(
         "NeonBlue",
         f"""<header><h1>{_LOGO}NeonBlue</h1>
-<p>Experiments, assignments, events and results · {escape(version)}</p></header>
+<p>Experiments, assignments, events and results</p></header>
 <main><ul class="links">
 {items}
 </ul>

@@ -85,7 +85,7 @@ def test_shipping_what_the_data_do_not_bear_out_is_recorded_and_warned_of(api: h
     running = started(api)
     concluded = step(api, running["key"], "conclude", ship)
     assert warned(concluded) == [("against_the_data", "outcome")]
-    assert concluded.json()["decision"] == ship
+    assert ship.items() <= concluded.json()["decision"].items()
     again = patch(api, concluded.json(), {"decision": ship | {"variant_key": "c"}})
     assert warned(again) == [("against_the_data", "outcome")]
 

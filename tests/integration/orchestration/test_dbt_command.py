@@ -81,7 +81,7 @@ def test_no_stack_at_the_address_is_told_as_such(
     analysis: Analysis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("NEONBLUE_CLICKHOUSE_PORT", str(free_port()))
-    assert "is the stack up?" in said(neonblue_dbt("build"))
+    assert "does not answer at" in said(neonblue_dbt("build"))
 
     monkeypatch.delenv("NEONBLUE_CLICKHOUSE_PASSWORD")
     assert f"there is no stack in {tmp_path}" in said(neonblue_dbt("--data-dir", str(tmp_path), "build"))

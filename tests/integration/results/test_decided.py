@@ -128,7 +128,7 @@ def test_an_unknown_experiment_is_said_to_be_unknown(run: Run, command: str, tmp
     done = run(command, "nope")
 
     assert done.exit_code == 1
-    assert "there is no experiment 'nope'" in " ".join(done.stderr.split())
+    assert "There is no such experiment" in " ".join(done.stderr.split())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -139,7 +139,7 @@ def test_an_untouched_experiment_has_its_results(walked: House) -> None:
     found = walked.get(f"{KEPT}/results")
 
     (item,) = found["items"]
-    assert (found["status"], found["units"]) == ("ok", 41)
+    assert (found["status"], found["units"]) == ("too_early", 41)
     assert item["mean_control"] == pytest.approx(5 / item["n_control"])
     assert item["mean_variant"] == pytest.approx(5 / item["n_variant"])
 
