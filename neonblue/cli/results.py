@@ -18,7 +18,7 @@ from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
 from neonblue.results.effects import effect_of_item
 from neonblue.results.facts import facts_of, plain
-from neonblue.results.heading import Heading, Outcome, Said, heading_of, outcome_of
+from neonblue.results.heading import Heading, Outcome, heading_of, said_of
 from neonblue.settings import Settings
 from neonblue.statistics.numbers import true_minus
 from neonblue.statistics.wording import check_name
@@ -71,15 +71,16 @@ def print_heading(out: Console, heading: Heading) -> None:
 
 def _show(out: Console, found: dict[str, Any]) -> None:
     about = msgspec.convert(found["about"], About) if found.get("about") else None
-    decision = found["decision"] if found["status"] == "ok" else None
+    decision = found["decision"] or {"action": None, "sentence": "", "arm": None}
     named = f"  {plain(about.name)}" if about is not None and about.name else ""
     out.print(Text.assemble((plain(found["experiment"]), "bold"), named), soft_wrap=True)
     if about is not None:
         facts = facts_of(about, found["units"] if found["items"] else None)
         out.print(Text(" · ".join(f"{name} {text}" for name, text in facts), style="dim"), soft_wrap=True)
-    outcome = outcome_of(found["status"], decision["action"] if decision else None)
-    sentence, arm = (decision["sentence"], decision["arm"]) if decision else (found["reason"], None)
-    print_heading(out, heading_of(about, Said(outcome, sentence, arm)))
+    said = said_of(
+        found["status"], found["reason"], decision["action"], decision["sentence"], decision["arm"]
+    )
+    print_heading(out, heading_of(about, said))
     comparison = comparison_grid(effect_of_item(item) for item in found["items"])
     if not out.is_terminal:
         out.width = max(out.width, comparison.width)
@@ -87,8 +88,8 @@ def _show(out: Console, found: dict[str, Any]) -> None:
     for check in found["health"]:
         if not check["passed"]:
             style = "bold red" if check["blocking"] else "yellow"
-            said = f"  {true_minus(plain(check['message']))}"
-            out.print(Text.assemble((plain(check_name(check["name"])), style), said), soft_wrap=True)
+            message = f"  {true_minus(plain(check['message']))}"
+            out.print(Text.assemble((plain(check_name(check["name"])), style), message), soft_wrap=True)
     out.print(Text(_watermark(found["watermark"]), style="dim"), soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from neonblue.results.about import About
 from neonblue.results.effect import Effect, Scale
-from neonblue.results.heading import Outcome
+from neonblue.results.heading import Outcome, Said
 from neonblue.results.segmentation import SegmentEffect
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Overview",
     "Provenance",
     "RetentionPoint",
+    "Said",
     "Scale",
     "Sequence",
     "SequencePoint",
@@ -150,14 +151,12 @@ _NO_TIMES = Unavailable("The data say nothing of when a unit entered.")
 class ExperimentReport:
     """Everything one experiment's report shows. arms: control first.
 
-    outcome, decision: what the data say, in a word and in a sentence; arm: the one that they would ship or roll back.
-    about: None of a file. units: in all arms; None where they are not counted.
+    said: what the data say. about: None of a file. units: in all arms; None where they are not counted.
     """
 
     key: str
     title: str
-    outcome: Outcome
-    decision: str
+    said: Said
     arms: tuple[str, ...]
     effects: tuple[Effect, ...]
     health: tuple[HealthRow, ...]
@@ -171,7 +170,6 @@ class ExperimentReport:
     retention: Retention = Unavailable("The data hold no visits by day.")
     revenue: Revenue = Unavailable("The data name no revenue.")
     segments: Segments = Unavailable("No attribute was asked for.")
-    arm: str | None = None
     units: int | None = None
     about: About | None = None
 
@@ -187,13 +185,11 @@ class ExperimentLine:
     key: str
     title: str
     status: str
-    outcome: Outcome
-    decision: str
+    said: Said
     units: int
     headline: Effect | None = None
     unhealthy: tuple[str, ...] = ()
     report: str = ""
-    arm: str | None = None
     about: About | None = None
 
 

@@ -14,7 +14,7 @@ from neonblue.reports.sections import sections_of
 from neonblue.results.effect import has_several_arms, levels_of, shown
 from neonblue.results.facts import facts_of, instant, plain
 from neonblue.results.glossary import GLOSSARY
-from neonblue.results.heading import Said, heading_of
+from neonblue.results.heading import heading_of
 
 
 def render_report(report: ExperimentReport) -> str:
@@ -25,7 +25,7 @@ def render_report(report: ExperimentReport) -> str:
         .get_template("report.html")
         .render(
             report=report,
-            heading=heading_of(report.about, Said(report.outcome, report.decision, report.arm)),
+            heading=heading_of(report.about, report.said),
             facts=facts_of(report.about, report.units) if report.about else _file_facts(report),
             rows=[(effect, shown(effect)) for effect in report.effects],
             levels=levels_of(report.effects, many=has_several_arms(report.effects)),
@@ -44,10 +44,7 @@ def render_overview(overview: Overview) -> str:
         .get_template("overview.html")
         .render(
             overview=overview,
-            lines=[
-                (line, heading_of(line.about, Said(line.outcome, line.decision, line.arm)))
-                for line in overview.experiments
-            ],
+            lines=[(line, heading_of(line.about, line.said)) for line in overview.experiments],
             first=overview.first_day,
             last=overview.last_day,
         )

@@ -11,7 +11,7 @@ from neonblue.analysis.windows import NOBODY
 from neonblue.results.about import About
 from neonblue.results.instants import Instant
 from neonblue.results.stamp import Stamp
-from neonblue.results.states import OK, State, Why
+from neonblue.results.why import OK, State, Why
 from neonblue.statistics import (
     Estimate,
     HealthCheck,

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from neonblue.reports import Outcome
+from neonblue.results.heading import said_of
 from neonblue.results.look import look
 from neonblue.results.report import report_of
 from neonblue.results.run import publish_experiment
@@ -89,8 +89,7 @@ def assert_nothing_is_said(house: House, key: str, status: str) -> None:
     assert (whole["decision"], whole["health"]) == (None, [])
     warehouse = Warehouse.of(house.clickhouse)
     report = report_of(warehouse, look(warehouse, key))
-    assert (report.outcome, report.effects) == (Outcome.NO_DATA, ())
-    assert report.decision == whole["reason"]
+    assert (report.said, report.effects) == (said_of(status, whole["reason"]), ())
 
 
 def test_imported_data_are_no_verdict_until_all_of_them_are_built(house: House) -> None:

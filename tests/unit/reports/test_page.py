@@ -14,6 +14,7 @@ from neonblue.reports import (
     Outcome,
     Overview,
     Provenance,
+    Said,
     Unavailable,
     render_overview,
     render_report,
@@ -144,7 +145,13 @@ def test_names_are_text_and_never_markup(whole: ExperimentReport) -> None:
     hostile = '"><script>alert(1)</script>'
     effect = replace(whole.effects[0], metric=hostile, arm=hostile, note=hostile)
     text = render_report(
-        replace(whole, title=hostile, decision=hostile, effects=(effect,), arms=("control", hostile))
+        replace(
+            whole,
+            title=hostile,
+            said=replace(whole.said, sentence=hostile),
+            effects=(effect,),
+            arms=("control", hostile),
+        )
     )
     page = Page(text)
     assert page.of("script") == []
@@ -162,8 +169,7 @@ def test_an_experiment_without_data_says_so_and_has_no_empty_drawings(provenance
     empty = ExperimentReport(
         key="new",
         title="new",
-        outcome=Outcome.NO_DATA,
-        decision="No unit has been exposed yet.",
+        said=Said(Outcome.NO_DATA, "No unit has been exposed yet."),
         arms=("control", "treatment"),
         effects=(),
         health=(),
@@ -185,8 +191,10 @@ def test_a_report_is_small_and_the_same_each_time(whole: ExperimentReport, text:
 
 def test_the_overview_names_decision_and_failed_checks_of_each_experiment(provenance: Provenance) -> None:
     lines = (
-        ExperimentLine("a", "Button", "running", Outcome.SHIP, "Ship blue.", 42_000, report="a.html"),
-        ExperimentLine("b", "b", "running", Outcome.INVALID, "Do not.", 10, unhealthy=("sample ratio",)),
+        ExperimentLine("a", "Button", "running", Said(Outcome.SHIP, "Ship blue."), 42_000, report="a.html"),
+        ExperimentLine(
+            "b", "b", "running", Said(Outcome.INVALID, "Do not."), 10, unhealthy=("sample ratio",)
+        ),
     )
     text = render_overview(Overview(FIRST, FIRST, lines, provenance))
     page = Page(text)
