@@ -25,7 +25,7 @@ from neonblue.cli.file_options import (
 )
 from neonblue.cli.report_view import as_json, comparison_grid, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
-from neonblue.statistics import Plan, Report
+from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
 from neonblue.tables.blanks import Policies
@@ -33,6 +33,12 @@ from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions
 
 Repeated = list[str] | None
+_MARKS = {
+    Finding.FINE: "[green]ok[/]  ",
+    Finding.UNTOLD: "[dim]none[/]",
+    Finding.WARNED: "[yellow]warn[/]",
+    Finding.FAILED: "[bold red]fail[/]",
+}
 
 
 def analyze(
@@ -129,10 +135,7 @@ def _show(report: Report, data: FileData) -> None:
             why = f"{result.metric.name} of {result.arm} without the covariate: {result.fallback.message}"
             out.print(f"[yellow]note[/] {escape(why)}", soft_wrap=True)
     for check in report.health:
-        mark = (
-            "[green]ok[/]  " if check.passed else "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
-        )
-        out.print(f"{mark} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
+        out.print(f"{_MARKS[check.finding]} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
     out.print(comparison_grid(rows_of(report)))
     action = report.decision.action.replace("_", " ")
     out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)

@@ -20,6 +20,7 @@ from neonblue.results.effects import effect_of_item
 from neonblue.results.facts import facts_of, plain
 from neonblue.results.heading import Heading, Outcome, heading_of, said_of
 from neonblue.settings import Settings
+from neonblue.statistics import Finding, finding_of
 from neonblue.statistics.numbers import true_minus
 from neonblue.statistics.wording import check_name
 
@@ -32,6 +33,8 @@ _COLOURS = {
     Outcome.INVALID: "bold red",
     Outcome.KEEP_RUNNING: "bold blue",
 }
+_FINDINGS = {Finding.FAILED: "bold red", Finding.WARNED: "yellow", Finding.UNTOLD: "dim"}
+"""How a check that is not fine is printed."""
 
 
 def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir = None) -> None:
@@ -41,7 +44,7 @@ def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir =
     if json_output:
         typer.echo(json.dumps({**found, "results": rows}, indent=2))
     else:
-        _show(console(), found)
+        show_results(console(), found)
     if not rows:
         fail(f"there are no results of {plain(key)!r}: {found['reason']}")
 
@@ -69,7 +72,8 @@ def print_heading(out: Console, heading: Heading) -> None:
         out.print(Text(f"  ! {heading.warning}", style="yellow"), soft_wrap=True)
 
 
-def _show(out: Console, found: dict[str, Any]) -> None:
+def show_results(out: Console, found: dict[str, Any]) -> None:
+    """What the API answered: the heading, the metrics, the checks that are not fine, and up to when."""
     about = msgspec.convert(found["about"], About) if found.get("about") else None
     decision = found["decision"] or {"action": None, "sentence": "", "arm": None}
     named = f"  {plain(about.name)}" if about is not None and about.name else ""
@@ -86,8 +90,9 @@ def _show(out: Console, found: dict[str, Any]) -> None:
         out.width = max(out.width, comparison.width)
     out.print(comparison)
     for check in found["health"]:
-        if not check["passed"]:
-            style = "bold red" if check["blocking"] else "yellow"
+        finding = finding_of(passed=check["passed"], blocking=check["blocking"], told=check["told"])
+        style = _FINDINGS.get(finding)
+        if style is not None:
             message = f"  {true_minus(plain(check['message']))}"
             out.print(Text.assemble((plain(check_name(check["name"])), style), message), soft_wrap=True)
     out.print(Text(_watermark(found["watermark"]), style="dim"), soft_wrap=True)

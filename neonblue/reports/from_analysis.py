@@ -75,7 +75,7 @@ def report_of_analysis(
 def health_of(analysis: Report) -> tuple[HealthRow, ...]:
     """The checks in words."""
     return tuple(
-        HealthRow(check_name(check.name), check.passed, check.message, check.blocking)
+        HealthRow(check_name(check.name), check.passed, check.message, check.blocking, check.told)
         for check in analysis.health
     )
 

@@ -10,6 +10,7 @@ from neonblue.results.about import About
 from neonblue.results.effect import Effect, Scale
 from neonblue.results.heading import Outcome, Said
 from neonblue.results.segmentation import SegmentEffect
+from neonblue.statistics import Finding, finding_of
 
 __all__ = [
     "ArmExposure",
@@ -129,12 +130,18 @@ class ArmRevenue:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """One check in words. blocking: a failure makes the results unusable, else it warns."""
+    """One check in words. blocking: a failure makes the results unusable, else it warns. told: as of `HealthCheck`."""
 
     name: str
     passed: bool
     message: str
     blocking: bool = True
+    told: bool = True
+
+    @property
+    def finding(self) -> Finding:
+        """What it found, in one word."""
+        return finding_of(passed=self.passed, blocking=self.blocking, told=self.told)
 
 
 Sequences: TypeAlias = tuple[Sequence, ...] | Unavailable

@@ -15,6 +15,7 @@ from neonblue.results.effect import has_several_arms, levels_of, shown
 from neonblue.results.facts import facts_of, instant, plain
 from neonblue.results.glossary import GLOSSARY
 from neonblue.results.heading import heading_of
+from neonblue.statistics.wording import FINDINGS
 
 
 def render_report(report: ExperimentReport) -> str:
@@ -30,6 +31,7 @@ def render_report(report: ExperimentReport) -> str:
             rows=[(effect, shown(effect)) for effect in report.effects],
             levels=levels_of(report.effects, many=has_several_arms(report.effects)),
             words=GLOSSARY,
+            findings=FINDINGS,
             shown=[section for section in sections if section.drawings],
             missing=[section for section in sections if not section.drawings],
             widths=tuple(Width),

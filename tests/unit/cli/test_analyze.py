@@ -55,6 +55,14 @@ def test_a_row_per_unit_is_analysed_metric_by_metric(analyze):
     assert rows["converted"]["comparison"]["n_control"] == 400
 
 
+def test_a_check_that_could_not_tell_is_not_ok(analyze):
+    rows = "user_id,variant,converted\n" + "".join(f"{i},{'ab'[i % 2]},{i // 2}\n" for i in range(4))
+    shown = analyze(rows).stdout
+
+    assert "Too few units to tell" in shown
+    assert not [line for line in shown.splitlines() if "Too few" in line and line.startswith("ok")]
+
+
 def test_a_covariate_narrows_the_interval(analyze):
     plain = results(analyze(unit_rows(), "--metric", "spend", "--json"))["spend"]["comparison"]["absolute"]
     adjusted = results(analyze(unit_rows(), "--metric", "spend~before", "--json"))["spend"]

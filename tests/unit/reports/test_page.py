@@ -11,6 +11,7 @@ import pytest
 from neonblue.reports import (
     ExperimentLine,
     ExperimentReport,
+    HealthRow,
     Outcome,
     Overview,
     Provenance,
@@ -163,6 +164,15 @@ def test_what_is_missing_is_listed_with_its_reason(whole: ExperimentReport) -> N
     assert "No funnel is defined." in text
     assert 'id="funnel"' not in text
     assert "No unit&#39;s first day has passed yet." in text
+
+
+def test_a_check_that_could_not_tell_is_not_shown_as_passed(whole: ExperimentReport) -> None:
+    few = HealthRow("sample ratio (version 1)", True, "Too few units to tell: 1, 1 per arm.", told=False)
+    text = render_report(replace(whole, health=(few,)))
+    health = text[text.index('id="health"') : text.index("<footer>")]
+    assert "✓" not in health
+    assert "sample ratio (version 1) (can&#39;t be told yet)." in health
+    assert few.message in health
 
 
 def test_an_experiment_without_data_says_so_and_has_no_empty_drawings(provenance: Provenance) -> None:
