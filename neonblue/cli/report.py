@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from neonblue.cli.results import ExperimentKey, ask, print_heading
+from neonblue.cli.experiment_options import Key
+from neonblue.cli.results import ask, print_heading
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
 
 
 def report(
-    key: ExperimentKey,
+    key: Key,
     out: Annotated[
         Path | None, typer.Option("--out", help="The file (default: KEY.html).", dir_okay=False)
     ] = None,

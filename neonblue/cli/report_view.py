@@ -16,9 +16,9 @@ from rich.text import Text
 
 from neonblue.results.effect import COLUMNS, Effect, has_several_arms, levels_of, shown
 from neonblue.results.effects import effects_of
-from neonblue.results.facts import plain
 from neonblue.statistics import Estimate, Experiment, Report
 from neonblue.statistics.numbers import true_minus
+from neonblue.texts import plain
 
 _SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
 _NAMES = 2  # the columns that may be folded: metric and arm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
@@ -13,18 +13,18 @@ from rich.console import Console
 from rich.text import Text
 
 from neonblue.cli.api import Api, experiment_path
+from neonblue.cli.experiment_options import Key
 from neonblue.cli.report_view import comparison_grid
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
 from neonblue.results.effects import effect_of_item
-from neonblue.results.facts import facts_of, plain
+from neonblue.results.facts import facts_of
 from neonblue.results.heading import Heading, Outcome, heading_of, said_of
 from neonblue.settings import Settings
 from neonblue.statistics import Finding, finding_of
 from neonblue.statistics.numbers import true_minus
 from neonblue.statistics.wording import check_name
-
-ExperimentKey = Annotated[str, typer.Argument(help="The experiment's key, such as checkout-button.")]
+from neonblue.texts import plain
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
 _COLOURS = {
@@ -37,7 +37,7 @@ _FINDINGS = {Finding.FAILED: "bold red", Finding.WARNED: "yellow", Finding.UNTOL
 """How a check that is not fine is printed."""
 
 
-def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+def results(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
     """Print the results of the experiment KEY as of now."""
     found = ask(Settings.load(data_dir), key, "results")
     rows = found["items"]

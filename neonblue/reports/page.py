@@ -12,10 +12,11 @@ from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
 from neonblue.results.effect import has_several_arms, levels_of, shown
-from neonblue.results.facts import facts_of, instant, plain
+from neonblue.results.facts import facts_of
 from neonblue.results.glossary import GLOSSARY
 from neonblue.results.heading import heading_of
 from neonblue.statistics.wording import FINDINGS
+from neonblue.texts import instant, plain
 
 
 def render_report(report: ExperimentReport) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.results.about import About, RecordedDecision
-from neonblue.results.facts import instant, person, plain
 from neonblue.results.why import State
+from neonblue.texts import instant, person, plain
 
 _NOT_STARTED = ("draft", "scheduled")
 _ENDED = ("concluded", "archived")

@@ -9,10 +9,11 @@ import pytest
 
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage, MetricMessage, VariantMessage
 from neonblue.results.about import About, about_of
-from neonblue.results.facts import facts_of, person, plain
+from neonblue.results.facts import facts_of
 from neonblue.results.heading import Outcome, Said, heading_of, said_of
 from neonblue.results.why import State
 from neonblue.statistics import Action
+from neonblue.texts import person, plain
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 END = START + timedelta(days=4, hours=2)
