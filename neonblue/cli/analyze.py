@@ -23,7 +23,7 @@ from neonblue.cli.file_options import (
     Variant,
     show_file,
 )
-from neonblue.cli.report_view import as_json, comparison_grid, rows_of
+from neonblue.cli.report_view import as_json, print_comparison, rows_of
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
@@ -136,6 +136,6 @@ def _show(report: Report, data: FileData) -> None:
             out.print(f"[yellow]note[/] {escape(why)}", soft_wrap=True)
     for check in report.health:
         out.print(f"{_MARKS[check.finding]} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
-    out.print(comparison_grid(rows_of(report)))
+    print_comparison(out, rows_of(report))
     action = report.decision.action.replace("_", " ")
     out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)

@@ -87,6 +87,14 @@ def comparison_grid(effects: Iterable[Effect]) -> Comparison:
     return Comparison(tuple(effects))
 
 
+def print_comparison(out: Console, effects: Iterable[Effect]) -> None:
+    """Print the effects; where no terminal sets the width, as wide as the table is with nothing folded."""
+    found = comparison_grid(effects)
+    if not out.is_terminal:
+        out.width = max(out.width, found.width)
+    out.print(found)
+
+
 def rows_of(report: Report) -> tuple[Effect, ...]:
     """One effect per metric and arm."""
     return effects_of(report.results)

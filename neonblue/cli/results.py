@@ -14,7 +14,7 @@ from rich.text import Text
 
 from neonblue.cli.api import Api, experiment_path
 from neonblue.cli.experiment_options import Key
-from neonblue.cli.report_view import comparison_grid
+from neonblue.cli.report_view import print_comparison
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
 from neonblue.results.effects import effect_of_item
@@ -85,10 +85,7 @@ def show_results(out: Console, found: dict[str, Any]) -> None:
         found["status"], found["reason"], decision["action"], decision["sentence"], decision["arm"]
     )
     print_heading(out, heading_of(about, said))
-    comparison = comparison_grid(effect_of_item(item) for item in found["items"])
-    if not out.is_terminal:
-        out.width = max(out.width, comparison.width)
-    out.print(comparison)
+    print_comparison(out, (effect_of_item(item) for item in found["items"]))
     for check in found["health"]:
         finding = finding_of(passed=check["passed"], blocking=check["blocking"], told=check["told"])
         style = _FINDINGS.get(finding)
