@@ -24,10 +24,14 @@ from neonblue.cli.file_options import (
     show_file,
 )
 from neonblue.cli.report_view import as_json, print_comparison, rows_of
+from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
+from neonblue.results.heading import heading_of, said_of
+from neonblue.results.why import State
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
+from neonblue.statistics.wording import check_name
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions
@@ -35,7 +39,7 @@ from neonblue.tables.roles import Options as FileOptions
 Repeated = list[str] | None
 _MARKS = {
     Finding.FINE: "[green]ok[/]  ",
-    Finding.UNTOLD: "[dim]none[/]",
+    Finding.UNTOLD: "[dim]?[/]   ",
     Finding.WARNED: "[yellow]warn[/]",
     Finding.FAILED: "[bold red]fail[/]",
 }
@@ -130,12 +134,11 @@ def _show(report: Report, data: FileData) -> None:
     show_file(out, data.file)
     for note in data.notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
-    for result in report.results:
-        if result.fallback is not None:
-            why = f"{result.metric.name} of {result.arm} without the covariate: {result.fallback.message}"
-            out.print(f"[yellow]note[/] {escape(why)}", soft_wrap=True)
     for check in report.health:
-        out.print(f"{_MARKS[check.finding]} {escape(check.name)}: {escape(check.message)}", soft_wrap=True)
+        message = f"{escape(check_name(check.name))}: {escape(check.message)}"
+        out.print(f"{_MARKS[check.finding]} {message}", soft_wrap=True)
     print_comparison(out, rows_of(report))
-    action = report.decision.action.replace("_", " ")
-    out.print(f"[bold]{action}[/]  {escape(report.decision.sentence)}", soft_wrap=True)
+    decision = report.decision
+    print_heading(
+        out, heading_of(None, said_of(State.OK, "", decision.action, decision.sentence, decision.arm))
+    )

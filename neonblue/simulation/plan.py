@@ -90,14 +90,17 @@ class Plan:
         return NewAssignment(experiment=key, user_id=reading.unit, variant_key=variant, timestamp=entry.time)
 
     def events(self, experiment_id: int, reading: Reading) -> Iterator[NewEvent]:
-        """An event for each value, but for a 0 where a unit without events counts 0 all the same."""
+        """An event for each value, but for a 0 where a unit without events counts 0 all the same.
+
+        Its id is made from experiment, file and cell: the same import again stores nothing, the same file under another
+        key is an experiment of its own.
+        """
+        prefix = f"{experiment_id}:{self.table.source.digest}"
         for metric, value in zip(self.metrics, reading.values, strict=True):
             if value is None or (value == 0 and not metric.excludes):
                 continue
             yield NewEvent(
-                id=uuid5(
-                    NAMESPACE, f"{self.table.source.digest}:{reading.row}:{metric.column.name}:{metric.name}"
-                ),
+                id=uuid5(NAMESPACE, f"{prefix}:{reading.row}:{metric.column.name}:{metric.name}"),
                 user_id=reading.unit,
                 event_type=metric.name,
                 timestamp=_time(reading, self.start) + OUTCOME_DELAY,

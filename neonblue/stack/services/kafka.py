@@ -70,7 +70,9 @@ class FetchJars(Step):
         jars.ensure(
             cache,
             artifacts,
-            lambda done, wanted: self._progress(f"downloading Kafka and Debezium: {done} of {wanted} files"),
+            lambda done, wanted: self._progress(
+                f"downloading Kafka and Debezium (65 MB, once): {done} of {wanted} files"
+            ),
         )
 
 

@@ -130,3 +130,20 @@ def test_rows_that_the_platform_refuses_are_no_success(run: Import, tmp_path: Pa
     assert outcome.exit_code == 1
     assert "unit 'q0' is stored in arm 'control' already" in " ".join(outcome.output.split())
     assert (tmp_path / "data.rejected.csv").read_text().splitlines()[1].startswith("q0,")
+
+
+def test_the_same_file_under_another_key_is_an_experiment_of_its_own(
+    postgres: Server, api: httpx.Client, run: Import
+) -> None:
+    keys = [f"twice-{uuid4().hex}" for _ in range(2)]
+
+    outcomes = [run(TIMES, key) for key in keys]
+
+    assert [outcome.exit_code for outcome in outcomes] == [0, 0], outcomes[1].output
+    ids = [api.get(f"/v1/experiments/{key}").json()["id"] for key in keys]
+    with psycopg.connect(postgres.dsn) as connection:
+        counted = [
+            connection.execute("SELECT count(*) FROM events WHERE experiment_id = %s", (found,)).fetchone()
+            for found in ids
+        ]
+    assert counted[0] == counted[1] != (0,)

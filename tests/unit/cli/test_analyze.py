@@ -74,7 +74,7 @@ def test_a_covariate_narrows_the_interval(analyze):
 def test_a_covariate_that_was_not_used_is_told_with_the_reason(analyze):
     outcome = analyze(unit_rows(), "--metric", "spend~before")
 
-    assert "spend of b without the covariate: The covariate explains the outcome entirely" in outcome.output
+    assert "spend, b: Without the covariate: The covariate explains the outcome entirely" in outcome.output
 
 
 def test_events_of_one_unit_are_one_unit(analyze):
@@ -107,7 +107,7 @@ def test_the_table_ends_with_the_decision(analyze):
     outcome = analyze(unit_rows(), "--metric", "converted", "--metric", "ratio=spend/before")
 
     assert outcome.exit_code == 0
-    assert "ship" in outcome.stdout
+    assert "✓ Ship" in outcome.stdout
 
 
 @pytest.mark.parametrize(
