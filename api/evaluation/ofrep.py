@@ -17,6 +17,7 @@ from api.evaluation.schemas import (
     EvaluationSuccess,
     FlagReason,
 )
+from api.experiments import payloads
 from neonblue.bucketing import Reason
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
@@ -106,13 +107,10 @@ def value_of(answer: AssignmentAnswer) -> Any:
 
     A `value` of null is no value of any type: absent, so that the application's own default holds.
     """
-    payload = answer.payload
-    if payload is None:
+    if answer.payload is None:
         return answer.variant_key
-    if isinstance(payload, dict) and payload.keys() == {"value"}:
-        value = payload["value"]
-        return UNSET if value is None else value
-    return payload
+    value = payloads.value_of(answer.payload)
+    return UNSET if value is None else value
 
 
 def _success(answer: AssignmentAnswer) -> EvaluationSuccess:

@@ -240,7 +240,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "is_dropped": "Whether the arm was dropped: no unit enters it",
         "About.day": "The day that it is in, from 1, or ended on; null: not started",
         "PlanItem.day": "The day that it is in, from 1; null: not running",
-        "told": "Whether there were units enough to tell; false: it passes for want of them",
+        "told": "Whether it could be told; false: it passes for want of units or of what it compares",
         "plan": "How the experiment is decided, as fixed at its start",
         "Results.decision": "What the data lead to",
         "health": "The checks on whether the numbers can be trusted",

@@ -41,8 +41,9 @@ from neonblue.results.restatement import Published, restatements
 from neonblue.results.segments import read_segments
 from neonblue.results.snapshot import Snapshot, list_snapshots, read_snapshot
 from neonblue.results.stamp import Stamp
-from neonblue.results.states import State, never_built
+from neonblue.results.states import never_built
 from neonblue.results.warehouse import NotBuilt, Warehouse
+from neonblue.results.why import State
 
 Item = TypeVar("Item")
 Reader = Callable[[Warehouse, ExperimentMessage], Sequence[Item]]

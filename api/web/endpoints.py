@@ -101,7 +101,7 @@ async def icon() -> Response:
 def _start(request: Request, dagster: str) -> Start:
     root = request.scope.get("root_path", "")
     links = {name: f"{root}/{path}" for name, path in _RESOURCES.items()}
-    return Start(name="NeonBlue", version=__version__, links=links | {"dagster": dagster})
+    return Start(name="NeonBlue", links=links | {"dagster": dagster})
 
 
 def _file(name: str, content: bytes | None) -> Response:

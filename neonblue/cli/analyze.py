@@ -23,11 +23,12 @@ from neonblue.cli.file_options import (
     Variant,
     show_file,
 )
-from neonblue.cli.report_view import as_json, comparison_grid, rows_of
+from neonblue.cli.report_view import as_json, print_comparison, rows_of
 from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
-from neonblue.results.heading import Said, heading_of, outcome_of
-from neonblue.statistics import HealthCheck, Plan, Report
+from neonblue.results.heading import heading_of, said_of
+from neonblue.results.why import State
+from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding
 from neonblue.statistics.wording import check_name
@@ -36,6 +37,12 @@ from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions
 
 Repeated = list[str] | None
+_MARKS = {
+    Finding.FINE: "[green]ok[/]  ",
+    Finding.UNTOLD: "[dim]?[/]   ",
+    Finding.WARNED: "[yellow]warn[/]",
+    Finding.FAILED: "[bold red]fail[/]",
+}
 
 
 def analyze(
@@ -128,16 +135,10 @@ def _show(report: Report, data: FileData) -> None:
     for note in data.notes:
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
     for check in report.health:
-        out.print(f"{_mark(check)} {escape(check_name(check.name))}: {escape(check.message)}", soft_wrap=True)
-    out.print(comparison_grid(rows_of(report)))
+        message = f"{escape(check_name(check.name))}: {escape(check.message)}"
+        out.print(f"{_MARKS[check.finding]} {message}", soft_wrap=True)
+    print_comparison(out, rows_of(report))
     decision = report.decision
-    said = Said(outcome_of("ok", decision.action), decision.sentence, decision.arm)
-    print_heading(out, heading_of(None, said))
-
-
-def _mark(check: HealthCheck) -> str:
-    if not check.told:
-        return "[dim]?[/]   "
-    if check.passed:
-        return "[green]ok[/]  "
-    return "[bold red]fail[/]" if check.blocking else "[yellow]warn[/]"
+    print_heading(
+        out, heading_of(None, said_of(State.OK, "", decision.action, decision.sentence, decision.arm))
+    )

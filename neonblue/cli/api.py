@@ -16,11 +16,11 @@ import typer
 
 from neonblue.cli.failures import no_stack, reason, unanswered
 from neonblue.cli.terminal import fail
-from neonblue.cli.texts import plain
 from neonblue.client import ApiError, RetryPolicy, UnavailableError
 from neonblue.client.calls import Call
 from neonblue.client.transport import NEVER_SENT, execute, headers
 from neonblue.settings import Settings
+from neonblue.texts import plain
 
 T = TypeVar("T")
 Parameters = Mapping[str, str | int | list[str] | None]

@@ -16,9 +16,10 @@ from neonblue.cli.experiment_options import ConfirmYes, File, Key, OnlyVersion, 
 from neonblue.cli.experiment_view import warning_lines
 from neonblue.cli.output import confirm, say, warn
 from neonblue.cli.terminal import AsJson, DataDir, fail
-from neonblue.cli.texts import plain, share
+from neonblue.cli.texts import share
 from neonblue.client import Experiment
 from neonblue.settings import Settings
+from neonblue.texts import plain
 
 _HELP = """\
 Create, look at and steer experiments.

@@ -1,4 +1,4 @@
-"""What the commands of ``neonblue experiment`` share."""
+"""What the commands about experiments share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment's key.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment's key, such as checkout-button.")]
 File = Annotated[
     str, typer.Option("-f", "--file", metavar="FILE", help="YAML or JSON; - reads standard input.")
 ]

@@ -19,10 +19,10 @@ from neonblue.cli.experiment_view import (
 )
 from neonblue.cli.output import print_whole, say
 from neonblue.cli.terminal import AsJson, DataDir, fail
-from neonblue.cli.texts import plain
 from neonblue.client import Experiment
 from neonblue.client.messages import ExperimentVersion
 from neonblue.settings import Settings
+from neonblue.texts import plain
 
 
 class Experiments(msgspec.Struct):

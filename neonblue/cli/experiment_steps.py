@@ -11,9 +11,9 @@ from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import decision_sentence, warning_lines
 from neonblue.cli.output import ask, confirm, say, warn
 from neonblue.cli.terminal import AsJson, DataDir, fail
-from neonblue.cli.texts import plain
 from neonblue.client import Experiment
 from neonblue.settings import Settings
+from neonblue.texts import plain
 
 _SIMPLE = {
     "schedule": "Have a draft start at its scheduled_start_at.",

@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neonblue.cli.texts import compact, day, moment, plain, share, who
+from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
 from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision
+from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
 _SECONDS_OF_A_DAY = 86_400
@@ -67,7 +68,7 @@ def decision_sentence(decision: RecordedDecision, versions: Sequence[ExperimentV
     if by is None:
         made = next((version for version in versions if "decision" in version.difference), None)
         by, at = (made.created_by, made.created_at) if made else (None, None)
-    taken = f", by {who(by)} at {moment(at)}" if by else ""
+    taken = f", by {person(by)} at {moment(at)}" if by else ""
     return f"decided: {plain(what)}{taken}: {plain(decision.reason)}"
 
 
@@ -85,7 +86,7 @@ def history_table(versions: Iterable[ExperimentVersion]) -> Table:
     for version in versions:
         changes = list(_changes(version)) or [""]
         head = (
-            str(version.version), moment(version.created_at), plain(version.action), who(version.created_by),
+            str(version.version), moment(version.created_at), plain(version.action), person(version.created_by),
         )  # fmt: skip
         rows.append((*head, changes[0], plain(version.reason)))
         rows += [("", "", "", "", change, "") for change in changes[1:]]

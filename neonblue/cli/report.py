@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from neonblue.cli.results import ExperimentKey, ask, print_heading
+from neonblue.cli.experiment_options import Key
+from neonblue.cli.results import ask, print_heading
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
 
 
 def report(
-    key: ExperimentKey,
+    key: Key,
     out: Annotated[
         Path | None, typer.Option("--out", help="The file (default: KEY.html).", dir_okay=False)
     ] = None,
@@ -30,7 +31,7 @@ def report(
     """Write the report of the experiment KEY: one HTML file that needs nothing else."""
     from neonblue.clickhouse import connect
     from neonblue.reports import Format, render_figures, render_report
-    from neonblue.results.heading import Said, heading_of
+    from neonblue.results.heading import heading_of
     from neonblue.results.kept import keep_look, kept_looks
     from neonblue.results.look import look
     from neonblue.results.publish import HTML, Rendered, publish
@@ -64,7 +65,7 @@ def report(
                 _write(figures / figure.name, figure.content)
     shown = console()
     shown.print(Text(str(target)), soft_wrap=True)
-    print_heading(shown, heading_of(made.about, Said(made.outcome, made.decision, made.arm)))
+    print_heading(shown, heading_of(made.about, made.said))
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from neonblue.results.effect import COLUMNS, Effect, has_several_arms, levels_of, shown
 from neonblue.results.effects import effects_of
-from neonblue.results.facts import plain
 from neonblue.statistics import Estimate, Experiment, Report
 from neonblue.statistics.numbers import true_minus
+from neonblue.texts import plain
 
 _SINGLE_LOOK = ("p_value", "log10_p", "p_greater", "p_less")
 _NAMES = 2  # the columns that may be folded: metric and arm
@@ -85,6 +85,14 @@ class Comparison:
 def comparison_grid(effects: Iterable[Effect]) -> Comparison:
     """What a console prints of the effects."""
     return Comparison(tuple(effects))
+
+
+def print_comparison(out: Console, effects: Iterable[Effect]) -> None:
+    """Print the effects; where no terminal sets the width, as wide as the table is with nothing folded."""
+    found = comparison_grid(effects)
+    if not out.is_terminal:
+        out.width = max(out.width, found.width)
+    out.print(found)
 
 
 def rows_of(report: Report) -> tuple[Effect, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
@@ -13,17 +13,18 @@ from rich.console import Console
 from rich.text import Text
 
 from neonblue.cli.api import Api, experiment_path
-from neonblue.cli.report_view import comparison_grid
+from neonblue.cli.experiment_options import Key
+from neonblue.cli.report_view import print_comparison
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
 from neonblue.results.effects import effect_of_item
-from neonblue.results.facts import facts_of, plain
-from neonblue.results.heading import Heading, Outcome, Said, heading_of, outcome_of
+from neonblue.results.facts import facts_of
+from neonblue.results.heading import Heading, Outcome, heading_of, said_of
 from neonblue.settings import Settings
+from neonblue.statistics import Finding, finding_of
 from neonblue.statistics.numbers import true_minus
 from neonblue.statistics.wording import check_name
-
-ExperimentKey = Annotated[str, typer.Argument(help="The experiment's key, such as checkout-button.")]
+from neonblue.texts import plain
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch
 _COLOURS = {
@@ -32,16 +33,18 @@ _COLOURS = {
     Outcome.INVALID: "bold red",
     Outcome.KEEP_RUNNING: "bold blue",
 }
+_FINDINGS = {Finding.FAILED: "bold red", Finding.WARNED: "yellow", Finding.UNTOLD: "dim"}
+"""How a check that is not fine is printed."""
 
 
-def results(key: ExperimentKey, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+def results(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
     """Print the results of the experiment KEY as of now."""
     found = ask(Settings.load(data_dir), key, "results")
     rows = found["items"]
     if json_output:
         typer.echo(json.dumps({**found, "results": rows}, indent=2))
     else:
-        _show(console(), found)
+        show_results(console(), found)
     if not rows:
         fail(f"there are no results of {plain(key)!r}: {found['reason']}")
 
@@ -69,26 +72,26 @@ def print_heading(out: Console, heading: Heading) -> None:
         out.print(Text(f"  ! {heading.warning}", style="yellow"), soft_wrap=True)
 
 
-def _show(out: Console, found: dict[str, Any]) -> None:
+def show_results(out: Console, found: dict[str, Any]) -> None:
+    """What the API answered: the heading, the metrics, the checks that are not fine, and up to when."""
     about = msgspec.convert(found["about"], About) if found.get("about") else None
-    decision = found["decision"] if found["status"] == "ok" else None
+    decision = found["decision"] or {"action": None, "sentence": "", "arm": None}
     named = f"  {plain(about.name)}" if about is not None and about.name else ""
     out.print(Text.assemble((plain(found["experiment"]), "bold"), named), soft_wrap=True)
     if about is not None:
         facts = facts_of(about, found["units"] if found["items"] else None)
         out.print(Text(" · ".join(f"{name} {text}" for name, text in facts), style="dim"), soft_wrap=True)
-    outcome = outcome_of(found["status"], decision["action"] if decision else None)
-    sentence, arm = (decision["sentence"], decision["arm"]) if decision else (found["reason"], None)
-    print_heading(out, heading_of(about, Said(outcome, sentence, arm)))
-    comparison = comparison_grid(effect_of_item(item) for item in found["items"])
-    if not out.is_terminal:
-        out.width = max(out.width, comparison.width)
-    out.print(comparison)
+    said = said_of(
+        found["status"], found["reason"], decision["action"], decision["sentence"], decision["arm"]
+    )
+    print_heading(out, heading_of(about, said))
+    print_comparison(out, (effect_of_item(item) for item in found["items"]))
     for check in found["health"]:
-        if not check["passed"]:
-            style = "bold red" if check["blocking"] else "yellow"
-            said = f"  {true_minus(plain(check['message']))}"
-            out.print(Text.assemble((plain(check_name(check["name"])), style), said), soft_wrap=True)
+        finding = finding_of(passed=check["passed"], blocking=check["blocking"], told=check["told"])
+        style = _FINDINGS.get(finding)
+        if style is not None:
+            message = f"  {true_minus(plain(check['message']))}"
+            out.print(Text.assemble((plain(check_name(check["name"])), style), message), soft_wrap=True)
     out.print(Text(_watermark(found["watermark"]), style="dim"), soft_wrap=True)
 
 

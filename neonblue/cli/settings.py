@@ -12,8 +12,8 @@ from rich.text import Text
 
 from neonblue.cli.settings_list import DEFAULT, InForce, Setting, in_force, settings_list
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.cli.texts import plain
 from neonblue.settings import Settings
+from neonblue.texts import plain
 
 _HEAD = """\
 # Settings

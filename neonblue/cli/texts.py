@@ -6,16 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from neonblue.texts import instant, plain
+
 _BASIS_POINTS = 100
-
-
-def plain(value: Any) -> str:
-    """A text that other people wrote, on one line: what would steer the terminal is spelled out."""
-    if value is None:
-        return ""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(value)
-    )
 
 
 def share(basis_points: int | None) -> str:
@@ -25,18 +18,11 @@ def share(basis_points: int | None) -> str:
 
 def moment(at: datetime | None) -> str:
     """A time in UTC, to the minute."""
-    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+    return "" if at is None else instant(at)
 
 
 def day(at: datetime | None) -> str:
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d}"
-
-
-def who(created_by: str | None) -> str:
-    """Who made a change: the token's name, with its number, as names can repeat."""
-    kind, _, rest = (created_by or "").partition(":")
-    number, _, name = rest.partition(":")
-    return plain(f"{name} (token {number})") if kind == "token" and name else plain(created_by)
 
 
 def compact(value: Any) -> str:

@@ -14,9 +14,10 @@ from neonblue.cli.api import Api, show_json
 from neonblue.cli.experiment_view import grid, utc_now
 from neonblue.cli.output import confirm, print_whole, say
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.cli.texts import day, moment, plain, who
+from neonblue.cli.texts import day, moment
 from neonblue.client.messages import Token
 from neonblue.settings import Settings
+from neonblue.texts import person, plain
 
 _TOKENS = "/v1/tokens"
 _LASTING = re.compile(r"^(\d{1,4})d$")
@@ -158,7 +159,7 @@ def _row(token: Token, now: datetime) -> Sequence[str]:
         " ".join(map(plain, token.origins or ())),
         f"{token.hint}…" if token.hint else "",
         day(token.created_at),
-        who(token.created_by),
+        person(token.created_by),
         day(token.expires_at) or "never",
         moment(token.last_used_at) or "never",
     )

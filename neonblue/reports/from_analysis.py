@@ -8,6 +8,7 @@ from neonblue.reports.model import (
     HealthRow,
     Outcome,
     Provenance,
+    Said,
     Shares,
     Unavailable,
 )
@@ -56,12 +57,11 @@ def report_of_analysis(
     key: str, title: str, experiment: Experiment, plan: Plan, analysis: Report, provenance: Provenance
 ) -> ExperimentReport:
     """The parts of a report that follow from the analysis alone; `dataclasses.replace` adds the others."""
+    decision = analysis.decision
     return ExperimentReport(
         key=key,
         title=title,
-        outcome=Outcome(analysis.decision.action.value),
-        decision=analysis.decision.sentence,
-        arm=analysis.decision.arm,
+        said=Said(Outcome(decision.action.value), decision.sentence, decision.arm),
         units=experiment.units,
         arms=experiment.control_first,
         effects=effects_of(analysis.results),
@@ -75,7 +75,7 @@ def report_of_analysis(
 def health_of(analysis: Report) -> tuple[HealthRow, ...]:
     """The checks in words."""
     return tuple(
-        HealthRow(check_name(check.name), check.passed, check.message, check.blocking)
+        HealthRow(check_name(check.name), check.passed, check.message, check.blocking, check.told)
         for check in analysis.health
     )
 

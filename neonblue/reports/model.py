@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from neonblue.results.about import About
 from neonblue.results.effect import Effect, Scale
-from neonblue.results.heading import Outcome
+from neonblue.results.heading import Outcome, Said
 from neonblue.results.segmentation import SegmentEffect
+from neonblue.statistics import Finding, finding_of
 
 __all__ = [
     "ArmExposure",
@@ -24,6 +25,7 @@ __all__ = [
     "Overview",
     "Provenance",
     "RetentionPoint",
+    "Said",
     "Scale",
     "Sequence",
     "SequencePoint",
@@ -128,12 +130,18 @@ class ArmRevenue:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """One check in words. blocking: a failure makes the results unusable, else it warns."""
+    """One check in words. blocking: a failure makes the results unusable, else it warns. told: as of `HealthCheck`."""
 
     name: str
     passed: bool
     message: str
     blocking: bool = True
+    told: bool = True
+
+    @property
+    def finding(self) -> Finding:
+        """What it found, in one word."""
+        return finding_of(passed=self.passed, blocking=self.blocking, told=self.told)
 
 
 Sequences: TypeAlias = tuple[Sequence, ...] | Unavailable
@@ -150,14 +158,12 @@ _NO_TIMES = Unavailable("The data say nothing of when a unit entered.")
 class ExperimentReport:
     """Everything one experiment's report shows. arms: control first.
 
-    outcome, decision: what the data say, in a word and in a sentence; arm: the one that they would ship or roll back.
-    about: None of a file. units: in all arms; None where they are not counted.
+    said: what the data say. about: None of a file. units: in all arms; None where they are not counted.
     """
 
     key: str
     title: str
-    outcome: Outcome
-    decision: str
+    said: Said
     arms: tuple[str, ...]
     effects: tuple[Effect, ...]
     health: tuple[HealthRow, ...]
@@ -171,7 +177,6 @@ class ExperimentReport:
     retention: Retention = Unavailable("The data hold no visits by day.")
     revenue: Revenue = Unavailable("The data name no revenue.")
     segments: Segments = Unavailable("No attribute was asked for.")
-    arm: str | None = None
     units: int | None = None
     about: About | None = None
 
@@ -187,13 +192,11 @@ class ExperimentLine:
     key: str
     title: str
     status: str
-    outcome: Outcome
-    decision: str
+    said: Said
     units: int
     headline: Effect | None = None
     unhealthy: tuple[str, ...] = ()
     report: str = ""
-    arm: str | None = None
     about: About | None = None
 
 

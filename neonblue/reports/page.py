@@ -12,9 +12,11 @@ from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
 from neonblue.results.effect import has_several_arms, levels_of, shown
-from neonblue.results.facts import facts_of, instant, plain
+from neonblue.results.facts import facts_of
 from neonblue.results.glossary import GLOSSARY
-from neonblue.results.heading import Said, heading_of
+from neonblue.results.heading import heading_of
+from neonblue.statistics.wording import FINDINGS
+from neonblue.texts import instant, plain
 
 
 def render_report(report: ExperimentReport) -> str:
@@ -25,11 +27,12 @@ def render_report(report: ExperimentReport) -> str:
         .get_template("report.html")
         .render(
             report=report,
-            heading=heading_of(report.about, Said(report.outcome, report.decision, report.arm)),
+            heading=heading_of(report.about, report.said),
             facts=facts_of(report.about, report.units) if report.about else _file_facts(report),
             rows=[(effect, shown(effect)) for effect in report.effects],
             levels=levels_of(report.effects, many=has_several_arms(report.effects)),
             words=GLOSSARY,
+            findings=FINDINGS,
             shown=[section for section in sections if section.drawings],
             missing=[section for section in sections if not section.drawings],
             widths=tuple(Width),
@@ -44,10 +47,7 @@ def render_overview(overview: Overview) -> str:
         .get_template("overview.html")
         .render(
             overview=overview,
-            lines=[
-                (line, heading_of(line.about, Said(line.outcome, line.decision, line.arm)))
-                for line in overview.experiments
-            ],
+            lines=[(line, heading_of(line.about, line.said)) for line in overview.experiments],
             first=overview.first_day,
             last=overview.last_day,
         )

@@ -11,7 +11,7 @@ from neonblue.analysis.windows import NOBODY
 from neonblue.results.about import About
 from neonblue.results.instants import Instant
 from neonblue.results.stamp import Stamp
-from neonblue.results.states import OK, State, Why
+from neonblue.results.why import OK, State, Why
 from neonblue.statistics import (
     Estimate,
     HealthCheck,
@@ -81,7 +81,7 @@ class ResultItem:
 class CheckItem:
     """One health check; `value` and `threshold` are null where there was nothing to look at.
 
-    told: whether there were units enough to tell; a check that could not tell passes, and its message says so.
+    told: whether it could be told; a check that could not tell passes, and its message says so.
     """
 
     name: str

@@ -1,17 +1,10 @@
-"""The line under an experiment's title, and names and times as people read them. Pure."""
+"""The line under an experiment's title. Pure."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from datetime import UTC, datetime
-
 from neonblue.results.about import About, ArmShare
 from neonblue.statistics import numbers
-
-_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
-_TOKEN = re.compile(r"token:(\d+):(.+)", re.DOTALL)
+from neonblue.texts import instant, plain
 
 
 def facts_of(about: About, units: int | None) -> tuple[tuple[str, str], ...]:
@@ -32,27 +25,6 @@ def facts_of(about: About, units: int | None) -> tuple[tuple[str, str], ...]:
         facts.append(("traffic", _percent(about.allocation)))
     facts.append(("owner", plain(about.owner) if about.owner else "nobody named"))
     return tuple(facts)
-
-
-def instant(moment: datetime) -> str:
-    """A time in UTC to the minute: `2026-03-01 09:30Z`."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%MZ}"
-
-
-def plain(text: str | None) -> str:
-    """One line of visible characters: what would steer a terminal or reorder a line is shown by its number."""
-    return "".join(map(_visible, " ".join((text or "").split())))
-
-
-def person(name: str) -> str:
-    """Who did something, from the audit's name for it: `token:1:bootstrap` is the token "bootstrap"."""
-    token = _TOKEN.fullmatch(name)
-    return f"{plain(token[2])} (token {token[1]})" if token else plain(name)
-
-
-def _visible(character: str) -> str:
-    hidden = unicodedata.category(character) in _HIDDEN and character not in _JOINERS
-    return f"\\u{ord(character):04x}" if hidden else character
 
 
 def _status(about: About) -> str:

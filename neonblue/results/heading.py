@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.results.about import About, RecordedDecision
-from neonblue.results.facts import instant, person, plain
+from neonblue.results.why import State
+from neonblue.texts import instant, person, plain
 
 _NOT_STARTED = ("draft", "scheduled")
 _ENDED = ("concluded", "archived")
@@ -22,6 +23,7 @@ class Outcome(StrEnum):
     INVALID = "invalid"
     TOO_EARLY = "too_early"
     NOT_BUILT = "not_built"
+    ON_ITS_WAY = "on_its_way"
     NO_DATA = "no_data"
 
 
@@ -33,8 +35,14 @@ WORDS = {
     Outcome.INVALID: ("!", "Do not use these results"),
     Outcome.TOO_EARLY: ("…", "Too early"),
     Outcome.NOT_BUILT: ("○", "Not built yet"),
+    Outcome.ON_ITS_WAY: ("○", "On its way"),
     Outcome.NO_DATA: ("○", "No data yet"),
 }
+_WITHOUT_NUMBERS: dict[str, Outcome] = {
+    State.NOT_BUILT: Outcome.NOT_BUILT,
+    State.ON_ITS_WAY: Outcome.ON_ITS_WAY,
+}
+_UNDECIDED = (Outcome.KEEP_RUNNING, Outcome.INCONCLUSIVE)
 _DECIDED = {
     "ship": (Outcome.SHIP, "Decided: ship"),
     "roll_back": (Outcome.ROLL_BACK, "Decided: roll back"),
@@ -66,13 +74,21 @@ class Heading:
     warning: str
 
 
-def outcome_of(status: str, action: str | None) -> Outcome:
-    """The outcome of an answer: of its status where that says why there are no numbers, else of the data's decision."""
-    if status in (Outcome.TOO_EARLY, Outcome.NOT_BUILT):
-        return Outcome(status)
-    if status != "ok" or action is None:
-        return Outcome.NO_DATA
-    return Outcome(action)
+def said_of(
+    status: str, reason: str, action: str | None = None, sentence: str = "", arm: str | None = None
+) -> Said:
+    """What the data say, from an answer's status with its reason and from its decision; action: None without one.
+
+    Without numbers the reason stands for a verdict, whatever the decision. Where it is too early for a comparison, it
+    stands for one that decides nothing; what ends an experiment, such as a broken split, is said all the same.
+    """
+    if status not in (State.OK, State.TOO_EARLY):
+        return Said(_WITHOUT_NUMBERS.get(status, Outcome.NO_DATA), reason)
+    if status == State.TOO_EARLY and (action is None or action in _UNDECIDED):
+        return Said(Outcome.TOO_EARLY, reason)
+    if action is None:
+        return Said(Outcome.NO_DATA, reason)
+    return Said(Outcome(action), sentence, arm)
 
 
 def heading_of(about: About | None, said: Said) -> Heading:

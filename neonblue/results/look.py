@@ -16,8 +16,6 @@ from neonblue.results.checks import arrival_checks
 from neonblue.results.stamp import Stamp, stamp_now
 from neonblue.results.states import (
     NOT_INGESTED,
-    State,
-    Why,
     before_the_start,
     never_built,
     state_of,
@@ -25,6 +23,7 @@ from neonblue.results.states import (
 )
 from neonblue.results.sums import read_rows
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
+from neonblue.results.why import State, Why
 from neonblue.statistics import Report
 
 

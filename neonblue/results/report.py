@@ -26,8 +26,9 @@ from neonblue.reports import (
     report_of_analysis,
 )
 from neonblue.reports import Sequence as Line
+from neonblue.results.answer import Answer
 from neonblue.results.effects import effects_of, scale_of
-from neonblue.results.heading import outcome_of
+from neonblue.results.heading import Said, said_of
 from neonblue.results.look import Look, look
 from neonblue.results.notes import notes_of
 from neonblue.results.over_time import day_effects, of_metric
@@ -63,12 +64,10 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     made = report_of_analysis(
         configuration.key, title, question.experiment, question.plan, report, provenance
     )
-    if seen.answer.decision is None:
-        outcome = outcome_of(seen.answer.status, None)
-        made = replace(made, outcome=outcome, decision=seen.answer.reason, arm=None)
     today = (seen.stamp.watermark or seen.stamp.computed_at).date()
     made = replace(
         made,
+        said=_said(seen.answer),
         about=seen.answer.about,
         units=seen.answer.units,
         hypothesis=configuration.hypothesis or "",
@@ -152,8 +151,7 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
     return ExperimentReport(
         key=seen.answer.experiment,
         title=(configuration.name if configuration else None) or seen.answer.experiment,
-        outcome=outcome_of(seen.answer.status, None),
-        decision=seen.answer.reason,
+        said=_said(seen.answer),
         about=seen.answer.about,
         arms=arms or ("control",),
         effects=(),
@@ -169,6 +167,13 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
         revenue=missing,
         segments=missing,
     )
+
+
+def _said(answer: Answer) -> Said:
+    decided = answer.decision
+    if decided is None:
+        return said_of(answer.status, answer.reason)
+    return said_of(answer.status, answer.reason, decided.action, decided.sentence, decided.arm)
 
 
 def _part(read: Callable[[], tuple[Part, ...] | Unavailable]) -> tuple[Part, ...] | Unavailable:
@@ -239,14 +244,11 @@ def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:
     primary = [
         effect for effect in effects_of(results) if effect.role is Role.PRIMARY and effect.lift is not None
     ]
-    decided = answer.decision if answer.status == "ok" else None
     return ExperimentLine(
         key=answer.experiment,
         title=(configuration.name if configuration else None) or answer.experiment,
         status=configuration.status if configuration else "unknown",
-        outcome=outcome_of(answer.status, decided.action if decided else None),
-        decision=decided.sentence if decided else answer.reason,
-        arm=decided.arm if decided else None,
+        said=_said(answer),
         about=answer.about,
         units=answer.units,
         headline=primary[0] if primary else None,

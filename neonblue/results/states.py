@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from neonblue.analysis import ExperimentRows
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.arrivals import Arrivals
 from neonblue.results.warehouse import Counted
+from neonblue.results.why import OK, State, Why
 
 BUILD_MINUTE = 5
 """Past each hour, when a build of what has come begins."""
@@ -20,27 +19,6 @@ _LATER_ROWS = 5
 _LATER_SHARE = 0.05
 
 
-class State(StrEnum):
-    """What a result is. Only of `ok` and `too_early` there are numbers."""
-
-    OK = "ok"
-    TOO_EARLY = "too_early"
-    NOT_INGESTED = "not_ingested"
-    NOT_STARTED = "not_started"
-    NOT_BUILT = "not_built"
-    ON_ITS_WAY = "on_its_way"
-    NO_DATA = "no_data"
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """A state, and in words why it is so and what comes next; empty where there is nothing to say."""
-
-    state: State
-    reason: str = ""
-
-
-OK = Why(State.OK)
 NOT_INGESTED = Why(
     State.NOT_INGESTED,
     f"The experiment's configuration has not arrived in ClickHouse yet: it takes up to {LIVE_SECONDS} seconds.",

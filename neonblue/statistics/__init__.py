@@ -10,9 +10,11 @@ from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
 from neonblue.statistics.decision import Action, Decision
 from neonblue.statistics.experiment import AllocationVersion, Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.health import (
+    Finding,
     HealthCheck,
     SampleRatio,
     covariate_balance,
+    finding_of,
     multiply_exposed,
     sample_ratio,
     sample_ratio_over_versions,
@@ -50,6 +52,7 @@ __all__ = [
     "Estimate",
     "Experiment",
     "Family",
+    "Finding",
     "GaussianPosterior",
     "HealthCheck",
     "Interval",
@@ -92,6 +95,7 @@ __all__ = [
     "compare_ratios",
     "compare_strata",
     "covariate_balance",
+    "finding_of",
     "gaussian_posterior",
     "judge",
     "multiply_exposed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -51,12 +52,28 @@ class SampleRatio:
         return not self.detected and self.users_in_zero_weight_arms == 0
 
 
+class Finding(StrEnum):
+    """What a check found. UNTOLD: nothing, for want of units or of what it compares; that is not FINE."""
+
+    FINE = "fine"
+    UNTOLD = "untold"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+def finding_of(*, passed: bool, blocking: bool, told: bool) -> Finding:
+    """From the fields of a `HealthCheck`, also where they come from an answer."""
+    if passed:
+        return Finding.FINE if told else Finding.UNTOLD
+    return Finding.FAILED if blocking else Finding.WARNED
+
+
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
     """One check: whether it passed, the value it looked at, its threshold, and a sentence with both.
 
-    blocking: a failure makes every result of the experiment invalid; else it is a warning. told: whether there were
-    units enough to tell; a check that could not tell passes, and says so.
+    blocking: a failure makes every result of the experiment invalid; else it is a warning. told: whether it could be
+    told, for which units or what is compared may be wanting; a check that could not tell passes, and says so.
     """
 
     name: str
@@ -66,6 +83,11 @@ class HealthCheck:
     message: str
     blocking: bool = True
     told: bool = True
+
+    @property
+    def finding(self) -> Finding:
+        """The three in one word."""
+        return finding_of(passed=self.passed, blocking=self.blocking, told=self.told)
 
 
 def sample_ratio(

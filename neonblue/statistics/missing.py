@@ -6,6 +6,7 @@ large the experiment is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -56,7 +57,7 @@ def _values_check(experiment: Experiment, metric: Metric, sequential: bool) -> H
                 f"{metric.name}: units have no value, and the arms' shares changed; how many of which version is not "
                 "known, so the arms can't be compared in it."
             )
-            return HealthCheck(name, True, 1.0, THRESHOLD, message, blocking=False)
+            return HealthCheck(name, True, math.nan, THRESHOLD, message, blocking=False, told=False)
         p_values.append(_p(strata, sequential))
     p_value = min(1.0, min(p_values, default=1.0) * len(p_values))
     passed = p_value >= THRESHOLD

@@ -5,6 +5,7 @@ from __future__ import annotations
 from neonblue.statistics import numbers
 from neonblue.statistics.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment import Metric
+from neonblue.statistics.health import Finding
 from neonblue.statistics.metric import MetricKind
 from neonblue.statistics.noninferiority import Direction
 from neonblue.statistics.result import Estimate, Lift
@@ -24,6 +25,14 @@ VERDICTS = {
     Verdict.UNKNOWN: "no test",
 }
 """The verdicts' words; `docs/glossary.md` tells what each means."""
+
+FINDINGS = {
+    Finding.FINE: ("✓", ""),
+    Finding.UNTOLD: ("○", "can't be told yet"),
+    Finding.WARNED: ("!", "warning"),
+    Finding.FAILED: ("✗", "failed"),
+}
+"""A mark for what a check found, and its word, empty where it found nothing."""
 
 _CHECKS = {"multiply_exposed": "units in several arms"}
 

@@ -55,6 +55,14 @@ def test_a_row_per_unit_is_analysed_metric_by_metric(analyze):
     assert rows["converted"]["comparison"]["n_control"] == 400
 
 
+def test_a_check_that_could_not_tell_is_not_ok(analyze):
+    rows = "user_id,variant,converted\n" + "".join(f"{i},{'ab'[i % 2]},{i // 2}\n" for i in range(4))
+    shown = analyze(rows).stdout
+
+    assert "Too few units to tell" in shown
+    assert not [line for line in shown.splitlines() if "Too few" in line and line.startswith("ok")]
+
+
 def test_a_covariate_narrows_the_interval(analyze):
     plain = results(analyze(unit_rows(), "--metric", "spend", "--json"))["spend"]["comparison"]["absolute"]
     adjusted = results(analyze(unit_rows(), "--metric", "spend~before", "--json"))["spend"]
@@ -66,7 +74,7 @@ def test_a_covariate_narrows_the_interval(analyze):
 def test_a_covariate_that_was_not_used_is_told_with_the_reason(analyze):
     outcome = analyze(unit_rows(), "--metric", "spend~before")
 
-    assert "spend of b without the covariate: The covariate explains the outcome entirely" in outcome.output
+    assert "spend, b: Without the covariate: The covariate explains the outcome entirely" in outcome.output
 
 
 def test_events_of_one_unit_are_one_unit(analyze):
@@ -99,7 +107,7 @@ def test_the_table_ends_with_the_decision(analyze):
     outcome = analyze(unit_rows(), "--metric", "converted", "--metric", "ratio=spend/before")
 
     assert outcome.exit_code == 0
-    assert "ship" in outcome.stdout
+    assert "✓ Ship" in outcome.stdout
 
 
 @pytest.mark.parametrize(

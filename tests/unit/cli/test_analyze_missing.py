@@ -95,7 +95,7 @@ def test_a_higher_share_of_answers_is_no_higher_rating(analyze):
 def test_the_sample_ratio_counts_units_without_a_value_too(analyze):
     outcome = analyze(UNANSWERED, "--missing", "exclude")
 
-    assert "sample_ratio (file): Units per arm (200, 200) fit" in words(outcome)
+    assert "sample ratio (file): Units per arm (200, 200) fit" in words(outcome)
     assert "rating: 160 units without a value left out: control 120 of 200, treatment 40 of 200" in words(
         outcome
     )

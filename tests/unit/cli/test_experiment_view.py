@@ -18,7 +18,7 @@ from neonblue.cli.experiment_view import (
     history_table,
 )
 from neonblue.cli.output import print_whole
-from neonblue.cli.texts import plain, share, who
+from neonblue.cli.texts import share
 from neonblue.cli.token import SCOPES
 from neonblue.client import Experiment, Metric, Variant
 from neonblue.client.messages import (
@@ -28,6 +28,7 @@ from neonblue.client.messages import (
     LayerSlots,
     RecordedDecision,
 )
+from neonblue.texts import person, plain
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -162,7 +163,7 @@ def test_a_text_that_someone_wrote_steers_no_terminal(capsys: pytest.CaptureFixt
 
 def test_shares_and_people_are_written_for_people() -> None:
     assert [share(points) for points in (0, 1, 50, 10_000, None)] == ["0 %", "0.01 %", "0.5 %", "100 %", ""]
-    assert [who(name) for name in ("token:1:a:b", "system", None)] == ["a:b (token 1)", "system", ""]
+    assert [person(name) for name in ("token:1:a:b", "system", None)] == ["a:b (token 1)", "system", ""]
 
 
 def test_the_help_lists_the_scopes_that_the_api_has() -> None:

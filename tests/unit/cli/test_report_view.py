@@ -12,9 +12,9 @@ from rich.console import Console
 
 from neonblue.cli.report_view import comparison_grid
 from neonblue.results.effect import COLUMNS, Effect, Scale
-from neonblue.results.facts import plain
 from neonblue.statistics import Role, Verdict
 from neonblue.statistics.standing import GuardrailState
+from neonblue.texts import plain
 
 NOTE = "The control arm has no units: nothing can be compared with it before there are some of them."
 

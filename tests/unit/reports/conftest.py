@@ -16,6 +16,7 @@ from neonblue.reports import (
     Outcome,
     Provenance,
     RetentionPoint,
+    Said,
     SegmentEffect,
     Sequence,
     SequencePoint,
@@ -45,8 +46,7 @@ def whole(provenance: Provenance) -> ExperimentReport:
         key="checkout-button",
         title="Checkout <button> & colour",
         hypothesis="A calmer button leads to more purchases.",
-        outcome=Outcome.KEEP_RUNNING,
-        decision="Keep running about 6 more days: conversion -1.2 % so far.",
+        said=Said(Outcome.KEEP_RUNNING, "Keep running about 6 more days: conversion -1.2 % so far."),
         arms=ARMS,
         effects=(
             Effect("conversion", "blue", Role.PRIMARY, Scale.SHARE, Verdict.UNDECIDED, 14000, 14100, 0.102, 0.113,

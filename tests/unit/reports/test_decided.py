@@ -15,6 +15,7 @@ from neonblue.reports import (
     Outcome,
     Overview,
     Provenance,
+    Said,
     render_overview,
     render_report,
 )
@@ -63,7 +64,7 @@ def test_what_people_wrote_is_text(whole: ExperimentReport) -> None:
 def test_the_overview_has_the_decision_of_each_experiment(provenance: Provenance) -> None:
     ship: DecisionMessage = DECISIONS["ship"][0]
     line = ExperimentLine(
-        "a", "Button", "concluded", Outcome.ROLL_BACK, "Roll back treatment: errors.", 42_000, arm="treatment",
+        "a", "Button", "concluded", Said(Outcome.ROLL_BACK, "Roll back treatment: errors.", "treatment"), 42_000,
         about=about("concluded", ship),
     )  # fmt: skip
 
@@ -76,11 +77,16 @@ def test_the_overview_has_the_decision_of_each_experiment(provenance: Provenance
 
 
 @pytest.mark.parametrize(
-    ("outcome", "title"), [(Outcome.NOT_BUILT, "Not built yet"), (Outcome.TOO_EARLY, "Too early")]
+    ("outcome", "title"),
+    [
+        (Outcome.NOT_BUILT, "Not built yet"),
+        (Outcome.ON_ITS_WAY, "On its way"),
+        (Outcome.TOO_EARLY, "Too early"),
+    ],
 )
 def test_without_numbers_no_verdict_stands_first(
     whole: ExperimentReport, outcome: Outcome, title: str
 ) -> None:
-    text = words(render_report(replace(whole, outcome=outcome, decision="The next build begins at 20:05.")))
+    text = words(render_report(replace(whole, said=Said(outcome, "The next build begins at 20:05."))))
 
     assert f"{title} The next build begins at 20:05." in text

@@ -11,9 +11,11 @@ import pytest
 from neonblue.reports import (
     ExperimentLine,
     ExperimentReport,
+    HealthRow,
     Outcome,
     Overview,
     Provenance,
+    Said,
     Unavailable,
     render_overview,
     render_report,
@@ -144,7 +146,13 @@ def test_names_are_text_and_never_markup(whole: ExperimentReport) -> None:
     hostile = '"><script>alert(1)</script>'
     effect = replace(whole.effects[0], metric=hostile, arm=hostile, note=hostile)
     text = render_report(
-        replace(whole, title=hostile, decision=hostile, effects=(effect,), arms=("control", hostile))
+        replace(
+            whole,
+            title=hostile,
+            said=replace(whole.said, sentence=hostile),
+            effects=(effect,),
+            arms=("control", hostile),
+        )
     )
     page = Page(text)
     assert page.of("script") == []
@@ -158,12 +166,20 @@ def test_what_is_missing_is_listed_with_its_reason(whole: ExperimentReport) -> N
     assert "No unit&#39;s first day has passed yet." in text
 
 
+def test_a_check_that_could_not_tell_is_not_shown_as_passed(whole: ExperimentReport) -> None:
+    few = HealthRow("sample ratio (version 1)", True, "Too few units to tell: 1, 1 per arm.", told=False)
+    text = render_report(replace(whole, health=(few,)))
+    health = text[text.index('id="health"') : text.index("<footer>")]
+    assert "✓" not in health
+    assert "sample ratio (version 1) (can&#39;t be told yet)." in health
+    assert few.message in health
+
+
 def test_an_experiment_without_data_says_so_and_has_no_empty_drawings(provenance: Provenance) -> None:
     empty = ExperimentReport(
         key="new",
         title="new",
-        outcome=Outcome.NO_DATA,
-        decision="No unit has been exposed yet.",
+        said=Said(Outcome.NO_DATA, "No unit has been exposed yet."),
         arms=("control", "treatment"),
         effects=(),
         health=(),
@@ -185,8 +201,10 @@ def test_a_report_is_small_and_the_same_each_time(whole: ExperimentReport, text:
 
 def test_the_overview_names_decision_and_failed_checks_of_each_experiment(provenance: Provenance) -> None:
     lines = (
-        ExperimentLine("a", "Button", "running", Outcome.SHIP, "Ship blue.", 42_000, report="a.html"),
-        ExperimentLine("b", "b", "running", Outcome.INVALID, "Do not.", 10, unhealthy=("sample ratio",)),
+        ExperimentLine("a", "Button", "running", Said(Outcome.SHIP, "Ship blue."), 42_000, report="a.html"),
+        ExperimentLine(
+            "b", "b", "running", Said(Outcome.INVALID, "Do not."), 10, unhealthy=("sample ratio",)
+        ),
     )
     text = render_overview(Overview(FIRST, FIRST, lines, provenance))
     page = Page(text)

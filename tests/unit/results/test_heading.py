@@ -9,8 +9,11 @@ import pytest
 
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage, MetricMessage, VariantMessage
 from neonblue.results.about import About, about_of
-from neonblue.results.facts import facts_of, person, plain
-from neonblue.results.heading import Outcome, Said, heading_of, outcome_of
+from neonblue.results.facts import facts_of
+from neonblue.results.heading import Outcome, Said, heading_of, said_of
+from neonblue.results.why import State
+from neonblue.statistics import Action
+from neonblue.texts import person, plain
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 END = START + timedelta(days=4, hours=2)
@@ -147,19 +150,40 @@ def test_a_file_has_no_status() -> None:
     assert (heading.title, heading.data) == ("Ship", SHIP.sentence)
 
 
-@pytest.mark.parametrize(
-    ("status", "action", "outcome"),
-    [
-        ("ok", "roll_back", Outcome.ROLL_BACK),
-        ("no_data", "inconclusive", Outcome.NO_DATA),
-        ("not_built", "inconclusive", Outcome.NOT_BUILT),
-        ("too_early", "keep_running", Outcome.TOO_EARLY),
-        ("not_started", None, Outcome.NO_DATA),
-        ("a_status_of_a_later_version", None, Outcome.NO_DATA),
-    ],
-)
-def test_without_numbers_there_is_no_verdict(status: str, action: str | None, outcome: Outcome) -> None:
-    assert outcome_of(status, action) is outcome
+WITHOUT_NUMBERS = {
+    State.NOT_INGESTED: Outcome.NO_DATA,
+    State.NOT_STARTED: Outcome.NO_DATA,
+    State.NOT_BUILT: Outcome.NOT_BUILT,
+    State.ON_ITS_WAY: Outcome.ON_ITS_WAY,
+    State.NO_DATA: Outcome.NO_DATA,
+    "a_status_of_a_later_version": Outcome.NO_DATA,
+}
+ACTIONS = (None, *Action)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("status", list(WITHOUT_NUMBERS))
+def test_without_numbers_the_reason_stands_for_a_verdict(status: str, action: str | None) -> None:
+    assert said_of(status, "Why.", action, "What.", "blue") == Said(WITHOUT_NUMBERS[status], "Why.")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_with_numbers_the_decision_speaks(action: str | None) -> None:
+    expected = Said(Outcome(action), "What.", "blue") if action else Said(Outcome.NO_DATA, "Why.")
+
+    assert said_of(State.OK, "Why.", action, "What.", "blue") == expected
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_too_early_stands_for_what_decides_nothing_and_for_nothing_else(action: str | None) -> None:
+    undecided = action in (None, Action.KEEP_RUNNING, Action.INCONCLUSIVE)
+    expected = Said(Outcome.TOO_EARLY, "Why.") if undecided else Said(Outcome(action), "What.", "blue")
+
+    assert said_of(State.TOO_EARLY, "Why.", action, "What.", "blue") == expected
+
+
+def test_every_state_is_met() -> None:
+    assert {*WITHOUT_NUMBERS, State.OK, State.TOO_EARLY} >= set(State)
 
 
 def facts(one: About, units: int | None = 4_000) -> dict[str, str]:

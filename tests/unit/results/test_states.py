@@ -20,14 +20,13 @@ from neonblue.results.stamp import Stamp
 from neonblue.results.states import (
     BUILD_MINUTE,
     NOT_INGESTED,
-    OK,
-    State,
     before_the_start,
     never_built,
     next_build,
     state_of,
 )
 from neonblue.results.warehouse import Counted
+from neonblue.results.why import OK, State
 from orchestration.defs.warehouse.schedules import hourly
 
 NOW = datetime(2026, 3, 8, 19, 30, tzinfo=UTC)

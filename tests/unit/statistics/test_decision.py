@@ -20,7 +20,7 @@ from neonblue.statistics import (
     analyze,
     sample_ratio,
 )
-from neonblue.statistics.health import sample_ratio_check, sequential_sample_ratio_checks
+from neonblue.statistics.health import Finding, finding_of, sample_ratio_check, sequential_sample_ratio_checks
 
 PRIMARY = Metric("conversion", MetricKind.PROPORTION, Role.PRIMARY)
 LATENCY = Metric("latency", MetricKind.MEAN, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.05, True)
@@ -244,6 +244,23 @@ def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
     decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
 
     assert "conversion +4.00 pp (+2.60 pp to +6.10 pp" in decision.sentence
+
+
+@pytest.mark.parametrize(
+    ("passed", "blocking", "told", "finding"),
+    [
+        (True, True, True, Finding.FINE),
+        (True, False, True, Finding.FINE),
+        (True, True, False, Finding.UNTOLD),
+        (True, False, False, Finding.UNTOLD),
+        (False, True, True, Finding.FAILED),
+        (False, True, False, Finding.FAILED),
+        (False, False, True, Finding.WARNED),
+        (False, False, False, Finding.WARNED),
+    ],
+)
+def test_a_check_that_could_not_tell_is_not_fine(passed, blocking, told, finding):
+    assert finding_of(passed=passed, blocking=blocking, told=told) is finding
 
 
 def test_a_sample_ratio_of_few_units_tells_nothing_and_says_so():

@@ -224,7 +224,7 @@ def test_where_it_is_not_known_which_version_lacks_values_nothing_is_claimed():
 
     (check,) = missing_checks(unfinished)
 
-    assert (check.passed, check.blocking) == (True, False)
+    assert (check.passed, check.blocking, check.told) == (True, False, False)
     assert "how many of which version is not known" in check.message
 
 

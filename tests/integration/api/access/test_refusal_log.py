@@ -41,7 +41,7 @@ def test_each_refused_request_is_one_line_without_a_person_in_it(
         ("POST", "/v1/events", 401, "invalid_token"),
         ("POST", "/v1/events", 422, "all_rejected"),
         ("POST", "/v1/assignments", 404, "unknown_experiment"),
-        ("GET", "/v1/experiments/{key}", 404, "unknown_experiment"),
+        ("GET", "/v1/experiments/{key}", 404, "not_found"),
         ("POST", "/v1/experiments", 422, found[5]["code"]),
         ("GET", "/v1/… (no such path)", 404, "not_found"),
         ("DELETE", "/v1/experiments", 405, "method_not_allowed"),

@@ -18,7 +18,7 @@ from api.experiments.states import Status
 from api.experiments.verdicts import against
 from neonblue.results.answer import DecisionItem, nothing
 from neonblue.results.stamp import Stamp
-from neonblue.results.states import OK, State, Why
+from neonblue.results.why import OK, State, Why
 from tests.unit.api.experiments.test_changes import experiment
 
 ABSENT = object()
