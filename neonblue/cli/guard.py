@@ -20,10 +20,6 @@ _STARTING = ("up", "demo", "migrate")
 setting of another version keeps nobody from looking at a stack or stopping it."""
 _TELL_THEMSELVES = ("doctor", "settings")
 _NEEDS = {
-    "results": "api",
-    "experiment": "api",
-    "experiments": "api",
-    "token": "api",
     "simulate experiment": "api",
     "bench ingest": "api",
     "bench assign": "api",
@@ -36,7 +32,8 @@ _NEEDS = {
     "logs": "folder",
     "down": "folder",
 }
-"""What a command can't do without, by its name or its group's: a secret, or the data folder of a stack."""
+"""What a command can't do without, by its name or its group's: a secret, or the data folder of a stack. Those that call
+`cli.api.Api` are told by it, so that a wrong file or option is told before."""
 
 
 def guard(command: Any, name: str) -> Any:
