@@ -67,7 +67,7 @@ class UnwritableError(OSError):
 class _Raw(io.FileIO):
     """A standard stream whose failures are told from those of other files."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except BlockingIOError:
@@ -83,6 +83,8 @@ def careful_streams() -> Iterator[None]:
     Who closes standard output early, as ``head`` does, has what he wants: nothing is said, the exit code is 1. Where
     it can't be written else, one sentence on standard error says why, and the exit code is 1.
     """
+    if sys.stdin is None:  # closed before the start (<&-): empty
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     for name in ("stdout", "stderr"):
         setattr(sys, name, _careful(getattr(sys, name)))
     try:

@@ -119,6 +119,45 @@ def test_a_minus_stays_a_minus_in_ascii(folder: Path) -> None:
     assert b"-10.0 %" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sql",),
+        ("experiment", "show"),
+        ("experiment", "list", "--owner"),
+        ("token", "create", "--scope=read", "--name"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_told(arguments: tuple[str, ...], folder: Path) -> None:
+    given = {"NEONBLUE_API_PORT": "9", "NEONBLUE_CLICKHOUSE_PORT": "9"}
+    given |= {"NEONBLUE_API_TOKEN": "t", "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": "p"}
+
+    done = subprocess.run(
+        [*map(str.encode, command(*arguments)), b"caf\xe9"],
+        capture_output=True,
+        cwd=folder,
+        env=environment(**given),
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error  ")
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["sql -", "experiment create -f -"])
+def test_a_closed_standard_input_is_empty(arguments: str, folder: Path) -> None:
+    shell = f"exec {sys.executable} -m neonblue.cli.main {arguments} <&-"
+    given = {"NEONBLUE_CLICKHOUSE_PORT": "9", "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": "p"}
+
+    done = subprocess.run(
+        ["sh", "-c", shell], capture_output=True, cwd=folder, env=environment(**given), check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error  ")
+
+
 def test_a_name_that_is_no_text_is_told(folder: Path) -> None:
     done = subprocess.run(
         [*map(str.encode, command("analyze")), b"caf\xe9.csv"],
