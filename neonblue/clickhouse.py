@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,9 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import ClickHouseSettings
+
+# What it logs of a failure it also raises. Where nothing handles logs, Python would print that beside our sentence.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 @contextmanager

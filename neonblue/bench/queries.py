@@ -29,6 +29,7 @@ from neonblue.simulation.history.plan import HistoryPlan
 from neonblue.stack.clickhouse_migrations import read_migrations
 
 _START_SECONDS = 120
+_SERVER_LOG = "server.log"
 _RUNS = 21
 # The tables that a history is written into, and the view from one to the other; the rest of the ingestion layer reads
 # the topic.
@@ -167,7 +168,7 @@ def _server(directory: Path) -> Iterator[Settings]:
         "NEONBLUE_CLICKHOUSE_USER": "bench",
         "NEONBLUE_CLICKHOUSE_PASSWORD": "bench-password",
     }
-    with (directory / "server.log").open("wb") as output:
+    with (directory / _SERVER_LOG).open("wb") as output:
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -204,6 +205,13 @@ def _await(process: subprocess.Popen[bytes], address: str) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def is_own_folder(directory: Path) -> bool:
+    """Whether the benchmark may write there: nothing is in it, or what an earlier one left."""
+    return not directory.exists() or (
+        directory.is_dir() and ((directory / _SERVER_LOG).is_file() or not any(directory.iterdir()))
+    )
 
 
 def _known(directory: Path) -> QueriesReport | None:

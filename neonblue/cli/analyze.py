@@ -23,9 +23,11 @@ from neonblue.cli.file_options import (
     Variant,
     show_file,
 )
+from neonblue.cli.number_options import MOST_UNITS, amount, earlier_looks, level, share
 from neonblue.cli.report_view import as_json, print_comparison, rows_of
 from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
+from neonblue.cli.written_files import require_replaceable
 from neonblue.results.heading import heading_of, said_of
 from neonblue.results.why import State
 from neonblue.statistics import Finding, Plan, Report
@@ -67,16 +69,25 @@ def analyze(
     weight: Annotated[
         Repeated, typer.Option(help="ARM=n: the planned split (default: equal); repeatable.")
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Error rate of the primary metrics together.")] = 0.05,
+    alpha: Annotated[
+        float, typer.Option(callback=share, help="Error rate of the primary metrics together.")
+    ] = 0.05,
     deciding: Annotated[Deciding, typer.Option(help="Which test decides.")] = Deciding.FIXED,
-    planned_units: Annotated[int | None, typer.Option(help="Planned units over all arms.")] = None,
+    planned_units: Annotated[
+        int | None, typer.Option(min=1, max=MOST_UNITS, help="Planned units over all arms.")
+    ] = None,
     look: Annotated[
         list[float] | None,
-        typer.Option(help="Share of the planned units at an earlier look, such as 0.5; repeatable."),
+        typer.Option(
+            callback=earlier_looks,
+            help="Share of the planned units at an earlier look, such as 0.5; repeatable.",
+        ),
     ] = None,
-    traffic: Annotated[float | None, typer.Option(help="New units per day: gives the time left.")] = None,
+    traffic: Annotated[
+        float | None, typer.Option(callback=amount, help="New units per day: gives the time left.")
+    ] = None,
     winsorize: Annotated[
-        float | None, typer.Option(help="Cap means at this pooled percentile, such as 99.9.")
+        float | None, typer.Option(callback=level, help="Cap means at this pooled percentile, such as 99.9.")
     ] = None,
     missing: MissingPolicies = None,
     time: Time = None,
@@ -91,6 +102,8 @@ def analyze(
     json_output: AsJson = False,
 ) -> None:
     """Analyse an experiment's file, a row per unit or event, or sums: health, metrics, intervals, the decision."""
+    if report_file is not None:
+        require_replaceable(report_file, "--report", read=file)
     try:
         options = Options(
             file=FileOptions(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from neonblue.cli.number_options import LARGEST
 from neonblue.statistics import Metric, MetricKind
 from neonblue.statistics.experiment import Role
 from neonblue.statistics.noninferiority import Direction
@@ -20,6 +21,8 @@ _SPEC = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<column>[^/~:=]+)(?:/(?P<denominator>[^/~:]+))?(?:~(?P<covariate>[^/~:]+))?"
     r"(?::(?P<kind>proportion|mean|p\d{1,2}(?:\.\d+)?))?$"
 )
+
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 1e-6, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,26 @@ class Roles:
 
     def check(self, names: Sequence[str]) -> None:
         """FileError for a name that is no metric."""
+        guarded = [_margin(text)[0] for text in self.guardrail]
+        for name, (size, relative) in map(_margin, self.guardrail):
+            if relative and size is not None and size >= 1 and name not in self.lower:
+                raise FileError(
+                    f"--guardrail: {name}={size:.0%} would accept to lose everything: say less than 100%"
+                )
+        for option, named in (
+            ("--secondary", self.secondary),
+            ("--guardrail", guarded),
+            ("--lower", self.lower),
+        ):
+            twice = next((name for name in named if named.count(name) > 1), None)
+            if twice is not None:
+                raise FileError(f"{option}: {twice!r} is given twice")
+        both = next((name for name in guarded if name in self.secondary), None)
+        if both is not None:
+            raise FileError(f"--secondary, --guardrail: {both!r} is in both; give one of them")
         for option, given in (
             ("--secondary", self.secondary),
-            ("--guardrail", tuple(_margin(text)[0] for text in self.guardrail)),
+            ("--guardrail", guarded),
             ("--lower", self.lower),
         ):
             for name in given:
@@ -87,7 +107,14 @@ def parse_weights(given: Sequence[str]) -> dict[str, float] | None:
     weights = {}
     for text in given:
         arm, _, share = text.rpartition("=")
-        weights[arm] = _number(share, "--weight", text)
+        if arm in weights:
+            raise FileError(f"--weight: {arm!r} is given twice")
+        weight = _number(share, "--weight", text)
+        if not SMALLEST_WEIGHT <= weight <= LARGEST_WEIGHT:
+            raise FileError(
+                f"--weight: {share!r} in {text!r} must lie between {SMALLEST_WEIGHT:g} and {LARGEST_WEIGHT:,}"
+            )
+        weights[arm] = weight
     return weights or None
 
 
@@ -145,9 +172,13 @@ def _margin(text: str) -> tuple[str, tuple[float | None, bool]]:
     name, equals, size = text.rpartition("=")
     if not equals:
         return text, (None, False)
-    if size.endswith("%"):
-        return name, (_number(size[:-1], "--guardrail", text) / 100, True)
-    return name, (_number(size, "--guardrail", text), False)
+    relative = size.endswith("%")
+    margin = _number(size.removesuffix("%"), "--guardrail", text)
+    if not 0 < margin <= LARGEST:
+        raise FileError(
+            f"--guardrail: the margin {size!r} in {text!r} is the largest loss that is acceptable: it must be above 0"
+        )
+    return name, (margin / 100 if relative else margin, relative)
 
 
 def _number(text: str, option: str, whole: str) -> float:

@@ -14,12 +14,12 @@ import httpx
 import msgspec
 import typer
 
-from neonblue.cli.failures import no_stack, reason, unanswered
+from neonblue.cli.failures import has_stack, no_stack, reason, unanswered
 from neonblue.cli.terminal import fail
 from neonblue.client import ApiError, RetryPolicy, UnavailableError
 from neonblue.client.calls import Call
 from neonblue.client.transport import NEVER_SENT, execute, headers
-from neonblue.settings import Settings
+from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.texts import plain
 
 T = TypeVar("T")
@@ -170,7 +170,11 @@ def token_of(settings: Settings) -> str:
     """The token that the commands use. Ends the command where there is none."""
     token = settings.api.token.get_secret_value()
     if not token:
-        fail(f"there is no token: {no_stack(settings)}")
+        fail(
+            f"there is no token: {settings.data_dir / ENVIRONMENT_FILE} has none; set NEONBLUE_API_TOKEN"
+            if has_stack(settings)
+            else no_stack(settings)
+        )
     if not token.isascii() or not token.isprintable() or token != token.strip():
         fail("NEONBLUE_API_TOKEN holds characters that no token has")
     return token

@@ -21,7 +21,8 @@ from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
-from neonblue.cli.terminal import AsJson, DataDir, console
+from neonblue.cli.number_options import A_DAY_OF_SECONDS
+from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 
 bench = typer.Typer(
@@ -31,8 +32,10 @@ bench = typer.Typer(
 DUPLICATE_SHARES = (0.0, 0.01, 0.1)
 PACED_RATE = 5_000.0
 
-Seconds = Annotated[float, typer.Option(min=1, help="Length of each run.")]
-Rate = Annotated[float | None, typer.Option(min=1, help="Only this: so many events (requests) a second.")]
+Seconds = Annotated[float, typer.Option(min=1, max=A_DAY_OF_SECONDS, help="Length of each run.")]
+Rate = Annotated[
+    float | None, typer.Option(min=1, max=1e6, help="Only this: so many events (requests) a second.")
+]
 
 
 @bench.command()
@@ -40,7 +43,7 @@ def ingest(
     seconds: Seconds = 10.0,
     rate: Rate = None,
     batch: Annotated[int | None, typer.Option(min=1, max=1000, help="Only this: events a request.")] = None,
-    connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 32,
+    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -69,8 +72,8 @@ def _loads(seconds: float, rate: float | None, batch: int | None, connections: i
 def assign(
     seconds: Seconds = 10.0,
     rate: Rate = None,
-    experiments: Annotated[int, typer.Option(min=1, help="Running experiments.")] = 100,
-    connections: Annotated[int, typer.Option(min=1, help="Connections at once.")] = 32,
+    experiments: Annotated[int, typer.Option(min=1, max=10_000, help="Running experiments.")] = 100,
+    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -95,7 +98,9 @@ def assign(
 
 @bench.command()
 def statistics(
-    comparisons: Annotated[int, typer.Option(min=20, help="Metric, arm and segment cells.")] = COMPARISONS,
+    comparisons: Annotated[
+        int, typer.Option(min=20, max=10_000_000, help="Metric, arm and segment cells.")
+    ] = COMPARISONS,
     json_output: AsJson = False,
 ) -> None:
     """Analyse metric, arm and segment cells from aggregates, on one core and with no server."""
@@ -119,15 +124,19 @@ def statistics(
 
 @bench.command()
 def queries(
-    events: Annotated[int, typer.Option(min=10_000, help="Events of the history.")] = 10_000_000,
-    users: Annotated[int, typer.Option(min=100, help="Users of the history.")] = 500_000,
-    experiments: Annotated[int, typer.Option(min=1, help="Running experiments.")] = 20,
+    events: Annotated[int, typer.Option(min=10_000, max=10**10, help="Events of the history.")] = 10_000_000,
+    users: Annotated[int, typer.Option(min=100, max=10**9, help="Users of the history.")] = 500_000,
+    experiments: Annotated[int, typer.Option(min=1, max=10_000, help="Running experiments.")] = 20,
     directory: Annotated[
         Path | None, typer.Option("--in", help="A folder to keep the history in, and to go on from.")
     ] = None,
     json_output: AsJson = False,
 ) -> None:
     """Ask for one experiment's result among many, and build every model, on a ClickHouse of its own."""
+    if directory is not None and not querying.is_own_folder(directory):
+        fail(
+            f"--in: {directory} holds files of something else: name an empty folder, or one of an earlier benchmark"
+        )
     with TemporaryDirectory(prefix="neonblue-bench-") as temporary:
         report = querying.measure(
             directory or Path(temporary),

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from neonblue.cli.demo_report import show_links, show_verdicts
+from neonblue.cli.number_options import A_DAY_OF_SECONDS, LARGEST_SEED
 from neonblue.cli.reconcile import show as show_reconciliation
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.clickhouse import connect
@@ -32,9 +33,11 @@ DRAIN_SECONDS = 120.0
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(min=1, help="How long traffic flows.")] = 60.0,
-    rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 3_000.0,
-    seed: Annotated[int, typer.Option(min=0, help="The data depend on it alone.")] = 1,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=A_DAY_OF_SECONDS, help="How long traffic flows.")
+    ] = 60.0,
+    rate: Annotated[float, typer.Option(min=1, max=1e6, help="Events a second.")] = 3_000.0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="The data depend on it alone.")] = 1,
     end: Annotated[
         bool,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
 from neonblue.stack import folder_lock, record
@@ -18,7 +19,9 @@ _POLL_SECONDS = 0.1
 
 
 def down(
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for a graceful end.")] = 120.0,
+    timeout: Annotated[
+        float, typer.Option(min=0, max=A_DAY_OF_SECONDS, help="Seconds to wait for a graceful end.")
+    ] = 120.0,
     data_dir: DataDir = None,
 ) -> None:
     """Stop everything, gracefully."""

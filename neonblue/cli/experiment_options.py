@@ -13,6 +13,8 @@ File = Annotated[
 Why = Annotated[str | None, typer.Option("--reason", help="Why; kept with the change.")]
 OnlyVersion = Annotated[
     int | None,
-    typer.Option("--version", min=1, help="Refuse unless the experiment is still at this version."),
+    typer.Option(
+        "--version", min=1, max=2**31 - 1, help="Refuse unless the experiment is still at this version."
+    ),
 ]
 ConfirmYes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

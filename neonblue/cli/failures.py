@@ -97,6 +97,8 @@ def sentence(error: BaseException, settings: Settings | None, command: str) -> s
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _missing(error, command)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return f"{error.object[:60]!r} is not UTF-8: the API and the stores take nothing else"
     if isinstance(error, BaseExceptionGroup):
         return next((said for one in error.exceptions if (said := sentence(one, settings, command))), None)
     said = _of_a_client(error, settings)

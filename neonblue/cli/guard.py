@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,6 @@ _STARTING = ("up", "demo", "migrate")
 setting of another version keeps nobody from looking at a stack or stopping it."""
 _TELL_THEMSELVES = ("doctor", "settings")
 _NEEDS = {
-    "results": "api",
-    "experiment": "api",
-    "experiments": "api",
-    "token": "api",
     "simulate experiment": "api",
     "bench ingest": "api",
     "bench assign": "api",
@@ -36,7 +33,8 @@ _NEEDS = {
     "logs": "folder",
     "down": "folder",
 }
-"""What a command can't do without, by its name or its group's: a secret, or the data folder of a stack."""
+"""What a command can't do without, by its name or its group's: a secret, or the data folder of a stack. Those that call
+`cli.api.Api` are told by it, so that a wrong file or option is told before."""
 
 
 def guard(command: Any, name: str) -> Any:
@@ -45,20 +43,25 @@ def guard(command: Any, name: str) -> Any:
         for below, inner in command.commands.items():
             guard(inner, f"{name} {below}")
     elif command.callback is not None:
-        command.callback = guarded(command.callback, name)
+        names = {one.name: one.opts[0] for one in command.params}
+        command.callback = guarded(command.callback, name, names)
     return command
 
 
-def guarded(callback: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """`callback`, which ends with a sentence where its user can do something about it."""
+def guarded(callback: Callable[..., Any], name: str, options: Mapping[str, str]) -> Callable[..., Any]:
+    """`callback`, which ends with a sentence where its user can do something about it.
+
+    options: how each is called on the command line, by its name in the function.
+    """
 
     @wraps(callback)
-    def run(*arguments: Any, **options: Any) -> Any:
+    def run(*arguments: Any, **given: Any) -> Any:
         settings = None
+        _require_numbers(given, options)
         try:
-            if "data_dir" in options:
-                settings = _look(name, options["data_dir"])
-            return callback(*arguments, **options)
+            if "data_dir" in given:
+                settings = _look(name, given["data_dir"])
+            return callback(*arguments, **given)
         except (typer.Exit, typer.Abort):
             raise
         except SettingsError as error:
@@ -70,6 +73,14 @@ def guarded(callback: Callable[..., Any], name: str) -> Callable[..., Any]:
             fail(said)
 
     return run
+
+
+def _require_numbers(given: Mapping[str, Any], options: Mapping[str, str]) -> None:
+    """NaN is in no range, and out of none: comparisons let it pass."""
+    for name, value in given.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                fail(f"{options.get(name, name)}: {one:g} is not a number to work with", code=2)
 
 
 def _look(name: str, data_dir: Path | None) -> Settings:

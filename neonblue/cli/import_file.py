@@ -147,5 +147,7 @@ def _weights(texts: Sequence[str]) -> dict[str, int]:
             raise FileError(
                 f"--weight: {text!r} is not of the form ARM=n with a whole n from 1 to {LARGEST_WEIGHT:,}"
             )
+        if arm in weights:
+            raise FileError(f"--weight: {arm!r} is given twice")
         weights[arm] = whole
     return weights

@@ -30,7 +30,7 @@ def logs(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive.")] = False,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, help="How many of each service's last lines.")
+        int, typer.Option("--lines", "-n", min=0, max=10**6, help="How many of each service's last lines.")
     ] = 50,
     data_dir: DataDir = None,
 ) -> None:

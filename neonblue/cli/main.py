@@ -14,6 +14,7 @@ from typer.main import get_command
 from neonblue import __version__
 from neonblue.cli.failures import sentence
 from neonblue.cli.guard import guard
+from neonblue.cli.streams import careful_streams
 from neonblue.cli.terminal import fail
 
 
@@ -74,6 +75,10 @@ COMMANDS = {
 
 class LazyGroup(TyperGroup):
     """Lists every command from the table, and imports the one that is called."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        with careful_streams():
+            return super().main(*arguments, **options)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         name, listed, rest = super().resolve_command(ctx, args)

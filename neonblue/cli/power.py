@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table as Grid
 
+from neonblue.cli.number_options import LARGEST, MOST_LOOKS, MOST_UNITS, amount, share
+from neonblue.cli.number_options import correlation as of_covariate
 from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
@@ -27,40 +30,53 @@ from neonblue.statistics.status import Status
 
 def power(
     baseline: Annotated[
-        float | None, typer.Option(help="The control's success rate, or its mean with --sd.")
+        float | None,
+        typer.Option(min=-LARGEST, max=LARGEST, help="The control's success rate, or its mean with --sd."),
     ] = None,
     sd: Annotated[
-        float | None, typer.Option(help="Standard deviation per unit: the metric is a mean.")
+        float | None, typer.Option(callback=amount, help="Standard deviation per unit: the metric is a mean.")
     ] = None,
     mde: Annotated[
         str | None, typer.Option(help="Effect to detect: 5% of the baseline, or 0.01 in its unit.")
     ] = None,
     units: Annotated[
-        int | None, typer.Option(help="Units over all arms; without --mde: what they can detect.")
+        int | None,
+        typer.Option(min=1, max=MOST_UNITS, help="Units over all arms; without --mde: what they can detect."),
     ] = None,
     margin: Annotated[
         str | None, typer.Option(help="Non-inferiority margin in place of --mde, such as -1% or -0.005.")
     ] = None,
-    alpha: Annotated[float, typer.Option(help="Error rate of the comparisons together.")] = 0.05,
-    target: Annotated[float, typer.Option("--power", help="Wished probability to detect the effect.")] = 0.8,
+    alpha: Annotated[
+        float, typer.Option(callback=share, help="Error rate of the comparisons together.")
+    ] = 0.05,
+    target: Annotated[
+        float, typer.Option("--power", callback=share, help="Wished probability to detect the effect.")
+    ] = 0.8,
     one_sided: Annotated[bool, typer.Option("--one-sided", help="Test in one direction only.")] = False,
-    arms: Annotated[int, typer.Option(help="Arms with the control.", min=2)] = 2,
-    ratio: Annotated[float, typer.Option(help="Units of a treatment arm per control unit.")] = 1.0,
+    arms: Annotated[int, typer.Option(help="Arms with the control.", min=2, max=1000)] = 2,
+    ratio: Annotated[
+        float, typer.Option(min=0.001, max=1000, help="Units of a treatment arm per control unit.")
+    ] = 1.0,
     correlation: Annotated[
-        float, typer.Option(help="Of the metric with its covariate before exposure (CUPED).")
+        float,
+        typer.Option(callback=of_covariate, help="Of the metric with its covariate before exposure (CUPED)."),
     ] = 0.0,
     history: Annotated[
         str | None,
         typer.Option(help="EXPERIMENT/METRIC: baseline, spread and traffic of its control, from ClickHouse."),
     ] = None,
-    looks: Annotated[int, typer.Option(help="Equally spaced looks of a group-sequential test.", min=1)] = 1,
+    looks: Annotated[
+        int, typer.Option(help="Equally spaced looks of a group-sequential test.", min=1, max=MOST_LOOKS)
+    ] = 1,
     any_time: Annotated[
         bool, typer.Option("--any-time", help="Decide at any look, by a confidence sequence.")
     ] = False,
     spending: Annotated[
         SpendingFamily, typer.Option(help="How the looks spend alpha.")
     ] = SpendingFamily.OBRIEN_FLEMING,
-    traffic: Annotated[float | None, typer.Option(help="New units per day: gives the duration.")] = None,
+    traffic: Annotated[
+        float | None, typer.Option(callback=amount, help="New units per day: gives the duration.")
+    ] = None,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -71,6 +87,7 @@ def power(
         known = _known(baseline, sd, traffic, history, data_dir)
         metric = Metric(known.baseline, known.sd, correlation)
         effect = _effect(mde, margin, known.baseline)
+        metric.require_possible(effect)
         design = _inflated(design, looks, spending)
         deciding = _at_any_time(metric, effect, units, design, looks) if any_time else design
         planned = plan(metric, effect, units, deciding, known.units_per_day)
@@ -151,11 +168,14 @@ def _effect(mde: str | None, margin: str | None, baseline: float) -> Effect | No
 
 def _size(text: str, option: str, baseline: float) -> float:
     try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100 * abs(baseline)
-        return float(text)
+        size = float(text[:-1]) / 100 * abs(baseline) if text.endswith("%") else float(text)
     except ValueError:
-        raise PlanError(f"{option}: give a number such as 0.01 or a share such as 5%, not {text!r}") from None
+        size = math.nan
+    if not abs(size) <= LARGEST:
+        raise PlanError(f"{option}: give a number such as 0.01 or a share such as 5%, not {text!r}")
+    if not size:
+        raise PlanError(f"{option}: {text} is no difference: no sample can show it")
+    return size
 
 
 def _show(planned: Planned, design: Design, looks: int, *, of_shares: bool) -> None:

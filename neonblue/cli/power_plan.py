@@ -34,6 +34,19 @@ class Metric:
         sd = math.sqrt(max(0.0, self.baseline * (1 - self.baseline))) if self.sd is None else self.sd
         return planning.cuped_sd(sd, self.correlation)
 
+    def require_possible(self, effect: Effect | None) -> None:
+        """Raises PlanError for a baseline that is no rate, and for an effect that would leave none."""
+        if self.sd is not None:
+            return
+        if not 0 <= self.baseline <= 1:
+            raise PlanError(f"--baseline: a rate lies in [0, 1]; give --sd for a mean, got {self.baseline:g}")
+        if effect is not None and not 0 <= self.baseline + effect.size <= 1:
+            option, met = ("--margin", "at the margin") if effect.is_margin else ("--mde", "with this effect")
+            raise PlanError(
+                f"{option}: {met} a rate of {self.baseline:g} would be {self.baseline + effect.size:g}; "
+                "it lies in [0, 1]"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -63,8 +76,7 @@ def plan(
 
     Raises PlanError when neither is given or no sample can meet the request.
     """
-    if metric.sd is None and not 0 <= metric.baseline <= 1:
-        raise PlanError(f"--baseline: a rate lies in [0, 1]; give --sd for a mean, got {metric.baseline:g}")
+    metric.require_possible(effect)
     problem = design.problem()
     if problem:
         raise PlanError(problem.message)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.reconciliation import Counts, Reconciliation
 from neonblue.reconciliation import reconcile as compare_stores
@@ -20,7 +21,9 @@ SHOWN_DAYS = 31
 
 
 def reconcile(
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what is still on its way.")] = 0.0,
+    wait: Annotated[
+        float, typer.Option(min=0, max=A_DAY_OF_SECONDS, help="Seconds to wait for what is still on its way.")
+    ] = 0.0,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.results import ask, print_heading
 from neonblue.cli.terminal import DataDir, console, fail
+from neonblue.cli.written_files import require_replaceable
 from neonblue.settings import Settings
 
 
@@ -39,9 +40,10 @@ def report(
     from neonblue.results.store import ReportStore
     from neonblue.results.warehouse import Warehouse
 
+    target = out or Path(f"{key}.html")
+    require_replaceable(target, "--out")
     settings = Settings.load(data_dir)
     experiment = ask(settings, key)
-    target = out or Path(f"{key}.html")
     with connect(settings.clickhouse) as client:
         warehouse = Warehouse.of(client)
         seen = look(warehouse, key, looks=kept_looks(settings.api, key), taking=keep)
@@ -62,6 +64,7 @@ def report(
     if figures is not None:
         for form in Format:
             for figure in render_figures(made, form):
+                require_replaceable(figures / figure.name, "--figures")
                 _write(figures / figure.name, figure.content)
     shown = console()
     shown.print(Text(str(target)), soft_wrap=True)

@@ -18,7 +18,7 @@ from neonblue.texts import plain
 _HEAD = """\
 # Settings
 
-Every setting, from `neonblue/settings.py`. This page is what `neonblue settings --markdown` prints; `neonblue settings`
+Every setting, from `neonblue/settings/`. This page is what `neonblue settings --markdown` prints; `neonblue settings`
 shows what is in force, and where each value comes from.
 
 A value comes, in this order, from the environment, from `neonblue.env` in the stack's folder (settings that you add

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from neonblue.cli.number_options import LARGEST_SEED
 from neonblue.cli.simulate_history import history
 from neonblue.cli.terminal import DataDir
 from neonblue.client import AsyncClient, ConflictError
@@ -39,9 +40,13 @@ simulate.command("history")(history)
 @simulate.command("experiment")
 def experiment(
     key: Annotated[str, typer.Argument(help="Key of the experiment; created where it does not exist.")],
-    units: Annotated[int, typer.Option(min=1, help="How many units visit.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="What the units do depends on it alone.")] = 1,
-    rate: Annotated[float | None, typer.Option(min=1, help="Units a second (default: unpaced).")] = None,
+    units: Annotated[int, typer.Option(min=1, max=10**9, help="How many units visit.")] = 10_000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="What the units do depends on it alone.")
+    ] = 1,
+    rate: Annotated[
+        float | None, typer.Option(min=1, max=1e6, help="Units a second (default: unpaced).")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Send the visits of simulated units and print the true effects as JSON.

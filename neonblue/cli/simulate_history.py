@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neonblue.cli.number_options import LARGEST_SEED
 from neonblue.cli.terminal import DataDir
 from neonblue.clickhouse import connect
 from neonblue.settings import Settings
@@ -20,13 +21,15 @@ FIRST_EXPERIMENT_ID = 1_000_001
 
 
 def history(
-    days: Annotated[int, typer.Option(min=2, help="How many days it lasts; it ends now.")] = 30,
+    days: Annotated[int, typer.Option(min=2, max=3650, help="How many days it lasts; it ends now.")] = 30,
     events: Annotated[
-        int, typer.Option(min=1_000, help="How many events, exposures not counted.")
+        int, typer.Option(min=1_000, max=10**10, help="How many events, exposures not counted.")
     ] = 5_000_000,
-    seed: Annotated[int, typer.Option(min=0, help="Everything in it depends on it alone.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Everything in it depends on it alone.")
+    ] = 1,
     users: Annotated[
-        int | None, typer.Option(min=10, help="How many users (default: one in 20 events).")
+        int | None, typer.Option(min=10, max=10**9, help="How many users (default: one in 20 events).")
     ] = None,
     experiments: Annotated[int, typer.Option(min=1, max=1000, help="How many experiments.")] = 5,
     until: Annotated[

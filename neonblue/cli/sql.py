@@ -23,11 +23,12 @@ def sql(
 ) -> None:
     """Run a read-only query on ClickHouse and print its result."""
     settings = Settings.load(data_dir)
-    text = sys.stdin.read() if query == "-" else query
-    _stream(settings, text, output_format)
+    # As it was given, byte for byte: a query may hold texts of any encoding.
+    given = sys.stdin.buffer.read() if query == "-" else query.encode(errors="surrogateescape")
+    _stream(settings, given, output_format)
 
 
-def _stream(settings: Settings, query: str, output_format: str) -> None:
+def _stream(settings: Settings, query: bytes, output_format: str) -> None:
     """Copy the result to standard output as it arrives, so that its size does not matter."""
     clickhouse = settings.clickhouse
     request = httpx.Request(
@@ -42,7 +43,7 @@ def _stream(settings: Settings, query: str, output_format: str) -> None:
             "X-ClickHouse-User": clickhouse.readonly_user,
             "X-ClickHouse-Key": clickhouse.readonly_password.get_secret_value(),
         },
-        content=query.encode(),
+        content=query,
     )
     with httpx.Client(timeout=httpx.Timeout(10, read=None), trust_env=clickhouse.external) as http:
         response = http.send(request, stream=True)

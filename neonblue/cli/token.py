@@ -61,7 +61,10 @@ def create(
         typer.Option(help="A UTC day (2027-03-01), a number of days (90d), or never. Default: 365d."),
     ] = None,
     rate_limit: Annotated[
-        int | None, typer.Option(help="Requests a second. Default: NEONBLUE_API_RATE_LIMIT_PER_SECOND.")
+        int | None,
+        typer.Option(
+            min=0, max=1_000_000, help="Requests a second. Default: NEONBLUE_API_RATE_LIMIT_PER_SECOND."
+        ),
     ] = None,
     json_output: AsJson = False,
     data_dir: DataDir = None,
@@ -100,7 +103,10 @@ def list_tokens(json_output: AsJson = False, data_dir: DataDir = None) -> None:
 
 @token.command()
 def revoke(
-    number: Annotated[int, typer.Argument(metavar="ID", help="The token's id, as `token list` shows it.")],
+    number: Annotated[
+        int,
+        typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="The token's id, as `token list` shows it."),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json_output: AsJson = False,
     data_dir: DataDir = None,

@@ -17,6 +17,7 @@ from rich.console import Group
 from rich.live import Live
 
 from neonblue.cli.detached import detach_stack, late
+from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
@@ -34,7 +35,12 @@ _LOG_LINES = 15
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready.")] = False,
     timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds after which it is told what is late. What is ready serves.")
+        float,
+        typer.Option(
+            min=0,
+            max=A_DAY_OF_SECONDS,
+            help="Seconds after which it is told what is late. What is ready serves.",
+        ),
     ] = 300.0,
     data_dir: DataDir = None,
 ) -> None:

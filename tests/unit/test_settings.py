@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings, SettingsError, folder_of
-from neonblue.settings_faults import setting_fields
+from neonblue.settings.faults import setting_fields
 
 
 @pytest.fixture(autouse=True)

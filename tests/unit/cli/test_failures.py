@@ -84,6 +84,52 @@ def test_a_wrong_folder_is_told_as_such(run: Run, tmp_path: Path, arguments: tup
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("experiment", "create", "-f"),
+        ("experiment", "change", "checkout", "-f"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("missing.yaml", None, "No such file"),
+        ("broken.yaml", "key: [", "line 1"),
+        ("broken.json", '{"key": ', "line 1, column 9"),
+        ("empty.yaml", "", "is empty"),
+    ],
+)
+def test_a_document_is_read_before_a_stack_is_asked_for(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], name: str, content: str | None, expected: str
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+
+    said = one_sentence(run(*arguments, str(file)))
+
+    assert expected in said
+    assert name in said
+
+
+def test_what_is_called_wrongly_is_told_before_a_stack_is_asked_for(run: Run) -> None:
+    assert "say what is decided" in one_sentence(run("experiment", "conclude", "checkout"), 2)
+    assert "no share of traffic" in one_sentence(run("experiment", "ramp", "checkout", "abc"), 2)
+    assert "no experiment can be called" in one_sentence(run("results", "a b"))
+
+
+def test_a_history_without_a_stack_is_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "neonblue.cli.main", "power", "--history", "x/y", "--data-dir"]
+
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error  ClickHouse does not answer at")
+    assert "there is no stack in" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("arguments", ASKING)
 def test_a_stack_that_does_not_run_is_told_as_such(
     run: Run, tmp_path: Path, arguments: tuple[str, ...]

@@ -1,0 +1,43 @@
+"""Every setting of NeonBlue, typed, with one prefix (``NEONBLUE_``) and one source of defaults.
+
+A setting comes, in this order, from the environment, from ``<data-dir>/neonblue.env`` (which ``neonblue up``
+writes: addresses and generated secrets), from the defaults below. ``NEONBLUE_POSTGRES_PORT`` sets
+``Settings.postgres.port``. A service whose address (``url``, ``bootstrap_servers``) is given is an external
+one: the stack neither starts nor stops it.
+"""
+
+from neonblue.settings.api import ApiSettings
+from neonblue.settings.faults import SettingsError
+from neonblue.settings.loading import ENVIRONMENT_FILE, Settings, folder_of
+from neonblue.settings.orchestration import (
+    AlertSettings,
+    DagsterSettings,
+    ModelsSettings,
+    ReportsSettings,
+    RetentionSettings,
+)
+from neonblue.settings.stores import (
+    ClickHouseSettings,
+    ConnectSettings,
+    KafkaSettings,
+    PostgresSettings,
+    ValkeySettings,
+)
+
+__all__ = [
+    "ENVIRONMENT_FILE",
+    "AlertSettings",
+    "ApiSettings",
+    "ClickHouseSettings",
+    "ConnectSettings",
+    "DagsterSettings",
+    "KafkaSettings",
+    "ModelsSettings",
+    "PostgresSettings",
+    "ReportsSettings",
+    "RetentionSettings",
+    "Settings",
+    "SettingsError",
+    "ValkeySettings",
+    "folder_of",
+]

@@ -1,0 +1,76 @@
+"""Settings of the orchestrator, and of what it makes, tells and maintains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from neonblue.settings.addresses import WebAddress
+from neonblue.settings.component import Component
+
+
+class DagsterSettings(Component):
+    """The orchestrator's web page and daemon."""
+
+    url: WebAddress | None = Field(
+        default=None, description="a Dagster that runs elsewhere; given: none is started"
+    )
+    port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")
+    code_port: int = Field(default=13030, ge=1, le=65535, description="port of its code server")
+
+    @property
+    def external(self) -> bool:
+        return self.url is not None
+
+    @property
+    def address(self) -> str:
+        return self.url or f"http://127.0.0.1:{self.port}"
+
+
+class ReportsSettings(Component):
+    """Where rendered reports are kept."""
+
+    location: str | None = Field(
+        default=None,
+        description="a folder, or an address such as s3://bucket/reports; default: reports in the data folder",
+    )
+
+
+class AlertSettings(Component):
+    """Who is told when a check or a run fails, or a guardrail is breached."""
+
+    urls: tuple[SecretStr, ...] = Field(
+        default=(), description="addresses as Apprise writes them: mailto://…, slack://…, json://…"
+    )
+    repeat_minutes: int = Field(
+        default=360, ge=1, description="a lasting trouble is told again after so long"
+    )
+
+
+class ModelsSettings(Component):
+    """A data team's own models, built after NeonBlue's."""
+
+    project: Path | None = Field(
+        default=None, description="the folder of a dbt project that has NeonBlue's as a package"
+    )
+
+    @field_validator("project")
+    @classmethod
+    def _absolute(cls, project: Path | None) -> Path | None:
+        """Processes of the stack run in other folders."""
+        return None if project is None else project.expanduser().absolute()
+
+
+class RetentionSettings(Component):
+    """How long the orchestrator keeps what it maintains. None: for ever."""
+
+    events_days: int | None = Field(
+        default=None, ge=8, description="days that PostgreSQL keeps accepted events; not given: all"
+    )
+    analysis_months: int | None = Field(
+        default=None, ge=2, description="months that ClickHouse keeps events; not given: all"
+    )
+    heartbeat_hours: int = Field(
+        default=24, ge=1, description="hours that the stream's heartbeats are kept in PostgreSQL"
+    )
