@@ -99,7 +99,7 @@ def test_the_start_page_leads_everywhere_and_is_json_for_programs(get: Get) -> N
     page = get("/", **HTML)
     check_whole(get, page)
     document = get("/").json()
-    assert document == get("/v1").json()
+    assert get("/v1").status_code == 401
     assert document["links"]["dagster"] in page.text
     assert '<a href="docs">' in page.text
     for name in ("experiments", "documentation", "health"):
