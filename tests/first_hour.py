@@ -80,7 +80,8 @@ def environment_of(home: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith(("PIP_", "UV_", "npm_", "SSL_")) or name.lower().endswith("_proxy")
+        if name.startswith(("PIP_", "UV_", "npm_"))
+        or re.search(r"_proxy$|CERT|CA_BUNDLE", name, re.IGNORECASE)
         if not name.endswith("CACHE_DIR")
     }
     return {**kept, "HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}

@@ -34,6 +34,9 @@ def test_each_refused_request_is_one_line_without_a_person_in_it(
         api.get("/v1/usres/ada")
         api.delete("/v1/experiments")
         api.get("/v1/experiments/%00ada")
+        wait_until(
+            lambda: len(lines_of(tmp_path)) - before >= 9, "every refusal has its line"
+        )  # after its answer
         found = lines_of(tmp_path)[before:]
 
     assert [(line["method"], line["route"], line["status"], line["code"]) for line in found] == [
