@@ -57,7 +57,7 @@ def swallowed_lines(cells: Sequence[str], columns: int, separator: str) -> tuple
 
 
 def _are_rows(lines: Sequence[str], place: int, separators: int, separator: str) -> bool:
-    """Whether the lines of a cell look like rows with so many separators: its first is a row's end, its last a start."""
+    """Whether a cell's lines look like rows with so many separators: its first is a row's end, its last a start."""
     first, *inner, last = (line.count(separator) for line in lines)
     if any(count >= max(separators, 1) for count in inner):
         return True
