@@ -165,7 +165,7 @@ def _row(row: Row, table: Table, names: list[str], notations: dict[int, Notation
 
 def _check_share(found: Mapping[str, str]) -> None:
     """Without squares a sum is that of zeros and ones."""
-    if found.get("sum_of_squares") or not found.get("sum") or not found["n"]:
+    if "sum_of_squares" in found or not found.get("sum") or not found["n"]:
         return
     total = Decimal(found["sum"])
     if not 0 <= total <= int(found["n"]) or total != total.to_integral_value():
