@@ -78,7 +78,23 @@ def test_a_file_without_any_outcome_asks_for_one(write: Write) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["churned", "Bounced", "unsubscribed", "refund", "refunds_usd", "cancelled", "complaints", "errors", "latency_ms", "time_to_convert", "days_since_visit", "not_converted", "pageLoadTime", "return_rate", "opted_out"],
+    [
+        "churned",
+        "Bounced",
+        "unsubscribed",
+        "refund",
+        "refunds_usd",
+        "cancelled",
+        "complaints",
+        "errors",
+        "latency_ms",
+        "time_to_convert",
+        "days_since_visit",
+        "not_converted",
+        "pageLoadTime",
+        "return_rate",
+        "opted_out",
+    ],
 )
 def test_what_is_better_when_lower_by_its_name_is_asked_about(write: Write, name: str) -> None:
     text = table({name: [0, 1], "minutes": [3, 5]})
