@@ -111,6 +111,11 @@ def analyze(
                 ignore=tuple(ignore or ()),
                 skip_bad_rows=skip_bad_rows,
                 metrics=tuple(metric or ()),
+                asked=(
+                    *(secondary or ()),
+                    *(text.rpartition("=")[0] or text for text in guardrail or ()),
+                    *(lower or ()),
+                ),
             ),
             roles=Roles(tuple(secondary or ()), tuple(guardrail or ()), tuple(lower or ())),
             weights=parse_weights(weight or ()),

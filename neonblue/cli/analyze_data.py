@@ -15,6 +15,7 @@ from neonblue.cli.analyze_missing import MissingNote, missing_notes, require_mis
 from neonblue.statistics import Experiment, MetricKind
 from neonblue.statistics.tables import (
     MetricColumns,
+    RowError,
     UnitTable,
     experiment_from_sums,
     experiment_from_units,
@@ -23,7 +24,7 @@ from neonblue.statistics.tables import (
 from neonblue.tables.arms import arm_keys, choose_control, weights_by_arm
 from neonblue.tables.blanks import Policies
 from neonblue.tables.cells import is_blank, plain
-from neonblue.tables.errors import FileError
+from neonblue.tables.errors import FileError, at
 from neonblue.tables.reading import FileReading, Sheet, read_rows
 from neonblue.tables.report import FileReport
 from neonblue.tables.roles import Options as FileOptions
@@ -104,7 +105,7 @@ def _from_sums(table: Table, options: Options) -> FileData:
         raise FileError("--missing: a file of sums has no cells of units: nothing in it may be blank")
     if options.segments:
         raise FileError("--segment: a file of sums has no units to divide")
-    rows, file = rows_of_sums(table, options.file.variant)
+    rows, places, file = rows_of_sums(table, options.file.variant)
     kinds: dict[str, MetricKind] = {}
     for row in rows:
         # A proportion is what has the fewest sums: the other arms' rows may show that one of these is blank.
@@ -112,7 +113,14 @@ def _from_sums(table: Table, options: Options) -> FileData:
             kinds[row["metric"]] = kind_of_row(row)
     keys = arm_keys({row["variant"] for row in rows})
     control, weights = choose_control(keys, options.file.control), _weights(keys, options.weights)
-    experiment = experiment_from_sums(rows, metrics_of(kinds, options.roles), control, weights)
+    metrics = metrics_of(kinds, options.roles)
+    try:
+        experiment = experiment_from_sums(rows, metrics, control, weights)
+    except RowError as error:
+        place = places[error.row - 1]
+        raise FileError(f"{table.source.name}: {at(place.line, place.number)}: {error.reason}") from None
+    except ValueError as error:
+        raise FileError(f"{table.source.name}: {error}") from None
     return FileData(table.source.short_name, experiment, file)
 
 

@@ -64,6 +64,14 @@ class UnitTable:
     units: NDArray[np.str_] | NDArray[np.int64] | None = None
 
 
+class RowError(ValueError):
+    """A row of sums is at fault. row: its number, from 1."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(f"row {row}: {reason}")
+        self.row, self.reason = row, reason
+
+
 def experiment_from_units(
     table: UnitTable,
     metrics: Sequence[MetricColumns],
@@ -120,7 +128,7 @@ def experiment_from_sums(
     Each row has `metric`, `variant` and `n`, and either `sum` with `sum_of_squares` (for a proportion `sum`
     alone), or `sum_m, sum_d, sum_mm, sum_dd, sum_md` of a ratio, or `sum_y, sum_x, sum_yy, sum_xx, sum_xy`
     of an outcome with its covariate. The units of an arm are the largest n among its metrics. Raises
-    ValueError naming the row and field at fault.
+    RowError naming the row and field at fault.
     """
     moments: dict[tuple[str, str], AnyMoments] = {}
     observed: dict[str, int] = {}
@@ -130,7 +138,7 @@ def experiment_from_sums(
             moments[name, arm] = _row_moments(row, metrics[name].kind)
             observed[arm] = max(observed.get(arm, 0), moments[name, arm].n)
         except (KeyError, ValueError) as error:
-            raise ValueError(f"row {number}: {_reason(error)}") from error
+            raise RowError(number, _reason(error)) from error
     names = sorted(set(observed) | set(weights or ()))
     if control not in names:
         raise ValueError(f"control: there is no arm {control!r}; the arms are {', '.join(names)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import TypeVar
@@ -12,6 +13,39 @@ from neonblue.tables.errors import FileError
 from neonblue.tables.roles import normal
 
 MOST_ARMS = 64
+_NEUTRAL = frozenset(
+    {
+        "control",
+        "group",
+        "arm",
+        "variant",
+        "variation",
+        "version",
+        "test",
+        "the",
+        "page",
+        "bucket",
+        "cell",
+        "cohort",
+    }
+    | {
+        "a",
+        "b",
+        "v",
+        "old",
+        "original",
+        "checkout",
+        "users",
+        "user",
+        "default",
+        "current",
+        "existing",
+        "design",
+    }
+    | {"baseline", "is", "in", "experiment", "exp", "ab", "treatment", "global", "holdout", "no"}
+)
+"""Words that may stand beside `control` in the name of a control."""
+
 W = TypeVar("W", int, float)
 CONTROLS = (
     frozenset({"control", "ctl", "ctrl", "control_group", "controlgroup", "kontrolle", "kontrollgruppe"}),
@@ -31,15 +65,18 @@ def slug(text: str) -> str:
 
 def arm_keys(names: Collection[str]) -> dict[str, str]:
     """Keys by name, in the order of the names. Raises FileError for arms that are one arm written in two ways."""
-    keys = {name: _key(name) for name in sorted(names)}
-    for key in set(keys.values()):
-        alike = [repr(name) for name, other in keys.items() if other == key]
-        if len(alike) > 1:
+    alike: dict[str, list[str]] = {}
+    for name in sorted(names):
+        alike.setdefault(_spelled(name), []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
             raise FileError(
-                f"--variant: the arms {' and '.join(alike)} differ only in capitals, spaces or signs: "
+                f"--variant: the arms {' and '.join(map(repr, group))} differ only in capitals, spaces or signs: "
                 "write each arm in one way"
             )
-    return keys
+    keys = {name: _key(name) for name in sorted(names)}
+    shared = {key for key, count in Counter(keys.values()).items() if count > 1}
+    return {name: f"{key[:119]}_{_digest(name)}" if key in shared else key for name, key in keys.items()}
 
 
 def choose_control(keys: Mapping[str, str], given: str | None) -> str:
@@ -78,8 +115,20 @@ def _key(name: str) -> str:
     try:
         return slug(name)
     except FileError:
-        return f"arm_{sha256(name.encode()).hexdigest()[:8]}"
+        return f"arm_{_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:8]
+
+
+def _spelled(name: str) -> str:
+    """What is the same in all spellings of an arm; a sign before a number, as in -5 %, is no matter of spelling."""
+    text = re.sub(r"[\s_.]+", "_", unicodedata.normalize("NFKC", name).casefold())
+    return re.sub(r"(?<=\w)[-_]+(?=[^\W\d]|$)|(?<=[^\W_])-+(?=\d)", "_", text).strip("_")
 
 
 def _tells(name: str) -> bool:
-    return "control" in normal(name) or name.lower().startswith("no ")
+    """Whether the words tell a control: beside `control` only such as add nothing, so that parental_control is none."""
+    words = set(re.findall(r"[^\W\d_]+", name.casefold()))
+    return ("control" in words and words <= _NEUTRAL) or re.match(r"no[ _]", name.casefold()) is not None

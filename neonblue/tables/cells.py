@@ -45,6 +45,8 @@ def unit(cell: str) -> str:
     name = plain(cell)
     if name.lower() in BLANK:
         raise CellError(f"no unit ({shown(cell)})" if name else "no unit (the cell is blank)")
+    if "\n" in name or "\r" in name:
+        raise CellError(f"the unit {shown(cell)} goes over several lines: is a quote closed in another row?")
     if len(name) > LONGEST_ID:
         raise CellError(f"the unit {shown(cell)} has {len(name):,} characters, more than {LONGEST_ID}")
     return name

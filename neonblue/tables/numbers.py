@@ -18,6 +18,9 @@ LARGEST_EXPONENT = 12
 PLACES = Decimal("0.000001")
 """Values are kept with 18 digits, six of them after the point."""
 
+FEW_TELL = 10
+"""So many doubtful numbers for each that tells what the sign is leave it doubtful."""
+
 LONGEST_NUMBER = 64
 """Characters of a cell that can be a number."""
 
@@ -64,6 +67,11 @@ class Shape(NamedTuple):
     whole: bool = False
     padded: bool = False
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is one number under a decimal point and another under a decimal comma, as 1,200 is."""
+        return self.point and self.comma and bool(self.signs)
+
 
 def shape_of(cell: str) -> Shape:
     """The shape of a cell."""
@@ -90,7 +98,7 @@ class Notation:
     """How a column writes its numbers.
 
     decimal: the sign before the decimals. percent: every number has a `%`. currency: the one that stands at numbers, or
-    none. thousands: some are grouped. doubtful: whether `1,200` is 1200 or 1.2 can't be told.
+    none. thousands: some are grouped. doubtful: whether `1,200` is 1200 or 1.2 can't be told from the column.
     """
 
     decimal: str = "."
@@ -121,7 +129,7 @@ def notation_of(shapes: Mapping[Shape, int], separator: str, *, comma_elsewhere:
     as_point = sum(count for shape, count in numbers.items() if shape.point)
     as_comma = sum(count for shape, count in numbers.items() if shape.comma)
     decimal = "," if as_comma > as_point else "."
-    either = as_point == as_comma == every and any(shape.signs for shape in numbers)
+    mark = _doubtful_sign(numbers, decimal)
     marks = {
         mark: sum(n for shape, n in numbers.items() if shape.mark == mark)
         for mark in {s.mark for s in numbers}
@@ -132,8 +140,39 @@ def notation_of(shapes: Mapping[Shape, int], separator: str, *, comma_elsewhere:
         percent=marks.get("%", 0) * 2 > every,
         currency=max(sorted(currencies), key=lambda mark: currencies[mark], default=""),
         thousands=any(_other(decimal) in shape.signs for shape in numbers),
-        doubtful=either and (comma_elsewhere or separator != ","),
+        doubtful=mark == "," or (mark == "." and (comma_elsewhere or separator != ",")),
     )
+
+
+def _doubtful_sign(numbers: Mapping[Shape, int], decimal: str) -> str:
+    """The sign of which can't be told whether it separates decimals or thousands; empty where there is none.
+
+    A few cells such as 12,5 among many such as 3,201 don't tell: they may be the ones that are written amiss.
+    """
+    doubtful = {shape.signs: 0 for shape in numbers if shape.is_doubtful}
+    for shape, count in numbers.items():
+        if shape.is_doubtful:
+            doubtful[shape.signs] += count
+    for sign, count in doubtful.items():
+        # Groups of three digits with the other sign behind them, or several groups, leave no doubt.
+        grouped = sum(
+            n for s, n in numbers.items() if not s.is_doubtful and sign in s.signs and not _as(s, sign)
+        )
+        if sign == decimal:
+            telling = sum(
+                n for s, n in numbers.items() if not s.is_doubtful and s.signs == sign and _as(s, sign)
+            )
+            if not grouped and count > FEW_TELL * telling:
+                return sign
+        else:
+            others = any(_other(sign) in s.signs and not s.is_doubtful for s in numbers)
+            if not grouped and not others:
+                return sign
+    return ""
+
+
+def _as(shape: Shape, decimal: str) -> bool:
+    return shape.point if decimal == "." else shape.comma
 
 
 def number(cell: str, notation: Notation = PLAIN) -> Decimal | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from shlex import quote
 
 from neonblue.tables.numbers import Word
 from neonblue.tables.roles import Roles, normal
@@ -15,8 +16,8 @@ _ID = frozenset(
     {"id", "ids", "uuid", "guid", "key", "index", "idx", "nr", "no", "number", "code", "unnamed", "hash"}
 )
 _OUTCOME = re.compile(
-    r"conver|click|purchas|bought|buy|order|revenue|spend|spent|sale|retention|retained|sign_?up|subscri|churn|rating|"
-    r"visit|paid|pay(ment|ing)?s?$|checkout|complet|success|outcome|engag|cancel|bounce|install|registr|activat"
+    r"conver|click|purchas|bought|buy|order|revenue|spend|spent|sale|retention|retained|sign_?up|subscri|rating|"
+    r"visit|paid|pay(ment|ing)?s?$|checkout|complet|success|outcome|engag|install|registr|activat"
 )
 _ATTRIBUTE = frozenset(
     {
@@ -62,8 +63,50 @@ _ATTRIBUTE = frozenset(
         "cohort",
     }
 )
+_BEFORE = frozenset(
+    {
+        "previous",
+        "prev",
+        "prior",
+        "pre",
+        "before",
+        "baseline",
+        "last",
+        "past",
+        "historic",
+        "historical",
+        "history",
+    }
+    | {"existing", "initial"}
+)
+"""Of what was there before the experiment, whatever is measured."""
+
+_MOMENT = frozenset(
+    {"date", "datetime", "timestamp", "ts", "age", "birth", "birthday", "dob", "weekday", "at"}
+    | {"zip", "zipcode", "postcode", "postal", "version", "cohort", "gender", "sex", "segment"}
+)
+"""Words that make an attribute of any name: order_date, age_at_signup."""
+
+_PERIOD = frozenset({"year", "month", "week", "day", "hour", "quarter"})
+"""Words that make one at the end of a name: signup_month, but not revenue_month_1 or orders_per_day."""
+
+_LESS = re.compile(
+    r"churn|bounc|unsubscri|refund|cancel|complain|chargeback|charge_back|abandon|crash|latenc|uninstall|time_?out|"
+    r"drop_?(out|off|ped)|opt(ed)?_?out|sign(ed)?_?out|un(follow|install|like|regist)|deactivat|inactiv|non_?conver|"
+    r"(time|days|hours|minutes|mins|seconds|secs|ms|steps|clicks|attempts)_(to|since|until|till)_|since_|"
+    r"(load|response|loading|waiting|wait|page|resolution|handling|processing)_?time|downtime|"
+    r"(^|_)(no|not|non|without|fail|fails|failed|failure|failures|error|errors|err|bug|bugs|defect|defects|return|"
+    r"returns|returned|cost|costs|loss|losses|lost|delay|delays|delayed|late|wait|spam|fraud|dislikes?|rejected|"
+    r"declined?|default|defaulted|reject|rejections?|incidents?|escalations?|retries|rage|exit|exits|exited|left|"
+    r"dismissed|dismissals?|skipped|expired|disputes?|report_?ed|reported|bad|negative|death|died|mortality)(_|$)"
+)
+"""Names of what is better when lower, or may be."""
+
 _FEWEST_IDS = 20
 """Whole numbers that are all different are ids from so many rows on."""
+
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Kind(StrEnum):
@@ -99,10 +142,19 @@ def outcomes_of(survey: Survey, roles: Roles) -> tuple[Outcome, ...]:
     decides: which of several sums is the aim can't be told from a file.
     """
     found = [column for column in survey.columns if _why_not(survey, column, roles) is None]
-    named = {column.index for column in found if _OUTCOME.search(normal(column.name))}
+    named = {c.index for c in found if c.index in roles.asked or _OUTCOME.search(normal(c.name))}
     shares = {column.index for column in found if column.is_truth}
-    deciding = named or ({found[0].index} if len(found) == 1 else shares)
+    only = len(found) == 1 and not less_is_better(survey, roles)
+    deciding = named or ({found[0].index} if only else shares)
     return tuple(Outcome(c.index, c.name, kind_of(c), c.index in deciding) for c in found)
+
+
+def less_is_better(survey: Survey, roles: Roles) -> tuple[str, ...]:
+    """The columns that are passed over because by their name less of them is better."""
+    return tuple(c.name for c in survey.columns if (_why_not(survey, c, roles) or "").startswith(_LESS_WHY))
+
+
+_LESS_WHY = "less may be better by its name"
 
 
 def kind_of(column: ColumnSurvey) -> Kind:
@@ -135,14 +187,22 @@ def _why_not(survey: Survey, column: ColumnSurvey, roles: Roles) -> str | None:
         return "has another role"
     if not column.name:
         return "it has no name"
-    words = normal(column.name).split("_")
+    if column.index in roles.asked:
+        return None if column.usable else f"no numbers ({column.example})"
+    words = normal(_CAMEL.sub("_", column.name)).split("_")
     if not column.usable:
         return f"no numbers ({column.example})"
     if words[-1] in _ID or words[0] in ("unnamed", "index"):
         return "an id by its name"
+    if _MOMENT.intersection(words) or (words[-1] in _PERIOD and "per" not in words):
+        return "an attribute of the unit by its name"
+    if _BEFORE.intersection(words):
+        return "from before the experiment by its name"
     outcome = _OUTCOME.search(normal(column.name)) is not None
     if not column.is_numeric and not outcome:
         return f"mostly words ({column.example})"
+    if _LESS.search("_".join(words)):
+        return f"{_LESS_WHY}: say --lower {quote(column.name)}, or --metric {quote(column.name)} if more is"
     if not outcome and _ATTRIBUTE.intersection(words):
         return "an attribute of the unit by its name"
     if not outcome and _is_id(survey, column):

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from neonblue.tables.arms import arm_keys
 from neonblue.tables.errors import FileError
 from neonblue.tables.numbers import Word
-from neonblue.tables.outcomes import Kind, Outcome, kind_of, outcomes_of
+from neonblue.tables.outcomes import Kind, Outcome, kind_of, less_is_better, outcomes_of, passed_over
 from neonblue.tables.report import FileReport, columns_read, left_out, refusal
 from neonblue.tables.roles import Options, Roles, roles_of
 from neonblue.tables.scan import IN_SEVERAL_ARMS, Reading, Scan, ValueColumn
 from neonblue.tables.sums import holds_sums
 from neonblue.tables.survey import Survey, survey
 from neonblue.tables.table import Table
+
+MOST_SAID = 300
+"""Characters of a message that list columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,20 @@ class Sheet:
     def outcomes(self) -> tuple[Outcome, ...]:
         """The metrics where none was named. Raises FileError where there is no column for one."""
         found = outcomes_of(self.survey, self.roles)
+        less = less_is_better(self.survey, self.roles)
+        if less and not any(outcome.decides for outcome in found):
+            raise FileError(
+                f"--metric: of {', '.join(less)} less may be better by the name: say --lower {quote(less[0])} "
+                f"(in 'analyze'), or --metric {quote(less[0])} if more is better"
+            )
         if not found:
-            raise FileError("--metric: no column holds numbers or truth values; name one as NAME=COLUMN")
+            why = "; ".join(
+                f"{passed.name}: {passed.why}" for passed in passed_over(self.survey, self.roles, ())
+            )
+            raise FileError(
+                "--metric: no column holds numbers or truth values of an outcome; name one as NAME=COLUMN"
+                + (f" ({why if len(why) <= MOST_SAID else why[:MOST_SAID] + '…'})" if why else "")
+            )
         return found
 
     def value_column(self, index: int, kind: Kind | None = None) -> ValueColumn:

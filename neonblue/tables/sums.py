@@ -24,23 +24,50 @@ _NUMBERS = frozenset(
 )
 
 
+_SQUARES = frozenset(
+    {"sum_of_square", "sum_squares", "sum_square", "sum_squared", "sum_of_squared", "sum_of_squared_values"}
+    | {
+        "sumsq",
+        "sum_sq",
+        "sum_of_sq",
+        "sumsquares",
+        "sum_of_squares_value",
+        "sum2",
+        "sum_2",
+        "sum_y2",
+        "squares",
+    }
+    | {"sum_of_squares_of_values", "sum_value_squared", "sum_squared_values", "ssq", "sumofsquares"}
+)
+"""Other names of the sum of squares."""
+
+_SPREAD = re.compile(
+    r"sq|squ|2$|^(sd|se|ss|std|var|variance|dev|mean|avg|average)$|std|stdev|deviation|stderr"
+)
+"""Names of what may be squares, or stand in their place."""
+
+
 def holds_sums(table: Table) -> bool:
     """Whether the header is that of a file of sums, in any case."""
     return {"metric", "n"} <= {normal(name) for name in table.columns}
 
 
-def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]], FileReport]:
-    """Each row by its column, arms as `variant`, numbers written plainly, blank numbers empty; and how it was read.
+def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]], list[Row], FileReport]:
+    """Each row by its column, arms as `variant`, numbers written plainly, blank numbers empty; as it stands in the
+    file; and how it was read.
 
     Raises FileError naming the line for a row of another length, a number that is none, and a metric's second row of
     an arm.
     """
     look = survey(table)
     table = look.table
-    names = [normal(name) for name in table.columns]
+    names = _names(table)
     arm_at = _arm_column(table, names, variant)
+    grouping = _grouping(look, names.index("n"))
     notations = {
-        place: look.notation(place) for place, name in enumerate(names) if name in _NUMBERS and name != "n"
+        place: look.notation(place, grouping)
+        for place, name in enumerate(names)
+        if name in _NUMBERS and name != "n"
     }
     rows: list[dict[str, str]] = []
     arms: set[str] = set()
@@ -62,7 +89,37 @@ def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]
         rows.append(found)
     if len(arms) < 2:
         raise FileError(f"--variant: column {table.columns[arm_at]!r} has 1 arm ({', '.join(arms)}), not two")
-    return rows, _report(look, names, arm_at, notations)
+    return rows, list(seen.values()), _report(look, names, arm_at, notations)
+
+
+def _names(table: Table) -> list[str]:
+    """The columns by the names they are known by. FileError for one that may hold squares under an unknown name."""
+    found = [normal(name) for name in table.columns]
+    names = ["sum_of_squares" if name in _SQUARES else name for name in found]
+    if names.count("sum_of_squares") > 1:
+        raise FileError(
+            f"{table.source.name}: two columns are the sum of squares; the columns are {table.names}"
+        )
+    if "sum_m" in names or "sum_y" in names or "sum_of_squares" in names:
+        return names
+    for place, name in enumerate(names):
+        parts = name.split("_")
+        if name not in _NUMBERS | {"metric", *VARIANT_NAMES} and any(map(_SPREAD.search, (name, *parts))):
+            raise FileError(
+                f"{table.source.name}: column {table.columns[place]!r} may be what a mean needs beside its sum: "
+                "name it sum_of_squares if it is the sum of squared values, else take it out of the file"
+            )
+    if "sum" not in names:
+        raise FileError(
+            f"{table.source.name}: a file of sums needs a column 'sum'; the columns are {table.names}"
+        )
+    return names
+
+
+def _grouping(look: Survey, count_at: int) -> str:
+    """The sign that separates thousands in the counts, which have no decimals; empty where none does."""
+    signs = {shape.signs for shape in look.columns[count_at].shapes if shape.point and shape.comma} - {""}
+    return signs.pop() if len(signs) == 1 else ""
 
 
 def _report(look: Survey, names: list[str], arm_at: int, notations: Mapping[int, Notation]) -> FileReport:
@@ -110,7 +167,8 @@ def _check_share(found: Mapping[str, str]) -> None:
     """Without squares a sum is that of zeros and ones."""
     if "sum_of_squares" in found or not found.get("sum") or not found["n"]:
         return
-    if not 0 <= Decimal(found["sum"]) <= int(found["n"]):
+    total = Decimal(found["sum"])
+    if not 0 <= total <= int(found["n"]) or total != total.to_integral_value():
         raise CellError(
             f"sum: {found['sum']} of {found['n']} units is no share of them; a mean needs sum_of_squares"
         )

@@ -10,7 +10,7 @@ from shlex import quote
 
 from neonblue.tables.cells import shown
 from neonblue.tables.errors import FileError, at
-from neonblue.tables.numbers import Notation, Shape, Word, notation_of, shape_of
+from neonblue.tables.numbers import Notation, Shape, Word, exact_number, notation_of, shape_of
 from neonblue.tables.table import Row, Table
 
 AT_ONCE = 10_000
@@ -84,16 +84,23 @@ class Survey:
     columns: tuple[ColumnSurvey, ...]
     with_decimal_comma: frozenset[int]
 
-    def notation(self, index: int) -> Notation:
-        """How a column's numbers are written. Raises FileError where thousands and decimals can't be told apart."""
+    def notation(self, index: int, grouping: str = "") -> Notation:
+        """How a column's numbers are written. grouping: the sign that is known to separate thousands.
+
+        Raises FileError where thousands and decimals can't be told apart.
+        """
         column, separator = self.columns[index], self.table.separator
         elsewhere = self.with_decimal_comma - {index}
         found = notation_of(column.counts(), separator, comma_elsewhere=bool(elsewhere))
+        if found.doubtful and grouping:
+            return replace(found, decimal="," if grouping == "." else ".", thousands=True, doubtful=False)
         if found.doubtful:
-            seen = next(seen for shape, seen in column.shapes.items() if shape.signs)
+            seen = next(seen for shape, seen in column.shapes.items() if shape.is_doubtful)
+            readings = (exact_number(seen.cell, replace(found, decimal=sign)) for sign in ",.")
             raise FileError(
-                f"{self.table.source.name}: {at(seen.line, seen.row)}: {column.name}: {shown(seen.cell)} may have a "
-                "decimal sign or separated thousands, and no other number of the column tells which; "
+                f"{self.table.source.name}: {at(seen.line, seen.row)}: {column.name}: {shown(seen.cell)} may be "
+                f"{' or '.join(f'{value:f}' for value in sorted(readings))}: the column doesn't tell whether the sign "
+                "separates decimals or thousands; "
                 f"write it without thousands and with a decimal point, or --ignore {quote(column.name)}"
             )
         return found

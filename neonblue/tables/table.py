@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 
 from neonblue.tables.cells import plain, shown
 from neonblue.tables.errors import FileError, at
-from neonblue.tables.quotes import last_opening, swallowed_line
+from neonblue.tables.quotes import last_opening, swallowed_lines
 from neonblue.tables.separators import COMMENT, SEPARATORS, Layout, layout_of
 from neonblue.tables.source import LONGEST_LINE, Source, bounded_lines
 
@@ -23,6 +23,9 @@ NAMES_SHOWN = 30
 LONGEST_NAME = 256
 SAMPLE = 100
 """Lines that tell the separator."""
+
+LINES_READ_ON = LONGEST_LINE // 2
+"""Of a row that can't be read, to see whether its quote is closed: no row has more."""
 
 
 class Row(NamedTuple):
@@ -117,17 +120,20 @@ class Table:
                 raise FileError(self._explained(end + 1, number, skipped + reader.line_num, error)) from None
 
     def _refuse_swallowed(self, row: Row) -> None:
-        below = swallowed_line(row.cells, len(self.columns) or len(row.cells), self.separator)
-        if below is not None:
+        found = swallowed_lines(row.cells, len(self.columns) or len(row.cells), self.separator)
+        if found is not None:
+            opened, closed = (row.line + below for below in found)
+            more = "" if opened == row.line else f" at line {opened}"
             raise FileError(
-                f"{self.source.name}: {at(row.line, row.number)} opens a quote that is closed in another row: "
-                f"line {row.line + below} looks like a row of its own; double a quote that stands in a cell"
+                f"{self.source.name}: {at(row.line, row.number)} opens a quote{more} that is closed in another row: "
+                f"what is inside, up to line {closed}, looks like rows of their own. Double a quote that stands in a "
+                "cell, or, where this is one text, write it without line breaks"
             )
 
     def _explained(self, line: int, number: int, last: int, error: csv.Error) -> str:
         """What is wrong with the row that begins at `line`, of which lines up to `last` were read."""
         with self.source.text() as text:
-            rest = islice(iter(partial(text.readline, LONGEST_LINE), ""), line - 1, last)
+            rest = islice(iter(partial(text.readline, LONGEST_LINE), ""), line - 1, last + LINES_READ_ON)
             opened, behind = last_opening(rest, line, self.separator)
         place = f"{self.source.name}: {at(line, number)}"
         if opened is None:

@@ -50,7 +50,6 @@ def test_a_row_per_unit_is_analysed_metric_by_metric(analyze):
     assert {name: row["metric"]["kind"] for name, row in rows.items()} == {
         "converted": "proportion",
         "spend": "mean",
-        "before": "mean",
     }
     assert rows["converted"]["comparison"]["n_control"] == 400
 

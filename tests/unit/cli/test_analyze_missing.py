@@ -185,10 +185,10 @@ def test_a_covariate_of_a_ratio_or_a_quantile_is_refused(analyze, metric):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ("rev,a,5,10,60\nrev,b,5,10,\n", "row 2: sum_of_squares is blank"),
-        ("rev,a,5,10,\nrev,b,5,10,60\n", "row 1: sum_of_squares is blank"),
-        ("rev,a,5,,60\nrev,b,5,10,60\n", "row 1: sum is blank"),
-        ("rev,a,,10,60\nrev,b,5,10,60\n", "row 1: n is blank"),
+        ("rev,a,5,10,60\nrev,b,5,10,\n", "line 3 (row 2): sum_of_squares is blank"),
+        ("rev,a,5,10,\nrev,b,5,10,60\n", "line 2 (row 1): sum_of_squares is blank"),
+        ("rev,a,5,,60\nrev,b,5,10,60\n", "line 2 (row 1): sum is blank"),
+        ("rev,a,,10,60\nrev,b,5,10,60\n", "line 2 (row 1): n is blank"),
     ],
 )
 def test_a_blank_sum_is_named(analyze, rows, reason):

@@ -186,6 +186,43 @@ def test_a_row_of_sums_that_can_not_be_read_is_named(run: Run, rows: str, senten
     assert sentence in words(outcome)
 
 
+@pytest.mark.parametrize("name", ["sum_squares", "Sum Sq", "sumsq", "sum_of_square", "sum2", "sum_squared"])
+def test_the_sum_of_squares_goes_by_many_names(run: Run, name: str) -> None:
+    found = answer(
+        run("analyze", f"metric,variant,n,sum,{name}\nx,control,1000,700,1200\nx,b,1000,760,1300\n", "--json")
+    )
+
+    assert found["results"][0]["metric"]["kind"] == "mean"
+    assert found["file"]["columns"][4]["read_as"] == "numbers"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "metric,variant,n,sum,x_sqr\nx,control,1000,700,1200\nx,b,1000,760,1300\n",
+            "column 'x_sqr' may be what",
+        ),
+        ("metric,variant,n,sum,std\nx,control,1000,700,1.2\nx,b,1000,760,1.3\n", "column 'std' may be what"),
+        (
+            "metric,variant,n,total\nx,control,1000,700\nx,b,1000,760\n",
+            "data.csv: a file of sums needs a column",
+        ),
+        ("metric,variant,n,sum\nx,control,9,7\nx,b,9,10\n", "data.csv: line 3 (row 2): sum: 10 of 9 units"),
+        ("metric,variant,n,sum\nx,control,9,7.5\nx,b,9,8\n", "data.csv: line 2 (row 1): sum: 7.5 of 9 units"),
+        (
+            "metric,variant,n,sum,sum_of_squares\nx,control,9,7,1\nx,b,9,8,70\n",
+            "data.csv: line 2 (row 1): sum_of_s",
+        ),
+    ],
+)
+def test_sums_that_do_not_tell_a_share_from_a_mean_are_refused(run: Run, content: str, sentence: str) -> None:
+    outcome = run("analyze", content)
+
+    assert outcome.exit_code == 1
+    assert sentence in words(outcome)
+
+
 def test_a_file_of_sums_is_no_experiment_to_import(run: Run) -> None:
     outcome = run("import", CASES / "sums-in-capitals.csv", "--start", "2025-07-01")
 

@@ -110,6 +110,42 @@ def test_every_row_of_any_dialect_is_accounted_for_or_the_file_is_refused_by_bot
         assert {group.kind for group in analysed.left_out} <= {"unit in more than one arm"}
 
 
+@st.composite
+def stray_quotes(draw: st.DrawFn) -> tuple[str, int]:
+    """A file with a quote that opens in one row and one that closes in a later row, and how many rows it has."""
+    separator, end = draw(st.sampled_from(SEPARATORS)), draw(st.sampled_from(["", "", "#"]))
+    columns = draw(st.permutations(["user_id", "variant", "converted", "note", "city"]))
+    columns = [name for name in columns if name != "city" or draw(st.booleans())]
+    count = draw(st.integers(4, 12))
+    rows = [
+        [
+            {"user_id": f"u{at}", "variant": "ab"[at % 2], "converted": str(at % 3 // 2)}.get(name, f"x {at}")
+            for name in columns
+        ]
+        for at in range(count)
+    ]
+    opening = draw(st.integers(0, count - 2))
+    closing = draw(st.integers(opening + 1, count - 1))
+    place = draw(st.integers(0, len(columns) - 1))
+    other = draw(st.sampled_from([place, place, draw(st.integers(0, len(columns) - 1))]))
+    rows[opening][place] = f'"{rows[opening][place]}'
+    rows[closing][other] = f'{rows[closing][other]}"'
+    lines = [separator.join(row) + separator * bool(end) for row in rows]
+    if closing > opening + 1:
+        between = draw(st.integers(opening + 1, closing - 1))
+        lines[between] += draw(st.sampled_from(["", separator + "y", "\n", "\n\n", separator * 2]))
+    return "\n".join([separator.join(columns), *lines]) + "\n", count
+
+
+@settings(max_examples=500, deadline=None)
+@given(file=stray_quotes(), skip=st.booleans())
+def test_no_row_between_two_stray_quotes_is_missed(file: tuple[str, int], skip: bool) -> None:
+    content, count = file
+    for verdict in verdicts(content.encode(), Options(skip_bad_rows=skip)):
+        if not isinstance(verdict, str):
+            assert verdict.rows == count
+
+
 SUMS = [
     "x",
     "y",

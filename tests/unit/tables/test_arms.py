@@ -25,7 +25,18 @@ def test_the_arm_that_is_called_so_is_the_control(arms: list[str], control: str)
     assert choose_control(arm_keys(arms), None) == control
 
 
-@pytest.mark.parametrize("arms", [["old_page", "new_page"], ["x", "y"], ["control_1", "control_2"]])
+@pytest.mark.parametrize(
+    "arms",
+    [
+        ["old_page", "new_page"],
+        ["x", "y"],
+        ["control_1", "control_2"],
+        ["parental_controls", "old"],
+        ["new_controls", "x"],
+        ["parental_control", "off_page"],
+        ["remote control", "touch"],
+    ],
+)
 def test_without_such_an_arm_the_control_is_asked_for(arms: list[str]) -> None:
     with pytest.raises(FileError, match="--control: say which arm is the control; the arms are"):
         choose_control(arm_keys(arms), None)
@@ -47,3 +58,10 @@ def test_arms_in_other_scripts_have_keys() -> None:
 
     assert len(set(keys.values())) == 3
     assert keys["späti"] == "spati"
+
+
+@pytest.mark.parametrize(
+    "arms", [["+5%", "-5%"], ["price +5", "price -5"], ["对照组1", "实验组1"], ["a!", "a?"]]
+)
+def test_arms_that_differ_in_more_than_spelling_have_keys_of_their_own(arms: list[str]) -> None:
+    assert len(set(arm_keys(arms).values())) == 2

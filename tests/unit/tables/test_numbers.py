@@ -67,7 +67,17 @@ def test_a_column_is_read_as_all_its_cells_agree(
     assert read(cells, separator) == [Decimal(value) for value in expected]
 
 
-@pytest.mark.parametrize(("cells", "separator"), [(["1,200", "3,400"], ";"), (["1.200", "3.400"], ";")])
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["1,200", "3,400"], ";"),
+        (["1.200", "3.400"], ";"),
+        (["1,200", "3,400"], ","),
+        (["1,200", "5"], ","),
+        (["1,200"] * 399 + ["12,5"], ","),
+        (["1.200"] * 399 + ["12.5"], ";"),
+    ],
+)
 def test_thousands_that_may_be_decimals_are_doubtful(cells: list[str], separator: str) -> None:
     assert notation_of(Counter(map(shape_of, cells)), separator).doubtful
 
