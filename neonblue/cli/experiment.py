@@ -41,9 +41,9 @@ reading.register(experiment)
 
 
 @experiment.command()
-def example() -> None:
+def example(key: Annotated[str, typer.Argument(help="The key it gets.")] = "checkout") -> None:
     """Print a small experiment in YAML, to start from."""
-    typer.echo(EXAMPLE, nl=False)
+    typer.echo(EXAMPLE.replace("key: checkout\n", f"key: {key}\n"), nl=False)
 
 
 @experiment.command(epilog="A document to start from: neonblue experiment example > checkout.yaml")
