@@ -17,6 +17,10 @@ LARGEST_EXPONENT = 12
 
 PLACES = Decimal("0.000001")
 """Values are kept with 18 digits, six of them after the point."""
+MOST_ROUNDED = Decimal("0.01")
+"""The share of a value that rounding to six places may change."""
+NOISE = Decimal("1e-12")
+"""Below it a number is what computing has left of a zero."""
 
 FEW_TELL = 10
 """So many doubtful numbers for each that tells what the sign is leave it doubtful."""
@@ -176,16 +180,24 @@ def _as(shape: Shape, decimal: str) -> bool:
 
 
 def number(cell: str, notation: Notation = PLAIN) -> Decimal | None:
-    """The value, rounded to six places; None where nothing was recorded. Raises CellError."""
+    """The value, rounded to six places; None where nothing was recorded. Raises CellError.
+
+    A value of which the rounding would leave something else is refused: the platform keeps six places.
+    """
     text = plain(cell)
     if text.lower() in BLANK:
         return None
     value = exact_number(text, notation)
     if value and value.adjusted() >= LARGEST_EXPONENT:
         raise CellError(f"{shown(cell)} is too large: values are below 10^12")
-    if value.adjusted() < -LARGEST_EXPONENT:
-        return Decimal(0)
-    return value if value == value.to_integral_value() else value.quantize(PLACES)
+    if value == value.to_integral_value():
+        return value
+    kept = value.quantize(PLACES) if value.adjusted() >= -LARGEST_EXPONENT else Decimal(0)
+    if abs(value) >= NOISE and abs(value - kept) > abs(value) * MOST_ROUNDED:
+        raise CellError(
+            f"{shown(cell)} is too small: values have six decimals; give the column in a smaller unit"
+        )
+    return kept
 
 
 def exact_number(cell: str, notation: Notation = PLAIN) -> Decimal:

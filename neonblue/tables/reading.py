@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from neonblue.tables.sums import holds_sums
 from neonblue.tables.survey import Survey, survey
 from neonblue.tables.table import Table
 
+_MOST_DAYS = 10_000
 MOST_SAID = 300
 """Characters of a message that list columns."""
 
@@ -100,10 +101,28 @@ class FileReading:
         good = self.scan.rows - len(self.scan.problems)
         return good if self.sheet.roles.unit is None else len(self.scan.codes) - len(self.scan.crossed)
 
+    def _roles(self) -> Iterator[str]:
+        """Which columns say who, in which arm, and when."""
+        table, roles = self.sheet.table, self.sheet.roles
+        units = "each row is a unit" if roles.unit is None else f"units by {table.columns[roles.unit]!r}"
+        times = "" if roles.time is None else f", times by {table.columns[roles.time]!r}"
+        yield f"{units}, arms by {table.columns[roles.variant]!r}{times}"
+
+    def _repeated(self) -> Iterator[str]:
+        """That units have several rows, and what becomes of their values."""
+        good = self.scan.rows - len(self.scan.problems)
+        if self.units < good:
+            yield f"{good:,} rows are {self.units:,} units: the values of a unit's rows are added up"
+        if self.scan.copies:
+            yield (
+                f"{self.scan.copies:,} rows say in every cell what an earlier row of their unit says: "
+                "if they were exported twice, remove the copies"
+            )
+
     def report(self, more: Iterable[int] = ()) -> FileReport:
         """What became of the file. more: columns that are read as texts."""
         table, look, problems = self.sheet.table, self.sheet.survey, self.scan.problems
-        notes = [] if self.sheet.roles.unit is not None else ["no column of units: each row is a unit"]
+        notes = [*self._roles(), *self._repeated()]
         if not self.sheet.options.metrics and not any(outcome.decides for outcome in self.sheet.outcomes()):
             notes.append("no metric decides: name those that do with --metric")
         if table.trailing:
@@ -122,6 +141,13 @@ class FileReading:
         )
 
 
+def _whole_days(scan: Scan, seen: set[tuple[str, datetime]]) -> bool:
+    """Whether there is no unit, and one row for each arm and day: totals, not units."""
+    good = scan.rows - len(scan.problems)
+    whole = all((at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0) for _, at in seen)
+    return scan.roles.unit is None and scan.roles.time is not None and good == len(seen) > 3 and whole
+
+
 def read_rows(
     sheet: Sheet,
     values: Sequence[ValueColumn],
@@ -136,12 +162,21 @@ def read_rows(
     """
     options = sheet.options
     scan = Scan(sheet.table, sheet.roles, values, now or datetime.now(UTC), options.control, texts)
+    days: set[tuple[str, datetime]] = set()
     for reading in scan.readings():
+        if reading.time is not None and len(days) <= _MOST_DAYS:
+            days.add((reading.arm, reading.time))
         on_reading(reading)
     scan.leave_out_crossed()
     bad = sum(problem.kind != IN_SEVERAL_ARMS for problem in scan.problems.values())
     if bad and (bad == scan.rows or not options.skip_bad_rows):
         raise FileError(refusal(sheet.table.source.name, scan.problems, scan.rows, _spare(scan)))
+    if _whole_days(scan, days):
+        raise FileError(
+            f"{sheet.table.source.name}: one row for each arm and day and no column of units: these are totals per "
+            "day. Name the units' column with --unit, or give one row per metric and arm with the columns "
+            "metric, variant, n, sum and, of a mean, sum_squares"
+        )
     if len(scan.arms) < 2 and scan.crossed:
         raise FileError(
             f"{sheet.table.source.name}: {len(scan.crossed):,} of {len(scan.codes):,} units are in more than one arm, "

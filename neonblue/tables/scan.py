@@ -79,7 +79,8 @@ class Scan:
     """One pass over the rows, and what it found.
 
     problems: by row. arms: good rows by arm. blanks: good rows whose cell is blank, by value column and arm. crossed:
-    codes of units that are in more than one arm.
+    codes of units that are in more than one arm. copies: rows that say in every cell what their unit's first one says.
+    first_rows: a hash of each unit's first row, by code.
     """
 
     table: Table
@@ -92,7 +93,10 @@ class Scan:
     rows: int = 0
     arms: Counter[str] = field(default_factory=Counter)
     blanks: Counter[tuple[int, str]] = field(default_factory=Counter)
+    copies: int = 0
+    first_pass: bool = True
     codes: dict[str, int] = field(default_factory=dict)
+    first_rows: list[int] = field(default_factory=list)
     arm_of: list[str] = field(default_factory=list)
     crossed: set[int] = field(default_factory=set)
 
@@ -112,6 +116,7 @@ class Scan:
             if None in found.values:
                 self.blanks.update((at, found.arm) for at, value in enumerate(found.values) if value is None)
             yield found
+        self.first_pass = False
 
     def leave_out_crossed(self) -> None:
         """Make a problem of every row of a unit in several arms, and count these rows no longer as good ones."""
@@ -197,20 +202,24 @@ class _RowReader:
                 unit = cells.unit(found[self.roles.unit])
             except CellError as error:
                 return self._problem(row, self.roles.unit, error)
-            code = self._code(unit, arm)
+            code = self._code(unit, arm, row)
         texts = tuple([found[place] for place in self.texts]) if self.texts else ()
         return Reading(row.number, row.line, code, unit, arm, time, values, texts)  # type: ignore[arg-type]
 
     def _arm(self, cell: str) -> str:
         return cells.plain(cell) if self.scan.control in (cell, cells.plain(cell)) else cells.arm(cell)
 
-    def _code(self, unit: str, arm: str) -> int:
+    def _code(self, unit: str, arm: str, row: Row) -> int:
         scan = self.scan
         code = scan.codes.setdefault(unit, len(scan.codes))
         if code == len(scan.arm_of):
             scan.arm_of.append(arm)
-        elif scan.arm_of[code] != arm:
+            scan.first_rows.append(hash(tuple(row.cells)))
+            return code
+        if scan.arm_of[code] != arm:
             scan.crossed.add(code)
+        if scan.first_pass and scan.first_rows[code] == hash(tuple(row.cells)):
+            scan.copies += 1
         return code
 
     def _misfit(self, row: Row) -> Problem:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_who_closes_the_pipe_early_hears_nothing(arguments: tuple[str, ...], fol
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "2>/dev/full"])
 @pytest.mark.parametrize("arguments", ["power --baseline 0.1 --mde 10%", "power --baseline nothing"])
 def test_closed_streams_are_no_defect(closed: str, arguments: str, folder: Path) -> None:
-    shell = f"exec {sys.executable} -m neonblue.cli.main {arguments} {closed}"
+    shell = f"exec {quote(sys.executable)} -m neonblue.cli.main {arguments} {closed}"
 
     done = subprocess.run(
         ["sh", "-c", shell], capture_output=True, text=True, cwd=folder, env=environment(), check=False
@@ -147,7 +148,7 @@ def test_an_argument_that_is_no_text_is_told(arguments: tuple[str, ...], folder:
 
 @pytest.mark.parametrize("arguments", ["sql -", "experiment create -f -"])
 def test_a_closed_standard_input_is_empty(arguments: str, folder: Path) -> None:
-    shell = f"exec {sys.executable} -m neonblue.cli.main {arguments} <&-"
+    shell = f"exec {quote(sys.executable)} -m neonblue.cli.main {arguments} <&-"
     given = {"NEONBLUE_CLICKHOUSE_PORT": "9", "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": "p"}
 
     done = subprocess.run(
