@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from shlex import quote
+
+import numpy as np
 
 from neonblue.tables.cells import shown
 from neonblue.tables.errors import FileError, at
@@ -18,7 +21,7 @@ CELLS_AT_ONCE = 200_000
 """Rows, and their cells, that are looked at together."""
 
 REMEMBERED = 100_000
-"""Cells whose shape, and over all columns whose difference from those before, is kept in memory."""
+"""Cells whose shape is kept in memory."""
 
 CLEAR_SHARE = 0.5
 """A column is of numbers when more than half of its cells are: the others are then refused row by row."""
@@ -36,13 +39,21 @@ class Seen:
 
 @dataclass(slots=True)
 class ColumnSurvey:
-    """A column's cells by their shape. different: no two cells are equal, as far as they were remembered."""
+    """A column's cells by their shape. hashes: of all cells, while none of those looked at together are equal."""
 
     name: str
     index: int
     shapes: dict[Shape, Seen] = field(default_factory=dict)
-    different: bool = True
-    known: set[str] = field(default_factory=set)
+    hashes: array[int] | None = field(default_factory=lambda: array("q"))
+
+    @property
+    def different(self) -> bool:
+        """Whether no two cells are equal, in whatever order they come."""
+        if self.hashes is not None:
+            found = np.frombuffer(self.hashes, dtype=np.int64)
+            if len(np.unique(found)) < len(found):
+                self.hashes = None
+        return self.hashes is not None
 
     def counts(self) -> dict[Shape, int]:
         return {shape: seen.count for shape, seen in self.shapes.items()}
@@ -119,7 +130,7 @@ def survey(table: Table, taken: Container[int] = ()) -> Survey:
         blank += 1
 
     shapes: dict[str, Shape] = {}
-    seen, remembered = 0, REMEMBERED // (width or 1)
+    seen = 0
     for batch in _batches(table.rows(on_blank), width):
         rows += len(batch)
         longer = [row for row in batch if len(row.cells) == width + 1 and not row.cells[-1].strip()]
@@ -128,7 +139,7 @@ def survey(table: Table, taken: Container[int] = ()) -> Survey:
         seen += len(fitting)
         for column, cells in zip(columns, zip(*(row.cells for row in fitting), strict=True), strict=False):
             if column.index not in taken:
-                _add(column, cells, fitting, shapes, remembered)
+                _add(column, cells, fitting, shapes)
         if len(shapes) > REMEMBERED:
             shapes.clear()
     if not rows:
@@ -160,16 +171,13 @@ def _no_row_fits(table: Table, rows: int) -> str:
     )
 
 
-def _add(
-    column: ColumnSurvey, cells: Sequence[str], rows: Sequence[Row], shapes: dict[str, Shape], remembered: int
-) -> None:
+def _add(column: ColumnSurvey, cells: Sequence[str], rows: Sequence[Row], shapes: dict[str, Shape]) -> None:
     counts = Counter(cells)
-    if column.different and len(column.known) < remembered:
-        column.different = len(counts) == len(cells) and column.known.isdisjoint(counts)
-        if column.different:
-            column.known.update(counts)
+    if column.hashes is not None:
+        if len(counts) < len(cells):
+            column.hashes = None
         else:
-            column.known.clear()
+            column.hashes.extend(map(hash, cells))
     for cell, count in counts.items():
         shape = shapes.get(cell)
         if shape is None:

@@ -424,3 +424,19 @@ def test_a_value_that_six_decimals_would_change_is_refused(tmp_path: Path, value
 
     for read in (of_analysis(path, Options(control="a")), of_import(path, Options(control="a"))):
         assert (isinstance(read, str) and "values have six decimals" in read) == refused
+
+
+def test_the_order_of_rows_does_not_say_what_a_column_is(tmp_path: Path) -> None:
+    points = [*range(30_000), 7]  # all but two differ
+    found = []
+    for order in (points, points[::-1], [*points[15_000:], *points[:15_000]]):
+        path = tmp_path / "data.csv"
+        rows = "".join(
+            f"u{n},{('control', 'b')[n % 2]},{n % 3 // 2},{point}\n" for n, point in enumerate(order)
+        )
+        path.write_text("user_id,variant,converted,points\n" + rows)
+        read = of_analysis(path, Options())
+        assert isinstance(read, FileReport)
+        found.append([column.read_as for column in read.columns])
+
+    assert found == [["unit", "arm", "truth values", "numbers"]] * 3
