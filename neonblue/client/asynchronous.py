@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
 from uuid import UUID
-from weakref import WeakSet
 
 import httpx
 import structlog
@@ -20,6 +18,7 @@ from neonblue.client.async_delivery import AsyncDelivery
 from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
 from neonblue.client.errors import ClientError, ClosedError, QueueFullError, UnavailableError
+from neonblue.client.forks import renew_after_fork
 from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
 from neonblue.client.local import (
     CONFIGURATION_ATTEMPTS,
@@ -42,9 +41,6 @@ from neonblue.client.retry import RetryPolicy
 from neonblue.client.transport import T, execute_async, headers
 
 log = structlog.get_logger("neonblue.client")
-
-_clients: WeakSet[AsyncClient] = WeakSet()
-"""Every client of this process: a fork leaves them without tasks, and with connections that are the parent's."""
 
 
 class AsyncClient:
@@ -90,7 +86,7 @@ class AsyncClient:
         self._loading = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
         self._failure: ClientError | None = None
-        _clients.add(self)
+        renew_after_fork(self)
 
     # Sent at once
 
@@ -342,11 +338,3 @@ class AsyncClient:
     async def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
         return await execute_async(self._http, call, self._retry, within_seconds)
-
-
-def _after_fork() -> None:
-    for client in list(_clients):
-        client._after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)

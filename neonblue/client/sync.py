@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
 from uuid import UUID
-from weakref import WeakSet
 
 import httpx
 
@@ -19,6 +17,7 @@ from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
 from neonblue.client.delivery import Delivery, Sleep
 from neonblue.client.errors import ClientError, ClosedError, QueueFullError
+from neonblue.client.forks import renew_after_fork
 from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
 from neonblue.client.local import CONFIGURATION_ATTEMPTS, DEFAULT, LocalAssignment, LocalEvaluator, Refresher
 from neonblue.client.messages import (
@@ -33,9 +32,6 @@ from neonblue.client.messages import (
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.retry import RetryPolicy
 from neonblue.client.transport import T, execute, headers
-
-_clients: WeakSet[Client] = WeakSet()
-"""Every client of this process: a fork leaves them without threads, and with connections that are the parent's."""
 
 
 class Client:
@@ -79,7 +75,7 @@ class Client:
         self._closed = False
         self._local = LocalEvaluator()
         self._refresher = Refresher(self._local, self._fetch_configuration, refresh_seconds)
-        _clients.add(self)
+        renew_after_fork(self)
 
     # Sent at once
 
@@ -303,11 +299,3 @@ class Client:
     def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
         return execute(self._http, call, self._retry, within_seconds=within_seconds)
-
-
-def _after_fork() -> None:
-    for client in list(_clients):
-        client._after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -81,6 +81,7 @@ class Scan:
     problems: by row. arms: good rows by arm. blanks: good rows whose cell is blank, by value column and arm. crossed:
     codes of units that are in more than one arm. copies: rows that say in every cell what their unit's first one says.
     first_rows: a hash of each unit's first row, by code.
+    first_pass: until `readings` has ended; later passes count no copies.
     """
 
     table: Table
