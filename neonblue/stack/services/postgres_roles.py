@@ -164,5 +164,5 @@ def _set_privileges(connection: Connection, role: Role) -> None:
     revoke, give = sql.SQL("REVOKE {} ON public.{} FROM {}"), sql.SQL("GRANT {} ON public.{} TO {}")
     for statement, changes in ((revoke, present - wanted), (give, wanted - present)):
         for table, privilege in sorted(changes):
-            parts = (sql.SQL(privilege), sql.Identifier(table), sql.Identifier(role.login))  # type: ignore[arg-type]
+            parts = (sql.SQL(privilege), sql.Identifier(table), sql.Identifier(role.login))
             connection.execute(statement.format(*parts))

@@ -50,7 +50,7 @@ def own_schema(connection: Connection, owner: Role) -> None:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(name))
     for kind, identity in connection.execute(_OWNED_BY_SUPERUSER).fetchall():
         # Both come from the catalog, the identity quoted as it must be.
-        change = sql.SQL(f"ALTER {kind} {identity} OWNER TO")  # type: ignore[arg-type]
+        change = sql.SQL(f"ALTER {kind} {identity} OWNER TO")
         connection.execute(sql.SQL("{} {}").format(change, name))
 
 

@@ -14,6 +14,7 @@ from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
 from neonblue.stack import environment, secret_use
 from neonblue.stack.errors import StackError
 from neonblue.stack.names import SERVICES
+from neonblue.stack.services.connect import database_variables
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -62,6 +63,22 @@ def test_an_external_server_has_no_role_that_is_made_up() -> None:
 
     assert made.postgres.api_password.get_secret_value() == ""
     assert made.postgres.acting(Role.CDC).dsn() == "postgresql://team:own@db/x"
+
+
+def test_debezium_reaches_an_external_server_as_its_own_address_says() -> None:
+    given = {
+        "url": "postgresql://team:own@db/x",
+        "cdc_url": "postgresql://stream:secret@db:5433/x?sslmode=require",
+    }
+
+    assert database_variables(Settings(postgres=given)) == {
+        "NEONBLUE_CDC_HOST": "db",
+        "NEONBLUE_CDC_PORT": "5433",
+        "NEONBLUE_CDC_USER": "stream",
+        "NEONBLUE_CDC_PASSWORD": "secret",
+        "NEONBLUE_CDC_DATABASE": "x",
+        "NEONBLUE_CDC_SSLMODE": "require",
+    }
 
 
 def test_a_secret_that_is_set_stays(tmp_path: Path) -> None:
