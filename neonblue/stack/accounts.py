@@ -38,24 +38,35 @@ def account_for(name: str) -> Account | None:
 def own_account(service: str, name: str, folder: Path, program: Path) -> Account | None:
     """The user `name` for a service that can do without one, with `folder` and all in it made its own.
 
-    It keeps the capability to pass closed folders: above its own there is the data folder, which is root's alone, and
-    the interpreter may lie in root's home. None, and a line in the log that says why, where this machine has no such
-    user to offer; None where this process is not root's.
+    None where this process is not root's; and, with a line in the log that says why, where this machine has no such
+    user to offer.
     """
     if os.geteuid() != 0:
         return None
     try:
-        account = account_for(name)
-        if account is None or not _may_execute(program, account):
-            raise RequirementError(f"{program} can't be executed by {name}")
-        capability = next((one for one in _PASSING if _held(one)), None)
-        if capability is None and not (reachable(program, account) and reachable(folder.parent, account)):
-            raise RequirementError(f"{program} or {folder} can't be reached by {name}")
+        account = passing_account(name, program)
+        if account.capability is None and not reachable(folder.parent, account):
+            raise RequirementError(f"{folder} can't be reached by {name}")
         hand_over(folder, account)
     except (OSError, RequirementError) as error:
         _log.warning("no_user_of_its_own", service=service, user=name, reason=str(error))
         return None
     _log.info("user_of_its_own", service=service, user=name)
+    return account
+
+
+def passing_account(name: str, program: Path) -> Account:
+    """The user `name`, for root, with the capability to pass closed folders where root has one to give.
+
+    It needs that: above its own folder there is the data folder, which is root's alone, and `program` may lie in
+    root's home. Raises ``RequirementError`` where the user can't execute `program`.
+    """
+    account = account_for(name)
+    if account is None or not _may_execute(program, account):
+        raise RequirementError(f"{program} can't be executed by {name}")
+    capability = next((one for one in _PASSING if _held(one)), None)
+    if capability is None and not reachable(program, account):
+        raise RequirementError(f"{program} can't be reached by {name}")
     return replace(account, capability=capability)
 
 

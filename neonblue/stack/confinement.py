@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import neonblue
-from neonblue.stack import landlock
+from neonblue.stack.landlock import Rules
 
 _SYSTEM = (
     # Libraries, time zones, names of hosts and services; nothing of /etc that is anyone's secret.
@@ -29,7 +29,7 @@ _DEVICES = ("/dev/null",)
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """`lists`: folders whose names may be read; `reads`: what may be read and executed; `writes`: the folders of its own.
+    """`lists`: folders whose names may be read; `reads`: what may be read and executed; `writes`: what is its own.
 
     Each with all that is beneath. `binds` and `connects` are TCP ports; None: any. What every program needs of the
     system is readable without being named.
@@ -41,7 +41,7 @@ class Confinement:
     reads: tuple[Path, ...] = ()
     lists: tuple[Path, ...] = ()
 
-    def rules(self) -> dict[str, list[str] | list[int] | None]:
+    def rules(self) -> Rules:
         """As `landlock.ruleset` takes them."""
         return {
             "lists": _texts(self.lists),
@@ -54,10 +54,6 @@ class Confinement:
 
 def _texts(paths: Iterable[Path]) -> list[str]:
     return [os.fspath(path) for path in paths]
-
-
-def kernel_confines() -> bool:
-    return landlock.version() >= landlock.FIRST_USABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import TypedDict
 
 # The same on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -16,31 +17,38 @@ _ASK_VERSION = 1
 _PATH_BENEATH, _NET_PORT = 1, 2
 _PR_SET_NO_NEW_PRIVS = 38
 
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_DIR, _REMOVE_FILE = 1 << 4, 1 << 5
-_MAKE_CHAR, _MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _MAKE_FIFO, _MAKE_BLOCK, _MAKE_SYM = (
-    1 << n for n in range(6, 13)
-)
+# Of the bits 6 to 12 those that make devices are granted to nobody.
+_MAKE_DIR, _MAKE_REG, _MAKE_SOCK, _MAKE_FIFO, _MAKE_SYM = 1 << 7, 1 << 8, 1 << 9, 1 << 10, 1 << 12
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _BIND_TCP, _CONNECT_TCP = 1 << 0, 1 << 1
 _SCOPE_ABSTRACT_SOCKETS, _SCOPE_SIGNALS = 1 << 0, 1 << 1
 
 _FILE_ACCESS = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: _IOCTL_DEV}
 """What each version of the interface knows beyond the version before."""
-_OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | _TRUNCATE | _IOCTL_DEV
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 """What a rule may grant for a path that is no folder."""
 
-_GRANTS = {
-    "lists": READ_DIR,
-    "reads": READ_FILE | READ_DIR | EXECUTE,
-    "writes": READ_FILE | READ_DIR | WRITE_FILE | _TRUNCATE | _REFER
-    | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SOCK | _MAKE_FIFO | _MAKE_SYM,
-}  # fmt: skip
-"""What each kind of path in the rules is for; what is beneath it has the same. Nothing that is written is executed."""
+_LIST = _READ_DIR
+_READ = _READ_FILE | _READ_DIR | _EXECUTE
+_MAKE = _MAKE_DIR | _MAKE_REG | _MAKE_SOCK | _MAKE_FIFO | _MAKE_SYM
+# Nothing that is written is executed.
+_WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE | _REFER | _REMOVE_DIR | _REMOVE_FILE | _MAKE
 
 FIRST_USABLE = 2
 """Version 1 (Linux 5.13 to 5.18) lets no file be renamed or linked into another folder, which databases do."""
 _NETWORK, _SCOPES = 4, 6
+
+
+class Rules(TypedDict):
+    """Paths, each with all that is beneath, and TCP ports; None: any port."""
+
+    lists: list[str]
+    reads: list[str]
+    writes: list[str]
+    binds: list[int] | None
+    connects: list[int] | None
 
 
 def version() -> int:
@@ -53,31 +61,27 @@ def limits_connections(known: int) -> bool:
     return known >= _NETWORK
 
 
-def ruleset(rules: Mapping[str, list[str] | list[int] | None], known: int) -> int:
-    """The descriptor of a ruleset for a kernel of version `known`.
+def ruleset(rules: Rules, known: int) -> int:
+    """The descriptor of a ruleset for a kernel of version `known`. Raises OSError.
 
-    ``lists``, ``reads``, ``writes`` are paths; those that are missing, or closed to this user, are left out.
-    ``binds``, ``connects`` are TCP ports; None: any. Raises OSError.
+    Paths that are missing, or closed to this user, are left out.
     """
     handled = 0
     for since, access in _FILE_ACCESS.items():
         handled |= access if since <= known else 0
-    ports = {}
-    if limits_connections(known):
-        ports = {
-            access: rules[name]
-            for access, name in ((_BIND_TCP, "binds"), (_CONNECT_TCP, "connects"))
-            if rules[name] is not None
-        }
+    networked = limits_connections(known)
+    ports = {_BIND_TCP: rules["binds"], _CONNECT_TCP: rules["connects"]} if networked else {}
+    limited = {access: numbers for access, numbers in ports.items() if numbers is not None}
     scopes = _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if known >= _SCOPES else 0
-    attributes = struct.pack("=QQQ", handled, sum(ports), scopes)
-    length = 24 if known >= _SCOPES else 16 if known >= _NETWORK else 8
+    attributes = struct.pack("=QQQ", handled, sum(limited), scopes)
+    length = 24 if known >= _SCOPES else 16 if networked else 8
     descriptor = _checked(_CREATE_RULESET, attributes, length, 0)
-    for name, access in _GRANTS.items():
-        _allow_paths(descriptor, rules[name] or (), access & handled)  # type: ignore[arg-type]
-    for access, numbers in ports.items():
-        for number in set(numbers or ()):
-            _checked(_ADD_RULE, descriptor, _NET_PORT, struct.pack("=QQ", access, int(number)), 0)
+    _allow_paths(descriptor, rules["lists"], _LIST & handled)
+    _allow_paths(descriptor, rules["reads"], _READ & handled)
+    _allow_paths(descriptor, rules["writes"], _WRITE & handled)
+    for access, numbers in limited.items():
+        for number in set(numbers):
+            _checked(_ADD_RULE, descriptor, _NET_PORT, struct.pack("=QQ", access, number), 0)
     return descriptor
 
 

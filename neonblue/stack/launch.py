@@ -27,7 +27,10 @@ else:
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_CAPBSET_DROP = 24
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+ALL_FILES = (1, 2)
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: to root its folder may be another user's."""
 CAPABILITIES_VERSION = 0x20080522
 OPEN_FILES = 65536
 
@@ -51,6 +54,8 @@ def main() -> None:
     ruleset = landlock.ruleset(rules, known) if rules and known >= landlock.FIRST_USABLE else None
     if "uid" in specification:
         change_user(specification["uid"], specification["gid"], specification.get("capability"))
+    elif rules and os.geteuid() == 0:
+        give_up_capabilities()
     # After the change of user, which clears it.
     prctl(PR_SET_PDEATHSIG, specification["death_signal"])
     if os.getppid() != specification["parent"]:
@@ -75,6 +80,15 @@ def change_user(uid: int, gid: int, capability: int | None) -> None:
     if library.capset(struct.pack("=Ii", CAPABILITIES_VERSION, 0), held) != 0:
         raise OSError(ctypes.get_errno(), "the capabilities can't be set")
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+
+
+def give_up_capabilities() -> None:
+    """Leave root's program no more of them than it needs for files: others reach around Landlock."""
+    for number in range(64):
+        # Refused of those that this kernel has not, and where somebody has taken the right to do so.
+        if number not in ALL_FILES:
+            with contextlib.suppress(OSError):
+                prctl(PR_CAPBSET_DROP, number)
 
 
 def prctl(*arguments: int) -> None:
