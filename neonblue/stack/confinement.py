@@ -19,10 +19,13 @@ _SYSTEM = (
     "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/hosts", "/etc/host.conf", "/etc/hostname",
     "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols", "/etc/locale.alias",
     "/etc/passwd", "/etc/group", "/run/systemd/resolve",
-    "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/share/ca-certificates",
-    "/usr/local/share/ca-certificates", "/etc/ca-certificates", "/etc/pki", "/etc/crypto-policies",
-    # What the kernel tells of memory, processors and this process. Of others it tells what any user may see.
-    "/proc", "/sys", "/dev/urandom", "/dev/random", "/dev/zero",
+    # Whom to trust, and how to encrypt: without the keys that some systems keep beside it.
+    "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/openssl.cnf", "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates", "/var/lib/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/java",
+    "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/tls/openssl.cnf", "/etc/crypto-policies",
+    "/usr/share/crypto-policies",
+    # What the kernel tells of memory, processors and this process; of others what any user may see.
+    "/proc", "/sys/fs/cgroup", "/sys/devices/system", "/sys/kernel/mm", "/dev/urandom", "/dev/random", "/dev/zero",
 )  # fmt: skip
 _DEVICES = ("/dev/null",)
 
@@ -50,6 +53,12 @@ class Confinement:
             "binds": list(self.binds),
             "connects": None if self.connects is None else list(self.connects),
         }
+
+
+def ports_of(addresses: str, usual: int) -> list[int]:
+    """The ports of addresses separated by commas, each host:port, or a host at its `usual` port."""
+    ports = (one.rpartition(":")[2] for one in addresses.split(","))
+    return [int(port) if port.isdecimal() else usual for port in ports]
 
 
 def _texts(paths: Iterable[Path]) -> list[str]:

@@ -31,7 +31,11 @@ def walls(settings: Settings) -> Confinement | None:
     if not clickhouse.confined:
         return None
     more = clickhouse.connect_ports
-    connects: tuple[int, ...] | None = (*_ports(kafka.address), _DNS_PORT, *(more or ()))
+    connects: tuple[int, ...] | None = (
+        *confinement.ports_of(kafka.address, _KAFKA_PORT),
+        _DNS_PORT,
+        *(more or ()),
+    )
     if kafka.external and more is None:
         connects = None
     library = confinement.python_library(settings.data_dir)
@@ -42,12 +46,6 @@ def walls(settings: Settings) -> Confinement | None:
         reads=library.reads,
         lists=library.lists,
     )
-
-
-def _ports(addresses: str) -> list[int]:
-    """Of Kafka's addresses, which are host:port or host."""
-    ports = (one.rpartition(":")[2] for one in addresses.split(","))
-    return [int(port) if port.isdecimal() else _KAFKA_PORT for port in ports]
 
 
 class ClickHouse(Service):

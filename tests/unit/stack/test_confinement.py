@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from neonblue.stack import landlock
+from neonblue.settings import Settings
+from neonblue.settings.stores import ClickHouseSettings, KafkaSettings
+from neonblue.stack import java, landlock
 from neonblue.stack.confinement import Confinement, python_library
+from neonblue.stack.errors import StackError
 from neonblue.stack.ports import free_ports
 from neonblue.stack.process import Command, start
+from neonblue.stack.services.clickhouse import walls
 
 KNOWN = landlock.version()
 confining = pytest.mark.skipif(
@@ -136,3 +140,46 @@ def test_the_library_never_holds_the_data_folder(tmp_path: Path, monkeypatch: py
     found = {path for path in library.reads if path.is_relative_to(tmp_path)}
     assert found == {tmp_path / "package", tmp_path / "module.py"}
     assert tmp_path in library.lists
+
+
+def connects(kafka: KafkaSettings, ports: tuple[int, ...] | None = None) -> tuple[int, ...] | None:
+    confinement = walls(
+        Settings(kafka=kafka, clickhouse=ClickHouseSettings(connect_ports=ports), data_dir=Path("/data"))
+    )
+    assert confinement is not None
+    return confinement.connects
+
+
+def test_clickhouse_connects_to_the_stacks_kafka_and_to_what_the_settings_name() -> None:
+    assert connects(KafkaSettings(port=19092)) == (19092, 53)
+    assert connects(KafkaSettings(port=19092), (443,)) == (19092, 53, 443)
+
+
+def test_brokers_of_an_external_kafka_are_anywhere_unless_the_settings_name_their_ports() -> None:
+    external = KafkaSettings(bootstrap_servers="one,two:9094")
+
+    assert connects(external) is None
+    assert connects(external, ()) == (9092, 9094, 53)
+
+
+@confining
+def test_java_runs_within_its_folder(own: Path) -> None:
+    try:
+        program = java.executable()
+    except StackError:
+        pytest.skip("there is no Java here")
+    confinement = java.confinement(own, own.parent / "cache", (), ())
+    log = own.parent / "log"
+    command = Command((str(program), "-version"), java.ENVIRONMENT, own, confinement=confinement)
+
+    assert start(command, log).popen.wait(60) == 0, log.read_text()
+
+
+def test_a_version_managers_script_for_java_is_not_held_to_what_java_needs(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = own / "java"
+    shim.write_text("#!/bin/sh")
+    monkeypatch.setattr(java, "executable", lambda: shim)
+
+    assert java.confinement(own, own, (), ()) is None
