@@ -127,10 +127,10 @@ def _created(pid: int) -> float:
 
 
 def alive(identity: Identity) -> bool:
-    """Whether this very process runs (a zombie does not)."""
+    """Whether this very process runs (a zombie does not, unless threads of it are left)."""
     try:
         process = psutil.Process(identity.pid)
-        return _same(process, identity) and process.status() != psutil.STATUS_ZOMBIE
+        return _same(process, identity) and _living(process)
     except psutil.NoSuchProcess:
         return False
 
@@ -159,8 +159,9 @@ def members(identity: Identity) -> list[psutil.Process]:
 
 
 def _living(process: psutil.Process) -> bool:
+    """A killed process holds its files and ports until its last thread is gone; its first may be so long before."""
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 
