@@ -13,6 +13,7 @@ import typer
 from neonblue.cli.failures import has_stack, no_stack, reason, unanswered
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
+from neonblue.stack.folders import PRIVATE_UMASK
 
 app = typer.Typer(add_completion=False)
 
@@ -68,6 +69,7 @@ def dbt(
         # dbt takes this process's place, and with it the lock.
         os.set_inheritable(acquire(settings, _say_waiting), True)
     variables = own_models.environment(settings) if own else dbt_environment(settings)
+    os.umask(PRIVATE_UMASK)  # it writes into the data folder
     os.execve(dbt_executable(), [dbt_executable(), *given], {**os.environ, **variables})  # noqa: S606
 
 

@@ -53,10 +53,11 @@ def up(
     settings = Settings.load(data_dir)
     folders.require(settings.data_dir)
     checkup.require_packages(settings)
-    if detach:
-        detach_stack(settings, timeout)
-    else:
-        _supervise(settings, timeout)
+    with folders.private_files():
+        if detach:
+            detach_stack(settings, timeout)
+        else:
+            _supervise(settings, timeout)
 
 
 def _supervise(settings: Settings, timeout: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr
@@ -121,6 +122,18 @@ class ClickHouseSettings(Component):
         description="name of an external server's cluster: tables are made on all of it; empty: one server",
     )
     kafka_group: str = Field(default="neonblue_clickhouse", description="consumer group that reads the topic")
+    system_user: str = Field(
+        default="neonblue-clickhouse", description="runs ClickHouse where root starts the stack"
+    )
+    confined: bool = Field(
+        default=True,
+        description="holds ClickHouse's process to its own folder and ports, where the kernel has Landlock",
+    )
+    connect_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] | None = Field(
+        default=None,
+        description="TCP ports that a confined ClickHouse may connect to besides Kafka's and DNS's; "
+        "default: none, with an external Kafka any",
+    )
 
     @property
     def external(self) -> bool:

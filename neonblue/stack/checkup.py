@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import psutil
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folder_lock, folders, jars, java, ports
-from neonblue.stack.accounts import account_for
+from neonblue.stack import catalogue, folder_lock, folders, jars, java, landlock, ports
+from neonblue.stack.accounts import account_for, passing_account
 from neonblue.stack.errors import RequirementError, StackError
 from neonblue.stack.nodes import Service
 from neonblue.stack.services.kafka import jar_cache
@@ -59,7 +60,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> tuple[Finding, ...]:
-    """Look at everything; nothing is changed, except that root's system user for PostgreSQL is made."""
+    """Look at everything; nothing is changed, except that root's system users are made."""
     looks: tuple[Callable[[Settings], Finding], ...] = (
         _python,
         _system,
@@ -68,6 +69,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         _memory,
         _disk,
         _user,
+        _walls,
         _programs,
         _names,
         _data_dir,
@@ -185,6 +187,33 @@ def _user(settings: Settings) -> Finding:
         return Finding("user", "root", False, str(error))
     found = f"root; PostgreSQL runs as {account.name}" if account else f"user {os.getuid()}"
     return Finding("user", found)
+
+
+def _walls(settings: Settings) -> Finding:
+    """What holds ClickHouse and Valkey back beyond their own rules. Less than all of it is no fault."""
+    known, account = landlock.version(), None
+    advice = []
+    if os.geteuid() == 0 and not settings.clickhouse.external:
+        try:
+            account = passing_account(settings.clickhouse.system_user, Path(sys.executable))
+        except (OSError, StackError) as error:
+            advice.append(f"ClickHouse runs as root: {error}")
+    if known < landlock.FIRST_USABLE:
+        found = "this kernel has no Landlock that will do (Linux 5.19 or later, switched on)"
+        advice.append("ClickHouse and Valkey may open what their user may")
+    else:
+        found = f"Landlock ABI {known}"
+        if not landlock.limits_connections(known):
+            advice.append("Landlock limits connections from Linux 6.7 on: until then they are free")
+        if not settings.clickhouse.confined:
+            advice.append("NEONBLUE_CLICKHOUSE_CONFINED is false: ClickHouse may open what its user may")
+    if account is not None:
+        found = f"ClickHouse runs as {account.name}; {found}"
+    if folders.existing(settings.data_dir) == settings.data_dir and folders.is_open(settings.data_dir):
+        names = ", ".join(folders.foreign(settings.data_dir)[:3])
+        why = f"it holds {names}, which is not NeonBlue's" if names else "'neonblue up' closes it"
+        advice.append(f"the data folder is open to other users: {why}")
+    return Finding("walls", found, advice="; ".join(advice))
 
 
 def _data_dir(settings: Settings) -> Finding:

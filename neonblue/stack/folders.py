@@ -1,13 +1,22 @@
-"""Whether the stack can keep its data in a folder, and what to do where it can't."""
+"""Whether the stack can keep its data in a folder, and what to do where it can't; closing it to other users."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
 
 from neonblue.stack.errors import RequirementError
 
+_log = structlog.get_logger("neonblue.stack")
+
+PRIVATE_UMASK = 0o077
+_OTHERS = 0o077
 LONGEST_BYTES = 700
 """Of the folder's path: PostgreSQL takes 1,023 bytes, and what lies below takes some of them."""
 _ADVICE = "choose another one with --data-dir or NEONBLUE_DATA_DIR"
@@ -36,15 +45,89 @@ def refusal(path: Path) -> str:
 
 
 def require(path: Path) -> None:
-    """Make the folder and its logs' folder where they are missing. Raises ``RequirementError`` with the reason."""
+    """Make the folder and its logs' folder where they are missing, closed to other users, as they are from then on.
+
+    Raises ``RequirementError`` with the reason.
+    """
     if reason := refusal(path):
         raise RequirementError(reason)
     try:
-        (path / "logs").mkdir(parents=True, exist_ok=True)
+        with private_files():
+            (path / "logs").mkdir(parents=True, exist_ok=True)
+        close(path)
     except OSError as error:
         raise RequirementError(
             f"the data folder {path} can't be written ({error.filename}: {error.strerror}): {_ADVICE}"
         ) from error
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Meanwhile nothing that this process makes, or one that it starts, is open to other users."""
+    before = os.umask(PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+OURS = frozenset({
+    "postgres", "postgres.new", "clickhouse", "kafka", "connect", "valkey", "dagster", "dbt", "logs", "reports",
+    "neonblue.env", "neonblue.tmp", "supervisor.lock", "processes.json", "processes.json.tmp",
+})  # fmt: skip
+"""All that the stack puts into its data folder. Whatever else lies there is somebody's own."""
+
+
+def close(path: Path) -> None:
+    """Close the data folder, and the logs, to other users; all that is in it, where the folder stood open until now.
+
+    A folder that holds something of its owner's as well, a home or a checkout, keeps its mode: there only what is
+    the stack's is closed. Where the modes can't be changed, a line in the log says so. Raises OSError.
+    """
+    was_open = is_open(path)
+    try:
+        for name in sorted(OURS) if was_open else ["logs"]:
+            _close_tree(path / name)
+        if was_open and (shared := foreign(path)):
+            _log.warning("data_folder_stays_open", folder=str(path), holds=shared[:3])
+        elif was_open:
+            # The last step: it tells that the others are done.
+            path.chmod(0o700)
+    except PermissionError as error:
+        _log.warning("data_folder_stays_open", folder=str(path), reason=str(error))
+
+
+def is_open(path: Path) -> bool:
+    """Whether other users may look into the folder."""
+    return bool(path.stat().st_mode & _OTHERS)
+
+
+def foreign(path: Path) -> list[str]:
+    """The names in the data folder that are not the stack's."""
+    return sorted(entry.name for entry in path.iterdir() if entry.name not in OURS)
+
+
+def _close_tree(top: Path) -> None:
+    if not os.path.lexists(top):
+        return
+    _close_one(os.fspath(top), None)
+    for _, folders, files, descriptor in os.fwalk(top, follow_symlinks=False):
+        for name in (*folders, *files):
+            _close_one(name, descriptor)
+
+
+def _close_one(name: str, folder: int | None) -> None:
+    """Follows no link, not even one that a service's user puts in a file's place meanwhile."""
+    try:
+        opened = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        mode = os.fstat(opened).st_mode
+        if not stat.S_ISLNK(mode) and mode & _OTHERS:
+            os.chmod(f"/proc/self/fd/{opened}", stat.S_IMODE(mode) & ~_OTHERS)  # noqa: PTH101
+    finally:
+        os.close(opened)
 
 
 def existing(path: Path) -> Path:

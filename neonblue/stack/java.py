@@ -16,16 +16,25 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
+
 from neonblue import files
 from neonblue.files import Folder
+from neonblue.stack.confinement import Confinement
 from neonblue.stack.errors import RequirementError
 
+_log = structlog.get_logger("neonblue.stack")
+
 OLDEST = 17
+_DISTRIBUTED = tuple(sorted(Path("/etc").glob("java*")))
+"""Where a distribution keeps what its Java's folder only links to."""
 ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 """In the C locale Java can't open a path that is not plain ASCII."""
 JARS = Path("jars")
 """In the working folder: a link to the cache."""
 _LOGGING = "log4j2.properties"
+_TEMPORARY = "tmp"
+"""In the working folder: where native libraries are unpacked."""
 
 
 @cache
@@ -66,7 +75,9 @@ def version(java: Path) -> int:
 
 
 def prepare(folder: Path, cache: Path) -> None:
-    """Make `folder` a working folder: with a link to the jars' cache, and Log4j's configuration."""
+    """Make `folder` a working folder: a link to the jars' cache, Log4j's configuration, room for temporary files."""
+    shutil.rmtree(folder / _TEMPORARY, ignore_errors=True)
+    (folder / _TEMPORARY).mkdir()
     link = folder / JARS
     target = cache.absolute()
     if not (link.is_symlink() and link.readlink() == target):
@@ -76,6 +87,26 @@ def prepare(folder: Path, cache: Path) -> None:
         staging.replace(link)
     (folder / _LOGGING).write_text(
         (files.folder(Folder.CONNECTORS) / _LOGGING).read_text(encoding="utf-8"), encoding="utf-8"
+    )
+
+
+def confinement(
+    folder: Path, cache: Path, binds: Iterable[int], connects: Iterable[int] | None
+) -> Confinement | None:
+    """What one of Kafka's programs may open, in its working folder and beyond, and at which ports it may be.
+
+    None where Java is begun by a script (a version manager's): only that knows what it needs.
+    """
+    program = executable().resolve()
+    with program.open("rb") as file:
+        if file.read(2) == b"#!":
+            _log.info("not_confined", folder=str(folder), reason=f"{program} is a script")
+            return None
+    return Confinement(
+        writes=(folder,),
+        binds=tuple(binds),
+        connects=None if connects is None else tuple(connects),
+        reads=(program.parent.parent, cache, *_DISTRIBUTED),
     )
 
 
@@ -102,6 +133,7 @@ def arguments(
         # The compression libraries are native code, which Java 24 and later warn of.
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.awt.headless=true",
+        f"-Djava.io.tmpdir={_TEMPORARY}",
         f"-Dlog4j2.configurationFile={_LOGGING}",
         *(f"-D{given}" for given in properties),
         "-cp",

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import psutil
 
+from neonblue.stack.confinement import Confinement
+
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user of this machine that a service runs as."""
+    """A user of this machine that a service runs as; `capability` is the one that it keeps of root's."""
 
     name: str
     uid: int
     gid: int
+    capability: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Command:
     environment: Mapping[str, str]
     folder: Path
     account: Account | None = None
+    confinement: Confinement | None = None
     nice: int = 0
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
@@ -91,13 +95,16 @@ def start(command: Command, log: Path) -> Running:
 
     Call it from a thread that lives as long as the program: the kernel ties the program to that thread.
     """
-    specification: dict[str, int] = {
+    specification: dict[str, object] = {
         "parent": os.getpid(),
         "death_signal": int(command.death_signal),
         "nice": command.nice,
     }
     if command.account is not None:
         specification |= {"uid": command.account.uid, "gid": command.account.gid}
+        specification["capability"] = command.account.capability
+    if command.confinement is not None:
+        specification["confinement"] = command.confinement.rules()
     arguments = [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(specification), *command.arguments]
     with log.open("ab") as output:
         popen = subprocess.Popen(
@@ -120,10 +127,10 @@ def _created(pid: int) -> float:
 
 
 def alive(identity: Identity) -> bool:
-    """Whether this very process runs (a zombie does not)."""
+    """Whether this very process runs (a zombie does not, unless threads of it are left)."""
     try:
         process = psutil.Process(identity.pid)
-        return _same(process, identity) and process.status() != psutil.STATUS_ZOMBIE
+        return _same(process, identity) and _living(process)
     except psutil.NoSuchProcess:
         return False
 
@@ -152,8 +159,9 @@ def members(identity: Identity) -> list[psutil.Process]:
 
 
 def _living(process: psutil.Process) -> bool:
+    """A killed process holds its files and ports until its last thread is gone; its first may be so long before."""
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.NoSuchProcess:
         return False
 

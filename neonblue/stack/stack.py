@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Collection
+from contextlib import ExitStack
 from types import TracebackType
 from typing import cast
 
@@ -50,21 +51,25 @@ class Stack:
         self._record_lock = threading.Lock()
         self._board = Board([_first_status(node, self.settings) for node in chosen], self._on_change)
         self._runners: list[Runner] = []
+        self._private = ExitStack()
 
     def start(self) -> None:
         """Take the data folder, clear what a crash left, check the ports, start everything. Does not wait.
 
+        Until `stop`, what this process makes is closed to other users, whatever thread of it does so.
         Raises ``AlreadyRunningError``, ``PortsTakenError``, ``RequirementError``.
         """
         folder = self.settings.data_dir
         folders.require(folder)
         self._lock.acquire()
+        self._private.enter_context(folders.private_files())
         try:
             record.end_strays(folder)
             ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
             environment.write(self.settings)
             record.write(folder, self._board.all())
         except BaseException:
+            self._private.close()
             self._lock.release()
             raise
         self._runners = [self._runner(node) for node in self._nodes]
@@ -119,6 +124,7 @@ class Stack:
         for runner in self._runners:
             runner.join()
         self._runners = []
+        self._private.close()
         self._lock.release()
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> int:

@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from neonblue.stack.clickhouse_server.app import Server
+from neonblue.stack.clickhouse_server.secrecy import forget_environment
 from neonblue.stack.clickhouse_server.settings import ServerSettings, SettingsError
 
 
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    forget_environment()
     # A response that ends in an exception is left unfinished on purpose, which uvicorn would call an error.
     logging.getLogger("uvicorn.error").addFilter(
         lambda record: "without completing response" not in record.msg

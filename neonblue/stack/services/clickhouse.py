@@ -5,16 +5,47 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from neonblue.settings import Settings
-from neonblue.stack import dbt_profile, probe
+from neonblue.stack import confinement, dbt_profile, probe
+from neonblue.stack.accounts import own_account
+from neonblue.stack.confinement import Confinement
 from neonblue.stack.environment import process_environment
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.process import Account, Command
 
 _NICE = 3
 """Queries, merges and refreshes yield to what is being stored."""
+_DNS_PORT, _KAFKA_PORT = 53, 9092
+
+
+def walls(settings: Settings) -> Confinement | None:
+    """What the server may open and whom it may connect to; None where it is not to be confined.
+
+    An external Kafka's brokers are reached at ports that only they know, so with one any port may be connected to,
+    unless the settings name them.
+    """
+    clickhouse, kafka = settings.clickhouse, settings.kafka
+    if not clickhouse.confined:
+        return None
+    more = clickhouse.connect_ports
+    connects: tuple[int, ...] | None = (
+        *confinement.ports_of(kafka.address, _KAFKA_PORT),
+        _DNS_PORT,
+        *(more or ()),
+    )
+    if kafka.external and more is None:
+        connects = None
+    library = confinement.python_library(settings.data_dir)
+    return Confinement(
+        writes=(settings.data_dir / "clickhouse",),
+        binds=(clickhouse.port,),
+        connects=connects,
+        reads=library.reads,
+        lists=library.lists,
+    )
 
 
 class ClickHouse(Service):
@@ -24,6 +55,7 @@ class ClickHouse(Service):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "clickhouse"
+        self._account: Account | None = None
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.clickhouse.port, self.name, "NEONBLUE_CLICKHOUSE_PORT"),)
@@ -31,6 +63,8 @@ class ClickHouse(Service):
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
+        user = self._settings.clickhouse.system_user
+        self._account = own_account(self.name, user, self._folder, Path(sys.executable))
 
     def command(self) -> Command:
         module = "neonblue.stack.clickhouse_server"
@@ -39,6 +73,8 @@ class ClickHouse(Service):
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),
             environment=process_environment(self._settings, self.name),
             folder=self._folder,
+            account=self._account,
+            confinement=walls(self._settings),
             nice=_NICE,
         )
 

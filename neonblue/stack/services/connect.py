@@ -85,7 +85,16 @@ class Connect(Service):
             | database_variables(self._settings)
             | java.ENVIRONMENT,
             folder=self._folder,
+            confinement=java.confinement(
+                self._folder, jar_cache(self._settings), [self._settings.connect.port], self._servers()
+            ),
         )
+
+    def _servers(self) -> list[int] | None:
+        """The ports that it connects to; None, any, where a server is somebody else's."""
+        if self._settings.kafka.external or self._settings.postgres.external:
+            return None
+        return [self._settings.kafka.port, self._settings.postgres.port]
 
     def answer(self, seconds: float) -> None:
         probe.responds(self._settings.connect.address, seconds)

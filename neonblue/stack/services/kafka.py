@@ -119,12 +119,14 @@ class Kafka(Service):
         return jars.ensure(jar_cache(self._settings), jars.locked()).class_path
 
     def command(self) -> Command:
+        ports = [use.port for use in self.ports()]
         return Command(
             arguments=java.arguments(
                 "kafka.Kafka", _CONFIGURATION, self._class_path(), self._settings.kafka.heap_megabytes
             ),
             environment=process_environment(self._settings, self.name) | java.ENVIRONMENT,
             folder=self._folder,
+            confinement=java.confinement(self._folder, jar_cache(self._settings), ports, ports),
         )
 
     def answer(self, seconds: float) -> None:

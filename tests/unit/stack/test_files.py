@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from neonblue.settings import Settings
@@ -112,6 +114,33 @@ def test_strays_are_ended_and_a_number_with_another_owner_is_not(tmp_path: Path)
         assert not alive(Identity(stranger.pid, 0.0))
     finally:
         stranger.communicate(b"\n")
+
+
+_EXIT = {"x86_64": 60, "aarch64": 93}
+_HALF_DEAD = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+print(flush=True)
+ctypes.CDLL(None).syscall(int(sys.argv[1]), 0)
+"""
+
+
+def test_a_process_lives_until_its_last_thread_is_gone() -> None:
+    command = [sys.executable, "-c", _HALF_DEAD, str(_EXIT[platform.machine()])]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        seen = psutil.Process(process.pid)
+        identity = Identity(process.pid, seen.create_time())
+        while seen.status() != psutil.STATUS_ZOMBIE:
+            assert seen.is_running()
+
+        assert alive(identity)
+        assert [member.pid for member in members(identity)] == [process.pid]
+        process.kill()
+        process.wait(30)
+        assert not alive(identity)
 
 
 def test_a_folder_closed_to_others_can_not_be_reached() -> None:
