@@ -8,6 +8,7 @@ one: the stack neither starts nor stops it.
 
 from neonblue.settings.api import ApiSettings
 from neonblue.settings.faults import SettingsError
+from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.loading import ENVIRONMENT_FILE, SERVICE, Settings, folder_of
 from neonblue.settings.orchestration import (
     AlertSettings,
@@ -19,7 +20,6 @@ from neonblue.settings.orchestration import (
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    KafkaSettings,
     PostgresSettings,
     ValkeySettings,
 )

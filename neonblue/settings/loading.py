@@ -19,6 +19,7 @@ from neonblue.settings.faults import (
     sentences,
     unknown_variables,
 )
+from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.orchestration import (
     AlertSettings,
     DagsterSettings,
@@ -29,7 +30,6 @@ from neonblue.settings.orchestration import (
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    KafkaSettings,
     PostgresSettings,
     ValkeySettings,
 )

@@ -9,6 +9,7 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict
 
+from neonblue.files import write_private
 from neonblue.settings import Settings
 from neonblue.stack import jars, java, probe, templates
 from neonblue.stack.environment import process_environment
@@ -54,7 +55,7 @@ class Connect(Service):
         self._folder.mkdir(parents=True, exist_ok=True)
         java.prepare(self._folder, jar_cache(self._settings))
         worker = templates.worker(self._settings, java.JARS / self._jars().plugin_path)
-        (self._folder / _CONFIGURATION).write_text(worker, encoding="utf-8")
+        write_private(self._folder / _CONFIGURATION, worker)
 
     def _jars(self) -> jars.Jars:
         return jars.ensure(jar_cache(self._settings), jars.locked())
