@@ -36,7 +36,7 @@ class KafkaSettings(Component):
     )
     user: str = Field(default="", description="who every part signs in to an external Kafka as")
     password: SecretStr = Field(
-        default=SecretStr(""), description="password of that user; none is made for an external Kafka"
+        default=SecretStr(""), description="password of that user"
     )
     ssl_ca_location: Path | None = Field(
         default=None,
@@ -105,7 +105,7 @@ class KafkaSettings(Component):
             # The embedded ClickHouse engine's librdkafka is built with PLAIN alone.
             mechanism = "PLAIN" if part == "clickhouse" else "SCRAM-SHA-512"
             return sasl(self.user_of(part), self.password_of(part), mechanism)
-        options = {"security.protocol": self.security_protocol}
+        options: dict[str, str] = {"security.protocol": self.security_protocol}
         if self.security_protocol.startswith("SASL"):
             options = sasl(self.user, self.password_of(part), self.sasl_mechanism, self.security_protocol)
         if self.security_protocol.endswith("SSL") and self.ssl_ca_location is not None:

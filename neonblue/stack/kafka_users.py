@@ -92,10 +92,10 @@ def _bindings(client: AdminClient, user: str) -> list[AclBinding]:
     """Every rule for this user alone."""
     every = AclBindingFilter(
         ResourceType.ANY,
-        None,
+        None,  # type: ignore[arg-type]
         ResourcePatternType.ANY,
         f"User:{user}",
-        None,
+        None,  # type: ignore[arg-type]
         AclOperation.ANY,
         AclPermissionType.ANY,
     )
