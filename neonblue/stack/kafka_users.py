@@ -68,7 +68,8 @@ def grant(client: AdminClient, user: str, grants: frozenset[Grant]) -> None:
 
 def consumers(client: AdminClient) -> dict[str, tuple[str, ...]]:
     """The users that the owner added, each with the prefixes of its groups."""
-    described = client.describe_user_scram_credentials(request_timeout=_SECONDS)
+    # Asked for all users, it is one future.
+    described: Any = client.describe_user_scram_credentials(request_timeout=_SECONDS)
     names = sorted(
         name for name in described.result(timeout=2 * _SECONDS) if not name.startswith(kafka_access.RESERVED)
     )

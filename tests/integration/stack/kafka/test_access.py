@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -264,6 +266,21 @@ def test_a_consumer_that_the_owner_adds_reads_the_topic_and_does_nothing_else(se
 
     assert not isinstance(read(given, topic, "fraud-detection"), bytes)
     assert "fraud-team" not in kafka_user(settings, "list").stdout
+
+
+def test_the_documents_consumer_reads_the_topic(settings: Settings, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "operations.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    added = kafka_user(settings, "add", "fraud")
+    assert added.returncode == 0, added.stderr
+    (tmp_path / "fraud.properties").write_text(added.stdout)
+
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert "EVENT_CREATED" in done.stdout, done.stderr
+    assert kafka_user(settings, "remove", "fraud", "--yes").returncode == 0
 
 
 def test_secrets_are_in_no_argument_and_no_file_of_others(settings: Settings) -> None:
