@@ -35,9 +35,7 @@ class KafkaSettings(Component):
         default="SCRAM-SHA-512", description="how every part signs in to an external Kafka with SASL"
     )
     user: str = Field(default="", description="who every part signs in to an external Kafka as")
-    password: SecretStr = Field(
-        default=SecretStr(""), description="password of that user"
-    )
+    password: SecretStr = Field(default=SecretStr(""), description="password of that user")
     ssl_ca_location: Path | None = Field(
         default=None,
         description="file of certificates (PEM) that an external Kafka's is checked against; none: the system's",

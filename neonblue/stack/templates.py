@@ -14,6 +14,8 @@ from neonblue.settings.kafka import in_java, jaas_string
 
 NODE_USER = "neonblue-node"
 """Who Kafka's one node signs in with itself as."""
+KAFKA_CERTIFICATES = "kafka-ca.pem"
+"""In Connect's working folder: a copy of what an external Kafka's certificate is checked against."""
 # `${env:NAME}` is not ours: the Connect worker fills it in.
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
@@ -90,7 +92,8 @@ def worker(settings: Settings, plugin_path: object) -> str:
         "port": settings.connect.port,
         "plugin_path": plugin_path,
     }
-    security = in_java(settings.kafka.security("connect"))
+    given = settings.kafka.security("connect")
+    security = in_java(given | {name: KAFKA_CERTIFICATES for name in given if name == "ssl.ca.location"})
     lines = [
         f"{client}{name}={in_properties(value)}\n"
         for client in ("", "producer.", "consumer.", "admin.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
@@ -56,6 +57,8 @@ class Connect(Service):
         java.prepare(self._folder, jar_cache(self._settings))
         worker = templates.worker(self._settings, java.JARS / self._jars().plugin_path)
         write_private(self._folder / _CONFIGURATION, worker)
+        if (certificates := self._settings.kafka.ssl_ca_location) is not None:
+            shutil.copyfile(certificates, self._folder / templates.KAFKA_CERTIFICATES)
 
     def _jars(self) -> jars.Jars:
         return jars.ensure(jar_cache(self._settings), jars.locked())

@@ -177,6 +177,12 @@ def test_every_client_of_the_worker_signs_in_as_connect() -> None:
     assert settings.kafka.admin_password.get_secret_value() not in str(worker)
 
 
+def test_the_worker_checks_certificates_by_a_copy_in_its_own_folder() -> None:
+    worker = properties(templates.worker(Settings(kafka=TLS), "/plugins"))
+
+    assert worker["producer.ssl.truststore.location"] == "kafka-ca.pem"
+
+
 def test_a_private_file_is_its_owners_also_where_an_older_one_was_not(tmp_path: Path) -> None:
     file = tmp_path / "worker.properties"
     file.write_text("old")
