@@ -42,8 +42,8 @@ SELECT (erased_at AT TIME ZONE 'UTC')::date AS day,
 FROM erasures WHERE person IS NOT NULL AND erased_at <= %(until)s
 """,
 }
-"""Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that is
-deleted leaves nothing here and is archived there: what is archived and was never started is in neither list."""
+"""Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that
+is deleted leaves nothing here and is archived there: what is archived and was never started is in neither list."""
 NAMED_DIGESTS = """
 SELECT day, get_byte(decode(md5(name), 'hex'), 15), count(*),
        bit_xor(('x' || substr(md5(name), 1, 16))::bit(64)::bigint), 0
