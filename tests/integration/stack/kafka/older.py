@@ -66,12 +66,9 @@ def folder_with(settings: Settings, messages: Sequence[bytes]) -> None:
 
 def _fill(settings: Settings, messages: Sequence[bytes]) -> None:
     options = {"bootstrap.servers": settings.kafka.address, "log_level": 0}
-    (made,) = (
-        AdminClient(options | {"socket.timeout.ms": 60_000})
-        .create_topics([NewTopic(settings.kafka.topic, 2)], request_timeout=60)
-        .values()
-    )
-    made.result(60)
+    client = AdminClient(options | {"socket.timeout.ms": 60_000})
+    (made,) = client.create_topics([NewTopic(settings.kafka.topic, 2)], request_timeout=60).values()
+    made.result(90)
     producer = Producer(options)
     for message in messages:
         producer.produce(settings.kafka.topic, message)
