@@ -22,3 +22,12 @@ def folder(name: Folder) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"the folder {name} is missing from this installation: install NeonBlue again")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to a file that its owner alone can read, replaced in one step."""
+    staging = path.with_name(f"{path.name}.tmp")
+    staging.unlink(missing_ok=True)
+    staging.touch(mode=0o600, exist_ok=False)
+    staging.write_text(text, encoding="utf-8")
+    staging.replace(path)

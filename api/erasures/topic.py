@@ -17,8 +17,8 @@ def oldest_message(settings: KafkaSettings) -> datetime | None:
     Raises KafkaException where the topic can't be looked at.
     """
     consumer = Consumer(
-        {
-            "bootstrap.servers": settings.address,
+        settings.client("api")
+        | {
             "group.id": "neonblue-erasures",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

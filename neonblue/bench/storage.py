@@ -61,8 +61,8 @@ def message_bytes(settings: Settings, starts: dict[int, int], ends: dict[int, in
 
 def _consumer(settings: Settings) -> Consumer:
     return Consumer(
-        {
-            "bootstrap.servers": settings.kafka.address,
+        settings.kafka.client("admin")
+        | {
             "group.id": "neonblue-bench",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",

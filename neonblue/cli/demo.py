@@ -74,6 +74,7 @@ def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
 
     folders.require(settings.data_dir)
     checkup.require_packages(settings)
+    checkup.require_reachable_kafka(settings)
     write_to_file(settings.data_dir)
     started = time.monotonic()
     with out.status("Starting PostgreSQL, Kafka, Debezium, ClickHouse, Valkey, the API and Dagster …"):

@@ -58,6 +58,9 @@ COMMANDS = {
     "dbt": Entry(_DATA, "Run dbt on the running stack: its models, or your own.", "neonblue.cli.dbt", "app"),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
     "token": Entry(_TOOLS, "Make, list and revoke the API's tokens.", "neonblue.cli.token", "token"),
+    "kafka-user": Entry(
+        _TOOLS, "Let further consumers read the topic.", "neonblue.cli.kafka_user", "kafka_user"
+    ),
     "settings": Entry(
         _TOOLS,
         "Show every setting: its value, where that comes from, what it does.",

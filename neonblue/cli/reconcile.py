@@ -44,13 +44,13 @@ def show(result: Reconciliation) -> None:
     table = Table("", "accepted", "present", "missing", "unexpected", box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, comparison in (("events", result.events), ("assignments", result.assignments)):
-        table.add_row(f"[bold]{name}[/]", *_cells(comparison.total))
+    for kind, comparison in result.rows.items():
+        table.add_row(f"[bold]{kind}[/]", *_cells(comparison.total))
         for day, counts in _days(comparison):
             table.add_row(f"  {day}", *_cells(counts))
     out.print(table)
-    for name, comparison in (("event", result.events), ("assignment", result.assignments)):
-        _show_differences(name, comparison)
+    for kind, comparison in result.rows.items():
+        _show_differences(kind.removesuffix("s"), comparison)
     for error, count in result.dead_letters.items():
         out.print(f"[red]dead letters[/]  {count:,}  {error}")
     for rule, count in result.set_aside.items():

@@ -87,7 +87,8 @@ def _row(setting: Setting) -> str:
 
 
 def _generated(setting: Setting) -> bool:
-    return setting.name.endswith(("_PASSWORD", "_API_TOKEN"))
+    # An external Kafka's is its owner's.
+    return setting.name.endswith(("_PASSWORD", "_API_TOKEN")) and setting.name != "NEONBLUE_KAFKA_PASSWORD"
 
 
 def _matches(setting: Setting, text: str | None) -> bool:

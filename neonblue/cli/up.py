@@ -53,6 +53,7 @@ def up(
     settings = Settings.load(data_dir)
     folders.require(settings.data_dir)
     checkup.require_packages(settings)
+    checkup.require_reachable_kafka(settings)
     with folders.private_files():
         if detach:
             detach_stack(settings, timeout)

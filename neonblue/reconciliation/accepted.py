@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 
-from neonblue.reconciliation.compare import Bucket, Digest
+from neonblue.reconciliation.compare import Bucket, Digest, Kind
 
 EVENT_DIGESTS = """
 SELECT day, get_byte(uuid_send(id), 15), count(*),
@@ -20,20 +20,39 @@ SELECT id::text FROM events
 WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s) AND received_at <= %(until)s
 """
 
-ASSIGNMENT_ROWS = """
+NAMED_ROWS = {
+    Kind.ASSIGNMENTS: """
 SELECT (assigned_at AT TIME ZONE 'UTC')::date AS day,
        concat_ws('/', experiment_id, unit_type, user_id, variant_key, version) AS name
 FROM assignments
-"""
-ASSIGNMENT_DIGESTS = f"""
+""",
+    Kind.EXPERIMENTS: """
+SELECT ((states.snapshot ->> 'received_at')::timestamptz AT TIME ZONE 'UTC')::date AS day,
+       concat_ws('/', states.experiment_id, states.version, md5(states.snapshot::text)) AS name
+FROM experiment_versions AS states JOIN experiments ON experiments.id = states.experiment_id
+WHERE NOT (experiments.status = 'archived' AND experiments.started_at IS NULL)
+""",
+    Kind.LINKS: """
+SELECT (linked_at AT TIME ZONE 'UTC')::date AS day, concat_ws('/', unit_type, anonymous_id, user_id) AS name
+FROM user_links WHERE linked_at <= %(until)s
+""",
+    Kind.ERASURES: """
+SELECT (erased_at AT TIME ZONE 'UTC')::date AS day,
+       concat_ws('/', unit_type, encode(person, 'hex'), (extract(epoch FROM erased_at) * 1000000)::bigint) AS name
+FROM erasures WHERE person IS NOT NULL AND erased_at <= %(until)s
+""",
+}
+"""Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that
+is deleted leaves nothing here and is archived there: what is archived and was never started is in neither list."""
+NAMED_DIGESTS = """
 SELECT day, get_byte(decode(md5(name), 'hex'), 15), count(*),
        bit_xor(('x' || substr(md5(name), 1, 16))::bit(64)::bigint), 0
-FROM ({ASSIGNMENT_ROWS}) AS named GROUP BY 1, 2
-"""  # noqa: S608 - both parts are constants
-ASSIGNMENT_IDS = f"""
-SELECT name FROM ({ASSIGNMENT_ROWS}) AS named
+FROM ({}) AS named GROUP BY 1, 2
+"""
+NAMED_IDS = """
+SELECT name FROM ({}) AS named
 WHERE day = %(day)s AND get_byte(decode(md5(name), 'hex'), 15) = ANY(%(bytes)s)
-"""  # noqa: S608
+"""
 
 PARTITIONS = """
 SELECT pg_get_expr(child.relpartbound, child.oid)
@@ -52,17 +71,21 @@ class Accepted:
         self._connection = connection
         self._until = until
 
-    def events(self) -> dict[Bucket, Digest]:
-        return self._digests(EVENT_DIGESTS)
+    def digests(self, kind: Kind) -> dict[Bucket, Digest]:
+        query = EVENT_DIGESTS if kind is Kind.EVENTS else NAMED_DIGESTS.format(NAMED_ROWS[kind])
+        rows = self._connection.execute(query.encode(), {"until": self._until})
+        return {
+            Bucket(day, byte): Digest(count, checksum, total) for day, byte, count, checksum, total in rows
+        }
 
-    def assignments(self) -> dict[Bucket, Digest]:
-        return self._digests(ASSIGNMENT_DIGESTS)
-
-    def event_ids(self, buckets: Sequence[Bucket]) -> set[str]:
-        return self._ids(EVENT_IDS, buckets)
-
-    def assignment_ids(self, buckets: Sequence[Bucket]) -> set[str]:
-        return self._ids(ASSIGNMENT_IDS, buckets)
+    def ids(self, kind: Kind, buckets: Sequence[Bucket]) -> set[str]:
+        query = EVENT_IDS if kind is Kind.EVENTS else NAMED_IDS.format(NAMED_ROWS[kind])
+        parameters = {
+            "day": buckets[0].day,
+            "bytes": [bucket.byte for bucket in buckets],
+            "until": self._until,
+        }
+        return {name for (name,) in self._connection.execute(query.encode(), parameters)}
 
     def kept_days(self) -> set[date]:
         """The days that have a partition: what is older was dropped by retention."""
@@ -73,17 +96,3 @@ class Accepted:
                 first, end = map(date.fromisoformat, found.groups())
                 days.update(first + timedelta(days=more) for more in range((end - first).days))
         return days
-
-    def _digests(self, query: str) -> dict[Bucket, Digest]:
-        rows = self._connection.execute(query, {"until": self._until})
-        return {
-            Bucket(day, byte): Digest(count, checksum, total) for day, byte, count, checksum, total in rows
-        }
-
-    def _ids(self, query: str, buckets: Sequence[Bucket]) -> set[str]:
-        parameters = {
-            "day": buckets[0].day,
-            "bytes": [bucket.byte for bucket in buckets],
-            "until": self._until,
-        }
-        return {name for (name,) in self._connection.execute(query, parameters)}

@@ -11,6 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the topic carries from PostgreSQL to ClickHouse. An experiment's rows are its versions."""
+
+    EVENTS = "events"
+    ASSIGNMENTS = "assignments"
+    EXPERIMENTS = "experiments"
+    LINKS = "links"
+    ERASURES = "erasures"
+
 
 LISTED_IDS = 100
 """Ids shown of each kind of difference; the counts are complete."""
@@ -84,20 +96,24 @@ class Comparison:
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Events, assignments, what could not be read (its number by reason), and what no model counts (by rule).
+    """Every kind of row, what could not be read (its number by reason), and what no model counts (by rule).
 
     What is set aside is present in both stores: they agree on it.
     """
 
-    events: Comparison
-    assignments: Comparison
+    rows: Mapping[Kind, Comparison]
     dead_letters: dict[str, int]
     set_aside: dict[str, int] = field(default_factory=dict)
 
     @property
+    def equal(self) -> bool:
+        """Whether no row is missing, unexpected or altered."""
+        return all(comparison.total.agree for comparison in self.rows.values())
+
+    @property
     def agree(self) -> bool:
         """Whether nothing is missing, unexpected, altered or unreadable."""
-        return self.events.total.agree and self.assignments.total.agree and not self.dead_letters
+        return self.equal and not self.dead_letters
 
 
 def compare(

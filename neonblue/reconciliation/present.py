@@ -7,7 +7,7 @@ from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.reconciliation.compare import Bucket, Digest
+from neonblue.reconciliation.compare import Bucket, Digest, Kind
 
 EVENT_ROWS = """
 SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
@@ -16,11 +16,33 @@ SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
 FROM events_processed FINAL
 WHERE received_at <= {until:DateTime64(6, 'UTC')}
 """
-ASSIGNMENT_ROWS = """
+NAMED_ROWS = {
+    Kind.ASSIGNMENTS: """
 SELECT concatWithSeparator('/', experiment_id, unit_type, user_id, variant_key, version) AS name,
-       toDecimal64(0, 6) AS value, toDate(assigned_at) AS day,
-       reinterpretAsUInt8(substring(hash, 16, 1)) AS byte, MD5(name) AS hash
+       toDate(assigned_at) AS day
 FROM assignments FINAL
+""",
+    Kind.EXPERIMENTS: """
+SELECT concatWithSeparator('/', experiment_id, version, lower(hex(MD5(snapshot)))) AS name, toDate(received_at) AS day
+FROM experiments FINAL
+WHERE experiment_id NOT IN (
+    SELECT experiment_id FROM experiments FINAL GROUP BY experiment_id
+    HAVING argMax(status, (version, received_at)) = 'archived' AND countIf(isNotNull(started_at)) = 0
+)
+""",
+    Kind.LINKS: """
+SELECT concatWithSeparator('/', unit_type, anonymous_id, user_id) AS name, toDate(linked_at) AS day
+FROM user_links FINAL WHERE linked_at <= {until:DateTime64(6, 'UTC')}
+""",
+    Kind.ERASURES: """
+SELECT concatWithSeparator('/', unit_type, lower(hex(person)), toUnixTimestamp64Micro(erased_at)) AS name,
+       toDate(erased_at) AS day
+FROM erased_users FINAL WHERE erased_at <= {until:DateTime64(6, 'UTC')}
+""",
+}
+NAMED = """
+SELECT name, day, toDecimal64(0, 6) AS value, MD5(name) AS hash, reinterpretAsUInt8(substring(hash, 16, 1)) AS byte
+FROM ({})
 """
 DIGESTS = """
 SELECT day, byte, count(), groupBitXor(reinterpretAsInt64(reverse(substring(hash, 1, 8)))), sum(value)
@@ -40,17 +62,21 @@ class Present:
         self._client = client
         self._until = until
 
-    def events(self) -> dict[Bucket, Digest]:
-        return self._digests(EVENT_ROWS)
+    def digests(self, kind: Kind) -> dict[Bucket, Digest]:
+        result = self._client.query(DIGESTS.format(_rows(kind)), parameters={"until": self._until})
+        return {
+            Bucket(day, byte): Digest(count, checksum, total)
+            for day, byte, count, checksum, total in result.result_rows
+        }
 
-    def assignments(self) -> dict[Bucket, Digest]:
-        return self._digests(ASSIGNMENT_ROWS)
-
-    def event_ids(self, buckets: Sequence[Bucket]) -> set[str]:
-        return self._ids(EVENT_ROWS, buckets)
-
-    def assignment_ids(self, buckets: Sequence[Bucket]) -> set[str]:
-        return self._ids(ASSIGNMENT_ROWS, buckets)
+    def ids(self, kind: Kind, buckets: Sequence[Bucket]) -> set[str]:
+        parameters = {
+            "day": buckets[0].day,
+            "bytes": [bucket.byte for bucket in buckets],
+            "until": self._until,
+        }
+        result = self._client.query(IDS.format(_rows(kind)), parameters=parameters)
+        return {str(name) for (name,) in result.result_rows}
 
     def dead_letters(self) -> dict[str, int]:
         """Unreadable messages by reason."""
@@ -63,18 +89,6 @@ class Present:
             return {}
         return {str(rule): int(count) for rule, count in self._client.query(SET_ASIDE).result_rows}
 
-    def _digests(self, rows: str) -> dict[Bucket, Digest]:
-        result = self._client.query(DIGESTS.format(rows), parameters={"until": self._until})
-        return {
-            Bucket(day, byte): Digest(count, checksum, total)
-            for day, byte, count, checksum, total in result.result_rows
-        }
 
-    def _ids(self, rows: str, buckets: Sequence[Bucket]) -> set[str]:
-        parameters = {
-            "day": buckets[0].day,
-            "bytes": [bucket.byte for bucket in buckets],
-            "until": self._until,
-        }
-        result = self._client.query(IDS.format(rows), parameters=parameters)
-        return {str(name) for (name,) in result.result_rows}
+def _rows(kind: Kind) -> str:
+    return EVENT_ROWS if kind is Kind.EVENTS else NAMED.format(NAMED_ROWS[kind])

@@ -11,8 +11,7 @@ def as_json(result: Reconciliation) -> dict[str, Any]:
     """Everything the table shows, and the listed ids, for programs."""
     return {
         "agree": result.agree,
-        "events": _comparison(result.events),
-        "assignments": _comparison(result.assignments),
+        **{kind.value: _comparison(comparison) for kind, comparison in result.rows.items()},
         "dead_letters": {
             "count": sum(result.dead_letters.values()),
             "reasons": result.dead_letters,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from functools import partial
 
 import psycopg
 from clickhouse_connect.driver.client import Client
 
 from neonblue.clickhouse import connect
 from neonblue.reconciliation.accepted import Accepted
-from neonblue.reconciliation.compare import Reconciliation, compare
+from neonblue.reconciliation.compare import Kind, Reconciliation, compare
 from neonblue.reconciliation.present import Present
 from neonblue.settings import Role, Settings
 
@@ -31,7 +32,7 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
         until = _now(postgres)
         while True:
             result = _once(postgres, clickhouse, until)
-            if (result.events.total.agree and result.assignments.total.agree) or time.monotonic() >= deadline:
+            if result.equal or time.monotonic() >= deadline:
                 return result
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
@@ -47,17 +48,21 @@ def _now(postgres: psycopg.Connection) -> datetime:
 def _once(postgres: psycopg.Connection, clickhouse: Client, until: datetime) -> Reconciliation:
     """ClickHouse first: what it holds was committed before PostgreSQL is read, and can't seem unexpected."""
     present = Present(clickhouse, until)
-    present_events, present_assignments = present.events(), present.assignments()
+    found = {kind: present.digests(kind) for kind in Kind}
     with postgres.transaction():
         accepted = Accepted(postgres, until)
         kept = accepted.kept_days()
         return Reconciliation(
-            events=compare(
-                accepted.events(), present_events, accepted.event_ids, present.event_ids, kept.__contains__
-            ),
-            assignments=compare(
-                accepted.assignments(), present_assignments, accepted.assignment_ids, present.assignment_ids
-            ),
+            rows={
+                kind: compare(
+                    accepted.digests(kind),
+                    found[kind],
+                    partial(accepted.ids, kind),
+                    partial(present.ids, kind),
+                    kept.__contains__ if kind is Kind.EVENTS else None,
+                )
+                for kind in Kind
+            },
             dead_letters=present.dead_letters(),
             set_aside=present.set_aside(),
         )

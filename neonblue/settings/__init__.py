@@ -8,6 +8,7 @@ one: the stack neither starts nor stops it.
 
 from neonblue.settings.api import ApiSettings
 from neonblue.settings.faults import SettingsError
+from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.loading import ENVIRONMENT_FILE, SERVICE, Settings, folder_of
 from neonblue.settings.orchestration import (
     AlertSettings,
@@ -20,7 +21,6 @@ from neonblue.settings.postgres import PostgresSettings, Role
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    KafkaSettings,
     ValkeySettings,
 )
 

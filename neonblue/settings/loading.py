@@ -19,6 +19,7 @@ from neonblue.settings.faults import (
     sentences,
     unknown_variables,
 )
+from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.orchestration import (
     AlertSettings,
     DagsterSettings,
@@ -30,7 +31,6 @@ from neonblue.settings.postgres import PostgresSettings
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    KafkaSettings,
     ValkeySettings,
 )
 

@@ -1,4 +1,4 @@
-"""Settings of what keeps and carries data, beside PostgreSQL: Valkey, Kafka, Kafka Connect, ClickHouse."""
+"""Settings of what keeps and carries data, beside PostgreSQL and Kafka: Valkey, Kafka Connect, ClickHouse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from neonblue.settings.addresses import KafkaAddress, ValkeyAddress, WebAddress
+from neonblue.settings.addresses import ValkeyAddress, WebAddress
 from neonblue.settings.component import Component
 
 
@@ -30,35 +30,6 @@ class ValkeySettings(Component):
         if self.url is not None:
             return self.url.get_secret_value()
         return f"redis://:{quote(self.password.get_secret_value(), safe='')}@127.0.0.1:{self.port}/0"
-
-
-class KafkaSettings(Component):
-    """The replayable log."""
-
-    bootstrap_servers: KafkaAddress | None = Field(
-        default=None,
-        description="an external Kafka, host:port separated by commas; given: none is started",
-    )
-    port: int = Field(default=19092, ge=1, le=65535, description="port of the stack's Kafka")
-    controller_port: int = Field(default=19093, ge=1, le=65535, description="port of its controller")
-    topic: str = Field(
-        default="experiments_events",
-        pattern=r"^[A-Za-z0-9._-]{1,249}$",
-        description="topic that carries the outbox",
-    )
-    partitions: int = Field(
-        default=4, ge=1, le=1000, description="partitions of the topic; a larger number adds some"
-    )
-    retention_hours: int = Field(default=168, ge=1, description="how long the topic keeps messages")
-    heap_megabytes: int = Field(default=320, ge=128, description="Java's heap of Kafka, in MB")
-
-    @property
-    def external(self) -> bool:
-        return self.bootstrap_servers is not None
-
-    @property
-    def address(self) -> str:
-        return self.bootstrap_servers or f"127.0.0.1:{self.port}"
 
 
 class ConnectSettings(Component):

@@ -119,6 +119,19 @@ def require_packages(settings: Settings) -> None:
         )
 
 
+def require_reachable_kafka(settings: Settings) -> None:
+    """Raise ``RequirementError`` where the embedded ClickHouse can't speak to an external Kafka as it is set."""
+    kafka = settings.kafka
+    if not kafka.external or settings.clickhouse.external or kafka.security_protocol == "PLAINTEXT":
+        return
+    if (kafka.security_protocol, kafka.sasl_mechanism) != ("SASL_PLAINTEXT", "PLAIN"):
+        raise RequirementError(
+            "the stack's ClickHouse has no TLS and no SCRAM, and can't read an external Kafka that wants them: give it "
+            "a listener with SASL_PLAINTEXT and PLAIN on a network of your own, or name an external ClickHouse with "
+            "NEONBLUE_CLICKHOUSE_URL"
+        )
+
+
 def _java(_: Settings) -> Finding:
     try:
         program = java.executable()

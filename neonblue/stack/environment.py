@@ -12,7 +12,9 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr
 
+from neonblue.files import write_private
 from neonblue.settings import ENVIRONMENT_FILE, SERVICE, Role, Settings
+from neonblue.settings.kafka import PARTS
 from neonblue.stack import secret_use
 from neonblue.stack.errors import StackError
 
@@ -21,6 +23,7 @@ _SECRETS = {
     "postgres": ("password", *(f"{role}_password" for role in Role)),
     "connect": ("password",),
     "valkey": ("password",),
+    "kafka": tuple(f"{part}_password" for part in PARTS),
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
 }
@@ -123,11 +126,8 @@ def write(settings: Settings) -> Path:
             )
     merged = {name: value for name, value in present.items() if value is not None} | persisted(settings)
     text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
-    staging = path.with_suffix(".tmp")
-    staging.touch(mode=0o600)
-    staging.chmod(0o600)
-    staging.write_text(text, encoding="utf-8")
-    return staging.replace(path)
+    write_private(path, text)
+    return path
 
 
 def _quoted(value: str) -> str:

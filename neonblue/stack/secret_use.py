@@ -24,18 +24,25 @@ USED: Mapping[str, frozenset[str]] = {
     "valkey": frozenset(),
     "kafka": frozenset(),
     "connect": frozenset(),
-    "clickhouse": frozenset({"clickhouse_password", "clickhouse_readonly_password"}),
+    "clickhouse": frozenset(
+        {"clickhouse_password", "clickhouse_readonly_password", "kafka_password", "kafka_clickhouse_password"}
+    ),
     "api": _POSTGRES
     | _CLICKHOUSE
     | _API
-    | {"valkey_url", "valkey_password", "api_user_id_hash_key", "dagster_url"},
-    "dagster-code": _POSTGRES | _CLICKHOUSE | _API | {"dagster_url", "alert_urls", "reports_location"},
+    | {"valkey_url", "valkey_password", "api_user_id_hash_key", "dagster_url"}
+    | {"kafka_password", "kafka_api_password"},
+    "dagster-code": _POSTGRES
+    | _CLICKHOUSE
+    | _API
+    | {"dagster_url", "alert_urls", "reports_location"}
+    | {"kafka_password", "kafka_dagster_password"},
     "dagster-daemon": frozenset(),
     "dagster": frozenset(),
 }
 """By service or step. Each secret is a setting's name, as its variable has it after the prefix, in small letters.
 
-Kafka and Valkey read their own from a configuration file, Kafka Connect has variables of its own (``NEONBLUE_CDC_…``),
+Kafka, Connect and Valkey read theirs from a configuration file, Connect has variables besides (``NEONBLUE_CDC_…``),
 Dagster's storage too (``DAGSTER_POSTGRES_URL``).
 """
 

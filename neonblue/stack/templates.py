@@ -10,7 +10,12 @@ from typing import Any
 
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
+from neonblue.settings.kafka import in_java, jaas_string
 
+NODE_USER = "neonblue-node"
+"""Who Kafka's one node signs in with itself as."""
+KAFKA_CERTIFICATES = "kafka-ca.pem"
+"""In Connect's working folder: a copy of what an external Kafka's certificate is checked against."""
 # `${env:NAME}` is not ours: the Connect worker fills it in.
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
@@ -51,8 +56,10 @@ def _read(name: str) -> str:
     return (folder(Folder.CONNECTORS) / name).read_text(encoding="utf-8")
 
 
-def broker(settings: Settings, log_dir: object) -> str:
+def broker(settings: Settings, log_dir: object, node_password: str) -> str:
+    """The node's configuration. It holds secrets: by `node_password` the node signs in with itself."""
     kafka = settings.kafka
+    node = {NODE_USER: node_password}
     return render(
         _read("broker.properties"),
         {
@@ -60,18 +67,39 @@ def broker(settings: Settings, log_dir: object) -> str:
             "controller_port": kafka.controller_port,
             "log_dir": log_dir,
             "retention_hours": kafka.retention_hours,
+            "admin": kafka.user_of("admin"),
+            "node": NODE_USER,
+            "client_jaas": _plain_users(
+                node | {kafka.user_of("clickhouse"): kafka.password_of("clickhouse")}, node_password
+            ),
+            "controller_jaas": _plain_users(node, node_password),
         },
         in_properties,
     )
 
 
+def _plain_users(passwords: Mapping[str, str], node_password: str) -> str:
+    """A JAAS configuration: who may sign in by PLAIN, and how the node does. Nobody signs in without a password."""
+    users = " ".join(f"user_{user}={jaas_string(word)}" for user, word in passwords.items() if word)
+    own = f"username={jaas_string(NODE_USER)} password={jaas_string(node_password)}"
+    return f"org.apache.kafka.common.security.plain.PlainLoginModule required {own} {users};"
+
+
 def worker(settings: Settings, plugin_path: object) -> str:
+    """The worker's configuration. It holds the secret by which the worker and its clients sign in to Kafka."""
     values = {
         "bootstrap_servers": settings.kafka.address,
         "port": settings.connect.port,
         "plugin_path": plugin_path,
     }
-    return render(_read("worker.properties"), values, in_properties)
+    given = settings.kafka.security("connect")
+    security = in_java(given | {name: KAFKA_CERTIFICATES for name in given if name == "ssl.ca.location"})
+    lines = [
+        f"{client}{name}={in_properties(value)}\n"
+        for client in ("", "producer.", "consumer.", "admin.")
+        for name, value in security.items()
+    ]
+    return render(_read("worker.properties"), values, in_properties) + "".join(lines)
 
 
 def connect_login() -> str:

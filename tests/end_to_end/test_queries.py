@@ -125,7 +125,7 @@ def test_the_queries_are_right_straight_after_a_replay(
 
 def replay(settings: Settings) -> None:
     """Let ClickHouse read the whole topic again from its first message, and wait until it has."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka.address})
+    admin = AdminClient(settings.kafka.client("admin"))
     group, topic = settings.clickhouse.kafka_group, settings.kafka.topic
     partitions = range(settings.kafka.partitions)
     with connect(settings.clickhouse) as clickhouse:
@@ -157,7 +157,7 @@ def committed(admin: AdminClient, group: str, topic: str) -> list[int]:
 def topic_ends(settings: Settings) -> list[int]:
     from confluent_kafka import Consumer
 
-    consumer = Consumer({"bootstrap.servers": settings.kafka.address, "group.id": "end-to-end-tests"})
+    consumer = Consumer(settings.kafka.client("admin") | {"group.id": "end-to-end-tests"})
     try:
         return [
             consumer.get_watermark_offsets(TopicPartition(settings.kafka.topic, partition))[1]

@@ -104,7 +104,7 @@ def places(settings: Settings, texts: tuple[str, ...], *, outbox: bool) -> set[s
 
 def read_topic(settings: Settings) -> Iterator[bytes]:
     """Every message that the topic still holds."""
-    consumer = Consumer({"bootstrap.servers": settings.kafka.address, "group.id": f"scan-{uuid4()}"})
+    consumer = Consumer(settings.kafka.client("admin") | {"group.id": f"scan-{uuid4()}"})
     try:
         for number in range(settings.kafka.partitions):
             partition = TopicPartition(settings.kafka.topic, number)
@@ -132,7 +132,7 @@ def forget_by_retention(settings: Settings) -> None:
             postgres.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
             again = sql.SQL("CREATE TABLE {} PARTITION OF outbox_events ").format(sql.Identifier(name))
             postgres.execute(again + sql.SQL(bounds))
-    admin = AdminClient({"bootstrap.servers": settings.kafka.address})
+    admin = AdminClient(settings.kafka.client("admin"))
     ends = [
         TopicPartition(settings.kafka.topic, number, end) for number, end in enumerate(topic_ends(settings))
     ]

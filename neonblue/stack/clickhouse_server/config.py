@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from xml.sax.saxutils import escape
 
+from neonblue.files import write_private
 from neonblue.stack.clickhouse_server.settings import ServerSettings
 
 _MEGABYTE = 1024**2
@@ -38,10 +40,17 @@ def write(settings: ServerSettings) -> Path:
     }
     for name in ("users.xml", "config.xml"):
         text = Template(files(__package__).joinpath(name).read_text(encoding="utf-8"))
-        (work / name).write_text(
-            text.substitute({key: escape(str(value)) for key, value in values.items()}), encoding="utf-8"
+        filled = {key: escape(str(value)) for key, value in values.items()}
+        write_private(
+            work / name, text.substitute(filled | {"kafka_security": _elements(settings.kafka.security)})
         )
     return work / "config.xml"
+
+
+def _elements(options: Mapping[str, str]) -> str:
+    """librdkafka's options as the configuration has them, one element each."""
+    tags = {name.replace(".", "_"): escape(value) for name, value in options.items()}
+    return "".join(f"<{tag}>{value}</{tag}>" for tag, value in tags.items())
 
 
 def _memory_limit() -> int:

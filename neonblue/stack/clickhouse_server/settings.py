@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +27,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """What the Kafka engine's macros stand for."""
+    """What the Kafka engine's macros stand for, and librdkafka's options by which it signs in."""
 
     broker_list: str
     topic: str
     group: str
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,12 @@ class ServerSettings:
             port=given.port,
             host=given.host,
             users=users,
-            kafka=KafkaSettings(settings.kafka.address, settings.kafka.topic, clickhouse.kafka_group),
+            kafka=KafkaSettings(
+                settings.kafka.address,
+                settings.kafka.topic,
+                clickhouse.kafka_group,
+                settings.kafka.security("clickhouse"),
+            ),
             slow_query=given.slow_query,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict
 
+from neonblue.files import write_private
 from neonblue.settings import ConnectSettings, Role, Settings
 from neonblue.stack import jars, java, probe, templates
 from neonblue.stack.environment import process_environment
@@ -62,12 +64,11 @@ class Connect(Service):
         self._folder.chmod(0o700)
         java.prepare(self._folder, jar_cache(self._settings))
         worker = templates.worker(self._settings, java.JARS / self._jars().plugin_path)
-        (self._folder / _CONFIGURATION).write_text(worker, encoding="utf-8")
-        (self._folder / _LOGIN).write_text(templates.connect_login(), encoding="utf-8")
-        users = self._folder / _USERS
-        users.touch(mode=0o600)
-        users.chmod(0o600)
-        users.write_text(templates.connect_users(self._settings), encoding="latin-1")
+        write_private(self._folder / _CONFIGURATION, worker)
+        write_private(self._folder / _LOGIN, templates.connect_login())
+        write_private(self._folder / _USERS, templates.connect_users(self._settings))
+        if (certificates := self._settings.kafka.ssl_ca_location) is not None:
+            shutil.copyfile(certificates, self._folder / templates.KAFKA_CERTIFICATES)
 
     def _jars(self) -> jars.Jars:
         return jars.ensure(jar_cache(self._settings), jars.locked())

@@ -1,8 +1,9 @@
-"""One Kafka node in KRaft mode, and the topics on it."""
+"""One Kafka node in KRaft mode, its users, and the topics on it."""
 
 from __future__ import annotations
 
 import base64
+import secrets
 import struct
 import subprocess
 import uuid
@@ -20,8 +21,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from neonblue.files import write_private
 from neonblue.settings import Settings
-from neonblue.stack import jars, java, probe, templates
+from neonblue.stack import jars, java, kafka_users, probe, templates
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service, Step
@@ -36,11 +38,15 @@ _REQUEST_SECONDS = 5.0
 _GREETING = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
-def admin(settings: Settings) -> AdminClient:
-    """A client that keeps quiet while the broker is away: what it would say is in `status`."""
+def admin(settings: Settings, **security: str) -> AdminClient:
+    """A client that keeps quiet while the broker is away: what it would say is in `status`.
+
+    It signs in as the stack's administrator, or by the options in `security` (with `_` for `.`).
+    """
     return AdminClient(
-        {
-            "bootstrap.servers": settings.kafka.address,
+        settings.kafka.client("admin")
+        | {name.replace("_", "."): value for name, value in security.items()}
+        | {
             "log_level": 0,
             "reconnect.backoff.max.ms": 500,
             "socket.timeout.ms": 5000,
@@ -82,6 +88,7 @@ class Kafka(Service):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "kafka"
+        self._node_password = ""
         self._admin: AdminClient | None = None
 
     def ports(self) -> tuple[PortUse, ...]:
@@ -95,7 +102,10 @@ class Kafka(Service):
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
         java.prepare(self._folder, jar_cache(self._settings))
-        (self._folder / _CONFIGURATION).write_text(templates.broker(self._settings, "log"), encoding="utf-8")
+        # New at each start: one who took Kafka's port while it was away, and was told it, has nothing.
+        self._node_password, self._admin = secrets.token_urlsafe(24), None
+        configuration = templates.broker(self._settings, "log", self._node_password)
+        write_private(self._folder / _CONFIGURATION, configuration)
         if not (self._folder / "log" / "meta.properties").exists():
             self._format()
 
@@ -134,13 +144,29 @@ class Kafka(Service):
 
     def check(self) -> None:
         """A metadata request that names a broker."""
+        if not self._client().list_topics(timeout=probe.SECONDS).brokers:
+            raise ServiceError(self.name, "no broker is registered yet")
+
+    def settle(self) -> None:
+        """The platform's users and what they may do. An external Kafka's are its owner's."""
+        if not self._settings.kafka.external:
+            kafka_users.set_up(self._client(), self._settings)
+
+    def _client(self) -> AdminClient:
+        """Signed in to the stack's Kafka as the node itself: a new folder knows nobody else."""
         if self._admin is None:
-            if not self._settings.kafka.external:
+            if self._settings.kafka.external:
+                self._admin = admin(self._settings)
+            else:
                 # Cheaper than a client that retries.
                 self.answer(probe.SECONDS)
-            self._admin = admin(self._settings)
-        if not self._admin.list_topics(timeout=probe.SECONDS).brokers:
-            raise ServiceError(self.name, "no broker is registered yet")
+                self._admin = admin(
+                    self._settings,
+                    sasl_mechanism="PLAIN",
+                    sasl_username=templates.NODE_USER,
+                    sasl_password=self._node_password,
+                )
+        return self._admin
 
 
 class Topics(Step):

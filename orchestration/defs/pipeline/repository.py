@@ -56,8 +56,8 @@ def read_lag(settings: Settings) -> list[Lag]:
 
     topic = settings.kafka.topic
     consumer = Consumer(
-        {
-            "bootstrap.servers": settings.kafka.address,
+        settings.kafka.client("dagster")
+        | {
             "group.id": settings.clickhouse.kafka_group,
             "enable.auto.commit": False,
         }

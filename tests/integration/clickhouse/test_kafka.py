@@ -38,7 +38,7 @@ def test_poison_does_not_stop_the_stream(settings: Settings, clickhouse: Client)
     poison = [b"{", b"\xff\xfe", b"x" * 4_000_000, envelope("event", event(user_id=[5]))]
     decades = [event(timestamp=f"{year}-01-01T00:00:00.000000Z") for year in range(1970, 2190)]
     good = [event(), event(properties={"text": "y" * 3_900_000})]
-    producer = Producer({"bootstrap.servers": settings.kafka.address, "message.max.bytes": 4_194_304})
+    producer = Producer(settings.kafka.client("connect") | {"message.max.bytes": 4_194_304})
     for message in [None, *poison, envelope("event", good[0])]:
         producer.produce(settings.kafka.topic, message, key="one-partition")
     producer.produce(settings.kafka.topic, envelope("event_batch", decades), key="one-partition")

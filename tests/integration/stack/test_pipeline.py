@@ -38,8 +38,8 @@ class Topic:
         self.messages: list[dict[str, Any]] = []
         self.keys: list[bytes | None] = []
         self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.kafka.address,
+            settings.kafka.client("admin")
+            | {
                 "group.id": str(uuid.uuid4()),
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",

@@ -30,6 +30,7 @@ NEEDING_A_STACK = [
     ("migrate",),
     ("experiment", "list"),
     ("token", "list"),
+    ("kafka-user", "list"),
     ("env",),
     ("logs",),
     ("down",),

@@ -37,6 +37,7 @@ ARGUMENTS = {
     "bench": ("ingest",),
     "experiment": ("list",),
     "token": ("list",),
+    "kafka-user": ("list",),
     "dbt": ("run",),
 }
 WITHOUT_THE_STACK = {

@@ -61,7 +61,7 @@ def properties(text: str) -> dict[str, str]:
 
 
 def test_kafkas_configurations_name_no_path_and_read_back(settings: Settings, name: str) -> None:
-    broker = properties(templates.broker(settings, "log"))
+    broker = properties(templates.broker(settings, "log", name))
     worker = properties(templates.worker(settings, java.JARS / "plugins" / name))
 
     assert broker["log.dirs"] == "log"

@@ -43,7 +43,7 @@ def test_what_the_worker_fills_in_itself_is_left() -> None:
 def test_no_placeholder_of_ours_is_left_anywhere() -> None:
     settings = Settings()
     texts = [
-        templates.broker(settings, "/data"),
+        templates.broker(settings, "/data", "node"),
         templates.worker(settings, "/plugins"),
         str(templates.connector(settings)),
         str(templates.topics(settings)),
@@ -54,7 +54,7 @@ def test_no_placeholder_of_ours_is_left_anywhere() -> None:
 
 def test_every_link_allows_the_largest_message() -> None:
     settings = Settings()
-    broker = properties(templates.broker(settings, "/data"))
+    broker = properties(templates.broker(settings, "/data", "node"))
     worker = properties(templates.worker(settings, "/plugins"))
     events = next(topic for topic in templates.topics(settings) if topic.name == settings.kafka.topic)
 

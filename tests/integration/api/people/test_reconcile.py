@@ -1,0 +1,131 @@
+"""What came by the topic and was never accepted is named, whatever kind of row it is."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from neonblue.reconciliation import reconcile
+from neonblue.reconciliation.compare import Kind
+from tests.integration.api.people.conftest import Place
+from tests.integration.api.people.test_erasure import assign, erase, live, new_experiment, send, wait_retained
+from tests.integration.warehouse import envelope, event
+
+AT = "2026-01-02T03:04:05.123456Z"
+EXPERIMENT = 4_000_000
+VARIANT = {"key": "a", "weight": 1}
+
+
+def forged(kind: Kind) -> bytes:
+    known: dict[str, Any] = {"schema_version": 1, "unit_type": "user", "user_id": "victim", "received_at": AT}
+    messages: dict[Kind, tuple[str, dict[str, Any]]] = {
+        Kind.EVENTS: ("event", event()),
+        Kind.ASSIGNMENTS: (
+            "assignment",
+            known | {"experiment_id": EXPERIMENT, "variant_key": "a", "version": 1, "assigned_at": AT},
+        ),
+        Kind.EXPERIMENTS: (
+            "experiment",
+            known
+            | {
+                "experiment_id": EXPERIMENT,
+                "version": 1,
+                "key": "forged",
+                "status": "running",
+                "started_at": AT,
+            }
+            | {"variants": [VARIANT]},
+        ),
+        Kind.LINKS: ("user_link", known | {"anonymous_id": "device", "linked_at": AT}),
+        Kind.ERASURES: ("user", known | {"erased_at": AT}),
+    }
+    return envelope(*messages[kind])
+
+
+TABLES = {
+    Kind.EVENTS: "events_processed",
+    Kind.ASSIGNMENTS: "assignments",
+    Kind.EXPERIMENTS: "experiments",
+    Kind.LINKS: "user_links",
+    Kind.ERASURES: "erased_users",
+}
+
+
+Counts = dict[Kind, tuple[int, int]]
+"""Rows missing and unexpected. Other tests on these stores may have left some."""
+
+
+def differences(place: Place) -> Counts:
+    totals = {kind: rows.total for kind, rows in reconcile(place.settings).rows.items()}
+    return {kind: (total.missing, total.unexpected) for kind, total in totals.items()}
+
+
+@pytest.fixture
+def busy(place: Place) -> Place:
+    """A running experiment, a deleted draft, a link, somebody erased: all of it carried to ClickHouse."""
+    place.stream.carry()
+    experiment = new_experiment(place.api)
+    variants = [{**VARIANT, "is_control": True}, {"key": "b", "weight": 1}]
+    draft = {"key": f"draft-{uuid4()}", "variants": variants}
+    place.api.post("/v1/experiments", json=draft).raise_for_status()
+    place.api.delete(f"/v1/experiments/{draft['key']}").raise_for_status()
+    person, anonymous, gone = (f"{name}-{uuid4()}" for name in ("person", "device", "gone"))
+    assign(place.api, experiment, anonymous)
+    send(place.api, person)
+    link = {"anonymous_id": anonymous, "user_id": person}
+    place.api.post("/v1/users/links", json=link).raise_for_status()
+    live(place, gone, "nothing", experiment)
+    erasure = erase(place.api, gone)
+    place.stream.carry()
+    wait_retained(place, erasure)
+    return place
+
+
+def test_what_was_accepted_and_carried_is_equal(place: Place, request: pytest.FixtureRequest) -> None:
+    place.stream.carry()
+    before = reconcile(place.settings)
+    differing = differences(place)
+
+    request.getfixturevalue("busy")
+
+    after = reconcile(place.settings)
+    assert differences(place) == differing
+    for kind in Kind:
+        assert after.rows[kind].total.present > before.rows[kind].total.present
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_nobody_accepted_is_unexpected_and_named(busy: Place, kind: Kind) -> None:
+    before, known = differences(busy), reconcile(busy.settings).rows[kind].unexpected_ids
+
+    busy.clickhouse.insert(
+        "raw_events_kafka", [[forged(kind), 10_000_000]], column_names=["message", "_offset"]
+    )
+
+    after, result = differences(busy), reconcile(busy.settings)
+    busy.clickhouse.command(
+        f"ALTER TABLE {TABLES[kind]} DELETE WHERE _offset = 10000000", settings={"mutations_sync": 2}
+    )
+    missing, unexpected = before[kind]
+    assert after == before | {kind: (missing, unexpected + 1)}
+    assert len(set(result.rows[kind].unexpected_ids) - set(known)) == 1
+    assert not result.agree
+    assert differences(busy) == before
+
+
+@pytest.mark.parametrize("kind", [Kind.EXPERIMENTS, Kind.LINKS, Kind.ERASURES])
+def test_what_never_arrived_is_missing_and_named(busy: Place, kind: Kind) -> None:
+    before, table = differences(busy), TABLES[kind]
+    busy.clickhouse.command(f"CREATE TABLE kept AS {table}")
+    busy.clickhouse.command(f"INSERT INTO kept SELECT * FROM {table}")
+    busy.clickhouse.command(f"TRUNCATE TABLE {table}")
+
+    result = reconcile(busy.settings).rows[kind]
+    busy.clickhouse.command(f"INSERT INTO {table} SELECT * FROM kept")
+    busy.clickhouse.command("DROP TABLE kept")
+
+    assert result.total.missing > before[kind][0]
+    assert len(result.missing_ids) == result.total.missing
+    assert differences(busy) == before
