@@ -113,5 +113,6 @@ def _ask(client: httpx.Client, settings: Settings, run_id: str, cursor: str | No
     answer = client.post(
         f"{settings.dagster.address}/graphql",
         json={"query": _LOG, "variables": {"run": run_id, "cursor": cursor}},
+        headers=settings.dagster.authorization,
     )
     return msgspec.json.decode(answer.raise_for_status().content, type=_Answer).data

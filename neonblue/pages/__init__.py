@@ -1,4 +1,4 @@
-"""What the pages of every service share: the frame of a page, its style and its mark. Nothing of it is on another host."""
+"""What the pages of every service share: their frame, style and mark. Nothing of it is on another host."""
 
 from neonblue.pages.document import LOGO, document
 from neonblue.pages.files import MEDIA_TYPES, own_file

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.settings.faults import RETIRED
 from neonblue.stack.errors import StackError
 
 PREFIX = "NEONBLUE_"
@@ -20,6 +21,7 @@ _SECRETS = {
     "valkey": ("password",),
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
+    "dagster": ("token",),
 }
 _ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
 _HEADER = "# Addresses and secrets of this stack, written by neonblue up. Settings added here are kept.\n"
@@ -86,7 +88,8 @@ def write(settings: Settings) -> Path:
             raise StackError(
                 f"{name} must not contain '${{': in {ENVIRONMENT_FILE} that refers to a variable"
             )
-    merged = {name: value for name, value in present.items() if value is not None} | persisted(settings)
+    kept = {name: value for name, value in present.items() if value is not None and name not in RETIRED}
+    merged = kept | persisted(settings)
     text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
     staging = path.with_suffix(".tmp")
     staging.touch(mode=0o600)
