@@ -42,7 +42,7 @@ class DagsterAwayError(Exception):
 
 def page(settings: Settings, run_id: str) -> str:
     """The address of a run's page."""
-    return f"{settings.dagster.address}/runs/{run_id}"
+    return f"{settings.dagster.page}/runs/{run_id}"
 
 
 class _Status(msgspec.Struct):

@@ -51,7 +51,7 @@ class Start(BaseModel):
 @router.get("/", include_in_schema=False)
 async def start_page(request: Request, services: ServicesDep, accept: Accept = "") -> Response:
     """A page for browsers, JSON for all others."""
-    dagster = services.settings.dagster.address
+    dagster = services.settings.dagster.page
     if "text/html" not in accept:
         return JSONResponse(_start(request, dagster).model_dump(), headers={"vary": "accept"})
     links = [
@@ -66,7 +66,7 @@ async def start_page(request: Request, services: ServicesDep, accept: Accept = "
 @router.get("/v1", dependencies=[Depends(require(Scope.VIEWER))])
 async def list_resources(request: Request, services: ServicesDep) -> Start:
     """Where to go from here: the resources by name, the documentation and Dagster's page."""
-    return _start(request, services.settings.dagster.address)
+    return _start(request, services.settings.dagster.page)
 
 
 @router.get("/docs", include_in_schema=False)

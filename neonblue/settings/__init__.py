@@ -8,7 +8,7 @@ one: the stack neither starts nor stops it.
 
 from neonblue.settings.api import ApiSettings
 from neonblue.settings.faults import SettingsError
-from neonblue.settings.loading import ENVIRONMENT_FILE, Settings, folder_of
+from neonblue.settings.loading import ENVIRONMENT_FILE, SERVICE, Settings, folder_of
 from neonblue.settings.orchestration import (
     AlertSettings,
     DagsterSettings,
@@ -26,6 +26,7 @@ from neonblue.settings.stores import (
 
 __all__ = [
     "ENVIRONMENT_FILE",
+    "SERVICE",
     "AlertSettings",
     "ApiSettings",
     "ClickHouseSettings",

@@ -15,8 +15,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 PREFIX = "NEONBLUE_"
-_OF_PROCESSES = ("CDC_", "DBT_")
-"""Variables of this prefix that are no settings: the stack gives them to Debezium and dbt."""
+_OF_PROCESSES = ("CDC_", "DBT_", "SERVICE")
+"""Variables of this prefix that are no settings: the stack gives them to Debezium, to dbt, to its services."""
 RETIRED = frozenset({"NEONBLUE_DAGSTER_CODE_PORT"})
 """Variables that were settings: an older ``neonblue.env`` may hold them. They mean nothing."""
 _NEAR = 0.75
@@ -74,12 +74,12 @@ def setting_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return found
 
 
-def given_variables(file: Path) -> dict[str, Given]:
-    """The variables with our prefix: those of `file`, and before them those of the environment.
+def given_variables(file: Path | None) -> dict[str, Given]:
+    """The variables with our prefix: those of `file` (None: of no file), and before them those of the environment.
 
     Raises ``SettingsError`` where the file can't be read, or a line of it.
     """
-    found = {given.name: given for given in _of_file(file)}
+    found = {given.name: given for given in (_of_file(file) if file else ())}
     for name, text in os.environ.items():
         if name.upper().startswith(PREFIX):
             found[name.upper()] = Given(name.upper(), text, "in the environment")

@@ -35,6 +35,9 @@ from neonblue.settings.stores import (
 )
 
 ENVIRONMENT_FILE = "neonblue.env"
+SERVICE = "NEONBLUE_SERVICE"
+"""Names the service in its processes' environment. They have their settings there, and leave the file alone, which
+holds every other service's secrets too."""
 
 
 class Settings(BaseSettings):
@@ -76,7 +79,7 @@ class Settings(BaseSettings):
         breaks a rule, and where the folder's ``neonblue.env`` can't be read.
         """
         folder = folder_of(data_dir)
-        file = folder / ENVIRONMENT_FILE
+        file = None if os.environ.get(SERVICE) else folder / ENVIRONMENT_FILE
         given = given_variables(file)
         try:
             loaded = cls(_env_file=file, data_dir=folder)  # type: ignore[call-arg]

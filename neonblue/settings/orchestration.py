@@ -34,6 +34,11 @@ class DagsterSettings(Component):
         return self.url or f"http://127.0.0.1:{self.port}"
 
     @property
+    def page(self) -> str:
+        """Where people find it."""
+        return (self.public_url or self.address).rstrip("/")
+
+    @property
     def authorization(self) -> dict[str, str]:
         """The header field of the stack's own calls."""
         secret = self.token.get_secret_value()

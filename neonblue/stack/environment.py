@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr
 
-from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.settings import ENVIRONMENT_FILE, SERVICE, Settings
 from neonblue.settings.faults import RETIRED
+from neonblue.stack import secret_use
 from neonblue.stack.errors import StackError
 
 PREFIX = "NEONBLUE_"
@@ -24,6 +26,10 @@ _SECRETS = {
     "dagster": ("token",),
 }
 _ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
+_EVERY_PROGRAM = re.compile(
+    "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TERM|XDG_.*|PYTHON.*|VIRTUAL_ENV|LD_LIBRARY_PATH"
+    "|JAVA_HOME|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS"
+)
 _HEADER = "# Addresses and secrets of this stack, written by neonblue up. Settings added here are kept.\n"
 
 
@@ -60,10 +66,32 @@ def _text(value: object) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def process_environment(settings: Settings) -> dict[str, str]:
-    """What a service's process gets: this environment with exactly `settings` in place of its own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return inherited | variables(settings)
+def process_environment(settings: Settings, service: str) -> dict[str, str]:
+    """What the process of a service or step gets: exactly `settings`, and of their secrets those that it uses.
+
+    Programs that know no setting get none, and of this environment what any program may need. Raises ``KeyError`` on a
+    name that `secret_use.USED` does not have.
+    """
+    withheld = secret_use.secrets_of(type(settings)) - secret_use.USED[service]
+    if service in secret_use.FOREIGN:
+        return _inherited(_EVERY_PROGRAM)
+    # An embedded engine answers queries of those who may read only: it has no use for what else is in the environment.
+    inherited = _inherited(_EVERY_PROGRAM if service == "clickhouse" else None)
+    given = {
+        name: value
+        for name, value in variables(settings).items()
+        if name.removeprefix(PREFIX).lower() not in withheld
+    }
+    return inherited | given | {SERVICE: service}
+
+
+def _inherited(allowed: re.Pattern[str] | None) -> dict[str, str]:
+    """This environment without NeonBlue's settings; with `allowed`, only what that matches."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(PREFIX) and (allowed is None or allowed.fullmatch(name))
+    }
 
 
 def persisted(settings: Settings) -> dict[str, str]:

@@ -36,7 +36,7 @@ class PostgresSchema(Step):
             return
         done = subprocess.run(
             [sys.executable, "-c", _UPGRADE],
-            env=process_environment(self._settings),
+            env=process_environment(self._settings, self.name),
             capture_output=True,
             text=True,
             check=False,
@@ -60,7 +60,7 @@ class Api(Service):
     def command(self) -> Command:
         return Command(
             arguments=(sys.executable, "-m", "api"),
-            environment=process_environment(self._settings),
+            environment=process_environment(self._settings, self.name),
             folder=self._settings.data_dir,
         )
 

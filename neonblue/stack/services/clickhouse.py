@@ -37,7 +37,7 @@ class ClickHouse(Service):
         port = str(self._settings.clickhouse.port)
         return Command(
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),
-            environment=process_environment(self._settings),
+            environment=process_environment(self._settings, self.name),
             folder=self._folder,
             nice=_NICE,
         )

@@ -67,7 +67,7 @@ class Connect(Service):
                 self._jars().class_path,
                 self._settings.connect.heap_megabytes,
             ),
-            environment=process_environment(self._settings)
+            environment=process_environment(self._settings, self.name)
             | database_variables(self._settings)
             | java.ENVIRONMENT,
             folder=self._folder,

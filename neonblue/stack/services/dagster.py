@@ -116,7 +116,7 @@ class _Dagster(Service):
     def _command(self, *arguments: str) -> Command:
         return Command(
             arguments=(sys.executable, "-m", *arguments),
-            environment=environment(self._settings),
+            environment=environment(self._settings, self.name),
             folder=self._home,
             nice=_NICE,
         )
@@ -126,10 +126,10 @@ def home(settings: Settings) -> Path:
     return settings.data_dir / "dagster"
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """What any process that uses this Dagster instance needs."""
+def environment(settings: Settings, service: str) -> dict[str, str]:
+    """What `service`, a process that uses this Dagster instance, needs."""
     storage = settings.postgres.dsn(settings.postgres.dagster_database)
-    return process_environment(settings) | {
+    return process_environment(settings, service) | {
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
         "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import struct
 import subprocess
 import uuid
@@ -106,7 +105,7 @@ class Kafka(Service):
         done = subprocess.run(
             [*command, "-t", cluster, "-c", _CONFIGURATION],
             cwd=self._folder,
-            env=os.environ | java.ENVIRONMENT,
+            env=process_environment(self._settings, self.name) | java.ENVIRONMENT,
             capture_output=True,
             text=True,
             check=False,
@@ -124,7 +123,7 @@ class Kafka(Service):
             arguments=java.arguments(
                 "kafka.Kafka", _CONFIGURATION, self._class_path(), self._settings.kafka.heap_megabytes
             ),
-            environment=process_environment(self._settings) | java.ENVIRONMENT,
+            environment=process_environment(self._settings, self.name) | java.ENVIRONMENT,
             folder=self._folder,
         )
 

@@ -18,6 +18,7 @@ from psycopg import sql
 from neonblue.settings import Settings
 from neonblue.stack import probe
 from neonblue.stack.accounts import account_for, owned_folder, reachable
+from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import RequirementError, ServiceError
 from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
@@ -104,7 +105,7 @@ class Postgres(Service):
     def command(self) -> Command:
         return Command(
             arguments=(str(self._binaries / "bin" / "postgres"), "-D", self._seen_folder()),
-            environment=_environment(),
+            environment=_environment(self._settings),
             folder=self._folder,
             account=self._account,
             # Fast shutdown: sessions are ended, a checkpoint is written.
@@ -175,7 +176,7 @@ class Postgres(Service):
         done = subprocess.run(
             arguments,
             cwd=folder,
-            env=_environment(),
+            env=_environment(self._settings),
             pass_fds=(password,),
             capture_output=True,
             text=True,
@@ -199,8 +200,8 @@ def _maintenance(settings: Settings) -> str:
     return settings.postgres.dsn() if settings.postgres.external else settings.postgres.dsn("postgres")
 
 
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+def _environment(settings: Settings) -> dict[str, str]:
+    return process_environment(settings, Postgres.name) | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def _binaries(account: Account | None) -> Path:

@@ -73,7 +73,7 @@ class Valkey(Service):
 
         return Command(
             arguments=(str(get_binary_path()), str(_OWN_FOLDER / _FILE)),
-            environment=process_environment(self._settings) | {"TZ": "UTC"},
+            environment=process_environment(self._settings, self.name) | {"TZ": "UTC"},
             folder=self._folder,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import environment
+from neonblue.stack import environment, secret_use
 from neonblue.stack.errors import StackError
+from neonblue.stack.names import SERVICES
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -93,8 +95,59 @@ def test_a_process_gets_these_settings_and_no_others(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NEONBLUE_POSTGRES_URL", "postgresql://elsewhere/x")
     settings = Settings().model_copy(update={"postgres": type(Settings().postgres)(port=2)})
 
-    made = environment.process_environment(settings)
+    made = environment.process_environment(settings, "api")
 
     assert made["NEONBLUE_POSTGRES_PORT"] == "2"
     assert "NEONBLUE_POSTGRES_URL" not in made
     assert made["PATH"] == os.environ["PATH"]
+
+
+def full() -> Settings:
+    """Every setting that may hold a secret has one of its own: its name in capitals."""
+    values: dict[str, dict[str, object]] = {}
+    for name in secret_use.secrets_of(Settings):
+        component, _, field = name.partition("_")
+        text = f"{'postgresql' if component == 'postgres' else 'http'}://u:{name.upper()}@h/d"
+        text = text.replace("http", "redis") if component == "valkey" else text
+        given = text if field == "url" or field.endswith("_url") else name.upper()
+        values.setdefault(component, {})[field] = [given] if field == "urls" else given
+    return Settings(**values)
+
+
+@pytest.mark.parametrize("service", sorted(secret_use.USED))
+def test_a_process_gets_the_secrets_that_it_uses_and_no_other(service: str) -> None:
+    made = "\n".join(environment.process_environment(full(), service).values())
+
+    used = secret_use.USED[service]
+    found = {name for name in secret_use.secrets_of(Settings) if re.search(rf"\b{name.upper()}\b", made)}
+    assert found == used
+
+
+def test_every_secret_that_is_used_is_a_setting() -> None:
+    assert frozenset[str]().union(*secret_use.USED.values()) <= secret_use.secrets_of(Settings)
+    assert set(SERVICES) <= set(secret_use.USED)
+
+
+@pytest.mark.parametrize("service", ["valkey", "kafka", "connect", "clickhouse"])
+def test_what_the_shell_holds_reaches_no_program_that_has_no_use_for_it(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the shell")
+    monkeypatch.setenv("PGPASSWORD", "of the shell")
+
+    assert "of the shell" not in environment.process_environment(Settings(), service).values()
+
+
+def test_a_service_reads_its_environment_and_not_the_file_of_all_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = environment.with_secrets(load(tmp_path, monkeypatch))
+    environment.write(settings)
+    for name, value in environment.process_environment(settings, "clickhouse").items():
+        monkeypatch.setenv(name, value)
+
+    loaded = Settings.load()
+
+    assert loaded.data_dir == tmp_path
+    assert loaded.clickhouse == settings.clickhouse
+    assert loaded.api.token.get_secret_value() == loaded.postgres.password.get_secret_value() == ""

@@ -129,7 +129,7 @@ def another_api(settings: Settings, **changed: object) -> Iterator[httpx.Client]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api"],
-            env=process_environment(own) | {"PATH": os.environ["PATH"]},
+            env=process_environment(own, "api") | {"PATH": os.environ["PATH"]},
             cwd=settings.data_dir,
             stdout=output,
             stderr=output,
