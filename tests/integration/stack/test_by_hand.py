@@ -22,6 +22,7 @@ from tests.integration.orchestration.browser import (
     button,
     button_beginning,
     chromium,
+    sign_in,
     until,
 )
 from tests.integration.warehouse import connect, rows
@@ -63,6 +64,8 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
 
     with chromium(tmp_path / "chromium") as browser:
         browser.get(f"{stack.dagster.address}/asset-groups")
+        sign_in(browser, stack.api.token.get_secret_value())
+        assert browser.current_url == f"{stack.dagster.address}/asset-groups"
         until(lambda: button_beginning(browser, "Materialize all"), "all can be materialized").click()
         until(lambda: button(browser, "Latest"), "the open day can be chosen").click()
         browser.save_screenshot(str(tmp_path / "dialog.png"))
@@ -127,7 +130,11 @@ def _backfill(stack: Settings) -> dict[str, Any]:
 
 def _ask(stack: Settings, query: str) -> dict[str, Any]:
     answer = httpx.post(
-        f"{stack.dagster.address}/graphql", json={"query": query}, timeout=60, trust_env=False
+        f"{stack.dagster.address}/graphql",
+        json={"query": query},
+        headers=stack.dagster.authorization,
+        timeout=60,
+        trust_env=False,
     ).json()
     data: dict[str, Any] = answer["data"]
     return data

@@ -1,13 +1,13 @@
-"""Dagster's page behind the gate, as the stack serves it, with small definitions, beside the API that knows who is who."""
+"""Dagster's page behind the gate, with small definitions, beside the API that knows who is who."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,6 +49,7 @@ class Page:
     """Dagster's page, and what the stack itself sees there."""
 
     address: str
+    clients: ExitStack
 
     def own(self, query: str) -> dict[str, Any]:
         answer = httpx.post(
@@ -69,10 +70,8 @@ class Page:
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
         """Somebody with this token, or nobody."""
         bearer = {} if token is None else {"authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.address, headers={**headers, **bearer}, timeout=60, trust_env=False)
-
-
-StartPage = Callable[..., Any]
+        made = httpx.Client(base_url=self.address, headers={**headers, **bearer}, timeout=60, trust_env=False)
+        return self.clients.enter_context(made)
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +91,15 @@ def page(whole_api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> I
     command = [sys.executable, "-m", "orchestration.web", str(home / "workspace.yaml")]
     with (home / "page.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    served = Page(f"http://127.0.0.1:{port}")
+    served = Page(f"http://127.0.0.1:{port}", ExitStack())
     try:
         until(lambda: process.poll() is not None or _loaded(served), "the definitions are loaded", 240)
         assert process.poll() is None, (home / "page.log").read_text()[-4000:]
         yield served
     finally:
+        served.clients.close()
         process.terminate()
         process.wait(60)
-        print((Path(home) / "page.log").read_text()[-4000:])
 
 
 def _loaded(page: Page) -> bool:

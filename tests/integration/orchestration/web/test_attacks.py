@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,7 +18,15 @@ from tests.integration.orchestration.web.conftest import SECRET, STOP, Page
 
 pytestmark = pytest.mark.timeout(600)
 QUERY = "{ version }"
-SUBSCRIPTION = "subscription { capturedLogs(logKey: [\"a\"]) { stdout } }"  # fmt: skip
+LAUNCH = """
+mutation Launch { launchRun(executionParams: {selector: {repositoryName: "__repository__",
+  repositoryLocationName: "small", pipelineName: "__ASSET_JOB", assetSelection: [{path: ["greeting"]}]}})
+  { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+START = """
+mutation { startSensor(sensorSelector: {repositoryName: "__repository__", repositoryLocationName: "small",
+                                        sensorName: "guardrails"}) { __typename } }
+"""
 
 
 @pytest.fixture
@@ -50,8 +60,8 @@ def test_a_mutation_by_get_is_refused_to_everyone(page: Page, sensor: dict[str, 
     ("kind", "content"),
     [
         ("text/plain", "json"), ("application/x-www-form-urlencoded", "json"), ("application/graphql", "text"),
-        ("multipart/form-data; boundary=application/json", "json"), ("", "json"), ("text/plain, application/json", "json"),
-        ("application/jsonp", "json"),
+        ("multipart/form-data; boundary=application/json", "json"), ("", "json"), ("application/jsonp", "json"),
+        ("text/plain, application/json", "json"),
     ],
 )  # fmt: skip
 def test_a_body_that_is_not_json_is_refused(
@@ -104,9 +114,11 @@ def test_a_session_changes_nothing_without_the_origin(
     [
         ("GET", "/"), ("GET", "/runs/1"), ("GET", "/server_info"), ("GET", "/dagit_info"), ("GET", "/logs/a/b.out"),
         ("GET", "/download_debug/1"), ("GET", "/notebook?path=/a.ipynb&repoLocName=small"), ("GET", "/favicon.ico"),
-        ("GET", "/robots.txt"), ("GET", "/static/x.js"), ("POST", "/graphql"), ("GET", "//graphql"), ("GET", "/graphql/"),
-        ("POST", "/report_asset_materialization/greeting"), ("POST", "/report_asset_check/greeting"),
-        ("POST", "/report_asset_observation/greeting"), ("PUT", "/"), ("OPTIONS", "/graphql"), ("GET", "/livez/"),
+        ("GET", "/robots.txt"), ("GET", "/static/x.js"), ("POST", "/graphql"), ("GET", "//graphql"),
+        ("GET", "/graphql/"), ("POST", "/report_asset_materialization/greeting"),
+        ("POST", "/report_asset_check/greeting"),
+        ("POST", "/report_asset_observation/greeting"), ("PUT", "/"), ("OPTIONS", "/graphql"),
+        ("GET", "/livez/"),
         ("GET", "/sign-in/../graphql"), ("GET", "/sign-in/page.css/x"), ("GET", "/sign-in%2fx"),
     ],
 )  # fmt: skip
@@ -134,15 +146,13 @@ def test_a_token_that_neither_views_nor_edits_opens_nothing(page: Page, make_tok
 
 
 def documents(sensor: str) -> list[Any]:
-    stop = STOP % sensor
+    stop, field = STOP % sensor, f'stopSensor(id: "{sensor}") {{ __typename }}'
     return [
         {"query": stop},
         {"query": f"query Q {{ version }} {stop}", "operationName": "Stop"},
         {"query": f"{stop} query Q {{ version }}", "operationName": "Q"},
-        {"query": f'mutation Stop {{ version: stopSensor(id: "{sensor}") {{ __typename }} }}'},
-        {
-            "query": f'mutation Stop {{ ...F }} fragment F on Mutation {{ stopSensor(id: "{sensor}") {{ __typename }} }}'
-        },
+        {"query": f"mutation Stop {{ version: {field} }}"},
+        {"query": f"mutation Stop {{ ...F }} fragment F on Mutation {{ {field} }}"},
         [{"query": QUERY}, {"query": stop}],
         {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}, "id": stop},
     ]
@@ -178,36 +188,40 @@ def test_a_viewer_looks(page: Page, viewer: str) -> None:
     assert client.post("/report_asset_materialization/greeting", json={}).status_code == 403
 
 
-def test_an_editor_materializes_and_stops_and_starts(page: Page, sensor: dict[str, str], editor: str) -> None:
-    for client in (page.client(editor), signed_in(page, editor)):
-        launched = client.post("/graphql", json={"query": LAUNCH}).json()["data"]["launchRun"]
-        run = launched["run"]["runId"]
-        asked = {"query": '{ runOrError(runId: "%s") { ... on Run { status } } }' % run}
-        until(
-            lambda: client.post("/graphql", json=asked).json()["data"]["runOrError"]["status"] == "SUCCESS",
-            "the asset is materialized",
-        )
-    stopped = client.post("/graphql", json={"query": STOP % sensor["id"]})
-    assert stopped.json()["data"]["stopSensor"]["__typename"] == "StopSensorMutationResult"
+@pytest.mark.parametrize("way", ["token", "session"])
+def test_an_editor_materializes_and_stops_and_starts(
+    page: Page, sensor: dict[str, str], editor: str, way: str
+) -> None:
+    client = page.client(editor) if way == "token" else signed_in(page, editor)
+
+    def ask(query: str) -> dict[str, Any]:
+        answer = client.post("/graphql", json={"query": query})
+        assert answer.status_code == 200, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    run = ask(LAUNCH)["launchRun"]["run"]["runId"]
+    status = f'{{ runOrError(runId: "{run}") {{ ... on Run {{ status }} }} }}'
+    until(lambda: ask(status)["runOrError"]["status"] == "SUCCESS", "the asset is materialized")
+
+    assert ask(STOP % sensor["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
     assert page.sensor()["status"] == "STOPPED"
-    client.post("/graphql", json={"query": START}).raise_for_status()
+    ask(START)
 
 
-LAUNCH = """
-mutation Launch { launchRun(executionParams: {selector: {repositoryName: "__repository__",
-  repositoryLocationName: "small", pipelineName: "__ASSET_JOB", assetSelection: [{path: ["greeting"]}]}})
-  { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
-"""
-START = """
-mutation { startSensor(sensorSelector: {repositoryName: "__repository__", repositoryLocationName: "small",
-                                        sensorName: "guardrails"}) { __typename } }
-"""
-
-
-def listen(page: Page, **headers: str) -> ClientConnection:
-    address = page.address.replace("http", "ws") + "/graphql"
+def listen(page: Page, host: str = "", **headers: str) -> ClientConnection:
+    """A WebSocket of the page, by its own name or as `host`."""
+    served = urlsplit(page.address)
+    reached = socket.create_connection((served.hostname, served.port))
     origin: Any = headers.pop("origin", None)
-    return connect(address, origin=origin, additional_headers=headers, subprotocols=["graphql-ws"])  # type: ignore[list-item]
+    protocols: Any = ["graphql-ws"]
+    return connect(
+        f"ws://{host or served.netloc}/graphql",
+        sock=reached,
+        origin=origin,
+        additional_headers=headers,
+        subprotocols=protocols,
+    )
 
 
 def started(client: ClientConnection, kind: str, query: str) -> dict[str, Any]:
