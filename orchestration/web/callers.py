@@ -23,6 +23,8 @@ COOKIE = "neonblue_session"
 """The API's. A browser keeps cookies by host, whatever the port: who has signed in there has here."""
 
 _KNOWN_SECONDS = 2.0
+_UNKNOWN_SECONDS = 30.0
+"""A session that has ended never comes back, and pages left open go on asking with it."""
 _MOST_KNOWN = 2_000
 _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BEARER = re.compile(r"(?i:bearer) +([\x21-\x7e]{1,512})")
@@ -84,15 +86,19 @@ class _Told(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the API said. caller: None where it knows nobody. reason: why not."""
+    """What the API said. caller: None where it knows nobody. reason: why not. at: when, as `monotonic` has it."""
 
     caller: Caller | None
     reason: str
     at: float
 
+    def holds(self) -> bool:
+        """Whether the API need not be asked again."""
+        return monotonic() - self.at <= (_UNKNOWN_SECONDS if self.caller is None else _KNOWN_SECONDS)
+
 
 class Callers:
-    """Who sends a request. What the API says holds for two seconds, and is asked once however many requests want it."""
+    """Who sends a request. What the API says holds for some seconds, and is asked once however many requests want it."""
 
     def __init__(self, client: httpx.AsyncClient, secret: str) -> None:
         self._client = client
@@ -108,7 +114,7 @@ class Callers:
         if self._is_own(credential):
             return STACK
         known = self._known.get(credential.digest)
-        if known is None or monotonic() - known.at > _KNOWN_SECONDS:
+        if known is None or not known.holds():
             if known is None or known.caller is None:
                 self.failures.check(address)
             known = await self._ask(credential)
