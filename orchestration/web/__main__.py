@@ -15,6 +15,7 @@ from neonblue.settings import Settings, SettingsError
 from orchestration.web.callers import Callers
 from orchestration.web.gate import Gate
 from orchestration.web.origins import Site
+from orchestration.web.protocol import Protocol
 from orchestration.web.sign_in import SignIn
 from orchestration.web.webserver import application, open_workspace
 
@@ -46,7 +47,7 @@ def main() -> None:
             guarded(application(workspace), settings),
             host=_HOST,
             port=settings.dagster.port,
-            http="h11",  # it bounds the head of a request
+            http=Protocol,
             ws_max_size=1024**2,
             log_level="warning",
             server_header=False,

@@ -98,7 +98,7 @@ class _Known:
 
 
 class Callers:
-    """Who sends a request. What the API says holds for some seconds, and is asked once however many requests want it."""
+    """Who sends a request. The API is asked once however many requests want to know; its word holds for seconds."""
 
     def __init__(self, client: httpx.AsyncClient, secret: str) -> None:
         self._client = client

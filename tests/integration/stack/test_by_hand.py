@@ -84,6 +84,10 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
     assert _backfill(stack) == {"status": "COMPLETED_SUCCESS", "error": None}
     runs = _ask(stack, _RUNS)["runsOrError"]["results"]
     assert {run["status"] for run in runs if run["jobName"] == "__ASSET_JOB"} == {"SUCCESS"}
+    listed = subprocess.run(
+        command(stack, "dagster", "run", "list"), capture_output=True, text=True, check=False
+    )
+    assert "SUCCESS" in listed.stdout, listed.stdout + listed.stderr
     with connect(stack) as client:
         built = rows(client, "SELECT toString(exposure_date), count() FROM first_exposures GROUP BY 1")
     assert list(built) == [(_OLD_DAY, 4)]
