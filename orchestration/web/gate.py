@@ -28,6 +28,8 @@ _FILES_OF_THE_HOST = frozenset({"/notebook", "/dagit/notebook"})
 """They show a file of this machine whose path the request names."""
 
 _LARGEST_BODY = 4 * 1024**2
+_LARGEST_FORM = 16 * 1024
+"""Of somebody who is not known yet."""
 _BODY_SECONDS = 30.0
 _OWN_FIELDS = frozenset(
     {b"authorization", b"cookie", b"content-type", b"content-length", b"content-encoding"}
@@ -79,7 +81,7 @@ class Gate:
         origin = self._site.check_origin(request.headers.getlist("origin"), host, needed=form)
         browser = request.headers.getlist
         check_fetch(browser("sec-fetch-site"), browser("sec-fetch-mode"), request.method)
-        body = await _body(request) if form else b""
+        body = await _body(request, _LARGEST_FORM) if form else b""
         return await self._sign_in.answer(request, _address(request), origin, body)
 
     async def _caller(self, connection: HTTPConnection) -> Caller:
@@ -107,7 +109,7 @@ class Gate:
         if path != GRAPHQL and not caller.changes:
             raise viewer_only()
         _check_json(request)
-        body, parts = await _body(request), {}
+        body, parts = await _body(request, _LARGEST_BODY), {}
         if path == GRAPHQL:
             asked = operations.read_body(body)
             if await asyncio.to_thread(asked.changes) and not caller.changes:
@@ -144,15 +146,15 @@ def _check_json(request: Request) -> None:
         raise Refusal(415, "The body is JSON, not packed, and says so: Content-Type: application/json")
 
 
-async def _body(request: Request) -> bytes:
-    """The whole body. Raises Refusal: 413 for one past 4 MiB, 408 for one that takes half a minute."""
+async def _body(request: Request, most: int) -> bytes:
+    """The whole body. Raises Refusal: 413 for one of more than `most` bytes, 408 for one that takes half a minute."""
     chunks, size = [], 0
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > _LARGEST_BODY:
-                    raise Refusal(413, "A body has 4 MiB at most", {"connection": "close"})
+                if size > most:
+                    raise Refusal(413, f"The body has {most} bytes at most", {"connection": "close"})
                 chunks.append(chunk)
     except TimeoutError:
         raise Refusal(408, "The body did not come in time", {"connection": "close"}) from None

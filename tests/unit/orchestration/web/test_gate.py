@@ -115,7 +115,7 @@ def test_a_body_has_a_limit(ask: Ask) -> None:
         == 413
     )
     form = {"content-type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1:3000"}
-    assert ask("POST", "/sign-in", content=b"token=" + big, headers=form).status_code == 413
+    assert ask("POST", "/sign-in", content=b"token=" + b"x" * 20_000, headers=form).status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/graphql%3Fx", "/graphql%2f", "/sign-in%3Fx", "/livez%00"])
