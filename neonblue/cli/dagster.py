@@ -85,4 +85,6 @@ def _reach(settings: Settings) -> None:
     """Raise psycopg's error, which is told in a sentence, where Dagster's database can't be reached."""
     import psycopg
 
-    psycopg.connect(settings.postgres.dsn(settings.postgres.dagster_database), connect_timeout=10).close()
+    from neonblue.stack.services.dagster import storage
+
+    psycopg.connect(storage(settings), connect_timeout=10).close()

@@ -26,11 +26,11 @@ from neonblue.settings.orchestration import (
     ReportsSettings,
     RetentionSettings,
 )
+from neonblue.settings.postgres import PostgresSettings
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
     KafkaSettings,
-    PostgresSettings,
     ValkeySettings,
 )
 

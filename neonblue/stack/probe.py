@@ -23,8 +23,8 @@ def get(url: str, **arguments: object) -> httpx.Response:
     return _client().get(url, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
-def put(url: str, body: object) -> httpx.Response:
-    return _client().put(url, json=body, timeout=30).raise_for_status()
+def put(url: str, body: object, **arguments: object) -> httpx.Response:
+    return _client().put(url, json=body, timeout=30, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
 def post(url: str, body: object = None, **arguments: object) -> httpx.Response:

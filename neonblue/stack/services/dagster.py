@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack import probe, sockets
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
@@ -126,13 +126,17 @@ def home(settings: Settings) -> Path:
     return settings.data_dir / "dagster"
 
 
+def storage(settings: Settings) -> str:
+    """The address of Dagster's database, with the password of its role."""
+    return settings.postgres.acting(Role.DAGSTER).dsn(settings.postgres.dagster_database)
+
+
 def environment(settings: Settings, service: str) -> dict[str, str]:
     """What `service`, a process that uses this Dagster instance, needs."""
-    storage = settings.postgres.dsn(settings.postgres.dagster_database)
     return process_environment(settings, service) | {
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
-        "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),
+        "DAGSTER_POSTGRES_URL": storage(settings).replace("postgresql://", "postgresql+psycopg2://", 1),
         # Of calls to the code server: on a slow machine it takes minutes to start a run's process.
         "DAGSTER_GRPC_TIMEOUT_SECONDS": str(_CALL_SECONDS),
         "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": str(_GRACE_SECONDS),
