@@ -42,7 +42,7 @@ class DagsterAwayError(Exception):
 
 def page(settings: Settings, run_id: str) -> str:
     """The address of a run's page."""
-    return f"{settings.dagster.address}/runs/{run_id}"
+    return f"{settings.dagster.page}/runs/{run_id}"
 
 
 class _Status(msgspec.Struct):
@@ -113,5 +113,6 @@ def _ask(client: httpx.Client, settings: Settings, run_id: str, cursor: str | No
     answer = client.post(
         f"{settings.dagster.address}/graphql",
         json={"query": _LOG, "variables": {"run": run_id, "cursor": cursor}},
+        headers=settings.dagster.authorization,
     )
     return msgspec.json.decode(answer.raise_for_status().content, type=_Answer).data

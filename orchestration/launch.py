@@ -42,12 +42,20 @@ def submit(settings: Settings, job: str = "everything", days: Sequence[date] = (
     address = urlsplit(settings.dagster.address)
     try:
         httpx.get(
-            f"{settings.dagster.address}/server_info", timeout=_ANSWER_SECONDS, trust_env=False
+            f"{settings.dagster.address}/server_info",
+            headers=settings.dagster.authorization,
+            timeout=_ANSWER_SECONDS,
+            trust_env=False,
         ).raise_for_status()
         client = DagsterGraphQLClient(
-            address.hostname or "127.0.0.1", port_number=address.port, use_https=address.scheme == "https"
+            address.hostname or "127.0.0.1",
+            port_number=address.port,
+            use_https=address.scheme == "https",
+            headers=settings.dagster.authorization,
         )
         return client.submit_job_execution(job, tags=_tags(job, days))
+    except httpx.HTTPStatusError as error:
+        raise DagsterAwayError(_answered(settings, error.response.status_code)) from error
     except httpx.HTTPError as error:
         raise DagsterAwayError(
             f"Dagster does not answer at {settings.dagster.address}: start the stack with 'neonblue up'"
@@ -56,6 +64,15 @@ def submit(settings: Settings, job: str = "everything", days: Sequence[date] = (
         raise DagsterAwayError(
             f"Dagster does not take the job {job} ({error}); 'neonblue status' shows whether it is ready"
         ) from error
+
+
+def _answered(settings: Settings, status: int) -> str:
+    if status in (401, 403):
+        return (
+            f"Dagster at {settings.dagster.address} does not take NEONBLUE_DAGSTER_TOKEN: does another stack listen "
+            "there? Name the folder of yours with --data-dir or NEONBLUE_DATA_DIR"
+        )
+    return f"Dagster at {settings.dagster.address} answers with status {status}: see 'neonblue logs dagster'"
 
 
 def _tags(job: str, days: Sequence[date]) -> dict[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dagster import DagsterRun
@@ -22,13 +23,15 @@ _PATIENCE_SECONDS = 30
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Dagster's default, runs in processes of the code server, with two additions.
+    """Dagster's default, runs in processes of the code server, with three additions.
 
     A run is found to be gone. Without it a run whose process ended with its code server stays started for ever, and as
     one build runs at a time, every later build waits for it.
 
     A run is launched once, and waited for. On a slow machine the launching call runs out while the code server is still
     starting the run's process. Without it that run is failed, and its process, when it comes, does nothing.
+
+    A run is asked about where the code server is now, also one that was launched by another way to it.
     """
 
     def launch_run(self, context: LaunchRunContext) -> None:
@@ -51,13 +54,18 @@ class WatchedRunLauncher(DefaultRunLauncher):
                 context.dagster_run,
             )
 
+    def _get_grpc_client_for_termination(self, run_id: str) -> DagsterGrpcClient | None:
+        """The code server that has the run, where the workspace says now: a stack may have moved since the launch."""
+        client: DagsterGrpcClient | None = super()._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
+        return client and (_named_in(Path(self._instance.root_directory) / "workspace.yaml") or client)
+
     @property
     def supports_check_run_worker_health(self) -> bool:
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Whether the code server knows the run as one of its processes. While it can't be asked, the run is left."""
-        client: DagsterGrpcClient | None = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
+        client = self._get_grpc_client_for_termination(run.run_id)
         if client is None:
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no code server is known of the run")
         try:
@@ -67,6 +75,21 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if known:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended with its code server")
+
+
+def _named_in(workspace: Path) -> DagsterGrpcClient | None:
+    """The one code server of a workspace; None where the file is not there, or names none or several."""
+    from dagster._grpc.client import DagsterGrpcClient
+    from dagster_shared.yaml_utils import safe_load_yaml
+
+    try:
+        locations = safe_load_yaml(workspace.read_text(encoding="utf-8"))["load_from"]
+        (server,) = [location["grpc_server"] for location in locations]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return DagsterGrpcClient(
+        port=server.get("port"), socket=server.get("socket"), host=server.get("host", "localhost")
+    )
 
 
 def _code_server(context: LaunchRunContext) -> DagsterGrpcClient | None:

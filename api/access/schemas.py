@@ -112,6 +112,13 @@ class SessionIn(Strict):
     token: str = Field(min_length=1, max_length=512, json_schema_extra={"format": "password"})
 
 
+class CallerOut(BaseModel):
+    """Who calls. `scopes`: those of the token, with what they imply."""
+
+    name: str
+    scopes: list[Scope]
+
+
 class SessionOut(BaseModel):
     """Who is logged in. Changes of state need `csrf_token` in the header `X-CSRF-Token`."""
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.schemas import SessionIn, SessionOut
+from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
 from api.http.callers import may_log_in
 from api.http.dependencies import CallerDep, ServicesDep
@@ -47,6 +47,12 @@ async def log_in(given: SessionIn, request: Request, response: Response, service
 async def show_session(caller: CallerDep) -> SessionOut:
     """Who is logged in, and the CSRF token for changes of state."""
     return _shown(caller.token, _session(caller.session))
+
+
+@router.get("/caller")
+async def show_caller(caller: CallerDep) -> CallerOut:
+    """Who calls, by a token or a session, and what they may do."""
+    return CallerOut(name=caller.token.name, scopes=sorted(caller.token.scopes))
 
 
 @router.delete("", status_code=204)

@@ -14,6 +14,7 @@ from api.http.problems import Problem
 from api.http.security import Scope
 from api.web import assets, pages
 from api.web.pages import Link
+from neonblue.pages import MEDIA_TYPES, own_file
 
 router = APIRouter(tags=["start"])
 
@@ -50,7 +51,7 @@ class Start(BaseModel):
 @router.get("/", include_in_schema=False)
 async def start_page(request: Request, services: ServicesDep, accept: Accept = "") -> Response:
     """A page for browsers, JSON for all others."""
-    dagster = services.settings.dagster.address
+    dagster = services.settings.dagster.page
     if "text/html" not in accept:
         return JSONResponse(_start(request, dagster).model_dump(), headers={"vary": "accept"})
     links = [
@@ -65,7 +66,7 @@ async def start_page(request: Request, services: ServicesDep, accept: Accept = "
 @router.get("/v1", dependencies=[Depends(require(Scope.VIEWER))])
 async def list_resources(request: Request, services: ServicesDep) -> Start:
     """Where to go from here: the resources by name, the documentation and Dagster's page."""
-    return _start(request, services.settings.dagster.address)
+    return _start(request, services.settings.dagster.page)
 
 
 @router.get("/docs", include_in_schema=False)
@@ -88,14 +89,14 @@ async def documentation_file(name: str, services: ServicesDep) -> Response:
 @router.get("/assets/{name}", include_in_schema=False)
 async def page_file(name: str) -> Response:
     """A file of our own pages."""
-    return _file(name, assets.own_file(name))
+    return _file(name, own_file(name))
 
 
 @router.get("/favicon.ico", include_in_schema=False)
 @router.get("/favicon.svg", include_in_schema=False)
 async def icon() -> Response:
     """The mark of the product."""
-    return _file("favicon.svg", assets.own_file("favicon.svg"))
+    return _file("favicon.svg", own_file("favicon.svg"))
 
 
 def _start(request: Request, dagster: str) -> Start:
@@ -107,5 +108,5 @@ def _start(request: Request, dagster: str) -> Start:
 def _file(name: str, content: bytes | None) -> Response:
     if content is None:
         raise Problem(404, "not_found", "There is no such file")
-    kind = assets.MEDIA_TYPES[name[name.rindex(".") :]]
+    kind = MEDIA_TYPES[name[name.rindex(".") :]]
     return Response(content, media_type=kind, headers=_FILE)

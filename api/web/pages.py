@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from neonblue.pages import LOGO, document
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -70,21 +72,9 @@ call; the <a href="openapi.json">OpenAPI document</a> says all of them in full.<
     )
 
 
-_LOGO = '<img src="favicon.svg" alt="" width="28" height="28"> '
+_ICON = "favicon.svg"
+_LOGO = LOGO.format(icon=_ICON)
 
 
 def _page(title: str, body: str, *styles: str) -> str:
-    sheets = "".join(f'<link rel="stylesheet" href="{style}">\n' for style in (*styles, "assets/page.css"))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="favicon.svg" type="image/svg+xml">
-{sheets}</head>
-<body>
-{body}
-</body>
-</html>
-"""
+    return document(title, body, (*styles, "assets/page.css"), _ICON)

@@ -56,6 +56,7 @@ COMMANDS = {
     ),
     "build": Entry(_DATA, "Build the models and test them now.", "neonblue.cli.build", "build"),
     "dbt": Entry(_DATA, "Run dbt on the running stack: its models, or your own.", "neonblue.cli.dbt", "app"),
+    "dagster": Entry(_DATA, "Run a command of Dagster on the running stack.", "neonblue.cli.dagster", "app"),
     "sql": Entry(_DATA, "Run a read-only query on ClickHouse.", "neonblue.cli.sql", "sql"),
     "token": Entry(_TOOLS, "Make, list and revoke the API's tokens.", "neonblue.cli.token", "token"),
     "kafka-user": Entry(

@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 PREFIX = "NEONBLUE_"
 _OF_PROCESSES = ("CDC_", "DBT_", "SERVICE")
 """Variables of this prefix that are no settings: the stack gives them to Debezium, to dbt, to its services."""
+RETIRED = frozenset({"NEONBLUE_DAGSTER_CODE_PORT"})
+"""Variables that were settings: an older ``neonblue.env`` may hold them. They mean nothing."""
 _NEAR = 0.75
 _LONGEST_SHOWN = 60
 _WORDS = {
@@ -117,7 +119,12 @@ def unknown_variables(model: type[BaseModel], given: Iterable[Given]) -> tuple[U
     found = []
     for one in given:
         suffix = one.name.removeprefix(PREFIX)
-        if one.name in fields or one.name in components or suffix.startswith(_OF_PROCESSES):
+        if (
+            one.name in fields
+            or one.name in components
+            or one.name in RETIRED
+            or suffix.startswith(_OF_PROCESSES)
+        ):
             continue
         near = difflib.get_close_matches(suffix, suffixes, n=1, cutoff=_NEAR)
         within = any(one.name.startswith(f"{component}_") for component in components)

@@ -17,7 +17,13 @@ class DagsterSettings(Component):
         default=None, description="a Dagster that runs elsewhere; given: none is started"
     )
     port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")
-    code_port: int = Field(default=13030, ge=1, le=65535, description="port of its code server")
+    token: SecretStr = Field(
+        default=SecretStr(""), description="what the stack's own calls to Dagster's page carry; generated"
+    )
+    public_url: WebAddress | None = Field(
+        default=None,
+        description="address under which a proxy shows Dagster's page, such as https://dagster.example.com",
+    )
 
     @property
     def external(self) -> bool:
@@ -26,6 +32,17 @@ class DagsterSettings(Component):
     @property
     def address(self) -> str:
         return self.url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """Where people find it."""
+        return (self.public_url or self.address).rstrip("/")
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header field of the stack's own calls."""
+        secret = self.token.get_secret_value()
+        return {"authorization": f"Bearer {secret}"} if secret else {}
 
 
 class ReportsSettings(Component):

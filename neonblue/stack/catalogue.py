@@ -70,6 +70,6 @@ def address(name: str, settings: Settings) -> str:
         "clickhouse": settings.clickhouse.address,
         "api": settings.api.address,
         "dagster": settings.dagster.address,
-        "dagster-code": f"127.0.0.1:{settings.dagster.code_port}",
+        "dagster-code": "a Unix socket",
     }
     return without_credentials(addresses.get(name, ""))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from neonblue.files import write_private
 from neonblue.settings import ENVIRONMENT_FILE, SERVICE, Role, Settings
+from neonblue.settings.faults import RETIRED
 from neonblue.settings.kafka import PARTS
 from neonblue.stack import secret_use
 from neonblue.stack.errors import StackError
@@ -26,6 +27,7 @@ _SECRETS = {
     "kafka": tuple(f"{part}_password" for part in PARTS),
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
+    "dagster": ("token",),
 }
 _OF_THE_STACKS_OWN = frozenset({"postgres", "connect"})
 """An external one has other users, whom its address names."""
@@ -124,7 +126,8 @@ def write(settings: Settings) -> Path:
             raise StackError(
                 f"{name} must not contain '${{': in {ENVIRONMENT_FILE} that refers to a variable"
             )
-    merged = {name: value for name, value in present.items() if value is not None} | persisted(settings)
+    kept = {name: value for name, value in present.items() if value is not None and name not in RETIRED}
+    merged = kept | persisted(settings)
     text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
     write_private(path, text)
     return path

@@ -23,7 +23,6 @@ _PORT_FIELDS = (
     ("clickhouse", "port"),
     ("api", "port"),
     ("dagster", "port"),
-    ("dagster", "code_port"),
 )
 
 

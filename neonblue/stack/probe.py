@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from functools import cache
+from pathlib import Path
 
 import httpx
 from httpx import HTTPStatusError as HTTPStatusError
@@ -41,6 +42,18 @@ def speaks(host: str, port: int, words: bytes, seconds: float) -> None:
     That it accepts the connection says nothing: the kernel does that for a process that is stopped.
     """
     with socket.create_connection((host, port), timeout=seconds) as connection:
-        connection.sendall(words)
-        if not connection.recv(1):
-            raise ConnectionError("it hung up without a word")
+        _exchange(connection, words)
+
+
+def speaks_at(path: Path, words: bytes, seconds: float) -> None:
+    """As `speaks`, on a Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        connection.connect(str(path))
+        _exchange(connection, words)
+
+
+def _exchange(connection: socket.socket, words: bytes) -> None:
+    connection.sendall(words)
+    if not connection.recv(1):
+        raise ConnectionError("it hung up without a word")

@@ -46,7 +46,6 @@ def settings_in(folder: Path) -> Settings:
         ("clickhouse", "port"),
         ("api", "port"),
         ("dagster", "port"),
-        ("dagster", "code_port"),
     )
     settings = Settings.load(folder)
     for (component, field), port in zip(names, free_ports(len(names)), strict=True):

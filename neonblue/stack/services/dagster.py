@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from neonblue.settings import Role, Settings
-from neonblue.stack import probe
+from neonblue.stack import probe, sockets
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service
-from neonblue.stack.ports import LOOPBACK, PortUse
+from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 
 _MODULE = "orchestration.definitions"
+_CODE_SERVER = "code-server"
+"""Its socket's folder, in Dagster's home. Whoever reaches it runs jobs: it is for the stack's own user alone."""
 _NICE = 10
 """Analysis yields to ingestion."""
 _CALL_SECONDS = 300
@@ -87,8 +90,7 @@ nux:
 _WORKSPACE = """\
 load_from:
   - grpc_server:
-      host: {host}
-      port: {port}
+      socket: {socket}
       location_name: neonblue
 """
 
@@ -107,7 +109,8 @@ class _Dagster(Service):
     def prepare(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
         (self._home / "dagster.yaml").write_text(INSTANCE, encoding="utf-8")
-        workspace = _WORKSPACE.format(host=LOOPBACK, port=self._settings.dagster.code_port)
+        self._home.chmod(0o700)
+        workspace = _WORKSPACE.format(socket=json.dumps(str(sockets.path(self._home, _CODE_SERVER))))
         (self._home / "workspace.yaml").write_text(workspace, encoding="utf-8")
 
     def _command(self, *arguments: str) -> Command:
@@ -123,13 +126,17 @@ def home(settings: Settings) -> Path:
     return settings.data_dir / "dagster"
 
 
+def storage(settings: Settings) -> str:
+    """The address of Dagster's database, with the password of its role."""
+    return settings.postgres.acting(Role.DAGSTER).dsn(settings.postgres.dagster_database)
+
+
 def environment(settings: Settings, service: str) -> dict[str, str]:
     """What `service`, a process that uses this Dagster instance, needs."""
-    storage = settings.postgres.acting(Role.DAGSTER).dsn(settings.postgres.dagster_database)
     return process_environment(settings, service) | {
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.
-        "DAGSTER_POSTGRES_URL": storage.replace("postgresql://", "postgresql+psycopg2://", 1),
+        "DAGSTER_POSTGRES_URL": storage(settings).replace("postgresql://", "postgresql+psycopg2://", 1),
         # Of calls to the code server: on a slow machine it takes minutes to start a run's process.
         "DAGSTER_GRPC_TIMEOUT_SECONDS": str(_CALL_SECONDS),
         "DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": str(_GRACE_SECONDS),
@@ -138,8 +145,10 @@ def environment(settings: Settings, service: str) -> dict[str, str]:
 
 def _ask(settings: Settings, query: str) -> dict[str, Any]:
     """A question to the web page's GraphQL."""
-    answer: dict[str, Any] = probe.post(f"{settings.dagster.address}/graphql", {"query": query}).json()
-    data: dict[str, Any] = answer["data"]
+    answer = probe.post(
+        f"{settings.dagster.address}/graphql", {"query": query}, headers=settings.dagster.authorization
+    )
+    data: dict[str, Any] = answer.json()["data"]
     return data
 
 
@@ -149,26 +158,18 @@ class DagsterCode(_Dagster):
     name = "dagster-code"
     requires = ("postgres",)
 
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.dagster.code_port, self.name, "NEONBLUE_DAGSTER_CODE_PORT"),)
-
     def command(self) -> Command:
-        port = str(self._settings.dagster.code_port)
-        return self._command(
-            "dagster",
-            "api",
-            "grpc",
-            "-m",
-            _MODULE,
-            "--host",
-            LOOPBACK,
-            "--port",
-            port,
-            "--inject-env-vars-from-instance",
-        )
+        served = ("--socket", str(self._socket()), "--inject-env-vars-from-instance")
+        return self._command("dagster", "api", "grpc", "-m", _MODULE, *served)
 
     def answer(self, seconds: float) -> None:
-        probe.speaks(LOOPBACK, self._settings.dagster.code_port, _GREETING, seconds)
+        probe.speaks_at(self._socket(), _GREETING, seconds)
+
+    def settle(self) -> None:
+        self._socket().chmod(0o600)
+
+    def _socket(self) -> Path:
+        return sockets.path(self._home, _CODE_SERVER)
 
     def check(self) -> None:
         self.answer(probe.SECONDS)
@@ -226,16 +227,13 @@ class DagsterWeb(_Dagster):
         return (PortUse(self._settings.dagster.port, self.name, "NEONBLUE_DAGSTER_PORT"),)
 
     def command(self) -> Command:
-        port = str(self._settings.dagster.port)
-        workspace = str(self._home / "workspace.yaml")
-        return self._command("dagster_webserver", "-w", workspace, "-h", LOOPBACK, "-p", port)
+        return self._command("orchestration.web", str(self._home / "workspace.yaml"))
 
     def answer(self, seconds: float) -> None:
-        probe.responds(f"{self._settings.dagster.address}/server_info", seconds)
+        probe.responds(f"{self._settings.dagster.address}/livez", seconds)
 
     def check(self) -> None:
         """The page is served, and has loaded the definitions."""
-        probe.get(f"{self._settings.dagster.address}/server_info")
         entries = _ask(self._settings, _LOCATIONS)["workspaceOrError"].get("locationEntries", [])
         states = [entry["locationOrLoadError"] or {} for entry in entries]
         if not states or any(state.get("__typename") != "RepositoryLocation" for state in states):

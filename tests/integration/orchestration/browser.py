@@ -85,6 +85,13 @@ def dagster_page(home: Path) -> Iterator[str]:
         page.wait(timeout=60)
 
 
+def sign_in(driver: webdriver.Chrome, token: str) -> None:
+    """Paste a token where the page asks for one."""
+    until(lambda: driver.find_elements(By.ID, "token"), "a token is asked for")[0].send_keys(token)
+    until(lambda: button(driver, "Sign in"), "there is a button that signs in").click()
+    until(lambda: not driver.find_elements(By.ID, "token"), "the token is taken")
+
+
 def until(condition: Callable[[], T], what: str, seconds: float = 120, told: Callable[[], str] = str) -> T:
     """The first true value of `condition`; fails naming `what` after `seconds`, with what else is `told` then."""
     deadline = time.monotonic() + seconds

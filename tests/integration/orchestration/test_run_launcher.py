@@ -94,6 +94,11 @@ class Launching:
         self.workspace = str(home / "workspace.yaml")
         Path(self.workspace).write_text(_WORKSPACE.format(port=self.port))
 
+    def move(self) -> None:
+        """Have the code server on another port from now on."""
+        self.port = free_port()
+        Path(self.workspace).write_text(_WORKSPACE.format(port=self.port))
+
     def queue(self) -> str:
         """A new run of `endless`."""
         known = set(self.instance.get_run_ids())
@@ -135,6 +140,16 @@ def test_a_run_that_ended_with_its_code_server_fails_and_no_other_does(launching
             launching.wait(lost, DagsterRunStatus.FAILURE)
             launching.wait(kept, DagsterRunStatus.STARTED)
             assert launching.status(kept) is DagsterRunStatus.STARTED
+
+
+@pytest.mark.timeout(300)
+def test_a_run_is_asked_about_where_the_code_server_is_now(launching: Launching) -> None:
+    with code_server(launching.home, launching.port), launching.daemon():
+        lost = launching.queue()
+        launching.wait(lost, DagsterRunStatus.STARTED)
+    launching.move()
+    with code_server(launching.home, launching.port), launching.daemon():
+        launching.wait(lost, DagsterRunStatus.FAILURE)
 
 
 @pytest.mark.timeout(300)

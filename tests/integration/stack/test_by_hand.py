@@ -22,6 +22,7 @@ from tests.integration.orchestration.browser import (
     button,
     button_beginning,
     chromium,
+    sign_in,
     until,
 )
 from tests.integration.warehouse import connect, rows
@@ -63,6 +64,8 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
 
     with chromium(tmp_path / "chromium") as browser:
         browser.get(f"{stack.dagster.address}/asset-groups")
+        sign_in(browser, stack.api.token.get_secret_value())
+        assert browser.current_url == f"{stack.dagster.address}/asset-groups"
         until(lambda: button_beginning(browser, "Materialize all"), "all can be materialized").click()
         until(lambda: button(browser, "Latest"), "the open day can be chosen").click()
         browser.save_screenshot(str(tmp_path / "dialog.png"))
@@ -81,6 +84,10 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
     assert _backfill(stack) == {"status": "COMPLETED_SUCCESS", "error": None}
     runs = _ask(stack, _RUNS)["runsOrError"]["results"]
     assert {run["status"] for run in runs if run["jobName"] == "__ASSET_JOB"} == {"SUCCESS"}
+    listed = subprocess.run(
+        command(stack, "dagster", "run", "list"), capture_output=True, text=True, check=False
+    )
+    assert "SUCCESS" in listed.stdout, listed.stdout + listed.stderr
     with connect(stack) as client:
         built = rows(client, "SELECT toString(exposure_date), count() FROM first_exposures GROUP BY 1")
     assert list(built) == [(_OLD_DAY, 4)]
@@ -127,7 +134,11 @@ def _backfill(stack: Settings) -> dict[str, Any]:
 
 def _ask(stack: Settings, query: str) -> dict[str, Any]:
     answer = httpx.post(
-        f"{stack.dagster.address}/graphql", json={"query": query}, timeout=60, trust_env=False
+        f"{stack.dagster.address}/graphql",
+        json={"query": query},
+        headers=stack.dagster.authorization,
+        timeout=60,
+        trust_env=False,
     ).json()
     data: dict[str, Any] = answer["data"]
     return data

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -121,14 +122,19 @@ def test_clickhouses_files_are_xml_that_names_the_folders(settings: Settings, na
     assert root.findtext("macros/kafka_group") == name
 
 
-def test_dagsters_files_name_no_path(settings: Settings) -> None:
+def test_dagsters_files_name_no_path_but_the_sockets_which_grpc_can_read(settings: Settings) -> None:
     service = dagster.DagsterCode(settings)
     service.prepare()
 
     home = Path(service.command().environment["DAGSTER_HOME"])
-    assert yaml.safe_load((home / "workspace.yaml").read_text())["load_from"]
+    (location,) = yaml.safe_load((home / "workspace.yaml").read_text())["load_from"]
+    socket = Path(location["grpc_server"]["socket"])
+    assert str(socket) in service.command().arguments
+    assert len(os.fsencode(socket)) <= 107
+    assert not set(str(socket)) & set("%#?")
     assert yaml.safe_load((home / "dagster.yaml").read_text())["telemetry"] == {"enabled": False}
     assert home == settings.data_dir / "dagster"
+    shutil.rmtree(socket.parent)
 
 
 def test_postgresqls_configuration_names_no_path(settings: Settings) -> None:

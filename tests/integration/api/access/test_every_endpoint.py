@@ -94,7 +94,11 @@ def _paths(routes: Any) -> Iterator[str]:
 
 def test_every_call_but_the_open_ones_names_the_scope_it_needs() -> None:
     unnamed = {(call.method, call.path) for call in CALLS if not call.scopes}
-    assert unnamed == OPEN | {("get", "/v1/session"), ("delete", "/v1/session")}
+    assert unnamed == OPEN | {
+        ("get", "/v1/session"),
+        ("get", "/v1/session/caller"),
+        ("delete", "/v1/session"),
+    }
     assert all(len(call.scopes) == 1 and call.scopes[0] in SCOPES for call in SCOPED)
 
 

@@ -53,6 +53,16 @@ def test_a_session_opens_what_its_token_does(whole_api: httpx.Client, make_token
         assert client.get("/v1/session").json()["scopes"] == ["viewer"]
 
 
+def test_a_token_and_its_session_are_the_same_caller(whole_api: httpx.Client, make_token: TokenMaker) -> None:
+    secret = make_token("editor")
+    with browser(whole_api) as client:
+        by_token = client.get("/v1/session/caller", headers=bearer(secret))
+        log_in(client, secret)
+        by_session = client.get("/v1/session/caller")
+
+    assert by_token.json() == by_session.json() == {"name": "test", "scopes": ["editor", "viewer"]}
+
+
 def test_a_change_needs_the_csrf_token(whole_api: httpx.Client, make_token: TokenMaker) -> None:
     with browser(whole_api) as client:
         csrf = log_in(client, make_token("admin")).json()["csrf_token"]

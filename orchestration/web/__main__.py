@@ -1,0 +1,61 @@
+"""`python -m orchestration.web WORKSPACE_FILE` serves Dagster's page, behind the sign-in."""
+
+from __future__ import annotations
+
+import sys
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+import uvicorn
+from dagster import DagsterInstance
+from dagster._utils.log import configure_loggers
+from starlette.types import ASGIApp
+
+from neonblue.settings import Settings, SettingsError
+from orchestration.web.callers import Callers
+from orchestration.web.gate import Gate
+from orchestration.web.origins import Site
+from orchestration.web.protocol import Protocol
+from orchestration.web.sign_in import SignIn
+from orchestration.web.webserver import application, open_workspace
+
+_HOST = "127.0.0.1"
+_API_SECONDS = 5.0
+_STOP_SECONDS = 5
+
+
+def guarded(dagster: ASGIApp, settings: Settings) -> Gate:
+    """Dagster's application behind the gate, as the settings want it."""
+    client = httpx.AsyncClient(base_url=settings.api.address, timeout=_API_SECONDS, trust_env=False)
+    # What one person's sign-in sets must never go with another's question.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    callers = Callers(client, settings.dagster.token.get_secret_value())
+    return Gate(dagster, Site.of(settings.dagster.public_url), callers, SignIn(client, callers))
+
+
+def main() -> None:
+    """Serve until a signal ends it. Exits with 2 where the settings or the arguments are wrong."""
+    try:
+        settings = Settings.load()
+        (file,) = sys.argv[1:]
+    except (SettingsError, ValueError) as error:
+        print(error if isinstance(error, SettingsError) else __doc__, file=sys.stderr)
+        sys.exit(2)
+    configure_loggers(formatter="colored", log_level="INFO")
+    with DagsterInstance.get() as instance, open_workspace(instance, file) as workspace:
+        uvicorn.run(
+            guarded(application(workspace), settings),
+            host=_HOST,
+            port=settings.dagster.port,
+            http=Protocol,
+            ws_max_size=1024**2,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=500,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+
+
+if __name__ == "__main__":
+    main()
