@@ -40,9 +40,14 @@ class Clauses:
         return (token for token in self._tokens if token.kind is Kind.QUOTED)
 
     def called(self) -> Iterator[Token]:
-        """Every function and table function, also those that APPLY names."""
+        """Every function and table function, also those that APPLY names. A parameter's type calls nothing."""
+        in_parameter = False
         for number, token in enumerate(self._tokens):
             if token.kind not in _NAMES:
+                begins = token.text == "{" and self._text(number + 2) == ":"
+                in_parameter = begins or (in_parameter and token.text != "}")
+                continue
+            if in_parameter:
                 continue
             bracketed = self._text(number + 1) == "(" and not self._is_column_list(number)
             applied = self._is_applied(number) and not self._is_lambda(number)
