@@ -24,7 +24,7 @@ class QueryLimits:
     execution_time: int
     memory: int
     result: int = 64 * _GIGABYTE
-    temporary_data: int = 4 * _GIGABYTE
+    temporary_data: int = _GIGABYTE
     threads: int = 16
     block: int = 1_048_576
 
@@ -35,6 +35,7 @@ class QueryLimits:
         return {
             **{name: str(ceilings[name]) for name in starting},
             "max_temporary_data_on_disk_size_for_query": str(self.temporary_data),
+            "min_free_disk_space_for_temporary_data": str(2 * _GIGABYTE),
             "max_bytes_before_external_group_by": str(self.memory // 2),
             "max_bytes_before_external_sort": str(self.memory // 2),
             # Where the server's memory ends, a reader's query ends before the platform's.

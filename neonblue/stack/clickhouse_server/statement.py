@@ -104,7 +104,7 @@ class Statement:
     def with_few_tokens(self) -> Statement:
         """The same reading statement with those tokens only that its properties look at: it may wait for long."""
         clause = self.tokens.index(self.output) if self.output is not None else len(self.tokens)
-        return replace(self, tokens=(*self.tokens[:5], *self.tokens[clause : clause + 2]))
+        return replace(self, tokens=(*self.tokens[: min(5, clause)], *self.tokens[clause : clause + 2]))
 
     def into_file(self, path: str) -> bytes:
         """This SELECT, with its result going to `path`."""

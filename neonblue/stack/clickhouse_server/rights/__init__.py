@@ -11,10 +11,12 @@ from functools import cache
 from importlib.resources import files
 
 KINDS = ("settings", "formats", "functions", "table_functions", "system_tables")
+# A longer one first: what ends with OrNull ends with Null as well.
 _COMBINATORS = (
-    "array", "argmax", "argmin", "distinct", "foreach", "if", "map", "merge", "null", "ordefault", "ornull", "resample",
-    "simplestate", "state",
+    "simplestate", "ordefault", "distinct", "resample", "foreach", "argmax", "argmin", "ornull", "array", "merge",
+    "state", "null", "map", "if",
 )  # fmt: skip
+_LONGEST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Rights:
         return lower in self.functions or lower in self.table_functions or self._combined(lower)
 
     def _combined(self, lower: str) -> bool:
+        if len(lower) > _LONGEST:
+            return False
         rest = lower
         while rest not in self.aggregates:
             suffix = next((one for one in _COMBINATORS if rest.endswith(one)), None)

@@ -17,7 +17,7 @@ from typing import Any
 from neonblue.stack.clickhouse_server import library
 
 _FOLDER = Path(__file__).parent
-_QUERIES = {
+QUERIES = {
     "settings": "SELECT name FROM system.settings",
     "formats": "SELECT name FROM system.formats WHERE is_output",
     "functions": "SELECT DISTINCT lower(name) FROM system.functions",
@@ -44,7 +44,7 @@ def main() -> int:
     reviewed = tomllib.loads((_FOLDER / "reviewed.toml").read_text(encoding="utf-8"))
     with TemporaryDirectory() as folder:
         engine = library.load().connect(folder)
-        for kind, query in _QUERIES.items():
+        for kind, query in QUERIES.items():
             names = engine.query(query, "TabSeparated", params={}).bytes().decode().split("\n")[:-1]
             chosen = allowed(names, reviewed["functions" if kind == "aggregates" else kind])
             _write(_FOLDER / f"{kind}.txt", chosen, len(set(names)))

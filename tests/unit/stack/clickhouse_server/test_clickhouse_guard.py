@@ -108,6 +108,7 @@ def test_a_parameter_names_neither_a_file_nor_a_system_table(guard: Guard, value
         "SELECT a FROM (SELECT 1) AS x (a)",
         "SELECT sum(x) OVER (PARTITION BY y ORDER BY z ASC), rank() OVER w FROM t WINDOW w AS (ORDER BY a ASC)",
         "SELECT sumIf(a, b), countDistinctIf(a, b), quantileTDigestArrayState(0.5)(a) FROM t",
+        "SELECT avgOrNullIf(a, b), sumSimpleState(a), sumMapMerge(b), argMinArgMax(a, b, c) FROM t",
         "SELECT * EXCEPT (a) REPLACE (s AS s) APPLY toString FROM t",
         "SELECT * APPLY x -> (x + 1) FROM t",
         "SELECT apply, settings, format, system FROM t WHERE settings = 1",
@@ -171,4 +172,6 @@ def test_judging_takes_time_in_proportion_to_the_text(guard: Guard) -> None:
     """64,000 names took minutes where each was looked at with all those before it."""
     for query in ("SELECT " + "a, " * 64_000 + "1", "SELECT " + "f(a), ".replace("f", "sum") * 30_000 + "1"):
         judge(guard, query)
+    with pytest.raises(ClickHouseError):
+        judge(guard, "SELECT " + "If" * 100_000 + "(a)")
     judge(guard, " UNION ALL ".join(["SELECT 1 SETTINGS limit = 1"] * 6_000))
