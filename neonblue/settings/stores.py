@@ -142,7 +142,7 @@ class ClickHouseSettings(Component):
     readonly_max_memory_usage: int | None = Field(
         default=None,
         ge=1024**2,
-        description="bytes that a query of that user may take; not set: a quarter of ClickHouse's memory",
+        description="bytes that a query of that user may take; not set: an eighth of ClickHouse's memory",
     )
     database: str = Field(default="default", description="database of the ingestion layer and the models")
     cluster: str = Field(

@@ -39,7 +39,7 @@ _MAX_PASSED = 256
 _PASSED_SIZE = 2048
 _INLINE = 64 * 1024
 _SHORT = 16 * 1024
-_READER_PART_OF_MEMORY = 4
+_READER_PART_OF_MEMORY = 8
 _HEAD = 256 * 1024
 _WHOLE = 8 * 1024**2
 _KILLED_ID = re.compile(rb"\bquery_id\s*=\s*'([^'\\]+)'", re.IGNORECASE)

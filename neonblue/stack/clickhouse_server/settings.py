@@ -59,7 +59,8 @@ class Share:
 class ServerSettings:
     """One server. Sizes are in bytes, times in seconds.
 
-    `reader_time` and `reader_memory` bound one query of a read-only user; no memory: a quarter of the engine's.
+    `reader_time` and `reader_memory` bound one query of a read-only user; no memory: an eighth of the engine's,
+    so that as many as may run at once leave the platform a quarter.
     """
 
     path: Path
@@ -79,7 +80,7 @@ class ServerSettings:
         """The platform's and the readers' shares are apart: what readers do keeps the platform from nothing."""
         if user.readonly:
             size = 2 * 1024**2
-            return Share(12, 200, 200, 256 * 1024, size, size, self.reader_time + _GRACE)
+            return Share(6, 200, 200, 256 * 1024, size, size, self.reader_time + _GRACE)
         return Share(24, 400, 1000, self.max_query_size, 16 * 1024**3, 64 * 1024**2, None)
 
     @classmethod

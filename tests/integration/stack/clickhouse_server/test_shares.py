@@ -45,7 +45,7 @@ def test_sleeping_readers_do_not_lock_the_platform_out(server: Server) -> None:
     with ThreadPoolExecutor(60) as pool:
         for number in range(60):
             pool.submit(server.post, SLEEPING.format(f"asleep {number}"), READER, max_block_size="1")
-        wait_until(lambda: server.running("asleep") == 12)
+        wait_until(lambda: server.running("asleep") == 6)
         began = time.monotonic()
         assert server.post("SELECT 1").text == "1\n"
         assert time.monotonic() - began < 10
@@ -138,6 +138,26 @@ def test_a_reader_that_stops_reading_gives_its_place_back(hurried: Server) -> No
     wait_until(lambda: hurried.running("stuck") == 1)
     wait_until(lambda: hurried.running("stuck") == 0)
     connection.close()
+
+
+def test_readers_leave_the_platform_memory(server: Server) -> None:
+    """As many as may run at once, each with as much as it may take."""
+    done = threading.Event()
+
+    def take() -> None:
+        while not done.is_set():
+            server.post("SELECT length(groupArray(number)) FROM numbers(1000000000)", READER)
+
+    query = "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+    numbers = int(server.post(query).text) // 8 // 32
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(6):
+            pool.submit(take)
+        try:
+            for _ in range(10):
+                assert server.post(f"SELECT length(groupArray(number)) FROM numbers({numbers})").is_success
+        finally:
+            done.set()
 
 
 def test_the_limits_are_for_readers_only(server: Server) -> None:
