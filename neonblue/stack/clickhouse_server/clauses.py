@@ -17,13 +17,14 @@ _KEYWORDS = frozenset({
     "CROSS", "CUBE", "DESC", "DESCRIBE", "DISTINCT", "DIV", "ELSE", "END", "ESTIMATE", "EXCEPT", "EXISTS", "EXPLAIN",
     "FILL", "FILTER", "FINAL", "FIRST", "FOLLOWING", "FORMAT", "FROM", "FULL", "GLOBAL", "GROUP", "HAVING", "ILIKE",
     "IN", "INNER", "INTERPOLATE", "INTERSECT", "INTERVAL", "INTO", "IS", "JOIN", "LAST", "LEFT", "LIKE", "LIMIT",
-    "MATERIALIZED", "MOD", "NOT", "NULL", "NULLS", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
+    "MATERIALIZED", "MOD", "NOT", "NULLS", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PARTITION",
     "PASTE", "PIPELINE", "PLAN", "PRECEDING", "PREWHERE", "QUALIFY", "QUERY", "RANGE", "RECURSIVE", "REGEXP",
     "REPLACE", "RIGHT", "ROLLUP", "ROWS", "SAMPLE", "SELECT", "SEMI", "SETS", "SETTINGS", "STALENESS", "STEP",
-    "STRICT", "SYNTAX", "TABLE", "THEN", "TIES", "TO", "TOP", "TOTALS", "TREE", "UNION", "USING", "VALUES", "WHEN",
+    "STRICT", "SYNTAX", "TABLE", "THEN", "TIES", "TO", "TOP", "TOTALS", "TREE", "UNION", "USING", "WHEN",
     "WHERE", "WINDOW", "WITH",
 })  # fmt: skip
 _AFTER_SETTINGS = ("UNION", "EXCEPT", "INTERSECT", "FORMAT", "SETTINGS", "SELECT")
+_TAKING_AGGREGATES = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
 _BEFORE_TABLE = ("FROM", "JOIN", "TABLE")
 _PATH_STARTS = ("/", ".", "~")
 _PATH_MARKS = frozenset("/*?{}:")
@@ -63,13 +64,31 @@ class Clauses:
         return found
 
     def formats(self) -> Iterator[str]:
-        """What follows each FORMAT, and the first argument of functions that take a format."""
+        """What follows each FORMAT, and the first argument of ``formatRow``."""
         for number, token in enumerate(self._tokens[:-1]):
             following = self._tokens[number + 1]
             if token.is_word("FORMAT") and following.kind in _NAMES:
                 yield following.text
-            elif token.kind in _NAMES and token.text.lower() in {"format", "formatrow", "formatrownonewline"}:
-                yield from self._argument(number + 1)
+            elif (
+                token.kind in _NAMES and token.text.lower().startswith("formatrow") and following.text == "("
+            ):
+                yield self._text(number + 2).strip("'")
+
+    def patterns(self) -> Iterator[str]:
+        """The first argument of each ``format(…)``: "" where it is no literal."""
+        for number, token in enumerate(self._tokens):
+            if token.kind in _NAMES and token.text.lower() == "format" and self._text(number + 1) == "(":
+                is_text = number + 2 < len(self._tokens) and self._tokens[number + 2].kind is Kind.TEXT
+                yield self._text(number + 2).strip("'") if is_text else ""
+
+    def aggregates_in_texts(self) -> Iterator[str]:
+        """The aggregate function that a text names, as in ``arrayReduce('sum', …)``: "" where it is no literal."""
+        for number, token in enumerate(self._tokens):
+            if token.kind in _NAMES and token.text.lower() in _TAKING_AGGREGATES:
+                called = self._text(number + 1) == "("
+                if called or self._is_applied(number):
+                    plain = called and self._text(number + 3) == ","
+                    yield self._text(number + 2).strip("'") if plain else ""
 
     def system_tables(self) -> Iterator[str]:
         """Every ``system.NAME`` in lower case; "{" for one that a parameter names."""
@@ -157,8 +176,3 @@ class Clauses:
                 return
             begins = depth == 0 and token.text == ","
             at += 1
-
-    def _argument(self, number: int) -> Iterator[str]:
-        if self._text(number) == "(" and number + 1 < len(self._tokens):
-            token = self._tokens[number + 1]
-            yield token.text.strip("'")

@@ -32,6 +32,8 @@ _SHOWN = frozenset(
 _SHOW_CREATE = frozenset({"TABLE", "VIEW", "DATABASE"})
 _SHOW_ADVERBS = frozenset({"FULL", "EXTENDED", "TEMPORARY", "CHANGED"})
 _IDENTIFIER = re.compile(r"[^/\\*?{}:'\"`\x00-\x1f]+")
+# Its parameters may be expressions, which the engine evaluates: 'groupConcat(file(…))'.
+_AGGREGATE = re.compile(r"(\w+)(?:\([0-9., ]*\))?", re.ASCII)
 _SYSTEM = "system"
 _ASKED = "In scope SELECT base64Encode(formatQuerySingleLine("
 
@@ -119,6 +121,12 @@ class Guard:
                 raise _refusal("an identifier holds no backslash")
         for token in clauses.called():
             self._check_call(token)
+        for name in clauses.aggregates_in_texts():
+            plain = _AGGREGATE.fullmatch(name)
+            if plain is None or not self._rights.may_call(plain[1]):
+                raise _refusal(
+                    "the name of an aggregate function is a literal, and its parameters are numbers"
+                )
         for table in clauses.system_tables():
             if table not in self._rights.system_tables:
                 raise _refusal(f"the table system.{table} is not for the read-only user")
@@ -128,6 +136,10 @@ class Guard:
         for name in clauses.formats():
             if name.lower() in self._known_formats:
                 self.check_format(name)
+        for pattern in clauses.patterns():
+            # The table function of the same name reads a format; it takes a structure, too.
+            if not pattern or pattern.lower() in self._known_formats:
+                raise _refusal("format('…', …) takes a literal pattern, no format")
         if statement.format is not None:
             self.check_format(statement.format)
         return Passed(statement.with_few_tokens(), clauses.identifier_parameters())

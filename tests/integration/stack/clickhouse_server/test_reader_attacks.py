@@ -49,6 +49,12 @@ def refused(answer: httpx.Response) -> None:
         ("SELECT * FROM `{path}`", {}),
         ("DESCRIBE TABLE `{path}`", {}),
         ("SELECT 1 IN `{path}`", {}),
+        ("SELECT a FROM values('x UInt8, a String ALIAS file(\\'{path}\\')', 1)", {}),
+        ("SELECT a FROM generateRandom('x UInt8, a String ALIAS file(\\'{path}\\')') LIMIT 1", {}),
+        ("SELECT a FROM format(JSONEachRow, 'x UInt8, a String ALIAS file(\\'{path}\\')', '1')", {}),
+        ("SELECT arrayReduce('groupConcat(file(\\'{path}\\'))', ['a', 'b'])", {}),
+        ("SELECT arrayReduce({{a:String}}, ['a', 'b'])", {"param_a": "groupConcat(file(\\'{path}\\'))"}),
+        ("SELECT structureToProtobufSchema('a String ALIAS file(\\'{path}\\')', 'M')", {}),
     ],
 )
 def test_no_request_reads_a_file(server: Server, secret: Path, query: str, settings: dict[str, str]) -> None:
