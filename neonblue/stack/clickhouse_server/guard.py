@@ -20,7 +20,7 @@ from neonblue.stack.clickhouse_server.errors import (
     UNKNOWN_FUNCTION,
     ClickHouseError,
 )
-from neonblue.stack.clickhouse_server.lexer import Token
+from neonblue.stack.clickhouse_server.lexer import Kind, Token
 from neonblue.stack.clickhouse_server.limits import QueryLimits, is_time_zone
 from neonblue.stack.clickhouse_server.rights import Rights
 from neonblue.stack.clickhouse_server.statement import Statement
@@ -34,6 +34,7 @@ _SHOW_ADVERBS = frozenset({"FULL", "EXTENDED", "TEMPORARY", "CHANGED"})
 _IDENTIFIER = re.compile(r"[^/\\*?{}:'\"`\x00-\x1f]+")
 # Its parameters may be expressions, which the engine evaluates: 'groupConcat(file(…))'.
 _AGGREGATE = re.compile(r"(\w+)(?:\([0-9., ]*\))?", re.ASCII)
+_MOST_UNCLOSED = 100
 _SYSTEM = "system"
 _ASKED = "In scope SELECT base64Encode(formatQuerySingleLine("
 
@@ -87,6 +88,16 @@ class Guard:
         """Raises ClickHouseError (READONLY) on a statement of another kind than reading."""
         if statement.verb not in _VERBS or statement.data is not None:
             raise _refusal(f"{statement.verb} is not for the read-only user")
+
+    def check_unread(self, statement: Statement) -> None:
+        """Raises ClickHouseError on what the engine need not read, or would read for too long.
+
+        It looks for the end of each ``$tag$`` that is never closed through the whole text.
+        """
+        if statement.data is not None:
+            self.check_verb(statement)
+        if sum(token.text == "$" and token.kind is Kind.SIGN for token in statement.tokens) > _MOST_UNCLOSED:
+            raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: too many $ that open no text")
 
     def check_identifiers(self, passed: Passed, parameters: Mapping[str, str]) -> None:
         """Raises ClickHouseError on a parameter that would name a file or a system table."""

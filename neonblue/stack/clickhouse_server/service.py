@@ -215,8 +215,7 @@ class QueryService:
         """Raises ClickHouseError on what a reader may not run, and on what is no statement at all."""
         statement = read(text, limit)
         _require_tokens(statement)
-        if statement.data is not None:
-            self._guard.check_verb(statement)
+        self._guard.check_unread(statement)
         # What can't be parsed is told as such: the engine says where it stopped reading.
         try:
             written = self._engine.formatted(text)
