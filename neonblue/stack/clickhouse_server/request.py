@@ -48,7 +48,7 @@ _OWN = frozenset(
     ]
 )
 # Settings that steer the handler rather than the engine. `log_comment` marks our connections.
-_OF_TRANSPORT = frozenset(
+OF_TRANSPORT = frozenset(
     [
         "send_progress_in_http_headers",
         "http_headers_progress_interval_ms",
@@ -136,7 +136,7 @@ def read(
         ),
         query=arguments.get("query", "").encode("utf-8", "surrogateescape"),
         database=arguments.get("database") or headers.get("x-clickhouse-database", ""),
-        settings={n: v for n, v in arguments.items() if not _is_own(n) and n not in _OF_TRANSPORT},
+        settings={n: v for n, v in arguments.items() if not _is_own(n) and n not in OF_TRANSPORT},
         parameters={n[len("param_") :]: v for n, v in arguments.items() if n.startswith("param_")},
         output_format=_format(
             headers.get("x-clickhouse-format") or arguments.get("default_format") or "TabSeparated"

@@ -9,6 +9,7 @@ from importlib.resources import files
 import httpx
 import pytest
 
+from neonblue.stack.clickhouse_server.request import OF_TRANSPORT
 from neonblue.stack.clickhouse_server.rights import KINDS, reader
 from neonblue.stack.clickhouse_server.rights.__main__ import QUERIES, allowed
 
@@ -52,10 +53,8 @@ def test_every_other_setting_is_refused(server: Server, http: httpx.Client) -> N
     told("settings", len(others), len(every))
     let_through = []
     for name in others:
-        if name in {"log_comment", "enable_http_compression"} or name.startswith(
-            ("http_", "send_progress_in_http")
-        ):
-            continue  # The server's own, which reach no query.
+        if name in OF_TRANSPORT:
+            continue
         answer = ask(http, server, "SELECT 1", **{name: "1"})
         if answer.status_code != 403 or REFUSAL not in answer.text:
             let_through.append((name, answer.text))
