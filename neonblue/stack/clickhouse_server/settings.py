@@ -79,9 +79,24 @@ class ServerSettings:
     def share(self, user: Credentials) -> Share:
         """The platform's and the readers' shares are apart: what readers do keeps the platform from nothing."""
         if user.readonly:
-            size = 2 * 1024**2
-            return Share(6, 200, 200, 256 * 1024, size, size, self.reader_time + _GRACE)
-        return Share(24, 400, 1000, self.max_query_size, 16 * 1024**3, 64 * 1024**2, None)
+            return Share(
+                queries=6,
+                waiting=200,
+                sessions=200,
+                max_query_size=256 * 1024,
+                max_body_size=2 * 1024**2,
+                max_form_size=2 * 1024**2,
+                deadline=self.reader_time + _GRACE,
+            )
+        return Share(
+            queries=24,
+            waiting=400,
+            sessions=1000,
+            max_query_size=self.max_query_size,
+            max_body_size=16 * 1024**3,
+            max_form_size=64 * 1024**2,
+            deadline=None,
+        )
 
     @classmethod
     def load(cls, arguments: Sequence[str]) -> ServerSettings:
