@@ -6,6 +6,7 @@ Where a name's role can't be told from its place, the answer is the wider one: n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from neonblue.stack.clickhouse_server.lexer import Kind, Token
 from neonblue.stack.clickhouse_server.statement import Statement
@@ -24,7 +25,6 @@ _KEYWORDS = frozenset({
     "WHERE", "WINDOW", "WITH",
 })  # fmt: skip
 _AFTER_SETTINGS = ("UNION", "EXCEPT", "INTERSECT", "FORMAT", "SETTINGS", "SELECT")
-_TAKING_AGGREGATES = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
 _BEFORE_TABLE = ("FROM", "JOIN", "TABLE")
 _PATH_STARTS = ("/", ".", "~")
 _PATH_MARKS = frozenset("/*?{}:")
@@ -64,31 +64,20 @@ class Clauses:
         return found
 
     def formats(self) -> Iterator[str]:
-        """What follows each FORMAT, and the first argument of ``formatRow``."""
-        for number, token in enumerate(self._tokens[:-1]):
-            following = self._tokens[number + 1]
+        """What follows each FORMAT: a format, or something else where the word is a column's name."""
+        for token, following in pairwise(self._tokens):
             if token.is_word("FORMAT") and following.kind in _NAMES:
                 yield following.text
-            elif (
-                token.kind in _NAMES and token.text.lower().startswith("formatrow") and following.text == "("
-            ):
-                yield self._text(number + 2).strip("'")
 
-    def patterns(self) -> Iterator[str]:
-        """The first argument of each ``format(…)``: "" where it is no literal."""
+    def first_texts(self, functions: frozenset[str]) -> Iterator[str]:
+        """The literal that is the first argument wherever one of these is called: "" where it is anything else."""
         for number, token in enumerate(self._tokens):
-            if token.kind in _NAMES and token.text.lower() == "format" and self._text(number + 1) == "(":
-                is_text = number + 2 < len(self._tokens) and self._tokens[number + 2].kind is Kind.TEXT
-                yield self._text(number + 2).strip("'") if is_text else ""
-
-    def aggregates_in_texts(self) -> Iterator[str]:
-        """The aggregate function that a text names, as in ``arrayReduce('sum', …)``: "" where it is no literal."""
-        for number, token in enumerate(self._tokens):
-            if token.kind in _NAMES and token.text.lower() in _TAKING_AGGREGATES:
-                called = self._text(number + 1) == "("
-                if called or self._is_applied(number):
-                    plain = called and self._text(number + 3) == ","
-                    yield self._text(number + 2).strip("'") if plain else ""
+            if token.kind not in _NAMES or token.text.lower() not in functions:
+                continue
+            called = self._text(number + 1) == "("
+            if called or self._is_applied(number):
+                plain = called and self._text(number + 3) in {",", ")"}
+                yield self._literal(number + 2) if plain else ""
 
     def system_tables(self) -> Iterator[str]:
         """Every ``system.NAME`` in lower case; "{" for one that a parameter names."""
@@ -133,6 +122,11 @@ class Clauses:
 
     def _text(self, number: int) -> str:
         return self._tokens[number].text if 0 <= number < len(self._tokens) else ""
+
+    def _literal(self, number: int) -> str:
+        """What stands between the marks of a text, escapes as they are."""
+        token = self._tokens[number]
+        return token.text[1:-1] if token.kind is Kind.TEXT else ""
 
     def _is_keyword(self, token: Token) -> bool:
         return token.kind is Kind.WORD and token.text in _KEYWORDS

@@ -32,6 +32,9 @@ _SHOWN = frozenset(
 _SHOW_CREATE = frozenset({"TABLE", "VIEW", "DATABASE"})
 _SHOW_ADVERBS = frozenset({"FULL", "EXTENDED", "TEMPORARY", "CHANGED"})
 _IDENTIFIER = re.compile(r"[^/\\*?{}:'\"`\x00-\x1f]+")
+_TAKING_AGGREGATES = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
+_TAKING_FORMATS = frozenset({"formatrow", "formatrownonewline"})
+_TAKING_PATTERNS = frozenset({"format"})
 # Its parameters may be expressions, which the engine evaluates: 'groupConcat(file(…))'.
 _AGGREGATE = re.compile(r"(\w+)(?:\([0-9., ]*\))?", re.ASCII)
 _MOST_UNCLOSED = 100
@@ -132,12 +135,6 @@ class Guard:
                 raise _refusal("an identifier holds no backslash")
         for token in clauses.called():
             self._check_call(token)
-        for name in clauses.aggregates_in_texts():
-            plain = _AGGREGATE.fullmatch(name)
-            if plain is None or not self._rights.may_call(plain[1]):
-                raise _refusal(
-                    "the name of an aggregate function is a literal, and its parameters are numbers"
-                )
         for table in clauses.system_tables():
             if table not in self._rights.system_tables:
                 raise _refusal(f"the table system.{table} is not for the read-only user")
@@ -147,10 +144,7 @@ class Guard:
         for name in clauses.formats():
             if name.lower() in self._known_formats:
                 self.check_format(name)
-        for pattern in clauses.patterns():
-            # The table function of the same name reads a format; it takes a structure, too.
-            if not pattern or pattern.lower() in self._known_formats:
-                raise _refusal("format('…', …) takes a literal pattern, no format")
+        self._check_texts(clauses)
         if statement.format is not None:
             self.check_format(statement.format)
         return Passed(statement.with_few_tokens(), clauses.identifier_parameters())
@@ -163,6 +157,21 @@ class Guard:
             raise _refusal(f"the function {name} is not for the read-only user")
         message = f"Function {name} does not exist, or is not for the read-only user"
         raise ClickHouseError(UNKNOWN_FUNCTION, "UNKNOWN_FUNCTION", message)
+
+    def _check_texts(self, clauses: Clauses) -> None:
+        """The texts by which a function is told what it is: literals, so that nothing else is hidden in them."""
+        for name in clauses.first_texts(_TAKING_AGGREGATES):
+            plain = _AGGREGATE.fullmatch(name)
+            if plain is None or not self._rights.may_call(plain[1]):
+                raise _refusal(
+                    "the name of an aggregate function is a literal, and its parameters are numbers"
+                )
+        for name in clauses.first_texts(_TAKING_FORMATS):
+            self.check_format(name)
+        for pattern in clauses.first_texts(_TAKING_PATTERNS):
+            # The table function of the same name reads a format; it takes a structure, too.
+            if not pattern or pattern.lower() in self._known_formats:
+                raise _refusal("format('…', …) takes a literal pattern, no format")
 
     def _check_words(self, statement: Statement) -> None:
         """The parts of SHOW and USE, which have no functions."""
