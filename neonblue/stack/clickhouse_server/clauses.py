@@ -70,13 +70,16 @@ class Clauses:
                 yield following.text
 
     def first_texts(self, functions: frozenset[str]) -> Iterator[str]:
-        """The literal that is the first argument wherever one of these is called: "" where it is anything else."""
+        """The literal that is the first argument wherever one of these is called.
+
+        "" where it is anything else, and where it is a table that is called so.
+        """
         for number, token in enumerate(self._tokens):
             if token.kind not in _NAMES or token.text.lower() not in functions:
                 continue
             called = self._text(number + 1) == "("
             if called or self._is_applied(number):
-                plain = called and self._text(number + 3) in {",", ")"}
+                plain = called and not self._is_table(number) and self._text(number + 3) in {",", ")"}
                 yield self._literal(number + 2) if plain else ""
 
     def system_tables(self) -> Iterator[str]:

@@ -93,6 +93,7 @@ def test_a_name_that_only_a_later_engine_has_is_refused(guard: Guard, query: str
         "SELECT a FROM NULL('a String')",
         "SELECT a FROM format(JSONEachRow, 'a String ALIAS 1', '{}')",
         "SELECT a FROM t, format('JSONEachRow', 'a String ALIAS 1', '{}')",
+        "DESCRIBE TABLE format('x')",
         "SELECT a FROM format({t:String}, 'a String ALIAS 1', '{}')",
         "SELECT arrayReduce('groupConcat(file(\\'/etc/passwd\\'))', ['a', 'b'])",
         "SELECT arrayReduce('groupConcat(f)', ['a', 'b'])",
