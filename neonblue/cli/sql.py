@@ -17,7 +17,9 @@ def sql(
     query: Annotated[str, typer.Argument(help="The query; - reads it from standard input.")],
     output_format: Annotated[
         str,
-        typer.Option("--format", "-f", help="Any ClickHouse format: JSON, CSVWithNames, Parquet, …"),
+        typer.Option(
+            "--format", "-f", help="A ClickHouse format that needs no schema: JSON, CSVWithNames, Parquet, …"
+        ),
     ] = "PrettyCompactMonoBlock",
     data_dir: DataDir = None,
 ) -> None:

@@ -87,6 +87,17 @@ class ClickHouseSettings(Component):
     readonly_password: SecretStr = Field(
         default=SecretStr(""), description="password of the user who reads only"
     )
+    readonly_max_execution_time: int = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="seconds that a query of the user who reads only may take, its result's transfer included",
+    )
+    readonly_max_memory_usage: int | None = Field(
+        default=None,
+        ge=1024**2,
+        description="bytes that a query of that user may take; not set: an eighth of ClickHouse's memory",
+    )
     database: str = Field(default="default", description="database of the ingestion layer and the models")
     cluster: str = Field(
         default="",

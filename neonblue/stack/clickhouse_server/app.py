@@ -22,6 +22,8 @@ Scope = dict[str, Any]
 
 _DISPLAY_NAME = "neonblue"
 _METHODS = frozenset({"GET", "HEAD", "POST"})
+_UNREAD = 2 * 1024**2
+"""Bytes of a body that are taken and forgotten where nobody is known to have sent it."""
 _PLAIN = {"content-type": "text/plain; charset=UTF-8"}
 
 
@@ -82,14 +84,18 @@ class Server:
         self, scope: Scope, arguments: dict[str, str], receive: Receive, response: Response
     ) -> None:
         query_id = arguments.get("query_id", "")
-        body = Body(receive, "", self._settings.max_body_size)
+        body = Body(receive, "", _UNREAD)
         if self._service is None:
             raise RuntimeError("the engine is not open yet")
         try:
             headers = requests.headers_of(scope)
             request = requests.read(scope["method"], headers, arguments, self._settings)
-            body = Body(receive, request.content_encoding, self._settings.max_body_size)
-            if form.is_form(request.content_type):
+            share = self._settings.share(request.user)
+            is_form = form.is_form(request.content_type)
+            body = Body(
+                receive, request.content_encoding, share.max_form_size if is_form else share.max_body_size
+            )
+            if is_form:
                 arguments = await form.read_fields(request.content_type, body) | arguments
                 request = requests.read(scope["method"], headers, arguments, self._settings)
             query_id = request.query_id

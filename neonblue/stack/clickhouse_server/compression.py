@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import lz4.frame
@@ -41,12 +41,85 @@ _ENCODERS: dict[str, Callable[[], Encoder]] = {
     "gzip": lambda: zlib.compressobj(3, wbits=31),
     "deflate": lambda: zlib.compressobj(3, wbits=15),
 }
-_DECODERS: dict[str, Callable[[], object]] = {
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
-    "lz4": lz4.frame.LZ4FrameDecompressor,
-    "gzip": lambda: zlib.decompressobj(wbits=31),
-    "x-gzip": lambda: zlib.decompressobj(wbits=31),
-    "deflate": lambda: zlib.decompressobj(wbits=15),
+_PIECE = 1024**2
+_SLICE = 1024
+_MEMBERS = 1000
+_PLAIN_OF_MEMBER = 1024
+# What RFC 9659 allows in a Content-Encoding.
+_MAX_WINDOW = 8 * 1024**2
+
+
+class _Frame(Protocol):
+    """One compressed frame or member; `unused` is what follows its end."""
+
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def unused(self) -> bytes: ...
+    def pieces(self, data: bytes) -> Iterator[bytes]: ...
+
+
+class _Zlib:
+    def __init__(self, wbits: int) -> None:
+        self._raw = zlib.decompressobj(wbits=wbits)
+
+    @property
+    def ended(self) -> bool:
+        return self._raw.eof
+
+    @property
+    def unused(self) -> bytes:
+        return self._raw.unused_data
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._raw.decompress(data, _PIECE)
+        while self._raw.unconsumed_tail:
+            yield self._raw.decompress(self._raw.unconsumed_tail, _PIECE)
+
+
+class _Zstd:
+    """Its library bounds no output, so it gets a KiB at a time, of which no more than 32 MiB can be made."""
+
+    def __init__(self) -> None:
+        self._raw = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+        self.unused = b""
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._raw.eof)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        for at in range(0, len(data), _SLICE):
+            yield self._raw.decompress(data[at : at + _SLICE])
+            if self._raw.eof:
+                self.unused = self._raw.unused_data + data[at + _SLICE :]
+                return
+
+
+class _Lz4:
+    def __init__(self) -> None:
+        self._raw = lz4.frame.LZ4FrameDecompressor()
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._raw.eof)
+
+    @property
+    def unused(self) -> bytes:
+        return self._raw.unused_data or b""
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._raw.decompress(data, max_length=_PIECE)
+        while not (self._raw.eof or self._raw.needs_input):
+            yield self._raw.decompress(b"", max_length=_PIECE)
+
+
+_DECODERS: dict[str, Callable[[], _Frame]] = {
+    "zstd": _Zstd,
+    "lz4": _Lz4,
+    "gzip": lambda: _Zlib(31),
+    "x-gzip": lambda: _Zlib(31),
+    "deflate": lambda: _Zlib(15),
 }
 
 
@@ -77,27 +150,36 @@ class Decoder:
             )
         self._coding = coding
         self._make = _DECODERS[coding]
-        self._part: object | None = None
+        self._frame: _Frame | None = None
+        self._frames = 0
+        self._plain = 0
 
-    def feed(self, data: bytes) -> bytes:
-        """The plain bytes of the next piece. Raises ClickHouseError on broken data."""
-        found = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The plain bytes of the next piece, in parts of bounded size. Raises ClickHouseError on broken data."""
         while data:
-            part = self._part or self._make()
-            self._part = part
+            frame = self._frame = self._frame or self._next()
             try:
-                found.append(part.decompress(data))  # type: ignore[attr-defined]
+                for plain in frame.pieces(data):
+                    self._plain += len(plain)
+                    if plain:
+                        yield plain
             except _ERRORS as error:
                 raise self._broken(str(error)) from error
             data = b""
-            if part.eof:  # type: ignore[attr-defined]
-                data = part.unused_data or b""  # type: ignore[attr-defined]
-                self._part = None
-        return b"".join(found)
+            if frame.ended:
+                data = frame.unused
+                self._frame = None
+
+    def _next(self) -> _Frame:
+        """A frame more; where many hold next to nothing, they are there to cost time."""
+        self._frames += 1
+        if self._frames > _MEMBERS + self._plain // _PLAIN_OF_MEMBER:
+            raise self._broken("it has too many small parts")
+        return self._make()
 
     def finish(self) -> None:
         """Raises ClickHouseError if the data ends inside a frame."""
-        if self._part is not None:
+        if self._frame is not None:
             raise self._broken("the data ends early")
 
     def _broken(self, reason: str) -> ClickHouseError:

@@ -133,6 +133,20 @@ class Engine:
         if surplus is not None:
             surplus.close()
 
+    def formats(self) -> list[str]:
+        return [name for (name,) in self.control.rows("SELECT name FROM system.formats")]
+
+    def functions(self) -> list[str]:
+        """The names of all functions and table functions."""
+        query = "SELECT name FROM system.functions UNION ALL SELECT name FROM system.table_functions"
+        return [name for (name,) in self.control.rows(query)]
+
+    def memory(self) -> int:
+        """Bytes that all queries may take together."""
+        query = "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+        ((value,),) = self.control.rows(query)
+        return int(value)
+
     def formatted(self, query: bytes) -> bytes:
         """The engine's own writing of a statement. Raises RuntimeError on what it can't parse."""
         plain = Profile(readonly=False, database="", settings=frozenset())

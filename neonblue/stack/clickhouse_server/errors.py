@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 SYNTAX_ERROR = 62
+UNKNOWN_FUNCTION = 46
+UNKNOWN_FORMAT = 73
 UNKNOWN_SETTING = 115
 READONLY = 164
 QUERY_WITH_SAME_ID = 216
@@ -19,11 +21,28 @@ NOT_IMPLEMENTED = 48
 QUERY_IS_TOO_LARGE = 307
 AUTHENTICATION_FAILED = 516
 ABORTED = 236
+TIMEOUT_EXCEEDED = 159
+SETTING_CONSTRAINT_VIOLATION = 452
 
 # The statuses that ClickHouse's HTTP handler gives to codes; every other code is a 500.
 _BAD_REQUEST = frozenset(
     {6, 26, 27, 36, 38, 41, 42, 43, 44, 46, 47, 50, 51, 53, 57, 62, 63, 69, 70, 72, 82, 115, 117, 125, 161}
-    | {179, 184, 190, 215, 223, 224, 374, 376, 386, 456, 457, 467}
+    | {
+        UNKNOWN_FORMAT,
+        179,
+        184,
+        190,
+        215,
+        223,
+        224,
+        374,
+        376,
+        386,
+        SETTING_CONSTRAINT_VIOLATION,
+        456,
+        457,
+        467,
+    }
 )
 _FORBIDDEN = frozenset({164, 193, 194, 195, 291, 497, AUTHENTICATION_FAILED})
 _NOT_FOUND = frozenset({60, 81, 372, 1000})
@@ -49,10 +68,12 @@ class ClickHouseError(Exception):
         """The HTTP status that goes with the code."""
         return self._status or _STATUS.get(self.code, 500)
 
-    def without(self, part: re.Pattern[str]) -> ClickHouseError:
-        """The same error, its text without what matches `part`."""
+    def without(self, begin: str, end: str) -> ClickHouseError:
+        """The same error, its text without what stands from the first `begin` to the last `end`."""
         made = ClickHouseError(self.code, "", "", self._status)
-        made.args = (part.sub("", str(self)),)
+        kept, found, rest = str(self).partition(begin)
+        _, closed, tail = rest.rpartition(end)
+        made.args = (kept.rstrip(": ") + tail if found and closed else str(self),)
         return made
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from neonblue.stack.clickhouse_server.errors import (
     BAD_ARGUMENTS,
     INVALID_SESSION_TIMEOUT,
     NOT_IMPLEMENTED,
+    UNKNOWN_FORMAT,
     ClickHouseError,
 )
+from neonblue.stack.clickhouse_server.limits import is_time_zone
 from neonblue.stack.clickhouse_server.settings import Credentials, ServerSettings
 
 # Parameters of ClickHouse's HTTP handler that are no settings of a query.
@@ -45,7 +48,7 @@ _OWN = frozenset(
     ]
 )
 # Settings that steer the handler rather than the engine. `log_comment` marks our connections.
-_OF_TRANSPORT = frozenset(
+OF_TRANSPORT = frozenset(
     [
         "send_progress_in_http_headers",
         "http_headers_progress_interval_ms",
@@ -60,6 +63,10 @@ _OF_TRANSPORT = frozenset(
         "log_comment",
     ]
 )
+
+
+_MAX_QUERY_ID = 256
+_FORMAT = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +126,48 @@ def read(
         raise ClickHouseError(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message, 400)
     if arguments.get("role"):
         raise ClickHouseError(NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "Roles are not available", 400)
+    _check_time_zone(arguments.get("session_timezone", ""))
     compressing = arguments.get("enable_http_compression", "1") not in {"0", "false"}
     return Request(
         method=method,
         user=user,
-        query_id=arguments.get("query_id") or headers.get("x-clickhouse-query-id") or str(uuid.uuid4()),
+        query_id=_query_id(
+            arguments.get("query_id") or headers.get("x-clickhouse-query-id") or str(uuid.uuid4())
+        ),
         query=arguments.get("query", "").encode("utf-8", "surrogateescape"),
         database=arguments.get("database") or headers.get("x-clickhouse-database", ""),
-        settings={n: v for n, v in arguments.items() if not _is_own(n) and n not in _OF_TRANSPORT},
+        settings={n: v for n, v in arguments.items() if not _is_own(n) and n not in OF_TRANSPORT},
         parameters={n[len("param_") :]: v for n, v in arguments.items() if n.startswith("param_")},
-        output_format=headers.get("x-clickhouse-format") or arguments.get("default_format") or "TabSeparated",
+        output_format=_format(
+            headers.get("x-clickhouse-format") or arguments.get("default_format") or "TabSeparated"
+        ),
         session=_session(arguments, settings),
         content_encoding=headers.get("content-encoding", "").strip().lower(),
         content_type=headers.get("content-type", ""),
         accept_encoding=compression.chosen(headers.get("accept-encoding", "")) if compressing else None,
         whole=_flag(arguments, "wait_end_of_query"),
     )
+
+
+def _query_id(given: str) -> str:
+    """What a response's header can carry: printable ASCII."""
+    if len(given) > _MAX_QUERY_ID or not (given.isascii() and given.isprintable()) or given != given.strip():
+        message = f"query_id must be printable ASCII, without spaces around it, of at most {_MAX_QUERY_ID} characters"
+        raise ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", message, 400)
+    return given
+
+
+def _format(name: str) -> str:
+    if _FORMAT.fullmatch(name) is None:
+        message = "Unknown format: a format's name has letters, digits and _ only"
+        raise ClickHouseError(UNKNOWN_FORMAT, "UNKNOWN_FORMAT", message)
+    return name
+
+
+def _check_time_zone(name: str) -> None:
+    if not is_time_zone(name):
+        message = "session_timezone is no time zone: a name like Europe/Vienna is expected"
+        raise ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", message, 400)
 
 
 def _is_own(name: str) -> bool:

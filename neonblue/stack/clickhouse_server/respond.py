@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import string
 from collections.abc import Awaitable, Callable, Mapping
@@ -43,6 +44,8 @@ _BINARY = (
     "BSON",
     "Npy",
 )
+# No value that a request brought may end a header's line.
+_UNPRINTABLE = re.compile(r"[^ -~]")
 _ALPHABET = string.ascii_lowercase
 
 
@@ -145,7 +148,9 @@ class Response:
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.started = True
         pairs = {**self._common, **headers}
-        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in pairs.items()]
+        raw = [
+            (name.encode("latin-1"), _UNPRINTABLE.sub("?", value).encode()) for name, value in pairs.items()
+        ]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
     async def _body(self, content: bytes, *, more: bool) -> None:

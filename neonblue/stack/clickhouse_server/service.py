@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -19,13 +18,15 @@ from neonblue.stack.clickhouse_server.errors import (
     QUERY_WITH_SAME_ID,
     READONLY,
     SYNTAX_ERROR,
-    TOO_MANY_SIMULTANEOUS_QUERIES,
     ClickHouseError,
 )
 from neonblue.stack.clickhouse_server.execution import Execution
-from neonblue.stack.clickhouse_server.guard import Guard, check_settings
+from neonblue.stack.clickhouse_server.guard import Guard, Passed
+from neonblue.stack.clickhouse_server.limits import QueryLimits
+from neonblue.stack.clickhouse_server.places import Places
 from neonblue.stack.clickhouse_server.request import Request
 from neonblue.stack.clickhouse_server.respond import Response, content_type, summary
+from neonblue.stack.clickhouse_server.rights import reader
 from neonblue.stack.clickhouse_server.sessions import Sessions
 from neonblue.stack.clickhouse_server.settings import ServerSettings
 from neonblue.stack.clickhouse_server.statement import Statement, read
@@ -34,38 +35,49 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _EXPIRY_PERIOD = 5.0
-_MAX_PASSED = 512
+_MAX_PASSED = 256
+_PASSED_SIZE = 2048
 _INLINE = 64 * 1024
+_SHORT = 16 * 1024
+_READER_PART_OF_MEMORY = 8
 _HEAD = 256 * 1024
 _WHOLE = 8 * 1024**2
 _KILLED_ID = re.compile(rb"\bquery_id\s*=\s*'([^'\\]+)'", re.IGNORECASE)
 
 
 class QueryService:
-    """Runs queries on the engine: a bounded number at once, the others wait for their turn."""
+    """Runs queries on the engine, each user's in places of its own."""
 
     def __init__(self, settings: ServerSettings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="query")
-        self._slots = asyncio.Semaphore(settings.threads)
-        self._waiting = 0
-        self._sessions = Sessions(engine, settings.max_sessions)
+        self._places = {user.user: Places(settings.share(user), user.user) for user in settings.users}
+        self._sessions = Sessions(engine)
         self._running: dict[str, Execution] = {}
-        self._passed: dict[bytes, Statement] = {}
+        self._passed: dict[bytes, Passed] = {}
         self._stopping = False
         self._expiry = asyncio.ensure_future(self._expire_sessions())
-        functions = engine.control.rows("SELECT name FROM system.table_functions")
-        self._guard = Guard(frozenset(row[0] for row in functions))
+        self._limits = QueryLimits(
+            settings.reader_time, settings.reader_memory or engine.memory() // _READER_PART_OF_MEMORY
+        )
+        self._guard = Guard(reader(), self._limits, engine.formats(), engine.functions())
 
     async def run(self, request: Request, body: Body, response: Response, receive: Receive) -> None:
         """Answer the request. Raises ClickHouseError (to be told by `response`) and ClientGoneError."""
+        if self._stopping:
+            raise ClickHouseError(ABORTED, "ABORTED", "The server is stopping", 503)
         began = time.monotonic()
-        statement, head = await self._statement(request, body)
-        statement = await self._authorized(request, statement)
-        async with self._slot(), self._connection(request, statement) as connection:
+        places = self._places[request.user.user]
+        settings = self._settings_of(request)
+        statement, head = await self._statement(request, body, places)
+        async with places.one(), self._connection(request, statement, settings) as connection:
             execution = Execution(
-                self._engine, self._threads, connection, statement, request.output_format, request.parameters
+                self._engine,
+                places.threads,
+                connection,
+                statement,
+                request.output_format,
+                request.parameters,
             )
             with self._registered(request.query_id, execution):
                 async with execution:
@@ -82,6 +94,16 @@ class QueryService:
         else:
             await response.whole(200, self._headers(request, statement, outcome, began), content)
         self._log(request, statement, outcome, time.monotonic() - began)
+
+    def _settings_of(self, request: Request) -> Mapping[str, str]:
+        """What the request's query runs with. Raises ClickHouseError on what this user may not set."""
+        if not request.user.readonly:
+            return request.settings
+        self._guard.check_settings(request.settings)
+        self._guard.check_database(request.database)
+        self._guard.check_format(request.output_format)
+        asked = {name: value for name, value in request.settings.items() if name != "readonly"}
+        return {**self._limits.settings(), **asked}
 
     async def _answer(
         self, request: Request, statement: Statement, execution: Execution, response: Response, began: float
@@ -122,7 +144,8 @@ class QueryService:
         running = [execution.cancel() for execution in self._running.values()]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), grace)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for places in self._places.values():
+            places.close()
         self._sessions.close()
 
     async def _expire_sessions(self) -> None:
@@ -130,23 +153,38 @@ class QueryService:
             await asyncio.sleep(_EXPIRY_PERIOD)
             self._sessions.expire()
 
-    async def _statement(self, request: Request, body: Body) -> tuple[Statement, bytes]:
-        """The statement, and the beginning of its data where it is an INSERT with data."""
-        limit = self._settings.max_query_size
+    async def _statement(self, request: Request, body: Body, places: Places) -> tuple[Statement, bytes]:
+        """The statement, and the beginning of its data where it is an INSERT with data.
+
+        Raises ClickHouseError if this user or method may not run it.
+        """
+        limit = places.share.max_query_size
+        if request.user.readonly:
+            return await self._harmless(request, await self._whole_text(request, body), places), b""
         if request.query:
-            statement = read(request.query + b"\n", limit)
+            statement = await self._read(request.query + b"\n", limit, places)
             if statement.data is not None:
+                _require_post(request, statement)
                 return statement, statement.text[statement.data_start :].removesuffix(b"\n")
         taken = await body.head(max(limit, _INLINE))
         text = request.query + b"\n" + taken if request.query else taken
-        statement = read(text, limit)
+        statement = await self._read(text, limit, places)
         if statement.data is None and not body.ended:
             raise ClickHouseError(
                 SYNTAX_ERROR, "SYNTAX_ERROR", f"Max query size exceeded ({limit} bytes)", 400
             )
-        if not statement.tokens:
-            raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: the query is empty")
+        _require_tokens(statement)
+        _require_post(request, statement)
         return self._rewritten(statement), statement.text[statement.data_start :] if statement.data else b""
+
+    async def _whole_text(self, request: Request, body: Body) -> bytes:
+        taken = b"".join([piece async for piece in body.pieces()])
+        return request.query + b"\n" + taken if request.query else taken
+
+    async def _read(self, text: bytes, limit: int, places: Places) -> Statement:
+        if len(text) <= _SHORT:
+            return read(text, limit)
+        return await places.think(read, text, limit)
 
     def _rewritten(self, statement: Statement) -> Statement:
         """KILL QUERY by a client's id, which the engine doesn't know, becomes one by connection."""
@@ -161,81 +199,60 @@ class QueryService:
             return found.group()
         return f"Settings['log_comment'] = '{running.mark}'".encode()
 
-    async def _authorized(self, request: Request, statement: Statement) -> Statement:
-        """The statement to run. Raises ClickHouseError (READONLY) if this user or method may not run it."""
-        if request.user.readonly:
-            check_settings(frozenset(request.settings))
-            return await self._harmless(statement)
-        if request.method != "POST" and not statement.reads and statement.verb:
-            message = (
-                "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
-                "You should use method POST for modifying queries"
-            )
-            raise ClickHouseError(READONLY, "READONLY", message)
-        return statement
-
-    async def _harmless(self, statement: Statement) -> Statement:
+    async def _harmless(self, request: Request, text: bytes, places: Places) -> Statement:
         """The read-only user's statement as the engine writes it, once the guard has passed it."""
-        known = self._passed.get(statement.text)
-        if known is not None:
-            return known
-        if statement.data is not None:
-            self._guard.check_verb(statement)
-        # What is no statement at all is told as such: the engine says where it stopped reading.
+        passed = self._passed.get(text)
+        if passed is None:
+            passed = await places.think(self._judged, text, places.share.max_query_size)
+            if len(text) <= _PASSED_SIZE:
+                if len(self._passed) >= _MAX_PASSED:
+                    self._passed.clear()
+                self._passed[text] = passed
+        self._guard.check_identifiers(passed, request.parameters)
+        return passed.statement
+
+    def _judged(self, text: bytes, limit: int) -> Passed:
+        """Raises ClickHouseError on what a reader may not run, and on what is no statement at all."""
+        statement = read(text, limit)
+        _require_tokens(statement)
+        self._guard.check_unread(statement)
+        # What can't be parsed is told as such: the engine says where it stopped reading.
         try:
-            text = await self._in_thread(self._engine.formatted, statement.text)
-        except ClickHouseError as error:
-            raise self._guard.unreadable(statement, error) from error
-        written = read(text, max(len(text), self._settings.max_query_size))
-        self._guard.check(written)
-        if len(self._passed) >= _MAX_PASSED:
-            self._passed.clear()
-        self._passed[statement.text] = written
-        return written
+            written = self._engine.formatted(text)
+        except RuntimeError as error:
+            raised = ClickHouseError.of_engine(error, self._engine.version)
+            raise self._guard.unreadable(statement, raised) from error
+        return self._guard.passed(read(written, max(len(written), limit)))
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """One of the engine's places, or an error when too many wait or it takes too long."""
-        if self._stopping:
-            raise ClickHouseError(ABORTED, "ABORTED", "The server is stopping", 503)
-        if self._waiting >= self._settings.max_waiting_queries:
-            raise _too_many(self._settings.threads)
-        self._waiting += 1
-        try:
-            await asyncio.wait_for(self._slots.acquire(), self._settings.queue_timeout)
-        except TimeoutError as error:
-            raise _too_many(self._settings.threads) from error
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._slots.release()
-
-    @contextlib.asynccontextmanager
-    async def _connection(self, request: Request, statement: Statement) -> AsyncIterator[Connection]:
+    async def _connection(
+        self, request: Request, statement: Statement, settings: Mapping[str, str]
+    ) -> AsyncIterator[Connection]:
         if request.session is None:
-            async with self._pooled(request, statement) as connection:
+            async with self._pooled(request, statement, settings) as connection:
                 yield connection
             return
         user = request.user
-        session = self._sessions.take(user.user, request.session, readonly=user.readonly)
+        most = self._places[user.user].share.sessions
+        session = self._sessions.take(user.user, request.session, most, readonly=user.readonly)
         try:
-            settings = {} if statement.verb == "SET" else request.settings
-            if not session.fits(settings, request.database):
-                await self._in_thread(session.prepare, settings, request.database)
+            wanted = {} if statement.verb == "SET" else settings
+            if not session.fits(wanted, request.database):
+                await self._in_thread(request, session.prepare, wanted, request.database)
             yield session.connection
             if statement.changes_connection:
-                await self._in_thread(session.remember, statement.verb)
+                await self._in_thread(request, session.remember, statement.verb)
         finally:
             self._sessions.give_back(user.user, request.session, session)
 
     @contextlib.asynccontextmanager
-    async def _pooled(self, request: Request, statement: Statement) -> AsyncIterator[Connection]:
-        profile = Profile(request.user.readonly, request.database, frozenset(request.settings.items()))
+    async def _pooled(
+        self, request: Request, statement: Statement, settings: Mapping[str, str]
+    ) -> AsyncIterator[Connection]:
+        profile = Profile(request.user.readonly, request.database, frozenset(settings.items()))
         connection = self._engine.idle(profile)
         if connection is None:
-            connection = await self._in_thread(self._engine.connect, profile)
+            connection = await self._in_thread(request, self._engine.connect, profile)
         clean = False
         try:
             yield connection
@@ -249,10 +266,10 @@ class QueryService:
             else:
                 connection.close()
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        loop = asyncio.get_running_loop()
+    async def _in_thread(self, request: Request, function: Callable[..., T], *arguments: object) -> T:
+        threads = self._places[request.user.user].threads
         try:
-            return await loop.run_in_executor(self._threads, function, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
         except RuntimeError as error:
             raise ClickHouseError.of_engine(error, self._engine.version) from error
 
@@ -281,9 +298,19 @@ class QueryService:
             )
 
 
-def _too_many(threads: int) -> ClickHouseError:
-    message = f"Too many simultaneous queries: {threads} run, and as many wait as may"
-    return ClickHouseError(TOO_MANY_SIMULTANEOUS_QUERIES, "TOO_MANY_SIMULTANEOUS_QUERIES", message)
+def _require_tokens(statement: Statement) -> None:
+    if not statement.tokens:
+        raise ClickHouseError(SYNTAX_ERROR, "SYNTAX_ERROR", "Syntax error: the query is empty")
+
+
+def _require_post(request: Request, statement: Statement) -> None:
+    """Raises ClickHouseError (READONLY) on a GET that would change something."""
+    if request.method != "POST" and not statement.reads and statement.verb:
+        message = (
+            "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. "
+            "You should use method POST for modifying queries"
+        )
+        raise ClickHouseError(READONLY, "READONLY", message)
 
 
 async def _while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -93,13 +93,12 @@ def _decoded(value: str) -> str:
 class Sessions:
     """The open sessions, by user and name."""
 
-    def __init__(self, engine: Engine, most: int) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._most = most
         self._open: dict[tuple[str, str], Session] = {}
 
-    def take(self, user: str, asked: SessionRequest, *, readonly: bool) -> Session:
-        """The session, locked for one request.
+    def take(self, user: str, asked: SessionRequest, most: int, *, readonly: bool) -> Session:
+        """The session, locked for one request; a user has `most` of them.
 
         Raises ClickHouseError if it is busy (SESSION_IS_LOCKED) or must exist and doesn't.
         """
@@ -111,7 +110,7 @@ class Sessions:
                 raise ClickHouseError(
                     SESSION_NOT_FOUND, "SESSION_NOT_FOUND", f"Session {asked.name} not found"
                 )
-            if len(self._open) >= self._most:
+            if sum(owner == user for owner, _ in self._open) >= most:
                 raise ClickHouseError(SESSION_IS_LOCKED, "SESSION_IS_LOCKED", "Too many open sessions", 503)
             session = self._open[key] = Session(self._engine, asked.timeout, readonly=readonly)
         if session.busy:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from neonblue.settings import Settings
 
+_GRACE = 10.0
+"""Between a query's own end and that of its request: the engine looks at its clock between two blocks."""
+
 
 class SettingsError(ValueError):
     """The server can't start as told."""
@@ -36,24 +39,65 @@ class KafkaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one user may take of the server, so that none takes what another needs. Bytes, seconds.
+
+    `queries` run at once, `waiting` more may wait for `queue_timeout`. A request ends at its `deadline`, also where its
+    client has stopped reading; None: never.
+    """
+
+    queries: int
+    waiting: int
+    sessions: int
+    max_query_size: int
+    max_body_size: int
+    max_form_size: int
+    deadline: float | None
+    queue_timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """One server. Sizes are in bytes, times in seconds. `threads` queries run at once, the others wait."""
+    """One server. Sizes are in bytes, times in seconds.
+
+    `reader_time` and `reader_memory` bound one query of a read-only user; no memory: an eighth of the engine's,
+    so that as many as may run at once leave the platform a quarter.
+    """
 
     path: Path
     port: int
     host: str
     users: tuple[Credentials, ...]
     kafka: KafkaSettings
-    threads: int = 24
-    max_waiting_queries: int = 400
-    queue_timeout: float = 30.0
-    max_query_size: int = 1024 * 1024
-    max_body_size: int = 16 * 1024**3
+    reader_time: int = 300
+    reader_memory: int | None = None
+    max_query_size: int = 1024**2
     default_session_timeout: float = 60.0
     max_session_timeout: float = 3600.0
-    max_sessions: int = 1000
     slow_query: float = 1.0
     stop_timeout: int = 2
+
+    def share(self, user: Credentials) -> Share:
+        """The platform's and the readers' shares are apart: what readers do keeps the platform from nothing."""
+        if user.readonly:
+            return Share(
+                queries=6,
+                waiting=200,
+                sessions=200,
+                max_query_size=256 * 1024,
+                max_body_size=2 * 1024**2,
+                max_form_size=2 * 1024**2,
+                deadline=self.reader_time + _GRACE,
+            )
+        return Share(
+            queries=24,
+            waiting=400,
+            sessions=1000,
+            max_query_size=self.max_query_size,
+            max_body_size=16 * 1024**3,
+            max_form_size=64 * 1024**2,
+            deadline=None,
+        )
 
     @classmethod
     def load(cls, arguments: Sequence[str]) -> ServerSettings:
@@ -89,6 +133,8 @@ class ServerSettings:
                 clickhouse.kafka_group,
                 settings.kafka.security("clickhouse"),
             ),
+            reader_time=clickhouse.readonly_max_execution_time,
+            reader_memory=clickhouse.readonly_max_memory_usage,
             slow_query=given.slow_query,
         )
 

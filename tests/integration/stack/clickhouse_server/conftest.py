@@ -40,10 +40,11 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """The server's process and its address."""
+    """The server's process and its address; `more` are settings of its own."""
 
     path: Path
     port: int = field(default_factory=free_port)
+    more: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,6 +62,7 @@ class Server:
             "NEONBLUE_CLICKHOUSE_PASSWORD": ADMIN[1],
             "NEONBLUE_CLICKHOUSE_READONLY_USER": READER[0],
             "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": READER[1],
+            **self.more,
         }
         module = "neonblue.stack.clickhouse_server"
         command = [sys.executable, "-m", module, "--path", str(self.path), "--port", str(self.port)]

@@ -1,0 +1,116 @@
+"""Bodies that unpack to more than they may, or consist of many nothings, and forms."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import lz4.frame
+import pytest
+import zstandard
+
+from neonblue.stack.clickhouse_server.body import Body
+from neonblue.stack.clickhouse_server.compression import Decoder
+from neonblue.stack.clickhouse_server.errors import ClickHouseError
+from neonblue.stack.clickhouse_server.form import read_fields
+
+MEGABYTE = 1024**2
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": zstandard.ZstdCompressor(level=3).compress,
+    "lz4": lz4.frame.compress,
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+}
+
+
+def body(raw: bytes, coding: str = "", limit: int = 2 * MEGABYTE, piece: int = 64 * 1024) -> Body:
+    pieces = [raw[at : at + piece] for at in range(0, len(raw), piece)] or [b""]
+    messages = [
+        {"type": "http.request", "body": part, "more_body": number + 1 < len(pieces)}
+        for number, part in enumerate(pieces)
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    return Body(receive, coding, limit)
+
+
+async def whole(given: Body) -> bytes:
+    return b"".join([piece async for piece in given.pieces()])
+
+
+@pytest.mark.parametrize("coding", ENCODERS)
+@pytest.mark.parametrize("piece", [1, 1000, 64 * 1024])
+def test_what_was_packed_comes_out(coding: str, piece: int) -> None:
+    plain = bytes(range(256)) * 40 + b"x" * 70_000
+    packed = ENCODERS[coding](plain) + ENCODERS[coding](b"a second part")
+    assert asyncio.run(whole(body(packed, coding, piece=piece))) == plain + b"a second part"
+
+
+@pytest.mark.parametrize("coding", ENCODERS)
+def test_a_bomb_is_refused_after_no_more_than_a_few_pieces(coding: str) -> None:
+    bomb = ENCODERS[coding](bytes(256 * MEGABYTE))
+    with pytest.raises(ClickHouseError, match="larger than"):
+        asyncio.run(whole(body(bomb, coding)))
+    assert max(map(len, Decoder(coding).feed(bomb))) <= 32 * MEGABYTE
+
+
+@pytest.mark.parametrize("coding", ENCODERS)
+def test_many_empty_parts_are_refused(coding: str) -> None:
+    with pytest.raises(ClickHouseError, match="too many small parts"):
+        asyncio.run(whole(body(ENCODERS[coding](b"") * 50_000, coding)))
+
+
+def test_a_body_that_ends_early_is_refused() -> None:
+    with pytest.raises(ClickHouseError, match="ends early"):
+        asyncio.run(whole(body(gzip.compress(b"abc")[:-3], "gzip")))
+
+
+def test_a_body_larger_than_its_limit_is_refused_and_not_taken_for_ever() -> None:
+    given = body(bytes(40 * MEGABYTE))
+    with pytest.raises(ClickHouseError, match="larger than"):
+        asyncio.run(whole(given))
+    asyncio.run(given.drain())
+    assert not given.ended
+
+
+FORM = 'multipart/form-data; boundary="x y"'
+
+
+def part(name: str, content: str, more: str = "") -> str:
+    return f'--x y\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{content}\r\n'
+
+
+def fields(text: str, content_type: str = FORM) -> dict[str, str]:
+    return asyncio.run(read_fields(content_type, body(text.encode())))
+
+
+def test_the_fields_of_a_form_are_read() -> None:
+    text = part("query", "SELECT {a:String}\r\n-- x") + part("param_a", "é\r\n\r\n--x") + "--x y--\r\n"
+    assert fields(text) == {"query": "SELECT {a:String}\r\n-- x", "param_a": "é\r\n\r\n--x"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no form",
+        part("query", "SELECT 1"),
+        "--x y\r\n\r\nno name\r\n--x y--",
+        "--x y\r\n" + "a" * 10_000 + "\r\n\r\n\r\n--x y--",
+        part("t", "1", '; filename="t"') + "--x y--",
+        part("a", "1") * 20_000 + "--x y--",
+    ],
+)
+def test_what_is_no_form_is_refused(text: str) -> None:
+    with pytest.raises(ClickHouseError):
+        fields(text)
+
+
+def test_a_form_without_a_boundary_is_refused() -> None:
+    with pytest.raises(ClickHouseError, match="boundary"):
+        fields(part("a", "1"), "multipart/form-data")
