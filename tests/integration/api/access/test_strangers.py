@@ -219,6 +219,14 @@ def test_an_address_that_nobody_vouches_for_counts_for_nothing(start_api: Any, p
         assert entry["items"][0]["address"] == "127.0.0.1"
 
 
+def test_each_wrong_log_in_counts(own_api: httpx.Client, make_token: TokenMaker) -> None:
+    def log_in(token: str) -> int:
+        return own_api.post("/v1/session", json={"token": token}, headers={"authorization": ""}).status_code
+
+    assert [log_in("wrong") for _ in range(40)] == [401] * 20 + [429] * 20
+    assert log_in(TOKEN) == 201
+
+
 def test_a_trusted_proxys_clients_are_counted_each(start_api: Any) -> None:
     with start_api(wrong_tokens_per_minute="5", trusted_proxies="127.0.0.1") as api:
         for client, strangers in (("198.51.100.1", 9), ("2001:db8:1:1::%d", 9), ("2001:db8:1:2::1", 1)):
