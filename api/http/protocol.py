@@ -64,7 +64,7 @@ class Protocol(BoundedProtocol):
         self.head_is_complete()
         self._call = self._plain_call()
         if self._call is None:
-            super().on_headers_complete()
+            self.take_request()
 
     def on_body(self, body: bytes) -> None:
         if self._call is None:
@@ -83,7 +83,7 @@ class Protocol(BoundedProtocol):
             self.on_response_complete()
             self._know(call)
         else:
-            super().on_headers_complete()
+            self.take_request()
             super().on_body(body)
             super().on_message_complete()
 

@@ -18,6 +18,8 @@ from neonblue.serving.limits import SINGLE_FIELDS, ConnectionLimits
 from neonblue.serving.watch import Watch
 
 _WATCHES: WeakKeyDictionary[ServerState, Watch] = WeakKeyDictionary()
+_PER_FIELD = 4
+"""Bytes of a field beside its name and value."""
 _PARTING_SECONDS = 2.0
 """A refused client may still be sending: closed at once, it would see a reset connection and no answer."""
 
@@ -62,8 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch = _watch_of(self.server_state, self._bounds, self.loop)
         self._moved = False  # whether the bytes at hand brought the request on
         self._before: object = None  # the cycle of the request before this one
-        self._seen: set[bytes] = set()
-        self._head = 0  # bytes of the fields that were read
+        self._trailers = 0  # bytes of fields behind the body
         self._unparsed = 0  # bytes that came and were neither a whole field nor a part of a body
         self._taken = 0  # bytes of the body
         self._surplus = 0  # of them, those after the answer
@@ -114,9 +115,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._enter(Stage.HEAD)
-        self._seen.clear()
         self._before = self.cycle
-        self._head = self._taken = self._surplus = 0
+        self._trailers = self._taken = self._surplus = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -126,25 +126,42 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(Refusal(414, "url_too_long", f"An address is at most {most} bytes: use the body"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head += len(name) + len(value) + 4
-        if self._head > self._bounds.head or len(self.headers) >= self._bounds.fields:
-            self._stop(_too_large(self._bounds))
         if self.stage is Stage.BODY:  # a trailer: nobody checked it, and nothing here needs one
+            self._trailers += len(name) + len(value) + _PER_FIELD
+            if self._trailers > self._bounds.head:
+                self._stop(_too_large(self._bounds))
             return
-        name = name.lower()
-        if name in SINGLE_FIELDS:
-            if name in self._seen:
-                self._stop(Refusal(400, "repeated_field", f"Send the field {name.decode()} once"))
-            self._seen.add(name)
+        if len(self.headers) >= self._bounds.fields:
+            self._stop(_too_large(self._bounds))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self.head_is_complete()
+        self.take_request()
+
+    def take_request(self) -> None:
+        """Hand the request on, whose head is complete."""
         super().on_headers_complete()
 
     def head_is_complete(self) -> None:
+        """Raises RefusedError."""
+        names, size = set(), 0
+        for name, value in self.headers:
+            names.add(name)
+            size += len(name) + len(value) + _PER_FIELD
+        if size > self._bounds.head:
+            self._stop(_too_large(self._bounds))
+        if len(names) < len(self.headers):
+            self._check_repeated()
         self.asked = True
         self._enter(Stage.BODY)
+
+    def _check_repeated(self) -> None:
+        seen: set[bytes] = set()
+        for name, _ in self.headers:
+            if name in seen and name in SINGLE_FIELDS:
+                self._stop(Refusal(400, "repeated_field", f"Send the field {name.decode()} once"))
+            seen.add(name)
 
     def on_body(self, body: bytes) -> None:
         self._moved = True
