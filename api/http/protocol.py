@@ -11,12 +11,12 @@ from typing import Any
 
 from api.http.at_once import Application, AtOnce, Call
 from api.http.body import Headers
-from api.http.headers import on_the_wire
+from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.hot import ASSIGNMENTS, new_request_id
 from api.http.problems import CONTENT_TYPE, Problem
 from api.metrics import REQUESTS
 from neonblue.serving.limits import ConnectionLimits
-from neonblue.serving.protocol import BoundedProtocol, Refusal, Stage
+from neonblue.serving.protocol import BoundedProtocol, Fields, Refusal, Stage
 
 _PATH = ASSIGNMENTS.encode()
 _START = b"POST %b HTTP/1.1\r\n" % _PATH
@@ -47,10 +47,13 @@ class Protocol(BoundedProtocol):
         application = self.config.loaded_app
         return application.connections if isinstance(application, Application) else super().limits()
 
-    def refusal_body(self, refusal: Refusal) -> tuple[bytes, bytes]:
+    def refusal_answer(self, refusal: Refusal) -> tuple[Fields, bytes]:
         REQUESTS.add("unknown", str(refusal.status))
-        problem = Problem(refusal.status, refusal.code, refusal.text)
-        return CONTENT_TYPE.encode(), problem.body(new_request_id())
+        request_id = new_request_id()
+        fields = [(b"content-type", CONTENT_TYPE.encode()), (b"x-request-id", request_id.encode())]
+        return [*fields, *OF_HOT_ANSWERS], Problem(refusal.status, refusal.code, refusal.text).body(
+            request_id
+        )
 
     def data_received(self, data: bytes) -> None:
         between = self.stage is Stage.BETWEEN

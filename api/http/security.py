@@ -168,12 +168,10 @@ class Tokens:
         known = self._find(digest)
         if known is not None and not (each and known.token is None):
             return known.valid_token()
-        stranger = digest not in self._seen
-        if stranger:
-            await self._admit(digest, host)
+        counted = digest not in self._seen and await self._admit(digest, host)
         if known is None:
             known = await asyncio.shield(self._ask(digest))
-        if stranger and known.token is not None:
+        if counted and known.token is not None:
             self._strangers.forgive(host)
         return known.valid_token()
 
@@ -188,9 +186,9 @@ class Tokens:
         self._unknown.clear()
         self._asked.clear()
 
-    async def _admit(self, digest: bytes, host: str | None) -> None:
+    async def _admit(self, digest: bytes, host: str | None) -> bool:
         try:
-            await self._strangers.admit(digest, host)
+            return await self._strangers.admit(digest, host)
         except (psycopg.Error, OSError):
             raise _unchecked() from None
 

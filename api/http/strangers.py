@@ -49,12 +49,15 @@ class Strangers:
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    async def admit(self, digest: bytes, host: str | None) -> None:
-        """Count one look at a token that may be wrong. Raises Problem 429; psycopg.Error, OSError."""
+    async def admit(self, digest: bytes, host: str | None) -> bool:
+        """Count one look at a token that may be wrong; False: it is not counted, for it is a live one.
+
+        Raises Problem 429; psycopg.Error, OSError.
+        """
         now = monotonic()
         count = self._count(network_of(host))
         if count.add(now, self._per_minute) and self._everybody.add(now, self._per_minute * _OF_ALL):
-            return
+            return True
         if not await self._is_live(digest):
             raise Problem(
                 429,
@@ -62,9 +65,10 @@ class Strangers:
                 "Too many wrong tokens came from this address: wait, and check the token",
                 headers={"retry-after": str(max(1, ceil(count.since + _WINDOW_SECONDS - now)))},
             )
+        return False
 
     def forgive(self, host: str | None) -> None:
-        """The token was right."""
+        """A token that was counted was right."""
         for count in (self._count(network_of(host)), self._everybody):
             count.number = max(0, count.number - 1)
 

@@ -17,6 +17,8 @@ from uvicorn.server import ServerState
 from neonblue.serving.limits import SINGLE_FIELDS, ConnectionLimits
 from neonblue.serving.watch import Watch
 
+Fields = list[tuple[bytes, bytes]]
+
 _WATCHES: WeakKeyDictionary[ServerState, Watch] = WeakKeyDictionary()
 _PER_FIELD = 4
 """Bytes of a field beside its name and value."""
@@ -76,9 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def limits(self) -> ConnectionLimits:
         return _DEFAULT
 
-    def refusal_body(self, refusal: Refusal) -> tuple[bytes, bytes]:
-        """Media type and body of what a refused client is told."""
-        return b"text/plain; charset=utf-8", f"{refusal.text}\n".encode()
+    def refusal_answer(self, refusal: Refusal) -> tuple[Fields, bytes]:
+        """Header fields and body of what a refused client is told."""
+        return [(b"content-type", b"text/plain; charset=utf-8")], f"{refusal.text}\n".encode()
 
     # What asyncio calls
 
@@ -273,11 +275,12 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.write_eof()
 
     def _answer_of(self, refusal: Refusal) -> bytes:
-        kind, body = self.refusal_body(refusal)
-        again = b"retry-after: 1\r\n" if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE else b""
-        head = b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n"
-        phrase = HTTPStatus(refusal.status).phrase.encode()
-        return head % (refusal.status, phrase, kind, len(body), again) + body
+        fields, body = self.refusal_answer(refusal)
+        if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            fields = [*fields, (b"retry-after", b"1")]
+        fields = [*fields, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        status = b"HTTP/1.1 %d %s\r\n" % (refusal.status, HTTPStatus(refusal.status).phrase.encode())
+        return status + b"".join([b"%b: %b\r\n" % field for field in fields]) + b"\r\n" + body
 
 
 def _too_large(bounds: ConnectionLimits) -> Refusal:
