@@ -62,8 +62,9 @@ class RequestContext:
 
         try:
             _check_address(scope)
-            access = self._access.find(scope)
-            if access is not None:
+            found = self._access.find(scope)
+            if found is not None:
+                scope["route"], access = found
                 await self._admit(access, scope)
                 if scope["method"] in _WITH_BODY:
                     limit = REQUEST_BYTES if access.known else _STRANGERS_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -41,6 +41,13 @@ class Access:
     scope: security.Scope | None = None
 
 
+class Found(NamedTuple):
+    """A route, and who may call it."""
+
+    route: BaseRoute
+    access: Access
+
+
 class RouteAccess:
     """The access that each route declares by its dependencies.
 
@@ -52,14 +59,16 @@ class RouteAccess:
         self, routes: Iterable[BaseRoute], declared: Callable[[Callable[..., Any] | None], Access | None]
     ) -> None:
         self._routes = [
-            (route, _access_of(route, declared)) for route in routes if isinstance(route, Route | APIRoute)
+            Found(route, _access_of(route, declared))
+            for route in routes
+            if isinstance(route, Route | APIRoute)
         ]
 
-    def find(self, scope: Scope) -> Access | None:
+    def find(self, scope: Scope) -> Found | None:
         """None where no route takes the request: it is answered 404 or 405."""
-        for route, access in self._routes:
-            if route.matches(scope)[0] is Match.FULL:
-                return access
+        for found in self._routes:
+            if found.route.matches(scope)[0] is Match.FULL:
+                return found
         return None
 
 
