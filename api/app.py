@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.access.endpoints import router as tokens
@@ -26,11 +27,13 @@ from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
 from api.http.at_once import Application, AtOnce
 from api.http.cross_origin import CrossOrigin
+from api.http.dependencies import declared_access
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
 from api.http.openapi import describe
 from api.http.request_context import RequestContext
+from api.http.route_access import RouteAccess
 from api.layers.endpoints import router as layers
 from api.links.endpoints import router as links
 from api.logs import configure_logs
@@ -42,10 +45,15 @@ from api.services import create_services
 from api.users.endpoints import router as users
 from api.web.endpoints import router as web
 from neonblue import __version__
-from neonblue.settings import Settings
+from neonblue.serving.limits import ConnectionLimits
+from neonblue.settings import ApiSettings, Settings
 
 _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION}
 _GZIP_BYTES = 1_024
+_ROUTERS = (
+    experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
+    looks, tokens, session, audit, users, erasures, health, web,
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None) -> Application:
@@ -69,22 +77,29 @@ def create_app(settings: Settings | None = None) -> Application:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     app.state.services = services
-    for router in (
-        experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-        looks, tokens, session, audit, users, erasures, health, web,
-    ):  # fmt: skip
+    for router in _ROUTERS:
         app.include_router(router)
     for path in _HOT:
         app.add_route(path, _never, methods=["POST"], include_in_schema=False)
     describe(app, _HOT)
     app.add_middleware(Idempotent, services=services)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
-    app.add_middleware(RequestContext)
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=services.settings.api.trusted_proxies)
+    access = RouteAccess([route for router in (app, *_ROUTERS) for route in router.routes], declared_access)
+    app.add_middleware(RequestContext, services=services, access=access)
     install_error_handlers(app)
-    hot = HotCalls(services, app)
-    origins = services.settings.api.cross_origins
-    return Application(CrossOrigin(hot, origins, services.origins), AtOnce(services))
+    api = services.settings.api
+    whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)
+    if api.trusted_proxies:
+        whole = ProxyHeadersMiddleware(whole, api.trusted_proxies)  # type: ignore[assignment,arg-type]
+    return Application(whole, AtOnce(services), _connections(api))
+
+
+def _connections(api: ApiSettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        connections=api.max_connections,
+        of_one_address=api.max_connections_per_address,
+        shared=api.proxy_networks,
+    )
 
 
 async def _never(_: Request) -> Response:

@@ -14,6 +14,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from api.access.admission import Admission
 from api.access.limits import RateLimits
 from api.access.service import TokenService
 from api.access.sessions import Sessions
@@ -77,7 +78,7 @@ class Services:
     experiments: ExperimentService
     access: TokenService
     sessions: Sessions
-    limits: RateLimits
+    admission: Admission
     life_cycle: LifeCycle
     forced_variants: ForcedVariantService
     layers: LayerService
@@ -142,7 +143,7 @@ def create_services(settings: Settings) -> Services:
     cache = AssignmentCache(api.assignment_cache_entries)
     valkey = Redis(connection_pool=_valkey_pool(settings))
     shared = SharedCache(valkey)
-    tokens = Tokens(pool, api.token_cache_seconds)
+    tokens = Tokens(pool, api.token_cache_seconds, api.wrong_tokens_per_minute)
     origins = TokenOrigins(pool, api.token_cache_seconds)
     limits = GroupLimits(
         api.group_commit_milliseconds / 1000,
@@ -186,7 +187,12 @@ def create_services(settings: Settings) -> Services:
         experiments,
         TokenService(pool, tokens, origins),
         Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
-        RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
+        Admission(
+            RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
+            RateLimits(
+                settings.valkey.dsn, api.visitor_limit_per_second, api.rate_limit_when_unavailable, "visitor"
+            ),
+        ),
         LifeCycle(pool, registry),
         ForcedVariantService(pool, registry, identify),
         LayerService(pool),

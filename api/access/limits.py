@@ -35,18 +35,22 @@ _KNOWN = 10_000
 
 Headers = list[tuple[bytes, bytes]]
 WhenAway = Literal["open", "closed"]
+Whose = Literal["token", "visitor"]
+_WORDS: dict[Whose, str] = {"token": "The token may make", "visitor": "With this token an address may make"}
 
 
 @dataclass(slots=True)
 class _Account:
-    """What one token may still do here. Times are `monotonic`'s.
+    """What one token, or one visitor with it, may still do here. Times are `monotonic`'s.
 
+    policy, state: fields of an answer, the second one to fill in.
     share: how many permits are taken at a time. reserve: with fewer left, the next are taken; none for a share of one.
     """
 
     key: str
     limit: int
     policy: bytes
+    state: bytes
     share: int
     reserve: int
     permits: int = 0
@@ -59,13 +63,16 @@ class _Account:
     def headers(self, now: float) -> Headers:
         """The fields of draft-ietf-httpapi-ratelimit-headers: permits left, and seconds until all are back."""
         left, seconds = self.remaining + self.permits, max(1, ceil(self.reset_at - now))
-        return [(b"ratelimit", b'"token";r=%d;t=%d' % (left, seconds)), (b"ratelimit-policy", self.policy)]
+        return [(b"ratelimit", self.state % (left, seconds)), (b"ratelimit-policy", self.policy)]
 
 
 class RateLimits:
-    """Admits requests. `limit` 0: no limit. `when_away`: what holds while Valkey can't be asked."""
+    """Admits requests of tokens, or of visitors with one.
 
-    def __init__(self, valkey: str, limit: int, when_away: WhenAway) -> None:
+    `limit` 0: no limit. `when_away`: what holds while Valkey can't be asked.
+    """
+
+    def __init__(self, valkey: str, limit: int, when_away: WhenAway, whose: Whose = "token") -> None:
         self._store = RedisStore(
             server=valkey,
             options={
@@ -77,6 +84,7 @@ class RateLimits:
             },
         )
         self._limit = limit
+        self._whose = whose
         self._when_away = when_away
         self._accounts: RecentMap[Hashable, _Account] = RecentMap(_KNOWN)
         self._algorithms: dict[int, Throttled] = {}
@@ -109,13 +117,18 @@ class RateLimits:
         account = self._accounts.get(who)
         if account is None or account.limit != limit:
             share = max(1, limit // _SHARE)
-            account = _Account(f"{who}:{limit}", limit, b'"token";q=%d;w=1' % limit, share, share // 2)
+            name = self._whose.encode()
+            policy, state = b'"%b";q=%d;w=1' % (name, limit), b'"%b";r=%%d;t=%%d' % name
+            account = _Account(self._key(who, limit), limit, policy, state, share, share // 2)
             self._accounts.put(who, account)
         return account
 
+    def _key(self, who: Hashable, limit: int) -> str:
+        return f"{who}:{limit}" if self._whose == "token" else f"{self._whose}:{who}:{limit}"
+
     async def _refill(self, account: _Account, now: float) -> None:
         if now < account.refused_until:
-            raise _limited(account, now)
+            raise self._limited(account, now)
         await asyncio.shield(self._start_refill(account))
 
     def _refill_ahead(self, account: _Account, now: float) -> None:
@@ -166,6 +179,16 @@ class RateLimits:
         account.permits, account.permits_until = account.limit, now + _PAUSE_SECONDS
         account.remaining, account.reset_at = 0, account.permits_until
 
+    def _limited(self, account: _Account, now: float) -> Problem:
+        headers = {name.decode(): value.decode() for name, value in account.headers(now)}
+        seconds = max(1, ceil(account.refused_until - now))
+        return Problem(
+            429,
+            "rate_limited",
+            f"{_WORDS[self._whose]} {account.limit} requests a second",
+            headers=headers | {"retry-after": str(seconds)},
+        )
+
     def _algorithm(self, limit: int) -> Throttled:
         known = self._algorithms.get(limit)
         if known is None:
@@ -173,17 +196,6 @@ class RateLimits:
                 using="gcra", quota=per_sec(limit), store=self._store, key_prefix="neonblue:rate"
             )
         return known
-
-
-def _limited(account: _Account, now: float) -> Problem:
-    headers = {name.decode(): value.decode() for name, value in account.headers(now)}
-    seconds = max(1, ceil(account.refused_until - now))
-    return Problem(
-        429,
-        "rate_limited",
-        f"The token may make {account.limit} requests a second",
-        headers=headers | {"retry-after": str(seconds)},
-    )
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

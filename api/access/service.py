@@ -31,11 +31,11 @@ class TokenService:
         """Make a token; its secret is in this answer and nowhere else."""
         prefix = SECRET_PREFIX if new.origins is None else PUBLISHABLE_PREFIX
         secret = prefix + secrets.token_urlsafe(_RANDOM_BYTES)
+        digest = digest_of_secret(secret.encode())
         async with self.pool.transaction() as connection:
-            row = await repository.insert(
-                connection, new, digest_of_secret(secret.encode()), secret[:_HINT_LENGTH], actor.name
-            )
+            row = await repository.insert(connection, new, digest, secret[:_HINT_LENGTH], actor.name)
             await record(connection, actor, Change("create", "token", str(row["id"]), None, row))
+        self.tokens.expect(digest)
         self.origins.forget()
         return NewToken.model_validate(row | {"secret": secret})
 

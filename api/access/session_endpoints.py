@@ -8,25 +8,21 @@ from fastapi import APIRouter, Request, Response
 
 from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
-from api.http.callers import may_log_in
+from api.http.callers import host_of, may_log_in
 from api.http.dependencies import CallerDep, ServicesDep
 from api.http.problems import Problem
 from api.http.security import Token, digest_of_secret, unauthorized
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
 
-_LOGINS_PER_SECOND = 20
-"""From one address: looking for a token by trial is hopeless, but each trial is a look into PostgreSQL."""
-
 
 @router.post("", status_code=201)
 async def log_in(given: SessionIn, request: Request, response: Response, services: ServicesDep) -> SessionOut:
     """Log in with a token that has one of the scopes viewer, editor, admin: sets the session's cookie."""
     request.state.secret_answer = True
-    address = "unknown" if request.client is None else request.client.host
-    request.state.headers += await services.limits.admit(f"login:{address}", _LOGINS_PER_SECOND)
     digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
-    token = await services.tokens.identify(digest)
+    token = await services.tokens.identify(digest, host_of(request), each=True)
+    request.state.headers += await services.admission.admit(token, host_of(request))
     if not may_log_in(token):
         raise Problem(
             403, "insufficient_scope", "A token to log in with has the scope viewer, editor or admin"

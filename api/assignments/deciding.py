@@ -16,6 +16,7 @@ from api.assignments.lookup import Lookup
 from api.assignments.planning import Target, plan_one
 from api.assignments.writer import AssignmentJob, Outcome, Wanted
 from api.experiments.registry import Registry
+from api.fairness import Turns
 from api.ingest.failures import Refused, Unavailable
 from api.ingest.group_commit import GroupCommit
 from api.ingest.recent import RecentMap
@@ -106,7 +107,10 @@ class Decider:
         found = await self._find([targets[n] for n in rest])
         lacking: list[Chosen] = []
         unkept: list[Unkept] = []
+        turns = Turns()
         for n in rest:
+            if turns.is_over():
+                await turns.next()
             target = targets[n]
             stored = found.get(target.unit)
             if stored is None:

@@ -13,6 +13,7 @@ from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Target, plan
 from api.experiments.registry import Registry
+from api.fairness import LARGE_BODY, Turns, off_the_loop
 from api.metrics import SHOWN
 from api.users.identity import Identify
 from neonblue.contract.answers import AssignmentAnswer, Status
@@ -45,7 +46,8 @@ class AssignmentService:
 
         Raises ContractError for a body that can't be read, Unavailable, psycopg.Error.
         """
-        decoded = self._decoder.decode(body)
+        decode = self._decoder.decode
+        decoded = decode(body) if len(body) < LARGE_BODY else await off_the_loop(decode, body)
         requests = decoded.items
         single = decoded.single and (isinstance(requests[0], Violation) or requests[0].experiment is not None)
         answers = await self.answer(requests, len(body))
@@ -62,18 +64,17 @@ class AssignmentService:
         """Answers with the index of their request. size: bytes that the requests took. unused: as `plan` takes it."""
         now = datetime.now(UTC)
         given, requests = requests, [self._stored(request) for request in requests]
-        plans = [self._plan(request, now, unused) for request in requests]
+        plans = await self._plans(requests, now, unused)
         if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
-            plans = [self._plan(request, now, unused) for request in requests]
+            plans = await self._plans(requests, now, unused)
         targets = [target for found in plans if not isinstance(found, Violation) for target in found]
-        if len(targets) > REQUEST_EVALUATIONS:
-            raise ContractError(
-                Code.TOO_MANY_ITEMS, f"a request asks for at most {REQUEST_EVALUATIONS} assignments"
-            )
         decisions = iter(await self.decider.decide(targets, now, size))
         answers: list[AssignmentAnswer] = []
+        turns = Turns()
         for index, (asked, request, found) in enumerate(zip(given, requests, plans, strict=True)):
+            if turns.is_over():
+                await turns.next()
             for item in _answers(request, found, decisions):
                 item.index = index
                 if not isinstance(asked, Violation):
@@ -109,6 +110,21 @@ class AssignmentService:
         if stored is None or not (stored.exposed or request.expose is False):
             return None
         return answer_stored(live, request.user_id, stored)
+
+    async def _plans(self, requests: Sequence[Request], now: datetime, unused: bool) -> list[Plan]:
+        """Raises ContractError where they are too many together."""
+        plans: list[Plan] = []
+        turns, targets = Turns(), 0
+        for request in requests:
+            if turns.is_over():
+                await turns.next()
+            plans.append(self._plan(request, now, unused))
+            targets += 0 if isinstance(plans[-1], Violation) else len(plans[-1])
+            if targets > REQUEST_EVALUATIONS:
+                raise ContractError(
+                    Code.TOO_MANY_ITEMS, f"a request asks for at most {REQUEST_EVALUATIONS} assignments"
+                )
+        return plans
 
     def _plan(self, request: Request, now: datetime, unused: bool) -> Plan:
         if isinstance(request, Violation):

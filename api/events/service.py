@@ -13,6 +13,7 @@ from api.events.idempotency import Claim, Replay, ReplayKind
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
 from api.experiments.registry import Registry
+from api.fairness import LARGE_BODY, off_the_loop
 from api.http.problems import Problem
 from api.ingest.failures import Refused
 from api.ingest.group_commit import GroupCommit
@@ -59,7 +60,9 @@ class EventService:
         Raises ContractError for a body that can't be read, Problem `idempotency_key_reused`, Unavailable, and
         psycopg.Error when an unknown experiment can't be looked up.
         """
-        items = self._decoder.decode(body, lines=lines).items
+        decode = self._decoder.decode
+        large = len(body) >= LARGE_BODY
+        items = (await off_the_loop(decode, body, lines=lines) if large else decode(body, lines=lines)).items
         now = datetime.now(UTC)
         accepted = await self._accept(items, TimeWindow.at(now, self.max_age, self.max_ahead))
         events = [item for item in accepted if isinstance(item, Event)]

@@ -18,6 +18,7 @@ from api.http.problems import Problem
 from api.ingest.recent import RecentMap
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS
 from api.services import Services
+from neonblue.serving.limits import ConnectionLimits
 
 _FIELDS = on_the_wire(OF_HOT_ANSWERS)
 
@@ -78,7 +79,7 @@ class AtOnce:
             return None
         if token is None or found is None:
             return None
-        limits = services.limits.admit_at_once(token.id, token.rate_limit)
+        limits = services.admission.tokens.admit_at_once(token.id, token.rate_limit)
         if limits is None:
             return None
         request_id = caller.request_id or new_request_id()
@@ -96,6 +97,7 @@ class Application:
 
     asgi: ASGIApp
     at_once: AtOnce
+    connections: ConnectionLimits = ConnectionLimits()  # noqa: RUF009 - frozen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.asgi(scope, receive, send)

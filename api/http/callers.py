@@ -31,8 +31,12 @@ class Caller:
 
     def actor(self, request: Request) -> Actor:
         """Who this is, for the audit log."""
-        address = None if request.client is None else request.client.host
-        return Actor(f"token:{self.token.id}:{self.token.name}", request.state.request_id, address)
+        return Actor(f"token:{self.token.id}:{self.token.name}", request.state.request_id, host_of(request))
+
+
+def host_of(request: Request) -> str | None:
+    """The client's address: the connection's, or what a trusted proxy says."""
+    return None if request.client is None else request.client.host
 
 
 async def caller_of(request: Request, services: Services) -> Caller:
@@ -44,7 +48,7 @@ async def caller_of(request: Request, services: Services) -> Caller:
     if known is None:
         known = await _find(request, services)
         setattr(request.state, _STATE, known)
-        request.state.headers += await services.limits.admit(known.token.id, known.token.rate_limit)
+        request.state.headers += await services.admission.admit(known.token, host_of(request))
     return known
 
 
@@ -55,12 +59,14 @@ def may_log_in(token: Token) -> bool:
 
 async def _find(request: Request, services: Services) -> Caller:
     header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
+    host = host_of(request)
     if header is None and cookie is not None:
         session = await services.sessions.find(cookie)
         if request.method not in _READING:
             session.check_csrf(request.headers.get(CSRF_HEADER))
-        return Caller(await services.tokens.identify(session.token_digest), session)
-    token = await services.tokens.identify(digest_of(None if header is None else header.encode("latin-1")))
+        return Caller(await services.tokens.identify(session.token_digest, host), session)
+    digest = digest_of(None if header is None else header.encode("latin-1"))
+    token = await services.tokens.identify(digest, host)
     origin = request.headers.get("origin")
     token.check_origin(None if origin is None else origin.encode("latin-1"))
     return Caller(token, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
@@ -11,6 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from api.access.sessions import COOKIE
 from api.audit import Actor
 from api.http.callers import Caller, caller_of
+from api.http.route_access import Access
 from api.http.security import FOR_PEOPLE, Scope
 from api.services import Services
 
@@ -32,6 +33,14 @@ def _nothing() -> None:
     """In the place of a session where none is let in."""
 
 
+_DECLARED: dict[Callable[..., Any], Access] = {}
+
+
+def declared_access(dependency: Callable[..., Any] | None) -> Access | None:
+    """What a dependency asks of the caller; None where it is about something else."""
+    return None if dependency is None else _DECLARED.get(dependency)
+
+
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
@@ -48,6 +57,7 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
         caller.check_may(scope)
         return caller.actor(request)
 
+    _DECLARED[authorize] = Access(known=True, scope=scope)
     return authorize
 
 
@@ -57,6 +67,8 @@ async def get_caller(
     """Whoever calls, with whatever scope."""
     return await caller_of(request, services)
 
+
+_DECLARED[get_caller] = Access(known=True)
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
 Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]

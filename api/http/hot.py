@@ -92,8 +92,9 @@ class HotCalls:
             if self._under_way > _UNDER_WAY:
                 raise unavailable("too many requests are under way")
             services, header = self._services, headers.get(b"authorization")
-            token = await services.tokens.authorize(header, right, headers.get(b"origin"))
-            extra += await services.limits.admit(token.id, token.rate_limit)
+            host = scope["client"][0] if scope["client"] else None
+            token = await services.tokens.authorize(header, right, headers.get(b"origin"), host)
+            extra += await services.admission.admit(token, host)
             answer = await handler(token, headers, receive)
             status, body, kind = answer.status, answer.body, b"application/json"
         except ClientGone:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
 from typing import Any
 
+from api.fairness import off_the_loop
 from api.http.problems import Problem
 from neonblue.contract.codes import Code
 from neonblue.contract.limits import INTEGER_MAXIMUM, INTEGER_MINIMUM
@@ -15,6 +17,12 @@ from neonblue.contract.limits import INTEGER_MAXIMUM, INTEGER_MINIMUM
 NESTING_DEPTH = 32
 """Levels of a whole body; free-form objects in it may have fewer."""
 
+VALUES = 50_000
+"""Of a whole body: texts, numbers, lists, objects and the rest."""
+
+_LARGE = 16 * 1024
+"""Bytes that take so long to read that a thread does."""
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _INTEGER_DIGITS = 20
 _ERRORS = 20
 
@@ -23,9 +31,19 @@ class _DuplicateKeyError(ValueError):
     """An object names a key twice: readers would disagree on which counts."""
 
 
+async def check_body(body: bytes) -> None:
+    """As `check_json`; large bodies beside the loop."""
+    if len(body) < _LARGE:
+        check_json(body)
+    else:
+        await off_the_loop(check_json, body)
+
+
 def check_json(body: bytes) -> None:
     """Raises Problem: 400 where it is no JSON, nests too deeply or names a key twice; 422 for values that can't be
-    stored, with each one's field."""
+    stored, with each one's field; 413 for too many values."""
+    if len(body) > 2 * VALUES:
+        _check_size(body)
     try:
         document = json.loads(body, object_pairs_hook=_unique, parse_int=_integer, parse_constant=_refuse)
     except _DuplicateKeyError as error:
@@ -40,6 +58,16 @@ def check_json(body: bytes) -> None:
     if errors:
         first = errors[0]
         raise Problem(422, first["code"], first["message"], field=first["field"], members={"errors": errors})
+
+
+def _check_size(body: bytes) -> None:
+    """Raises Problem. By what stands outside of texts, before the body is read: reading takes long."""
+    bare = _TEXT.sub(b"", body)
+    innermost, around = 1 + bare.count(b","), bare.count(b"[") + bare.count(b"{")
+    if around > innermost * NESTING_DEPTH:
+        raise _too_deep()
+    if innermost + around > VALUES:
+        raise Problem(413, Code.TOO_MANY_ITEMS, f"a body holds at most {VALUES} values")
 
 
 def _errors(value: Any, field: str, depth: int) -> Iterator[dict[str, str]]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from api.http.at_once import Application, AtOnce, Call
 from api.http.body import Headers
-from api.http.headers import on_the_wire
-from api.http.hot import ASSIGNMENTS
+from api.http.headers import OF_HOT_ANSWERS, on_the_wire
+from api.http.hot import ASSIGNMENTS, new_request_id
+from api.http.problems import CONTENT_TYPE, Problem
+from api.metrics import REQUESTS
+from neonblue.serving.limits import ConnectionLimits
+from neonblue.serving.protocol import BoundedProtocol, Fields, Refusal, Stage
 
 _PATH = ASSIGNMENTS.encode()
 _START = b"POST %b HTTP/1.1\r\n" % _PATH
@@ -25,7 +27,7 @@ _OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d%
 _UNUSUAL = frozenset({b"origin", b"content-encoding", b"transfer-encoding", b"expect"})
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(BoundedProtocol):
     """One connection.
 
     Clients repeat themselves: a request whose head is, byte for byte, one that was read before is not read again. The
@@ -36,27 +38,36 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         application = self.config.loaded_app
         self._at_once: AtOnce | None = application.at_once if isinstance(application, Application) else None
-        self._between = True
         self._arrived = b""  # with the request's first byte; nothing where that came later
         self._call: Call | None = None  # of the request that is being read
         self._body = b""
         self._answered_at = 0.0
 
+    def limits(self) -> ConnectionLimits:
+        application = self.config.loaded_app
+        return application.connections if isinstance(application, Application) else super().limits()
+
+    def refusal_answer(self, refusal: Refusal) -> tuple[Fields, bytes]:
+        REQUESTS.add("unknown", str(refusal.status))
+        request_id = new_request_id()
+        fields = [(b"content-type", CONTENT_TYPE.encode()), (b"x-request-id", request_id.encode())]
+        return [*fields, *OF_HOT_ANSWERS], Problem(refusal.status, refusal.code, refusal.text).body(
+            request_id
+        )
+
     def data_received(self, data: bytes) -> None:
-        if self._between and data.startswith(_START) and self._is_known(data):
+        between = self.stage is Stage.BETWEEN
+        if between and data.startswith(_START) and self._is_known(data):
             return
-        self._arrived = data if self._between else b""
+        self._arrived = data if between else b""
         super().data_received(data)
         self._arrived = b""
 
-    def on_message_begin(self) -> None:
-        self._between = False
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
+        self.head_is_complete()
         self._call = self._plain_call()
         if self._call is None:
-            super().on_headers_complete()
+            self.take_request()
 
     def on_body(self, body: bytes) -> None:
         if self._call is None:
@@ -65,7 +76,7 @@ class Protocol(HttpToolsProtocol):
             self._body += body
 
     def on_message_complete(self) -> None:
-        self._between = True
+        self.message_is_complete()
         call, self._call = self._call, None
         if call is None:
             super().on_message_complete()
@@ -75,7 +86,7 @@ class Protocol(HttpToolsProtocol):
             self.on_response_complete()
             self._know(call)
         else:
-            super().on_headers_complete()
+            self.take_request()
             super().on_body(body)
             super().on_message_complete()
 
@@ -99,6 +110,7 @@ class Protocol(HttpToolsProtocol):
         if not self._answer(call, data[start:]):
             return False
         self.server_state.total_requests += 1
+        self.asked = True
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_handler()

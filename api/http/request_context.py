@@ -1,35 +1,45 @@
-"""What the calls go through that are not hot: request ids, headers, metrics, and a look at what was sent."""
+"""What the calls go through that are not hot: request ids, headers, metrics, who calls, and what was sent."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.callers import caller_of
 from api.http.hot import problem_of, request_id_of
-from api.http.json_rules import check_json
+from api.http.json_rules import check_body
 from api.http.problems import CONTENT_TYPE, Problem
 from api.http.refusal_log import REFUSALS, Refusal, unmatched
+from api.http.route_access import Access, RouteAccess
 from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.services import Services
 from neonblue.contract.codes import Code
+from neonblue.contract.limits import REQUEST_BYTES
 
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Asked ten times a second while the stack starts; that the API is not ready yet is their answer."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_STRANGERS_BYTES = 4 * 1024
+"""Of a body that anybody may send: a token to log in with."""
 
 
 class RequestContext:
     """Gives each request an id, which its answer carries, and counts it by its route's template.
 
-    Reads the body beforehand: what is too large, or can't be stored, goes no further. Every error that nothing
-    else turned into an answer becomes a problem here. `state.headers` are added to the answer, whatever it is.
+    Whoever may not make the call is refused by its head. Only then the body is read, beforehand: what is too large, or
+    can't be stored, goes no further. Every error that nothing else turned into an answer becomes a problem here.
+    `state.headers` are added to the answer, whatever it is.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, services: Services, access: RouteAccess) -> None:
         self._app = app
+        self._services = services
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,9 +62,14 @@ class RequestContext:
 
         try:
             _check_address(scope)
-            if scope["method"] in _WITH_BODY:
-                state["body"] = await _read(scope["path"], receive, headers)
-                receive = _replay(state["body"], receive)
+            found = self._access.find(scope)
+            if found is not None:
+                scope["route"], access = found
+                await self._admit(access, scope)
+                if scope["method"] in _WITH_BODY:
+                    limit = REQUEST_BYTES if access.known else _STRANGERS_BYTES
+                    state["body"] = await _read(scope["path"], receive, headers, limit)
+                    receive = _replay(state["body"], receive)
             await self._app(scope, receive, send_with_headers)
         except ClientGone:
             return
@@ -70,6 +85,13 @@ class RequestContext:
             REQUEST_SECONDS.observe(route, seconds)
             if status >= 400 and route not in _PROBES:
                 REFUSALS.note(_refusal(scope, status, seconds))
+
+    async def _admit(self, access: Access, scope: Scope) -> None:
+        """Raises Problem: 401, 403, 429, 503."""
+        if access.known:
+            caller = await caller_of(Request(scope), self._services)
+            if access.scope is not None:
+                caller.check_may(access.scope)
 
 
 def _refusal(scope: Scope, status: int, seconds: float) -> Refusal:
@@ -91,14 +113,14 @@ def _check_address(scope: Scope) -> None:
         raise Problem(400, Code.NUL_CHARACTER, "The address must not contain the NUL character")
 
 
-async def _read(path: str, receive: Receive, headers: Headers) -> bytes:
-    body = await read_body(receive, headers)
+async def _read(path: str, receive: Receive, headers: Headers, limit: int) -> bytes:
+    body = await read_body(receive, headers, limit)
     if body and path.startswith(("/v1/", PREFIX)):
         if is_lines(headers):
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"
             )
-        check_json(body)
+        await check_body(body)
     return body
 
 

@@ -16,6 +16,7 @@ import psycopg
 from api.audit import Actor, Change, record
 from api.database import Pool
 from api.http.problems import Problem, unavailable
+from api.http.strangers import Strangers
 from api.ingest.recent import RecentMap
 
 _READ = """
@@ -33,6 +34,10 @@ _AHEAD = 0.5
 """The share of the time it is known after which a token in use is looked up again."""
 _STALE_SECONDS = 300.0
 """How long a token stays known while PostgreSQL is away: cached assignments are served on."""
+
+_UNKNOWN = 1_000
+"""Wrong tokens that are remembered, apart from the others, which they never push out."""
+_SEEN = 10_000
 
 _BEARER = b"bearer "
 _TOKEN_LENGTH = 512
@@ -112,13 +117,17 @@ class Tokens:
     """Who a bearer token belongs to.
 
     What is known of a token holds for some seconds. One in use is looked up again before that time is over, so that no
-    call waits for it, and once, however many calls want it.
+    call waits for it, and once, however many calls want it. Whoever sends a token that was right before, however long
+    ago, is no stranger.
     """
 
-    def __init__(self, pool: Pool, cache_seconds: float) -> None:
+    def __init__(self, pool: Pool, cache_seconds: float, wrong_per_minute: int = 60) -> None:
         self._pool = pool
         self._cache_seconds = cache_seconds
-        self._known: RecentMap[bytes, _Known] = RecentMap(10_000)
+        self._strangers = Strangers(pool, wrong_per_minute)
+        self._known: RecentMap[bytes, _Known] = RecentMap(_SEEN)
+        self._unknown: RecentMap[bytes, _Known] = RecentMap(_UNKNOWN)
+        self._seen: RecentMap[bytes, bool] = RecentMap(_SEEN)
         self._asked: dict[bytes, asyncio.Task[_Known]] = {}
 
     async def bootstrap(self, secret: str) -> None:
@@ -132,9 +141,11 @@ class Tokens:
                     change = Change("create", "token", str(row[0]), None, after)
                     await record(connection, Actor("system", None), change)
 
-    async def authorize(self, header: bytes | None, scope: Scope, origin: bytes | None = None) -> Token:
-        """The request's token. Raises Problem: 401 without a valid one, 403 without the right, 503."""
-        token = await self.identify(digest_of(header))
+    async def authorize(
+        self, header: bytes | None, scope: Scope, origin: bytes | None = None, host: str | None = None
+    ) -> Token:
+        """The request's token. Raises Problem: 401 without a valid one, 403 without the right, 429, 503."""
+        token = await self.identify(digest_of(header), host)
         token.check_may(scope)
         token.check_origin(origin)
         return token
@@ -149,21 +160,41 @@ class Tokens:
         token.check_origin(None)
         return token
 
-    async def identify(self, digest: bytes) -> Token:
-        """The token whose secret has this hash. Raises Problem: 401 where it is not valid, 503."""
+    async def identify(self, digest: bytes, host: str | None = None, *, each: bool = False) -> Token:
+        """The token whose secret has this hash. host: where it was sent from. each: count a repeated wrong one again.
+
+        Raises Problem: 401 where it is not valid, 429 where too many came that were not, 503.
+        """
         known = self._find(digest)
+        if known is not None and not (each and known.token is None):
+            return known.valid_token()
+        counted = digest not in self._seen and await self._admit(digest, host)
         if known is None:
             known = await asyncio.shield(self._ask(digest))
+        if counted and known.token is not None:
+            self._strangers.forgive(host)
         return known.valid_token()
+
+    def expect(self, digest: bytes) -> None:
+        """A token was made here."""
+        self._seen.put(digest, True)
+        self._unknown.discard(digest)
 
     def forget(self) -> None:
         """Read every token anew: one was revoked here."""
         self._known.clear()
+        self._unknown.clear()
         self._asked.clear()
+
+    async def _admit(self, digest: bytes, host: str | None) -> bool:
+        try:
+            return await self._strangers.admit(digest, host)
+        except (psycopg.Error, OSError):
+            raise _unchecked() from None
 
     def _find(self, digest: bytes) -> _Known | None:
         """What is known for certain."""
-        known = self._known.get(digest)
+        known = self._known.get(digest) or self._unknown.get(digest)
         if known is None:
             return None
         age = monotonic() - known.at
@@ -185,8 +216,15 @@ class Tokens:
         if self._asked.get(digest) is not task:
             return
         del self._asked[digest]
-        if not task.cancelled() and task.exception() is None:
-            self._known.put(digest, task.result())
+        if task.cancelled() or task.exception() is not None:
+            return
+        known = task.result()
+        if known.token is None:
+            self._known.discard(digest)
+            self._unknown.put(digest, known)
+        else:
+            self._known.put(digest, known)
+            self._seen.put(digest, True)
 
     async def _look_up(self, digest: bytes) -> _Known:
         now = monotonic()
@@ -200,8 +238,12 @@ class Tokens:
         except (psycopg.Error, OSError):
             if stale is not None and stale.token is not None and now - stale.at < _STALE_SECONDS:
                 return stale
-            raise unavailable("The token can't be checked: PostgreSQL can't be reached") from None
+            raise _unchecked() from None
         return _Known(None if row is None else _token(*row[:-1]), now)
+
+
+def _unchecked() -> Problem:
+    return unavailable("The token can't be checked: PostgreSQL can't be reached")
 
 
 def _token(

@@ -14,6 +14,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from neonblue.bucketing.cel_tree import Kind, Node, Tree, call, constant, read_tree
+from neonblue.bucketing.targeting_cost import is_too_long
 from neonblue.bucketing.versions import version_key
 
 EXPRESSION_LENGTH = 4_096
@@ -37,6 +38,7 @@ _ENVIRONMENT = cel.NewEnv(
 )
 _PLACE = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<what>[^\n]*)")
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
+_LOOPS = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
 _NO_VERSION = re.compile(r"is no version such as|overloads found : semver\(")
 """What `semver` says of a text that it can't read, and CEL of what is no text."""
 
@@ -57,6 +59,8 @@ class Targeting:
 
         Raises TargetingError.
         """
+        if _LOOPS.search(self.text) and is_too_long(self.tree, attributes):
+            raise TargetingError("a list in the attributes is too long for the expression to go through")
         try:
             answer = self._compiled.eval(data={ATTRIBUTES: attributes}).value()
         except (RuntimeError, TypeError, ValueError) as error:

@@ -22,6 +22,7 @@ from neonblue.bucketing.targeting import (
     refusal,
 )
 from neonblue.bucketing.targeting_conflicts import check_conflicts
+from neonblue.bucketing.targeting_cost import check_cost
 
 _ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "_%_"})
 _DIVISIONS = frozenset({"_/_", "_%_"})
@@ -52,9 +53,10 @@ _LETTER_BY_LETTER = (
 
 def check_expression(text: str) -> None:
     """Raises ValueError, with the place, where the text is no expression (as `compile_expression`), or holds a part
-    that has no answer for anybody, or is true for nobody."""
+    that has no answer for anybody, or is true for nobody, or may take long to evaluate."""
     rules = _Rules(compile_expression(text).tree())
     rules.check()
+    check_cost(rules.tree.root)
     check_conflicts(rules.tree.root)
 
 

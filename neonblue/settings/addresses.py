@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -25,6 +26,23 @@ def _address(*schemes: str, such_as: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+Network = IPv4Network | IPv6Network
+
+
+def networks_of(proxies: str) -> list[Network]:
+    """The networks in a list of addresses and networks; `*` names none. Raises ValueError."""
+    given = [part.strip() for part in proxies.split(",") if part.strip()]
+    try:
+        return [ip_network(part) for part in given if given != ["*"]]
+    except ValueError as error:
+        raise ValueError(f"addresses and networks such as 10.0.0.7,10.1.0.0/16: {error}") from None
+
+
+def _proxies(value: str) -> str:
+    networks_of(value)
+    return value
+
+
 WebAddress = Annotated[str, _address("http", "https", such_as="http://127.0.0.1:8123")]
 PostgresAddress = Annotated[
     SecretStr, _address("postgresql", such_as="postgresql://user:password@host:5432/database")
@@ -32,6 +50,7 @@ PostgresAddress = Annotated[
 ValkeyAddress = Annotated[
     SecretStr, _address("redis", "rediss", "unix", such_as="redis://:password@host:6379/0")
 ]
+Proxies = Annotated[str, AfterValidator(_proxies)]
 KafkaAddress = Annotated[str, Field(pattern=r"^\S+:\d+$")]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from neonblue.settings.addresses import WebAddress
+from neonblue.settings.addresses import Network, Proxies, WebAddress, networks_of
 from neonblue.settings.component import Component
 
 
@@ -85,9 +85,27 @@ class ApiSettings(Component):
         default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
     )
 
-    trusted_proxies: str = Field(
-        default="127.0.0.1",
-        description="comma-separated addresses and networks whose X-Forwarded-For and -Proto are believed; *: all",
+    trusted_proxies: Proxies = Field(
+        default="",
+        description="comma-separated addresses and networks of proxies whose X-Forwarded-For and -Proto are believed; "
+        "*: anybody's, where nothing but a proxy can connect",
+    )
+    visitor_limit_per_second: int = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        description="requests of one address (IPv6: /64) with a publishable token, beside the token's own; 0: any",
+    )
+    wrong_tokens_per_minute: int = Field(
+        default=60,
+        ge=1,
+        description="wrong tokens of one address (IPv6: /64); past them only valid tokens go on, the others get 429",
+    )
+    max_connections: int = Field(
+        default=4_096, ge=16, description="open connections to one process; past them, new ones get 503"
+    )
+    max_connections_per_address: int = Field(
+        default=2_048, ge=1, description="of them from one address, unless it is one of the trusted proxies"
     )
 
     @model_validator(mode="before")
@@ -104,6 +122,11 @@ class ApiSettings(Component):
     @property
     def cross_origins(self) -> list[str]:
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+    @property
+    def proxy_networks(self) -> list[Network]:
+        """The trusted proxies; none in particular where everybody is."""
+        return networks_of(self.trusted_proxies)
 
     @property
     def external(self) -> bool:

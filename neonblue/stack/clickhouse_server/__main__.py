@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from neonblue.stack.clickhouse_server.app import Server
+from neonblue.stack.clickhouse_server.protocol import Protocol
 from neonblue.stack.clickhouse_server.secrecy import forget_environment
 from neonblue.stack.clickhouse_server.settings import ServerSettings, SettingsError
 
@@ -37,11 +38,12 @@ def main(arguments: list[str]) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout,
         backlog=1024,
     )

@@ -202,3 +202,29 @@ def test_the_order_holds_where_both_ways_meet_on_one_connection() -> None:
     assert [answer.removeprefix(b"at once ").removeprefix(b"usual ") for answer in found[1:]] == [
         b'{"user_id":"unknown"}', BODY, b'{"user_id":"unknown"}', b'{"user_id":"unknown"}', BODY,
     ]  # fmt: skip
+
+
+def test_a_refused_head_is_told_as_a_problem() -> None:
+    twice = request(BODY, "POST /v1/assignments HTTP/1.1", "authorization: a", "authorization: b")
+
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        writer.write(twice)
+        return [await asyncio.wait_for(reader.read(), 10)]
+
+    (told,) = asyncio.run(served(use, AtOnce()))
+    assert told.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
+    assert b'"code":"repeated_field"' in told
+
+
+def test_a_short_body_may_come_later_than_its_head() -> None:
+    async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[bytes]:
+        answers = []
+        for _ in range(2):
+            writer.write(request()[: -len(BODY)])
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 6)  # longer than what follows an answer may take
+            writer.write(BODY)
+            answers.append(await read(reader))
+        return answers
+
+    assert asyncio.run(served(use, AtOnce(), keep_alive=60)) == [b"at once " + BODY] * 2

@@ -144,13 +144,14 @@ def test_concurrent_writers_form_one_chain(log: str) -> None:
     assert (status, report["rows"]) == (0, 10 + 8 * 5)
 
 
-def test_a_change_says_who_what_and_from_where(whole_api: httpx.Client) -> None:
+def test_a_change_says_who_what_and_from_where(whole_api: httpx.Client, start_api: Any) -> None:
     request = {"x-request-id": f"r-{uuid4()}"}
     made = whole_api.post(
         "/v1/tokens", json={"name": "audited", "scopes": ["viewer"]}, headers=request
     ).json()
-    # A proxy on this machine, which is trusted, says for whom it asks.
-    whole_api.delete(f"/v1/tokens/{made['id']}", headers={"x-forwarded-for": "203.0.113.9"})
+    # A proxy on this machine, which this process trusts, says for whom it asks.
+    with start_api(trusted_proxies="127.0.0.1") as behind_proxy:
+        behind_proxy.delete(f"/v1/tokens/{made['id']}", headers={"x-forwarded-for": "203.0.113.9"})
     wanted = {"object_type": "token", "object_id": str(made["id"])}
     revoked, created = whole_api.get("/v1/audit", params=wanted).json()["items"]
     assert (created["action"], created["before"], created["after"]["name"]) == ("create", None, "audited")

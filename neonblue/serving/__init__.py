@@ -1,0 +1,1 @@
+"""How both HTTP servers, the API and ClickHouse's interface, hold connections: nothing a client sends is unbounded."""
