@@ -16,6 +16,7 @@ from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
+from api.audit.observer import Observer
 from api.collector import settle_collector
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Application:
     app.add_middleware(Idempotent, services=services)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     app.add_middleware(RequestContext)
+    app.add_middleware(Observer, calls=services.calls)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=services.settings.api.trusted_proxies)
     install_error_handlers(app)
     hot = HotCalls(services, app)

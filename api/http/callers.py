@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
-from api.audit import Actor
+from api.audit import Actor, actor_of
 from api.http.problems import Problem
 from api.http.security import FOR_PEOPLE, Scope, Token, digest_of
 from api.services import Services
@@ -32,7 +32,7 @@ class Caller:
     def actor(self, request: Request) -> Actor:
         """Who this is, for the audit log."""
         address = None if request.client is None else request.client.host
-        return Actor(f"token:{self.token.id}:{self.token.name}", request.state.request_id, address)
+        return Actor(actor_of(self.token.id, self.token.name), request.state.request_id, address)
 
 
 async def caller_of(request: Request, services: Services) -> Caller:
@@ -57,9 +57,10 @@ async def _find(request: Request, services: Services) -> Caller:
     header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
     if header is None and cookie is not None:
         session = await services.sessions.find(cookie)
+        token = await services.tokens.identify(session.token_digest)
         if request.method not in _READING:
-            session.check_csrf(request.headers.get(CSRF_HEADER))
-        return Caller(await services.tokens.identify(session.token_digest), session)
+            session.check_csrf(request.headers.get(CSRF_HEADER), token.id)
+        return Caller(token, session)
     token = await services.tokens.identify(digest_of(None if header is None else header.encode("latin-1")))
     origin = request.headers.get("origin")
     token.check_origin(None if origin is None else origin.encode("latin-1"))
