@@ -181,7 +181,7 @@ def test_a_flood_of_refused_calls_leaves_few_entries_and_holds_nothing_up(
 
     assert calls_since(before, postgres) == 10_000
     assert after - rows < 10 * (seconds + 2)  # a few entries each second that it took
-    assert slowest < 1.0
+    assert slowest < 5.0  # a stall, on however slow a machine
     assert verify(postgres.dsn)[0] == 0
 
 
