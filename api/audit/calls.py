@@ -26,7 +26,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _AT_ONCE = 100
 """Entries in one transaction: other changes wait for it."""
 _LAST_SECONDS = 5.0
-_NAMES = "SELECT id, name FROM api_tokens WHERE id = ANY(%s)"
+_TOKENS = "SELECT id, name, origins IS NOT NULL FROM api_tokens WHERE id = ANY(%s)"
 
 
 @dataclass(slots=True)
@@ -90,22 +90,24 @@ class CallLog:
 
 
 async def _write(connection: Connection, waiting: Collection[tuple[Kind, Count]]) -> None:
-    names = await _names(connection, {kind.token for kind, _ in waiting if kind.token is not None})
-    entries = [
-        (Actor(_actor(kind, names), None, count.address), _entry(kind, count)) for kind, count in waiting
-    ]
-    await record_all(connection, entries)
+    known = await _tokens(connection, {kind.token for kind, _ in waiting if kind.token is not None})
+    await record_all(
+        connection, [(_actor(kind, count, known), _entry(kind, count)) for kind, count in waiting]
+    )
 
 
-async def _names(connection: Connection, tokens: Collection[int]) -> Mapping[int, str]:
-    cursor = await connection.execute(_NAMES, (list(tokens),))
-    return dict(await cursor.fetchall())
+async def _tokens(connection: Connection, tokens: Collection[int]) -> Mapping[int, tuple[str, bool]]:
+    """Of each: its name, and whether it is publishable."""
+    cursor = await connection.execute(_TOKENS, (list(tokens),))
+    return {number: (name, publishable) for number, name, publishable in await cursor.fetchall()}
 
 
-def _actor(kind: Kind, names: Mapping[int, str]) -> str:
+def _actor(kind: Kind, count: Count, known: Mapping[int, tuple[str, bool]]) -> Actor:
     if kind.token is None:
-        return OTHERS if kind.of_tokens else UNKNOWN
-    return actor_of(kind.token, names.get(kind.token, ""))
+        return Actor(OTHERS, None) if kind.of_tokens else Actor(UNKNOWN, None, count.address)
+    name, publishable = known.get(kind.token, ("", False))
+    # Whoever calls with a publishable token is a visitor, whose address has no place in a log that forgets nothing.
+    return Actor(actor_of(kind.token, name), None, None if publishable else count.address)
 
 
 def _entry(kind: Kind, count: Count) -> Change:
