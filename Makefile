@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OSV ?= https://api.osv.dev
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit integration end-to-end first-hour lint format lock coverage calibration strata clean
+.PHONY: help setup demo test unit integration end-to-end first-hour lint format lock coverage calibration strata audit sbom clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -65,6 +66,12 @@ calibration: setup ## simulate the statistics' error rates (minutes) and write t
 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata
+
+audit: setup ## ask OSV for known advisories on every locked part (sends their names and versions): OSV=https://… for a mirror
+	@$(BIN)/python -m neonblue.supply_chain.advisories --service $(OSV)
+
+sbom: setup ## write sbom.json: every locked part and embedded engine, in CycloneDX
+	@$(BIN)/python -m neonblue.supply_chain.sbom sbom.json
 
 lock: ## resolve the Python packages anew
 	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

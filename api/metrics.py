@@ -99,3 +99,9 @@ COMMIT_SECONDS = Histogram(
 )
 PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that the replication slot retains")
 SLOT_PRESENT = Gauge("neonblue_replication_slot_present", "1 where the slot exists and is usable")
+AUDIT_UNWRITTEN_CALLS = Gauge(
+    "neonblue_audit_unwritten_calls", "Summed up calls that could not be written to the audit log yet"
+)
+AUDIT_LOST_CALLS = Counter(
+    "neonblue_audit_lost_calls_total", "Summed up calls that were not in the audit log when the process ended"
+)

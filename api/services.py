@@ -23,6 +23,7 @@ from api.assignments.deciding import Decider
 from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
+from api.audit.calls import CallLog
 from api.database import Pool
 from api.erasures.caches import Caches
 from api.erasures.model import Terms
@@ -37,6 +38,7 @@ from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.holdouts.service import HoldoutService
 from api.http.cross_origin import TokenOrigins
+from api.http.refusal_log import REFUSALS
 from api.http.security import Tokens
 from api.ingest.group_commit import GroupCommit, GroupLimits
 from api.ingest.recent import RecentMap
@@ -91,6 +93,7 @@ class Services:
     eraser: ErasureWorker
     results: ResultsService
     reports: ReportService
+    calls: CallLog
     prepared: bool = False
 
     @asynccontextmanager
@@ -104,6 +107,8 @@ class Services:
         tasks.append(asyncio.create_task(self.registry.listen()))
         tasks.append(asyncio.create_task(self.erasures.caches.listen(self.eraser.wake)))
         tasks.append(asyncio.create_task(self.eraser.work()))
+        tasks.append(asyncio.create_task(self.calls.work()))
+        REFUSALS.told = self.calls.refused
         for queue in queues:
             queue.start()
         try:
@@ -113,6 +118,8 @@ class Services:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            REFUSALS.told = None
+            await self.calls.finish()
             await self.shared.close()
             self.results.reader.close()
             await self.pool.close()
@@ -200,11 +207,12 @@ def create_services(settings: Settings) -> Services:
         MetricCatalogue(pool),
         looks,
         UserService(pool, identify),
-        Exporter(dsn, identify),
+        Exporter(dsn, pool, identify),
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
         ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds)),
         ReportService(settings, reader, experiments),
+        CallLog(pool, api.audit_summary_seconds),
     )
 
 

@@ -8,8 +8,11 @@ from fastapi import APIRouter, Request, Response
 
 from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
-from api.http.callers import host_of, may_log_in
+from api.audit import Change, record_access
+from api.database import Pool
+from api.http.callers import Caller, may_log_in
 from api.http.dependencies import CallerDep, ServicesDep
+from api.http.hot import client_of
 from api.http.problems import Problem
 from api.http.security import Token, digest_of_secret, unauthorized
 
@@ -21,12 +24,17 @@ async def log_in(given: SessionIn, request: Request, response: Response, service
     """Log in with a token that has one of the scopes viewer, editor, admin: sets the session's cookie."""
     request.state.secret_answer = True
     digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
-    token = await services.tokens.identify(digest, host_of(request), each=True)
-    request.state.headers += await services.admission.admit(token, host_of(request))
+    token = await services.tokens.identify(digest, client_of(request.scope), each=True)
+    request.state.headers += await services.admission.admit(token, client_of(request.scope))
     if not may_log_in(token):
         raise Problem(
-            403, "insufficient_scope", "A token to log in with has the scope viewer, editor or admin"
+            403,
+            "insufficient_scope",
+            "A token to log in with has the scope viewer, editor or admin",
+            token=token.id,
         )
+    caller = Caller(token, None)
+    await _record(services.pool, caller, request, "log_in")
     cookie, session = await services.sessions.open(digest)
     response.set_cookie(
         COOKIE,
@@ -56,7 +64,15 @@ async def log_out(request: Request, response: Response, services: ServicesDep, c
     """End the session."""
     _session(caller.session)
     await services.sessions.close(request.cookies[COOKIE])
+    await _record(services.pool, caller, request, "log_out")
     response.delete_cookie(COOKIE, httponly=True, secure=request.url.scheme == "https", samesite="lax")
+
+
+async def _record(pool: Pool, caller: Caller, request: Request, action: str) -> None:
+    """In the audit log before the answer. Raises Problem 503 where that can't be written."""
+    change = Change(action, "token", str(caller.token.id), None, None)
+    async with pool.transaction() as connection:
+        await record_access(connection, caller.actor(request), change)
 
 
 def _session(session: Session | None) -> Session:

@@ -32,11 +32,15 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     csrf_token: str
     ends_at: float
 
-    def check_csrf(self, given: str | None) -> None:
-        """Raises Problem 403 unless the page itself, not another site, sent the request."""
+    def check_csrf(self, given: str | None, token: int) -> None:
+        """Raises Problem 403 unless the page itself, not another site, sent the request. `token`: the session's."""
         if given is None or not hmac.compare_digest(given.encode(), self.csrf_token.encode()):
             raise Problem(
-                403, "csrf", "Send the session's csrf_token in the header X-CSRF-Token", field=CSRF_HEADER
+                403,
+                "csrf",
+                "Send the session's csrf_token in the header X-CSRF-Token",
+                field=CSRF_HEADER,
+                token=token,
             )
 
 

@@ -12,6 +12,8 @@ from api.audit import Actor
 from api.http.dependencies import ServicesDep, require
 from api.http.security import Scope
 from api.links.repository import read_links
+from api.users.reading import Reading, hold_still, record_reading
+from api.users.repository import Person
 from neonblue.contract.limits import KEY_LENGTH
 from neonblue.contract.requests import DEFAULT_UNIT_TYPE
 
@@ -23,13 +25,16 @@ Id = Annotated[str, Query(min_length=1, max_length=KEY_LENGTH, pattern=r"^[^\x00
 
 @router.get("")
 async def stored(
-    services: ServicesDep, _: Viewer, user_id: Id, unit_type: Id = DEFAULT_UNIT_TYPE
+    services: ServicesDep, actor: Viewer, user_id: Id, unit_type: Id = DEFAULT_UNIT_TYPE
 ) -> StoredAssignments:
     """What is stored of a unit, in every experiment, whatever its state. Assigns nothing."""
     unit = (unit_type, services.users.identify(user_id))
-    async with services.pool.connection() as connection:
+    async with services.pool.transaction() as connection:
+        await hold_still(connection, Person(*unit))
         rows = await read_of_user(connection, *unit)
         links = await read_links(connection, {unit})
+        if rows or links:
+            await record_reading(connection, actor, Person(*unit), Reading.ASSIGNMENTS)
     fields = ("experiment", "experiment_id", "variant_key", "version", "assigned_at", "exposed_at")
     return StoredAssignments(
         user_id=user_id,

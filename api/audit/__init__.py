@@ -1,6 +1,5 @@
-"""The audit log: who changed what, written in the transaction of the change."""
+"""The audit log: who changed, read, or was refused what. A change's entry is written in its transaction."""
 
-from api.audit.pseudonym import pseudonym
-from api.audit.record import Actor, Change, record
+from api.audit.record import Actor, Change, actor_of, record, record_access
 
-__all__ = ["Actor", "Change", "pseudonym", "record"]
+__all__ = ["Actor", "Change", "actor_of", "record", "record_access"]

@@ -16,7 +16,7 @@ from api.database import Connection
 _ROWS = """
 SELECT id, (extract(epoch FROM at) * 1000000)::bigint::text, actor, address, request_id, action, object_type,
     object_id, before::text, after::text, hash
-FROM audit_log ORDER BY id
+FROM audit_log WHERE id > %s ORDER BY id
 """
 _ROWS_AT_ONCE = 1_000
 
@@ -33,6 +33,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """A row that was checked before: the log may go on from it where the rows up to it were moved elsewhere."""
+
+    row_id: int
+    hash: bytes
+
+
+NOTHING = Head(0, b"")
+"""Before the first row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The first row that does not follow from those before it."""
 
@@ -42,27 +54,28 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How far the chain holds. `head`: the hash of its last good row, which a later check can start from."""
+    """How far the chain holds. `rows`: how many were checked; `head`: the last good one, for a later check."""
 
     rows: int
-    head: bytes
+    head: Head
     broken: Broken | None
 
 
 class Chain:
-    """Takes rows in order and says where they stop to follow."""
+    """Takes rows in order and says where they stop to follow. `after`: the row that the first must follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: Head = NOTHING) -> None:
         self.rows = 0
-        self.head = b""
+        self.head = after
 
     def follow(self, row: Row) -> Broken | None:
         """The next row; what is wrong with it, if anything."""
-        if row.id != self.rows + 1:
-            return Broken(self.rows + 1, f"is missing: the row {row.id} stands in its place")
-        if row.hash != link(self.head, row.fields):
+        following = self.head.row_id + 1
+        if row.id != following:
+            return Broken(following, f"is missing: the row {row.id} stands in its place")
+        if row.hash != link(self.head.hash, row.fields):
             return Broken(row.id, "was changed, or the row before it was changed along with its hash")
-        self.rows, self.head = row.id, row.hash
+        self.rows, self.head = self.rows + 1, Head(row.id, row.hash)
         return None
 
 
@@ -71,30 +84,30 @@ def link(previous: bytes, fields: Fields) -> bytes:
     return sha256(previous + b"".join(map(_canonical, fields))).digest()
 
 
-async def verify(connection: Connection, expected: bytes | None = None) -> Verdict:
-    """Check the whole log. `expected`: a head written down before, which must still be part of the chain.
+async def verify(connection: Connection, expected: bytes | None = None, after: Head = NOTHING) -> Verdict:
+    """Check the whole log, or what follows the row `after`, whether that is still there or not.
 
-    Raises psycopg.Error.
+    `expected`: the hash of a head written down before, which must still be part of the chain. Raises psycopg.Error.
     """
-    chain, seen = Chain(), expected is None
-    async with aclosing(_stored(connection)) as rows:
+    chain, seen = Chain(after), expected is None or expected == after.hash
+    async with aclosing(_stored(connection, after.row_id)) as rows:
         async for row in rows:
             broken = chain.follow(row)
             if broken is not None:
                 return Verdict(chain.rows, chain.head, broken)
-            seen = seen or chain.head == expected
+            seen = seen or chain.head.hash == expected
     if not seen:
         reason = (
             "is missing: no row has the hash that was written down; rows are gone, or all were written anew"
         )
-        return Verdict(chain.rows, chain.head, Broken(chain.rows + 1, reason))
+        return Verdict(chain.rows, chain.head, Broken(chain.head.row_id + 1, reason))
     return Verdict(chain.rows, chain.head, None)
 
 
-async def _stored(connection: Connection) -> AsyncGenerator[Row]:
+async def _stored(connection: Connection, after: int) -> AsyncGenerator[Row]:
     async with connection.transaction(), connection.cursor("audit") as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(_ROWS.encode())
+        await cursor.execute(_ROWS.encode(), (after,))
         async for row in cursor:
             yield Row(row[0], (str(row[0]), *row[1:-1]), bytes(row[-1]))
 

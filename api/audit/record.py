@@ -1,25 +1,29 @@
-"""One entry for each change of state."""
+"""One entry for each change of state, and for each access that is worth one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import psycopg
 from psycopg.types.json import Jsonb
 
 from api.database import Connection
+from api.http.problems import Problem, unavailable
 
 _RECORD = """
 INSERT INTO audit_log (actor, address, request_id, action, object_type, object_id, before, after)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
+_ADDRESS_LENGTH = 64
+"""A proxy that is believed may name any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something, in which request, from where (the client's address)."""
+    """Who does something, in which request, from where (the client's address)."""
 
     name: str
     request_id: str | None
@@ -42,18 +46,46 @@ async def record(connection: Connection, actor: Actor, change: Change) -> None:
 
     Other changes wait from here on until the transaction ends, so that the entries form one chain: record last.
     """
-    await connection.execute(
-        _RECORD,
-        (
-            actor.name,
-            actor.address,
-            actor.request_id,
-            change.action,
-            change.object_type,
-            change.object_id,
-            _held(change.before),
-            _held(change.after),
-        ),
+    await connection.execute(_RECORD, _row(actor, change))
+
+
+async def record_all(connection: Connection, entries: Iterable[tuple[Actor, Change]]) -> None:
+    """As `record`, of several, in order."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_RECORD, [_row(actor, change) for actor, change in entries])
+
+
+async def record_access(connection: Connection, actor: Actor, change: Change) -> None:
+    """As `record`, of an access: nothing may be given before the transaction is committed.
+
+    Raises Problem 503 where the entry can't be written.
+    """
+    try:
+        await record(connection, actor, change)
+    except psycopg.Error as error:
+        raise unrecorded() from error
+
+
+def unrecorded() -> Problem:
+    """What is not in the log is not given."""
+    return unavailable("The audit log can't be written now, and without an entry nothing is given")
+
+
+def actor_of(token: int, name: str) -> str:
+    """How the log names who uses a token."""
+    return f"token:{token}:{name}"
+
+
+def _row(actor: Actor, change: Change) -> tuple[object, ...]:
+    return (
+        actor.name,
+        None if actor.address is None else actor.address.replace("\x00", "")[:_ADDRESS_LENGTH],
+        actor.request_id,
+        change.action,
+        change.object_type,
+        change.object_id,
+        _held(change.before),
+        _held(change.after),
     )
 
 

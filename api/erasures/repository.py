@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 from api.database import Connection
 from api.erasures.model import Erasure
 from api.erasures.schemas import Removed
-from api.users.holdings import ASSIGNMENTS, EVENTS, LINKS, PERSON_KEYS, holds, of_person, tables_of_people
+from api.users.holdings import ASSIGNMENTS, EVENTS, LINKS, holds, of_person, tables_of_people
+from api.users.pseudonyms import forget_key, names_a_change
 from api.users.repository import Person
 
 CHANNEL = "neonblue_erasures"
@@ -136,10 +137,12 @@ async def delete_late(connection: Connection, person: Person, until: datetime) -
     rows[LINKS] = (await connection.execute(_DELETE_LATE_LINKS.encode(), values)).rowcount
     came_back = [
         await holds(connection, table, person.unit_type, person.user_id)
-        for table in (EVENTS, ASSIGNMENTS, LINKS, PERSON_KEYS)
+        for table in (EVENTS, ASSIGNMENTS, LINKS)
     ]
+    came_back.append(await names_a_change(connection, person.unit_type, person.user_id))
     if any(rows.values()) and not any(came_back):
         rest = await delete_person(connection, person)
+        await forget_key(connection, person.unit_type, person.user_id)  # someone read what is removed here
         rows = {table: rows.get(table, 0) + count for table, count in rest.rows.items()}
     return Deleted(rows, None)
 

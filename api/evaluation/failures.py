@@ -28,5 +28,11 @@ def in_protocols_words(problem: Problem, path: str) -> Problem:
     if key and key != path:
         members["key"] = key
     return Problem(
-        status, problem.code, problem.detail, field=problem.field, headers=problem.headers, members=members
+        status,
+        problem.code,
+        problem.detail,
+        field=problem.field,
+        headers=problem.headers,
+        members=members,
+        token=problem.token,
     )

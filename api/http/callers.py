@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
-from api.audit import Actor
+from api.audit import Actor, actor_of
+from api.http.hot import client_of
 from api.http.problems import Problem
 from api.http.security import FOR_PEOPLE, Scope, Token, digest_of
 from api.services import Services
@@ -31,12 +32,9 @@ class Caller:
 
     def actor(self, request: Request) -> Actor:
         """Who this is, for the audit log."""
-        return Actor(f"token:{self.token.id}:{self.token.name}", request.state.request_id, host_of(request))
-
-
-def host_of(request: Request) -> str | None:
-    """The client's address: the connection's, or what a trusted proxy says."""
-    return None if request.client is None else request.client.host
+        return Actor(
+            actor_of(self.token.id, self.token.name), request.state.request_id, client_of(request.scope)
+        )
 
 
 async def caller_of(request: Request, services: Services) -> Caller:
@@ -48,7 +46,7 @@ async def caller_of(request: Request, services: Services) -> Caller:
     if known is None:
         known = await _find(request, services)
         setattr(request.state, _STATE, known)
-        request.state.headers += await services.admission.admit(known.token, host_of(request))
+        request.state.headers += await services.admission.admit(known.token, client_of(request.scope))
     return known
 
 
@@ -59,12 +57,13 @@ def may_log_in(token: Token) -> bool:
 
 async def _find(request: Request, services: Services) -> Caller:
     header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
-    host = host_of(request)
+    host = client_of(request.scope)
     if header is None and cookie is not None:
         session = await services.sessions.find(cookie)
+        token = await services.tokens.identify(session.token_digest, host)
         if request.method not in _READING:
-            session.check_csrf(request.headers.get(CSRF_HEADER))
-        return Caller(await services.tokens.identify(session.token_digest, host), session)
+            session.check_csrf(request.headers.get(CSRF_HEADER), token.id)
+        return Caller(token, session)
     digest = digest_of(None if header is None else header.encode("latin-1"))
     token = await services.tokens.identify(digest, host)
     origin = request.headers.get("origin")

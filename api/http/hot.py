@@ -111,7 +111,9 @@ class HotCalls:
         if status >= 400:
             number = None if token is None else token.id
             told = body if problem is None else b""
-            REFUSALS.note(Refusal("POST", path, status, request_id, seconds, number, problem, told))
+            REFUSALS.note(
+                Refusal("POST", path, status, request_id, seconds, number, problem, told, client_of(scope))
+            )
 
     async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services
@@ -169,6 +171,12 @@ def problem_of(error: Exception, request_id: str) -> Problem:
         return Problem(422, Code.REFUSED_BY_STORE, "PostgreSQL can't hold one of the values")
     log.error("request_failed", request_id=request_id, exc_info=error)
     return Problem(500, "internal", "Something went wrong here; the request id names it in the log")
+
+
+def client_of(scope: Scope) -> str | None:
+    """The address of the client, or of whoever stands before it."""
+    client = scope.get("client")
+    return None if client is None else client[0]
 
 
 def _refusal(code: str, message: str, field: str | None, variant_key: str | None) -> Problem:

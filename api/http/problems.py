@@ -14,7 +14,10 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(Exception):  # noqa: N818 - the standard's word
-    """Ends a request with `status`. `code` is stable; `detail` says what to do; `members` are further ones."""
+    """Ends a request with `status`. `code` is stable; `detail` says what to do; `members` are further ones.
+
+    `token`: the number of the token that was refused, where it is one of ours; for the audit log, never told.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Problem(Exception):  # noqa: N818 - the standard's word
         field: str | None = None,
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
+        token: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -33,6 +37,7 @@ class Problem(Exception):  # noqa: N818 - the standard's word
         self.field = field
         self.headers = dict(headers or {})
         self.members = dict(members or {})
+        self.token = token
 
     @classmethod
     def of(cls, violation: Violation, status: int = 400) -> Problem:

@@ -41,7 +41,10 @@ class _Items(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that got no 2xx or 3xx. `seconds` is how long its answer took; `token` the number of the caller's."""
+    """A request that got no 2xx or 3xx. `seconds` is how long its answer took; `token` the number of the caller's;
+
+    `address` the client's, for the audit log.
+    """
 
     method: str
     route: str
@@ -52,6 +55,12 @@ class Refusal:
     problem: Problem | None = None
     body: bytes = b""
     """Of an answer that is no problem: a batch of which every item was refused."""
+    address: str | None = None
+
+    @property
+    def bearer(self) -> int | None:
+        """The number of the caller's token, also where it was refused as no longer valid."""
+        return self.problem.token if self.token is None and self.problem is not None else self.token
 
     @property
     def code(self) -> str:
@@ -91,15 +100,21 @@ def _few(names: Iterable[str | None]) -> list[str]:
 
 @dataclass(slots=True)
 class RefusalLog:
-    """Writes the first refusals of each second, and says afterwards how many were left out."""
+    """Writes the first refusals of each second, and says afterwards how many were left out.
+
+    `told` hears of every one.
+    """
 
     clock: Callable[[], float] = monotonic
+    told: Callable[[Refusal], None] | None = None
     _began: float = 0.0
     _written: dict[tuple[int, str], int] = field(default_factory=dict)
     _left_out: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def note(self, refusal: Refusal) -> None:
         """Write the refusal, or count it."""
+        if self.told is not None:
+            self.told(refusal)
         if self.clock() - self._began >= 1.0:
             self.close_second()
         kind = (refusal.status, refusal.code)
@@ -142,7 +157,7 @@ def _write(refusal: Refusal) -> None:
         code=refusal.code,
         **further,
         fields=fields,
-        token=refusal.token,
+        token=refusal.bearer,
         request_id=refusal.request_id,
         milliseconds=round(1000 * refusal.seconds, 1),
     )

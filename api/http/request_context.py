@@ -11,7 +11,7 @@ from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.callers import caller_of
-from api.http.hot import problem_of, request_id_of
+from api.http.hot import client_of, problem_of, request_id_of
 from api.http.json_rules import check_body
 from api.http.problems import CONTENT_TYPE, Problem
 from api.http.refusal_log import REFUSALS, Refusal, unmatched
@@ -105,6 +105,7 @@ def _refusal(scope: Scope, status: int, seconds: float) -> Refusal:
         seconds=seconds,
         token=None if caller is None else caller.token.id,
         problem=state.get("problem"),
+        address=client_of(scope),
     )
 
 

@@ -83,20 +83,24 @@ class Token:
     def check_live(self) -> None:
         """Raises Problem 401 once it is revoked or has expired."""
         if self.revoked:
-            raise unauthorized("invalid_token", "The token is unknown or revoked")
+            raise unauthorized("invalid_token", "The token is unknown or revoked", self.id)
         if self.expires_at is not None and self.expires_at <= datetime.now(UTC):
-            raise unauthorized("expired_token", "The token has expired")
+            raise unauthorized("expired_token", "The token has expired", self.id)
 
     def check_may(self, scope: Scope) -> None:
         """Raises Problem 403 without the scope."""
         if scope not in self.scopes:
-            raise Problem(403, "insufficient_scope", f"The token needs the scope {scope}")
+            raise Problem(403, "insufficient_scope", f"The token needs the scope {scope}", token=self.id)
 
     def check_origin(self, origin: bytes | None) -> None:
         """Raises Problem 403 where the token is publishable and the page is of another web origin."""
         if self.origins is not None and origin not in self.origins:
             raise Problem(
-                403, "origin_not_allowed", "The token may not be used from this web origin", field="origin"
+                403,
+                "origin_not_allowed",
+                "The token may not be used from this web origin",
+                field="origin",
+                token=self.id,
             )
 
 
@@ -275,9 +279,9 @@ def digest_of(header: bytes | None) -> bytes:
     return digest_of_secret(secret)
 
 
-def unauthorized(code: str, detail: str) -> Problem:
-    """401 with its challenge."""
+def unauthorized(code: str, detail: str, token: int | None = None) -> Problem:
+    """401 with its challenge. `token`: the number of the one that is no longer valid."""
     challenge = 'Bearer realm="neonblue"'
     if code != "missing_token":
         challenge += ', error="invalid_token"'
-    return Problem(401, code, detail, headers={"www-authenticate": challenge})
+    return Problem(401, code, detail, headers={"www-authenticate": challenge}, token=token)

@@ -73,14 +73,13 @@ _ID = {
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 async def export(
-    request: Request, user_id: UserId, unit_type: UnitType, services: ServicesDep, _: Admin
+    request: Request, user_id: UserId, unit_type: UnitType, services: ServicesDep, actor: Admin
 ) -> Response:
     """Everything held on the person: attributes, assignments, events, and what else names it. As JSON."""
     if _is_user(request):
-        return Response(
-            (await services.users.get(unit_type, user_id)).model_dump_json(), media_type="application/json"
-        )
-    document = await services.exporter.export(unit_type, user_id)
+        user = await services.users.get(unit_type, user_id, actor)
+        return Response(user.model_dump_json(), media_type="application/json")
+    document = await services.exporter.export(unit_type, user_id, actor)
     return StreamingResponse(
         document,
         media_type="application/json",
@@ -89,9 +88,9 @@ async def export(
 
 
 @router.get("/{user_id:path}", openapi_extra=_ID)
-async def get(user_id: UserId, unit_type: UnitType, services: ServicesDep, _: Viewer) -> UserOut:
+async def get(user_id: UserId, unit_type: UnitType, services: ServicesDep, actor: Viewer) -> UserOut:
     """What is known of the person."""
-    return await services.users.get(unit_type, user_id)
+    return await services.users.get(unit_type, user_id, actor)
 
 
 @router.put("/{user_id:path}", openapi_extra=_ID, responses={201: {"model": UserOut}})

@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 import msgspec
 from psycopg import IsolationLevel, sql
 
-from api.database import Connection, connect
+from api.audit import Actor
+from api.database import Connection, Pool, connect
 from api.http.problems import Problem
 from api.users import repository
 from api.users.holdings import anonymous_ids, of_person, tables_of_people, times_of
 from api.users.identity import Identify
+from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant
 
@@ -34,25 +36,34 @@ _encode = msgspec.json.encode
 @dataclass(frozen=True, slots=True)
 class Exporter:
     dsn: str
+    pool: Pool
     identify: Identify
 
-    async def export(self, unit_type: str, user_id: str) -> AsyncIterator[bytes]:
-        """The document in pieces, once it is clear that there is something. Raises Problem `not_found`.
+    async def export(self, unit_type: str, user_id: str, actor: Actor) -> AsyncIterator[bytes]:
+        """The document in pieces, once there is something and the audit log has who takes it.
+
+        Raises Problem `not_found`, 503.
 
         Its members: the user's row, then one array for each table that may hold something on people, with the rows
         of the person's id and of the anonymous ids linked with it.
         """
         person = Person(unit_type, self.identify(user_id))
         async with AsyncExitStack() as opened:
-            connection = await opened.enter_async_context(await connect(self.dsn, "export"))
-            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            await connection.set_read_only(True)
-            await opened.enter_async_context(connection.transaction())
-            await connection.execute(_LIMITS)
-            tables = _tables(connection, person, user_id)
-            pieces = [piece async for piece in _until_found(tables)]
+            async with self.pool.transaction() as holding:
+                await hold_still(holding, person)
+                tables = _tables(await self._snapshot(opened), person, user_id)
+                pieces = [piece async for piece in _until_found(tables)]
+                await record_reading(holding, actor, person, Reading.EVERYTHING)
             # From here on whoever reads the rest closes what was opened.
             return _written(opened.pop_all(), pieces, tables)
+
+    async def _snapshot(self, opened: AsyncExitStack) -> Connection:
+        connection = await opened.enter_async_context(await connect(self.dsn, "export"))
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        await connection.set_read_only(True)
+        await opened.enter_async_context(connection.transaction())
+        await connection.execute(_LIMITS)
+        return connection
 
 
 @dataclass(frozen=True, slots=True)

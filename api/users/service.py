@@ -12,6 +12,7 @@ from api.http.problems import Problem
 from api.users import repository
 from api.users.identity import Identify
 from api.users.pseudonyms import pseudonym
+from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Held, Person
 from api.users.schemas import ATTRIBUTES_BYTES, UserOut
 from neonblue.contract.messages import encode_message
@@ -22,12 +23,15 @@ class UserService:
     pool: Pool
     identify: Identify
 
-    async def get(self, unit_type: str, user_id: str) -> UserOut:
+    async def get(self, unit_type: str, user_id: str, actor: Actor) -> UserOut:
         """Raises Problem `not_found`."""
-        async with self.pool.connection() as connection:
-            held = await repository.read(connection, self._person(unit_type, user_id))
-        if held is None:
-            raise Problem(404, "not_found", "There is no such user")
+        person = self._person(unit_type, user_id)
+        async with self.pool.transaction() as connection:
+            await hold_still(connection, person)
+            held = await repository.read(connection, person)
+            if held is None:
+                raise Problem(404, "not_found", "There is no such user")
+            await record_reading(connection, actor, person, Reading.ATTRIBUTES)
         return _out(unit_type, user_id, held)
 
     async def put(

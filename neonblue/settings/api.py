@@ -84,6 +84,12 @@ class ApiSettings(Component):
     erasure_settle_seconds: float = Field(
         default=60.0, ge=1, description="until every request under way at an erasure is stored or refused"
     )
+    audit_summary_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        le=3_600,
+        description="reads and refused calls of so long share one entry of the audit log, in each process",
+    )
 
     trusted_proxies: Proxies = Field(
         default="",

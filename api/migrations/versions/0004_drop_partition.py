@@ -7,7 +7,7 @@ from alembic import op
 from api.migrations.script import run_script
 
 revision = "0004_drop_partition"
-down_revision = "0002_experiment_looks"
+down_revision = "0003_audit_access"
 
 
 def upgrade() -> None:

@@ -40,10 +40,11 @@ def released(postgres: Server) -> Iterator[str]:
 def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
     with psycopg.connect(released) as connection:
         connection.execute("INSERT INTO experiments (key, salt, status) VALUES ('e', 's', 'running')")
+        connection.execute("INSERT INTO person_keys VALUES ('user', 'ada', sha256('key'))")
 
     first, second = upgrade(released), upgrade(released)
 
-    assert (first, second) == (["0002_experiment_looks", "0004_drop_partition"], [])
+    assert (first, second) == (["0002_experiment_looks", "0003_audit_access", "0004_drop_partition"], [])
     with psycopg.connect(released) as connection:
         connection.execute(
             """INSERT INTO experiment_looks
@@ -51,3 +52,4 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
             SELECT id, 1, now(), version, 'confidence_sequence', 0.05, '[]' FROM experiments WHERE key = 'e'"""
         )
         assert connection.execute("SELECT count(*) FROM experiment_looks").fetchone() == (1,)
+        assert connection.execute("SELECT user_id, changed FROM person_keys").fetchall() == [("ada", True)]

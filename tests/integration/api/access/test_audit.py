@@ -119,6 +119,21 @@ def test_a_log_cut_at_its_end_lacks_the_head_that_was_written_down(log: str) -> 
     assert (status, report["broken"]["row"]) == (1, 9)
 
 
+def test_what_is_left_after_old_rows_were_moved_is_checked_from_there(log: str) -> None:
+    fifth = f"5:{verify_rows(log)[4]}"
+    with tampering(log) as connection:
+        connection.execute("DELETE FROM audit_log WHERE id <= 5")
+    with psycopg.connect(log) as connection:
+        connection.execute(INSERT, ("someone later",))
+
+    assert verify(log)[1]["broken"]["row"] == 1
+    status, report = verify(log, "--after", fifth)
+    assert (status, report["rows"], report["head_row"], report["broken"]) == (0, 6, 11, None)
+    assert verify(log, "--after", fifth, "--expect", fifth[2:])[0] == 0
+    assert verify(log, "--after", f"5:{'0' * 64}")[1]["broken"]["row"] == 6
+    assert verify(log, "--after", f"4{fifth[1:]}")[1]["broken"]["row"] == 5
+
+
 @pytest.mark.parametrize(
     "statement",
     ["UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"],
