@@ -17,6 +17,7 @@ from neonblue.cli.file_options import (
     Control,
     DataFile,
     Ignore,
+    Lower,
     MissingPolicies,
     SkipBadRows,
     Time,
@@ -65,7 +66,7 @@ def analyze(
     guardrail: Annotated[
         Repeated, typer.Option(help="Metric to protect, NAME or NAME=2% or NAME=0.5 (margin); repeatable.")
     ] = None,
-    lower: Annotated[Repeated, typer.Option(help="Metric that is better when lower; repeatable.")] = None,
+    lower: Lower = None,
     weight: Annotated[
         Repeated, typer.Option(help="ARM=n: the planned split (default: equal); repeatable.")
     ] = None,
