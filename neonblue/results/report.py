@@ -104,7 +104,7 @@ def _with_later(provenance: Provenance, before: Counted, after: Counted) -> Prov
     """Decision, health, metrics and exposures are of one reading; the parts after it may hold a few seconds more."""
     if before == after or after.to is None:
         return provenance
-    later = f"; funnel, retention, revenue and segments hold what had arrived by {after.to:%H:%M:%S} UTC"
+    later = f"; funnel, retention, revenue and segments hold what had arrived by {after.to:%H:%M:%SZ}"
     return replace(provenance, source=provenance.source + later)
 
 
