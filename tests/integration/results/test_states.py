@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from neonblue.results.heading import said_of
+from neonblue.results.said import said_of
 from neonblue.results.look import look
 from neonblue.results.report import report_of
 from neonblue.results.run import publish_experiment
