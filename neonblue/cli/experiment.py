@@ -47,19 +47,29 @@ def example(key: Annotated[str, typer.Argument(help="The key it gets.")] = "chec
 
 
 @experiment.command(epilog="A document to start from: neonblue experiment example > checkout.yaml")
-def create(file: File, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+def create(
+    file: File,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Have the API check all of it, and store nothing.")
+    ] = False,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
     """Create a draft from a file in YAML or JSON with the fields of POST /v1/experiments.
 
     The allocation may be a percentage. Nothing is stored unless all of it is right.
     """
     document = for_the_api(read_document(file))
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        answer = api.post(EXPERIMENTS, document)
+        answer = api.post(EXPERIMENTS, document, dry_run="true" if dry_run else None)
         made = api.read(answer, Experiment)
+    if dry_run and made.id:
+        fail(f"the API at {api.address} is of an older version: {plain(made.key)} was created as a draft")
     if json_output:
         show_json(answer)
     else:
-        say(f"{made.key} is a draft. Start it: neonblue experiment start {made.key}")
+        draft = f"{made.key} is a draft. Start it: neonblue experiment start {made.key}"
+        say(f"{made.key} can be created as it is; nothing was stored" if dry_run else draft)
         warn(warning_lines(made))
 
 
