@@ -9,7 +9,7 @@ OSV ?= https://api.osv.dev
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit integration end-to-end first-hour lint format lock coverage calibration strata audit sbom clean
+.PHONY: help setup demo test unit versions integration end-to-end first-hour lint format lock coverage calibration strata audit sbom clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ test: lint unit integration ## lint, unit and integration tests, on real service
 
 unit: setup ## the unit tests alone
 	@$(BIN)/pytest -n 2 --dist worksteal tests/unit
+
+versions: ## the unit tests under each Python that is promised and found here (2 GB for a while, minutes each)
+	@$(PYTHON) tests/versions.py
 
 integration: setup ## each part against real services
 	@$(BIN)/pytest -n 2 --dist loadscope tests/integration

@@ -36,14 +36,21 @@ Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
 _SAID_SECONDS = 3.0
 """How long a decision waits for the results that it is compared with."""
 
+DryRun = Annotated[bool, Query(description="Validate all of it, and store nothing")]
 Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": ExperimentAnswer, "description": "Of a dry run"}})
 async def create_experiment(
-    new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response
+    new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response, dry_run: DryRun = False
 ) -> ExperimentAnswer:
-    """Create a draft."""
+    """Create a draft.
+
+    A dry run is refused as the creation would be; else it answers 200 with the draft as it would be, whose `id` is 0.
+    """
+    if dry_run:
+        response.status_code = 200
+        return answered(await services.experiments.would_create(new, actor))
     return tagged(response, await services.experiments.create(new, actor))
 
 
@@ -207,6 +214,11 @@ def tagged(
 ) -> ExperimentAnswer:
     """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
     response.headers["etag"] = version_tag(experiment.version)
+    return answered(experiment, told)
+
+
+def answered(experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
+    """The answer with its warnings. told: those of this call alone, before those of the state."""
     warnings = [*told, *fitness.warnings_of(experiment)]
     return ExperimentAnswer.model_validate(experiment.model_dump() | {"warnings": warnings})
 

@@ -47,24 +47,17 @@ class ExperimentService:
     async def create(self, new: ExperimentIn, actor: Actor) -> ExperimentOut:
         """Store a draft. Raises Problem `experiment_exists`, `layer_full`, or for what it refers to."""
         _check_fitness(None, new)
-        salt = new.salt or secrets.token_hex(16)
-        try:
-            async with self.pool.transaction() as connection:
-                await holdouts.share_lock(connection)
-                await _check_holdouts(connection, new)
-                metrics = await resolve(connection, new.metrics)
-                number = await repository.insert(connection, new.key, new.source, salt)
-                await repository.update(connection, number, _own_fields(new, salt))
-                await repository.replace_variants(connection, number, new.variants)
-                await repository.replace_metrics(connection, number, metrics)
-                await _place(connection, number, new)
-                after = await versions.keep_version(connection, None, new.key, Occasion("create", actor))
-        except KeyTaken:
-            raise Problem(
-                409, "experiment_exists", "An experiment with this key exists", field="key"
-            ) from None
-        await versions.refresh(self.registry, number)
+        async with self.pool.transaction() as connection:
+            after = await _insert(connection, new, actor)
+        await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
+
+    async def would_create(self, new: ExperimentIn, actor: Actor) -> ExperimentOut:
+        """The draft as it would be, of which nothing is stored: its id is 0. Raises what `create` raises."""
+        _check_fitness(None, new)
+        async with self.pool.connection() as connection, connection.transaction(force_rollback=True):
+            after = await _insert(connection, new, actor)
+        return ExperimentOut.model_validate(after | {"id": 0})
 
     async def get(self, key: str) -> ExperimentOut:
         """Raises Problem `not_found`."""
@@ -121,6 +114,23 @@ class ExperimentService:
             await versions.announce(connection, before["id"], snapshot)
             await record(connection, actor, Change("delete", "experiment", key, before, None))
         await versions.refresh(self.registry, before["id"])
+
+
+async def _insert(connection: Connection, new: ExperimentIn, actor: Actor) -> Row:
+    """The draft, in the caller's transaction."""
+    salt = new.salt or secrets.token_hex(16)
+    await holdouts.share_lock(connection)
+    await _check_holdouts(connection, new)
+    metrics = await resolve(connection, new.metrics)
+    try:
+        number = await repository.insert(connection, new.key, new.source, salt)
+    except KeyTaken:
+        raise Problem(409, "experiment_exists", "An experiment with this key exists", field="key") from None
+    await repository.update(connection, number, _own_fields(new, salt))
+    await repository.replace_variants(connection, number, new.variants)
+    await repository.replace_metrics(connection, number, metrics)
+    await _place(connection, number, new)
+    return await versions.keep_version(connection, None, new.key, Occasion("create", actor))
 
 
 async def locked(connection: Connection, key: str, if_match: str | None, *, required: bool = False) -> Row:

@@ -6,31 +6,19 @@ from api.experiments.answers import WarningOut
 from api.experiments.schemas import DecisionIn
 from neonblue.contract.codes import Code
 from neonblue.results.answer import Answer
-from neonblue.statistics import Action
-
-_CONTRARY = {
-    "roll_back": (Action.SHIP,),
-    "inconclusive": (Action.SHIP, Action.ROLL_BACK),
-}
+from neonblue.results.said import contradicts, said_in
 
 
 def against(decision: DecisionIn, answer: Answer | None) -> list[WarningOut]:
     """What to tell whoever decided. answer: the results as of the decision; None: they could not be read."""
+    said = None if answer is None else said_in(answer)
     ships = decision.outcome == "ship"
-    if answer is None or answer.decision is None:
+    if said is None or not said.has_numbers:
         if not ships:
             return []
-        why = (
-            "the results can't be read now" if answer is None else answer.reason or "there are no results yet"
-        )
-        message = f"The decision was recorded and could not be compared with the data: {why}"
-        return [_warning(message)]
-    said = answer.decision
-    if ships:
-        agrees = said.action == Action.SHIP and said.arm == decision.variant_key
-    else:
-        agrees = said.action not in _CONTRARY[decision.outcome]
-    if agrees:
+        why = "the results can't be read now" if said is None else said.sentence or "there are no results yet"
+        return [_warning(f"The decision was recorded and could not be compared with the data: {why}")]
+    if not contradicts(decision.outcome, decision.variant_key, said):
         return []
     decided = f"ship {decision.variant_key}" if ships else decision.outcome.replace("_", " ")
     return [_warning(f"The decision, {decided}, was recorded; the data say: {said.sentence}")]

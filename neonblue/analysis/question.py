@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
 from neonblue.analysis.experiment import experiment_of
-from neonblue.analysis.looks import replayed, standings_of
 from neonblue.analysis.rows import ExperimentRows
+from neonblue.analysis.standings import replayed, standings_of
 from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from neonblue.analysis.question import Question
 from neonblue.analysis.windows import NOBODY
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import (
@@ -25,9 +25,6 @@ from neonblue.statistics import (
 from neonblue.statistics.deciding import SMALLEST_ARM
 from neonblue.statistics.decision import decide
 from neonblue.statistics.standing import GuardrailState
-
-if TYPE_CHECKING:
-    from neonblue.analysis.question import Question
 
 _DAY_SECONDS = 86_400
 _FEW_UNITS = frozenset(

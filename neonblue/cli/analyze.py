@@ -17,6 +17,7 @@ from neonblue.cli.file_options import (
     Control,
     DataFile,
     Ignore,
+    Lower,
     MissingPolicies,
     SkipBadRows,
     Time,
@@ -28,7 +29,8 @@ from neonblue.cli.report_view import as_json, print_comparison, rows_of
 from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.cli.written_files import require_replaceable
-from neonblue.results.heading import heading_of, said_of
+from neonblue.results.heading import heading_of
+from neonblue.results.said import said_of
 from neonblue.results.why import State
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
@@ -65,7 +67,7 @@ def analyze(
     guardrail: Annotated[
         Repeated, typer.Option(help="Metric to protect, NAME or NAME=2% or NAME=0.5 (margin); repeatable.")
     ] = None,
-    lower: Annotated[Repeated, typer.Option(help="Metric that is better when lower; repeatable.")] = None,
+    lower: Lower = None,
     weight: Annotated[
         Repeated, typer.Option(help="ARM=n: the planned split (default: equal); repeatable.")
     ] = None,

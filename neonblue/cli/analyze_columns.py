@@ -13,7 +13,7 @@ from neonblue.statistics.experiment import Role
 from neonblue.statistics.noninferiority import Direction
 from neonblue.statistics.tables import MetricColumns
 from neonblue.tables.errors import FileError
-from neonblue.tables.outcomes import Kind
+from neonblue.tables.outcomes import Kind, require_metrics
 from neonblue.tables.reading import Sheet
 from neonblue.tables.scan import ValueColumn
 
@@ -52,14 +52,6 @@ class Roles:
                 raise FileError(
                     f"--guardrail: {name}={size:.0%} would accept to lose everything: say less than 100%"
                 )
-        for option, named in (
-            ("--secondary", self.secondary),
-            ("--guardrail", guarded),
-            ("--lower", self.lower),
-        ):
-            twice = next((name for name in named if named.count(name) > 1), None)
-            if twice is not None:
-                raise FileError(f"{option}: {twice!r} is given twice")
         both = next((name for name in guarded if name in self.secondary), None)
         if both is not None:
             raise FileError(f"--secondary, --guardrail: {both!r} is in both; give one of them")
@@ -68,9 +60,7 @@ class Roles:
             ("--guardrail", guarded),
             ("--lower", self.lower),
         ):
-            for name in given:
-                if name not in names:
-                    raise FileError(f"{option}: there is no metric {name!r}; there are {', '.join(names)}")
+            require_metrics(option, given, names)
 
 
 def metrics_of(kinds: Mapping[str, MetricKind], roles: Roles) -> dict[str, Metric]:

@@ -65,10 +65,12 @@ class Api:
     def get(self, path: str, **parameters: str | int | list[str] | None) -> bytes:
         return self._call(Call("GET", _with(path, parameters), bytes))
 
-    def post(self, path: str, body: object = None, *, version: int | None = None) -> bytes:
+    def post(
+        self, path: str, body: object = None, *, version: int | None = None, **parameters: str | None
+    ) -> bytes:
         """Repeated under one Idempotency-Key, so that it is carried out once."""
         sent = {"Idempotency-Key": str(uuid4())} | _match(version)
-        return self._call(Call("POST", path, bytes, _json(body), headers=sent))
+        return self._call(Call("POST", _with(path, parameters), bytes, _json(body), headers=sent))
 
     def patch(self, path: str, body: object, *, version: int) -> bytes:
         """`version`: the state that the change was made from; another is refused."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from neonblue.cli.document_error import DocumentError
 from neonblue.cli.terminal import fail
 
 Document = dict[str, Any]
@@ -15,10 +16,6 @@ LARGEST_BYTES = 1024**2
 """What the API takes in one request."""
 
 STANDARD_INPUT = "-"
-
-
-class DocumentError(ValueError):
-    """What is wrong with a document, and where."""
 
 
 def read_document(name: str) -> Document:

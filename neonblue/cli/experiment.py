@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neonblue.cli import experiment_calls as calls
 from neonblue.cli import experiment_reading as reading
 from neonblue.cli import experiment_steps as steps
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
@@ -47,19 +48,29 @@ def example(key: Annotated[str, typer.Argument(help="The key it gets.")] = "chec
 
 
 @experiment.command(epilog="A document to start from: neonblue experiment example > checkout.yaml")
-def create(file: File, json_output: AsJson = False, data_dir: DataDir = None) -> None:
+def create(
+    file: File,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Have the API check all of it, and store nothing.")
+    ] = False,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
     """Create a draft from a file in YAML or JSON with the fields of POST /v1/experiments.
 
     The allocation may be a percentage. Nothing is stored unless all of it is right.
     """
     document = for_the_api(read_document(file))
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        answer = api.post(EXPERIMENTS, document)
+        answer = api.post(EXPERIMENTS, document, dry_run="true" if dry_run else None)
         made = api.read(answer, Experiment)
+    if dry_run and made.id:
+        fail(f"the API at {api.address} is of an older version: {plain(made.key)} was created as a draft")
     if json_output:
         show_json(answer)
     else:
-        say(f"{made.key} is a draft. Start it: neonblue experiment start {made.key}")
+        draft = f"{made.key} is a draft. Start it: neonblue experiment start {made.key}"
+        say(f"{made.key} can be created as it is; nothing was stored" if dry_run else draft)
         warn(warning_lines(made))
 
 
@@ -73,18 +84,16 @@ def change(
     data_dir: DataDir = None,
 ) -> None:
     """Change what the experiment's state allows: the fields in the file, the others stay."""
-    fields = for_the_api(read_document(file)) | ({} if reason is None else {"reason": reason})
+    fields = for_the_api(read_document(file))
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        seen = version if version is not None else steps.now(api, key).version or 0
-        answer = api.patch(experiment_path(key), fields, version=seen)
-        made = api.read(answer, Experiment)
+        done = calls.change(api, key, fields, reason=reason, version=version)
     if json_output:
-        show_json(answer)
-    elif made.version == seen:
+        show_json(done.answer)
+    elif done.after.version == done.before.version:
         say(f"{plain(key)}: nothing differs")
     else:
-        say(f"{plain(key)} is changed: version {made.version}")
-        warn(warning_lines(made))
+        say(f"{plain(key)} is changed: version {done.after.version}")
+        warn(warning_lines(done.after))
 
 
 @experiment.command()
@@ -103,15 +112,12 @@ def ramp(
             f"{plain(allocation)!r} is no share of traffic: say a percentage up to 100, such as 25% or 0.5%",
             code=2,
         )
-    fields = {"allocation": points} | ({} if reason is None else {"reason": reason})
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        before = steps.now(api, key)
-        answer = api.patch(experiment_path(key), fields, version=version or before.version or 0)
-        made = api.read(answer, Experiment)
+        done = calls.change(api, key, {"allocation": points}, reason=reason, version=version)
     if json_output:
-        show_json(answer)
+        show_json(done.answer)
     else:
-        say(f"{plain(key)}: {share(before.allocation)} → {share(made.allocation)} of traffic")
+        say(f"{plain(key)}: {share(done.before.allocation)} → {share(done.after.allocation)} of traffic")
 
 
 @experiment.command()
@@ -124,7 +130,7 @@ def delete(
 ) -> None:
     """Delete a draft. What ever ran is archived, not deleted."""
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        before = steps.now(api, key)
+        before = calls.now(api, key)
         confirm(f"Delete the {before.status} {plain(key)} for good?", yes=yes)
         api.delete(experiment_path(key), version=version or before.version)
     if json_output:

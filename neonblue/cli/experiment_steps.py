@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from neonblue.cli import experiment_calls as calls
 from neonblue.cli.api import Api, experiment_path, show_json
 from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import decision_sentence, warning_lines
@@ -43,11 +44,6 @@ def register(group: typer.Typer) -> None:
     group.command()(archive)
 
 
-def now(api: Api, key: str) -> Experiment:
-    """The experiment as it stands."""
-    return api.read(api.get(experiment_path(key)), Experiment)
-
-
 def _simple(name: str) -> Any:
     def step(
         key: Key,
@@ -57,7 +53,7 @@ def _simple(name: str) -> Any:
         data_dir: DataDir = None,
     ) -> None:
         with Api(Settings.load(data_dir), json_output=json_output) as api:
-            answer = api.post(experiment_path(key, name), _because(reason), version=version)
+            answer = api.post(experiment_path(key, name), calls.because(reason) or None, version=version)
             _tell(api.read(answer, Experiment), answer, json_output=json_output)
 
     return step
@@ -94,9 +90,8 @@ def decide(
     """Record the decision on an experiment that is concluded, or another one than before."""
     decision = _decision(ship, roll_back, inconclusive, reason, later=None)
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        seen = version or now(api, key).version or 0
-        answer = api.patch(experiment_path(key), {"decision": decision}, version=seen)
-        _tell(api.read(answer, Experiment), answer, json_output=json_output, decided=True)
+        done = calls.change(api, key, {"decision": decision}, version=version)
+        _tell(done.after, done.answer, json_output=json_output, decided=True)
 
 
 def archive(
@@ -109,10 +104,10 @@ def archive(
 ) -> None:
     """Put a concluded experiment away, for good."""
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        before = now(api, key)
+        before = calls.now(api, key)
         confirm(f"Archive the {before.status} {plain(key)} for good?", yes=yes)
         answer = api.post(
-            experiment_path(key, "archive"), _because(reason), version=version or before.version
+            experiment_path(key, "archive"), calls.because(reason) or None, version=version or before.version
         )
         _tell(api.read(answer, Experiment), answer, json_output=json_output)
 
@@ -147,7 +142,3 @@ def _tell(experiment: Experiment, answer: bytes, *, json_output: bool, decided: 
     said = "" if decision is None else f"; {decision_sentence(decision)}"
     say(f"{plain(experiment.key)} is {experiment.status}{said}")
     warn(warning_lines(experiment))
-
-
-def _because(reason: str | None) -> dict[str, str] | None:
-    return None if reason is None else {"reason": reason}

@@ -24,6 +24,7 @@ Time = Annotated[
     ),
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column to pass over; repeatable.")]
+Lower = Annotated[list[str] | None, typer.Option(help="Metric that is better when lower; repeatable.")]
 SkipBadRows = Annotated[
     bool,
     typer.Option(

@@ -15,6 +15,7 @@ from neonblue.cli.file_options import (
     Control,
     DataFile,
     Ignore,
+    Lower,
     MissingPolicies,
     SkipBadRows,
     Time,
@@ -51,6 +52,7 @@ def import_file(
             "Default: every outcome, of which shares decide."
         ),
     ] = None,
+    lower: Lower = None,
     weight: Annotated[
         list[str] | None, typer.Option(help="ARM=n: the planned split (default: equal); repeatable.")
     ] = None,
@@ -68,10 +70,13 @@ def import_file(
             ignore=tuple(ignore or ()),
             skip_bad_rows=skip_bad_rows,
             metrics=tuple(metric or ()),
+            asked=tuple(lower or ()),
+            fewest_arms=1 if append else 2,
         )
-        plan = make_plan(Sheet.open(file, options), missing or ())
+        plan = make_plan(Sheet.open(file, options), missing or (), lower or ())
         weights = _weights(weight or ())
-        plan.experiment(key, weights)
+        if not append:
+            plan.experiment(key, weights)
         _show_mapping(plan)
         report = asyncio.run(_run(settings, plan, key, weights, append))
     except FileError as error:
@@ -106,9 +111,10 @@ def _show_mapping(plan: Plan) -> None:
     grid.add_row("time", columns[roles.time] if roles.time is not None else str(sheet.options.start))
     for metric in plan.metrics:
         blanks = ", blanks left out" if metric.excludes else ""
+        less = ", lower is better" if metric.lower else ""
         role = "primary" if metric.decides else "secondary"
         grid.add_row(
-            "metric", f"{metric.name} ({metric.column.kind} of {metric.column.name}, {role}{blanks})"
+            "metric", f"{metric.name} ({metric.column.kind} of {metric.column.name}, {role}{less}{blanks})"
         )
     out.print(grid)
     show_file(out, plan.reading.report())
@@ -128,7 +134,7 @@ def _show_report(plan: Plan, key: str, report: ImportReport) -> None:
     for note in plan.notes():
         out.print(f"  blanks  {escape(note)}")
     if report.rejected:
-        path = write_rejected(plan.table, report.rejected)
+        path = write_rejected(plan.reading.sheet, report.rejected)
         out.print(f"  [yellow]rows    {len(report.rejected):,} rejected, see {escape(str(path))}[/]")
         for row, reason in sorted(report.rejected.items())[:LINES_SHOWN]:
             out.print(f"  [yellow]        row {row}: {escape(reason)}[/]", soft_wrap=True)

@@ -19,7 +19,8 @@ from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.results.about import About
 from neonblue.results.effects import effect_of_item
 from neonblue.results.facts import facts_of
-from neonblue.results.heading import Heading, Outcome, heading_of, said_of
+from neonblue.results.heading import Heading, heading_of
+from neonblue.results.said import Outcome, said_of
 from neonblue.settings import Settings
 from neonblue.statistics import Finding, finding_of
 from neonblue.statistics.numbers import true_minus

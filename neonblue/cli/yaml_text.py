@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from neonblue.cli.document import DocumentError
+from neonblue.cli.document_error import DocumentError
 
 _SCALARS = (
     ("tag:yaml.org,2002:null", re.compile(r"^(?:null|Null|NULL|~|)$"), ["n", "N", "~", ""]),

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from neonblue.results.about import About
 from neonblue.results.effect import Effect, Scale
-from neonblue.results.heading import Outcome, Said
+from neonblue.results.said import Outcome, Said
 from neonblue.results.segmentation import SegmentEffect
 from neonblue.statistics import Finding, finding_of
 

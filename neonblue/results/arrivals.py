@@ -47,7 +47,7 @@ FROM
 ) AS touched
 LEFT JOIN
 (
-    SELECT day, max(scanned_at) AS built_at
+    SELECT day, argMax(scanned_at, partition_builds.built_at) AS built_at
     FROM partition_builds
     WHERE model = 'metric_moments'
     GROUP BY day

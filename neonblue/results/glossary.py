@@ -112,10 +112,26 @@ GLOSSARY = (
     Word(
         "the data say",
         "What the results lead to under the plan: ship, roll back, keep running, no decision, do not "
-        "use, too early.",
+        "use these results, too early.",
         "decision.action",
     ),
     Word("decided", "What people recorded when they concluded the experiment.", "about.recorded"),
+    Word(
+        "not started",
+        "No unit can enter yet: a draft, or one that waits for its time.",
+        "status: not_started",
+    ),
+    Word(
+        "not arrived",
+        "The experiment's configuration has not reached the warehouse yet.",
+        "status: not_ingested",
+    ),
+    Word("no data yet", "Nothing has arrived from a unit that can be analysed.", "status: no_data"),
+    Word(
+        "on its way",
+        "The first units have arrived, and seconds later they are in the numbers.",
+        "status: on_its_way",
+    ),
     Word(
         "not built yet",
         "Units or rows have arrived, and the next build counts them.",

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from neonblue.results.about import About, RecordedDecision
-from neonblue.results.why import State
+from neonblue.results.said import Outcome, Said, contradicts
 from neonblue.texts import instant, person, plain
 
 _NOT_STARTED = ("draft", "scheduled")
 _ENDED = ("concluded", "archived")
-
-
-class Outcome(StrEnum):
-    """What the data lead to, or why they lead to nothing: gives a report its colour and its first words."""
-
-    SHIP = "ship"
-    ROLL_BACK = "roll_back"
-    KEEP_RUNNING = "keep_running"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-    TOO_EARLY = "too_early"
-    NOT_BUILT = "not_built"
-    ON_ITS_WAY = "on_its_way"
-    NO_DATA = "no_data"
 
 
 WORDS = {
@@ -38,25 +23,11 @@ WORDS = {
     Outcome.ON_ITS_WAY: ("○", "On its way"),
     Outcome.NO_DATA: ("○", "No data yet"),
 }
-_WITHOUT_NUMBERS: dict[str, Outcome] = {
-    State.NOT_BUILT: Outcome.NOT_BUILT,
-    State.ON_ITS_WAY: Outcome.ON_ITS_WAY,
-}
-_UNDECIDED = (Outcome.KEEP_RUNNING, Outcome.INCONCLUSIVE)
 _DECIDED = {
     "ship": (Outcome.SHIP, "Decided: ship"),
     "roll_back": (Outcome.ROLL_BACK, "Decided: roll back"),
     "inconclusive": (Outcome.INCONCLUSIVE, "Decided: inconclusive"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the data say. sentence: in words; arm: which one they would ship or roll back, where they name one."""
-
-    outcome: Outcome
-    sentence: str
-    arm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +45,6 @@ class Heading:
     warning: str
 
 
-def said_of(
-    status: str, reason: str, action: str | None = None, sentence: str = "", arm: str | None = None
-) -> Said:
-    """What the data say, from an answer's status with its reason and from its decision; action: None without one.
-
-    Without numbers the reason stands for a verdict, whatever the decision. Where it is too early for a comparison, it
-    stands for one that decides nothing; what ends an experiment, such as a broken split, is said all the same.
-    """
-    if status not in (State.OK, State.TOO_EARLY):
-        return Said(_WITHOUT_NUMBERS.get(status, Outcome.NO_DATA), reason)
-    if status == State.TOO_EARLY and (action is None or action in _UNDECIDED):
-        return Said(Outcome.TOO_EARLY, reason)
-    if action is None:
-        return Said(Outcome.NO_DATA, reason)
-    return Said(Outcome(action), sentence, arm)
-
-
 def heading_of(about: About | None, said: Said) -> Heading:
     """What stands first. about: None of a file, or where no configuration has arrived.
 
@@ -105,7 +59,8 @@ def heading_of(about: About | None, said: Said) -> Heading:
     if about.recorded is not None:
         kind, decided = _DECIDED.get(about.recorded.outcome, (Outcome.INCONCLUSIVE, "Decided"))
         title = f"{decided} {plain(about.recorded.variant_key)}" if about.recorded.variant_key else decided
-        warning = "" if _agree(about.recorded, said) else _difference(outcome)
+        against = contradicts(about.recorded.outcome, about.recorded.variant_key, said)
+        warning = _difference(outcome) if against else ""
         return Heading(
             kind, WORDS[kind][0], title, _people(about.recorded), f"The data said: {spoken}", warning
         )
@@ -126,14 +81,6 @@ def _people(recorded: RecordedDecision) -> str:
     by = f"by {person(recorded.decided_by)}" if recorded.decided_by else "by whom was not kept"
     at = f" on {instant(recorded.decided_at)}" if recorded.decided_at else ""
     return f"{by}{at}. Reason: {plain(recorded.reason)}"
-
-
-def _agree(recorded: RecordedDecision, said: Said) -> bool:
-    if recorded.outcome == "inconclusive":
-        return said.outcome not in (Outcome.SHIP, Outcome.ROLL_BACK)
-    if recorded.outcome == "ship" and said.arm != recorded.variant_key:
-        return False
-    return recorded.outcome == said.outcome
 
 
 def _difference(outcome: Outcome) -> str:

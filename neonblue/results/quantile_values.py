@@ -13,7 +13,7 @@ import numpy as np
 from neonblue.analysis.rows import QuantileRow
 from neonblue.contract.messages import MetricMessage
 from neonblue.results.moments import Versions
-from neonblue.results.warehouse import Mart, Warehouse
+from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
 from neonblue.statistics.quantiles import bound_levels
 
 _COUNTED, _UNFINISHED, _MISSING = range(3)
@@ -68,7 +68,10 @@ def read_quantiles(
         "metrics": sorted({metric.key for metric in wanted.values()}),
     }
     rows_of: dict[Arm, QuantileRow] = {}
-    with warehouse.client.query_rows_stream(_VALUES, parameters=parameters) as stream:
+    with (
+        built_by_this_version(Mart.UNIT_METRIC_VALUES),
+        warehouse.client.query_rows_stream(_VALUES, parameters=parameters) as stream,
+    ):
         for arm, rows in groupby(stream, key=itemgetter(0, 1, 2, 3)):
             if arm in wanted:
                 values, states = _columns(rows)

@@ -26,14 +26,13 @@ from neonblue.reports import (
     report_of_analysis,
 )
 from neonblue.reports import Sequence as Line
-from neonblue.results.answer import Answer
 from neonblue.results.effects import effects_of, scale_of
-from neonblue.results.heading import Said, said_of
 from neonblue.results.look import Look, look
 from neonblue.results.notes import notes_of
 from neonblue.results.over_time import day_effects, of_metric
 from neonblue.results.parts import CohortItem, read_cohorts, read_funnel, read_revenue, shown_revenue
 from neonblue.results.publish import ReportLine, newest_page
+from neonblue.results.said import said_in
 from neonblue.results.segments import read_segments
 from neonblue.results.stamp import Stamp
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
@@ -67,7 +66,7 @@ def report_of(warehouse: Warehouse, seen: Look) -> ExperimentReport:
     today = (seen.stamp.watermark or seen.stamp.computed_at).date()
     made = replace(
         made,
-        said=_said(seen.answer),
+        said=said_in(seen.answer),
         about=seen.answer.about,
         units=seen.answer.units,
         hypothesis=configuration.hypothesis or "",
@@ -104,7 +103,7 @@ def _with_later(provenance: Provenance, before: Counted, after: Counted) -> Prov
     """Decision, health, metrics and exposures are of one reading; the parts after it may hold a few seconds more."""
     if before == after or after.to is None:
         return provenance
-    later = f"; funnel, retention, revenue and segments hold what had arrived by {after.to:%H:%M:%S} UTC"
+    later = f"; funnel, retention, revenue and segments hold what had arrived by {after.to:%H:%M:%SZ}"
     return replace(provenance, source=provenance.source + later)
 
 
@@ -151,7 +150,7 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
     return ExperimentReport(
         key=seen.answer.experiment,
         title=(configuration.name if configuration else None) or seen.answer.experiment,
-        said=_said(seen.answer),
+        said=said_in(seen.answer),
         about=seen.answer.about,
         arms=arms or ("control",),
         effects=(),
@@ -167,13 +166,6 @@ def _without_data(seen: Look, provenance: Provenance) -> ExperimentReport:
         revenue=missing,
         segments=missing,
     )
-
-
-def _said(answer: Answer) -> Said:
-    decided = answer.decision
-    if decided is None:
-        return said_of(answer.status, answer.reason)
-    return said_of(answer.status, answer.reason, decided.action, decided.sentence, decided.arm)
 
 
 def _part(read: Callable[[], tuple[Part, ...] | Unavailable]) -> tuple[Part, ...] | Unavailable:
@@ -248,7 +240,7 @@ def _line(seen: Look, page: ReportLine | None) -> ExperimentLine:
         key=answer.experiment,
         title=(configuration.name if configuration else None) or answer.experiment,
         status=configuration.status if configuration else "unknown",
-        said=_said(answer),
+        said=said_in(answer),
         about=answer.about,
         units=answer.units,
         headline=primary[0] if primary else None,

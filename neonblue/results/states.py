@@ -10,6 +10,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.arrivals import Arrivals
 from neonblue.results.warehouse import Counted
 from neonblue.results.why import OK, State, Why
+from neonblue.texts import instant
 
 BUILD_MINUTE = 5
 """Past each hour, when a build of what has come begins."""
@@ -33,9 +34,7 @@ def before_the_start(experiment: ExperimentMessage) -> Why | None:
         return Why(State.NOT_STARTED, "The experiment was archived before it started.")
     if experiment.status == "scheduled" and experiment.scheduled_start_at is not None:
         start = datetime.fromisoformat(experiment.scheduled_start_at)
-        return Why(
-            State.NOT_STARTED, f"The experiment has not started: it will at {start:%Y-%m-%d %H:%M} UTC."
-        )
+        return Why(State.NOT_STARTED, f"The experiment has not started: it will at {instant(start)}.")
     if experiment.status in ("draft", "scheduled"):
         return Why(State.NOT_STARTED, "The experiment has not started.")
     return None
@@ -151,7 +150,7 @@ def next_build(now: datetime) -> str:
     start = now.replace(minute=BUILD_MINUTE, second=0, microsecond=0)
     if start <= now:
         start += timedelta(hours=1)
-    return f"The next build begins at {start:%H:%M} UTC; 'neonblue build' begins one now."
+    return f"The next build begins at {start:%H:%MZ}; 'neonblue build' begins one now."
 
 
 def _view(counted: Counted, now: datetime) -> str:
@@ -159,6 +158,6 @@ def _view(counted: Counted, now: datetime) -> str:
         return f"What is sent shows after up to {LIVE_SECONDS} seconds."
     age = max((now - counted.to).total_seconds(), 0)
     return (
-        f"What had arrived by {counted.to:%H:%M:%S} UTC, {age:.0f} seconds ago, is counted; what is sent shows after "
+        f"What had arrived by {counted.to:%H:%M:%SZ}, {age:.0f} seconds ago, is counted; what is sent shows after "
         f"up to {LIVE_SECONDS} seconds."
     )

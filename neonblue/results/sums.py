@@ -12,12 +12,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from clickhouse_connect.driver.exceptions import DatabaseError
-
 from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, entered_units
 from neonblue.results.moments import MOMENTS, Versions, moment_row, window_parameters
 from neonblue.results.quantile_values import read_quantiles
-from neonblue.results.warehouse import Mart, NotBuilt, Warehouse
+from neonblue.results.warehouse import Mart, Warehouse
 
 _UNITS = """
 SELECT experiment_id, version, variant_key, count()
@@ -76,18 +74,7 @@ class _Models:
 
     def read(self, mart: Mart, query: str) -> Iterable[tuple[int, list[Sequence[Any]]]]:
         """Each experiment's rows without its id, which is the first column and orders them. Raises NotBuilt."""
-        parameters = {
-            **self.windows,
-            "relation": self.warehouse.relation(mart),
-            "experiments": self.experiments,
-        }
-        try:
-            found = self.warehouse.client.query(query, parameters=parameters).result_rows
-        except DatabaseError as error:
-            # A table that an older version built: the next build makes it anew, with the columns that it lacks.
-            if "UNKNOWN_IDENTIFIER" in str(error):
-                raise NotBuilt(mart) from error
-            raise
+        found = self.warehouse.of_model(mart, query, experiments=self.experiments, **self.windows)
         for number, rows in groupby(found, key=itemgetter(0)):
             yield number, [row[1:] for row in rows]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from neonblue.contract.messages import ExperimentMessage
 
@@ -62,6 +64,7 @@ GROUP BY _partition
 ORDER BY _partition
 SETTINGS final = 0
 """
+_NO_SUCH_COLUMN = ("UNKNOWN_IDENTIFIER", "NO_SUCH_COLUMN_IN_TABLE", "NOT_FOUND_COLUMN_IN_BLOCK")
 
 
 class Mart(StrEnum):
@@ -95,11 +98,22 @@ class Counted:
 
 
 class NotBuilt(Exception):  # noqa: N818 - a state of the warehouse, not a mistake
-    """The models have not been built yet."""
+    """The models have not been built yet, or by an older version whose tables lack a column."""
 
     def __init__(self, mart: Mart) -> None:
         super().__init__(f"The model {mart} has not been built yet.")
         self.mart = mart
+
+
+@contextmanager
+def built_by_this_version(mart: Mart) -> Iterator[None]:
+    """Around a query of the model. Raises NotBuilt where it lacks a column: the next build makes its table anew."""
+    try:
+        yield
+    except DatabaseError as error:
+        if any(code in str(error) for code in _NO_SUCH_COLUMN):
+            raise NotBuilt(mart) from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +154,13 @@ class Warehouse:
         self, mart: Mart, query: str, experiment: ExperimentMessage, **values: Any
     ) -> Sequence[Sequence[Any]]:
         """The rows of `query`, in which `relation` and `experiment` are parameters. Raises NotBuilt."""
-        parameters = {"relation": self.relation(mart), "experiment": experiment.experiment_id, **values}
-        found: Sequence[Sequence[Any]] = self.client.query(query, parameters=parameters).result_rows
+        return self.of_model(mart, query, experiment=experiment.experiment_id, **values)
+
+    def of_model(self, mart: Mart, query: str, **values: Any) -> Sequence[Sequence[Any]]:
+        """The rows of `query`, in which `relation` is a parameter. Raises NotBuilt."""
+        parameters = {"relation": self.relation(mart), **values}
+        with built_by_this_version(mart):
+            found: Sequence[Sequence[Any]] = self.client.query(query, parameters=parameters).result_rows
         return found
 
     def watermark(self, counted: Counted | None = None) -> datetime | None:

@@ -9,19 +9,23 @@ from neonblue.statistics.missing import Missing
 from neonblue.tables.arms import slug
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError
-from neonblue.tables.outcomes import Kind
+from neonblue.tables.outcomes import Kind, require_metrics
 from neonblue.tables.reading import Sheet
 from neonblue.tables.scan import ValueColumn
 
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:
-    """A metric and its column. decides: it is primary. missing: what its blank cells count as; None: there is none."""
+    """A metric and its column. decides: it is primary. lower: less is better.
+
+    missing: what its blank cells count as; None: there is none.
+    """
 
     name: str
     column: ValueColumn
     decides: bool
     missing: Missing | None = None
+    lower: bool = False
 
     @property
     def excludes(self) -> bool:
@@ -34,8 +38,13 @@ class MetricColumn:
         return self.column.kind is Kind.MEAN or self.excludes
 
 
-def metrics_of(sheet: Sheet, given: Sequence[str], missing: Sequence[str]) -> tuple[MetricColumn, ...]:
-    """The metrics. Those that are named decide. Raises FileError which names the option and column at fault."""
+def metrics_of(
+    sheet: Sheet, given: Sequence[str], missing: Sequence[str], lower: Sequence[str] = ()
+) -> tuple[MetricColumn, ...]:
+    """The metrics. Those that are named decide. lower: names of those of which less is better.
+
+    Raises FileError which names the option and column at fault.
+    """
     if given:
         found = [_named(sheet, text) for text in given]
     else:
@@ -50,7 +59,11 @@ def metrics_of(sheet: Sheet, given: Sequence[str], missing: Sequence[str]) -> tu
         raise FileError("--metric: the name 'exposure' is taken by the exposures themselves")
     policies = Policies.parse(missing)
     policies.check(names)
-    return tuple(replace(metric, missing=policies.of(metric.name)) for metric in found)
+    less = [slug(name) for name in lower]
+    require_metrics("--lower", less, names)
+    return tuple(
+        replace(metric, missing=policies.of(metric.name), lower=metric.name in less) for metric in found
+    )
 
 
 def _named(sheet: Sheet, text: str) -> MetricColumn:

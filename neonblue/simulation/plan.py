@@ -74,7 +74,7 @@ class Plan:
                 Variant(name, shares[raw], is_control=raw == control, name=raw)
                 for raw, name in self.variants.items()
             ],
-            metrics=[_definition(metric) for metric in self.metrics],
+            metrics=[definition(metric) for metric in self.metrics],
         )
 
     def readings(self) -> Iterator[Reading]:
@@ -121,11 +121,11 @@ class Plan:
                 )
 
 
-def make_plan(sheet: Sheet, missing: Sequence[str] = ()) -> Plan:
-    """Read the whole file. Raises FileError where it gives no experiment."""
+def make_plan(sheet: Sheet, missing: Sequence[str] = (), lower: Sequence[str] = ()) -> Plan:
+    """Read the whole file. lower: metrics of which less is better. Raises FileError where it gives no experiment."""
     if sheet.roles.time is None and sheet.options.start is None:
         raise FileError("--start: the file has no column of times, say when it began (or name --time)")
-    found = metrics_of(sheet, sheet.options.metrics, missing)
+    found = metrics_of(sheet, sheet.options.metrics, missing, lower)
     start, entries = sheet.options.start, dict[int, UnitEntry]()
 
     def enter(reading: Reading) -> None:
@@ -183,12 +183,14 @@ def _check_crossed(reading: FileReading) -> None:
         )
 
 
-def _definition(metric: MetricColumn) -> Metric:
+def definition(metric: MetricColumn) -> Metric:
+    """The metric as the platform keeps it."""
     return Metric(
         key=metric.name,
         type=(Kind.MEAN if metric.has_value else Kind.PROPORTION).value,
         event_type=metric.name,
         aggregation="sum" if metric.has_value else "any",
         role="primary" if metric.decides else "secondary",
+        direction="decrease" if metric.lower else "increase",
         missing=(Missing.EXCLUDE if metric.excludes else Missing.ZERO).value,
     )

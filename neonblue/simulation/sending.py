@@ -6,11 +6,18 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from neonblue.client import Assignment, AsyncClient, ConflictError, Experiment, NewAssignment, NewEvent
+from neonblue.client import (
+    Assignment,
+    AsyncClient,
+    ConflictError,
+    Experiment,
+    NewAssignment,
+    NewEvent,
+    NotFoundError,
+)
 from neonblue.client.batching import REQUEST_ITEMS
-from neonblue.simulation.plan import Plan, experiment_name
-from neonblue.statistics.missing import Missing
-from neonblue.tables.errors import FileError
+from neonblue.simulation.existing import require_same
+from neonblue.simulation.plan import Plan
 from neonblue.tables.scan import Reading
 
 ROWS_AT_ONCE = 500
@@ -50,38 +57,33 @@ async def prepare(
 ) -> Experiment:
     """Create and start the experiment, or take the existing one up again.
 
-    Raises FileError where the key belongs to something else.
+    Raises FileError where the key belongs to something else, and where rows can't be added to what is there.
     """
-    draft = plan.experiment(key, weights)
-    try:
-        experiment = await client.create_experiment(draft)
-    except ConflictError:
-        experiment = await client.experiment(key)
+    experiment = await _existing(client, key) if append else None
+    if experiment is not None:
         require_same(experiment, plan, append=append)
+    else:
+        experiment = await _created(client, plan, key, weights, append=append)
     return await client.start(key) if experiment.status == "draft" else experiment
 
 
-def require_same(experiment: Experiment, plan: Plan, *, append: bool) -> None:
-    """FileError where this file would be mixed into an experiment that is not its own."""
-    key = experiment.key
-    if experiment.source != "external":
-        raise FileError(f"--key: {key!r} is an experiment of this platform's own; choose another key")
-    if experiment.name != experiment_name(plan.table) and not append:
-        raise FileError(
-            f"--key: {key!r} holds {experiment.name}, not this file's content; choose another key, "
-            "or say --append to add these rows"
-        )
-    arms = {variant.key for variant in experiment.variants}
-    if not set(plan.variants.values()) <= arms:
-        raise FileError(f"--variant: {key!r} has the arms {', '.join(sorted(arms))}")
-    metrics = {metric.key for metric in experiment.metrics}
-    missing = sorted({metric.name for metric in plan.metrics} - metrics)
-    if missing:
-        raise FileError(f"--metric: {key!r} was created without {', '.join(missing)}")
-    stored = {metric.key: metric.missing for metric in experiment.metrics}
-    for metric in plan.metrics:
-        if metric.excludes != (stored[metric.name] == Missing.EXCLUDE):
-            raise FileError(f"--missing: {key!r} was created with {metric.name}={stored[metric.name]}")
+async def _existing(client: AsyncClient, key: str) -> Experiment | None:
+    try:
+        return await client.experiment(key)
+    except NotFoundError:
+        return None
+
+
+async def _created(
+    client: AsyncClient, plan: Plan, key: str, weights: dict[str, int], *, append: bool
+) -> Experiment:
+    """The new experiment, or the one of that key where it is this file's own."""
+    try:
+        return await client.create_experiment(plan.experiment(key, weights))
+    except ConflictError:
+        experiment = await client.experiment(key)
+        require_same(experiment, plan, append=append)
+        return experiment
 
 
 async def send(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from shlex import quote
 
+from neonblue.tables.errors import FileError
 from neonblue.tables.numbers import Word
 from neonblue.tables.roles import Roles, normal
 from neonblue.tables.survey import ColumnSurvey, Survey
@@ -155,6 +156,15 @@ def less_is_better(survey: Survey, roles: Roles) -> tuple[str, ...]:
 
 
 _LESS_WHY = "less may be better by its name"
+
+
+def require_metrics(option: str, given: Sequence[str], names: Sequence[str]) -> None:
+    """FileError where an option names a metric twice, or one that is none of `names`."""
+    for name in given:
+        if given.count(name) > 1:
+            raise FileError(f"{option}: {name!r} is given twice")
+        if name not in names:
+            raise FileError(f"{option}: there is no metric {name!r}; there are {', '.join(names)}")
 
 
 def kind_of(column: ColumnSurvey) -> Kind:

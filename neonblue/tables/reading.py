@@ -58,8 +58,8 @@ class Sheet:
         less = less_is_better(self.survey, self.roles)
         if less and not any(outcome.decides for outcome in found):
             raise FileError(
-                f"--metric: of {', '.join(less)} less may be better by the name: say --lower {quote(less[0])} "
-                f"(in 'analyze'), or --metric {quote(less[0])} if more is better"
+                f"--metric: of {', '.join(less)} less may be better by the name: say --lower {quote(less[0])}, "
+                f"or --metric {quote(less[0])} if more is better"
             )
         if not found:
             why = "; ".join(
@@ -122,14 +122,9 @@ class FileReading:
     def report(self, more: Iterable[int] = ()) -> FileReport:
         """What became of the file. more: columns that are read as texts."""
         table, look, problems = self.sheet.table, self.sheet.survey, self.scan.problems
-        notes = [*self._roles(), *self._repeated()]
+        notes = [*self._roles(), *self._repeated(), *look.notes()]
         if not self.sheet.options.metrics and not any(outcome.decides for outcome in self.sheet.outcomes()):
             notes.append("no metric decides: name those that do with --metric")
-        if table.trailing:
-            notes.append("every row ends with a separator too many")
-        for count, what in ((look.blank_lines, "blank line"), (table.layout.comments, "comment line")):
-            if count:
-                notes.append(f"{count:,} {what}{'s' * (count != 1)} passed over")
         return FileReport(
             file=table.source.name,
             separator=table.separator_name,
@@ -177,12 +172,12 @@ def read_rows(
             "day. Name the units' column with --unit, or give one row per metric and arm with the columns "
             "metric, variant, n, sum and, of a mean, sum_squares"
         )
-    if len(scan.arms) < 2 and scan.crossed:
+    if len(scan.arms) < options.fewest_arms and scan.crossed:
         raise FileError(
             f"{sheet.table.source.name}: {len(scan.crossed):,} of {len(scan.codes):,} units are in more than one arm, "
             f"which leaves {len(scan.arms)} arms, not two"
         )
-    if len(scan.arms) < 2:
+    if len(scan.arms) < options.fewest_arms:
         column = sheet.table.columns[sheet.roles.variant]
         count = f"{len(scan.arms)} arm{'s' * (len(scan.arms) != 1)}"
         found = f" ({', '.join(scan.arms)})" if scan.arms else ""

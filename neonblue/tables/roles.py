@@ -60,7 +60,8 @@ class Options:
     start: the time of all rows, where no column of times is to be read. ignore: columns to pass over.
     skip_bad_rows: leave out rows that break a rule in place of refusing the file. metrics: as the caller wrote them: a
     column that one of them names is a metric, whatever its name means elsewhere. asked: names of columns that are
-    metrics beside those that are found, such as that of --lower.
+    metrics beside those that are found, such as that of --lower. fewest_arms: one where rows are added to an experiment
+    that has its arms.
     """
 
     unit: str | None = None
@@ -72,6 +73,7 @@ class Options:
     skip_bad_rows: bool = False
     metrics: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    fewest_arms: int = 2
 
 
 @dataclass(frozen=True, slots=True)

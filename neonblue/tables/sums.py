@@ -138,7 +138,9 @@ def _report(look: Survey, names: list[str], arm_at: int, notations: Mapping[int,
 
     columns = tuple(read(place, name) for place, name in enumerate(names))
     name, separator = look.table.source.name, look.table.separator_name
-    return FileReport(name, separator, look.rows, look.rows, (), columns, ("a row per metric and arm",))
+    return FileReport(
+        name, separator, look.rows, look.rows, (), columns, ("a row per metric and arm", *look.notes())
+    )
 
 
 def _arm_column(table: Table, names: list[str], given: str | None) -> int:

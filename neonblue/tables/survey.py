@@ -95,6 +95,14 @@ class Survey:
     columns: tuple[ColumnSurvey, ...]
     with_decimal_comma: frozenset[int]
 
+    def notes(self) -> Iterator[str]:
+        """What of the file is no row and no header, in words."""
+        if self.table.trailing:
+            yield "every row ends with a separator too many"
+        for count, what in ((self.blank_lines, "blank line"), (self.table.layout.comments, "comment line")):
+            if count:
+                yield f"{count:,} {what}{'s' * (count != 1)} passed over"
+
     def notation(self, index: int, grouping: str = "") -> Notation:
         """How a column's numbers are written. grouping: the sign that is known to separate thousands.
 

@@ -13,8 +13,9 @@ from typing import IO, NamedTuple
 
 from neonblue.tables.cells import plain, shown
 from neonblue.tables.errors import FileError, at
+from neonblue.tables.preamble import MARK, Layout, begins_before_header, layout_of
 from neonblue.tables.quotes import last_opening, swallowed_lines
-from neonblue.tables.separators import COMMENT, SEPARATORS, Layout, layout_of
+from neonblue.tables.separators import SEPARATORS
 from neonblue.tables.source import LONGEST_LINE, Source, bounded_lines
 
 NAMES_SHOWN = 30
@@ -22,7 +23,7 @@ NAMES_SHOWN = 30
 
 LONGEST_NAME = 256
 SAMPLE = 100
-"""Lines that tell the separator."""
+"""Lines that tell the separator, from the header on."""
 
 LINES_READ_ON = LONGEST_LINE // 2
 """Of a row that can't be read, to see whether its quote is closed: no row has more."""
@@ -147,12 +148,14 @@ class Table:
 
 
 def _sample(text: IO[str]) -> list[str]:
-    """The first lines, of as many characters as one row may have."""
+    """What stands before the header, and the first lines from there, of as many characters as one row may have."""
     lines: list[str] = []
-    room = LONGEST_LINE
-    for line in islice(iter(partial(text.readline, LONGEST_LINE), ""), SAMPLE):
+    room, last = LONGEST_LINE, None
+    for line in iter(partial(text.readline, LONGEST_LINE), ""):
         room -= len(line)
-        if room < 0:
+        if last is None and not begins_before_header(line):
+            last = len(lines) + SAMPLE
+        if room < 0 or len(lines) == last:
             break
         lines.append(line)
     return lines
@@ -166,7 +169,7 @@ def _name(cell: str) -> str:
 def _columns(name: str, header: Sequence[str], layout: Layout) -> tuple[str, ...]:
     columns = [_name(column) for column in header]
     if layout.marked:
-        columns[0] = columns[0].lstrip(COMMENT).strip()
+        columns[0] = columns[0].lstrip(MARK).strip()
     folded = Counter(column.casefold() for column in columns if column)
     doubled = sorted({column for column in columns if folded[column.casefold()] > 1})
     if any(len(column) > LONGEST_NAME for column in columns):

@@ -147,3 +147,25 @@ def test_the_same_file_under_another_key_is_an_experiment_of_its_own(
             for found in ids
         ]
     assert counted[0] == counted[1] != (0,)
+
+
+def test_rejected_rows_are_added_once_they_are_mended(
+    api: httpx.Client, postgres: Server, run: Import, tmp_path: Path
+) -> None:
+    key = f"mended-{uuid4().hex}"
+    bad = TIMES.replace("control,0,3", "control,0,three", 1)
+    assert run(bad, key, "--skip-bad-rows", "--lower", "minutes").exit_code == 0
+    mended = (tmp_path / "data.rejected.csv").read_text().replace("three", "3")
+
+    outcome = run(mended, key, "--append")
+
+    assert outcome.exit_code == 0, outcome.output
+    with psycopg.connect(postgres.dsn) as connection:
+        counted = connection.execute(
+            "SELECT count(*), count(DISTINCT user_id) FROM assignments JOIN experiments e ON e.id = experiment_id"
+            " WHERE key = %s",
+            (key,),
+        ).fetchone()
+    assert counted == (60, 60)
+    metrics = {m["key"]: m["direction"] for m in api.get(f"/v1/experiments/{key}").json()["metrics"]}
+    assert metrics == {"converted": "increase", "minutes": "decrease"}

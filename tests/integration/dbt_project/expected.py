@@ -8,56 +8,31 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-Row = dict[str, Any]
-Unit = tuple[int, str]
-Mart = dict[tuple[Any, ...], tuple[Any, ...]]
+from tests.integration.dbt_project.expected_values import (
+    Analysed,
+    Mart,
+    Raw,
+    Row,
+    Total,
+    Unit,
+    aggregate_of,
+    amounts_of,
+    capped_value,
+    first_of_a_person,
+    mean_and_variance,
+    moments_of,
+)
 
 CONVERSIONS = {"conversion", "purchase", "signup", "subscription"}
 COVARIATE = timedelta(days=14)
 JUST_BEFORE = timedelta(seconds=60)
 FUNNEL = timedelta(days=7)
-
-
-@dataclass
-class Raw:
-    """Rows as they were ingested, copies among them. `metrics`: the metric messages of every experiment."""
-
-    populations: dict[int, str]
-    metrics: list[Row]
-    assignments: list[Row] = field(default_factory=list)
-    events: list[Row] = field(default_factory=list)
-    erasures: list[Row] = field(default_factory=list)
-    links: list[Row] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Analysed:
-    """A unit of the analysis."""
-
-    variant: str
-    version: int
-    attributes: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Total:
-    """A unit's three numbers of one metric.
-
-    missing: it has none, since it answered in no event. just_before: events shortly before it counted.
-    """
-
-    value: Decimal
-    denominator: Decimal
-    covariate: Decimal
-    missing: bool
-    just_before: int
 
 
 class Expected:
@@ -87,7 +62,7 @@ class Expected:
         for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
             self.events[person(row)].append(row)
         self.assigned: dict[Unit, dict[str, Row]] = defaultdict(dict)
-        for row in sorted(filter(alive, raw.assignments), key=_first_of_a_person):
+        for row in sorted(filter(alive, raw.assignments), key=first_of_a_person):
             self.assigned[row["experiment_id"], person(row)].setdefault(row["variant_key"], row)
         self.units = self._units(raw.populations)
         self.totals = self._totals()
@@ -134,13 +109,13 @@ class Expected:
                 )
                 below = metric.get("denominator")
                 cap = metric.get("cap")
-                answers = _amounts(metric, inside)
+                answers = amounts_of(metric, inside)
                 totals[*unit, metric["key"]] = Total(
-                    _capped(_aggregate(metric, inside), cap),
-                    _aggregate(below, inside) if below else Decimal(0),
-                    _capped(_aggregate(metric, before), cap),
+                    capped_value(aggregate_of(metric, inside), cap),
+                    aggregate_of(below, inside) if below else Decimal(0),
+                    capped_value(aggregate_of(metric, before), cap),
                     metric.get("missing") == "exclude" and not answers,
-                    len(_amounts(metric, missed)),
+                    len(amounts_of(metric, missed)),
                 )
         return totals
 
@@ -230,7 +205,7 @@ class Expected:
         for unit, key, total in self.capped_totals():
             row = self.units[unit]
             groups[unit[0], row.variant, key, *self._place_in_time(unit, key)].append(total)
-        return {place: _moments(totals) for place, totals in groups.items()}
+        return {place: moments_of(totals) for place, totals in groups.items()}
 
     def segment_metrics(self) -> Mart:
         groups: dict[tuple[Any, ...], list[Total]] = defaultdict(list)
@@ -240,7 +215,7 @@ class Expected:
                 segment = value if isinstance(value, str) else json.dumps(value)
                 place = (unit[0], attribute, segment, row.variant, key, *self._place_in_time(unit, key))
                 groups[place].append(total)
-        return {place: _moments(totals) for place, totals in groups.items()}
+        return {place: moments_of(totals) for place, totals in groups.items()}
 
     def revenue_attribution(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """Units, revenue, and the incremental revenue with its interval's ends as floats (None for control)."""
@@ -253,11 +228,11 @@ class Expected:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
         for (number, key), arms in groups.items():
-            mean, variance = _mean_and_variance(arms["control"])
+            mean, variance = mean_and_variance(arms["control"])
             for variant, values in arms.items():
                 lift: tuple[float | None, ...] = (None, None, None)
                 if variant != "control":
-                    other, spread = _mean_and_variance(values)
+                    other, spread = mean_and_variance(values)
                     n, half = len(values), 1.959963984540054 * math.sqrt(variance + spread)
                     lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
                 rows[number, key, variant] = (len(values), exact[number, key, variant], *lift)
@@ -366,69 +341,3 @@ class Expected:
             place: (row["assigned"], row["exposed"], row["active"], row["analysed"])
             for place, row in stages.items()
         }
-
-
-def _first_of_a_person(row: Row) -> tuple[datetime, bool]:
-    """By time. What a person took over has the time of the original, and no attributes: it comes after."""
-    return row["assigned_at"], not row["attributes"]
-
-
-def _amounts(definition: Row, events: Iterable[Row]) -> list[Decimal]:
-    """The values of the events that count."""
-    wanted = definition.get("property_filter") or {}
-    return [
-        event["value"]
-        for event in events
-        if event["event_type"] == definition["event_type"]
-        and all(_text(json.loads(event["properties"] or "{}"), name) == text for name, text in wanted.items())
-    ]
-
-
-def _aggregate(definition: Row, events: Iterable[Row]) -> Decimal:
-    amounts = _amounts(definition, events)
-    match definition["aggregation"]:
-        case "any":
-            return Decimal(bool(amounts))
-        case "count":
-            return Decimal(len(amounts))
-        case _:
-            return sum(amounts, Decimal(0))
-
-
-def _text(properties: Row, name: str) -> str | None:
-    value = properties.get(name)
-    return value if value is None or isinstance(value, str) else json.dumps(value)
-
-
-def _capped(value: Decimal, cap: str | None) -> Decimal:
-    return value if cap is None else min(value, Decimal(cap))
-
-
-def _moments(totals: list[Total]) -> tuple[Any, ...]:
-    given = [total for total in totals if not total.missing]
-    y, d, x = ([getattr(t, name) for t in given] for name in ("value", "denominator", "covariate"))
-
-    def products(left: list[Decimal], right: list[Decimal]) -> Decimal:
-        return sum((a * b for a, b in zip(left, right, strict=True)), Decimal(0))
-
-    return (
-        len(given),
-        len(totals) - len(given),
-        sum(y, Decimal(0)),
-        products(y, y),
-        sum(d, Decimal(0)),
-        products(d, d),
-        products(y, d),
-        sum(x, Decimal(0)),
-        products(x, x),
-        products(y, x),
-        products(d, x),
-        sum(total.just_before for total in totals),
-    )
-
-
-def _mean_and_variance(values: list[float]) -> tuple[float, float]:
-    """The mean and the variance of it."""
-    mean = math.fsum(values) / len(values)
-    spread = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, spread / len(values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tests.integration.dbt_project.expected import Mart
+from tests.integration.dbt_project.expected_values import Mart
 from tests.integration.warehouse import rows
 
 MOMENTS = (

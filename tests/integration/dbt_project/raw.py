@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.plan import HistoryPlan, metrics
-from tests.integration.dbt_project.expected import Raw
+from tests.integration.dbt_project.expected_values import Raw
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

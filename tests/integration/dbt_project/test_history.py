@@ -7,7 +7,8 @@ import pytest
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import load
 from tests.integration.dbt_project.conftest import Warehouse
-from tests.integration.dbt_project.expected import Expected, Mart
+from tests.integration.dbt_project.expected import Expected
+from tests.integration.dbt_project.expected_values import Mart
 from tests.integration.dbt_project.marts import COLUMNS, read
 from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
 

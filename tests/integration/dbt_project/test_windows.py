@@ -21,7 +21,8 @@ from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import insert_experiments, load
 from neonblue.simulation.history.plan import text
 from tests.integration.dbt_project.conftest import Warehouse
-from tests.integration.dbt_project.expected import Expected, Row, Total, Unit
+from tests.integration.dbt_project.expected import Expected
+from tests.integration.dbt_project.expected_values import Row, Total, Unit
 from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
 
 pytestmark = pytest.mark.timeout(900)  # several builds, one after the other

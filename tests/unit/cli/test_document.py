@@ -13,7 +13,8 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.cli.document import LARGEST_BYTES, DocumentError, parse, read_document
+from neonblue.cli.document import LARGEST_BYTES, parse, read_document
+from neonblue.cli.document_error import DocumentError
 from neonblue.cli.experiment_document import EXAMPLE, basis_points, for_the_api
 
 _JSON = st.recursive(

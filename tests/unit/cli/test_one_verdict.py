@@ -28,12 +28,17 @@ ARMS = ["control", "treatment", "treatment ", "Treatment", "third", *NOTHING]
 @st.composite
 def dialects(draw: st.DrawFn) -> tuple[str, str, int, str, str]:
     """A separator, a line end, a way of quoting, an encoding, and what stands before the header."""
+    separator = draw(st.sampled_from(SEPARATORS))
     return (
-        draw(st.sampled_from(SEPARATORS)),
+        separator,
         draw(st.sampled_from(["\n", "\r\n", "\r"])),
         draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])),
         draw(st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "utf-16"])),
-        draw(st.sampled_from(["", "", "# of today\n", "\n"])),
+        draw(
+            st.sampled_from(
+                ["", "", "# of today\n", f"# by me{separator} at home\n-- x\n", "# a\n" * 120, "\n"]
+            )
+        ),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from neonblue.results.glossary import GLOSSARY
+from neonblue.results.heading import WORDS
+from neonblue.results.why import State
 from neonblue.statistics.wording import VERDICTS
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +37,26 @@ def test_every_verdict_is_explained() -> None:
     explained = " ".join(word.word for word in GLOSSARY)
 
     assert all(word in explained for word in VERDICTS.values())
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.OK])
+def test_every_state_without_numbers_is_explained(state: State) -> None:
+    assert [word.word for word in GLOSSARY if word.in_api == f"status: {state}"]
+
+
+def test_what_a_report_says_first_is_explained() -> None:
+    explained = " ".join(f"{word.word} {word.meaning}" for word in GLOSSARY).lower()
+
+    assert [words for _, words in WORDS.values() if words.lower() not in explained] == []
+
+
+def test_a_time_of_day_ends_in_z() -> None:
+    sources = [
+        path for folder in ("neonblue", "api", "orchestration") for path in (ROOT / folder).rglob("*.py")
+    ]
+    written = re.compile(r"%[MSf]\}? UTC")
+
+    assert [path for path in sources if written.search(path.read_text())] == []
 
 
 @pytest.mark.parametrize(

@@ -168,14 +168,14 @@ def test_what_waits_for_a_build_says_how_much_and_when_it_comes(kind: str) -> No
 
     assert found.reason == (
         "The numbers have not been computed: 4,000 units are stored, 8,000 rows wait for a build. "
-        "The next build begins at 20:05 UTC; 'neonblue build' begins one now."
+        "The next build begins at 20:05Z; 'neonblue build' begins one now."
     )
 
 
 def test_what_is_on_its_way_says_how_old_the_view_is() -> None:
     found = answer(experiment("running", "live", "proportion"), "exposed, not in the view yet", "proportion")
 
-    assert "19:29:48 UTC, 12 seconds ago" in found.reason
+    assert "19:29:48Z, 12 seconds ago" in found.reason
     assert "up to 20 seconds" in found.reason
 
 
@@ -254,5 +254,5 @@ def test_before_the_first_build_and_before_the_configuration_there_is_no_verdict
     ],
 )
 def test_the_next_build_is_the_next_time_that_the_schedule_fires(moment: datetime, hour: str) -> None:
-    assert f"begins at {hour} UTC" in next_build(moment)
+    assert f"begins at {hour}Z;" in next_build(moment)
     assert hourly.cron_schedule == f"{BUILD_MINUTE} * * * *"

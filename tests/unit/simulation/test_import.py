@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from neonblue.client import Experiment, NewAssignment, NewEvent
+from neonblue.client import NewAssignment, NewEvent
 from neonblue.simulation.plan import OUTCOME_DELAY, Plan, make_plan
-from neonblue.simulation.sending import require_same
 from neonblue.tables.errors import FileError
 from neonblue.tables.outcomes import Kind
 from neonblue.tables.reading import Sheet
-from neonblue.tables.rejected import rejected_path, write_rejected
+from neonblue.tables.rejected import write_rejected
 from neonblue.tables.roles import Options
-
-START = datetime(2025, 7, 1, tzinfo=UTC)
-SHOP = """userid,version,visits,bought,spend
-1,old,3,False,0
-2,new,0,True,29.99
-3,new,0,True,5
-4,old,1,False,0.0
-"""
-
-Planner = Callable[..., Plan]
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Planner:
-    def make(text: str, *, missing: Sequence[str] = (), **options: object) -> Plan:
-        path = tmp_path / "shop.csv"
-        path.write_text(text)
-        sheet = Sheet.open(path, Options(**{"start": START, **options}))  # type: ignore[arg-type]
-        return make_plan(sheet, missing)
-
-    return make
+from tests.unit.simulation.conftest import ANSWERS, SHOP, START, Planner
 
 
 def sent(plan: Plan) -> tuple[list[NewAssignment], list[NewEvent]]:
@@ -78,9 +56,6 @@ def test_each_unit_is_assigned_once_and_each_nonzero_outcome_is_an_event(plan: P
     ]
     assert {event.timestamp for event in events} == {START + OUTCOME_DELAY}
     assert {event.experiment_id for event in events} == {7}
-
-
-ANSWERS = "user_id,variant,rating,bought\n1,a,4,yes\n2,b,NA,\n3,a,0,no\n4,b,5,yes\n5,b,-,no\n"
 
 
 def test_blank_cells_are_asked_about_before_anything_is_sent(plan: Planner) -> None:
@@ -135,23 +110,6 @@ def test_a_policy_is_sent_only_where_blank_cells_are_left_out(plan: Planner) -> 
 
     body = msgspec.json.decode(msgspec.json.encode(draft))
     assert [metric.get("missing") for metric in body["metrics"]] == ["exclude", None]
-
-
-def test_a_file_is_not_mixed_into_an_experiment_with_another_policy(plan: Planner) -> None:
-    zero, exclude = (plan(ANSWERS, missing=(policy,)) for policy in ("zero", "exclude"))
-    draft = zero.experiment("k", {})
-    stored = Experiment(
-        key="k",
-        status="running",
-        name=draft.name,
-        source="external",
-        variants=draft.variants,
-        metrics=draft.metrics,
-    )
-
-    require_same(stored, zero, append=False)
-    with pytest.raises(FileError, match="--missing: 'k' was created with rating=zero"):
-        require_same(stored, exclude, append=True)
 
 
 def test_a_share_of_units_with_several_rows_has_no_rows_to_leave_out(plan: Planner) -> None:
@@ -228,20 +186,12 @@ def test_bad_rows_are_named_and_the_good_ones_kept_where_that_was_asked(
     assert "unit '1' is in more than one arm" in reasons[5]
     assert [a.user_id for a in sent(made)[0]] == ["2", "3", "4", "8"]
 
-    path = write_rejected(made.table, made.rejections)
+    path = write_rejected(made.reading.sheet, made.rejections)
     assert path == tmp_path / "shop.rejected.csv"
     lines = path.read_text().splitlines()
     assert lines[0] == "userid,version,visits,bought,spend,rejected_because"
     assert len(lines) == 7
     assert lines[2].startswith("5,new,1,,,3 cells")
-
-
-def test_rejected_rows_go_to_the_working_folder_where_the_files_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    assert rejected_path(Path("/proc/shop.csv.gz")) == tmp_path / "shop.rejected.csv"
 
 
 def test_a_unit_of_several_rows_enters_at_its_earliest_time(plan: Planner) -> None:
@@ -276,6 +226,31 @@ def test_the_control_is_given_or_obvious(plan: Planner, given: str | None, arms:
 
     assert [variant.key for variant in draft.variants if variant.is_control] == [expected]
     assert draft.source == "external"
+
+
+def test_a_metric_of_which_less_is_better_is_created_so(plan: Planner) -> None:
+    text = "user_id,variant,churned,Load Time\n1,a,1,2.5\n2,b,0,1.5\n"
+
+    made = plan(text, lower=("churned", "Load Time"), control="a")
+
+    assert {metric.key: metric.direction for metric in made.experiment("k", {}).metrics} == {
+        "churned": "decrease",
+        "load_time": "decrease",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lower", "message"),
+    [
+        (("churn",), "--lower: there is no metric 'churn'; there are visits, bought, spend"),
+        (("visits", "visits"), "--lower: 'visits' is given twice"),
+    ],
+)
+def test_lower_names_a_metric_once(plan: Planner, lower: tuple[str, ...], message: str) -> None:
+    with pytest.raises(FileError) as caught:
+        plan(SHOP, lower=lower)
+
+    assert str(caught.value) == message
 
 
 def test_weights_are_the_planned_split(plan: Planner) -> None:

@@ -37,6 +37,7 @@ from neonblue.statistics.result import Alternative
 from neonblue.statistics.score import score_interval, score_test
 
 TOLERANCE = 1e-9
+SEARCHED = 1e-6
 ALPHAS = (0.2, 0.1, 0.05, 0.01, 0.001)
 Compare = Callable[[Moments, Moments, float], Comparison]
 
@@ -69,8 +70,9 @@ def swap_flips_the_sign(control: Moments, treatment: Moments) -> None:
         assert close(there.statistic, -back.statistic, 1)
         assert close(there.p_value, back.p_value)
         assert close(there.p_greater, back.p_less)
-        assert close(there.interval.lower, -back.interval.upper, there.se)
-        assert close(there.interval.upper, -back.interval.lower, there.se)
+        # The ends of a score interval are searched for, from either side.
+        assert close(there.interval.lower, -back.interval.upper, there.se, SEARCHED)
+        assert close(there.interval.upper, -back.interval.lower, there.se, SEARCHED)
 
 
 def scale_scales(control: Moments, treatment: Moments, factor: float) -> None:

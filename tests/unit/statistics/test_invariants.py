@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from neonblue.statistics import CovariateMoments, Moments, RatioMoments, compare_means, compare_ratios
@@ -18,6 +18,7 @@ pairs = st.lists(st.tuples(st.integers(-999, 999), st.integers(1, 99)), min_size
 
 
 @given(arms)
+@example((Moments.proportion(1, 1), Moments.proportion(1, 3564)))
 def test_swapping_arms_flips_the_sign(pair):
     properties.swap_flips_the_sign(*pair)
 

@@ -46,7 +46,17 @@ def refusal(path: Path) -> str:
         "\n\n" + TEXT.replace("\n", "\n\n"),
         TEXT + ",,\n  \n",
         "# exported today, at noon\n" + TEXT,
+        "# exported by X, on 2025-01-01, by me\n" + TEXT,
+        "# exported by X, on Monday, by me\n" + TEXT,
+        "# the file of May\n#\n# by user, in Berlin, for us\n\n" + TEXT,
+        '# says "hello, I, am"\n' + TEXT,
+        "# exported by X,,\n" + TEXT,
+        '"# exported by X, on Monday",,\n' + TEXT,
+        "-- SELECT user_id, variant, x\n-- FROM units\n" + TEXT,
+        "// of today, by me, for us\n" + TEXT,
+        "# one of many, many, lines\n" * 150 + TEXT,
         "#" + TEXT,
+        "# of today\n#" + TEXT,
         '"user_id","variant","x"\n"1","a","0"\n"2","b","1"\n',
         gzip.compress(TEXT.encode(), mtime=0),
     ],
@@ -56,6 +66,28 @@ def test_one_table_in_many_dialects(write: Write, content: str | bytes) -> None:
 
     assert Table.open(path).columns == ("user_id", "variant", "x")
     assert rows(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("# by me, at home\nvariant,x\na,1\nb,0\n", ("variant", "x")),
+        ("# at home, today\n# by me, for us\nvariant,x\na,1\nb,0\n", ("variant", "x")),
+        ("# by me, on 2025-07-01\nday,x\n2025-07-01,1\n2025-07-02,0\n", ("day", "x")),
+        ("# by me, at home\nbranch,bought\nA,yes\nB,no\nA,no\n", ("branch", "bought")),
+        ("#branch,bought\nA,yes\nB,no\nA,no\n", ("branch", "bought")),
+        ("# branch,bought\nA,yes\nB,no\nA,no\n", ("branch", "bought")),
+        ("#branch,bought\nA,NA\nB,1\nC,2\n", ("branch", "bought")),
+        ("#branch,30d_revenue\nA,4\n", ("branch", "30d_revenue")),
+        ("# by me, at home\nvariant,x\n", ("variant", "x")),
+        ("#,variant,x\n1,a,0\n2,b,1\n", ("", "variant", "x")),
+        ("# variant,x\nvariant,x\na,1\n", ("variant", "x")),
+    ],
+)
+def test_a_comment_is_no_header_whatever_separators_it_holds_and_a_marked_header_is_one(
+    write: Write, content: str, columns: tuple[str, ...]
+) -> None:
+    assert Table.open(write(content)).columns == columns
 
 
 def test_a_row_knows_the_line_it_begins_at(write: Write) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -36,6 +37,15 @@ def run(api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 def words(text: str) -> str:
     """The text on one line, however wide the terminal was."""
     return " ".join(text.split())
+
+
+def document(key: str, *lines: str) -> str:
+    """An experiment of two arms, with further lines."""
+    return "\n".join([f"key: {key}", "variants:", "  - {key: a, is_control: true}", "  - {key: off}", *lines])
+
+
+def new_key() -> str:
+    return f"e-{uuid4()}"
 
 
 class _Greeting(BaseHTTPRequestHandler):

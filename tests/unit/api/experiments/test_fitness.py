@@ -1,9 +1,8 @@
-"""What may not be stored anew, what a stored experiment is warned of, and what a decision is told."""
+"""What may not be stored anew, and what a stored experiment is warned of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,10 +14,6 @@ from api.experiments.changes import patched, written
 from api.experiments.fitness import unfit, warnings_of
 from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch
 from api.experiments.states import Status
-from api.experiments.verdicts import against
-from neonblue.results.answer import DecisionItem, nothing
-from neonblue.results.stamp import Stamp
-from neonblue.results.why import OK, State, Why
 from tests.unit.api.experiments.test_changes import experiment
 
 ABSENT = object()
@@ -186,47 +181,3 @@ def test_a_decision_without_a_reason_is_told_what_it_is_for(reason: Any) -> None
     body = {"outcome": "roll_back"} | ({} if reason is ABSENT else {"reason": reason})
     with pytest.raises(ValidationError, match="say why: the reason stands beside the decision in the report"):
         DecisionIn.model_validate(body)
-
-
-STAMP = Stamp(datetime(2026, 3, 1, tzinfo=UTC), None, 1, "x")
-SAID = nothing("e", 1, STAMP, OK)
-
-
-def decision(outcome: str) -> DecisionIn:
-    arm = {"variant_key": "b"} if outcome == "ship" else {}
-    return DecisionIn.model_validate({"outcome": outcome, "reason": "r"} | arm)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "action", "arm", "warned"),
-    [
-        ("ship", "ship", "b", False),
-        ("ship", "ship", "c", True),
-        ("ship", "keep_running", None, True),
-        ("ship", "inconclusive", None, True),
-        ("ship", "invalid", None, True),
-        ("ship", "roll_back", "b", True),
-        ("roll_back", "ship", "b", True),
-        ("roll_back", "roll_back", "b", False),
-        ("roll_back", "keep_running", None, False),
-        ("inconclusive", "ship", "b", True),
-        ("inconclusive", "roll_back", "b", True),
-        ("inconclusive", "inconclusive", None, False),
-    ],
-)
-def test_a_decision_against_the_data_is_warned_of(
-    outcome: str, action: str, arm: str | None, warned: bool
-) -> None:
-    told = against(decision(outcome), replace(SAID, decision=DecisionItem(action, "What they say.", arm=arm)))
-    assert [warning.code for warning in told] == ["against_the_data"] * warned
-    assert all(warning.message.endswith("the data say: What they say.") for warning in told)
-
-
-def test_shipping_without_numbers_is_warned_of_with_the_reason() -> None:
-    (unread,) = against(decision("ship"), None)
-    (empty,) = against(
-        decision("ship"), nothing("e", 1, STAMP, Why(State.NO_DATA, "No unit has been exposed yet."))
-    )
-    assert "the results can't be read now" in unread.message
-    assert "No unit has been exposed yet." in empty.message
-    assert against(decision("roll_back"), None) == []
