@@ -15,6 +15,9 @@ from sqlalchemy.pool import NullPool
 _LOCK = 6_075_131_887_001
 """Advisory lock of this product's migrations: two processes never migrate at once."""
 
+_UNLIMITED = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+"""A migration takes as long as its tables need, and waits for another process that migrates."""
+
 
 def upgrade(dsn: str) -> list[str]:
     """Apply what is missing and return the revisions applied, oldest first: none on a second run.
@@ -24,9 +27,7 @@ def upgrade(dsn: str) -> list[str]:
     """
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent))
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn, connect_timeout=10), poolclass=NullPool
-    )
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connect(dsn), poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()
@@ -36,6 +37,10 @@ def upgrade(dsn: str) -> list[str]:
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
     return missing
+
+
+def _connect(dsn: str) -> psycopg.Connection:
+    return psycopg.connect(dsn, connect_timeout=10, options=_UNLIMITED)
 
 
 def _missing(scripts: ScriptDirectory, context: MigrationContext) -> list[str]:

@@ -22,7 +22,8 @@ from api.users.repository import Person
 from neonblue.contract.instants import format_instant
 
 _PAGE = 2_000
-_STATEMENT = "SET LOCAL statement_timeout = '5min'"
+_LIMITS = "SET LOCAL statement_timeout = '5min'; SET LOCAL idle_in_transaction_session_timeout = '5min'"
+"""Whoever reads the document may be slow."""
 _ROWS = """
 SELECT (to_jsonb(held) || jsonb_build_object({times}))::text FROM {table} AS held WHERE {condition}
 """
@@ -47,7 +48,7 @@ class Exporter:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)
             await opened.enter_async_context(connection.transaction())
-            await connection.execute(_STATEMENT)
+            await connection.execute(_LIMITS)
             tables = _tables(connection, person, user_id)
             pieces = [piece async for piece in _until_found(tables)]
             # From here on whoever reads the rest closes what was opened.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 
 if TYPE_CHECKING:
     from api.audit.chain import Verdict
@@ -32,7 +32,7 @@ def verify(
     data_dir: DataDir = None,
 ) -> None:
     """Check that no row of the audit log was changed, removed or put in between; name the first that was."""
-    verdict = asyncio.run(_verify(Settings.load(data_dir).postgres.dsn(), _hash(expect)))
+    verdict = asyncio.run(_verify(Settings.load(data_dir).postgres.acting(Role.API).dsn(), _hash(expect)))
     if json_output:
         broken = (
             None

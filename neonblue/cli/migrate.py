@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neonblue.cli.terminal import DataDir, console
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 
 
 def migrate(data_dir: DataDir = None) -> None:
@@ -13,7 +13,7 @@ def migrate(data_dir: DataDir = None) -> None:
 
     settings = Settings.load(data_dir)
     out = console()
-    upgrade(settings.postgres.dsn())
+    upgrade(settings.postgres.acting(Role.API).dsn())
     out.print("PostgreSQL: up to date")
     applied = migrate_clickhouse(settings)
     out.print(f"ClickHouse: applied {', '.join(applied)}" if applied else "ClickHouse: up to date")

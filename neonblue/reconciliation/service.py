@@ -13,7 +13,7 @@ from neonblue.clickhouse import connect
 from neonblue.reconciliation.accepted import Accepted
 from neonblue.reconciliation.compare import Kind, Reconciliation, compare
 from neonblue.reconciliation.present import Present
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 
 POLL_SECONDS = 0.5
 
@@ -25,7 +25,10 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
     the call does not count, so that this ends also under load.
     """
     deadline = time.monotonic() + wait_seconds
-    with psycopg.connect(settings.postgres.dsn()) as postgres, connect(settings.clickhouse) as clickhouse:
+    with (
+        psycopg.connect(settings.postgres.acting(Role.READER).dsn()) as postgres,
+        connect(settings.clickhouse) as clickhouse,
+    ):
         until = _now(postgres)
         while True:
             result = _once(postgres, clickhouse, until)

@@ -17,10 +17,10 @@ from neonblue.settings.orchestration import (
     ReportsSettings,
     RetentionSettings,
 )
+from neonblue.settings.postgres import PostgresSettings, Role
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    PostgresSettings,
     ValkeySettings,
 )
 
@@ -37,6 +37,7 @@ __all__ = [
     "PostgresSettings",
     "ReportsSettings",
     "RetentionSettings",
+    "Role",
     "Settings",
     "SettingsError",
     "ValkeySettings",

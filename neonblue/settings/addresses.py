@@ -33,3 +33,9 @@ ValkeyAddress = Annotated[
     SecretStr, _address("redis", "rediss", "unix", such_as="redis://:password@host:6379/0")
 ]
 KafkaAddress = Annotated[str, Field(pattern=r"^\S+:\d+$")]
+
+
+def without_credentials(address: str) -> str:
+    """The address of a service as it may be shown."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "://" in address else address

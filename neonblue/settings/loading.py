@@ -27,10 +27,10 @@ from neonblue.settings.orchestration import (
     ReportsSettings,
     RetentionSettings,
 )
+from neonblue.settings.postgres import PostgresSettings
 from neonblue.settings.stores import (
     ClickHouseSettings,
     ConnectSettings,
-    PostgresSettings,
     ValkeySettings,
 )
 

@@ -1,43 +1,13 @@
-"""Settings of what keeps and carries data: PostgreSQL, Valkey, Kafka Connect, ClickHouse."""
+"""Settings of what keeps and carries data, beside PostgreSQL and Kafka: Valkey, Kafka Connect, ClickHouse."""
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
-from neonblue.settings.addresses import PostgresAddress, ValkeyAddress, WebAddress
+from neonblue.settings.addresses import ValkeyAddress, WebAddress
 from neonblue.settings.component import Component
-
-
-class PostgresSettings(Component):
-    """The source of truth for what was accepted."""
-
-    url: PostgresAddress | None = Field(
-        default=None,
-        description="an external PostgreSQL, postgresql://user:password@host/database; given: none is started",
-    )
-    host: str = Field(default="127.0.0.1", description="where the stack's PostgreSQL is reached")
-    port: int = Field(default=15432, ge=1, le=65535, description="port of the stack's PostgreSQL")
-    user: str = Field(default="neonblue", description="who the platform connects as")
-    password: SecretStr = Field(default=SecretStr(""), description="password of that user")
-    database: str = Field(default="neonblue", description="database of the platform")
-    dagster_database: str = Field(default="dagster", description="database of Dagster, on the same server")
-    system_user: str = Field(default="neonblue", description="runs PostgreSQL where root starts the stack")
-
-    @property
-    def external(self) -> bool:
-        return self.url is not None
-
-    def dsn(self, database: str | None = None) -> str:
-        """The libpq address, of `database` where given (on an external server: of that server's database)."""
-        if self.url is not None:
-            given = self.url.get_secret_value()
-            path = f"/{quote(database or '', safe='')}"
-            return given if database is None else urlsplit(given)._replace(path=path).geturl()
-        credentials = f"{quote(self.user, safe='')}:{quote(self.password.get_secret_value(), safe='')}"
-        name = quote(database or self.database, safe="")
-        return f"postgresql://{credentials}@{self.host}:{self.port}/{name}"
 
 
 class ValkeySettings(Component):
@@ -66,9 +36,16 @@ class ConnectSettings(Component):
 
     url: WebAddress | None = Field(
         default=None,
-        description="an external Kafka Connect that has Debezium; given: none is started",
+        description="an external Kafka Connect that has Debezium, with user:password@ where it asks for them; "
+        "given: none is started",
     )
     port: int = Field(default=18083, ge=1, le=65535, description="port of the stack's Kafka Connect")
+    user: str = Field(
+        default="neonblue",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="the only one who may call the stack's Kafka Connect",
+    )
+    password: SecretStr = Field(default=SecretStr(""), description="password of that user")
     connector: str = Field(
         default="neonblue-outbox",
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
@@ -87,6 +64,11 @@ class ConnectSettings(Component):
     @property
     def address(self) -> str:
         return self.url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """User and password of the stack's own; an external one has them in its address."""
+        return None if self.external else (self.user, self.password.get_secret_value())
 
 
 class ClickHouseSettings(Component):

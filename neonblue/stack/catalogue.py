@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from neonblue.settings import Settings
+from neonblue.settings.addresses import without_credentials
 from neonblue.stack.names import SERVICES as SERVICES
 from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services.api import Api, PostgresSchema
@@ -71,4 +72,4 @@ def address(name: str, settings: Settings) -> str:
         "dagster": settings.dagster.address,
         "dagster-code": f"127.0.0.1:{settings.dagster.code_port}",
     }
-    return addresses.get(name, "")
+    return without_credentials(addresses.get(name, ""))

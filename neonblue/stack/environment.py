@@ -13,19 +13,22 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr
 
 from neonblue.files import write_private
-from neonblue.settings import ENVIRONMENT_FILE, SERVICE, Settings
+from neonblue.settings import ENVIRONMENT_FILE, SERVICE, Role, Settings
 from neonblue.settings.kafka import PARTS
 from neonblue.stack import secret_use
 from neonblue.stack.errors import StackError
 
 PREFIX = "NEONBLUE_"
 _SECRETS = {
-    "postgres": ("password",),
+    "postgres": ("password", *(f"{role}_password" for role in Role)),
+    "connect": ("password",),
     "valkey": ("password",),
     "kafka": tuple(f"{part}_password" for part in PARTS),
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
 }
+_OF_THE_STACKS_OWN = frozenset({"postgres", "connect", "kafka"})
+"""An external one has other users, whom its address names."""
 _ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
 _EVERY_PROGRAM = re.compile(
     "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TERM|XDG_.*|PYTHON.*|VIRTUAL_ENV|LD_LIBRARY_PATH"
@@ -39,6 +42,8 @@ def with_secrets(settings: Settings) -> Settings:
     updates = {}
     for name, fields in _SECRETS.items():
         component = getattr(settings, name)
+        if component.external and name in _OF_THE_STACKS_OWN:
+            continue
         empty = [field for field in fields if not getattr(component, field).get_secret_value()]
         made = {field: SecretStr(secrets.token_urlsafe(24)) for field in empty}
         updates[name] = component.model_copy(update=made)
@@ -70,17 +75,19 @@ def _text(value: object) -> str:
 def process_environment(settings: Settings, service: str) -> dict[str, str]:
     """What the process of a service or step gets: exactly `settings`, and of their secrets those that it uses.
 
-    Programs that know no setting get none, and of this environment what any program may need. Raises ``KeyError`` on a
-    name that `secret_use.USED` does not have.
+    In PostgreSQL it has a role of its own. Programs that know no setting get none, and of this environment what any
+    program may need. Raises ``KeyError`` on a name that `secret_use.USED` does not have.
     """
     withheld = secret_use.secrets_of(type(settings)) - secret_use.USED[service]
     if service in secret_use.FOREIGN:
         return _inherited(_EVERY_PROGRAM)
     # An embedded engine answers queries of those who may read only: it has no use for what else is in the environment.
     inherited = _inherited(_EVERY_PROGRAM if service == "clickhouse" else None)
+    role = secret_use.POSTGRES_ROLES.get(service)
+    own = settings.model_copy(update={"postgres": settings.postgres.acting(role)}) if role else settings
     given = {
         name: value
-        for name, value in variables(settings).items()
+        for name, value in variables(own).items()
         if name.removeprefix(PREFIX).lower() not in withheld
     }
     return inherited | given | {SERVICE: service}
@@ -100,7 +107,7 @@ def persisted(settings: Settings) -> dict[str, str]:
     kept = {}
     for name, value in variables(settings).items():
         component, _, field = name.removeprefix(PREFIX).lower().partition("_")
-        if field in _ADDRESSES or field.endswith("_port") or field in _SECRETS.get(component, ()):
+        if field in _ADDRESSES or field.endswith(("_port", "_url")) or field in _SECRETS.get(component, ()):
             kept[name] = value
     return kept
 

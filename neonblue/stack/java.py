@@ -80,11 +80,16 @@ def prepare(folder: Path, cache: Path) -> None:
 
 
 def arguments(
-    main_class: str, configuration: str, class_path: Iterable[Path], heap_megabytes: int
+    main_class: str,
+    configuration: str,
+    class_path: Iterable[Path],
+    heap_megabytes: int,
+    properties: Iterable[str] = (),
 ) -> tuple[str, ...]:
     """The command line of one of Kafka's programs, to be started in its working folder.
 
     `class_path` is relative to the jars' cache, `configuration` a file of the working folder.
+    `properties` are the Java system's, each ``name=value``.
     """
     return (
         str(executable()),
@@ -98,6 +103,7 @@ def arguments(
         "--enable-native-access=ALL-UNNAMED",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={_LOGGING}",
+        *(f"-D{given}" for given in properties),
         "-cp",
         ":".join(str(JARS / path) for path in class_path),
         main_class,

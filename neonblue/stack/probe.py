@@ -22,12 +22,12 @@ def get(url: str, **arguments: object) -> httpx.Response:
     return _client().get(url, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
-def put(url: str, body: object) -> httpx.Response:
-    return _client().put(url, json=body, timeout=30).raise_for_status()
+def put(url: str, body: object, **arguments: object) -> httpx.Response:
+    return _client().put(url, json=body, timeout=30, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
-def post(url: str, body: object = None) -> httpx.Response:
-    return _client().post(url, json=body, timeout=30).raise_for_status()
+def post(url: str, body: object = None, **arguments: object) -> httpx.Response:
+    return _client().post(url, json=body, timeout=30, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
 def responds(url: str, seconds: float) -> None:

@@ -7,10 +7,12 @@ reaches no process until it stands here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from neonblue.settings import Role
+from neonblue.settings.faults import is_secret
 
 _POSTGRES = frozenset({"postgres_url", "postgres_password"})
 _CLICKHOUSE = frozenset({"clickhouse_url", "clickhouse_password"})
@@ -44,17 +46,20 @@ Kafka, Connect and Valkey read theirs from a configuration file, Connect has var
 Dagster's storage too (``DAGSTER_POSTGRES_URL``).
 """
 
+POSTGRES_ROLES: Mapping[str, Role] = {
+    "postgres-schema": Role.API,
+    "api": Role.API,
+    "dagster-code": Role.ORCHESTRATION,
+}
+"""As whom a service or step connects to PostgreSQL: its user and password in the environment are that role's."""
+
 FOREIGN = frozenset({"postgres", "valkey", "kafka", "connect"})
 """Programs that know no setting of NeonBlue: they get none."""
 
 
-def is_secret(name: str, field: FieldInfo) -> bool:
+def may_be_secret(name: str, field: FieldInfo) -> bool:
     """Whether the setting `name` of a component holds a secret, or may hold one."""
-    return _mentions(field.annotation, SecretStr) or name in {"url", "location"} or name.endswith("_url")
-
-
-def _mentions(annotation: Any, wanted: type) -> bool:
-    return annotation is wanted or any(_mentions(part, wanted) for part in get_args(annotation))
+    return is_secret(field) or name in {"url", "location"} or name.endswith("_url")
 
 
 def secrets_of(model: type[BaseModel]) -> frozenset[str]:
@@ -64,5 +69,5 @@ def secrets_of(model: type[BaseModel]) -> frozenset[str]:
         for component, outer in model.model_fields.items()
         if isinstance(outer.annotation, type) and issubclass(outer.annotation, BaseModel)
         for name, field in outer.annotation.model_fields.items()
-        if is_secret(name, field)
+        if may_be_secret(name, field)
     )

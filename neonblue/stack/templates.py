@@ -102,6 +102,17 @@ def worker(settings: Settings, plugin_path: object) -> str:
     return render(_read("worker.properties"), values, in_properties) + "".join(lines)
 
 
+def connect_login() -> str:
+    """How Kafka Connect learns who may call it. It names the file of `connect_users`."""
+    return _read("login.conf")
+
+
+def connect_users(settings: Settings) -> str:
+    """Who may call Kafka Connect, as a file of Java properties. Each is a name and a password."""
+    connect = settings.connect
+    return f"{connect.user}={in_properties(connect.password.get_secret_value())}\n"
+
+
 def connector(settings: Settings) -> dict[str, str]:
     """The Debezium connector's configuration. It names secrets, it does not hold them."""
     values = {

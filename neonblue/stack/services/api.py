@@ -13,6 +13,7 @@ from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
+from neonblue.stack.services import postgres_roles, postgres_superuser
 
 _UPGRADE = """
 from api.migrations import upgrade
@@ -22,7 +23,7 @@ upgrade(Settings.load().postgres.dsn())
 
 
 class PostgresSchema(Step):
-    """PostgreSQL's tables and the publication, by the API's migrations in a process of their own."""
+    """PostgreSQL's tables and the publication, by the API's migrations in a process of their own; then who may read."""
 
     name = "postgres-schema"
     requires = ("postgres",)
@@ -42,8 +43,16 @@ class PostgresSchema(Step):
             check=False,
         )
         if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            raise ServiceError(self.name, f"the migration failed: {lines[-1]}")
+            raise ServiceError(self.name, f"the migration failed: {_said(done.stderr)}")
+        if not self._settings.postgres.external:
+            with postgres_superuser.connect(self._settings.postgres) as connection:
+                postgres_roles.grant(connection)
+
+
+def _said(text: str) -> str:
+    """The error that ended it: its last line that is not the place in a statement, which PostgreSQL draws below."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith((" ", "LINE "))]
+    return lines[-1] if lines else "no message"
 
 
 class Api(Service):

@@ -11,7 +11,7 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import write_private
-from neonblue.settings import Settings
+from neonblue.settings import ConnectSettings, Role, Settings
 from neonblue.stack import jars, java, probe, templates
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
@@ -21,6 +21,8 @@ from neonblue.stack.process import Command
 from neonblue.stack.services.kafka import jar_cache
 
 _CONFIGURATION = "worker.properties"
+_LOGIN = "login.conf"
+_USERS = "users.properties"
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 
@@ -29,7 +31,7 @@ _log = structlog.get_logger("neonblue.stack")
 
 def database_variables(settings: Settings) -> dict[str, str]:
     """Where Debezium finds PostgreSQL: the variables that the connector's configuration names."""
-    address = conninfo_to_dict(settings.postgres.dsn())
+    address = conninfo_to_dict(settings.postgres.acting(Role.CDC).dsn())
     return {
         "NEONBLUE_CDC_HOST": str(address.get("host", "127.0.0.1")),
         "NEONBLUE_CDC_PORT": str(address.get("port", 5432)),
@@ -38,6 +40,11 @@ def database_variables(settings: Settings) -> dict[str, str]:
         "NEONBLUE_CDC_DATABASE": str(address.get("dbname", "")),
         "NEONBLUE_CDC_SSLMODE": str(address.get("sslmode", "prefer")),
     }
+
+
+def credentials(connect: ConnectSettings) -> dict[str, Any]:
+    """What a call to Kafka Connect must say of its caller. An external one's address says it."""
+    return {} if connect.credentials is None else {"auth": connect.credentials}
 
 
 class Connect(Service):
@@ -54,9 +61,12 @@ class Connect(Service):
 
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
         java.prepare(self._folder, jar_cache(self._settings))
         worker = templates.worker(self._settings, java.JARS / self._jars().plugin_path)
         write_private(self._folder / _CONFIGURATION, worker)
+        write_private(self._folder / _LOGIN, templates.connect_login())
+        write_private(self._folder / _USERS, templates.connect_users(self._settings))
         if (certificates := self._settings.kafka.ssl_ca_location) is not None:
             shutil.copyfile(certificates, self._folder / templates.KAFKA_CERTIFICATES)
 
@@ -70,6 +80,7 @@ class Connect(Service):
                 _CONFIGURATION,
                 self._jars().class_path,
                 self._settings.connect.heap_megabytes,
+                [f"java.security.auth.login.config={_LOGIN}"],
             ),
             environment=process_environment(self._settings, self.name)
             | database_variables(self._settings)
@@ -82,7 +93,8 @@ class Connect(Service):
 
     def check(self) -> None:
         """The worker has joined its group and answers."""
-        probe.get(f"{self._settings.connect.address}/health")
+        connect = self._settings.connect
+        probe.get(f"{connect.address}/health", **credentials(connect))
 
 
 class Connector(Step):
@@ -96,12 +108,13 @@ class Connector(Step):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
+        self._caller = credentials(settings.connect)
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def run(self) -> None:
         self._give_up_lost_slot()
         if not self._is_registered():
-            probe.put(f"{self._address}/config", templates.connector(self._settings))
+            probe.put(f"{self._address}/config", templates.connector(self._settings), **self._caller)
         self._wait_for_running()
 
     def _wait_for_running(self) -> None:
@@ -118,7 +131,7 @@ class Connector(Step):
     def _is_registered(self) -> bool:
         """Whether the worker has this very configuration: putting it again would restart the connector."""
         try:
-            present: dict[str, str] = probe.get(f"{self._address}/config").json()
+            present: dict[str, str] = probe.get(f"{self._address}/config", **self._caller).json()
         except probe.HTTPStatusError as error:
             if error.response.status_code == 404:
                 return False
@@ -137,7 +150,7 @@ class Connector(Step):
             raise ServiceError(self.name, f"PostgreSQL has given up the slot {self._settings.connect.slot}")
 
     def _states(self) -> dict[str, Any]:
-        states: dict[str, Any] = probe.get(f"{self._address}/status").json()
+        states: dict[str, Any] = probe.get(f"{self._address}/status", **self._caller).json()
         return states
 
     def mend(self) -> None:
@@ -148,11 +161,11 @@ class Connector(Step):
         delivered before is recognised by its ids.
         """
         if self._give_up_lost_slot():
-            probe.post(f"{self._address}/restart?includeTasks=true")
+            probe.post(f"{self._address}/restart?includeTasks=true", **self._caller)
         states = self._states()
         if "FAILED" in (states["connector"]["state"], *(task["state"] for task in states["tasks"])):
             _log.warning("connector_restarts", reason=_summary(states))
-            probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true")
+            probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true", **self._caller)
 
     def _slot_is_lost(self) -> bool:
         row = self._execute("SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = %s")
@@ -170,7 +183,7 @@ class Connector(Step):
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(
-                    self._settings.postgres.dsn(),
+                    self._settings.postgres.acting(Role.SUPERVISOR).dsn(),
                     connect_timeout=3,
                     autocommit=True,
                     application_name="neonblue-stack",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
@@ -125,7 +125,7 @@ def home(settings: Settings) -> Path:
 
 def environment(settings: Settings, service: str) -> dict[str, str]:
     """What `service`, a process that uses this Dagster instance, needs."""
-    storage = settings.postgres.dsn(settings.postgres.dagster_database)
+    storage = settings.postgres.acting(Role.DAGSTER).dsn(settings.postgres.dagster_database)
     return process_environment(settings, service) | {
         "DAGSTER_HOME": str(home(settings)),
         # Dagster's storage sends NOTIFY with a parameter, which psycopg 3 (SQLAlchemy's default) can't.

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack import probe
 from neonblue.stack.accounts import account_for, owned_folder, reachable
 from neonblue.stack.environment import process_environment
@@ -23,9 +23,12 @@ from neonblue.stack.errors import RequirementError, ServiceError
 from neonblue.stack.nodes import Service
 from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Account, Command
+from neonblue.stack.services import postgres_roles, postgres_superuser
 from neonblue.stack.services.postgres_processes import end_orphans
 
 CONFIGURATION_FILE = "neonblue.conf"
+_FIRST = "postgres"
+"""The database that is there from the beginning."""
 SHARED_BINARIES = Path("/var/cache/neonblue")
 # The kernel resolves this for each process by itself, without a look at the folders above.
 _OWN_FOLDER = "/proc/self/cwd"
@@ -89,11 +92,13 @@ class Postgres(Service):
         self._folder = settings.data_dir / "postgres"
         self._account: Account | None = None
         self._binaries = Path()
+        self._has_roles = False
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.postgres.port, self.name, "NEONBLUE_POSTGRES_PORT"),)
 
     def prepare(self) -> None:
+        self._has_roles = False
         self._account = account_for(self._settings.postgres.system_user)
         self._binaries = _binaries(self._account)
         owned_folder(self._folder, self._account)
@@ -123,18 +128,31 @@ class Postgres(Service):
             connection.execute("SELECT 1")
 
     def settle(self) -> None:
-        """Make the databases."""
-        with self._connect() as connection:
+        """Make the databases; in the stack's own server the roles too, and give each what is its."""
+        postgres = self._settings.postgres
+        with postgres_superuser.connect(postgres, None if postgres.external else _FIRST) as connection:
             present = {str(row[0]) for row in connection.execute("SELECT datname FROM pg_database")}
-            wanted = {self._settings.postgres.dagster_database}
-            if not self._settings.postgres.external:
-                wanted.add(self._settings.postgres.database)
+            wanted = {postgres.dagster_database} | ({postgres.database} if not postgres.external else set())
             for name in sorted(wanted - present):
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            if postgres.external:
+                return
+            postgres_roles.reconcile(connection, postgres)
+        for database, owner in (
+            (postgres.database, Role.API),
+            (postgres.dagster_database, Role.DAGSTER),
+        ):
+            with postgres_superuser.connect(postgres, database) as connection:
+                postgres_superuser.own_schema(connection, owner)
+        self._has_roles = True
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        """As the supervisor, once there is such a role."""
+        postgres = self._settings.postgres
+        if not postgres.external and not self._has_roles:
+            return postgres_superuser.connect(postgres, _FIRST)
         return psycopg.connect(
-            _maintenance(self._settings),
+            postgres.acting(Role.SUPERVISOR).dsn(),
             connect_timeout=3,
             autocommit=True,
             application_name="neonblue-stack",
@@ -193,11 +211,6 @@ class Postgres(Service):
         path.write_text(text, encoding="utf-8")
         if self._account is not None:
             os.chown(path, self._account.uid, self._account.gid)
-
-
-def _maintenance(settings: Settings) -> str:
-    """The address of a database that is there from the beginning."""
-    return settings.postgres.dsn() if settings.postgres.external else settings.postgres.dsn("postgres")
 
 
 def _environment(settings: Settings) -> dict[str, str]:

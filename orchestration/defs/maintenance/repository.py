@@ -8,7 +8,6 @@ from datetime import date
 
 import psycopg
 from clickhouse_connect.driver.client import Client
-from psycopg import sql
 
 from neonblue.clickhouse import execute
 from orchestration.defs.maintenance.partitions import Partition, parse
@@ -59,7 +58,7 @@ def drop_partitions(connection: psycopg.Connection, partitions: Sequence[Partiti
     """Drop them, under the lock that the API takes for the same."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     for partition in partitions:
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(partition.name)))
+        connection.execute("SELECT drop_partition(%s)", (partition.name,))
 
 
 def prune_heartbeats(connection: psycopg.Connection, hours: int) -> int:

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from neonblue.settings import Settings
 from neonblue.stack import Stack, probe, record
 from neonblue.stack.board import State
+from neonblue.stack.services.connect import credentials
 from tests.integration.stack.conftest import until
 
 INSERT = """
@@ -158,10 +159,11 @@ def test_heartbeats_move_an_idle_slot_and_never_reach_the_topic(settings: Settin
 def connector_stopped(settings: Settings) -> Iterator[None]:
     """The connector lets go of its slot, and comes back afterwards."""
     address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
-    probe.put(f"{address}/stop", None)
+    caller = credentials(settings.connect)
+    probe.put(f"{address}/stop", None, **caller)
     until(lambda: not slot(settings)[1], "the connector has let go of its slot")
     yield
-    probe.put(f"{address}/resume", None)
+    probe.put(f"{address}/resume", None, **caller)
 
 
 def give_up_slot(settings: Settings) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from neonblue.settings import ENVIRONMENT_FILE, Settings
+from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
 from neonblue.stack import environment, secret_use
 from neonblue.stack.errors import StackError
 from neonblue.stack.names import SERVICES
+from neonblue.stack.services.connect import database_variables
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -55,6 +56,29 @@ def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     path = environment.write(environment.with_secrets(Settings.load(tmp_path)))
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_external_server_has_no_role_that_is_made_up() -> None:
+    made = environment.with_secrets(Settings(postgres={"url": "postgresql://team:own@db/x"}))
+
+    assert made.postgres.api_password.get_secret_value() == ""
+    assert made.postgres.acting(Role.CDC).dsn() == "postgresql://team:own@db/x"
+
+
+def test_debezium_reaches_an_external_server_as_its_own_address_says() -> None:
+    given = {
+        "url": "postgresql://team:own@db/x",
+        "cdc_url": "postgresql://stream:secret@db:5433/x?sslmode=require",
+    }
+
+    assert database_variables(Settings(postgres=given)) == {
+        "NEONBLUE_CDC_HOST": "db",
+        "NEONBLUE_CDC_PORT": "5433",
+        "NEONBLUE_CDC_USER": "stream",
+        "NEONBLUE_CDC_PASSWORD": "secret",
+        "NEONBLUE_CDC_DATABASE": "x",
+        "NEONBLUE_CDC_SSLMODE": "require",
+    }
 
 
 def test_a_secret_that_is_set_stays(tmp_path: Path) -> None:
@@ -102,25 +126,39 @@ def test_a_process_gets_these_settings_and_no_others(monkeypatch: pytest.MonkeyP
     assert made["PATH"] == os.environ["PATH"]
 
 
-def full() -> Settings:
+def full(*, external: bool) -> Settings:
     """Every setting that may hold a secret has one of its own: its name in capitals."""
     values: dict[str, dict[str, object]] = {}
     for name in secret_use.secrets_of(Settings):
         component, _, field = name.partition("_")
-        text = f"{'postgresql' if component == 'postgres' else 'http'}://u:{name.upper()}@h/d"
-        text = text.replace("http", "redis") if component == "valkey" else text
-        given = text if field == "url" or field.endswith("_url") else name.upper()
-        values.setdefault(component, {})[field] = [given] if field == "urls" else given
+        scheme = {"postgres": "postgresql", "valkey": "redis"}.get(component, "http")
+        address = f"{scheme}://u:{name.upper()}@h/d"
+        given: object = address if field == "url" or field.endswith("_url") else name.upper()
+        if external or given != address or component != "postgres":
+            values.setdefault(component, {})[field] = [given] if field == "urls" else given
     return Settings(**values)
 
 
+@pytest.mark.parametrize("external", [False, True])
 @pytest.mark.parametrize("service", sorted(secret_use.USED))
-def test_a_process_gets_the_secrets_that_it_uses_and_no_other(service: str) -> None:
-    made = "\n".join(environment.process_environment(full(), service).values())
+def test_a_process_gets_the_secrets_that_it_uses_and_no_other(service: str, external: bool) -> None:
+    made = "\n".join(environment.process_environment(full(external=external), service).values())
 
-    used = secret_use.USED[service]
     found = {name for name in secret_use.secrets_of(Settings) if re.search(rf"\b{name.upper()}\b", made)}
-    assert found == used
+    role = secret_use.POSTGRES_ROLES.get(service)
+    expected = {name for name in secret_use.USED[service] if not name.startswith("postgres_")}
+    if role is not None:
+        expected.add(OF_ROLE[role, external])
+    assert found == expected
+
+
+OF_ROLE = {
+    (Role.API, False): "postgres_api_password",
+    (Role.API, True): "postgres_url",
+    (Role.ORCHESTRATION, False): "postgres_orchestration_password",
+    (Role.ORCHESTRATION, True): "postgres_orchestration_url",
+}
+"""What a process of the role connects with, in the stack's own server and in an external one."""
 
 
 def test_every_secret_that_is_used_is_a_setting() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import templates
+from neonblue.stack.services.connect import database_variables
 
 FOUR_MEBIBYTES = str(4 * 1024 * 1024)
 
@@ -20,6 +22,18 @@ def properties(text: str) -> dict[str, str]:
 def test_a_name_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="port"):
         templates.render("a=${port}", {}, str)
+
+
+def test_connect_takes_from_its_environment_what_the_connector_names_and_nothing_else() -> None:
+    worker = properties(templates.worker(Settings(), "/plugins"))
+    allowed = re.compile(worker["config.providers.env.param.allowlist.pattern"])
+
+    named = set(re.findall(r"\$\{env:(\w+)\}", json.dumps(templates.connector(Settings()))))
+    assert named == set(database_variables(Settings()))
+    assert all(allowed.search(name) for name in named)
+    assert not any(
+        allowed.search(name) for name in ("PATH", "NEONBLUE_CDC_PASSWORD_OF_OTHERS", "X_NEONBLUE_CDC_USER")
+    )
 
 
 def test_what_the_worker_fills_in_itself_is_left() -> None:
