@@ -29,7 +29,7 @@ _SECRETS = {
     "api": ("token",),
     "dagster": ("token",),
 }
-_OF_THE_STACKS_OWN = frozenset({"postgres", "connect"})
+_OF_THE_STACKS_OWN = frozenset({"postgres", "connect", "kafka"})
 """An external one has other users, whom its address names."""
 _ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
 _EVERY_PROGRAM = re.compile(
