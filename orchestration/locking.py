@@ -1,7 +1,8 @@
 """One writer of the models at a time: Dagster's builds, and dbt by hand.
 
 Two builds at once would replace the same days, and the one that read first might replace last. Dagster's pool holds for
-its own runs alone, so each writer holds this lock as well. It is a file's, and dies with its holder.
+its own runs alone, so each writer holds this lock as well. It is a file's, and dies with its holder. Plain dbt has
+none: it looks in ClickHouse whether a build is at work.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from neonblue.settings import Settings
 
 _POLL_SECONDS = 0.5
+HELD = "NEONBLUE_DBT_LOCK"
+"""The environment variable that tells dbt that its caller holds the lock."""
 
 
 @contextmanager
@@ -24,13 +27,15 @@ def building(settings: Settings, waits: Callable[[str], None]) -> Iterator[None]
     try:
         yield
     finally:
+        os.environ.pop(HELD, None)
         os.close(descriptor)
 
 
 def acquire(settings: Settings, waits: Callable[[str], None]) -> int:
     """The lock of this data folder's models, as the descriptor that holds it until it is closed.
 
-    Where another has it, `waits` is called once with who that is.
+    Processes that are started from now on see it in their environment. Where another has it, `waits` is called once
+    with who that is.
     """
     folder = settings.data_dir / "dbt"
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +52,7 @@ def acquire(settings: Settings, waits: Callable[[str], None]) -> int:
         raise
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    os.environ[HELD] = "held"
     return descriptor
 
 

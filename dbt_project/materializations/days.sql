@@ -56,8 +56,12 @@
     {%- endif -%}
     {%- set anew = is_built_anew(relation) -%}
     {%- set query -%}
+        {#- Of the build that wrote last: where two ran at once, it may have read before the other did. #}
         with builds as (
-            select day, max(partition_builds.scanned_at) as scanned_at, max(partition_builds.built_at) as built_at
+            select
+                day,
+                argMax(partition_builds.scanned_at, partition_builds.built_at) as scanned_at,
+                max(partition_builds.built_at) as built_at
             from {{ builds_relation() }} as partition_builds
             where model = '{{ relation.identifier }}'
             group by day

@@ -237,6 +237,23 @@ def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:
     assert rows(warehouse.client, "SELECT count() FROM metric_moments") == [(0,)]
 
 
+def test_a_day_whose_last_build_read_before_another_one_is_built_again(warehouse: Warehouse) -> None:
+    history = History(small_plan(7))
+    insert_experiments(warehouse.client, history.plan.designs()[0].versions())
+    one_user = rows_of_one_unit(history, *whole_tables(history))
+    warehouse.write("assignments", one_user[0])
+    warehouse.write("events", one_user[1])
+    warehouse.dbt("run", "--exclude", "path:models/live")
+    before = partitions(warehouse)
+    table, day = min(before)
+    warehouse.client.command(
+        "INSERT INTO partition_builds VALUES ({table:String}, {day:Date}, toDateTime64(1, 3), now64(3) + 1)",
+        parameters={"table": table, "day": day},
+    )
+
+    assert rebuilt(warehouse, before) == {(table, day)}
+
+
 def rows_of_one_unit(history: History, assignments: pa.Table, events: pa.Table) -> tuple[pa.Table, pa.Table]:
     expected = as_sent(history, assignments, events)
     user = next(user for number, user in expected.units if number == 1)
