@@ -32,6 +32,8 @@ run_coordinator:
   class: DefaultRunCoordinator
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 _WORKSPACE = """\
 load_from:
