@@ -112,6 +112,7 @@ def test_packed_bodies_of_strangers_keep_nobody_waiting(whole_api: httpx.Client)
         (gzip.compress(b"[]") + b"junk", "no valid gzip"),
         (gzip.compress(b"[1]")[:-4], "does not end"),
     ],
+    ids=["empty members", "many members", "zeros", "objects", "trailing", "unfinished"],
 )
 def test_a_gzip_body_that_is_mostly_air_is_refused_by_its_rule(
     whole_api: httpx.Client, body: bytes, words: str
