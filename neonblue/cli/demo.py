@@ -65,9 +65,11 @@ def demo(
 
 def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
     """Settings of a stack that runs: the one that is up, or one started here and stopped at the end."""
-    with contextlib.suppress(httpx.HTTPError):
-        if httpx.get(f"{settings.api.address}/healthz", timeout=2).is_success:
-            return settings
+    # Without a token this folder has no stack: what answers there is another folder's.
+    if settings.api.token.get_secret_value():
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{settings.api.address}/healthz", timeout=2).is_success:
+                return settings
     from neonblue.stack import Stack, checkup, folders
     from neonblue.stack.errors import StackError
     from neonblue.stack.supervisor_log import write_to_file
