@@ -143,6 +143,21 @@ def test_the_api_owns_its_schema_and_dagster_its_database(place: Settings) -> No
         assert values(connection, owner) == {Role.DAGSTER.login}
 
 
+def test_the_api_works_on_tables_that_the_superuser_makes_later(place: Settings) -> None:
+    with connected(place) as connection:
+        connection.execute("CREATE TABLE accounts (id bigserial, unit_type text, user_id text)")
+    try:
+        with connected(place, Role.API) as connection:
+            connection.execute("INSERT INTO accounts (unit_type, user_id) VALUES ('user', 'u')")
+            connection.execute("DELETE FROM accounts")
+            connection.execute("VACUUM (ANALYZE) accounts")
+        with connected(place, Role.READER) as connection, pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM accounts")
+    finally:
+        with connected(place) as connection:
+            connection.execute("DROP TABLE accounts")
+
+
 @pytest.mark.parametrize("role", sorted(GRANTS))
 def test_a_role_reads_and_writes_the_tables_on_its_list_and_no_other(place: Settings, role: Role) -> None:
     with connected(place) as connection:
