@@ -17,7 +17,8 @@ FROM events WHERE (received_at <= %(until)s OR received_at > %(ahead)s) GROUP BY
 """
 EVENT_IDS = """
 SELECT id::text FROM events
-WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s) AND (received_at <= %(until)s OR received_at > %(ahead)s)
+WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s)
+    AND (received_at <= %(until)s OR received_at > %(ahead)s)
 """
 
 NAMED_ROWS = {
