@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 
 import psycopg
 
-from neonblue.reconciliation.compare import Bucket, Digest, Kind
+from neonblue.reconciliation.compare import Bucket, Digest, Kind, Span
 
 EVENT_DIGESTS = """
 SELECT day, get_byte(uuid_send(id), 15), count(*),
        bit_xor(('x' || substr(md5(uuid_send(id)), 1, 16))::bit(64)::bigint), coalesce(sum(value), 0)
-FROM events WHERE received_at <= %(until)s GROUP BY 1, 2
+FROM events WHERE (received_at <= %(until)s OR received_at > %(ahead)s) GROUP BY 1, 2
 """
 EVENT_IDS = """
 SELECT id::text FROM events
-WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s) AND received_at <= %(until)s
+WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s)
+    AND (received_at <= %(until)s OR received_at > %(ahead)s)
 """
 
 NAMED_ROWS = {
@@ -34,12 +35,12 @@ WHERE NOT (experiments.status = 'archived' AND experiments.started_at IS NULL)
 """,
     Kind.LINKS: """
 SELECT (linked_at AT TIME ZONE 'UTC')::date AS day, concat_ws('/', unit_type, anonymous_id, user_id) AS name
-FROM user_links WHERE linked_at <= %(until)s
+FROM user_links WHERE linked_at <= %(until)s OR linked_at > %(ahead)s
 """,
     Kind.ERASURES: """
 SELECT (erased_at AT TIME ZONE 'UTC')::date AS day,
        concat_ws('/', unit_type, encode(person, 'hex'), (extract(epoch FROM erased_at) * 1000000)::bigint) AS name
-FROM erasures WHERE person IS NOT NULL AND erased_at <= %(until)s
+FROM erasures WHERE person IS NOT NULL AND (erased_at <= %(until)s OR erased_at > %(ahead)s)
 """,
 }
 """Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that
@@ -59,21 +60,21 @@ SELECT pg_get_expr(child.relpartbound, child.oid)
 FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'events'::regclass
 """
-_RANGE = re.compile(r"FROM \('(\d{4}-\d{2}-\d{2})'\) TO \('(\d{4}-\d{2}-\d{2})'\)")
+_RANGE = re.compile(r"FROM \('(\d{4}-\d{2}-\d{2})'\) TO \('\d{4}-\d{2}-\d{2}'\)")
 
 
 class Accepted:
     """Reads within one repeatable-read transaction, so that digests and ids are of one moment."""
 
-    def __init__(self, connection: psycopg.Connection, until: datetime) -> None:
+    def __init__(self, connection: psycopg.Connection, span: Span) -> None:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         connection.execute("SET LOCAL jit = off")
         self._connection = connection
-        self._until = until
+        self._span = span
 
     def digests(self, kind: Kind) -> dict[Bucket, Digest]:
         query = EVENT_DIGESTS if kind is Kind.EVENTS else NAMED_DIGESTS.format(NAMED_ROWS[kind])
-        rows = self._connection.execute(query.encode(), {"until": self._until})
+        rows = self._connection.execute(query.encode(), self._span.parameters)
         return {
             Bucket(day, byte): Digest(count, checksum, total) for day, byte, count, checksum, total in rows
         }
@@ -83,16 +84,11 @@ class Accepted:
         parameters = {
             "day": buckets[0].day,
             "bytes": [bucket.byte for bucket in buckets],
-            "until": self._until,
+            **self._span.parameters,
         }
         return {name for (name,) in self._connection.execute(query.encode(), parameters)}
 
-    def kept_days(self) -> set[date]:
-        """The days that have a partition: what is older was dropped by retention."""
-        days: set[date] = set()
-        for (bound,) in self._connection.execute(PARTITIONS):
-            found = _RANGE.search(bound)
-            if found:
-                first, end = map(date.fromisoformat, found.groups())
-                days.update(first + timedelta(days=more) for more in range((end - first).days))
-        return days
+    def oldest_kept_day(self) -> date | None:
+        """The first day that has a partition: what is older was dropped by retention. None: no day has one."""
+        bounds = (_RANGE.search(bound) for (bound,) in self._connection.execute(PARTITIONS))
+        return min((date.fromisoformat(found[1]) for found in bounds if found), default=None)

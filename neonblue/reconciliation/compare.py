@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -43,6 +43,23 @@ class Digest:
     count: int
     checksum: int
     total: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which rows count, by their time of acceptance: those up to `until`, and those later than `ahead`.
+
+    What is accepted while the stores are read lies between. Nobody accepts later than `ahead`: that is no row on its
+    way, but one with a false time.
+    """
+
+    until: datetime
+    ahead: datetime
+
+    @property
+    def parameters(self) -> dict[str, datetime]:
+        """Both, by their names in the queries."""
+        return {"until": self.until, "ahead": self.ahead}
 
 
 NOTHING = Digest(0, 0)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.reconciliation.compare import Bucket, Digest, Kind
+from neonblue.reconciliation.compare import Bucket, Digest, Kind, Span
 
 EVENT_ROWS = """
 SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
        if(match(name, '^.{14}7.{4}[89ab]'), toDate(UUIDv7ToDateTime(event_id, 'UTC')), toDate(timestamp)) AS day,
        reinterpretAsUInt8(substring(bytes, 16, 1)) AS byte, MD5(bytes) AS hash
 FROM events_processed FINAL
-WHERE received_at <= {until:DateTime64(6, 'UTC')}
+WHERE (received_at <= {until:DateTime64(6, 'UTC')} OR received_at > {ahead:DateTime64(6, 'UTC')})
 """
 NAMED_ROWS = {
     Kind.ASSIGNMENTS: """
@@ -32,12 +31,12 @@ WHERE experiment_id NOT IN (
 """,
     Kind.LINKS: """
 SELECT concatWithSeparator('/', unit_type, anonymous_id, user_id) AS name, toDate(linked_at) AS day
-FROM user_links FINAL WHERE linked_at <= {until:DateTime64(6, 'UTC')}
+FROM user_links FINAL WHERE (linked_at <= {until:DateTime64(6, 'UTC')} OR linked_at > {ahead:DateTime64(6, 'UTC')})
 """,
     Kind.ERASURES: """
 SELECT concatWithSeparator('/', unit_type, lower(hex(person)), toUnixTimestamp64Micro(erased_at)) AS name,
        toDate(erased_at) AS day
-FROM erased_users FINAL WHERE erased_at <= {until:DateTime64(6, 'UTC')}
+FROM erased_users FINAL WHERE (erased_at <= {until:DateTime64(6, 'UTC')} OR erased_at > {ahead:DateTime64(6, 'UTC')})
 """,
 }
 NAMED = """
@@ -58,12 +57,12 @@ SET_ASIDE = "SELECT rule, count() FROM set_aside GROUP BY rule ORDER BY rule"
 class Present:
     """Reads the deduplicated tables."""
 
-    def __init__(self, client: Client, until: datetime) -> None:
+    def __init__(self, client: Client, span: Span) -> None:
         self._client = client
-        self._until = until
+        self._span = span
 
     def digests(self, kind: Kind) -> dict[Bucket, Digest]:
-        result = self._client.query(DIGESTS.format(_rows(kind)), parameters={"until": self._until})
+        result = self._client.query(DIGESTS.format(_rows(kind)), parameters=self._span.parameters)
         return {
             Bucket(day, byte): Digest(count, checksum, total)
             for day, byte, count, checksum, total in result.result_rows
@@ -73,7 +72,7 @@ class Present:
         parameters = {
             "day": buckets[0].day,
             "bytes": [bucket.byte for bucket in buckets],
-            "until": self._until,
+            **self._span.parameters,
         }
         result = self._client.query(IDS.format(_rows(kind)), parameters=parameters)
         return {str(name) for (name,) in result.result_rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import psycopg
@@ -11,11 +11,13 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.clickhouse import connect
 from neonblue.reconciliation.accepted import Accepted
-from neonblue.reconciliation.compare import Kind, Reconciliation, compare
+from neonblue.reconciliation.compare import Kind, Reconciliation, Span, compare
 from neonblue.reconciliation.present import Present
 from neonblue.settings import Role, Settings
 
 POLL_SECONDS = 0.5
+CLOCKS_AHEAD = timedelta(minutes=10)
+"""How far the clock of whoever accepts rows may be ahead of PostgreSQL's."""
 
 
 def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
@@ -31,7 +33,7 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
     ):
         until = _now(postgres)
         while True:
-            result = _once(postgres, clickhouse, until)
+            result = _once(postgres, clickhouse, Span(until, _now(postgres) + CLOCKS_AHEAD))
             if result.equal or time.monotonic() >= deadline:
                 return result
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
@@ -45,13 +47,13 @@ def _now(postgres: psycopg.Connection) -> datetime:
     return moment
 
 
-def _once(postgres: psycopg.Connection, clickhouse: Client, until: datetime) -> Reconciliation:
+def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Reconciliation:
     """ClickHouse first: what it holds was committed before PostgreSQL is read, and can't seem unexpected."""
-    present = Present(clickhouse, until)
+    present = Present(clickhouse, span)
     found = {kind: present.digests(kind) for kind in Kind}
     with postgres.transaction():
-        accepted = Accepted(postgres, until)
-        kept = accepted.kept_days()
+        accepted = Accepted(postgres, span)
+        oldest = accepted.oldest_kept_day()
         return Reconciliation(
             rows={
                 kind: compare(
@@ -59,7 +61,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, until: datetime) -> 
                     found[kind],
                     partial(accepted.ids, kind),
                     partial(present.ids, kind),
-                    kept.__contains__ if kind is Kind.EVENTS else None,
+                    (lambda day: oldest is not None and day >= oldest) if kind is Kind.EVENTS else None,
                 )
                 for kind in Kind
             },

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from api.experiments.states import Status
+from neonblue.reconciliation.compare import Span
 from neonblue.reconciliation.present import Present
 from orchestration.defs.maintenance.repository import EVENTS, drop_partitions, read_partitions
 from orchestration.defs.significance.analysis import result_rows
@@ -251,7 +252,7 @@ def test_an_id_that_comes_again_after_its_day_was_let_go_is_set_aside_by_the_row
         ("old", 7)
     ]
     assert rows(client, "SELECT rule, user_id FROM set_aside") == [("id_came_again", "new")]
-    assert Present(client, datetime.now(UTC)).set_aside() == {"id_came_again": 1}
+    assert Present(client, Span(datetime.now(UTC), datetime.now(UTC))).set_aside() == {"id_came_again": 1}
 
 
 def _let_go(house: House, day: datetime) -> None:

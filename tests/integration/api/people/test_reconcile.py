@@ -7,24 +7,25 @@ from uuid import uuid4
 
 import pytest
 
+from neonblue.client.identifiers import uuid7
 from neonblue.reconciliation import reconcile
 from neonblue.reconciliation.compare import Kind
 from tests.integration.api.people.conftest import Place
 from tests.integration.api.people.test_erasure import assign, erase, live, new_experiment, send, wait_retained
 from tests.integration.warehouse import envelope, event
 
-AT = "2026-01-02T03:04:05.123456Z"
+PAST, FUTURE = "2026-01-02T03:04:05.123456Z", "2199-01-02T03:04:05.123456Z"
 EXPERIMENT = 4_000_000
 VARIANT = {"key": "a", "weight": 1}
 
 
-def forged(kind: Kind) -> bytes:
-    known: dict[str, Any] = {"schema_version": 1, "unit_type": "user", "user_id": "victim", "received_at": AT}
+def forged(kind: Kind, at: str) -> bytes:
+    known: dict[str, Any] = {"schema_version": 1, "unit_type": "user", "user_id": "victim", "received_at": at}
     messages: dict[Kind, tuple[str, dict[str, Any]]] = {
-        Kind.EVENTS: ("event", event()),
+        Kind.EVENTS: ("event", event(id=str(uuid7()), received_at=at)),
         Kind.ASSIGNMENTS: (
             "assignment",
-            known | {"experiment_id": EXPERIMENT, "variant_key": "a", "version": 1, "assigned_at": AT},
+            known | {"experiment_id": EXPERIMENT, "variant_key": "a", "version": 1, "assigned_at": at},
         ),
         Kind.EXPERIMENTS: (
             "experiment",
@@ -34,12 +35,12 @@ def forged(kind: Kind) -> bytes:
                 "version": 1,
                 "key": "forged",
                 "status": "running",
-                "started_at": AT,
+                "started_at": at,
             }
             | {"variants": [VARIANT]},
         ),
-        Kind.LINKS: ("user_link", known | {"anonymous_id": "device", "linked_at": AT}),
-        Kind.ERASURES: ("user", known | {"erased_at": AT}),
+        Kind.LINKS: ("user_link", known | {"anonymous_id": "device", "linked_at": at}),
+        Kind.ERASURES: ("user", known | {"erased_at": at}),
     }
     return envelope(*messages[kind])
 
@@ -96,12 +97,13 @@ def test_what_was_accepted_and_carried_is_equal(place: Place, request: pytest.Fi
         assert after.rows[kind].total.present > before.rows[kind].total.present
 
 
+@pytest.mark.parametrize("at", [PAST, FUTURE])
 @pytest.mark.parametrize("kind", Kind)
-def test_what_nobody_accepted_is_unexpected_and_named(busy: Place, kind: Kind) -> None:
+def test_what_nobody_accepted_is_unexpected_and_named(busy: Place, kind: Kind, at: str) -> None:
     before, known = differences(busy), reconcile(busy.settings).rows[kind].unexpected_ids
 
     busy.clickhouse.insert(
-        "raw_events_kafka", [[forged(kind), 10_000_000]], column_names=["message", "_offset"]
+        "raw_events_kafka", [[forged(kind, at), 10_000_000]], column_names=["message", "_offset"]
     )
 
     after, result = differences(busy), reconcile(busy.settings)
