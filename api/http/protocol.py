@@ -23,6 +23,7 @@ _START = b"POST %b HTTP/1.1\r\n" % _PATH
 _LONGEST_HEAD = 2_048
 _LONGEST_BODY = 4_096
 _END = b"\r\n\r\n"
+_BETWEEN = Stage.BETWEEN
 _OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d%b%b\r\n\r\n%b"
 _UNUSUAL = frozenset({b"origin", b"content-encoding", b"transfer-encoding", b"expect"})
 
@@ -56,7 +57,7 @@ class Protocol(BoundedProtocol):
         )
 
     def data_received(self, data: bytes) -> None:
-        between = self.stage is Stage.BETWEEN
+        between = self.stage is _BETWEEN
         if between and data.startswith(_START) and self._is_known(data):
             return
         self._arrived = data if between else b""

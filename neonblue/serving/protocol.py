@@ -47,7 +47,8 @@ class RefusedError(Exception):
     """Ends the parsing. Raised in a callback of the parser."""
 
 
-_MEASURED = frozenset({Stage.HEAD, Stage.BODY})
+_BETWEEN, _HEAD, _BODY, _REFUSED = Stage  # names of the module: looking into an enumeration is slow
+_MEASURED = frozenset({_HEAD, _BODY})
 _DEFAULT = ConnectionLimits()
 _UNREADABLE = Refusal(400, "bad_request", "Invalid HTTP request received.")
 _FULL = Refusal(503, "too_many_connections", "Too many connections are open: try again in a moment")
@@ -61,7 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.asked = False
-        self.stage = Stage.BETWEEN
+        self.stage = _BETWEEN
         self._bounds = self.limits()
         self._watch = _watch_of(self.server_state, self._bounds, self.loop)
         self._moved = False  # whether the bytes at hand brought the request on
@@ -98,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.stage is Stage.REFUSED:
+        if self.stage is _REFUSED:
             return
         self._moved, self._silent = False, 0.0
         super().data_received(data)
@@ -116,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        self._enter(Stage.HEAD)
+        self._enter(_HEAD)
         self._before = self.cycle
         self._trailers = self._taken = self._surplus = 0
         super().on_message_begin()
@@ -128,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(Refusal(414, "url_too_long", f"An address is at most {most} bytes: use the body"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.stage is Stage.BODY:  # a trailer: nobody checked it, and nothing here needs one
+        if self.stage is _BODY:  # a trailer: nobody checked it, and nothing here needs one
             self._trailers += len(name) + len(value) + _PER_FIELD
             if self._trailers > self._bounds.head:
                 self._stop(_too_large(self._bounds))
@@ -156,7 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(names) < len(self.headers):
             self._check_repeated()
         self.asked = True
-        self._enter(Stage.BODY)
+        self._enter(_BODY)
 
     def _check_repeated(self) -> None:
         seen: set[bytes] = set()
@@ -179,7 +180,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def message_is_complete(self) -> None:
-        self._enter(Stage.BETWEEN)
+        self._enter(_BETWEEN)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(self._refusal)
@@ -194,7 +195,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cut()
         elif self.transport.is_closing():
             return
-        elif self.stage is Stage.REFUSED:
+        elif self.stage is _REFUSED:
             self._waited += seconds
             if self._waited > _PARTING_SECONDS and self._has_ended():
                 self.cut()
@@ -205,12 +206,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """The client is to send something."""
         bounds = self._bounds
         self._waited += seconds
-        if self.stage is Stage.BETWEEN:
+        if self.stage is _BETWEEN:
             if not self._has_ended() or self.timeout_keep_alive_task is not None:
                 self._waited = 0.0
             elif self._waited > bounds.first_request:
                 self.transport.close()
-        elif self.stage is Stage.HEAD:
+        elif self.stage is _HEAD:
             if self._waited > bounds.head_time:
                 self._refuse(_SLOW_HEAD)
         elif self._is_answered():
@@ -257,8 +258,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """The last answer of the connection, where no other one is being given."""
-        in_body, ended = self.stage is Stage.BODY, self._has_ended()
-        self._enter(Stage.REFUSED)
+        in_body, ended = self.stage is _BODY, self._has_ended()
+        self._enter(_REFUSED)
         if not ended and not in_body:  # an earlier request's answer comes first
             self.cycle.keep_alive = False
         elif (in_body and self._is_answered()) or (
