@@ -14,6 +14,7 @@ import typer
 from neonblue.cli.failures import has_stack, no_stack
 from neonblue.cli.terminal import DataDir, fail
 from neonblue.settings import Settings
+from neonblue.stack.folders import PRIVATE_UMASK
 
 app = typer.Typer(add_completion=False)
 
@@ -65,6 +66,7 @@ def dagster(
         _reach(settings)
     command = [sys.executable, "-m", "dagster", *with_target(given, home(settings) / "workspace.yaml")]
     variables = {**os.environ, **environment(settings, "dagster-code")}
+    os.umask(PRIVATE_UMASK)  # it writes into the data folder
     os.execve(sys.executable, command, variables)  # noqa: S606
 
 

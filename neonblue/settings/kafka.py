@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from neonblue.settings.addresses import KafkaAddress
 from neonblue.settings.component import Component
@@ -67,6 +67,12 @@ class KafkaSettings(Component):
     )
     retention_hours: int = Field(default=168, ge=1, description="how long the topic keeps messages")
     heap_megabytes: int = Field(default=320, ge=128, description="Java's heap of Kafka, in MB")
+
+    @field_validator("ssl_ca_location")
+    @classmethod
+    def _absolute(cls, location: Path | None) -> Path | None:
+        """Processes of the stack run in other folders."""
+        return None if location is None else location.expanduser().absolute()
 
     @model_validator(mode="after")
     def _names_who_signs_in(self) -> Self:

@@ -32,6 +32,10 @@ _SECRETS = {
 _OF_THE_STACKS_OWN = frozenset({"postgres", "connect", "kafka"})
 """An external one has other users, whom its address names."""
 _ADDRESSES = frozenset({"host", "port", "url", "bootstrap_servers", "user", "readonly_user", "database"})
+_EXTERNAL_KAFKA = frozenset(
+    {"kafka_security_protocol", "kafka_sasl_mechanism", "kafka_password", "kafka_ssl_ca_location"}
+)
+"""What an address of the others says in itself."""
 _EVERY_PROGRAM = re.compile(
     "PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_.*|TZ|TZDIR|TMPDIR|TERM|XDG_.*|PYTHON.*|VIRTUAL_ENV|LD_LIBRARY_PATH"
     "|JAVA_HOME|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS"
@@ -108,8 +112,14 @@ def persisted(settings: Settings) -> dict[str, str]:
     """The variables that ``neonblue.env`` holds: secrets and addresses."""
     kept = {}
     for name, value in variables(settings).items():
-        component, _, field = name.removeprefix(PREFIX).lower().partition("_")
-        if field in _ADDRESSES or field.endswith(("_port", "_url")) or field in _SECRETS.get(component, ()):
+        setting = name.removeprefix(PREFIX).lower()
+        component, _, field = setting.partition("_")
+        if (
+            field in _ADDRESSES
+            or field.endswith(("_port", "_url"))
+            or field in _SECRETS.get(component, ())
+            or (setting in _EXTERNAL_KAFKA and settings.kafka.external)
+        ):
             kept[name] = value
     return kept
 

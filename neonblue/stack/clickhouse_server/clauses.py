@@ -55,13 +55,11 @@ class Clauses:
             if (bracketed or applied) and not self._is_keyword(token):
                 yield token
 
-    def settings(self) -> dict[str, str]:
-        """The settings of every SETTINGS clause, with the text of their values' first token."""
-        found: dict[str, str] = {}
+    def settings(self) -> Iterator[tuple[str, str]]:
+        """Each setting of each SETTINGS clause, with the text of its value's first token; one may come twice."""
         for number, token in enumerate(self._tokens):
             if token.is_word("SETTINGS"):
-                found.update(self._settings_from(number + 1))
-        return found
+                yield from self._settings_from(number + 1)
 
     def formats(self) -> Iterator[str]:
         """What follows each FORMAT: a format, or something else where the word is a column's name."""

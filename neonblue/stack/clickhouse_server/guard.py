@@ -140,7 +140,8 @@ class Guard:
                 raise _refusal(f"the table system.{table} is not for the read-only user")
         if clauses.names_a_path():
             raise _refusal("a table's name holds no path")
-        self.check_settings(clauses.settings())
+        for name, value in clauses.settings():
+            self.check_settings({name: value})
         for name in clauses.formats():
             if name.lower() in self._known_formats:
                 self.check_format(name)

@@ -12,7 +12,10 @@ from neonblue.stack.clickhouse_server.errors import (
     ClickHouseError,
 )
 
-_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+# The engine cuts what is below a microsecond off, and no time at all is no limit.
+_SECONDS = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,6})?", re.ASCII)
+_IN_SECONDS = "max_execution_time"
 _TIME_ZONE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*)?", re.ASCII)
 _GIGABYTE = 1024**3
 
@@ -68,8 +71,9 @@ def is_time_zone(name: str) -> bool:
 
 
 def _check_number(name: str, value: str, ceiling: int) -> None:
-    if _NUMBER.fullmatch(value) is None:
-        raise ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", f"Setting {name}: '{value}' is no number")
+    form = _SECONDS if name == _IN_SECONDS else _NUMBER
+    if form.fullmatch(value) is None:
+        raise ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", f"Setting {name}: '{value}' is no such number")
     if not 0 < float(value) <= ceiling:
         message = f"Setting {name} must be above 0 and at most {ceiling} for the read-only user, not {value}"
         raise ClickHouseError(SETTING_CONSTRAINT_VIOLATION, "SETTING_CONSTRAINT_VIOLATION", message)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from neonblue.files import write_private
 from neonblue.settings import Role, Settings
 from neonblue.stack import probe
 from neonblue.stack.accounts import account_for, owned_folder, reachable
@@ -105,7 +106,7 @@ class Postgres(Service):
         end_orphans(self._folder)
         if not (self._folder / "PG_VERSION").exists():
             self._initialize()
-        self._write(CONFIGURATION_FILE, configuration(self._settings))
+        self.configure()
 
     def command(self) -> Command:
         return Command(
@@ -206,11 +207,12 @@ class Postgres(Service):
         if done.returncode != 0:
             raise ServiceError(self.name, f"initdb failed: {done.stderr.strip()}")
 
-    def _write(self, file: str, text: str) -> None:
-        path = self._folder / file
-        path.write_text(text, encoding="utf-8")
+    def configure(self) -> None:
+        """Write the configuration. The folder is the server's user's: a link in the file's place is not followed."""
+        path = self._folder / CONFIGURATION_FILE
+        write_private(path, configuration(self._settings))
         if self._account is not None:
-            os.chown(path, self._account.uid, self._account.gid)
+            os.chown(path, self._account.uid, self._account.gid, follow_symlinks=False)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neonblue.settings import Settings
-from neonblue.settings import ClickHouseSettings, KafkaSettings
+from neonblue.settings import ClickHouseSettings, KafkaSettings, Settings
 from neonblue.stack import java, landlock
 from neonblue.stack.confinement import Confinement, python_library
 from neonblue.stack.errors import StackError

@@ -52,6 +52,24 @@ def test_a_process_has_the_settings_that_it_is_given(
     assert Settings() == settings
 
 
+def test_a_later_command_reaches_an_external_kafka_as_the_stack_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(tmp_path, monkeypatch)
+    kafka = {
+        "bootstrap_servers": "kafka:9093",
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "PLAIN",
+        "user": "team",
+        "password": "given",
+        "ssl_ca_location": "/etc/kafka.pem",
+    }
+    settings = environment.with_secrets(Settings(kafka=kafka, data_dir=tmp_path))
+    environment.write(settings)
+
+    assert Settings.load(tmp_path).kafka.client("dagster") == settings.kafka.client("dagster")
+
+
 def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     path = environment.write(environment.with_secrets(Settings.load(tmp_path)))
 

@@ -10,7 +10,7 @@ import pytest
 
 from neonblue.files import write_private
 from neonblue.settings import Settings
-from neonblue.settings.kafka import PARTS, in_java
+from neonblue.settings.kafka import PARTS, KafkaSettings, in_java
 from neonblue.stack import checkup, environment, kafka_access, templates
 from neonblue.stack.errors import RequirementError
 from tests.unit.stack.test_templates import properties
@@ -191,3 +191,10 @@ def test_a_private_file_is_its_owners_also_where_an_older_one_was_not(tmp_path: 
     write_private(file, "new")
 
     assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
+
+
+def test_every_process_finds_the_certificates_whatever_folder_it_works_in() -> None:
+    kafka = KafkaSettings(
+        bootstrap_servers="kafka:9092", security_protocol="SSL", ssl_ca_location=Path("ca.pem")
+    )
+    assert kafka.security("api")["ssl.ca.location"] == str(Path.cwd() / "ca.pem")

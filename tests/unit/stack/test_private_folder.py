@@ -10,6 +10,7 @@ import pytest
 
 from neonblue.settings import Settings, SettingsError
 from neonblue.stack import folders, logs
+from neonblue.stack.services.postgres import CONFIGURATION_FILE, Postgres
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,28 @@ def test_a_folder_that_holds_its_owners_own_files_keeps_its_mode_and_theirs(tmp_
     folders.require(home)
 
     assert open_to_others(home) == {".", "letter.txt"}
+
+
+def test_a_file_that_a_crash_left_half_written_keeps_no_data_folder_open(tmp_path: Path) -> None:
+    data = folder_of_the_version_before(tmp_path / "data")
+    (data / "neonblue.env.tmp").touch(0o600)
+
+    folders.require(data)
+
+    assert open_to_others(data) == set()
+
+
+def test_a_link_in_place_of_postgresqls_configuration_is_not_followed(tmp_path: Path) -> None:
+    """Root writes it into a folder of the server's own user."""
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / CONFIGURATION_FILE).symlink_to(outside)
+
+    Postgres(Settings(data_dir=tmp_path)).configure()
+
+    assert outside.read_text() == "kept"
+    assert "listen_addresses" in (tmp_path / "postgres" / CONFIGURATION_FILE).read_text()
 
 
 def test_logs_are_closed_at_every_start(tmp_path: Path) -> None:
