@@ -25,6 +25,8 @@ _KEYWORDS = frozenset({
     "WHERE", "WINDOW", "WITH",
 })  # fmt: skip
 _AFTER_SETTINGS = ("UNION", "EXCEPT", "INTERSECT", "FORMAT", "SETTINGS", "SELECT")
+# What WITH begins behind a column's name, such as parallel.
+_AFTER_WITH = ("TOTALS", "ROLLUP", "CUBE", "TIES", "FILL")
 _BEFORE_TABLE = ("FROM", "JOIN", "TABLE")
 _PATH_STARTS = ("/", ".", "~")
 _PATH_MARKS = frozenset("/*?{}:")
@@ -36,6 +38,13 @@ class Clauses:
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
         self._tokens = statement.tokens
+
+    def joins_statements(self) -> bool:
+        """Whether another statement, of any kind, follows behind PARALLEL WITH."""
+        return any(
+            first.is_word("PARALLEL") and second.is_word("WITH") and not third.is_word(*_AFTER_WITH)
+            for first, second, third in zip(self._tokens, self._tokens[1:], self._tokens[2:], strict=False)
+        )
 
     def quoted(self) -> Iterator[Token]:
         return (token for token in self._tokens if token.kind is Kind.QUOTED)

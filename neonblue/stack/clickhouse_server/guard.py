@@ -130,6 +130,8 @@ class Guard:
         self.check_verb(statement)
         self._check_words(statement)
         clauses = Clauses(statement)
+        if clauses.joins_statements():
+            raise _refusal("PARALLEL WITH is not for the read-only user")
         for token in clauses.quoted():
             if "\\" in token.text:
                 raise _refusal("an identifier holds no backslash")
@@ -177,9 +179,9 @@ class Guard:
     def _check_words(self, statement: Statement) -> None:
         """The parts of SHOW and USE, which have no functions."""
         words = [token for token in statement.tokens if token.text != "("]
-        if statement.verb == "USE" and len(words) > 1:
-            if words[1].text == "{":
-                raise _refusal("USE takes no parameter")
+        if statement.verb == "USE":
+            if len(words) != 2:
+                raise _refusal("USE takes the name of a database, and no parameter")
             self.check_database(words[1].text)
         if statement.verb == "SHOW":
             rest = [token.text for token in words[1:4] if not token.is_word(*_SHOW_ADVERBS)]

@@ -75,6 +75,10 @@ def test_a_name_that_only_a_later_engine_has_is_refused(guard: Guard, query: str
         "SET param_x = 'system'",
         "USE system",
         "USE {d:Identifier}",
+        "USE default PARALLEL WITH KILL QUERY WHERE 1 ASYNC",
+        "USE default PARALLEL WITH USE system",
+        "USE default UNION ALL SELECT 1",
+        "SELECT 1 PARALLEL WITH DROP TABLE t",
         "CHECK TABLE t",
         "SELECT * FROM merge('system', '^processes$')",
         "SELECT * FROM `/etc/passwd`",
@@ -153,6 +157,9 @@ def test_a_parameter_names_neither_a_file_nor_a_system_table(guard: Guard, value
         "EXPLAIN PIPELINE graph = 1 SELECT 1",
         "EXISTS TABLE t",
         "SELECT a FROM t GROUP BY GROUPING SETS ((a), ())",
+        "SELECT parallel FROM t GROUP BY parallel WITH TOTALS",
+        "USE default",
+        "USE `of the team`",
     ],
 )
 def test_what_a_reader_needs_is_passed(guard: Guard, query: str) -> None:
