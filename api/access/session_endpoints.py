@@ -18,6 +18,9 @@ from api.http.security import Token, digest_of_secret, unauthorized
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
 
+_LOGINS_PER_SECOND = 20
+"""With one token: each is an entry of the audit log, whose writers wait for each other."""
+
 
 @router.post("", status_code=201)
 async def log_in(given: SessionIn, request: Request, response: Response, services: ServicesDep) -> SessionOut:
@@ -26,6 +29,7 @@ async def log_in(given: SessionIn, request: Request, response: Response, service
     digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
     token = await services.tokens.identify(digest, client_of(request.scope), each=True)
     request.state.headers += await services.admission.admit(token, client_of(request.scope))
+    await services.admission.tokens.admit(f"login:{token.id}", _LOGINS_PER_SECOND)
     if not may_log_in(token):
         raise Problem(
             403,

@@ -24,6 +24,8 @@ _CLAIM = """
 INSERT INTO idempotency_keys (token_id, key, request_hash)
 VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING true
 """
+_PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '5min'"
+"""The call may wait for Kafka or ClickHouse within the transaction that holds its key."""
 _READ = "SELECT request_hash, status, headers, answer FROM idempotency_keys WHERE (token_id, key) = (%s, %s)"
 _RECORD = (
     "UPDATE idempotency_keys SET (status, headers, answer) = (%s, %s, %s) WHERE (token_id, key) = (%s, %s)"
@@ -81,6 +83,7 @@ class Idempotent:
         request_hash = sha256(place + b"\n" + state["body"]).digest()
         try:
             async with self._services.pool.binding() as connection:
+                await connection.execute(_PATIENCE)
                 taken = await connection.execute(_CLAIM, (*name, request_hash))
                 if await taken.fetchone() is None:
                     await _replay(connection, name, request_hash, answer)

@@ -110,6 +110,11 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._unparsed = 0
 
+    def handle_websocket_upgrade(self) -> None:
+        """From here on another protocol has the connection."""
+        self._watch.leave(self)
+        super().handle_websocket_upgrade()
+
     def resume_writing(self) -> None:
         self._unread = None
         super().resume_writing()

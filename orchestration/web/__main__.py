@@ -52,7 +52,6 @@ def main() -> None:
             log_level="warning",
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=500,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
 

@@ -6,6 +6,7 @@ import psycopg
 from psycopg import sql
 
 from neonblue.settings import PostgresSettings, Role
+from neonblue.stack.errors import ServiceError
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -15,15 +16,25 @@ _CONNECT_SECONDS = 3
 def connect(postgres: PostgresSettings, database: str | None = None) -> Connection:
     """A connection to `database` (None: the platform's) that calls the server's own functions alone.
 
-    Whoever may make functions in a schema that it searches could have it call theirs.
+    Whoever may make functions in a schema that it searches could have it call theirs. Raises psycopg.Error, and
+    ServiceError where the stack's own server has another password than the settings.
     """
-    return psycopg.connect(
-        postgres.dsn(database),
-        connect_timeout=_CONNECT_SECONDS,
-        autocommit=True,
-        application_name="neonblue-stack",
-        options="-c search_path=pg_catalog -c lock_timeout=10s",
-    )
+    try:
+        return psycopg.connect(
+            postgres.dsn(database),
+            connect_timeout=_CONNECT_SECONDS,
+            autocommit=True,
+            application_name="neonblue-stack",
+            options="-c search_path=pg_catalog -c lock_timeout=10s",
+        )
+    except psycopg.OperationalError as error:
+        if postgres.external or "password authentication failed" not in str(error):
+            raise
+        raise ServiceError(
+            "postgres",
+            f"PostgreSQL has another password for {postgres.user} than NEONBLUE_POSTGRES_PASSWORD: put the former one "
+            f"back, start, change it by ALTER ROLE {postgres.user} PASSWORD '…', and only then in the settings",
+        ) from error
 
 
 def made_by_people(connection: Connection) -> list[str]:

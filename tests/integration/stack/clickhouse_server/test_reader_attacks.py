@@ -127,6 +127,8 @@ def test_reading_takes_no_message_off_the_topic(server: Server) -> None:
         "SYSTEM FLUSH LOGS",
         "SET param_d = 'system'",
         "USE system",
+        "USE default PARALLEL WITH KILL QUERY WHERE 1",
+        "SELECT 1 PARALLEL WITH USE system",
     ],
 )
 def test_others_queries_and_the_servers_settings_are_not_told(server: Server, query: str) -> None:
