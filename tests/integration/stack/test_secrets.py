@@ -23,16 +23,24 @@ ALLOWED: dict[str, set[str]] = {
     "valkey": set(),
     "kafka": set(),
     "connect": {"postgres_cdc_password"},
-    "clickhouse": {"clickhouse_password", "clickhouse_readonly_password"},
-    "api": {"postgres_api_password", "valkey_password", "clickhouse_password", "api_token"},
+    # It clears them away once it has read them.
+    "clickhouse": set(),
+    "api": {
+        "postgres_api_password",
+        "valkey_password",
+        "clickhouse_password",
+        "kafka_api_password",
+        "api_token",
+    },
     "dagster-code": {
         "postgres_orchestration_password",
         "postgres_dagster_password",
         "clickhouse_password",
+        "kafka_dagster_password",
         "api_token",
     },
     "dagster-daemon": {"postgres_dagster_password"},
-    "dagster": {"postgres_dagster_password"},
+    "dagster": {"postgres_dagster_password", "dagster_token"},
 }
 VALIDATE = "/connector-plugins/io.debezium.connector.postgresql.PostgresConnector/config/validate"
 CLASS = "io.debezium.connector.postgresql.PostgresConnector"
