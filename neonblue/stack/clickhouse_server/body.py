@@ -24,22 +24,29 @@ class Body:
         self._decoder = Decoder(content_encoding) if content_encoding not in {"", "identity"} else None
         self._limit = limit
         self._raw = self._taken = 0
+        self._received = False  # whether the last message came
+        # Of the newest message. Kept here: whoever takes some pieces and comes back finds the others.
+        self._decoded: Iterator[bytes] = iter(())
         self.ended = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What is left. Raises ClientGoneError, and ClickHouseError on broken or too much data."""
         while not self.ended:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            self.ended = not message.get("more_body", False)
-            raw = message.get("body", b"")
-            self._raw += len(raw)
-            self._require(self._raw)
-            for piece in self._decoded(raw):
+            for piece in self._decoded:
                 self._taken += len(piece)
                 self._require(self._taken)
                 yield piece
+            if self._received:
+                self.ended = True
+                return
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            self._received = not message.get("more_body", False)
+            raw = message.get("body", b"")
+            self._raw += len(raw)
+            self._require(self._raw)
+            self._decoded = self._decode(raw)
 
     async def head(self, size: int) -> bytes:
         """The first bytes: all of them if there are no more than `size`, else somewhat more than `size`."""
@@ -57,20 +64,22 @@ class Body:
 
         Past the limit and some more it is not waited for: the connection closes with the response.
         """
-        while not self.ended and self._raw <= self._limit + _DRAINED:
+        while not self._received and self._raw <= self._limit + _DRAINED:
             message = await self._receive()
             self._raw += len(message.get("body", b""))
-            self.ended = not message.get("more_body", False)
+            self._received = not message.get("more_body", False)
+        self._decoded = iter(())
+        self.ended = self._received
 
     def _require(self, size: int) -> None:
         if size > self._limit:
             text = f"The body is larger than {self._limit} bytes"
             raise ClickHouseError(QUERY_IS_TOO_LARGE, "QUERY_IS_TOO_LARGE", text)
 
-    def _decoded(self, raw: bytes) -> Iterator[bytes]:
+    def _decode(self, raw: bytes) -> Iterator[bytes]:
         if self._decoder is not None:
             yield from self._decoder.feed(raw)
-            if self.ended:
+            if self._received:
                 self._decoder.finish()
         elif raw:
             yield raw

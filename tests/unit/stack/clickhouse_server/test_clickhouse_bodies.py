@@ -53,6 +53,25 @@ def test_what_was_packed_comes_out(coding: str, piece: int) -> None:
     assert asyncio.run(whole(body(packed, coding, piece=piece))) == plain + b"a second part"
 
 
+@pytest.mark.parametrize("coding", ["", *ENCODERS])
+@pytest.mark.parametrize("piece", [64 * 1024, 16 * MEGABYTE])
+@pytest.mark.parametrize("size", [10, 300_000, 9 * MEGABYTE])
+def test_what_is_behind_the_head_is_not_lost(coding: str, piece: int, size: int) -> None:
+    """Also where one message unpacks to many pieces, of several parts."""
+    first, second = b"x" * size, bytes(range(256)) * 20_000
+    pack = ENCODERS.get(coding, bytes)
+    given = body(pack(first) + pack(second), coding, limit=32 * MEGABYTE, piece=piece)
+
+    async def taken() -> bytes:
+        head = await given.head(100_000)
+        assert len(head) > 100_000
+        assert not given.ended
+        return head + await whole(given)
+
+    assert asyncio.run(taken()) == first + second
+    assert given.ended
+
+
 @pytest.mark.parametrize("coding", ENCODERS)
 def test_a_bomb_is_refused_after_no_more_than_a_few_pieces(coding: str) -> None:
     bomb = ENCODERS[coding](bytes(256 * MEGABYTE))
