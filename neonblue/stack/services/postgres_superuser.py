@@ -60,9 +60,9 @@ def own_schema(connection: Connection, owner: Role) -> None:
         connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(name))
         # What a person makes as the superuser meanwhile: exports and erasures look into every table of people.
-        for kind in (sql.SQL("TABLES"), sql.SQL("SEQUENCES")):
+        for objects in (sql.SQL("TABLES"), sql.SQL("SEQUENCES")):
             later = sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON {} TO {}")
-            connection.execute(later.format(kind, name))
+            connection.execute(later.format(objects, name))
     for kind, identity in connection.execute(_OWNED_BY_SUPERUSER).fetchall():
         # Both come from the catalog, the identity quoted as it must be.
         change = sql.SQL(f"ALTER {kind} {identity} OWNER TO")
