@@ -73,7 +73,8 @@ class _Zlib:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         yield self._raw.decompress(data, _PIECE)
-        while self._raw.unconsumed_tail:
+        # What follows the end is in `unused_data`; Python leaves it in `unconsumed_tail` as well.
+        while self._raw.unconsumed_tail and not self._raw.eof:
             yield self._raw.decompress(self._raw.unconsumed_tail, _PIECE)
 
 
