@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +20,8 @@ def command(settings: Settings, *arguments: str) -> list[str]:
 
 
 @pytest.mark.timeout(400)
-def test_what_is_late_is_told_and_the_rest_serves(settings: Settings) -> None:
-    said = settings.data_dir / "said"
+def test_what_is_late_is_told_and_the_rest_serves(settings: Settings, tmp_path: Path) -> None:
+    said = tmp_path / "said"
     with said.open("wb") as output:
         up = subprocess.Popen(command(settings, "up", "--timeout", "0"), stdout=output, stderr=output)
     try:
