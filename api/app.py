@@ -17,7 +17,6 @@ from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
-from api.audit.observer import Observer
 from api.collector import settle_collector
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
@@ -87,7 +86,6 @@ def create_app(settings: Settings | None = None) -> Application:
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     access = RouteAccess([route for router in (app, *_ROUTERS) for route in router.routes], declared_access)
     app.add_middleware(RequestContext, services=services, access=access)
-    app.add_middleware(Observer, calls=services.calls)
     install_error_handlers(app)
     api = services.settings.api
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)

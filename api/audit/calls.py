@@ -21,6 +21,10 @@ log = structlog.get_logger("api.audit")
 
 _REFUSED = frozenset({401, 403, 429})
 """Of those who may not, as against those who erred."""
+_READING = frozenset({"GET", "HEAD"})
+_FOR_PROGRAMS = ("/v1/configuration", "/ofrep/")
+"""What each client asks for every few seconds: the running experiments' rules."""
+_NOT_FOUND = 404
 _LOG_IN = ("POST", "/v1/session")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _AT_ONCE = 100
@@ -38,7 +42,11 @@ class CallLog:
     summary: Summary = field(default_factory=Summary)
 
     def read(self, method: str, route: str, token: int, status: int, address: str | None) -> None:
-        """Count a call of a known caller that changes nothing."""
+        """Count a call of a known caller, where it only reads and was answered, or found nothing."""
+        if method not in _READING or route.startswith(_FOR_PROGRAMS):
+            return
+        if status >= 400 and status != _NOT_FOUND:
+            return
         kind = Kind(Action.READ_CALLS, f"{method} {route}", token, status=status)
         self.summary.add(kind, datetime.now(UTC), address)
 

@@ -85,6 +85,14 @@ class RequestContext:
             REQUEST_SECONDS.observe(route, seconds)
             if status >= 400 and route not in _PROBES:
                 REFUSALS.note(_refusal(scope, status, seconds))
+            if status:
+                self._count_read(scope, status)
+
+    def _count_read(self, scope: Scope, status: int) -> None:
+        """For the audit log, which has what was changed already."""
+        caller, route = scope["state"].get("caller"), scope.get("route")
+        if caller is not None and route is not None:
+            self._services.calls.read(scope["method"], route.path, caller.token.id, status, client_of(scope))
 
     async def _admit(self, access: Access, scope: Scope) -> None:
         """Raises Problem: 401, 403, 429, 503."""

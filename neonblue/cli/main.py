@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -94,6 +95,7 @@ class LazyGroup(TyperGroup):
 def _command(name: str) -> Any:
     try:
         function = COMMANDS[name].load()
+        _log_aside()
     except ModuleNotFoundError as error:
         said = sentence(error, None, name)
         if said is None:
@@ -104,6 +106,13 @@ def _command(name: str) -> Any:
     single = typer.Typer(add_completion=False)
     single.command(name)(function)
     return guard(get_command(single), name)
+
+
+def _log_aside() -> None:
+    """Put log lines on standard error: what a command prints is for whoever reads on, a program as well."""
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _print_version(wanted: bool) -> None:

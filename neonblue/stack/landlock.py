@@ -102,10 +102,16 @@ def _allow_paths(descriptor: int, paths: Iterable[str], access: int) -> None:
 
 def enforce(descriptor: int) -> None:
     """Hold this thread and all that it starts to the ruleset, with no way back. Raises OSError."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "no_new_privs can't be set")
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _checked(_RESTRICT_SELF, descriptor, 0)
     os.close(descriptor)
+
+
+def prctl(*arguments: int) -> None:
+    """What prctl(2) does. Raises OSError."""
+    given = [ctypes.c_ulong(one) for one in (*arguments, 0, 0, 0, 0)[:5]]
+    if ctypes.CDLL(None, use_errno=True).prctl(*given) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl {arguments}")
 
 
 def _call(number: int, *arguments: bytes | int | None) -> int:

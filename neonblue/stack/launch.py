@@ -57,7 +57,7 @@ def main() -> None:
     elif rules and os.geteuid() == 0:
         give_up_capabilities()
     # After the change of user, which clears it.
-    prctl(PR_SET_PDEATHSIG, specification["death_signal"])
+    landlock.prctl(PR_SET_PDEATHSIG, specification["death_signal"])
     if os.getppid() != specification["parent"]:
         sys.exit("the supervisor is gone")
     if ruleset is not None:
@@ -68,7 +68,7 @@ def main() -> None:
 def change_user(uid: int, gid: int, capability: int | None) -> None:
     """Become another user, with no capability but the one given, which the program then has as well."""
     if capability is not None:
-        prctl(PR_SET_KEEPCAPS, 1)
+        landlock.prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
@@ -79,7 +79,7 @@ def change_user(uid: int, gid: int, capability: int | None) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if library.capset(struct.pack("=Ii", CAPABILITIES_VERSION, 0), held) != 0:
         raise OSError(ctypes.get_errno(), "the capabilities can't be set")
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+    landlock.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
 def give_up_capabilities() -> None:
@@ -88,13 +88,7 @@ def give_up_capabilities() -> None:
         # Refused of those that this kernel has not, and where somebody has taken the right to do so.
         if number not in ALL_FILES:
             with contextlib.suppress(OSError):
-                prctl(PR_CAPBSET_DROP, number)
-
-
-def prctl(*arguments: int) -> None:
-    given = [ctypes.c_ulong(one) for one in (*arguments, 0, 0, 0, 0)[:5]]
-    if ctypes.CDLL(None, use_errno=True).prctl(*given) != 0:
-        raise OSError(ctypes.get_errno(), f"prctl {arguments}")
+                landlock.prctl(PR_CAPBSET_DROP, number)
 
 
 def yield_to_others(nice: int) -> None:

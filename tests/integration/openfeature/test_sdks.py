@@ -15,7 +15,7 @@ import pytest
 from tests.integration.api.conftest import TOKEN
 from tests.integration.api.prometheus import counted
 from tests.integration.openfeature.conftest import Json, Runner
-from tests.integration.orchestration.browser import CHROMIUM, DRIVER, chromium, until
+from tests.integration.orchestration.browser import NEEDED, chromium, until
 from tests.integration.results.conftest import House
 
 ORIGIN = "https://shop.example.com"
@@ -203,7 +203,7 @@ def test_an_exposure_that_is_refused_or_finds_nobody_is_told_and_does_no_harm(
         assert said in found["said"]
 
 
-@pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs chromium and chromedriver")
+@NEEDED
 def test_a_page_in_a_browser_may_call_as_soon_as_its_token_is_made(
     empty_house: House,
     running: Start,

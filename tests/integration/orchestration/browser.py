@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
@@ -24,6 +25,10 @@ from tests.integration.warehouse import free_port
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")
 
+NEEDED = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
+)
+"""The mark of tests that look at a page."""
 T = TypeVar("T")
 _FLAGS = (
     "--headless",
@@ -36,7 +41,7 @@ _FLAGS = (
     "--disable-sync",
     "--window-size=1800,1100",
 )
-_INSTANCE = """\
+INSTANCE = """\
 run_coordinator:
   module: dagster.core.run_coordinator
   class: DefaultRunCoordinator
@@ -68,7 +73,7 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
 def dagster_page(home: Path) -> Iterator[str]:
     """Dagster's page with the definitions loaded, run by run in processes of its own; its address."""
     home.mkdir(parents=True)
-    (home / "dagster.yaml").write_text(_INSTANCE)
+    (home / "dagster.yaml").write_text(INSTANCE)
     port = free_port()
     command = [sys.executable, "-m", "dagster_webserver", "-m", "orchestration.definitions", "-p", str(port)]
     with (home / "page.log").open("wb") as log:

@@ -10,8 +10,7 @@ import pytest
 from selenium import webdriver
 
 from tests.integration.orchestration.browser import (
-    CHROMIUM,
-    DRIVER,
+    NEEDED,
     button,
     chromium,
     dagster_page,
@@ -22,9 +21,7 @@ from tests.integration.orchestration.conftest import Analysis
 from tests.integration.orchestration.scenario import experiment, metric
 
 pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
-    ),
+    NEEDED,
     pytest.mark.timeout(900),
 ]
 ON_THE_WAY = (

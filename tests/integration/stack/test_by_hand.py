@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,7 @@ from neonblue.settings import Settings
 from neonblue.stack import dbt_profile
 from orchestration.project import dbt_executable, project_path
 from tests.integration.orchestration.browser import (
-    CHROMIUM,
-    DRIVER,
+    NEEDED,
     button,
     button_beginning,
     chromium,
@@ -28,15 +28,13 @@ from tests.integration.orchestration.browser import (
 from tests.integration.warehouse import connect, rows
 
 pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
-    ),
+    NEEDED,
     pytest.mark.timeout(1500),
 ]
 _BACKFILLS = """
 { partitionBackfillsOrError { ... on PartitionBackfills { results { status error { message } } } } }
 """
-_RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { status jobName } } } }"
+_RUNS = "{ runsOrError(limit: 50) { ... on Runs { results { runId status jobName } } } }"
 _OLD_DAY = "2016-01-01"
 
 
@@ -87,7 +85,8 @@ def test_materialize_all_succeeds_and_dbt_runs_beside_it(stack: Settings, tmp_pa
     listed = subprocess.run(
         command(stack, "dagster", "run", "list"), capture_output=True, text=True, check=False
     )
-    assert "SUCCESS" in listed.stdout, listed.stdout + listed.stderr
+    told = set(re.findall(r"^Run: (\S+)$", listed.stdout, re.MULTILINE))
+    assert told == {run["runId"] for run in runs}, listed.stdout + listed.stderr
     with connect(stack) as client:
         built = rows(client, "SELECT toString(exposure_date), count() FROM first_exposures GROUP BY 1")
     assert list(built) == [(_OLD_DAY, 4)]

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 import api.migrations
 from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
 from neonblue.stack import Stack, environment, process
+from neonblue.stack.errors import ServiceError
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.postgres_roles import API_LIMITS, GRANTS
 from neonblue.stack.services.postgres_superuser import Connection
@@ -132,6 +133,12 @@ def test_the_superuser_is_the_only_role_of_power(place: Settings) -> None:
         assert values(connection, SUPERUSERS) == {"neonblue"}
         replicate = values(connection, "SELECT rolname FROM pg_roles WHERE rolreplication AND NOT rolsuper")
     assert replicate == {Role.CDC.login, Role.SUPERVISOR.login}
+
+
+def test_a_password_that_the_server_does_not_have_is_told_with_what_to_do(place: Settings) -> None:
+    other = place.postgres.model_copy(update={"password": SecretStr("other")})
+    with pytest.raises(ServiceError, match=r"NEONBLUE_POSTGRES_PASSWORD.*ALTER ROLE neonblue PASSWORD"):
+        Postgres(place.model_copy(update={"postgres": other})).settle()
 
 
 def test_the_api_owns_its_schema_and_dagster_its_database(place: Settings) -> None:

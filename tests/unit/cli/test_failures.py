@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -305,3 +307,32 @@ def test_a_lock_that_is_held_here_is_no_defect(tmp_path: Path, run: Run) -> None
 
     assert f"already runs in {tmp_path} (process {os.getpid()})" in said
     assert (tmp_path / ENVIRONMENT_FILE).exists()
+
+
+def test_the_demo_takes_no_other_folders_stack_for_its_own(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is logged meanwhile is no part of what it prints."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    (tmp_path / "somebody's own").touch()
+    tmp_path.chmod(0o755)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        monkeypatch.setenv("NEONBLUE_API_PORT", str(other.server_port))
+        done = run("demo", "--exit")
+        other.shutdown()
+
+    assert done.exit_code == 1
+    assert f"{other.server_port}" in done.stderr
+    assert "NEONBLUE_API_PORT" in done.stderr
+    assert "data_folder_stays_open" in done.stderr
+    assert "data_folder_stays_open" not in done.stdout
+    assert "Traceback" not in done.output

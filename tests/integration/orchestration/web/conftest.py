@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.integration.api.access.conftest import make_token, start_api, valkey, whole_api
-from tests.integration.orchestration.browser import until
+from tests.integration.orchestration.browser import INSTANCE, until
 from tests.integration.warehouse import free_port
 
 __all__ = ["make_token", "start_api", "valkey", "whole_api"]
@@ -26,15 +26,6 @@ SENSOR = """
   { ... on Sensor { id sensorState { id status } } } }
 """
 STOP = 'mutation Stop { stopSensor(id: "%s") { __typename } }'
-_INSTANCE = """\
-run_coordinator:
-  module: dagster.core.run_coordinator
-  class: DefaultRunCoordinator
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-"""
 _WORKSPACE = """\
 load_from:
   - python_module:
@@ -79,7 +70,7 @@ class Page:
 @pytest.fixture(scope="module")
 def page(whole_api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     home = tmp_path_factory.mktemp("dagster home")
-    (home / "dagster.yaml").write_text(_INSTANCE)
+    (home / "dagster.yaml").write_text(INSTANCE)
     (home / "workspace.yaml").write_text(_WORKSPACE)
     port = free_port()
     environment = os.environ | {

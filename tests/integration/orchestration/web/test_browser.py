@@ -9,8 +9,7 @@ from selenium import webdriver
 
 from tests.integration.api.access.conftest import TokenMaker
 from tests.integration.orchestration.browser import (
-    CHROMIUM,
-    DRIVER,
+    NEEDED,
     button,
     button_beginning,
     chromium,
@@ -21,9 +20,7 @@ from tests.integration.orchestration.browser import (
 from tests.integration.orchestration.web.conftest import Page
 
 pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="no Chromium: apt-get install chromium chromium-driver"
-    ),
+    NEEDED,
     pytest.mark.timeout(600),
 ]
 _RUNS = "{ runsOrError { ... on Runs { results { status assetSelection { path } } } } }"
