@@ -109,10 +109,13 @@ def _command(name: str) -> Any:
 
 
 def _log_aside() -> None:
-    """Put log lines on standard error: what a command prints is for whoever reads on, a program as well."""
+    """Put log lines on standard error: what a command prints is for whoever reads on, a program as well.
+
+    It is looked up for each line: whoever runs a command in their own process may replace and close the one of now.
+    """
     import structlog
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from neonblue import __version__
@@ -336,3 +337,11 @@ def test_the_demo_takes_no_other_folders_stack_for_its_own(
     assert "data_folder_stays_open" in done.stderr
     assert "data_folder_stays_open" not in done.stdout
     assert "Traceback" not in done.output
+
+
+def test_log_lines_outlive_the_streams_of_a_command(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("settings").exit_code == 0
+
+    structlog.get_logger().warning("later", of="the same process")
+
+    assert "later" in capsys.readouterr().err
