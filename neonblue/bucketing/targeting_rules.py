@@ -65,12 +65,16 @@ class _Rules:
     tree: Tree
     json: set[str] = field(default_factory=lambda: {ATTRIBUTES})
     """Names of values that stand in the attributes: the attributes themselves, and variables that go through them."""
+    read: set[str] = field(default_factory=lambda: {ATTRIBUTES})
+    """Names whose values depend on the attributes, also where they are made of them."""
 
     def check(self) -> None:
         parts = list(self.tree.root.walk())
         for node in reversed(parts):  # the outer ones first: a variable is read within its comprehension
             if node.kind is Kind.COMPREHENSION and self._from_json(node.children[0]):
                 self.json |= node.bound
+            if node.kind is Kind.COMPREHENSION and node.children[0].free_names() & self.read:
+                self.read |= node.bound
         for node in parts:
             if node.kind is not Kind.CONSTANT and _is_constant(node):
                 self._value(node)
@@ -130,6 +134,11 @@ class _Rules:
                 raise refusal(item, f"an attribute is never {_NOT_JSON[item.type]}")
 
     def _check_pattern(self, pattern: Node) -> None:
+        if pattern.free_names() & self.read:
+            raise refusal(
+                pattern,
+                "write the pattern itself: who sends one among the attributes can make it cost seconds",
+            )
         if _is_constant(pattern):
             self._evaluated(pattern, call("matches", pattern.raw, on=constant("")))
 

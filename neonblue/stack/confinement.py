@@ -88,11 +88,12 @@ def python_library(private: Path) -> Library:
 
 
 def _interpreter() -> Iterator[Path]:
-    """Not a prefix itself: that may be somebody's folder of work, with the data folder in it."""
+    """Not a prefix itself: that may be somebody's folder of work, with the data folder in it. Nor its `bin`: of the
+    system's Python that is every program of the system."""
     yield Path(sys.executable)
     yield Path(sys.executable).resolve()
     for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}:
-        for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
+        for name in ("lib", "lib64", "pyvenv.cfg"):
             yield Path(prefix, name)
 
 

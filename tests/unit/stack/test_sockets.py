@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +16,12 @@ from neonblue.stack import sockets
 
 
 @pytest.fixture
-def short(tmp_path: Path) -> Path:
-    folder = tmp_path / "a b"
-    folder.mkdir()
-    return folder
+def short() -> Iterator[Path]:
+    """Beneath /tmp itself: the folder for temporary files may have a long path."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        folder = Path(made) / "a b"
+        folder.mkdir()
+        yield folder
 
 
 @pytest.fixture(params=["x/" * 100, "100 %", "%41", "#1", "a?b", "é"])
