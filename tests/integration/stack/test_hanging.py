@@ -39,6 +39,7 @@ class Moody(Service):
         self.port = free_port()
         self.answers = 0
         self.fit = True
+        self.nice = 0
 
     def be(self, mood: str) -> None:
         staging = self.folder / "next"
@@ -50,7 +51,7 @@ class Moody(Service):
 
     def command(self) -> Command:
         arguments = (sys.executable, str(PROGRAM), str(self.port), str(self.folder / "mood"))
-        return Command(arguments, {}, self.folder)
+        return Command(arguments, {}, self.folder, nice=self.nice)
 
     def answer(self, seconds: float) -> None:
         probe.speaks("127.0.0.1", self.port, b"?", seconds)
@@ -167,6 +168,23 @@ def test_a_service_that_does_not_answer_is_started_again(supervised: Supervised,
 
     supervised.service.be("answer")
     supervised.become_ready()
+
+
+def test_a_service_that_yields_to_others_does_not_while_it_is_started_again(supervised: Supervised) -> None:
+    service = supervised.service
+    supervised.become_ready()
+    first = supervised.status.identity
+    assert first is not None
+    service.nice = 4
+    (service.folder / "ready").unlink()
+    psutil.Process(first.pid).kill()
+    until(lambda: supervised.status.identity not in (None, first), "it is started again")
+    second = supervised.status.identity
+    assert second is not None
+    until(lambda: psutil.Process(second.pid).cmdline()[1] == str(PROGRAM), "it is the program")
+    assert psutil.Process(second.pid).nice() == 0
+    supervised.become_ready()
+    until(lambda: psutil.Process(second.pid).nice() == 4, "it yields again")
 
 
 @pytest.mark.parametrize("mood", ["work", "late"])
