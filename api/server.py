@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ class Serving:
             _Workers(config, sockets or [config.bind_socket()], self.inherited).run()
             return
         server = _Server(config, self.inherited)
-        server.run(sockets)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets)
         if not server.started:
             sys.exit(STARTUP_FAILURE)
 

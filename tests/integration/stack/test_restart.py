@@ -63,17 +63,22 @@ class supervised:  # noqa: N801 - a context manager
 
 @dataclass
 class Mix:
-    """Events and assignments, and what was acknowledged of them."""
+    """Events, some of them twice, and assignments, and what was acknowledged of them."""
 
     target: Target
     experiment: str
     events: list[str] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
     variants: dict[str, set[str]] = field(default_factory=dict)
 
     def call(self, turn: int) -> Call:
+        if turn % 20 == 1 and self.events:
+            known = self.events[-1 - turn % len(self.events)]
+            return Call(self.target.post("/v1/events", self.bodies[known]), _is_known)
         if turn % 2:
             number = _uuid7()
             body = json.dumps({"id": number, "user_id": f"user-{turn % UNITS}", "event_type": "seen"})
+            self.bodies[number] = body.encode()
             return Call(self.target.post("/v1/events", body.encode()), lambda a: self._stored(number, a))
         unit = f"unit-{turn % UNITS}"
         body = json.dumps({"experiment": self.experiment, "user_id": unit})
@@ -89,6 +94,10 @@ class Mix:
     def _assigned(self, unit: str, answer: Answer) -> bool:
         self.variants.setdefault(unit, set()).add(json.loads(answer.body)["variant_key"])
         return True
+
+
+def _is_known(answer: Answer) -> bool:
+    return bool(json.loads(answer.body)["duplicates"] == 1)
 
 
 def _uuid7() -> str:
