@@ -24,6 +24,7 @@ _NEEDS = {
     "simulate experiment": "api",
     "bench ingest": "api",
     "bench assign": "api",
+    "bench restarts": "folder",
     "report": "clickhouse",
     "sql": "reader",
     "simulate history": "clickhouse",
