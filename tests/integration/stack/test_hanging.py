@@ -17,6 +17,7 @@ from neonblue.stack import Stack, probe
 from neonblue.stack.board import Board, State, Status
 from neonblue.stack.nodes import Service
 from neonblue.stack.process import Command
+from neonblue.stack.restarts import How
 from neonblue.stack.service_runner import ServiceRunner
 from tests.integration.stack.conftest import LIGHT, until
 from tests.integration.warehouse import free_port
@@ -40,6 +41,7 @@ class Moody(Service):
         self.answers = 0
         self.fit = True
         self.nice = 0
+        self.program = str(PROGRAM)
 
     def be(self, mood: str) -> None:
         staging = self.folder / "next"
@@ -50,7 +52,7 @@ class Moody(Service):
         (self.folder / "ready").touch()
 
     def command(self) -> Command:
-        arguments = (sys.executable, str(PROGRAM), str(self.port), str(self.folder / "mood"))
+        arguments = (sys.executable, self.program, str(self.port), str(self.folder / "mood"))
         return Command(arguments, {}, self.folder, nice=self.nice)
 
     def answer(self, seconds: float) -> None:
@@ -71,6 +73,7 @@ class Supervised:
         self.service = service
         self.told: list[Status] = []
         self.board = Board([Status("moody")], self.told.append)
+        self.runner = ServiceRunner(service, self.board, (), (), service.folder / "log")
 
     @property
     def status(self) -> Status:
@@ -93,17 +96,17 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 
 
 @contextmanager
-def supervising(folder: Path) -> Iterator[Supervised]:
+def supervising(folder: Path, program: str = str(PROGRAM)) -> Iterator[Supervised]:
     service = Moody(folder)
+    service.program = program
     service.be("answer")
     made = Supervised(service)
-    runner = ServiceRunner(service, made.board, (), (), folder / "log")
-    runner.start()
+    made.runner.start()
     try:
         yield made
     finally:
         made.board.stop()
-        runner.join()
+        made.runner.join()
 
 
 @pytest.mark.parametrize("service", LIGHT)
@@ -197,3 +200,18 @@ def test_a_service_that_answers_is_left_alone_however_busy_or_late(supervised: S
     until(lambda: supervised.service.answers >= before + 3, "it has answered")
 
     assert supervised.status.restarts == 0
+
+
+def test_a_service_that_has_failed_for_good_is_started_again_when_it_is_asked_for(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path)
+    with supervising(tmp_path, program="absent.py") as supervised:
+        until(lambda: supervised.status.state is State.FAILED, "it was given up")
+
+        again = supervised.runner.restart(settings).wait()
+        assert (again.how, "before it was ready" in again.detail) == (How.FAILED, True)
+        until(lambda: supervised.status.state is State.FAILED, "it was given up again")
+
+        supervised.service.program = str(PROGRAM)
+        supervised.service.listen()
+        assert supervised.runner.restart(settings).wait().how is How.RESTARTED
+        assert supervised.status.state is State.READY
