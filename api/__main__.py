@@ -1,17 +1,18 @@
-"""`python -m api` serves the API."""
+"""`python -m api` serves the API; with `--successor`, in place of a process that serves, once it is ready."""
 
 from __future__ import annotations
 
 import sys
 
-import uvicorn
-
-from api.http.protocol import Protocol
+from neonblue.serving.inherited import take
 from neonblue.settings import Settings, SettingsError
+
+_SUCCESSOR = "--successor"
 
 
 def main() -> None:
     """Serve with the environment's settings until a signal ends it. Exits with 2 where they are wrong or misspelt."""
+    inherited = take()
     try:
         api = Settings.load().api
         misspelt = [one.sentence for one in Settings.unknown() if one.claims]
@@ -20,23 +21,9 @@ def main() -> None:
     if misspelt:
         print("\n".join(misspelt), file=sys.stderr)
         sys.exit(2)
-    uvicorn.run(
-        "api.app:create_app",
-        factory=True,
-        host=api.host,
-        port=api.port,
-        workers=api.workers,
-        loop="uvloop",
-        http=Protocol,
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,  # the application reads them where it asks who called
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=75,  # longer than clients and balancers keep theirs: else a request meets a closing one
-        backlog=2048,
-    )
+    from api.server import Serving
+
+    Serving(api, inherited, successor=_SUCCESSOR in sys.argv[1:]).run()
 
 
 if __name__ == "__main__":

@@ -50,20 +50,25 @@ from neonblue.settings import ApiSettings, Settings
 
 _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION}
 _GZIP_BYTES = 1_024
+_PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
     looks, tokens, session, audit, users, erasures, health, web,
 )  # fmt: skip
 
 
-def create_app(settings: Settings | None = None) -> Application:
-    """The whole API; without settings, those of the environment."""
+def create_app(settings: Settings | None = None, patience: float | None = 0.0) -> Application:
+    """The whole API; without settings, those of the environment.
+
+    patience: seconds that its start waits until it can work; None: however long that takes.
+    """
     configure_logs()
     services = create_services(settings or Settings.load())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with services.running():
+            await services.wait_until_ready(patience)
             settle_collector()
             yield
 
@@ -99,6 +104,7 @@ def _connections(api: ApiSettings) -> ConnectionLimits:
         connections=api.max_connections,
         of_one_address=api.max_connections_per_address,
         shared=api.proxy_networks,
+        parting=_PARTING_SECONDS,
     )
 
 

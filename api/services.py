@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ log = structlog.get_logger("api")
 _POOL_SIZE = 6
 _MAINTENANCE_SECONDS = 600.0
 _RETRY_SECONDS = 1.0
+_READY_LOOK_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -123,6 +125,18 @@ class Services:
             await self.shared.close()
             self.results.reader.close()
             await self.pool.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether events can be stored, as far as this process knows without asking."""
+        return self.prepared and self.events.queue.available and self.registry.loaded
+
+    async def wait_until_ready(self, seconds: float | None) -> None:
+        """Wait until it is ready, at most so long; None: without an end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.ready:  # noqa: ASYNC110 - three parts become so, each by itself
+                    await asyncio.sleep(_READY_LOOK_SECONDS)
 
     async def _prepare_and_maintain(self) -> None:
         while True:

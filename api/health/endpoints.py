@@ -43,7 +43,7 @@ async def _look(services: Services) -> Readiness:
     postgres, valkey = await asyncio.gather(_postgres_answers(services), services.shared.ping())
     writable = postgres and services.prepared and services.events.queue.available
     return Readiness(
-        ready=writable and services.registry.loaded,
+        ready=postgres and services.ready,
         components={
             "postgres": "ok" if writable else "starting" if postgres else "down",
             "experiments": "ok" if services.registry.loaded else "not loaded",

@@ -56,6 +56,10 @@ class Protocol(BoundedProtocol):
             request_id
         )
 
+    def leave(self) -> None:
+        self._at_once = None  # what it answers does not say that the connection ends
+        super().leave()
+
     def data_received(self, data: bytes) -> None:
         between = self.stage is _BETWEEN
         if between and data.startswith(_START) and self._is_known(data):
@@ -83,7 +87,7 @@ class Protocol(BoundedProtocol):
             super().on_message_complete()
             return
         body, self._body = self._body, b""
-        if self._answer(call, body):
+        if self._at_once is not None and self._answer(call, body):
             self.on_response_complete()
             self._know(call)
         else:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 HEADER_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
+CLOSES = b"connection: close"
 
 
 class Answer(NamedTuple):
@@ -35,6 +36,8 @@ class Connection(asyncio.Protocol):
         self._answered: OnAnswer | None = None
         self._broken: OnBreak = _ignore
         self._transport: asyncio.Transport | None = None
+        self.closing = False
+        """Whether the server said that its last answer is the connection's last one."""
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -69,10 +72,12 @@ class Connection(asyncio.Protocol):
         whole = self._buffer + data if self._buffer else data
         end = whole.find(HEADER_END)
         body_at = end + len(HEADER_END)
-        if end < 0 or len(whole) < body_at + _content_length(whole[:end]):
+        head = whole[:end]
+        if end < 0 or len(whole) < body_at + _content_length(head):
             self._buffer = whole
             return
         self._buffer = b""
+        self.closing = CLOSES in head
         if self._answered is not None:
             answered, self._answered = self._answered, None
             answered(Answer(int(whole[9:12]), whole[body_at:]))

@@ -137,6 +137,12 @@ class _Worker:
         except Exception as error:  # it ends the run where that is awaited
             self._fail(error)
         else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self.connection.closing:
+            self._opening = asyncio.get_running_loop().create_task(self._reopen())
+        else:
             self._load.next(self)
 
     def _broken(self, _: BrokenError) -> None:
@@ -144,6 +150,7 @@ class _Worker:
         self._opening = asyncio.get_running_loop().create_task(self._reopen())
 
     async def _reopen(self) -> None:
+        self.connection.close()
         try:
             self.connection = await Connection.open(self._load.target.host, self._load.target.port)
         except OSError as error:

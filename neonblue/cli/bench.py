@@ -15,11 +15,13 @@ from rich.table import Table
 from neonblue.bench import assign as assigning
 from neonblue.bench import ingest as ingesting
 from neonblue.bench import queries as querying
+from neonblue.bench import restarts as restarting
 from neonblue.bench import statistics as analysing
 from neonblue.bench.assign import AssignReport
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
+from neonblue.bench.restarts import RestartsReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
 from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
@@ -149,6 +151,59 @@ def queries(
         typer.echo(json.dumps(report.as_json(), indent=2))
         return
     _show_queries(report)
+
+
+@bench.command()
+def restarts(
+    times: Annotated[int, typer.Option(min=1, max=10_000, help="How often the API is restarted.")] = 30,
+    rate: Annotated[float, typer.Option(min=1, max=1e6, help="Requests a second meanwhile.")] = 1_000.0,
+    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections that are kept.")] = 32,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Restart the API under load and count what that costs. Exits with 1 where a request or a restart failed.
+
+    Half the requests are events, which stay in the stack, half are assignments; a tenth has a new connection.
+    """
+    settings = Settings.load(data_dir)
+    done = restarting.measure(
+        settings,
+        times,
+        rate,
+        connections,
+        lambda outcome: typer.echo(f"{outcome.how} after {outcome.seconds:.1f} s {outcome.detail}", err=True),
+    )
+    if json_output:
+        typer.echo(json.dumps(done.as_json(), indent=2))
+    else:
+        _show_restarts(done)
+    if done.failed or done.not_restarted:
+        raise typer.Exit(1)
+
+
+def _show_restarts(report: RestartsReport) -> None:
+    cells = {
+        "restarts": f"{report.restarts - len(report.not_restarted)} of {report.restarts}",
+        "s each": f"{sum(report.restart_seconds) / max(1, len(report.restart_seconds)):.1f}",
+        "req/s": f"{report.rate:,.0f}",
+        "requests": f"{report.requests:,}",
+        "failed": str(report.failed),
+        "longest without an answer ms": f"{report.longest_gap:.0f}",
+        "p50 ms": f"{report.latency_p50:.1f}",
+        "p99 ms": f"{report.latency_p99:.1f}",
+        "longest ms": f"{report.latency_longest:.0f}",
+    }
+    table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in cells:
+        table.add_column(name, justify="right")
+    table.add_row(*cells.values())
+    out = console()
+    out.print(table)
+    for reason, count in report.failures.items():
+        out.print(f"failed: {reason}: {count}")
+    for reason in report.not_restarted:
+        out.print(f"not restarted: {reason}")
+    out.print("[dim]built for: no request fails[/]")
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]

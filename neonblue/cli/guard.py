@@ -24,6 +24,7 @@ _NEEDS = {
     "simulate experiment": "api",
     "bench ingest": "api",
     "bench assign": "api",
+    "bench restarts": "folder",
     "report": "clickhouse",
     "sql": "reader",
     "simulate history": "clickhouse",
@@ -32,6 +33,7 @@ _NEEDS = {
     "migrate": "postgres",
     "logs": "folder",
     "down": "folder",
+    "restart": "folder",
 }
 """What a command can't do without, by its name or its group's: a secret, or the data folder of a stack. Those that call
 `cli.api.Api` are told by it, so that a wrong file or option is told before."""

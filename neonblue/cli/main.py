@@ -37,6 +37,9 @@ _STACK, _DATA, _TOOLS = "The stack", "Experiments and data", "Tools"
 COMMANDS = {
     "up": Entry(_STACK, "Start everything and keep it running until Ctrl-C.", "neonblue.cli.up", "up"),
     "down": Entry(_STACK, "Stop everything.", "neonblue.cli.down", "down"),
+    "restart": Entry(
+        _STACK, "Start services anew, the API without losing a request.", "neonblue.cli.restart", "restart"
+    ),
     "status": Entry(_STACK, "Show every service: state, address, memory.", "neonblue.cli.status", "status"),
     "logs": Entry(_STACK, "Show the services' logs.", "neonblue.cli.logs", "logs"),
     "doctor": Entry(_STACK, "Check this machine, and say what to install.", "neonblue.cli.doctor", "doctor"),

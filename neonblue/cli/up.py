@@ -20,7 +20,7 @@ from neonblue.cli.detached import detach_stack, late
 from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
-from neonblue.settings import Settings
+from neonblue.settings import Settings, SettingsError
 from neonblue.stack import Stack, checkup, folders, logs
 from neonblue.stack.board import State, Status
 from neonblue.stack.errors import ServiceError, StackError
@@ -63,7 +63,11 @@ def up(
 
 def _supervise(settings: Settings, timeout: float) -> None:
     interactive = console().is_terminal
-    stack = Stack(settings, listener=None if interactive else _print_change)
+    stack = Stack(
+        settings,
+        listener=None if interactive else _print_change,
+        reload=lambda: _read_again(settings.data_dir),
+    )
     write_to_file(stack.settings.data_dir)
     try:
         with _signals_interrupt(), stack:
@@ -72,6 +76,13 @@ def _supervise(settings: Settings, timeout: float) -> None:
         console(stderr=True).print("stopped")
     except StackError as error:
         _explain(stack.settings.data_dir, error)
+
+
+def _read_again(folder: Path) -> Settings:
+    """The settings as ``neonblue.env`` has them now. Raises ``SettingsError``, on one that is misspelt too."""
+    if wrong := [one.sentence for one in Settings.unknown(folder) if one.claims]:
+        raise SettingsError("\n".join(wrong))
+    return Settings.load(folder)
 
 
 def _stay(stack: Stack, timeout: float, interactive: bool) -> None:

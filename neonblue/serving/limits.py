@@ -19,6 +19,8 @@ class ConnectionLimits:
     reading of an answer, must at least make on average, after `silence`. unread: without `rate` × `unread` bytes of an
     answer taken. surplus, surplus_time: of a body whose request is answered already. connections: at once, and of them
     from one address. shared: networks that many clients come from, such as those of proxies, without that limit.
+    parting: how long a server that ends keeps connections that send nothing, so that a request on its way is answered,
+    with `Connection: close`; 0: they are closed at once.
     """
 
     url: int = 8 * 1024
@@ -34,6 +36,7 @@ class ConnectionLimits:
     connections: int = 4_096
     of_one_address: int = 2_048
     shared: Sequence[Network] = ()
+    parting: float = 0.0
 
 
 SINGLE_FIELDS = frozenset(

@@ -9,7 +9,7 @@ import asyncio
 from enum import Enum
 from http import HTTPStatus
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -20,6 +20,7 @@ from neonblue.serving.watch import Watch
 Fields = list[tuple[bytes, bytes]]
 
 _WATCHES: WeakKeyDictionary[ServerState, Watch] = WeakKeyDictionary()
+_ENDING: WeakSet[ServerState] = WeakSet()
 _PER_FIELD = 4
 """Bytes of a field beside its name and value."""
 _PARTING_SECONDS = 2.0
@@ -62,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.asked = False
+        self.leaving = False  # whether the server ends
         self.stage = _BETWEEN
         self._bounds = self.limits()
         self._watch = _watch_of(self.server_state, self._bounds, self.loop)
@@ -87,6 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.server_state in _ENDING:
+            self.leave()
         if self._watch.admit(self, self.client[0] if self.client else ""):
             return
         if self._watch.turn_away(self):
@@ -114,6 +118,31 @@ class BoundedProtocol(HttpToolsProtocol):
         """From here on another protocol has the connection."""
         self._watch.leave(self)
         super().handle_websocket_upgrade()
+
+    def shutdown(self) -> None:
+        end_keeping(self.server_state)
+        self.leave()
+
+    def leave(self) -> None:
+        """The server ends: the next answer is the connection's last one, and says so.
+
+        Closed while it seems idle, it would meet requests that are on their way: their clients see a reset connection,
+        and can't know whether they were heard. So it is closed only after a time without any.
+        """
+        if not self._bounds.parting:
+            super().shutdown()
+            return
+        self.leaving = True
+        self.timeout_keep_alive = self._bounds.parting  # type: ignore[assignment]
+        if not self._has_ended():
+            last = self.pipeline[0][0] if self.pipeline else self.cycle
+            if not last.response_started:
+                last.keep_alive = False
+        elif self.stage is _BETWEEN:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def resume_writing(self) -> None:
         self._unread = None
@@ -150,6 +179,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def take_request(self) -> None:
         """Hand the request on, whose head is complete."""
         super().on_headers_complete()
+        if self.leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def head_is_complete(self) -> None:
         """Raises RefusedError."""
@@ -287,6 +318,11 @@ class BoundedProtocol(HttpToolsProtocol):
         fields = [*fields, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         status = b"HTTP/1.1 %d %s\r\n" % (refusal.status, HTTPStatus(refusal.status).phrase.encode())
         return status + b"".join([b"%b: %b\r\n" % field for field in fields]) + b"\r\n" + body
+
+
+def end_keeping(state: ServerState) -> None:
+    """Let every connection of this server that comes from now on be closed after its first answer."""
+    _ENDING.add(state)
 
 
 def _too_large(bounds: ConnectionLimits) -> Refusal:

@@ -27,7 +27,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is known of one node. `since` and `started` are seconds since the epoch."""
+    """What is known of one node. `since` and `started` are seconds since the epoch.
+
+    `beside` is a second process while one takes over from another.
+    """
 
     name: str
     state: State = State.WAITING
@@ -38,6 +41,7 @@ class Status:
     started: float | None = None
     since: float = 0.0
     detail: str = ""
+    beside: Identity | None = None
 
 
 Listener = Callable[[Status], None]

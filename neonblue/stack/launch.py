@@ -5,11 +5,13 @@
 Run as a script, with the standard library alone, so that it costs milliseconds. It stands between the
 supervisor and the program because code between fork and exec is not safe in a process with threads.
 The specification is JSON: ``parent``, ``death_signal``, ``nice``; ``uid``, ``gid`` where the user changes, and
-``capability``, one that it keeps; ``confinement``, the rules of `landlock`.
+``capability``, one that it keeps; ``confinement``, the rules of `landlock`; ``descriptors``, pairs of a name and the
+number of an open file for the program, which gets them as systemd hands sockets over.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -33,6 +35,7 @@ ALL_FILES = (1, 2)
 """CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: to root its folder may be another user's."""
 CAPABILITIES_VERSION = 0x20080522
 OPEN_FILES = 65536
+FIRST_DESCRIPTOR, OUT_OF_THE_WAY = 3, 64
 
 
 def main() -> None:
@@ -62,6 +65,7 @@ def main() -> None:
         sys.exit("the supervisor is gone")
     if ruleset is not None:
         landlock.enforce(ruleset)
+    hand_over(specification.get("descriptors", []))
     os.execvp(sys.argv[2], sys.argv[2:])  # noqa: S606
 
 
@@ -89,6 +93,20 @@ def give_up_capabilities() -> None:
         if number not in ALL_FILES:
             with contextlib.suppress(OSError):
                 landlock.prctl(PR_CAPBSET_DROP, number)
+
+
+def hand_over(descriptors: "list[tuple[str, int]]") -> None:
+    """Leave these open for the program, from 3 on, and tell it how many they are and their names (sd_listen_fds(3))."""
+    if not descriptors:
+        return
+    moved = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for _, number in descriptors]
+    for _, number in descriptors:
+        os.close(number)
+    for place, number in enumerate(moved):
+        os.dup2(number, FIRST_DESCRIPTOR + place, inheritable=True)
+    os.environ["LISTEN_PID"] = str(os.getpid())
+    os.environ["LISTEN_FDS"] = str(len(descriptors))
+    os.environ["LISTEN_FDNAMES"] = ":".join(name for name, _ in descriptors)
 
 
 def yield_to_others(nice: int) -> None:

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
+from neonblue.settings import Settings
+from neonblue.stack.listeners import Address
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 
@@ -70,6 +72,23 @@ class Service(Node):
 
     @abstractmethod
     def command(self) -> Command: ...
+
+    def listens(self) -> Address | None:
+        """Where the supervisor is to listen for it, so that connections wait while no process is there to take them.
+
+        Its process gets the sockets, and tells when it takes connections, both by `serving.inherited`.
+        """
+        return None
+
+    def successor(self, settings: Settings) -> Command | None:  # noqa: ARG002
+        """How to start a process, with what may change of `settings`, beside one that serves, to take over from it.
+
+        It takes no connection before it is ready. None: one process must have ended before the next one starts.
+        """
+        return None
+
+    def renew(self, settings: Settings) -> None:
+        """Start with what may change of `settings` from now on."""
 
     def settle(self) -> None:
         """Do what must follow the first readiness of each start. Blocking, repeatable."""

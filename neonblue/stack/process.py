@@ -35,7 +35,8 @@ class Command:
     """How to start a service's program.
 
     `environment` may hold secrets; `arguments` never do. `death_signal` is what the kernel sends the program
-    when the supervisor dies without stopping it.
+    when the supervisor dies without stopping it. `descriptors` are open files of this process that the program gets,
+    each with a name (`serving.inherited` takes them there).
     """
 
     arguments: tuple[str, ...]
@@ -46,6 +47,7 @@ class Command:
     nice: int = 0
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
+    descriptors: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,17 @@ class Running:
     def exit_code(self) -> int | None:
         return self.popen.poll()
 
+    def ask_to_end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.popen.poll() is None:
+                self.popen.send_signal(self.stop_signal)
+
     def end(self, timeout: float) -> bool:
         """Ask the program to stop; after `timeout` seconds kill it and all it started.
 
         True if it went by itself.
         """
-        with contextlib.suppress(ProcessLookupError):
-            if self.popen.poll() is None:
-                self.popen.send_signal(self.stop_signal)
+        self.ask_to_end()
         try:
             self.popen.wait(timeout)
             graceful = True
@@ -105,6 +110,8 @@ def start(command: Command, log: Path) -> Running:
         specification["capability"] = command.account.capability
     if command.confinement is not None:
         specification["confinement"] = command.confinement.rules()
+    if command.descriptors:
+        specification["descriptors"] = command.descriptors
     arguments = [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(specification), *command.arguments]
     with log.open("ab") as output:
         popen = subprocess.Popen(
@@ -115,8 +122,23 @@ def start(command: Command, log: Path) -> Running:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=[number for _, number in command.descriptors],
         )
     return Running(popen, Identity(popen.pid, _created(popen.pid)), command.stop_signal)
+
+
+def yield_to_others(identity: Identity, nice: int) -> None:
+    """Leave the processors to other services by so much, from now on, as a start with `nice` does from the beginning.
+
+    As there, threads and processes that exist by now are told one by one, and the session as a whole.
+    """
+    for process in members(identity):
+        with contextlib.suppress(psutil.Error):
+            for thread in process.threads():
+                with contextlib.suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, thread.id, nice)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{identity.pid}/autogroup").write_text(str(nice), encoding="ascii")
 
 
 def _created(pid: int) -> float:

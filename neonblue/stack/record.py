@@ -33,7 +33,8 @@ def end_strays(data_dir: Path) -> list[str]:
     """End what a supervisor that was killed left running; returns the services' names."""
     ended = []
     for status in read(data_dir):
-        if status.identity is not None and (strays := members(status.identity)):
+        identities = [one for one in (status.identity, status.beside) if one is not None]
+        if strays := [process for one in identities for process in members(one)]:
             _log.warning("stray_ended", service=status.name, processes=len(strays))
             kill(strays)
             ended.append(status.name)

@@ -6,18 +6,21 @@ import contextlib
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import structlog
 
+from neonblue.settings import Settings
 from neonblue.stack.activity import Activity, observe
 from neonblue.stack.board import Board, State
+from neonblue.stack.listeners import Door
 from neonblue.stack.liveness import Course, Look, Patience
 from neonblue.stack.logs import limit
 from neonblue.stack.nodes import Service
-from neonblue.stack.process import Running, kill, members, start
+from neonblue.stack.process import Command, Running, kill, members, start, yield_to_others
+from neonblue.stack.restarts import How, Leaving, Request
 from neonblue.stack.runner import Runner, backoff, explain
 
 _log = structlog.get_logger("neonblue.stack")
@@ -31,14 +34,20 @@ _LOOK_SECONDS = 1.0
 """How often a process is looked at that starts, or that does not answer."""
 _QUICK_SECONDS = 2.0
 """An answer that takes longer is told."""
+_SUCCESSOR_SECONDS = 60.0
+"""A successor that is not ready after so long is given up, and the process that serves goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Why a life ended. A process that hangs is killed: it would not follow a request."""
+    """Why a life ended. A process that hangs is killed: it would not follow a request.
+
+    asked: somebody wants it started anew, so that it is no failure.
+    """
 
     reason: str
     hangs: bool = False
+    asked: bool = False
 
 
 class Question(threading.Thread):
@@ -74,43 +83,99 @@ class ServiceRunner(Runner):
         self._running: Running | None = None
         self._was_ready = False
         self._stopped: frozenset[int] = frozenset()
+        self._door = Door(node.listens())
+        self._request: Request | None = None
+        self._leaving: Leaving | None = None
+        self._hears = False
+
+    @property
+    def service(self) -> str:
+        return self._node.name
+
+    def restart(self, settings: Settings) -> Request:
+        """Ask for a new process in place of the one that runs. One at a time."""
+        request = Request(self._node.name, settings)
+        state = self._board[self._node.name].state
+        if self._board.stopping.is_set():
+            request.answer(How.FAILED, "the stack stops")
+        elif not self._hears and state == State.FAILED:
+            request.answer(How.FAILED, "it failed for good: 'neonblue down' and 'neonblue up' start it again")
+        elif state not in (State.READY, State.UNREADY, State.FAILED):
+            request.answer(How.FAILED, f"it is {state}: wait until it is ready")
+        else:
+            self._request = request
+        return request
 
     def _live(self) -> None:
+        self._hears = True
+        try:
+            self._lives()
+        finally:
+            self._hears = False
+            self._answer(How.FAILED, "the stack stops")
+
+    def _lives(self) -> None:
         failures = 0
         while not self._board.stopping.is_set():
             began = time.monotonic()
-            reason = self._one_life()
+            end = self._one_life()
             if self._board.stopping.is_set():
                 return
+            if end.asked:
+                failures = 0
+                continue
+            reason = end.reason
+            self._answer(How.FAILED, reason)
             stable = self._was_ready and time.monotonic() - began > STABLE_SECONDS
             failures = 1 if stable else failures + 1
             if not self._was_ready and failures >= GIVE_UP_AFTER:
+                self._door.close()
                 self._set(State.FAILED, reason)
-                return
-            _log.warning("service_restarts", service=self._node.name, reason=reason, delay=backoff(failures))
+                while self._request is None:
+                    if not self._pause(_EXIT_POLL_SECONDS):
+                        return
+                self._node.renew(self._request.settings)
+                failures = 0
+                continue
+            delay = 0.0 if stable else backoff(failures)
+            _log.warning("service_restarts", service=self._node.name, reason=reason, delay=delay)
             restarts = self._board[self._node.name].restarts + 1
             self._board.update(
                 self._node.name, state=State.RESTARTING, restarts=restarts, identity=None, detail=reason
             )
-            if not self._pause(backoff(failures)):
+            if not self._pause(delay):
                 return
 
-    def _one_life(self) -> str:
-        """From preparation to the process's end; returns why it ended."""
+    def _one_life(self) -> End:
+        """From preparation to the process's end, or to that of the last of its successors."""
+        again = self._was_ready
         try:
             self._set(State.PREPARING)
             self._node.prepare()
-            self._running = start(self._node.command(), self._log_file)
+            command = self._node.command()
+            # Others wait for it by now. One that yields would not get ready at all while the processors are busy.
+            self._running = self._start(replace(command, nice=0) if again else command)
         except Exception as error:
             _log.warning("service_not_started", service=self._node.name, error=explain(error))
-            return explain(error)
+            return End(explain(error))
         self._board.update(
             self._node.name, state=State.STARTING, identity=self._running.identity, started=time.time()
         )
-        end = self._until_ready(self._running) or self._until_exit(self._running)
+        end = self._until_ready(self._running)
+        if end is None:
+            if again and command.nice:
+                yield_to_others(self._running.identity, command.nice)
+            end = self._until_exit()
         if not self._board.stopping.is_set():
+            if end.asked:
+                self._board.update(self._node.name, state=State.RESTARTING, detail=end.reason)
             self._clear(0.0 if end.hangs else self._node.stop_seconds)
-        return end.reason
+        return end
+
+    def _start(self, command: Command) -> Running:
+        """Start a process, with the sockets that are held for it. Raises ``StackError``, ``OSError``."""
+        with self._door.for_a_process() as descriptors:
+            return start(replace(command, descriptors=descriptors), self._log_file)
 
     def _until_ready(self, running: Running) -> End | None:
         """None once ready, else why it won't be."""
@@ -120,35 +185,49 @@ class ServiceRunner(Runner):
         while self._pause(_POLL_SECONDS):
             if (code := running.exit_code()) is not None:
                 return End(f"{_ended(code)} before it was ready")
+            takes = self._door.is_used
             try:
-                node.check()
-                node.settle()
+                if takes:
+                    node.check()
+                    node.settle()
             except Exception as error:
                 said = explain(error)
                 self._board.update(node.name, detail=said)
             else:
-                self._was_ready = True
-                self._set(State.READY)
-                _log.info("service_ready", service=node.name, seconds=round(_age(running), 2))
-                return None
+                if takes:
+                    self._was_ready = True
+                    self._set(State.READY)
+                    _log.info("service_ready", service=node.name, seconds=round(_age(running), 2))
+                    self._answer(How.RESTARTED)
+                    return None
             if time.monotonic() - course.last.at >= _LOOK_SECONDS:
                 # One that answers already waits for others: Dagster's page for the definitions.
-                course = course.after(self._see(running, answered=self._answers()))
+                course = course.after(self._see(running, answered=takes and self._answers()))
                 if why := course.hangs(patience):
                     return End(f"it hangs in its start: {why}: {said}", hangs=True)
                 if _age(running) > node.longest_start_seconds:
                     return End(f"not ready after {_age(running):.0f} s: {said}", hangs=True)
         return End("the stack stops")
 
-    def _until_exit(self, running: Running) -> End:
-        """Watch a process that was ready until it ends or hangs."""
-        node = self._node
+    def _until_exit(self) -> End:
+        """Watch the process, which was ready, and those that take over from it, until one ends or hangs."""
+        node, running = self._node, self._process()
         patience = Patience(node.stopped_seconds, node.idle_seconds, node.busy_seconds)
         course, question = Course.begin(self._see(running, answered=True)), None
         while self._pause(_EXIT_POLL_SECONDS):
+            self._see_off()
             if (code := running.exit_code()) is not None:
                 return End(_ended(code))
-            calm = question is None and not course.silent and not course.last.stopped
+            if self._request is not None and self._leaving is None:
+                successor = node.successor(self._request.settings)
+                if successor is None:
+                    node.renew(self._request.settings)
+                    return End("it is restarted", asked=True)
+                self._hand_over(running, successor, self._request)
+                running = self._process()
+                course, question = Course.begin(self._see(running, answered=True)), None
+                continue
+            calm = question is None and not course.silent and not course.last.stopped and self._is_ready()
             pause = (node.watch_seconds or 5.0) if calm else _LOOK_SECONDS
             if time.monotonic() - course.last.at < pause and (question is None or question.is_alive()):
                 continue
@@ -164,6 +243,58 @@ class ServiceRunner(Runner):
             if not question.is_alive():
                 question = None
         return End("the stack stops")
+
+    def _hand_over(self, old: Running, command: Command, request: Request) -> None:
+        """Start a second process on the same sockets; once it takes connections, let the first one go."""
+        name, self._request, new, reason = self._node.name, None, None, ""
+        try:
+            new = self._start(command)
+            self._board.update(name, beside=new.identity)
+            reason = self._until_it_takes(new)
+        except Exception as error:
+            reason = explain(error)
+        if new is None or reason:
+            if new is not None:
+                new.end(0)
+            self._board.update(name, beside=None)
+            _log.warning("successor_given_up", service=name, reason=reason)
+            request.answer(How.FAILED, f"its successor {reason}; the process that served goes on")
+            return
+        self._node.renew(request.settings)
+        self._running = new
+        self._board.update(name, identity=new.identity, beside=old.identity, started=time.time())
+        _log.info("service_handed_over", service=name, seconds=round(_age(new), 2))
+        old.ask_to_end()
+        self._leaving = Leaving(old, request, time.monotonic() + self._node.stop_seconds)
+
+    def _until_it_takes(self, successor: Running) -> str:
+        """Wait until it takes connections; why it does not."""
+        while self._pause(_POLL_SECONDS):
+            if self._door.is_used:
+                return ""
+            if (code := successor.exit_code()) is not None:
+                return _ended(code)
+            if _age(successor) > _SUCCESSOR_SECONDS:
+                return f"was not ready after {_SUCCESSOR_SECONDS:.0f} s"
+        return "was not ready before the stack stopped"
+
+    def _see_off(self) -> None:
+        """Look after the process that was taken over from."""
+        if self._leaving is not None and self._leaving.look():
+            self._leaving = None
+            self._board.update(self._node.name, beside=None)
+
+    def _is_ready(self) -> bool:
+        return self._board[self._node.name].state == State.READY
+
+    def _process(self) -> Running:
+        assert self._running is not None  # noqa: S101 - it was started
+        return self._running
+
+    def _answer(self, how: How, detail: str = "") -> None:
+        if self._request is not None:
+            request, self._request = self._request, None
+            request.answer(how, detail)
 
     def _answers(self) -> bool:
         try:
@@ -202,6 +333,9 @@ class ServiceRunner(Runner):
 
     def _finish(self) -> None:
         self._board.wait_for_stopped(self._after)
+        self._door.close()
+        if self._leaving is not None:
+            self._leaving.finish()
         if self._running is None:
             return
         self._set(State.STOPPING)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from types import TracebackType
 from typing import cast
@@ -16,9 +16,19 @@ import structlog
 from neonblue.settings import Settings
 from neonblue.stack import catalogue, environment, folders, logs, ports, progress, record
 from neonblue.stack.board import Board, Listener, State, Status
+from neonblue.stack.control import Control
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.folder_lock import FolderLock
-from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select, with_requirements
+from neonblue.stack.nodes import (
+    Node,
+    Service,
+    Step,
+    dependents,
+    ordered,
+    requirements,
+    select,
+    with_requirements,
+)
 from neonblue.stack.runner import Runner, StepRunner
 from neonblue.stack.service_runner import ServiceRunner
 
@@ -31,13 +41,18 @@ class Stack:
     `settings` say where everything is; empty secrets are generated and written, with the addresses, into
     ``<data-dir>/neonblue.env``, and the attribute `settings` has them. `services` chooses a subset by name
     (see ``catalogue.SERVICES``); steps such as migrations come with the services they need.
-    `listener` is called, from any thread, with every change of a status.
+    `listener` is called, from any thread, with every change of a status. `reload` reads the settings again, for a
+    service that is restarted; without it they stay.
 
     As a context manager: starts at entry without waiting, stops at exit.
     """
 
     def __init__(
-        self, settings: Settings, services: Collection[str] | None = None, listener: Listener | None = None
+        self,
+        settings: Settings,
+        services: Collection[str] | None = None,
+        listener: Listener | None = None,
+        reload: Callable[[], Settings] | None = None,
     ) -> None:
         folder = settings.data_dir.absolute()
         self.settings = environment.with_secrets(
@@ -47,6 +62,8 @@ class Stack:
         chosen = select(nodes, catalogue.with_steps(nodes, services))
         self._nodes = chosen
         self._listener = listener
+        self._reload = reload or (lambda: self.settings)
+        self._control: Control | None = None
         self._lock = FolderLock(folder)
         self._record_lock = threading.Lock()
         self._board = Board([_first_status(node, self.settings) for node in chosen], self._on_change)
@@ -68,13 +85,20 @@ class Stack:
             ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
             environment.write(self.settings)
             record.write(folder, self._board.all())
+            self._runners = [self._runner(node) for node in self._nodes]
+            services = [runner for runner in self._ordered() if isinstance(runner, ServiceRunner)]
+            self._control = Control(folder, services, self._reload)
         except BaseException:
             self._private.close()
             self._lock.release()
             raise
-        self._runners = [self._runner(node) for node in self._nodes]
-        for runner in self._runners:
+        for runner in (*self._runners, self._control):
             runner.start()
+
+    def _ordered(self) -> list[Runner]:
+        """The runners, each after those of what its node requires."""
+        of = dict(zip((node.name for node in self._nodes), self._runners, strict=True))
+        return [of[node.name] for node in ordered(self._nodes)]
 
     def _runner(self, node: Node) -> Runner:
         names = {other.name for other in self._nodes}
@@ -123,6 +147,9 @@ class Stack:
         self._board.stop()
         for runner in self._runners:
             runner.join()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
         self._runners = []
         self._private.close()
         self._lock.release()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its `stats`, which takes long to import, when it is first used
 from numpy.typing import NDArray
-from scipy import stats
 
 from neonblue.statistics.sequential.confidence_sequence import (
     DEFAULT_TUNING,
@@ -68,7 +68,7 @@ def always_valid_p(strata: Sequence[Counts], alpha: float) -> float:
     told = _informative(strata)
     if not told:
         return 1.0
-    z = float(stats.norm.isf(_exact(told) / 2)) if _few(told) else abs(_deviate(told))
+    z = float(scipy.stats.norm.isf(_exact(told) / 2)) if _few(told) else abs(_deviate(told))
     units = sum(c.n for c in told)
     return evidence_p(log_evidence(z, units, mixture_precision(alpha, DEFAULT_TUNING)))[0]
 
@@ -101,6 +101,8 @@ def _exact(strata: Sequence[Counts]) -> float:
     for c in strata:
         lowest, highest = max(0, c.having - c.n_control), min(c.having, c.n_treatment)
         support = np.arange(lowest, highest + 1)
-        probability = np.convolve(probability, stats.hypergeom.pmf(support, c.n, c.having, c.n_treatment))
+        probability = np.convolve(
+            probability, scipy.stats.hypergeom.pmf(support, c.n, c.having, c.n_treatment)
+        )
         seen += c.treatment - lowest
     return min(1.0, float(probability[probability <= probability[seen] * _SAME_PROBABILITY].sum()))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 import numpy as np
-from scipy import stats
+import scipy  # its `stats`, which takes long to import, when it is first used
 
 from neonblue.statistics import numbers, tails
 from neonblue.statistics.result import Estimate
@@ -114,7 +114,7 @@ def sample_ratio(
     exact = None
     if df == 1 and total <= _EXACT_LIMIT:
         share = float(expected[positive][0]) / total
-        exact = float(stats.binomtest(int(used[0]), total, share).pvalue)
+        exact = float(scipy.stats.binomtest(int(used[0]), total, share).pvalue)
     return SampleRatio(
         observed=tuple(int(c) for c in counts),
         expected=tuple(float(e) for e in expected),

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import optimize, special, stats
+import scipy  # its `stats`, which takes long to import, when it is first used
+from scipy import optimize, special
 
 from neonblue.statistics.status import Status, StatusCode
 
@@ -180,8 +181,8 @@ def _student_power(effect: float, control: float, treatment: float, design: Desi
     df = control + treatment - 2
     shift = effect * math.sqrt(control * treatment / (control + treatment))
     critical = -float(special.stdtrit(df, design.tail))
-    power = float(stats.nct.sf(critical, df, shift))
-    return power if design.sided == 1 else power + float(stats.nct.sf(critical, df, -shift))
+    power = float(scipy.stats.nct.sf(critical, df, shift))
+    return power if design.sided == 1 else power + float(scipy.stats.nct.sf(critical, df, -shift))
 
 
 def root(function: Callable[[float], float], lower: float, upper: float) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+import scipy  # its `stats`, which takes long to import, when it is first used
 
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.fieller import ZERO_BASELINE
@@ -149,7 +149,7 @@ def fisher_exact_p(control: Moments, treatment: Moments) -> float | Status:
     if problem:
         return problem
     table = [[int(arm.sum), int(arm.n - arm.sum)] for arm in (treatment, control)]
-    return float(stats.fisher_exact(table).pvalue)
+    return float(scipy.stats.fisher_exact(table).pvalue)
 
 
 def not_countable(control: Moments, treatment: Moments) -> Status | None:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its `stats`, which takes long to import, when it is first used
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
@@ -129,9 +129,9 @@ def quantile_interval(values: ArrayLike, level: float, alpha: float = 0.05) -> I
     require_alpha(alpha)
     ordered = np.sort(np.asarray(values, dtype=float))
     n = ordered.size
-    below = int(stats.binom.ppf(alpha / 2, n, level)) - 1 if n else -1
+    below = int(scipy.stats.binom.ppf(alpha / 2, n, level)) - 1 if n else -1
     # The upper tail as the lower one of the units above: 1 - alpha / 2 would be 1 for a small alpha.
-    above = n - int(stats.binom.ppf(alpha / 2, n, 1 - level)) if n else 0
+    above = n - int(scipy.stats.binom.ppf(alpha / 2, n, 1 - level)) if n else 0
     if below < 0 or above >= n:
         message = f"{n} values are too few to bound the {level:g} quantile at this level."
         return Status(StatusCode.NOT_ENOUGH_UNITS, message)

@@ -10,6 +10,7 @@ from neonblue.settings import Settings
 from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
+from neonblue.stack.listeners import Address
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
@@ -20,6 +21,12 @@ from api.migrations import upgrade
 from neonblue.settings import Settings
 upgrade(Settings.load().postgres.dsn())
 """
+
+
+SUCCESSOR = "--successor"
+"""Tells a process that another one serves: it takes no connection before it is ready, however long that takes."""
+_KNOWN_ELSEWHERE = ("url", "host", "port", "token")
+"""A change of these is for the whole stack's next start."""
 
 
 class PostgresSchema(Step):
@@ -66,16 +73,34 @@ class Api(Service):
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.api.port, self.name, "NEONBLUE_API_PORT"),)
 
+    def listens(self) -> Address:
+        return Address(self._settings.api.host, self.ports()[0])
+
     def command(self) -> Command:
-        return Command(
-            arguments=(sys.executable, "-m", "api"),
-            environment=process_environment(self._settings, self.name),
-            folder=self._settings.data_dir,
-        )
+        return _command(self._settings)
+
+    def successor(self, settings: Settings) -> Command:
+        return _command(self._renewed(settings), SUCCESSOR)
+
+    def renew(self, settings: Settings) -> None:
+        self._settings = self._renewed(settings)
+
+    def _renewed(self, settings: Settings) -> Settings:
+        """With the API's settings as they are in `settings`, but those that other processes know it by."""
+        kept = {name: getattr(self._settings.api, name) for name in _KNOWN_ELSEWHERE}
+        return self._settings.model_copy(update={"api": settings.api.model_copy(update=kept)})
 
     def answer(self, seconds: float) -> None:
         probe.responds(f"{self._settings.api.address}/healthz", seconds)
 
     def check(self) -> None:
-        """It accepts events."""
-        probe.get(f"{self._settings.api.address}/readyz")
+        """It accepts events. On a new connection: the process that is asked is the one that takes them now."""
+        probe.get(f"{self._settings.api.address}/readyz", headers={"connection": "close"})
+
+
+def _command(settings: Settings, *options: str) -> Command:
+    return Command(
+        arguments=(sys.executable, "-m", "api", *options),
+        environment=process_environment(settings, Api.name),
+        folder=settings.data_dir,
+    )

@@ -20,7 +20,7 @@ def main() -> None:
     write_to_file(settings.data_dir)
     signals = {signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with Stack(settings, services=services) as stack:
+    with Stack(settings, services=services, reload=lambda: Settings.load(settings.data_dir)) as stack:
         stack.wait_ready()
         print("ready", flush=True)
         signal.sigwait(signals)

@@ -17,6 +17,7 @@ from neonblue.stack import Stack, probe
 from neonblue.stack.board import Board, State, Status
 from neonblue.stack.nodes import Service
 from neonblue.stack.process import Command
+from neonblue.stack.restarts import How
 from neonblue.stack.service_runner import ServiceRunner
 from tests.integration.stack.conftest import LIGHT, until
 from tests.integration.warehouse import free_port
@@ -39,6 +40,8 @@ class Moody(Service):
         self.port = free_port()
         self.answers = 0
         self.fit = True
+        self.nice = 0
+        self.program = str(PROGRAM)
 
     def be(self, mood: str) -> None:
         staging = self.folder / "next"
@@ -49,8 +52,8 @@ class Moody(Service):
         (self.folder / "ready").touch()
 
     def command(self) -> Command:
-        arguments = (sys.executable, str(PROGRAM), str(self.port), str(self.folder / "mood"))
-        return Command(arguments, {}, self.folder)
+        arguments = (sys.executable, self.program, str(self.port), str(self.folder / "mood"))
+        return Command(arguments, {}, self.folder, nice=self.nice)
 
     def answer(self, seconds: float) -> None:
         probe.speaks("127.0.0.1", self.port, b"?", seconds)
@@ -70,6 +73,7 @@ class Supervised:
         self.service = service
         self.told: list[Status] = []
         self.board = Board([Status("moody")], self.told.append)
+        self.runner = ServiceRunner(service, self.board, (), (), service.folder / "log")
 
     @property
     def status(self) -> Status:
@@ -92,17 +96,17 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 
 
 @contextmanager
-def supervising(folder: Path) -> Iterator[Supervised]:
+def supervising(folder: Path, program: str = str(PROGRAM)) -> Iterator[Supervised]:
     service = Moody(folder)
+    service.program = program
     service.be("answer")
     made = Supervised(service)
-    runner = ServiceRunner(service, made.board, (), (), folder / "log")
-    runner.start()
+    made.runner.start()
     try:
         yield made
     finally:
         made.board.stop()
-        runner.join()
+        made.runner.join()
 
 
 @pytest.mark.parametrize("service", LIGHT)
@@ -169,6 +173,23 @@ def test_a_service_that_does_not_answer_is_started_again(supervised: Supervised,
     supervised.become_ready()
 
 
+def test_a_service_that_yields_to_others_does_not_while_it_is_started_again(supervised: Supervised) -> None:
+    service = supervised.service
+    supervised.become_ready()
+    first = supervised.status.identity
+    assert first is not None
+    service.nice = 4
+    (service.folder / "ready").unlink()
+    psutil.Process(first.pid).kill()
+    until(lambda: supervised.status.identity not in (None, first), "it is started again")
+    second = supervised.status.identity
+    assert second is not None
+    until(lambda: psutil.Process(second.pid).cmdline()[1] == str(PROGRAM), "it is the program")
+    assert psutil.Process(second.pid).nice() == 0
+    supervised.become_ready()
+    until(lambda: psutil.Process(second.pid).nice() == 4, "it yields again")
+
+
 @pytest.mark.parametrize("mood", ["work", "late"])
 def test_a_service_that_answers_is_left_alone_however_busy_or_late(supervised: Supervised, mood: str) -> None:
     supervised.become_ready()
@@ -179,3 +200,18 @@ def test_a_service_that_answers_is_left_alone_however_busy_or_late(supervised: S
     until(lambda: supervised.service.answers >= before + 3, "it has answered")
 
     assert supervised.status.restarts == 0
+
+
+def test_a_service_that_has_failed_for_good_is_started_again_when_it_is_asked_for(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path)
+    with supervising(tmp_path, program="absent.py") as supervised:
+        until(lambda: supervised.status.state is State.FAILED, "it was given up")
+
+        again = supervised.runner.restart(settings).wait()
+        assert (again.how, "before it was ready" in again.detail) == (How.FAILED, True)
+        until(lambda: supervised.status.state is State.FAILED, "it was given up again")
+
+        supervised.service.program = str(PROGRAM)
+        supervised.service.listen()
+        assert supervised.runner.restart(settings).wait().how is How.RESTARTED
+        assert supervised.status.state is State.READY

@@ -30,6 +30,7 @@ NEEDING_A_STACK = [
     ("simulate", "history"),
     ("bench", "ingest"),
     ("bench", "assign"),
+    ("bench", "restarts"),
     ("migrate",),
     ("experiment", "list"),
     ("token", "list"),
@@ -37,10 +38,11 @@ NEEDING_A_STACK = [
     ("env",),
     ("logs",),
     ("down",),
+    ("restart",),
 ]
 ASKING = [
     ("build",),
-    *(arguments for arguments in NEEDING_A_STACK if arguments[0] not in ("logs", "down", "env")),
+    *(arguments for arguments in NEEDING_A_STACK if arguments[0] not in ("logs", "down", "restart", "env")),
 ]
 PORTS = ("API", "CLICKHOUSE", "POSTGRES", "DAGSTER", "KAFKA", "VALKEY")
 
@@ -280,7 +282,7 @@ def test_a_misspelt_command_leads_to_the_right_one(typed: str, meant: str) -> No
     done = CliRunner().invoke(app, [typed])
 
     assert done.exit_code == 2
-    assert f"Did you mean '{meant}'?" in done.output
+    assert f"Did you mean '{meant}'" in done.output
 
 
 def test_a_command_that_resembles_none_leads_to_the_list() -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from neonblue.stack.process import Account, Command, start
+from neonblue.serving.inherited import take
+from neonblue.stack.errors import PortsTakenError
+from neonblue.stack.listeners import Address, Announcement, Listener
+from neonblue.stack.ports import PortUse, free_ports
+from neonblue.stack.process import Account, Command, start, yield_to_others
 
 _GROUP = Path("/proc/self/autogroup")
 _SHOW = "import os; print(os.nice(0), open('/proc/self/autogroup').read().split()[-1])"
@@ -56,3 +63,99 @@ def test_a_service_of_another_user_keeps_the_one_capability_it_is_left_and_no_ot
 
     uid, gid, permitted, effective = log.read_text().split()
     assert (uid, gid, int(permitted, 16), int(effective, 16)) == ("65534", "65534", 1 << 2, 1 << 2)
+
+
+_INHERIT = """
+import os
+from neonblue.serving.inherited import take
+found = take()
+print(*(one.getsockname()[1] for one in found.sockets), found.pipe, os.get_inheritable(found.pipe), flush=True)
+found.announce()
+found.announce()
+"""
+
+
+def test_a_service_gets_the_sockets_that_are_held_for_it_and_tells_when_it_takes_connections(
+    tmp_path: Path,
+) -> None:
+    listener = Listener(Address("127.0.0.1", PortUse(0, "api", "NEONBLUE_API_PORT")))
+    announcement = Announcement()
+    ((_, number),) = listener.descriptors
+    with socket.socket(fileno=os.dup(number)) as same:
+        port = same.getsockname()[1]
+    command = Command(
+        (sys.executable, "-c", _INHERIT),
+        {"PYTHONPATH": str(Path(__file__).parents[3])},
+        tmp_path,
+        descriptors=(*listener.descriptors, *announcement.descriptors),
+    )
+    running = start(command, tmp_path / "log")
+    announcement.handed_over()
+    running.popen.wait(30)
+
+    assert (tmp_path / "log").read_text().split() == [str(port), "4", "False"]
+    assert announcement.made()
+    with socket.create_connection(("127.0.0.1", port)):  # nobody accepts it, and it is not refused
+        listener.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_descriptors_for_another_process_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getppid()))
+    monkeypatch.setenv("LISTEN_FDS", "2")
+
+    assert take().sockets == []
+    assert "LISTEN_FDS" not in os.environ
+
+
+def test_a_port_that_somebody_has_is_named_with_its_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortsTakenError, match=rf"127.0.0.1:{port} .*in use.*NEONBLUE_API_PORT"):
+            Listener(Address("127.0.0.1", PortUse(port, "api", "NEONBLUE_API_PORT")))
+
+
+@pytest.mark.parametrize(
+    ("host", "reached"), [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("localhost", "localhost")]
+)
+def test_a_listener_takes_the_addresses_that_a_setting_names(host: str, reached: str) -> None:
+    port = free_ports(1)[0]
+    listener = Listener(Address(host, PortUse(port, "api", "NEONBLUE_API_PORT")))
+    try:
+        with socket.create_connection((reached, port), timeout=5):
+            pass
+    finally:
+        listener.close()
+
+
+_WAIT = """
+import threading, time
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("started", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_service_that_runs_can_be_made_to_yield_with_all_its_threads(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    running = start(Command((sys.executable, "-c", _WAIT), {}, tmp_path), log)
+    try:
+        deadline = time.monotonic() + 30
+        while log.read_text() != "started\n":
+            assert time.monotonic() < deadline
+
+        yield_to_others(running.identity, 4)
+
+        threads = psutil.Process(running.pid).threads()
+        assert len(threads) == 2
+        assert {os.getpriority(os.PRIO_PROCESS, one.id) for one in threads} == {4}
+        group = Path(f"/proc/{running.pid}/autogroup")
+        assert not group.exists() or group.read_text().split()[-1] == "4"
+    finally:
+        running.end(0)
+
+
+def test_an_address_that_this_machine_has_not_is_named_with_its_setting() -> None:
+    with pytest.raises(PortsTakenError, match=r"192\.0\.2\.1:8000 .*NEONBLUE_API_HOST"):
+        Listener(Address("192.0.2.1", PortUse(8000, "api", "NEONBLUE_API_PORT")))
