@@ -32,6 +32,7 @@ from orchestration.defs.maintenance.assets import (
     erasure_verification,
     event_partitions,
     outbox_partitions,
+    report_retention,
 )
 from orchestration.defs.maintenance.checks import (
     analysis_retention_is_as_set,
@@ -112,6 +113,7 @@ def _neonblue(settings: Settings) -> Definitions:
             analysis_storage,
             audit_retention,
             dagster_history,
+            report_retention,
             erasure_verification,
         ],
         asset_checks=[

@@ -80,19 +80,20 @@ class ModelsSettings(Component):
 
 
 class RetentionSettings(Component):
-    """How long the orchestrator keeps what it maintains. What an experiment that is not decided needs stays longer."""
+    """How long the orchestrator keeps what it maintains. What an experiment that is not decided needs stays longer.
+
+    But for Dagster's runs, what grew before a setting goes 30 days after it was announced.
+    """
 
     events_days: int = Field(
         default=400,
         ge=0,
-        description="days that PostgreSQL keeps accepted events, at least 8; 0: all. What grew before goes 30 days "
-        "after it was told",
+        description="days that PostgreSQL keeps accepted events, at least 8; 0: all",
     )
     analysis_months: int = Field(
         default=25,
         ge=0,
-        description="months that ClickHouse keeps events, at least 2, and those whose days PostgreSQL keeps; 0: all. "
-        "What grew before goes 30 days after it was told",
+        description="months that ClickHouse keeps events, at least 2, and those whose days PostgreSQL keeps; 0: all",
     )
     heartbeat_hours: int = Field(
         default=24, ge=1, description="hours that the stream's heartbeats are kept in PostgreSQL"

@@ -8,7 +8,13 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from neonblue.settings import Settings
 from orchestration.defs.maintenance.erasures import Verification, troubles
 from orchestration.defs.maintenance.history import delete_check_results, delete_folders, delete_runs
-from orchestration.defs.maintenance.letting_go import ANNOUNCED, announcements, droppable, finished_months
+from orchestration.defs.maintenance.letting_go import (
+    ANNOUNCED,
+    announcements,
+    droppable,
+    finished_months,
+    midnight,
+)
 from orchestration.defs.maintenance.partitions import Partition, expired, months_before
 from orchestration.defs.maintenance.repository import (
     EVENTS,
@@ -35,9 +41,11 @@ OUTBOX_PARTITIONS = AssetKey("outbox_partitions")
 ANALYSIS_STORAGE = AssetKey("analysis_storage")
 ERASURES = AssetKey("erasure_verification")
 AUDIT_LOG = AssetKey("audit_retention")
+REPORTS = AssetKey("report_retention")
 DAGSTER_HISTORY = AssetKey("dagster_history")
 TROUBLES = "troubles"
 HELD_BACK = "held_back"
+_FILES_A_NIGHT = 5_000
 _DBT_KEPT = timedelta(days=7)
 """Each dbt process leaves a folder with what it compiled."""
 
@@ -170,12 +178,14 @@ def analysis_storage(
     owners=_OWNERS,
     description="The audit log: rows past NEONBLUE_RETENTION_AUDIT_DAYS go, and the hash stays that the rest follows.",
 )
-def audit_retention(postgres: Postgres) -> MaterializeResult[None]:
-    """Cuts what is old off the beginning."""
-    days = Settings.load().retention.audit_days
-    with postgres.maintenance() as connection:
-        cut = cut_audit_log(connection, days) if days else 0
-    return MaterializeResult(metadata={"rows": cut})
+def audit_retention(context: AssetExecutionContext, postgres: Postgres) -> MaterializeResult[None]:
+    """Cuts what is old off the beginning, when that was announced."""
+    days, cut = Settings.load().retention.audit_days, 0
+    before = _announced(context, AUDIT_LOG, days)
+    if before is not None:
+        with postgres.maintenance() as connection:
+            cut = cut_audit_log(connection, (_today() - before).days)
+    return MaterializeResult(metadata={"rows": cut, ANNOUNCED: _announcement(days)})
 
 
 @asset(
@@ -193,6 +203,27 @@ def dagster_history(context: AssetExecutionContext) -> MaterializeResult[None]:
     checks = delete_check_results(context.instance, before)
     folders = delete_folders(target_path(settings), now - _DBT_KEPT)
     return MaterializeResult(metadata={"runs": runs, "check_results": checks, "dbt_folders": folders})
+
+
+@asset(
+    key=REPORTS,
+    group_name=_GROUP,
+    kinds={"clickhouse", "html"},
+    owners=_OWNERS,
+    description="Rendered reports. Those past NEONBLUE_RETENTION_REPORTS_DAYS go, but for each experiment's newest.",
+)
+def report_retention(context: AssetExecutionContext, clickhouse: ClickHouse) -> MaterializeResult[None]:
+    """Deletes the old files, and their lines in `reports`, when that was announced."""
+    from neonblue.results.publish import delete_old
+    from neonblue.results.store import ReportStore
+
+    settings, deleted = Settings.load(), 0
+    days = settings.retention.reports_days
+    before = _announced(context, REPORTS, days)
+    if before is not None:
+        with clickhouse.client() as client:
+            deleted = delete_old(client, ReportStore.of(settings), midnight(before), _FILES_A_NIGHT)
+    return MaterializeResult(metadata={"files": deleted, ANNOUNCED: _announcement(days)})
 
 
 @asset(
@@ -218,3 +249,16 @@ def erasure_verification(api: Api) -> MaterializeResult[None]:
 
 def _today() -> date:
     return datetime.now(UTC).date()
+
+
+def _announced(context: AssetExecutionContext, asset: AssetKey, days: int) -> date | None:
+    """Up to where the asset may let go what is kept for so many days, 0: for ever; None: nothing."""
+    if not days:
+        return None
+    past = _today() - timedelta(days=days)
+    before = limits(past, [], announcements(context.instance, asset), datetime.now(UTC)).before
+    return None if before == date.min else before
+
+
+def _announcement(days: int) -> str:
+    return (_today() - timedelta(days=days) + NOTICE if days else date.min).isoformat()

@@ -46,7 +46,7 @@ def droppable(
         own = [day for day in days.values() if partition.start <= day.day < partition.end]
         differing = [day for day in own if not day.agrees]
         reasons += [_differs(day) for day in differing]
-        if not differing and all(day.newest < _midnight(before) for day in own):
+        if not differing and all(day.newest < midnight(before) for day in own):
             going.append(partition)
     return going, reasons
 
@@ -57,7 +57,7 @@ def finished_months(months: Mapping[date, datetime], until: date, before: date) 
     return sorted(
         month
         for month, newest in months.items()
-        if (month + timedelta(days=31)).replace(day=1) <= until and newest < _midnight(before)
+        if (month + timedelta(days=31)).replace(day=1) <= until and newest < midnight(before)
     )
 
 
@@ -68,5 +68,6 @@ def _differs(day: Held) -> str:
     )
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When the UTC day begins."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
