@@ -117,7 +117,7 @@ class RetentionSettings(Component):
     def _not_too_short(cls, given: int, field: ValidationInfo) -> int:
         least = _LEAST[field.field_name or ""]
         if 0 < given < least:
-            raise ValueError(f"0, which keeps all, or at least {least}")
+            raise ValueError(f"a number of {least} or more, or 0, which keeps all,")
         return given
 
 
