@@ -20,6 +20,9 @@ from dagster import (
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from psycopg import sql
 
+from neonblue.reconciliation import reconcile
+from neonblue.reconciliation.compare import Kind
+from neonblue.settings import Settings
 from orchestration.defs.maintenance.assets import (
     ANALYSIS_STORAGE,
     EVENT_PARTITIONS,
@@ -278,12 +281,17 @@ def test_what_was_imported_lately_is_not_past(
 def test_what_postgresql_let_go_is_not_missed(
     owner: psycopg.Connection, analysis: Analysis, instance: DagsterInstance
 ) -> None:
+    """Nor are days between those that stay."""
+    accept(owner, analysis, day(900), accepted_on=day(3))
     accept(owner, analysis, day(500))
+    accept(owner, analysis, day(450))
     accept(owner, analysis, day(1))
     announce(instance, EVENT_PARTITIONS, day(370))
     run(instance, event_partitions)
-    assert kept_days(owner) == [day(1)]
+    assert kept_days(owner) == [day(900), day(1)]
 
     assert accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
-    accept(owner, analysis, day(1), arrived=False)
+    comparison = reconcile(Settings.load()).rows[Kind.EVENTS]
+    assert (comparison.total.agree, comparison.total.present, comparison.retired) == (True, 6, 6)
+    accept(owner, analysis, day(900), arrived=False)
     assert not accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
