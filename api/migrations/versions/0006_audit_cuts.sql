@@ -11,7 +11,7 @@ CREATE TRIGGER audit_cuts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON aud
 
 CREATE FUNCTION refuse_uncut() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.id > coalesce((SELECT max(row_id) FROM audit_cuts), 0) THEN
+    IF OLD.id > coalesce((SELECT max(row_id) FROM public.audit_cuts), 0) THEN
         RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN OLD;
