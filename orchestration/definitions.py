@@ -27,12 +27,17 @@ from orchestration.defs.exposure.checks import stages_keep_the_ratio
 from orchestration.defs.guardrails.sensors import guardrails
 from orchestration.defs.maintenance.assets import (
     analysis_storage,
+    audit_retention,
+    dagster_history,
     erasure_verification,
     event_partitions,
     outbox_partitions,
+    report_retention,
 )
 from orchestration.defs.maintenance.checks import (
+    analysis_retention_is_as_set,
     erasures_are_on_time,
+    event_retention_is_as_set,
     events_can_be_written,
     outbox_can_be_written,
 )
@@ -106,6 +111,9 @@ def _neonblue(settings: Settings) -> Definitions:
             event_partitions,
             outbox_partitions,
             analysis_storage,
+            audit_retention,
+            dagster_history,
+            report_retention,
             erasure_verification,
         ],
         asset_checks=[
@@ -123,6 +131,8 @@ def _neonblue(settings: Settings) -> Definitions:
             events_can_be_written,
             outbox_can_be_written,
             erasures_are_on_time,
+            event_retention_is_as_set,
+            analysis_retention_is_as_set,
         ],
         jobs=[
             jobs.everything,

@@ -18,6 +18,7 @@ SELECT id, (extract(epoch FROM at) * 1000000)::bigint::text, actor, address, req
     object_id, before::text, after::text, hash
 FROM audit_log WHERE id > %s ORDER BY id
 """
+_CUT = "SELECT row_id, hash FROM audit_cuts ORDER BY row_id DESC LIMIT 1"
 _ROWS_AT_ONCE = 1_000
 
 Fields = Sequence[str | None]
@@ -84,11 +85,26 @@ def link(previous: bytes, fields: Fields) -> bytes:
     return sha256(previous + b"".join(map(_canonical, fields))).digest()
 
 
-async def verify(connection: Connection, expected: bytes | None = None, after: Head = NOTHING) -> Verdict:
+async def beginning(connection: Connection) -> Head:
+    """The last row that retention let go: the log goes on from it. `NOTHING` where all is there."""
+    row = await (await connection.execute(_CUT)).fetchone()
+    return NOTHING if row is None else Head(row[0], bytes(row[1]))
+
+
+async def verify(connection: Connection, expected: bytes | None = None, after: Head | None = None) -> Verdict:
     """Check the whole log, or what follows the row `after`, whether that is still there or not.
+
+    The whole log begins where retention has cut it.
 
     `expected`: the hash of a head written down before, which must still be part of the chain. Raises psycopg.Error.
     """
+    async with connection.transaction():
+        # Retention may cut meanwhile: its cut and the rows are read as of one moment.
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return await _follow(connection, expected, await beginning(connection) if after is None else after)
+
+
+async def _follow(connection: Connection, expected: bytes | None, after: Head) -> Verdict:
     chain, seen = Chain(after), expected is None or expected == after.hash
     async with aclosing(_stored(connection, after.row_id)) as rows:
         async for row in rows:

@@ -49,7 +49,13 @@ _MATCHES = """cityHash64({unit_type}, {column}) IN {{keys:Array(UInt64)}}
 AND hex(SHA256(concat({unit_type}, '\\0', {column}))) IN {{persons:Array(String)}}"""
 _ERASED_UNTIL = """
 fromUnixTimestamp64Micro(
-    transform(cityHash64({unit_type}, {column}), {{keys:Array(UInt64)}}, {{instants:Array(Int64)}}, toInt64(0)), 'UTC'
+    transform(
+        hex(SHA256(concat({unit_type}, '\\0', {column}))),
+        {{persons:Array(String)}},
+        {{instants:Array(Int64)}},
+        toInt64(0)
+    ),
+    'UTC'
 )
 """
 _COUNT = """

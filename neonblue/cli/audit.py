@@ -57,12 +57,12 @@ def verify(
 
 
 async def _verify(dsn: str, expected: bytes | None, behind: tuple[int, bytes] | None) -> Verdict:
-    from api.audit.chain import NOTHING, Head
+    from api.audit.chain import Head
     from api.audit.chain import verify as verify_chain
     from api.database import connect
 
     async with await connect(dsn, "audit") as connection:
-        return await verify_chain(connection, expected, NOTHING if behind is None else Head(*behind))
+        return await verify_chain(connection, expected, None if behind is None else Head(*behind))
 
 
 def _behind(text: str | None) -> tuple[int, bytes] | None:

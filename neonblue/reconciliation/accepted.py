@@ -9,6 +9,7 @@ from datetime import date
 import psycopg
 
 from neonblue.reconciliation.compare import Bucket, Digest, Kind, Span
+from neonblue.reconciliation.kept import KeptDays
 
 EVENT_DIGESTS = """
 SELECT day, get_byte(uuid_send(id), 15), count(*),
@@ -60,7 +61,7 @@ SELECT pg_get_expr(child.relpartbound, child.oid)
 FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = 'events'::regclass
 """
-_RANGE = re.compile(r"FROM \('(\d{4}-\d{2}-\d{2})'\) TO \('\d{4}-\d{2}-\d{2}'\)")
+_RANGE = re.compile(r"FROM \('(\d{4}-\d{2}-\d{2})'\) TO \('(\d{4}-\d{2}-\d{2})'\)")
 
 
 class Accepted:
@@ -88,7 +89,9 @@ class Accepted:
         }
         return {name for (name,) in self._connection.execute(query.encode(), parameters)}
 
-    def oldest_kept_day(self) -> date | None:
-        """The first day that has a partition: what is older was dropped by retention. None: no day has one."""
+    def kept_days(self) -> KeptDays:
+        """The days that have a partition: others were dropped by retention."""
         bounds = (_RANGE.search(bound) for (bound,) in self._connection.execute(PARTITIONS))
-        return min((date.fromisoformat(found[1]) for found in bounds if found), default=None)
+        return KeptDays.of(
+            (date.fromisoformat(found[1]), date.fromisoformat(found[2])) for found in bounds if found
+        )

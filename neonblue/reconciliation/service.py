@@ -53,7 +53,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
     found = {kind: present.digests(kind) for kind in Kind}
     with postgres.transaction():
         accepted = Accepted(postgres, span)
-        oldest = accepted.oldest_kept_day()
+        kept = accepted.kept_days()
         return Reconciliation(
             rows={
                 kind: compare(
@@ -61,7 +61,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
                     found[kind],
                     partial(accepted.ids, kind),
                     partial(present.ids, kind),
-                    (lambda day: oldest is not None and day >= oldest) if kind is Kind.EVENTS else None,
+                    kept.__contains__ if kind is Kind.EVENTS else None,
                 )
                 for kind in Kind
             },

@@ -10,9 +10,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse import execute
 from neonblue.results.stamp import Stamp
 from neonblue.results.store import ReportStore
 
+_AT_ONCE = 500
 HTML = "text/html; charset=utf-8"
 _FILES = """
 SELECT
@@ -24,6 +26,16 @@ WHERE {report:String} IN ('', report_id) AND {kind:String} IN ('', kind)
 ORDER BY created_at DESC, location
 LIMIT {limit:UInt32}
 """
+
+
+_OLD = """
+SELECT report_id, location FROM reports
+WHERE created_at < {before:DateTime64(3, 'UTC')} AND (experiment_id, created_at) NOT IN (
+    SELECT experiment_id, max(created_at) FROM reports GROUP BY experiment_id
+)
+ORDER BY created_at LIMIT {limit:UInt32}
+"""
+_FORGET = "ALTER TABLE reports DELETE WHERE report_id IN {reports:Array(String)}"
 
 
 class Kind(StrEnum):
@@ -106,6 +118,21 @@ def publish(
     names = [field.name for field in fields(ReportLine)]
     client.insert("reports", [list(astuple(line)) for line in lines], column_names=names)
     return tuple(lines)
+
+
+def delete_old(client: Client, store: ReportStore, before: datetime, limit: int) -> int:
+    """Delete the files of reports from before, oldest first, and their lines; how many, at most `limit`.
+
+    The newest report of each experiment stays, and the newest overview. Snapshots of results are no files: they stay.
+    Raises the store's or ClickHouse's error; what was deleted until then is deleted.
+    """
+    old = client.query(_OLD, parameters={"before": before, "limit": limit}).result_rows
+    for start in range(0, len(old), _AT_ONCE):
+        some = old[start : start + _AT_ONCE]
+        for _, location in some:
+            store.delete(location)
+        execute(client, _FORGET, {"reports": [report for report, _ in some]}, {"mutations_sync": 2})
+    return len(old)
 
 
 def list_reports(client: Client, experiment_id: int, limit: int) -> list[ReportLine]:

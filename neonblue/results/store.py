@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,10 @@ class ReportStore:
         if "://" in location:
             return cls(from_url(location))
         folder = Path(location).absolute()
-        return cls(LocalStore(prefix=folder, mkdir=True), folder if settings.reports.location else None)
+        return cls(
+            LocalStore(prefix=folder, mkdir=True, automatic_cleanup=True),
+            folder if settings.reports.location else None,
+        )
 
     def put(self, path: str, content: bytes) -> None:
         """Write the file whole, in place of one that was there. Raises the store's or an OSError."""
@@ -37,6 +41,11 @@ class ReportStore:
     def get(self, path: str) -> bytes:
         """The file's bytes. Raises FileNotFoundError, or the store's error."""
         return bytes(obstore.get(self.place, path).bytes())
+
+    def delete(self, path: str) -> None:
+        """Remove the file; nothing where it is gone already. Raises the store's error."""
+        with suppress(FileNotFoundError):
+            obstore.delete(self.place, path)
 
 
 def _share(folder: Path, file: Path) -> None:

@@ -66,6 +66,11 @@ class KafkaSettings(Component):
         default=4, ge=1, le=1000, description="partitions of the topic; a larger number adds some"
     )
     retention_hours: int = Field(default=168, ge=1, description="how long the topic keeps messages")
+    retention_gigabytes: int = Field(
+        default=100,
+        ge=0,
+        description="the most that the topic keeps, in GB (10^9 bytes), whether ClickHouse has read it or not; 0: any",
+    )
     heap_megabytes: int = Field(default=320, ge=128, description="Java's heap of Kafka, in MB")
 
     @field_validator("ssl_ca_location")

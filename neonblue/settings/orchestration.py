@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from neonblue.settings.addresses import WebAddress
 from neonblue.settings.component import Component
@@ -80,14 +80,45 @@ class ModelsSettings(Component):
 
 
 class RetentionSettings(Component):
-    """How long the orchestrator keeps what it maintains. None: for ever."""
+    """How long the orchestrator keeps what it maintains. What an experiment that is not decided needs stays longer.
 
-    events_days: int | None = Field(
-        default=None, ge=8, description="days that PostgreSQL keeps accepted events; not given: all"
+    But for Dagster's runs, what grew before a setting goes 30 days after it was announced.
+    """
+
+    events_days: int = Field(
+        default=400,
+        ge=0,
+        description="days that PostgreSQL keeps accepted events, at least 8; 0: all",
     )
-    analysis_months: int | None = Field(
-        default=None, ge=2, description="months that ClickHouse keeps events; not given: all"
+    analysis_months: int = Field(
+        default=25,
+        ge=0,
+        description="months that ClickHouse keeps events, at least 2, and those whose days PostgreSQL keeps; 0: all",
     )
     heartbeat_hours: int = Field(
         default=24, ge=1, description="hours that the stream's heartbeats are kept in PostgreSQL"
     )
+    runs_days: int = Field(
+        default=60,
+        ge=45,
+        description="days that Dagster keeps finished runs, their events and output; each asset's newest run stays",
+    )
+    reports_days: int = Field(
+        default=400,
+        ge=0,
+        description="days that rendered reports are kept; each experiment's newest stays; 0: all",
+    )
+    audit_days: int = Field(
+        default=730, ge=0, description="days that the audit log is kept, at least 30; 0: for ever"
+    )
+
+    @field_validator("events_days", "analysis_months", "audit_days")
+    @classmethod
+    def _not_too_short(cls, given: int, field: ValidationInfo) -> int:
+        least = _LEAST[field.field_name or ""]
+        if 0 < given < least:
+            raise ValueError(f"a number of {least} or more, or 0, which keeps all,")
+        return given
+
+
+_LEAST = {"events_days": 8, "analysis_months": 2, "audit_days": 30}

@@ -16,6 +16,7 @@ NODE_USER = "neonblue-node"
 """Who Kafka's one node signs in with itself as."""
 KAFKA_CERTIFICATES = "kafka-ca.pem"
 """In Connect's working folder: a copy of what an external Kafka's certificate is checked against."""
+_NO_LIMIT = -1
 # `${env:NAME}` is not ours: the Connect worker fills it in.
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
@@ -130,6 +131,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         "topic": kafka.topic,
         "partitions": kafka.partitions,
         "retention_milliseconds": kafka.retention_hours * 3_600_000,
+        "retention_bytes": kafka.retention_gigabytes * 10**9 // kafka.partitions or _NO_LIMIT,
     }
     rows: list[dict[str, Any]] = json.loads(render(_read("topics.json"), values, in_json))
     return tuple(Topic(row["name"], int(row["partitions"]), row["config"]) for row in rows)

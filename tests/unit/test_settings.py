@@ -34,7 +34,7 @@ def refusal(folder: Path) -> list[str]:
             "'http' (in the environment): a whole number from 1 to 65535 is wanted",
         ),
         ("NEONBLUE_API_WORKERS", "1.5", "a whole number from 1 to 64 is wanted"),
-        ("NEONBLUE_RETENTION_EVENTS_DAYS", "1", "a number of 8 or more is wanted"),
+        ("NEONBLUE_RETENTION_EVENTS_DAYS", "1", "a number of 8 or more, or 0, which keeps all, is wanted"),
         ("NEONBLUE_API_OUTBOX_BATCHES", "maybe", "true or false is wanted"),
         ("NEONBLUE_API_RATE_LIMIT_WHEN_UNAVAILABLE", "shut", "one of 'open' or 'closed' is wanted"),
         ("NEONBLUE_API_URL", "localhost:8000", "an address such as http://127.0.0.1:8123 is wanted"),

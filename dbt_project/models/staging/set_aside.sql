@@ -31,11 +31,7 @@ again as (
 
 erased as (
 
-    select
-        person,
-        person_key,
-        erased_at
-    from {{ ref('stg_erased_users') }}
+    {{ erasures_by_key() }}
 
 ),
 
@@ -62,10 +58,7 @@ placed as (
                 again.event_id
             from again
         )
-        and (
-            events.received_at > erased.erased_at
-            or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person
-        )
+        and {{ not_erased('events') }}
 
 )
 

@@ -15,11 +15,7 @@ with assignments as (
 
 erased as (
 
-    select
-        person,
-        person_key,
-        erased_at
-    from {{ ref('stg_erased_users') }}
+    {{ erasures_by_key() }}
 
 ),
 
@@ -46,7 +42,4 @@ select
 from assignments
 left any join erased on cityHash64(assignments.unit_type, assignments.user_id) = erased.person_key
 left any join links on assignments.unit_type = links.unit_type and assignments.user_id = links.anonymous_id
--- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
-where
-    assignments.received_at > erased.erased_at
-    or SHA256(concat(assignments.unit_type, '\0', assignments.user_id)) != erased.person
+where {{ not_erased('assignments') }}

@@ -22,11 +22,7 @@ with events as (
 
 erased as (
 
-    select
-        person,
-        person_key,
-        erased_at
-    from {{ ref('stg_erased_users') }}
+    {{ erasures_by_key() }}
 
 ),
 
@@ -60,10 +56,6 @@ select
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id
--- A unit that was never erased joins as the first second of 1970. Units whose keys collide differ in their hash.
 where
-    (
-        events.received_at > erased.erased_at
-        or SHA256(concat(events.unit_type, '\0', events.user_id)) != erased.person
-    )
+    {{ not_erased('events') }}
     and {{ not_set_aside() }}

@@ -68,7 +68,8 @@ GRANTS: Mapping[Role, Mapping[str, frozenset[str]]] = {
 }
 """Privileges on tables by role. One on a partitioned table holds for all its partitions, also those made later."""
 
-_DROPS_PARTITIONS = "public.drop_partition(text)"
+_KEEPS_HOUSE = ("public.drop_partition(text)", "public.cut_audit_log(integer, integer)")
+"""What the orchestrator may call, and not do by itself."""
 
 
 def reconcile(connection: Connection, postgres: PostgresSettings) -> None:
@@ -146,10 +147,11 @@ def grant(connection: Connection) -> None:
             if role not in (Role.API, Role.DAGSTER):
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
                 _set_privileges(connection, role)
-        if connection.execute("SELECT to_regprocedure(%s)", [_DROPS_PARTITIONS]).fetchone() != (None,):
-            drops = sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}")
-            function, name = sql.SQL(_DROPS_PARTITIONS), sql.Identifier(Role.ORCHESTRATION.login)
-            connection.execute(drops.format(function, name))
+        for signature in _KEEPS_HOUSE:
+            if connection.execute("SELECT to_regprocedure(%s)", [signature]).fetchone() != (None,):
+                calls = sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}")
+                function, name = sql.SQL(signature), sql.Identifier(Role.ORCHESTRATION.login)
+                connection.execute(calls.format(function, name))
 
 
 def _set_privileges(connection: Connection, role: Role) -> None:

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 _WATERMARK = "SELECT max(received_at) FROM events_processed"
 _SUMS = """
 WITH
+    erasures AS (
+        SELECT person_key, person, max(erased_at) AS erased_until
+        FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY person_key, person
+    ),
     erased AS (
-        SELECT person_key, max(erased_at) AS erased_at
-        FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY person_key
+        SELECT person_key, max(erased_until) AS last_erased_at,
+               mapFromArrays(groupArray(person), groupArray(erased_until)) AS erased_at_of
+        FROM erasures GROUP BY person_key
     ),
     links AS (
         SELECT linked.anonymous_id AS anonymous_id, linked.user_id AS person
@@ -31,7 +36,10 @@ WITH
         LEFT ANY JOIN erased ON cityHash64(linked.unit_type, linked.user_id) = erased.person_key
         LEFT ANY JOIN erased AS anonymous ON cityHash64(linked.unit_type, linked.anonymous_id) = anonymous.person_key
         WHERE linked.unit_type = {unit_type:String}
-            AND linked.received_at > erased.erased_at AND linked.received_at > anonymous.erased_at
+            AND (linked.received_at > erased.last_erased_at OR linked.received_at
+                > erased.erased_at_of[SHA256(concat(linked.unit_type, '\\0', linked.user_id))])
+            AND (linked.received_at > anonymous.last_erased_at OR linked.received_at
+                > anonymous.erased_at_of[SHA256(concat(linked.unit_type, '\\0', linked.anonymous_id))])
     ),
     events AS (
         SELECT if(links.person = '', sent.user_id, links.person) AS user_id,
@@ -42,7 +50,8 @@ WITH
         WHERE unit_type = {unit_type:String} AND experiment_id IN (0, {experiment:UInt32})
             AND timestamp >= {since:DateTime64(6, 'UTC')}
             AND event_type IN ('exposure', {event_type:String}, {denominator_type:String})
-            AND received_at > erased.erased_at
+            AND (received_at > erased.last_erased_at
+                OR received_at > erased.erased_at_of[SHA256(concat(sent.unit_type, '\\0', sent.user_id))])
     ),
     units AS (
         SELECT if(links.person = '', given.user_id, links.person) AS unit,
@@ -52,7 +61,8 @@ WITH
         LEFT ANY JOIN erased ON cityHash64(given.unit_type, given.user_id) = erased.person_key
         LEFT ANY JOIN links ON given.user_id = links.anonymous_id
         WHERE experiment_id = {experiment:UInt32} AND unit_type = {unit_type:String}
-            AND received_at > erased.erased_at
+            AND (received_at > erased.last_erased_at
+                OR received_at > erased.erased_at_of[SHA256(concat(given.unit_type, '\\0', given.user_id))])
         GROUP BY unit
         HAVING uniqExact(variant_key) = 1
     ),

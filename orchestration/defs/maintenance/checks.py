@@ -2,9 +2,22 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dagster import AssetCheckExecutionContext, AssetCheckResult, AssetCheckSeverity, asset_check
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetKey,
+    asset_check,
+)
 
-from orchestration.defs.maintenance.assets import ERASURES, EVENT_PARTITIONS, OUTBOX_PARTITIONS, TROUBLES
+from orchestration.defs.maintenance.assets import (
+    ANALYSIS_STORAGE,
+    ERASURES,
+    EVENT_PARTITIONS,
+    HELD_BACK,
+    OUTBOX_PARTITIONS,
+    TROUBLES,
+)
 from orchestration.defs.maintenance.partitions import missing_days
 from orchestration.defs.maintenance.repository import EVENTS, OUTBOX, read_partitions
 from orchestration.resources import Postgres
@@ -49,6 +62,39 @@ def erasures_are_on_time(context: AssetCheckExecutionContext) -> AssetCheckResul
         severity=AssetCheckSeverity.ERROR,
         description="; ".join(found),
         metadata={"troubles": found},
+    )
+
+
+@asset_check(
+    asset=EVENT_PARTITIONS,
+    name="retention_is_as_set",
+    description="No day is kept beyond its retention, and none goes that nobody was told of.",
+)
+def event_retention_is_as_set(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    """Warns of what is kept, why, and of what will go."""
+    return _held_back(context, EVENT_PARTITIONS)
+
+
+@asset_check(
+    asset=ANALYSIS_STORAGE,
+    name="retention_is_as_set",
+    description="No month is kept beyond its retention, and none goes that nobody was told of.",
+)
+def analysis_retention_is_as_set(context: AssetCheckExecutionContext) -> AssetCheckResult:
+    """Warns of what is kept, why, and of what will go."""
+    return _held_back(context, ANALYSIS_STORAGE)
+
+
+def _held_back(context: AssetCheckExecutionContext, asset: AssetKey) -> AssetCheckResult:
+    event = context.instance.get_latest_materialization_event(asset)
+    materialization = None if event is None else event.asset_materialization
+    said = None if materialization is None else materialization.metadata.get(HELD_BACK)
+    lines = [str(line) for line in (said.value or [])] if said is not None else []
+    return AssetCheckResult(
+        passed=not lines,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(lines),
+        metadata={HELD_BACK: lines},
     )
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import psycopg
 from clickhouse_connect.driver.client import Client
 
 from neonblue.clickhouse import execute
 from orchestration.defs.maintenance.partitions import Partition, parse
+from orchestration.defs.maintenance.retention import Needed
 
 EVENTS = "events"
 OUTBOX = "outbox_events"
 
 # The lock under which the API makes and drops partitions.
 _LOCK = 6_075_131_887_002
+_AUDIT_ROWS = 200_000
 _PARTITIONS = """
 SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
 FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
@@ -32,9 +34,17 @@ FROM system.parts WHERE active AND database = currentDatabase()
 GROUP BY table ORDER BY sum(bytes_on_disk) DESC
 """
 _OLD_MONTHS = """
-SELECT DISTINCT partition FROM system.parts
-WHERE active AND database = currentDatabase() AND table = 'events_processed' AND partition < {month:String}
-ORDER BY partition
+SELECT toYYYYMM(timestamp) AS month, max(received_at) FROM events_processed
+WHERE timestamp < {before:DateTime('UTC')} GROUP BY month ORDER BY month
+"""
+# Under way, or ended and nothing said about it yet.
+_NEEDED = """
+SELECT experiments.key, least(
+    coalesce(experiments.started_at, experiments.created_at),
+    (SELECT min(assigned_at) FROM assignments WHERE experiment_id = experiments.id)
+)
+FROM experiments
+WHERE status IN ('running', 'paused') OR (status = 'concluded' AND decision IS NULL)
 """
 
 
@@ -61,6 +71,12 @@ def drop_partitions(connection: psycopg.Connection, partitions: Sequence[Partiti
         connection.execute("SELECT drop_partition(%s)", (partition.name,))
 
 
+def cut_audit_log(connection: psycopg.Connection, days: int) -> int:
+    """Let the audit log's oldest rows go, as many as a night has time for; how many."""
+    row = connection.execute("SELECT cut_audit_log(%s, %s)", (days, _AUDIT_ROWS)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def prune_heartbeats(connection: psycopg.Connection, hours: int) -> int:
     """Delete the heartbeats that are older; how many there were."""
     return connection.execute(
@@ -79,9 +95,25 @@ def read_tables(client: Client) -> list[TableSize]:
     return [TableSize(str(t), int(r), int(b), int(p)) for t, r, b, p in client.query(_TABLES).result_rows]
 
 
-def drop_months(client: Client, before: date) -> list[str]:
-    """Drop the events' months before that day's; which they were."""
-    months = [row[0] for row in client.query(_OLD_MONTHS, parameters={"month": f"{before:%Y%m}"}).result_rows]
+def read_needed(connection: psycopg.Connection) -> list[Needed]:
+    """The experiments that may still be judged anew, and since when there are units in them."""
+    return [Needed(key, since.astimezone(UTC).date()) for key, since in connection.execute(_NEEDED)]
+
+
+def read_months(client: Client, before: date) -> dict[date, datetime]:
+    """The months of events that end before the day, by their first; when the last of each was accepted."""
+    parameters = {"before": datetime(before.year, before.month, 1, tzinfo=UTC)}
+    found = client.query(_OLD_MONTHS, parameters=parameters).result_rows
+    return {date(month // 100, month % 100, 1): _utc(newest) for month, newest in found}
+
+
+def drop_months(client: Client, months: Iterable[date]) -> None:
+    """Drop the events of these months."""
     for month in months:
-        execute(client, "ALTER TABLE events_processed DROP PARTITION {month:String}", {"month": month})
-    return months
+        execute(
+            client, "ALTER TABLE events_processed DROP PARTITION {month:String}", {"month": f"{month:%Y%m}"}
+        )
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -1,7 +1,12 @@
 """What PostgreSQL accepted against what ClickHouse holds, and what could not be read."""
 
+from datetime import UTC, datetime
+
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
 
+from neonblue.reconciliation.kept import KeptDays
+from neonblue.reconciliation.present import EVENT_ROWS
+from orchestration.defs.maintenance.repository import EVENTS, read_partitions
 from orchestration.defs.sources.assets import ingested_key
 from orchestration.resources import ClickHouse, Postgres
 
@@ -10,7 +15,12 @@ _GRACE_SECONDS = 10
 _ACCEPTED = (
     "SELECT count(*), max(received_at) FROM events WHERE received_at <= now() - make_interval(secs => %s)"
 )
-_PRESENT = "SELECT count() FROM events_processed WHERE received_at <= {until:DateTime64(6)}"
+# What PostgreSQL keeps no more, by retention, is of no day of its own.
+_PRESENT = f"""
+SELECT count() FROM ({EVENT_ROWS})
+WHERE arrayExists((first, end) -> day >= first AND day < end, {{starts:Array(Date)}}, {{ends:Array(Date)}})
+"""  # noqa: S608 - a constant
+_NEVER = datetime(2199, 1, 1, tzinfo=UTC)
 
 
 @asset_check(
@@ -22,10 +32,17 @@ def accepted_events_are_present(clickhouse: ClickHouse, postgres: Postgres) -> A
     """Fails when events are missing or counted twice."""
     with postgres.connection() as connection:
         accepted, until = connection.execute(_ACCEPTED, [_GRACE_SECONDS]).fetchone() or (0, None)
+        kept = KeptDays.of((day.start, day.end) for day in read_partitions(connection, EVENTS))
     if until is None:
         return AssetCheckResult(passed=True, metadata={"accepted": 0})
     with clickhouse.client() as client:
-        present = client.query(_PRESENT, parameters={"until": until}).result_rows[0][0]
+        parameters = {
+            "until": until,
+            "ahead": _NEVER,
+            "starts": [start for start, _ in kept.spans],
+            "ends": [end for _, end in kept.spans],
+        }
+        present = client.query(_PRESENT, parameters=parameters).result_rows[0][0]
     return AssetCheckResult(
         passed=present == accepted,
         metadata={"accepted": accepted, "present": present, "until": until.isoformat()},

@@ -51,9 +51,13 @@ LIMIT {limit:UInt32}
 """
 # Of the erased only what came afterwards, as people who came back.
 _EVENTS = """
-WITH erased AS (
-    SELECT person_key, max(erased_at) AS erased_at FROM erased_users
-    WHERE unit_type = {unit_type:String} GROUP BY person_key
+WITH erasures AS (
+    SELECT person_key, person, max(erased_at) AS erased_until FROM erased_users
+    WHERE unit_type = {unit_type:String} GROUP BY person_key, person
+), erased AS (
+    SELECT person_key, max(erased_until) AS last_erased_at,
+           mapFromArrays(groupArray(person), groupArray(erased_until)) AS erased_at_of
+    FROM erasures GROUP BY person_key
 ), links AS (
     SELECT anonymous_id, any(user_id) AS user_id FROM user_links
     WHERE unit_type = {unit_type:String} GROUP BY anonymous_id
@@ -63,7 +67,10 @@ SELECT if(links.user_id = '', events.user_id, links.user_id) AS unit,
 FROM events_processed AS events
 LEFT ANY JOIN erased ON cityHash64(events.unit_type, events.user_id) = erased.person_key
 LEFT ANY JOIN links ON events.user_id = links.anonymous_id
-WHERE events.unit_type = {unit_type:String} AND events.received_at > erased.erased_at AND (
+WHERE events.unit_type = {unit_type:String} AND (
+    events.received_at > erased.last_erased_at
+    OR events.received_at > erased.erased_at_of[SHA256(concat(events.unit_type, '\\0', events.user_id))]
+) AND (
     events.user_id IN {users:Array(String)}
     OR events.user_id IN (
         SELECT anonymous_id FROM user_links

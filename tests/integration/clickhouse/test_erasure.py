@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import pytest
 from clickhouse_connect.driver.client import Client
 
+from api.erasures.clickhouse import Warehouse as Sweep
+from tests.integration.colliding import HIGHEST, LOWEST, digest, insert_erased
 from tests.integration.warehouse import Topic, envelope, event, rows
 
 BEFORE, ERASED, AFTER = (f"2026-01-02T03:04:0{second}.000000Z" for second in (4, 5, 6))
@@ -96,3 +100,37 @@ def test_a_link_with_an_erased_id_is_dropped_whichever_of_the_two_it_is(
         ("c", "gone"),
         ("d", "e"),
     ]
+
+
+@pytest.mark.parametrize("foreign", [LOWEST, HIGHEST], ids=["before", "behind"])
+@pytest.mark.parametrize("foreign_erased", [BEFORE, AFTER], ids=["earlier", "later"])
+def test_of_two_erased_with_one_key_each_is_dropped_up_to_the_own_erasure(
+    clickhouse: Client, topic: Topic, foreign: bytes, foreign_erased: str
+) -> None:
+    moments = {digest("gone"): ERASED, foreign: foreign_erased}
+    people = {person: datetime.fromisoformat(at) for person, at in sorted(moments.items())}
+    insert_erased(clickhouse, "gone", people)
+    insert_erased(clickhouse, "other", {foreign: datetime.fromisoformat(AFTER)})
+
+    topic.send(envelope("event_batch", EVENTS), envelope("assignment_batch", ASSIGNMENTS))
+
+    assert rows(clickhouse, EVENT_TYPES) == [("after",), ("device",), ("other",)]
+    assert rows(clickhouse, UNITS) == [("gone", 4), ("other", 3)]
+
+
+@pytest.mark.parametrize("place", [1, -1], ids=["one way round", "the other"])
+def test_the_sweep_takes_each_of_two_with_one_key_up_to_the_own_erasure(
+    clickhouse: Client, topic: Topic, place: int
+) -> None:
+    topic.send(envelope("event_batch", EVENTS), envelope("assignment_batch", ASSIGNMENTS))
+    insert_erased(
+        clickhouse,
+        "gone",
+        {digest("gone"): datetime.fromisoformat(ERASED), HIGHEST: datetime.fromisoformat(AFTER)},
+    )
+    sweep = Sweep(clickhouse)
+
+    sweep.sweep(list(sweep.arrived({digest("gone"): "user", HIGHEST: "user"}).values())[::place])
+
+    assert rows(clickhouse, EVENT_TYPES) == [("after",), ("device",), ("other",)]
+    assert rows(clickhouse, UNITS) == [("gone", 4), ("other", 3)]

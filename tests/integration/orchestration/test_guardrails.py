@@ -18,6 +18,7 @@ from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import read_sums, read_watermark
 from orchestration.defs.guardrails.sensors import guardrails
 from orchestration.resources import Api, ClickHouse
+from tests.integration.colliding import HIGHEST, LOWEST, insert_erased
 from tests.integration.orchestration.conftest import Analysis, Calls
 from tests.integration.orchestration.scenario import ARMS, START, event, experiment, launch, metric, text
 
@@ -195,6 +196,10 @@ def test_sums_are_those_of_each_finished_units_events(analysis: Analysis, popula
             for user in erased
         ),
     )
+    # Namesakes by the 64-bit key: theirs is nobody else's erasure.
+    insert_erased(analysis.client, "user-3", {LOWEST: START - timedelta(hours=1)})
+    for user in ("user-6", "user-7", "user-61"):
+        insert_erased(analysis.client, user, {HIGHEST: START + timedelta(hours=2)})
     # The even ones were anonymous before they were the odd ones. A link with an erased id is gone.
     persons = {f"user-{number}": f"user-{number + 1}" for number in range(2, 60, 2)}
     links = [{"anonymous_id": anonymous, "user_id": person} for anonymous, person in persons.items()]

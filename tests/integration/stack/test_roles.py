@@ -217,6 +217,7 @@ def test_a_role_enters_its_own_database_alone(place: Settings, role: Role) -> No
         "SET ROLE neonblue_api",
         "SET SESSION AUTHORIZATION neonblue",
         "SELECT drop_partition('events_old')",
+        "SELECT cut_audit_log(730, 100)",
     ],
 )
 def test_the_stream_s_role_is_refused(place: Settings, attack: str) -> None:
@@ -292,6 +293,18 @@ def test_a_partition_goes_when_it_is_old_and_only_then(place: Settings) -> None:
             connection.execute("SELECT drop_partition('events_young')")
         with pytest.raises(errors.InsufficientPrivilege):
             connection.execute("DROP TABLE events_young")
+
+
+def test_the_orchestrator_cuts_the_audit_log_by_its_function_alone(place: Settings) -> None:
+    with connected(place, Role.ORCHESTRATION) as connection:
+        assert values(connection, "SELECT cut_audit_log(730, 100)") == {0}
+        for statement in (
+            "DELETE FROM audit_log",
+            "INSERT INTO audit_cuts VALUES (9, sha256('x'), now())",
+            "SELECT hash FROM audit_log",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(statement)  # type: ignore[call-overload]
 
 
 def test_what_the_old_folder_held_is_there_and_people_s_roles_go_on(place: Settings) -> None:

@@ -78,6 +78,20 @@ def test_the_settings_reach_the_topic_the_slot_and_the_publication() -> None:
     assert (connector["slot.name"], connector["publication.name"]) == ("a_slot", "a_publication")
 
 
+@pytest.mark.parametrize(
+    ("kafka", "each"),
+    [
+        ({"partitions": 4}, "25000000000"),
+        ({"partitions": 3, "retention_gigabytes": 1}, "333333333"),
+        ({"retention_gigabytes": 0}, "-1"),
+    ],
+)
+def test_the_topic_is_bound_in_bytes_as_a_whole(kafka: dict[str, int], each: str) -> None:
+    events = templates.topics(Settings(kafka=kafka))[0]
+
+    assert events.config["retention.bytes"] == each
+
+
 def test_the_connectors_secrets_are_references() -> None:
     connector = templates.connector(Settings(postgres={"password": "hidden"}))
 

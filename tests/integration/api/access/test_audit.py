@@ -215,3 +215,86 @@ def test_what_others_wrote_meanwhile_holds_too(whole_api: httpx.Client, postgres
     status, report = verify(postgres.dsn)
     assert (status, report["broken"]) == (0, None)
     assert report["rows"] > 0
+
+
+_AGED = """
+DO $$
+DECLARE
+    entry record;
+    last bytea := ''::bytea;
+BEGIN
+    FOR entry IN SELECT * FROM audit_log ORDER BY id LOOP
+        IF entry.id <= {rows} THEN
+            entry.at := entry.at - interval '{days} days';
+        END IF;
+        last := sha256(last || convert_to(
+            audit_field(entry.id::text) || audit_field((extract(epoch FROM entry.at) * 1000000)::bigint::text)
+            || audit_field(entry.actor) || audit_field(entry.address) || audit_field(entry.request_id)
+            || audit_field(entry.action) || audit_field(entry.object_type) || audit_field(entry.object_id)
+            || audit_field(entry.before::text) || audit_field(entry.after::text), 'UTF8'));
+        UPDATE audit_log SET at = entry.at, hash = last WHERE id = entry.id;
+    END LOOP;
+END $$
+"""
+
+
+def age(dsn: str, rows: int, days: int = 800) -> None:
+    """As if the first of them had been written so long ago."""
+    with tampering(dsn) as connection:
+        connection.execute(_AGED.format(rows=rows, days=days).encode())
+
+
+def cut(dsn: str, days: int = 730, most: int = 1_000) -> int:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute("SELECT cut_audit_log(%s, %s)", (days, most)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_what_retention_cut_off_is_no_fault_and_the_rest_is_still_checked(log: str) -> None:
+    age(log, 6)
+    fourth = verify_rows(log)[3]
+
+    assert (cut(log, most=4), cut(log), cut(log)) == (4, 2, 0)
+    with psycopg.connect(log) as connection:
+        connection.execute(INSERT, ("someone later",))
+
+    status, report = verify(log)
+    assert (status, report["rows"], report["head_row"], report["broken"]) == (0, 5, 11, None)
+    assert verify(log, "--after", f"4:{fourth}")[1]["broken"]["row"] == 5
+    with tampering(log) as connection:
+        connection.execute("DELETE FROM audit_log WHERE id = 7")
+    assert verify(log)[1]["broken"]["row"] == 7
+
+
+def test_the_newest_row_is_never_cut(log: str) -> None:
+    age(log, 10)
+    assert cut(log) == 9
+    with psycopg.connect(log) as connection:
+        connection.execute(INSERT, ("someone later",))
+    assert verify(log)[1]["rows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "cuts"),
+    [("UPDATE audit_log SET actor = 'x' WHERE id = 4", 3), ("DELETE FROM audit_log WHERE id = 1", 0)],
+)
+def test_a_row_that_was_touched_is_not_buried(log: str, statement: str, cuts: int) -> None:
+    age(log, 8)
+    with tampering(log) as connection:
+        connection.execute(statement.encode())
+
+    assert (cut(log), cut(log)) == (cuts, 0)
+
+    assert verify(log)[1]["broken"]["row"] == cuts + 1
+
+
+def test_nothing_young_is_cut_and_nothing_without_its_hash_kept(log: str) -> None:
+    age(log, 5, days=40)
+    assert cut(log) == 0
+    with psycopg.connect(log) as connection, pytest.raises(errors.InvalidParameterValue):
+        connection.execute("SELECT cut_audit_log(29, 10)")
+    assert cut(log, days=30) == 5
+    for table in ("audit_log", "audit_cuts"):
+        with psycopg.connect(log) as connection, pytest.raises(errors.RestrictViolation):
+            connection.execute(f"DELETE FROM {table}".encode())
