@@ -79,7 +79,11 @@ class ServiceRunner(Runner):
         failures = 0
         while not self._board.stopping.is_set():
             began = time.monotonic()
-            reason = self._one_life()
+            try:
+                reason = self._one_life()
+            except Exception as error:
+                _log.exception("service_not_watched", service=self._node.name)
+                reason = explain(error)
             if self._board.stopping.is_set():
                 return
             stable = self._was_ready and time.monotonic() - began > STABLE_SECONDS
@@ -98,7 +102,9 @@ class ServiceRunner(Runner):
     def _one_life(self) -> str:
         """From preparation to the process's end; returns why it ended."""
         try:
+            self._clear(self._node.stop_seconds)  # one that could be watched no longer
             self._set(State.PREPARING)
+            limit(self._log_file)
             self._node.prepare()
             self._running = start(self._node.command(), self._log_file)
         except Exception as error:
@@ -205,9 +211,11 @@ class ServiceRunner(Runner):
         if self._running is None:
             return
         self._set(State.STOPPING)
-        if not self._running.end(self._node.stop_seconds):
-            _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
-        kill(members(self._running.identity))
+        try:
+            if not self._running.end(self._node.stop_seconds):
+                _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
+        finally:
+            kill(members(self._running.identity))
         self._running = None
         self._board.update(self._node.name, identity=None)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from http import HTTPStatus
 from importlib.util import find_spec
+
+import httpx
 
 from neonblue.settings import Settings
 from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
-from neonblue.stack.errors import ServiceError
+from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
@@ -74,8 +77,24 @@ class Api(Service):
         )
 
     def answer(self, seconds: float) -> None:
-        probe.responds(f"{self._settings.api.address}/healthz", seconds)
+        """One that says of itself that it must be started again counts as one that is silent."""
+        response = probe.responds(f"{self._settings.api.address}/healthz", seconds)
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise StackError(f"it can't go on: {_lacking(response)}")
 
     def check(self) -> None:
         """It accepts events."""
-        probe.get(f"{self._settings.api.address}/readyz")
+        try:
+            probe.get(f"{self._settings.api.address}/readyz")
+        except probe.HTTPStatusError as error:
+            raise StackError(f"it takes no events: {_lacking(error.response)}") from None
+
+
+def _lacking(response: httpx.Response) -> str:
+    """What an answer of 503 names."""
+    try:
+        told = response.json()
+        parts = told.get("components") or {"status": told["status"]}
+        return ", ".join(f"{name}: {state}" for name, state in parts.items() if state != "ok")
+    except (ValueError, KeyError, AttributeError):
+        return f"status {response.status_code}"
