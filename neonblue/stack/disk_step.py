@@ -7,7 +7,9 @@ from contextlib import suppress
 from neonblue import disk
 from neonblue.disk import Room
 from neonblue.settings import Settings
+from neonblue.stack import logs
 from neonblue.stack.errors import StackError
+from neonblue.stack.names import SUPERVISOR
 from neonblue.stack.nodes import Step
 
 
@@ -27,6 +29,9 @@ class Disk(Step):
             self.check()
 
     def check(self) -> None:
+        logs.limit(
+            logs.path(self._settings.data_dir, SUPERVISOR)
+        )  # each service's own thread sees to its log
         found = disk.look(self._settings.data_dir, self._settings.disk)
         self._note = found.sentence if found.room is Room.LOW else ""
         if found.room is Room.FULL:
