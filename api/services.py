@@ -105,7 +105,6 @@ class Services:
     async def running(self) -> AsyncIterator[None]:
         """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
         keep = self.keeper.keep
-        await self.disk.look()
         keep("disk", self.disk.watch)
         keep("maintenance", self._prepare_and_maintain)
         keep("pipeline", self.pipeline.watch)
