@@ -20,7 +20,8 @@ import psycopg
 import pytest
 
 from neonblue.client.identifiers import uuid7
-from neonblue.settings import Settings
+from neonblue.settings import DiskSettings, Settings
+from neonblue.stack import Stack
 from tests.integration.stack.conftest import new_folder, settings_in, until
 
 MEBIBYTE = 1024**2
@@ -78,6 +79,7 @@ class Load(threading.Thread):
     def stop(self) -> None:
         self._ended.set()
         self.join(60)
+        self._http.close()
 
 
 class Balloon:
@@ -117,6 +119,34 @@ def states(settings: Settings) -> dict[str, str]:
 def stored(settings: Settings) -> set[str]:
     with psycopg.connect(settings.postgres.dsn()) as connection:
         return {str(number) for (number,) in connection.execute("SELECT id FROM events").fetchall()}
+
+
+@pytest.mark.timeout(300)
+def test_postgresql_that_ends_for_want_of_room_comes_back_and_the_api_stores_again(disk: Path) -> None:
+    """Where nothing is refused in time."""
+    settings, balloon = settings_in(disk / "data"), Balloon(disk)
+    settings = settings.model_copy(update={"disk": DiskSettings(warn_mebibytes=0, refuse_mebibytes=0)})
+    with Stack(settings, services={"postgres", "valkey", "api"}) as stack:
+        stack.wait_ready()
+        load = Load(stack.settings)
+        load.start()
+        try:
+            until(lambda: load.since(0)["stored"] > 20, "events are stored")
+
+            filling = threading.Thread(target=balloon.leave_nothing, args=(FULL_SECONDS,))
+            filling.start()
+            log = disk / "data" / "logs" / "postgres.log"
+            until(lambda: "PANIC" in log.read_text() or not filling.is_alive(), "PostgreSQL has no room")
+            filling.join()
+            full_until = len(load.said)
+            balloon.burst()
+
+            until(lambda: load.since(full_until)["stored"] > 20, "events are stored again", 90)
+            stack.wait_ready(timeout=60)
+        finally:
+            load.stop()
+        assert load.since(0)["unavailable"] > 0
+        assert set(load.acknowledged) <= stored(settings)
 
 
 @pytest.mark.timeout(900)
