@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 import structlog
 
@@ -30,6 +31,7 @@ class _Kept:
     vital: bool
     task: asyncio.Task[None] | None = None
     working: bool = False
+    since: float = 0.0
     failures: int = 0
 
     @property
@@ -41,9 +43,9 @@ class _Kept:
         """Nothing is there that would start it again."""
         return self.task is None or self.task.done()
 
-    @property
-    def hopeless(self) -> bool:
-        return self.dead or (self.vital and self.failures >= _HOPELESS)
+    def hopeless(self, settled_seconds: float) -> bool:
+        settled = self.working and monotonic() - self.since > settled_seconds
+        return self.dead or (self.vital and self.failures >= _HOPELESS and not settled)
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Keeper:
     """Starts pieces of work, and starts them again. Of one event loop."""
 
     first_seconds: float = _FIRST_SECONDS
+    settled_seconds: float = 5.0
+    """Work that was begun again, and lives for so long, is well."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
 
     def keep(self, name: str, work: Work, *, vital: bool = False) -> None:
@@ -74,12 +78,11 @@ class Keeper:
     @property
     def hopeless(self) -> tuple[str, ...]:
         """What only a new process can mend."""
-        return tuple(kept.name for kept in self._kept.values() if kept.hopeless)
+        return tuple(kept.name for kept in self._kept.values() if kept.hopeless(self.settled_seconds))
 
     async def _keep(self, kept: _Kept) -> None:
-        clock = asyncio.get_running_loop().time
         while True:
-            began, kept.working = clock(), True
+            kept.since, kept.working = monotonic(), True
             error: BaseException | None = None
             try:
                 await kept.work()
@@ -90,7 +93,7 @@ class Keeper:
             except Exception as raised:
                 error = raised
             kept.working = False
-            kept.failures = 1 if clock() - began > _STABLE_SECONDS else kept.failures + 1
+            kept.failures = 1 if monotonic() - kept.since > _STABLE_SECONDS else kept.failures + 1
             BACKGROUND_FAILURES.labels(kept.name).inc()
             seconds = min(_LONGEST_SECONDS, self.first_seconds * 2.0 ** min(kept.failures - 1, 10))
             log.error(

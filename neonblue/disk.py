@@ -14,6 +14,8 @@ MEBIBYTE = 1024**2
 _WARN, _REFUSE = 2048, 512
 _WARN_PART, _REFUSE_PART = 5, 20
 """Of a disk that is too small for them."""
+_HOLD_DATA = ("postgres", "clickhouse", "kafka", "connect", "valkey", "dagster", "reports", "logs")
+"""Folders in the data folder; each may be on another disk."""
 _FEW_FILES, _NO_FILES = 20_000, 2_000
 
 
@@ -82,7 +84,7 @@ def judge(space: Space, marks: Marks) -> Room:
 
 
 def look(folder: Path, settings: DiskSettings) -> Finding:
-    """Look at the disks of `folder` and of the folders in it, each of which may have its own. Raises OSError."""
+    """Look at the disks of the data folder `folder` and of the services' folders in it. Raises OSError."""
     found = []
     for space in _spaces(folder):
         marks = Marks.of(settings, space.total)
@@ -93,17 +95,13 @@ def look(folder: Path, settings: DiskSettings) -> Finding:
 
 def _spaces(folder: Path) -> Iterator[Space]:
     top = next(place for place in (folder, *folder.parents) if place.exists())
-    inner = [Path(entry) for entry in os.scandir(top) if entry.is_dir()] if top == folder else []
+    inner = [folder / name for name in _HOLD_DATA if (folder / name).is_dir()]
     seen = set()
     for place in (top, *inner):
-        try:
-            device = place.stat().st_dev
-            if device not in seen:
-                yield _space(place)
-                seen.add(device)
-        except FileNotFoundError:  # of a service that tidies up
-            if place == top:
-                raise
+        device = place.stat().st_dev
+        if device not in seen:
+            seen.add(device)
+            yield _space(place)
 
 
 def _space(folder: Path) -> Space:

@@ -78,6 +78,24 @@ async def test_what_is_down_is_named_and_what_stays_down_is_given_up_where_it_is
 
 
 @in_a_loop
+async def test_what_was_given_up_and_lives_again_is_well() -> None:
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        await (_fails() if begun <= 8 else for_ever())
+
+    keeper = Keeper(first_seconds=0.0, settled_seconds=0.1)
+    keeper.keep("vital", work, vital=True)
+    await until(lambda: keeper.hopeless)
+    await until(lambda: not keeper.hopeless)
+
+    assert begun == 9
+    await keeper.stop()
+
+
+@in_a_loop
 async def test_work_that_nothing_would_begin_again_is_given_up() -> None:
     keeper = Keeper()
     keeper.keep("work", for_ever)
