@@ -7,9 +7,15 @@ import sys
 
 import structlog
 
+from neonblue.log_lines import LogLines, calm_logging
+
+LINES = LogLines(lambda: sys.stderr)
+"""Of this process. Standard error is a file of the stack, on a disk that may be full."""
+
 
 def configure_logs() -> None:
     """Write to standard error. Nothing logs a secret or a user's properties."""
+    calm_logging()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -19,6 +25,6 @@ def configure_logs() -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=LINES,
         cache_logger_on_first_use=True,
     )

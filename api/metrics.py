@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+
+from api.logs import LINES
 
 
 class Tally(Collector):
@@ -56,6 +58,17 @@ class Durations(Collector):
         yield family
 
 
+class Reading(Collector):
+    """A counter that something else counts."""
+
+    def __init__(self, name: str, documentation: str, read: Callable[[], int]) -> None:
+        self._name, self._documentation, self._read = name, documentation, read
+        REGISTRY.register(self)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(self._name, self._documentation, value=self._read())
+
+
 REQUESTS = Tally("neonblue_requests_total", "Requests by route and status", ["route", "status"])
 REQUEST_SECONDS = Durations(
     "neonblue_request_seconds",
@@ -99,6 +112,17 @@ COMMIT_SECONDS = Histogram(
 )
 PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that the replication slot retains")
 SLOT_PRESENT = Gauge("neonblue_replication_slot_present", "1 where the slot exists and is usable")
+DISK_FREE_BYTES = Gauge(
+    "neonblue_disk_free_bytes", "Room on the disk of the stack's folder, of the fullest where it has several"
+)
+BACKGROUND_FAILURES = Counter(
+    "neonblue_background_failures_total",
+    "How often work in the background ended and was begun again",
+    ["name"],
+)
+LOG_LINES_DROPPED = Reading(
+    "neonblue_log_lines_dropped_total", "Log lines that could not be written", lambda: LINES.dropped
+)
 AUDIT_UNWRITTEN_CALLS = Gauge(
     "neonblue_audit_unwritten_calls", "Summed up calls that could not be written to the audit log yet"
 )

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import structlog
@@ -25,7 +26,9 @@ from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
+from api.background import Keeper
 from api.database import Pool
+from api.disk import DiskWatch
 from api.erasures.caches import Caches
 from api.erasures.model import Terms
 from api.erasures.service import ErasureService
@@ -96,30 +99,29 @@ class Services:
     results: ResultsService
     reports: ReportService
     calls: CallLog
+    disk: DiskWatch
+    keeper: Keeper = field(default_factory=Keeper)
     prepared: bool = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start background work; on leaving, write what waits and close. PostgreSQL may be away at the start."""
-        queues = (self.events.queue, self.assignments.decider.queue)
-        tasks = [
-            asyncio.create_task(self._prepare_and_maintain()),
-            asyncio.create_task(self.pipeline.watch()),
-        ]
-        tasks.append(asyncio.create_task(self.registry.listen()))
-        tasks.append(asyncio.create_task(self.erasures.caches.listen(self.eraser.wake)))
-        tasks.append(asyncio.create_task(self.eraser.work()))
-        tasks.append(asyncio.create_task(self.calls.work()))
+        keep = self.keeper.keep
+        keep("disk", self.disk.watch)
+        keep("maintenance", self._prepare_and_maintain)
+        keep("pipeline", self.pipeline.watch)
+        keep("experiments", self.registry.listen, vital=True)
+        keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
+        keep("erasures", self.eraser.work)
+        keep("audit", self.calls.work)
         REFUSALS.told = self.calls.refused
-        for queue in queues:
+        for queue in self._queues:
             queue.start()
         try:
             yield
         finally:
-            await asyncio.gather(*(queue.stop() for queue in queues))
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*(queue.stop() for queue in self._queues))
+            await self.keeper.stop()
             REFUSALS.told = None
             await self.calls.finish()
             await self.shared.close()
@@ -137,6 +139,24 @@ class Services:
             async with asyncio.timeout(seconds):
                 while not self.ready:  # noqa: ASYNC110 - three parts become so, each by itself
                     await asyncio.sleep(_READY_LOOK_SECONDS)
+
+    @property
+    def background_down(self) -> list[str]:
+        """Work in the background that is not being done at this moment."""
+        return [name for keeper in self._keepers for name in keeper.down]
+
+    @property
+    def background_hopeless(self) -> list[str]:
+        """Work in the background that only a new process can mend."""
+        return [name for keeper in self._keepers for name in keeper.hopeless]
+
+    @property
+    def _queues(self) -> tuple[GroupCommit[EventJob, EventResult], GroupCommit[AssignmentJob, list[Outcome]]]:
+        return (self.events.queue, self.assignments.decider.queue)
+
+    @property
+    def _keepers(self) -> tuple[Keeper, ...]:
+        return (self.keeper, *(queue.keeper for queue in self._queues))
 
     async def _prepare_and_maintain(self) -> None:
         while True:
@@ -184,8 +204,9 @@ def create_services(settings: Settings) -> Services:
         "assignments", assignment_writer.open, assignment_writer.write, limits
     )
     experiments = ExperimentService(pool, registry)
+    disk = DiskWatch(settings.data_dir, settings.disk)
     reader = ResultsReader(settings.clickhouse)
-    decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead)
+    decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead, disk)
     identify = identifier(api.user_id_hash_key.get_secret_value())
     caches = Caches(dsn, pool, registry, cache, shared, decider)
     terms = Terms(
@@ -227,6 +248,7 @@ def create_services(settings: Settings) -> Services:
         ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds)),
         ReportService(settings, reader, experiments),
         CallLog(pool, api.audit_summary_seconds),
+        disk,
     )
 
 

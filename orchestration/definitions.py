@@ -60,6 +60,7 @@ from orchestration.defs.significance.checks import recomputed_from_raw_events, s
 from orchestration.defs.sources.assets import source_specs
 from orchestration.defs.warehouse.assets import dbt_model_assets
 from orchestration.defs.warehouse.schedules import hourly
+from orchestration.logs import configure_logs
 from orchestration.project import (
     dbt_environment,
     dbt_executable,
@@ -72,6 +73,7 @@ from orchestration.resources import Api, ClickHouse, Postgres
 
 def build(settings: Settings) -> Definitions:
     """The definitions for one stack. dbt's process inherits the variables that its profile reads."""
+    configure_logs()
     os.environ.update(dbt_environment(settings))
     return Definitions.merge(_neonblue(settings), _own_models(settings))
 

@@ -107,7 +107,7 @@ class SharedCache:
             try:
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     values = await self.client.mget(names)
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # those who ask meanwhile wait for this task
                 self._pause(error)
             finally:
                 _hand_out(asked, values)
@@ -140,7 +140,7 @@ class SharedCache:
             try:
                 async with asyncio.timeout(_WRITE_TIMEOUT_SECONDS):
                     await self._keep(len(batch), *batch, _KEEP_SECONDS, *batch.values())
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
                 self._pause(error)
                 self._unwritten.clear()
 

@@ -15,6 +15,7 @@ from api.assignments.cache import AssignmentCache, SharedCache, Stored, UnitKey
 from api.assignments.lookup import Lookup
 from api.assignments.planning import Target, plan_one
 from api.assignments.writer import AssignmentJob, Outcome, Wanted
+from api.disk import DiskWatch
 from api.experiments.registry import Registry
 from api.fairness import Turns
 from api.ingest.failures import Refused, Unavailable
@@ -62,6 +63,7 @@ class Decider:
     shared: SharedCache
     lookup: Lookup
     max_ahead: timedelta
+    disk: DiskWatch
     _absent: RecentMap[UnitKey, float] = field(default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False)
     _told: RecentMap[tuple[str, str], int] = field(
         default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False
@@ -205,6 +207,7 @@ class Decider:
             for _, target, variant in lacking
         ]
         try:
+            self.disk.admit()
             outcomes = await self.queue.submit(AssignmentJob(wanted, format_instant(now), size))
         except Refused:
             for n, _, _ in lacking:
@@ -276,5 +279,5 @@ def _choose(target: Target) -> tuple[str | None, Reason]:
 
 
 def _undurable(stored: Stored | None, variant: str) -> Decision:
-    """PostgreSQL is away: what a cache holds, or what the configuration gives, which every process gives alike."""
+    """Nothing can be stored now: what a cache holds, else what the configuration gives, in every process alike."""
     return Decision(variant, durable=False) if stored is None else Decision.of(stored, durable=False)

@@ -67,10 +67,15 @@ class Caches:
             wake()
             while True:
                 async for notification in connection.notifies(timeout=_LOOK_SECONDS):
-                    await self._heard(UUID(notification.payload))
+                    await self._heard(notification.payload)
                     wake()
 
-    async def _heard(self, erasure_id: UUID) -> None:
+    async def _heard(self, said: str) -> None:
+        try:
+            erasure_id = UUID(said)
+        except ValueError:  # anybody who may connect to the database may say anything
+            log.warning("notification_unreadable", channel=repository.CHANNEL)
+            return
         async with self.pool.connection() as connection:
             erasure = await repository.read(connection, erasure_id)
         if erasure is not None and erasure.user_id is not None:

@@ -17,16 +17,19 @@ router = APIRouter(tags=["health"])
 _LOOK_SECONDS = 2.0
 
 
-@router.get("/healthz")
-async def healthz() -> Alive:
-    """The process answers."""
+@router.get("/healthz", responses={503: {"model": Alive}})
+async def healthz(services: ServicesDep, response: Response) -> Alive:
+    """The process lives. 503: it will not get over what is wrong with it, and must be started again."""
+    if hopeless := services.background_hopeless:
+        response.status_code = 503
+        return Alive(status=f"down: {', '.join(hopeless)}")
     return Alive()
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
     """Whether events can be stored, and what is down. Valkey and the replication slot may be: then it is slower
-    or the stream waits, but nothing is lost."""
+    or the stream waits, but nothing is lost. `disk`: `full` means that events are refused until there is room."""
     readiness = await _look(services)
     if not readiness.ready:
         response.status_code = 503
@@ -42,13 +45,16 @@ async def metrics() -> Response:
 async def _look(services: Services) -> Readiness:
     postgres, valkey = await asyncio.gather(_postgres_answers(services), services.shared.ping())
     writable = postgres and services.prepared and services.events.queue.available
+    down = services.background_down
     return Readiness(
-        ready=postgres and services.ready,
+        ready=postgres and services.ready and not services.disk.full and not down,
         components={
             "postgres": "ok" if writable else "starting" if postgres else "down",
             "experiments": "ok" if services.registry.loaded else "not loaded",
             "valkey": "ok" if valkey else "down",
             "replication_slot": "ok" if services.pipeline.slot_present else "missing",
+            "disk": services.disk.state,
+            "background": f"down: {', '.join(down)}" if down else "ok",
         },
         pipeline_lag_bytes=services.pipeline.lag_bytes,
     )

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """Whether the process lives: `ok`, or which work in the background it can't go on with."""
 
     status: str = "ok"
 

@@ -21,10 +21,10 @@ from api.events.service import Retryable
 from api.http import security
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.headers import OF_HOT_ANSWERS
-from api.http.problems import CONTENT_TYPE, Problem, unavailable
+from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
 from api.http.security import Token
-from api.ingest.failures import Unavailable
+from api.ingest.failures import DiskFull, Unavailable
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
@@ -117,6 +117,7 @@ class HotCalls:
 
     async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
         services = self._services
+        services.disk.admit()
         services.pipeline.admit()
         lines = is_lines(headers)
         retryable = _retryable(headers, token.id)
@@ -162,6 +163,8 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, ContractError):
         status = 413 if error.violation.code in ("too_many_items", "too_large") else 400
         return Problem.of(error.violation, status)
+    if isinstance(error, DiskFull):
+        return disk_full(str(error))
     if isinstance(error, Unavailable):
         return unavailable(str(error))
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):

@@ -58,6 +58,11 @@ class Problem(Exception):  # noqa: N818 - the standard's word
         return msgspec.json.encode(document | self.members | {"request_id": request_id})
 
 
+def disk_full(detail: str) -> Problem:
+    """There is no room: a person frees some, which takes longer than an outage that mends itself."""
+    return Problem(503, "disk_full", detail, headers={"retry-after": "10"})
+
+
 def unavailable(detail: str) -> Problem:
     """The store is away; the same request may be sent again safely."""
     return Problem(503, "unavailable", detail, headers={"retry-after": "1"})

@@ -10,6 +10,10 @@ class Unavailable(Exception):  # noqa: N818 - names a state, as in the answer's 
     """The data may not be stored; sending the same again is right and safe."""
 
 
+class DiskFull(Unavailable):
+    """There is no room for it now. Nothing was stored; sending the same again later is right and safe."""
+
+
 class Refused(Exception):  # noqa: N818
     """The store refused the data; sending the same again changes nothing."""
 

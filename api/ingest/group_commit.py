@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg import errors
 
+from api.background import Keeper
 from api.database import Connection, dropped
 from api.ingest.failures import Refused, Unavailable, is_outage
 from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS
@@ -74,6 +75,7 @@ class GroupCommit(Generic[J, R]):
     open: Opener
     write: Writer[J, R]
     limits: GroupLimits
+    keeper: Keeper = field(default_factory=Keeper)
     _queue: deque[_Waiting[J, R]] = field(default_factory=deque)
     _queued_bytes: int = 0
     _queued_items: int = 0
@@ -81,7 +83,6 @@ class GroupCommit(Generic[J, R]):
     _writing: int = 0
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
     _collecting: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stopping: bool = False
 
     async def submit(self, job: J) -> R:
@@ -109,16 +110,15 @@ class GroupCommit(Generic[J, R]):
 
     def start(self) -> None:
         """Start the workers; each keeps its own connection."""
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self.limits.connections)]
-        self._tasks.append(asyncio.create_task(self._expire()))
+        for number in range(1, self.limits.connections + 1):
+            self.keeper.keep(f"{self.name} writer {number}", self._work, vital=True)
+        self.keeper.keep(f"{self.name} expiry", self._expire, vital=True)
 
     async def stop(self) -> None:
         """Write what waits, then close the connections."""
         self._stopping = True
         await self._drain()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.keeper.stop()
         self._fail_all(Unavailable("the API is stopping"))
 
     async def _drain(self) -> None:
@@ -140,6 +140,8 @@ class GroupCommit(Generic[J, R]):
                         await self._settle(connection, group)
                     finally:
                         self._writing -= 1
+                        # Whatever ended it, nobody waits for ever.
+                        _fail(group, Unavailable("the outcome is unknown"))
             finally:
                 self._connected -= 1
                 if not self._connected:
@@ -175,8 +177,9 @@ class GroupCommit(Generic[J, R]):
             await self._filled.wait()
             if self._queued_items < self.limits.group_items and not self._stopping:
                 await asyncio.sleep(self.limits.linger_seconds)
+            group = self._take()
             self._writing += 1
-            return self._take()
+            return group
 
     def _take(self) -> list[_Waiting[J, R]]:
         group: list[_Waiting[J, R]] = []
@@ -221,7 +224,7 @@ class GroupCommit(Generic[J, R]):
                 break
             except _AGAIN as error:
                 log.info("transaction_repeated", queue=self.name, error=type(error).__name__)
-                await connection.execute("ROLLBACK")
+                await _roll_back(connection)
                 if attempt == _ATTEMPTS - 1:
                     raise
         COMMIT_ITEMS.labels(self.name).observe(sum(job.items for job in jobs))
@@ -235,8 +238,8 @@ class GroupCommit(Generic[J, R]):
             await connection.close()
             return
         try:
-            await connection.execute("ROLLBACK")
-        except psycopg.Error:
+            await _roll_back(connection)
+        except (psycopg.Error, OSError, TimeoutError):
             await self._failed(connection, group, psycopg.OperationalError("the connection broke"))
             return
         if len(group) > 1:
@@ -274,6 +277,12 @@ class GroupCommit(Generic[J, R]):
         self._queue.clear()
         self._queued_bytes = self._queued_items = 0
         self._filled.clear()
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Raises psycopg.Error, TimeoutError."""
+    async with asyncio.timeout(_WRITE_SECONDS):
+        await connection.execute("ROLLBACK")
 
 
 def _fail(group: Sequence[_Waiting[J, R]], error: Exception) -> None:

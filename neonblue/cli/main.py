@@ -118,7 +118,9 @@ def _log_aside() -> None:
     """
     import structlog
 
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    from neonblue.log_lines import LogLines
+
+    structlog.configure(logger_factory=LogLines(lambda: sys.stderr))
 
 
 def _print_version(wanted: bool) -> None:

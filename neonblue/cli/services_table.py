@@ -43,12 +43,8 @@ def _cells(view: ServiceView) -> Iterable[str]:
 
 
 def problems(overview: Overview) -> list[str]:
-    """What the services that are not ready say, as markup."""
-    return [
-        f"[yellow]{view.name}: {escape(view.detail)}[/]"
-        for view in overview.services
-        if view.state != "ready" and view.detail
-    ]
+    """What the services say that are not ready, or soon will not be, as markup."""
+    return [f"[yellow]{view.name}: {escape(view.detail)}[/]" for view in overview.services if view.detail]
 
 
 def megabytes(count: int) -> str:

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -123,7 +123,7 @@ class _Screen:
 def _live(stack: Stack, interactive: bool) -> Iterator[_Screen]:
     out = console()
     if not interactive:
-        yield _Screen(refresh=lambda: None, say=out.print)
+        yield _Screen(refresh=lambda: None, say=_unless_unwritable(out.print))
         return
     with Live(console=out, auto_refresh=False, transient=True) as live:
 
@@ -135,10 +135,20 @@ def _live(stack: Stack, interactive: bool) -> Iterator[_Screen]:
             out.print(line, soft_wrap=True)
 
         try:
-            yield _Screen(refresh, say)
+            yield _Screen(_unless_unwritable(refresh), _unless_unwritable(say))
         finally:
             # At its end the frame is drawn whole, however low the terminal is, and could not be taken back.
             live.update("", refresh=True)
+
+
+def _unless_unwritable(show: Callable[..., None]) -> Callable[..., None]:
+    """Where nothing can be shown, as in a file on a full disk, the stack goes on all the same."""
+
+    def shown(*what: str) -> None:
+        with suppress(OSError):
+            show(*what)
+
+    return shown
 
 
 def _table(overview: Overview) -> Group:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from neonblue.client.batching import Batch, BatchOptions
 from neonblue.client.errors import ClosedError, QueueFullError
 from neonblue.client.messages import EventReceipt
 from neonblue.client.outcome import Outcome
-
-log = structlog.get_logger("neonblue.client")
+from neonblue.client.quiet_log import log
 
 Send = Callable[[list[bytes]], Awaitable[EventReceipt]]
 """Makes one request until it is answered for good."""
+
+_PAUSE_SECONDS = 1.0
 
 _Marker = asyncio.Event
 """Put into the queue to learn when everything before it was sent."""
@@ -124,6 +123,14 @@ class AsyncDelivery:
     # In the task
 
     async def _run(self) -> None:
+        while True:
+            try:
+                await self._send_all()
+            except Exception:  # whoever waits for `flush` waits for this task
+                log.exception("delivery_failed")
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _send_all(self) -> None:
         marker: _Marker | None = None
         while True:
             if self._taken or (marker := await self._take()) is None:

@@ -11,7 +11,6 @@ from typing import Any, Self, Unpack
 from uuid import UUID
 
 import httpx
-import structlog
 
 from neonblue.client import calls
 from neonblue.client.async_delivery import AsyncDelivery
@@ -37,10 +36,9 @@ from neonblue.client.messages import (
     NewExperiment,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
+from neonblue.client.quiet_log import log
 from neonblue.client.retry import RetryPolicy
 from neonblue.client.transport import T, execute_async, headers
-
-log = structlog.get_logger("neonblue.client")
 
 
 class AsyncClient:

@@ -10,14 +10,11 @@ import time
 from collections.abc import Callable
 from multiprocessing import util as processes
 
-import structlog
-
 from neonblue.client.batching import Batch, BatchOptions
 from neonblue.client.errors import ClosedError, QueueFullError
 from neonblue.client.messages import EventReceipt
 from neonblue.client.outcome import Outcome
-
-log = structlog.get_logger("neonblue.client")
+from neonblue.client.quiet_log import log
 
 Sleep = Callable[[float], object]
 Send = Callable[[list[bytes], Sleep], EventReceipt]
@@ -26,6 +23,7 @@ Send = Callable[[list[bytes], Sleep], EventReceipt]
 _Marker = threading.Event
 """Put into the queue to learn when everything before it was sent."""
 
+_PAUSE_SECONDS = 1.0
 _END_SECONDS = 1.0
 """How long a thread that was told to end may take before it is left alone."""
 
@@ -146,6 +144,17 @@ class Delivery:
     # In the thread
 
     def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._send_all()
+            except Exception:  # whoever waits for `flush` waits for this thread
+                log.exception("delivery_failed")
+                self._ended.wait(_PAUSE_SECONDS)
+            else:
+                return
+
+    def _send_all(self) -> None:
+        """Until the client is closed."""
         marker: _Marker | None = None
         while not self._ended.is_set():
             if self._taken or (marker := self._take(None)) is None:

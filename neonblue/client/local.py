@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
 
 from neonblue.bucketing import Configuration, Unit, evaluate
 from neonblue.bucketing.document import SCHEMA_VERSION, ConfigurationDocument, ExperimentEntry
 from neonblue.client.errors import ClientError, UnavailableError
-
-log = structlog.get_logger("neonblue.client")
+from neonblue.client.quiet_log import log
 
 NOT_RUNNING = "not_running"
 DEFAULT = "default"

@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 
 import msgspec
-import structlog
 
 from neonblue.client.messages import EventItem, EventReceipt
-
-log = structlog.get_logger("neonblue.client")
+from neonblue.client.quiet_log import log
 
 OnRejected = Callable[[EventItem], object]
 OnLost = Callable[[Sequence[bytes], Exception], object]

@@ -7,6 +7,7 @@ one: the stack neither starts nor stops it.
 """
 
 from neonblue.settings.api import ApiSettings
+from neonblue.settings.disk import DiskSettings
 from neonblue.settings.faults import SettingsError
 from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.loading import ENVIRONMENT_FILE, SERVICE, Settings, folder_of
@@ -32,6 +33,7 @@ __all__ = [
     "ClickHouseSettings",
     "ConnectSettings",
     "DagsterSettings",
+    "DiskSettings",
     "KafkaSettings",
     "ModelsSettings",
     "PostgresSettings",

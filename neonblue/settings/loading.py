@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from neonblue.settings.api import ApiSettings
+from neonblue.settings.disk import DiskSettings
 from neonblue.settings.faults import (
     SettingsError,
     Unknown,
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     dagster: DagsterSettings = DagsterSettings()
     reports: ReportsSettings = ReportsSettings()
     alert: AlertSettings = AlertSettings()
+    disk: DiskSettings = DiskSettings()
     retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = ModelsSettings()
 

@@ -8,7 +8,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import structlog
+
 from neonblue.stack.process import Identity
+
+_log = structlog.get_logger("neonblue.stack")
 
 
 class State(StrEnum):
@@ -75,7 +79,12 @@ class Board:
             self._statuses[name] = after
             self._changed.notify_all()
         if self._listener is not None:
-            self._listener(after)
+            try:
+                self._listener(after)
+            except (
+                Exception
+            ) as error:  # whoever changes a state goes on, whatever those who hear of it can't do
+                _log.warning("listener_failed", node=name, error=f"{type(error).__name__}: {error}")
 
     def stop(self) -> None:
         self.stopping.set()

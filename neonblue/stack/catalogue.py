@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from neonblue.settings import Settings
 from neonblue.settings.addresses import without_credentials
+from neonblue.stack.disk_step import Disk
 from neonblue.stack.names import SERVICES as SERVICES
 from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services.api import Api, PostgresSchema
@@ -32,6 +33,7 @@ def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ..
         Connector(settings),
         _service(Api(settings), settings.api.external),
         *_dagster(settings),
+        Disk(settings),
     )
 
 
@@ -46,11 +48,11 @@ def _service(service: Service, external: bool) -> Node:
 
 
 def with_steps(available: Iterable[Node], services: Collection[str] | None) -> set[str]:
-    """`services` (None: all there are) and the steps they need that nothing else brings: the downloads."""
+    """`services` (None: all there are) and the steps they need that nothing else brings: the downloads; the disk."""
     by_name = {node.name: node for node in available}
     chosen = set(services) if services is not None else set(by_name) & set(SERVICES)
     needed = {name for service in chosen & set(by_name) for name in by_name[service].requires}
-    return chosen | (needed - set(SERVICES))
+    return chosen | (needed - set(SERVICES)) | ({Disk.name} & set(by_name))
 
 
 def needed(nodes: Collection[Node]) -> set[str]:

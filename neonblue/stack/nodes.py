@@ -31,6 +31,10 @@ class Node(ABC):
     def check(self) -> None:
         """Return when ready, raise when not (whatever the client library raises); within seconds."""
 
+    def note(self) -> str:
+        """What is to be said of it although it is ready; '' for nothing."""
+        return ""
+
     def mend(self) -> None:  # noqa: B027
         """Try to repair what `check` complained of."""
 

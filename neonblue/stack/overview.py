@@ -59,6 +59,9 @@ def _view(status: Status, supervised: bool) -> ServiceView:
     lives = status.identity is not None and alive(status.identity)
     used = usage.of(status.identity) if lives else usage.NOTHING
     state = status.state if supervised else (State.UNSUPERVISED if lives else State.STOPPED)
+    detail = status.detail if supervised else ""
+    if status.kind == "service" and state == State.READY and not lives:
+        state, detail = State.UNREADY, "its process is not there; the supervisor has not said so yet"
     return ServiceView(
         name=status.name,
         kind=status.kind,
@@ -70,5 +73,5 @@ def _view(status: Status, supervised: bool) -> ServiceView:
         cpu_seconds=round(used.cpu_seconds, 2),
         restarts=status.restarts,
         uptime_seconds=round(time.time() - status.started, 1) if lives and status.started else None,
-        detail=status.detail if supervised else "",
+        detail=detail,
     )

@@ -31,9 +31,9 @@ def post(url: str, body: object = None, **arguments: object) -> httpx.Response:
     return _client().post(url, json=body, timeout=30, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
-def responds(url: str, seconds: float) -> None:
-    """Return when there is a response, also an error, on a new connection; raises httpx's error when there is none."""
-    _client().get(url, headers={"connection": "close"}, timeout=seconds)
+def responds(url: str, seconds: float) -> httpx.Response:
+    """The response, also an error, on a new connection; raises httpx's error when there is none."""
+    return _client().get(url, headers={"connection": "close"}, timeout=seconds)
 
 
 def speaks(host: str, port: int, words: bytes, seconds: float) -> None:

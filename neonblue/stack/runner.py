@@ -41,15 +41,23 @@ class Runner(threading.Thread):
 
     def run(self) -> None:
         try:
+            self._live_and_end()
+        finally:
+            self._set(State.STOPPED)  # whatever became of it: others wait for that before they stop
+
+    def _live_and_end(self) -> None:
+        try:
             if self._board.wait_for_ready(self._before):
                 self._live()
         except Exception as error:
             _log.exception("node_failed", node=self._node.name)
             self._set(State.FAILED, explain(error))
         self._board.stopping.wait()
-        self._finish()
-        self._node.close()
-        self._set(State.STOPPED)
+        try:
+            self._finish()
+            self._node.close()
+        except Exception:
+            _log.exception("node_not_ended_well", node=self._node.name)
 
     def _live(self) -> None:
         raise NotImplementedError
@@ -75,7 +83,7 @@ class Runner(threading.Thread):
             except Exception as second:
                 _log.warning("mending_failed", node=self._node.name, error=explain(second))
         else:
-            self._set(State.READY)
+            self._set(State.READY, self._node.note())
 
 
 class StepRunner(Runner):
@@ -97,7 +105,7 @@ class StepRunner(Runner):
                 if not self._pause(min(2.0, backoff(attempt))):
                     return
             else:
-                self._set(State.READY)
+                self._set(State.READY, self._node.note())
                 break
         while self._node.watch_seconds is not None and self._pause(self._node.watch_seconds):
             self._look()

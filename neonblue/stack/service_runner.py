@@ -118,7 +118,11 @@ class ServiceRunner(Runner):
         failures = 0
         while not self._board.stopping.is_set():
             began = time.monotonic()
-            end = self._one_life()
+            try:
+                end = self._one_life()
+            except Exception as error:
+                _log.exception("service_not_watched", service=self._node.name)
+                end = End(explain(error))
             if self._board.stopping.is_set():
                 return
             if end.asked:
@@ -150,7 +154,9 @@ class ServiceRunner(Runner):
         """From preparation to the process's end, or to that of the last of its successors."""
         again = self._was_ready
         try:
+            self._clear(self._node.stop_seconds)  # one that could be watched no longer
             self._set(State.PREPARING)
+            limit(self._log_file)
             self._node.prepare()
             command = self._node.command()
             # Others wait for it by now. One that yields would not get ready at all while the processors are busy.
@@ -339,9 +345,11 @@ class ServiceRunner(Runner):
         if self._running is None:
             return
         self._set(State.STOPPING)
-        if not self._running.end(self._node.stop_seconds):
-            _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
-        kill(members(self._running.identity))
+        try:
+            if not self._running.end(self._node.stop_seconds):
+                _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
+        finally:
+            kill(members(self._running.identity))
         self._running = None
         self._board.update(self._node.name, identity=None)
 

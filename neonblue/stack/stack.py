@@ -65,8 +65,8 @@ class Stack:
         self._reload = reload or (lambda: self.settings)
         self._control: Control | None = None
         self._lock = FolderLock(folder)
-        self._record_lock = threading.Lock()
         self._board = Board([_first_status(node, self.settings) for node in chosen], self._on_change)
+        self._recorder = record.Recorder(folder, self._board.all)
         self._runners: list[Runner] = []
         self._private = ExitStack()
 
@@ -151,6 +151,7 @@ class Stack:
             self._control.close()
             self._control = None
         self._runners = []
+        self._recorder.close()
         self._private.close()
         self._lock.release()
 
@@ -195,8 +196,7 @@ class Stack:
         self._board.update("jars", detail=text)
 
     def _on_change(self, status: Status) -> None:
-        with self._record_lock:
-            record.write(self.settings.data_dir, self._board.all())
+        self._recorder.write()
         if self._listener is not None:
             self._listener(status)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from neonblue.log_lines import LogLines, calm_logging
 from neonblue.stack import logs
 
 
@@ -14,6 +15,8 @@ def write_to_file(data_dir: Path) -> None:
     (data_dir / "logs").mkdir(parents=True, exist_ok=True)
     file = logs.path(data_dir, "supervisor")
     logs.limit(file)
+    opened = file.open("a", encoding="utf-8")
+    calm_logging()
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -21,6 +24,6 @@ def write_to_file(data_dir: Path) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file.open("a", buffering=1)),
+        logger_factory=LogLines(lambda: opened),
         cache_logger_on_first_use=False,
     )

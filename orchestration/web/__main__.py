@@ -12,6 +12,7 @@ from dagster._utils.log import configure_loggers
 from starlette.types import ASGIApp
 
 from neonblue.settings import Settings, SettingsError
+from orchestration.logs import configure_logs
 from orchestration.web.callers import Callers
 from orchestration.web.gate import Gate
 from orchestration.web.origins import Site
@@ -41,6 +42,7 @@ def main() -> None:
     except (SettingsError, ValueError) as error:
         print(error if isinstance(error, SettingsError) else __doc__, file=sys.stderr)
         sys.exit(2)
+    configure_logs()
     configure_loggers(formatter="colored", log_level="INFO")
     with DagsterInstance.get() as instance, open_workspace(instance, file) as workspace:
         uvicorn.run(

@@ -8,6 +8,7 @@ import sys
 import structlog
 import uvicorn
 
+from neonblue.log_lines import LogLines, calm_logging
 from neonblue.stack.clickhouse_server.app import Server
 from neonblue.stack.clickhouse_server.protocol import Protocol
 from neonblue.stack.clickhouse_server.secrecy import forget_environment
@@ -15,13 +16,15 @@ from neonblue.stack.clickhouse_server.settings import ServerSettings, SettingsEr
 
 
 def main(arguments: list[str]) -> int:
+    calm_logging()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
-        ]
+        ],
+        logger_factory=LogLines(lambda: sys.stdout),
     )
     try:
         settings = ServerSettings.load(arguments)

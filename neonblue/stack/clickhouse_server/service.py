@@ -151,7 +151,10 @@ class QueryService:
     async def _expire_sessions(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRY_PERIOD)
-            self._sessions.expire()
+            try:
+                self._sessions.expire()
+            except Exception:  # this work must go on
+                log.exception("sessions_not_expired")
 
     async def _statement(self, request: Request, body: Body, places: Places) -> tuple[Statement, bytes]:
         """The statement, and the beginning of its data where it is an INSERT with data.

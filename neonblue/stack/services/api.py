@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from http import HTTPStatus
 from importlib.util import find_spec
+
+import httpx
 
 from neonblue.settings import Settings
 from neonblue.stack import probe
 from neonblue.stack.environment import process_environment
-from neonblue.stack.errors import ServiceError
+from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.listeners import Address
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
@@ -91,11 +94,17 @@ class Api(Service):
         return self._settings.model_copy(update={"api": settings.api.model_copy(update=kept)})
 
     def answer(self, seconds: float) -> None:
-        probe.responds(f"{self._settings.api.address}/healthz", seconds)
+        """One that says of itself that it must be started again counts as one that is silent."""
+        response = probe.responds(f"{self._settings.api.address}/healthz", seconds)
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise StackError(f"it can't go on: {_lacking(response)}")
 
     def check(self) -> None:
         """It accepts events. On a new connection: the process that is asked is the one that takes them now."""
-        probe.get(f"{self._settings.api.address}/readyz", headers={"connection": "close"})
+        try:
+            probe.get(f"{self._settings.api.address}/readyz", headers={"connection": "close"})
+        except probe.HTTPStatusError as error:
+            raise StackError(f"it takes no events: {_lacking(error.response)}") from None
 
 
 def _command(settings: Settings, *options: str) -> Command:
@@ -104,3 +113,13 @@ def _command(settings: Settings, *options: str) -> Command:
         environment=process_environment(settings, Api.name),
         folder=settings.data_dir,
     )
+
+
+def _lacking(response: httpx.Response) -> str:
+    """What an answer of 503 names."""
+    try:
+        told = response.json()
+        parts = told.get("components") or {"status": told["status"]}
+        return ", ".join(f"{name}: {state}" for name, state in parts.items() if state != "ok")
+    except (ValueError, KeyError, AttributeError):
+        return f"status {response.status_code}"

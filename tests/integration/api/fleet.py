@@ -43,11 +43,11 @@ def running_api(
 
 @contextmanager
 def running_process(
-    server: Server, folder: Path, valkey: str | None = None, **settings: str
+    server: Server, folder: Path, valkey: str | None = None, log: Path | None = None, **settings: str
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     """An API process of its own on this PostgreSQL; further settings by the names of `ApiSettings`.
 
-    Without the address of a Valkey there is none.
+    Without the address of a Valkey there is none. `log`: where its log goes, a file in `folder` by default.
     """
     port = _free_port()
     environment = os.environ | {
@@ -59,8 +59,8 @@ def running_process(
     environment |= {f"NEONBLUE_API_{name.upper()}": value for name, value in settings.items()}
     if valkey is not None:
         environment["NEONBLUE_VALKEY_URL"] = valkey
-    with (folder / f"api-{port}.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=log, stderr=log)
+    with (log or folder / f"api-{port}.log").open("wb") as said:
+        process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=said, stderr=said)
     try:
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}",

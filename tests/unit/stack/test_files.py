@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import logs, ports, record
+from neonblue.stack import logs, overview, ports, record
 from neonblue.stack.accounts import reachable
 from neonblue.stack.board import State, Status
 from neonblue.stack.errors import AlreadyRunningError, PortsTakenError
@@ -57,7 +58,51 @@ def test_a_log_is_cut_once_it_is_too_large_and_its_writer_goes_on(tmp_path: Path
         writer.write(b"after\n")
 
     assert log.read_text() == "after\n"
-    assert (tmp_path / "service.log.1").stat().st_size == 100
+    assert (tmp_path / "service.log.1").stat().st_size == 50
+
+
+def test_only_the_end_of_a_log_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+    log.write_text("".join(f"line {number:04}\n" for number in range(1000)))
+
+    logs.limit(log, most=20)
+
+    assert (tmp_path / "service.log.1").read_text() == "line 0998\nline 0999\n"
+
+
+def test_a_log_is_cut_without_a_copy_where_there_is_no_room_for_one(tmp_path: Path) -> None:
+    log, copy = tmp_path / "service.log", tmp_path / "service.log.1"
+    copy.write_text("of the time before")
+    room = shutil.disk_usage(tmp_path).free
+    with log.open("wb") as file:
+        file.truncate(room // 2)  # all of it a hole, which takes no room
+
+    logs.limit(log, most=room // 3)
+
+    assert log.stat().st_size == 0
+    assert not copy.exists()
+
+
+def test_what_can_not_be_limited_is_left(tmp_path: Path) -> None:
+    (tmp_path / "service.log").mkdir()
+
+    logs.limit(tmp_path / "service.log", most=1)
+
+
+def test_a_service_without_its_process_is_never_shown_as_ready(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    created = psutil.Process(gone.pid).create_time()
+    gone.wait()
+    dead = Status("kafka", State.READY, identity=Identity(gone.pid, created))
+    alive_ = Status("api", State.READY, identity=Identity(os.getpid(), psutil.Process().create_time()))
+    record.write(tmp_path, (dead, alive_, Status("topics", State.READY, kind="step")))
+
+    with FolderLock(tmp_path):
+        found = overview.take(tmp_path)
+
+    assert [view.state for view in found.services] == ["unready", "ready", "ready"]
+    assert "its process is not there" in found.services[0].detail
+    assert not found.ready
 
 
 def test_the_last_lines_of_a_log(tmp_path: Path) -> None:

@@ -60,10 +60,10 @@ def test_steps_come_with_the_services_they_need_and_only_then() -> None:
     assert chosen == {"postgres", "valkey", "postgres-schema"}
 
 
-def test_the_downloads_come_with_kafka() -> None:
+def test_the_downloads_come_with_kafka_and_the_disk_with_all() -> None:
     wanted = catalogue.with_steps(everything(), {"kafka"})
 
-    assert names(select(everything(), wanted)) == {"jars", "kafka", "topics"}
+    assert names(select(everything(), wanted)) == {"jars", "kafka", "topics", "disk"}
 
 
 def test_all_services_bring_all_steps() -> None:
