@@ -11,7 +11,9 @@ import psycopg
 from neonblue.settings import Settings
 
 UNREAD_BYTES = 64 * 1024**2
-"""Of the log that the connector has not confirmed: half a minute and less of its work on a small machine."""
+"""Of the log that the connector has not confirmed."""
+LEAST_RETAINED_BYTES = 32 * 1024**2
+"""A slot keeps about so much also where everything is read: its beginning moves a few times a minute."""
 LOOK_SECONDS = 0.25
 STILL_SECONDS = 180.0
 """A connector that starts anew, and a checkpoint, take less."""
@@ -39,7 +41,8 @@ class Pace:
     @classmethod
     def of(cls, connection: psycopg.Connection, settings: Settings) -> Pace:
         """Far below the limit past which the API refuses events."""
-        return cls(connection, settings.connect.slot, settings.api.max_pipeline_lag_bytes // 4)
+        retained = max(settings.api.max_pipeline_lag_bytes // 4, LEAST_RETAINED_BYTES)
+        return cls(connection, settings.connect.slot, retained)
 
     def wait(self, waiting: Callable[[int], object]) -> None:
         """Return once more may be written; `waiting` is told the bytes that are unread.

@@ -106,20 +106,22 @@ class Publisher:
     def found_events(self, day: date, ids: Sequence[str]) -> int:
         """Publish events of a stored day by their ids."""
         total = 0
-        for start in range(0, len(ids), PAGE_ROWS):
+        size = PAGE_ROWS[Kind.EVENTS]
+        for start in range(0, len(ids), size):
             self.pace.wait(self.waiting)
             with self._short():
-                page = stored.find_events(self.connection, day, ids[start : start + PAGE_ROWS])
+                page = stored.find_events(self.connection, day, ids[start : start + size])
                 total += self._write(Kind.EVENTS, page)
         return total
 
     def found_rows(self, kind: Kind, keys: Sequence[Key]) -> int:
         """Publish assignments, versions or links by their keys."""
         total = 0
-        for start in range(0, len(keys), PAGE_ROWS):
+        size = PAGE_ROWS[kind]
+        for start in range(0, len(keys), size):
             self.pace.wait(self.waiting)
             with self._short():
-                page = stored.find_rows(self.connection, kind, keys[start : start + PAGE_ROWS])
+                page = stored.find_rows(self.connection, kind, keys[start : start + size])
                 total += self._write(kind, page)
         return total
 

@@ -78,6 +78,7 @@ def repair(
         connect(settings.clickhouse) as clickhouse,
         publishing(settings, telling.wait) as publisher,
     ):
+        publisher.record(actor, "repair", settings.kafka.topic, {"missing": _missing(result.reconciliation)})
         found = erasures.publish(publisher.connection, clickhouse)
         result.restored, result.unknown = found.restored, found.unknown
         telling.done(Kind.ERASURES, found.published)
@@ -87,7 +88,7 @@ def repair(
             if kind is not Kind.ERASURES:
                 _repair(stores, publisher, kind, kept_from, telling)
         rows = {kind.value: number for kind, number in result.published.items()}
-        publisher.record(actor, "repair", settings.kafka.topic, {"rows": rows, "restored": result.restored})
+        publisher.record(actor, "repaired", settings.kafka.topic, {"rows": rows, "restored": result.restored})
     result.reconciliation = reconcile(settings, max(0.0, deadline - time.monotonic()))
     return result
 
@@ -172,6 +173,10 @@ def first_day_kept(months: int | None, today: date) -> date:
         return date.min
     count = today.year * 12 + today.month - 1 - months
     return date(count // 12, count % 12 + 1, 1)
+
+
+def _missing(found: Reconciliation) -> dict[str, int]:
+    return {kind.value: rows.total.missing for kind, rows in found.rows.items()}
 
 
 def _ids(digest: Digest) -> tuple[int, int]:

@@ -23,7 +23,8 @@ from neonblue.republication.rebuilt import (
     VersionRow,
 )
 
-PAGE_ROWS = 2_000
+PAGE_ROWS = {Kind.EVENTS: 2_000, Kind.ASSIGNMENTS: 2_000, Kind.EXPERIMENTS: 100, Kind.LINKS: 2_000}
+"""What is held at once: an event is at most 64 KiB, an experiment's version 256 KiB, and nearly all are far smaller."""
 Key = tuple[Any, ...]
 
 _EVENT_COLUMNS = """
@@ -125,8 +126,9 @@ def events_after(
     connection: psycopg.Connection, day: date, identifier: str | None
 ) -> tuple[list[Rebuilt], str | None]:
     """The next page of a day, and the id to go on behind; None: it was the last."""
-    found = connection.execute(_EVENTS_AFTER.encode(), (day, identifier or _NO_ID, PAGE_ROWS)).fetchall()
-    last = found[-1][0] if len(found) == PAGE_ROWS else None
+    limit = PAGE_ROWS[Kind.EVENTS]
+    found = connection.execute(_EVENTS_AFTER.encode(), (day, identifier or _NO_ID, limit)).fetchall()
+    last = found[-1][0] if len(found) == limit else None
     return [rebuilt.event(EventRow(*row)) for row in found], last
 
 
@@ -169,11 +171,9 @@ def deleted_drafts(connection: psycopg.Connection, ids: Sequence[int] | None = N
 def _after(
     connection: psycopg.Connection, kind: Kind, key: Key | None
 ) -> tuple[list[tuple[Any, ...]], Key | None]:
-    first = _BEFORE_ALL[kind]
-    found = connection.execute(
-        (_COLUMNS[kind] + _AFTER[kind]).encode(), (*(key or first), PAGE_ROWS)
-    ).fetchall()
-    return found, found[-1][: len(first)] if len(found) == PAGE_ROWS else None
+    first, limit = _BEFORE_ALL[kind], PAGE_ROWS[kind]
+    found = connection.execute((_COLUMNS[kind] + _AFTER[kind]).encode(), (*(key or first), limit)).fetchall()
+    return found, found[-1][: len(first)] if len(found) == limit else None
 
 
 def _rebuilt(kind: Kind, row: tuple[Any, ...]) -> Rebuilt:
