@@ -11,7 +11,7 @@ from neonblue.republication.pace import Pace, StreamStandsStill
 from tests.integration.api.people.conftest import Place
 
 SLOT = "pace_of_this_test"
-_WRITE = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000)) FROM generate_series(1, 4)"
+_WRITE = "SELECT pg_logical_emit_message(true, 'filler', repeat('x', 1000000)) FROM generate_series(1, 4)"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 import psycopg
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from neonblue.client.identifiers import uuid7
 from neonblue.contract.instants import format_instant
 from neonblue.reconciliation import reconcile
 from neonblue.reconciliation.compare import Kind
-from neonblue.republication import plan, repair, republish, stored
+from neonblue.republication import Progress, plan, repair, republish, stored
 from tests.integration.api.life_cycle import draft
 from tests.integration.api.people.conftest import Place
 from tests.integration.api.people.test_erasure import erase, wait_retained
@@ -276,6 +277,61 @@ def test_a_letter_of_a_row_that_is_present_is_no_trouble(place: Place) -> None:
     assert result.agree
 
 
+def test_a_letter_that_holds_several_rows_is_resolved_once_all_are_present(place: Place) -> None:
+    before, after = reconcile(place.settings), last_row(place.settings.postgres.dsn())
+    send(place.api, *({"user_id": f"u-{n}", "event_type": "page_view"} for n in range(3)))
+    batch = f"[{','.join(text for _, text in messages(place.settings.postgres.dsn(), after))}]"
+    place.stream.carry()
+    unknown = {"schema_version": 1, "id": str(uuid4()), "user_id": "u"}
+    letters = [
+        envelope("event_batch", batch[:-1]),  # a batch that does not end
+        envelope("event_batch", batch, event_type="NO_SUCH_TYPE"),
+        envelope("event_batch", batch[:-1] + "," + msgspec.json.encode(unknown).decode()),
+        b"no JSON at all",
+    ]
+    place.clickhouse.insert(
+        "raw_events_kafka",
+        [[one, 10**9 + n] for n, one in enumerate(letters)],
+        column_names=["message", "_offset"],
+    )
+
+    result = reconcile(place.settings)
+
+    place.clickhouse.command(
+        "ALTER TABLE dead_letters DELETE WHERE _offset >= 1000000000", settings={"mutations_sync": 2}
+    )
+    assert result.resolved - before.resolved == 2
+    assert sum(result.dead_letters.values()) - sum(before.dead_letters.values()) == 2
+    assert not result.agree
+
+
+def test_ended_in_between_it_goes_on_without_a_gap(place: Place) -> None:
+    """History is stored under days long before those of its acceptance."""
+    _, external, _ = every_experiment(place.api)
+    for number in range(6):
+        at = f"2019-05-0{number + 1}T07:08:09Z"
+        history = {"event_type": "purchase", "user_id": "u", "experiment": external["key"], "timestamp": at}
+        send(place.api, history | {"id": str(uuid4())}, {"event_type": "page_view", "user_id": "u"})
+    dsn = place.settings.postgres.dsn()
+    everything, after = messages(dsn), last_row(dsn)
+    seen: list[Progress] = []
+
+    def end_early(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.kind is Kind.EVENTS and progress.done >= 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        republish(place.settings, None, None, None, end_early)
+    cut = messages(dsn, after)
+    republish(place.settings, seen[-1].go_on_from, None, {Kind.EVENTS})
+
+    events = {text for kind, text in everything if kind == "event"}
+    assert {text for kind, text in cut if kind == "event"} < events
+    assert {text for kind, text in messages(dsn, after) if kind == "event"} >= of_now(dsn)
+    assert seen[-1].go_on_from is not None
+
+
 def test_who_published_again_is_in_the_audit_log(place: Place) -> None:
     send(place.api, {"user_id": "u", "event_type": "page_view"})
 
@@ -288,6 +344,15 @@ def test_who_published_again_is_in_the_audit_log(place: Place) -> None:
     assert [action for action, _ in rows] == ["republish", "republished"]
     assert rows[0][1] == {"from": None, "to": None, "kinds": ["erasures", "events"]}
     assert rows[1][1]["rows"]["events"] >= 1
+
+
+def of_now(dsn: str) -> set[str]:
+    """The events that PostgreSQL holds, as messages in the outbox's form."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        days = connection.execute("SELECT day, array_agg(id::text) FROM events GROUP BY day").fetchall()
+        found = [one for day, ids in days for one in stored.find_events(connection, day, ids)]
+        texts = [one.message.payload.decode() for one in found]
+        return {text for (text,) in connection.execute("SELECT unnest(%s::text[])::jsonb::text", (texts,))}
 
 
 def clock(dsn: str) -> datetime:
