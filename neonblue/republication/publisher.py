@@ -20,8 +20,12 @@ from neonblue.republication.pace import Pace
 from neonblue.republication.rebuilt import AssignmentRow, Rebuilt
 from neonblue.republication.stored import PAGE_ROWS, Key
 
-_SHORT = "SET LOCAL statement_timeout = '20s'"
-"""The transactions of a chunk must be over before an erasure counts as settled."""
+_SHORT = """
+SET LOCAL statement_timeout = '20s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_sort = off
+"""
+"""The transactions of a chunk must be over before an erasure counts as settled, and a page is read in the order of the
+key: where ids are no times, a look at all rows of the day may seem cheaper, and would be taken for each page."""
 _RECORD = """
 INSERT INTO audit_log (actor, action, object_type, object_id, after) VALUES (%s, %s, 'stream', %s, %s)
 """
@@ -148,5 +152,5 @@ class Publisher:
     @contextmanager
     def _short(self) -> Iterator[None]:
         with self.connection.transaction():
-            self.connection.execute(_SHORT)
+            self.connection.execute(_SHORT, prepare=False)  # several statements
             yield

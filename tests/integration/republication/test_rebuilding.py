@@ -207,7 +207,10 @@ def test_what_alone_is_missing_is_published(place: Place) -> None:
     missing = {kind: rows.total.missing for kind, rows in differing.rows.items()}
     assert all(missing[kind] for kind in (Kind.EVENTS, Kind.ASSIGNMENTS, Kind.EXPERIMENTS))
     assert repaired.published[Kind.ASSIGNMENTS] == missing[Kind.ASSIGNMENTS]
-    assert repaired.published[Kind.EXPERIMENTS] == missing[Kind.EXPERIMENTS]
+    deleted = differing.rows[
+        Kind.EXPERIMENTS
+    ].total.unexpected  # drafts of other tests: their end is published
+    assert repaired.published[Kind.EXPERIMENTS] == missing[Kind.EXPERIMENTS] + deleted
     assert repaired.published[Kind.EVENTS] >= missing[Kind.EVENTS]
     assert published.total() == repaired.rows
     assert contents(place.clickhouse) == held
@@ -344,6 +347,39 @@ def test_who_published_again_is_in_the_audit_log(place: Place) -> None:
     assert [action for action, _ in rows] == ["republish", "republished"]
     assert rows[0][1] == {"from": None, "to": None, "kinds": ["erasures", "events"]}
     assert rows[1][1]["rows"]["events"] >= 1
+
+
+def test_rows_are_appended_to_the_outbox_without_a_look_at_the_whole_day_for_each_page(place: Place) -> None:
+    """Also where ids are no times, so that rows that follow each other by their key lie anywhere."""
+    day = datetime(2026, 1, 5, tzinfo=UTC)
+    with psycopg.connect(place.settings.postgres.dsn(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE events_of_a_day (LIKE events INCLUDING ALL)")
+        connection.execute(
+            "ALTER TABLE events ATTACH PARTITION events_of_a_day FOR VALUES FROM ('2026-01-05') TO ('2026-01-06')"
+        )
+        connection.execute(
+            """INSERT INTO events (day, id, "timestamp", received_at, user_id, unit_type, event_type)
+            SELECT '2026-01-05', gen_random_uuid(), %s, %s, 'u', 'user', 'page_view' FROM generate_series(1, 30000)""",
+            (day, day),
+        )
+        connection.execute("VACUUM ANALYZE events_of_a_day")
+        before = looks_at_all_rows(connection)
+
+        republished = republish(place.settings, day, day + timedelta(days=1), {Kind.EVENTS})
+        looks = looks_at_all_rows(connection) - before
+
+        connection.execute("DROP TABLE events_of_a_day")
+        connection.execute("DELETE FROM outbox_events WHERE payload::text LIKE '%2026-01-05T%'")
+    assert republished.rows[Kind.EVENTS] == 30_000
+    assert looks <= 3  # the rows are counted first, by several processes
+
+
+def looks_at_all_rows(connection: psycopg.Connection) -> int:
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    query = "SELECT seq_scan FROM pg_stat_all_tables WHERE relname = 'events_of_a_day'"
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def of_now(dsn: str) -> set[str]:
