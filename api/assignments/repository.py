@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from api.assignments.cache import Stored, UnitKey
 from api.database import Connection
 from neonblue.contract.instants import format_instant
+from neonblue.contract.messages import encode_message
 
 _UNITS = "unnest(%s::integer[], %s::text[], %s::text[]) AS unit (experiment_id, unit_type, user_id)"
 _READ = f"""
@@ -21,11 +22,14 @@ FROM {_UNITS} CROSS JOIN LATERAL (
 ) AS stored
 """  # noqa: S608 - no value is in the text
 _INSERT = """
-INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
-SELECT new.*
+INSERT INTO assignments (
+    experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes
+)
+SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, new.version, new.assigned_at, new.exposed_at,
+    new.received_at, new.attributes::jsonb
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
-            %s::timestamptz[])
-    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+            %s::timestamptz[], %s::timestamptz[], %b::text[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes)
 JOIN experiments
     ON experiments.id = new.experiment_id AND experiments.version = new.version AND experiments.status = 'running'
 WHERE experiments.source = 'external' OR NOT EXISTS (
@@ -37,11 +41,14 @@ ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
 """
 _INSERT_CARRIED = """
-INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
-SELECT new.*
+INSERT INTO assignments (
+    experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes
+)
+SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, new.version, new.assigned_at, new.exposed_at,
+    new.received_at, new.attributes::jsonb
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
-            %s::timestamptz[])
-    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
+            %s::timestamptz[], %s::timestamptz[], %b::text[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes)
 JOIN experiment_versions AS past
     ON (past.experiment_id, past.version) = (new.experiment_id, new.version) AND past.snapshot ->> 'status' = 'running'
 ORDER BY new.experiment_id, new.unit_type, new.user_id
@@ -49,8 +56,11 @@ ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
 """
 _INSERT_EVALUATED = """
-INSERT INTO assignments (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at)
-SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, past.version, new.seen_at, new.seen_at
+INSERT INTO assignments (
+    experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at
+)
+SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, past.version, new.seen_at, new.seen_at,
+    %s::timestamptz
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
     AS new (experiment_id, unit_type, user_id, variant_key, seen_at)
 CROSS JOIN LATERAL (
@@ -96,13 +106,18 @@ ON CONFLICT (unit_type, external_id) DO UPDATE
 
 @dataclass(frozen=True, slots=True)
 class NewAssignment:
-    """An assignment to store unless one exists. `exposed_at`: when the unit met its variant, if it did."""
+    """An assignment to store unless one exists. `exposed_at`: when the unit met its variant, if it did.
+
+    received_at, attributes: as the stream is told.
+    """
 
     unit: UnitKey
     variant_key: str
     version: int
     assigned_at: str
     exposed_at: str | None
+    received_at: str
+    attributes: Mapping[str, Any] | None = None
 
 
 async def read_assignments(connection: Connection, units: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
@@ -131,7 +146,7 @@ async def insert_carried(connection: Connection, new: Sequence[NewAssignment]) -
 
 
 async def insert_evaluated(
-    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]]
+    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]], received_at: str
 ) -> dict[UnitKey, int]:
     """Assign units that saw a variant (key, time) unless they have one; the version of each that was assigned.
 
@@ -140,7 +155,9 @@ async def insert_evaluated(
     if not seen:
         return {}
     columns = ([variant for variant, _ in seen.values()], [at for _, at in seen.values()])
-    cursor = await connection.execute(_INSERT_EVALUATED.encode(), (*_columns(list(seen)), *columns))
+    cursor = await connection.execute(
+        _INSERT_EVALUATED.encode(), (received_at, *_columns(list(seen)), *columns)
+    )
     return {(number, kind, user): version for number, kind, user, version in await cursor.fetchall()}
 
 
@@ -161,6 +178,8 @@ async def _insert(connection: Connection, statement: str, new: Sequence[NewAssig
             [item.version for item in new],
             [item.assigned_at for item in new],
             [item.exposed_at for item in new],
+            [item.received_at for item in new],
+            [None if item.attributes is None else encode_message(item.attributes).decode() for item in new],
         ),
     )
     return set(await cursor.fetchall())

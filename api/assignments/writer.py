@@ -81,7 +81,15 @@ class AssignmentWriter:
             created = await insert_assignments(
                 connection,
                 [
-                    NewAssignment(unit, item.variant_key, item.version, item.instant, exposures.get(unit))
+                    NewAssignment(
+                        unit,
+                        item.variant_key,
+                        item.version,
+                        item.instant,
+                        exposures.get(unit),
+                        received_at,
+                        item.attributes,
+                    )
                     for unit, item in firsts.items()
                 ],
             )

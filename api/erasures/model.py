@@ -35,7 +35,8 @@ class Terms:
 class Erasure:
     """A row of `erasures`. `user_id`: the stored id, until it is removed; `person`: its digest, until closed.
 
-    linked: the erasures of the anonymous ids that were this person's.
+    linked: the erasures of the anonymous ids that were this person's. person_key: as ClickHouse computes it, once it
+    has told; kept as long as `person`.
     """
 
     id: UUID
@@ -53,6 +54,7 @@ class Erasure:
     closed_at: datetime | None = None
     attempts: int = 0
     problem: str | None = None
+    person_key: int | None = None
 
     @property
     def state(self) -> State:
@@ -87,12 +89,15 @@ def clears_from(erasure: Erasure, terms: Terms) -> datetime | None:
 
 def outbox_until(erasure: Erasure, terms: Terms) -> datetime:
     """When the outbox drops the last day that may hold the person."""
-    last_day = settles_at(erasure, terms).astimezone(UTC).date()
+    last_day = last_message_at(erasure, terms).astimezone(UTC).date()
     return datetime.combine(last_day, time(), UTC) + _DAY + terms.outbox_retention
 
 
 def last_message_at(erasure: Erasure, terms: Terms) -> datetime:
-    """No message that was written to the topic later can hold the person."""
+    """No row that was written to the outbox later, nor a message to the topic, can hold the person.
+
+    An erasure that has not arrived may be published again, with the id.
+    """
     return max(erasure.arrived_at or erasure.erased_at, settles_at(erasure, terms))
 
 
@@ -106,13 +111,14 @@ def looked(erasure: Erasure, seen: Seen, terms: Terms, now: datetime) -> Erasure
     after = erasure
     if after.state is not State.RETAINED:
         return after
-    if after.outbox_gone_at is None and _forgotten(seen.outbox_oldest, settles_at(after, terms), now):
+    last = last_message_at(after, terms)
+    if after.outbox_gone_at is None and _forgotten(seen.outbox_oldest, last, now):
         after = _gone(replace(after, outbox_gone_at=now), "outbox", "rows", now)
-    topic_forgot = seen.topic_known and _forgotten(seen.topic_oldest, last_message_at(after, terms), now)
+    topic_forgot = seen.topic_known and _forgotten(seen.topic_oldest, last, now)
     if after.topic_gone_at is None and topic_forgot:
         after = _gone(replace(after, topic_gone_at=now), "topic", "messages", now)
     if after.outbox_gone_at and after.topic_gone_at:
-        after = replace(after, closed_at=now, person=None)
+        after = replace(after, closed_at=now, person=None, person_key=None)
     return after
 
 

@@ -28,7 +28,7 @@ EXPERIMENTS_CHANNEL = "neonblue_experiments"
 _LEASE = "5 minutes"
 _COLUMNS = """
 id, unit_type, user_id, person, erased_at, linked, removed, arrived_at, settled_at, cleared_at, outbox_gone_at,
-topic_gone_at, closed_at, attempts, problem
+topic_gone_at, closed_at, attempts, problem, person_key
 """
 _INSERT = """
 INSERT INTO erasures (id, unit_type, user_id, person, erased_at, linked, removed)
@@ -38,7 +38,8 @@ _SAVE = """
 UPDATE erasures SET user_id = %(user_id)s, person = %(person)s, removed = %(removed)s,
     arrived_at = %(arrived_at)s, settled_at = %(settled_at)s, cleared_at = %(cleared_at)s,
     outbox_gone_at = %(outbox_gone_at)s, topic_gone_at = %(topic_gone_at)s, closed_at = %(closed_at)s,
-    attempts = %(attempts)s, problem = %(problem)s, next_attempt_at = %(next_attempt_at)s
+    attempts = %(attempts)s, problem = %(problem)s, person_key = %(person_key)s,
+    next_attempt_at = %(next_attempt_at)s
 WHERE id = %(id)s
 """
 _READ = f"SELECT {_COLUMNS} FROM erasures WHERE id = %s"  # noqa: S608 - no value is in the text
@@ -207,6 +208,7 @@ async def save(connection: Connection, erasure: Erasure, next_attempt_at: dateti
             "closed_at": erasure.closed_at,
             "attempts": erasure.attempts,
             "problem": erasure.problem,
+            "person_key": erasure.person_key,
             "next_attempt_at": next_attempt_at,
         },
     )
@@ -273,5 +275,11 @@ async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...]
 def _erasure(row: dict[str, Any]) -> Erasure:
     linked = tuple(row.pop("linked"))
     removed = tuple(Removed.model_validate(entry) for entry in row.pop("removed"))
-    person = row.pop("person")
-    return Erasure(**row, linked=linked, removed=removed, person=None if person is None else bytes(person))
+    person, key = row.pop("person"), row.pop("person_key")
+    return Erasure(
+        **row,
+        linked=linked,
+        removed=removed,
+        person=None if person is None else bytes(person),
+        person_key=None if key is None else int(key),
+    )

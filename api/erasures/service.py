@@ -209,8 +209,10 @@ def _swept(settings: Settings, erasures: Sequence[Erasure]) -> list[Erasure]:
     after: list[Erasure] = []
     for erasure in erasures:
         # Two erasures of one person share what was found: it is told of the first.
-        found = rows.pop(arrived[erasure.person].person, {}) if erasure.person in arrived else {}
-        after.append(removed_more(erasure, entries("clickhouse", found, now)))
+        erased = arrived.get(erasure.person or b"")
+        found = {} if erased is None else rows.pop(erased.person, {})
+        known = erasure if erased is None else replace(erasure, person_key=erased.key)
+        after.append(removed_more(known, entries("clickhouse", found, now)))
     return after
 
 
@@ -224,7 +226,7 @@ def _kept_open(before: Erasure, after: Erasure) -> Erasure:
     """The look without the closing, for the next one to repeat."""
     if after.state is not State.CLOSED:
         return after
-    return replace(after, closed_at=None, person=before.person)
+    return replace(after, closed_at=None, person=before.person, person_key=before.person_key)
 
 
 async def _known(connection: Connection, digest: bytes) -> Erasure:

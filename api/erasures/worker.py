@@ -151,7 +151,9 @@ class ErasureWorker:
                 found = rows.pop(erased.person, {})
                 if erasure.user_id is not None:
                     found[DEAD_LETTERS] = opened.delete_letters(Person(erasure.unit_type, erasure.user_id))
-                known = replace(erasure, arrived_at=erasure.arrived_at or erased.arrived_at)
+                known = replace(
+                    erasure, arrived_at=erasure.arrived_at or erased.arrived_at, person_key=erased.key
+                )
                 known = removed_more(known, entries("clickhouse", found, datetime.now(UTC)))
                 clears = clears_from(known, self.terms)
                 if clears is not None and now >= clears and erased.person not in left:

@@ -56,7 +56,9 @@ class PlainExposures:
             UNASSIGNED_EXPOSURES.add(experiment, outcome, count=units)
 
 
-async def store_plain(connection: Connection, exposures: Iterable[Event], find: Find) -> PlainExposures:
+async def store_plain(
+    connection: Connection, exposures: Iterable[Event], find: Find, received_at: str
+) -> PlainExposures:
     """Assign the units of these exposures as the configuration says, exposed at the earliest of each."""
     outcomes: Counter[tuple[str, Outcome]] = Counter()
     keys: dict[int, str] = {}
@@ -77,7 +79,7 @@ async def store_plain(connection: Connection, exposures: Iterable[Event], find: 
     persons = [unit for unit in seen if unit[1:] in links]
     for unit in persons:
         del seen[unit]
-    versions = await insert_evaluated(connection, seen)
+    versions = await insert_evaluated(connection, seen, received_at)
     await upsert_users(connection, {unit[1:]: None for unit in versions})
     missing = seen.keys() - versions.keys()
     existing = await read_assignments(connection, sorted(missing))

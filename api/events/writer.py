@@ -74,7 +74,9 @@ class EventWriter:
             for event in job.events
         ]
         carried = [(event, event.variant_key) for event, _ in events if event.carried_version is not None]
-        known, created, plain = await self._assign(connection, [event for event, _ in events])
+        known, created, plain = await self._assign(
+            connection, [event for event, _ in events], jobs[0].received_at
+        )
         fates = await self._store(connection, events, careful=attempt > 0)
         exposures = _first_exposures(events, fates, known)
         await expose(connection, exposures)
@@ -102,7 +104,7 @@ class EventWriter:
             await self.partitions.ensure(missing)
 
     async def _assign(
-        self, connection: Connection, events: Sequence[Event]
+        self, connection: Connection, events: Sequence[Event], received_at: str
     ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored], PlainExposures]:
         """The stored assignment says the variant, whatever the client said.
 
@@ -118,11 +120,11 @@ class EventWriter:
         lacking = [event for event in named if event.event_type == EXPOSURE and unit_of(event) not in known]
         carrying = {unit_of(event) for event in lacking if event.carried_version is not None}
         if carrying:
-            created = await store_carried(connection, lacking, known)
+            created = await store_carried(connection, lacking, known, received_at)
             known |= created | await self._find(connection, carrying - created.keys())
         bare = [event for event in lacking if unit_of(event) not in known and unit_of(event) not in carrying]
         if bare:
-            plain = await store_plain(connection, bare, self.find)
+            plain = await store_plain(connection, bare, self.find, received_at)
             created |= plain.created
             known |= plain.created | plain.existing
         for event in named:

@@ -89,6 +89,7 @@ _DELETE = (
     "DELETE FROM experiment_versions WHERE experiment_id = %s",
     "DELETE FROM experiments WHERE id = %s",
 )
+_REMEMBER = "INSERT INTO deleted_drafts (experiment_id, snapshot) VALUES (%s, %s)"
 Row = dict[str, Any]
 """A row as read, with its variants and metrics: handed on to a typed model at once."""
 
@@ -195,7 +196,8 @@ async def set_decision(connection: Connection, experiment_id: int, decision: Row
     await connection.execute("UPDATE experiments SET decision = %s WHERE id = %s", (value, experiment_id))
 
 
-async def delete(connection: Connection, experiment_id: int) -> None:
-    """Remove a draft and all its parts."""
+async def delete(connection: Connection, experiment_id: int, snapshot: bytes) -> None:
+    """Remove a draft and all its parts; what stays is the last message on it."""
     for statement in _DELETE:
         await connection.execute(statement, (experiment_id,))
+    await connection.execute(_REMEMBER, (experiment_id, snapshot.decode()))

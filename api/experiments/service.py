@@ -110,7 +110,7 @@ class ExperimentService:
                 )
             gone = before | {"status": Status.ARCHIVED, "version": before["version"] + 1}
             snapshot = encode_message(versions.snapshot_of(gone, datetime.now(UTC)))
-            await repository.delete(connection, before["id"])
+            await repository.delete(connection, before["id"], snapshot)
             await versions.announce(connection, before["id"], snapshot)
             await record(connection, actor, Change("delete", "experiment", key, before, None))
         await versions.refresh(self.registry, before["id"])

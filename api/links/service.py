@@ -46,7 +46,7 @@ class LinkService:
                 await upsert_users(
                     connection, {(new.unit_type, new.anonymous_id): None, (new.unit_type, new.user_id): None}
                 )
-                adopted = await _adopt(connection, new, pairs)
+                adopted = await _adopt(connection, new, pairs, format_instant(now))
                 await self._tell(connection, new, adopted, format_instant(now))
         conflicts = [_conflict(pair) for pair in pairs if pair.person not in (None, pair.anonymous)]
         if created:
@@ -79,13 +79,15 @@ class LinkService:
         await write_outbox(connection, [row, *pack(ASSIGNMENTS, messages, batch=self.outbox_batches)])
 
 
-async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair]) -> list[Pair]:
+async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair], received_at: str) -> list[Pair]:
     """Give the person what the anonymous id alone has; one that the person got meanwhile stays."""
     units = {(pair.experiment_id, new.unit_type, new.user_id): pair for pair in pairs if pair.person is None}
     created = await insert_carried(
         connection,
         [
-            NewAssignment(unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None)
+            NewAssignment(
+                unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None, received_at
+            )
             for unit, pair in units.items()
         ],
     )

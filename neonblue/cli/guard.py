@@ -30,6 +30,7 @@ _NEEDS = {
     "simulate history": "clickhouse",
     "audit verify": "postgres",
     "reconcile": "postgres",
+    "republish": "postgres",
     "migrate": "postgres",
     "logs": "folder",
     "down": "folder",

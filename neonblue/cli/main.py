@@ -58,6 +58,9 @@ COMMANDS = {
     "reconcile": Entry(
         _DATA, "Compare what was accepted with what is present.", "neonblue.cli.reconcile", "reconcile"
     ),
+    "republish": Entry(
+        _DATA, "Send what was accepted down the stream again.", "neonblue.cli.republish", "republish"
+    ),
     "build": Entry(_DATA, "Build the models and test them now.", "neonblue.cli.build", "build"),
     "dbt": Entry(_DATA, "Run dbt on the running stack: its models, or your own.", "neonblue.cli.dbt", "app"),
     "dagster": Entry(_DATA, "Run a command of Dagster on the running stack.", "neonblue.cli.dagster", "app"),

@@ -31,7 +31,10 @@ class EventMessage(Struct, frozen=True, gc=False):
 
 
 class AssignmentMessage(Struct, frozen=True, kw_only=True):
-    """A unit's variant, with the version of the configuration it entered under."""
+    """A unit's variant, with the version of the configuration it entered under.
+
+    `attributes`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON.
+    """
 
     schema_version: int = SCHEMA_VERSION
     experiment_id: int
@@ -40,7 +43,7 @@ class AssignmentMessage(Struct, frozen=True, kw_only=True):
     variant_key: str
     version: int
     assigned_at: str
-    attributes: dict[str, Any] | None
+    attributes: Any
     received_at: str
 
 

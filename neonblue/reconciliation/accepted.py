@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Any
 
 import psycopg
 
@@ -25,17 +26,20 @@ WHERE day = %(day)s AND get_byte(uuid_send(id), 15) = ANY(%(bytes)s)
 NAMED_ROWS = {
     Kind.ASSIGNMENTS: """
 SELECT (assigned_at AT TIME ZONE 'UTC')::date AS day,
-       concat_ws('/', experiment_id, unit_type, user_id, variant_key, version) AS name
+       concat_ws('/', experiment_id, unit_type, user_id, variant_key, version) AS name,
+       experiment_id, unit_type, user_id
 FROM assignments
 """,
     Kind.EXPERIMENTS: """
 SELECT ((states.snapshot ->> 'received_at')::timestamptz AT TIME ZONE 'UTC')::date AS day,
-       concat_ws('/', states.experiment_id, states.version, md5(states.snapshot::text)) AS name
+       concat_ws('/', states.experiment_id, states.version, md5(states.snapshot::text)) AS name,
+       states.experiment_id, states.version
 FROM experiment_versions AS states JOIN experiments ON experiments.id = states.experiment_id
 WHERE NOT (experiments.status = 'archived' AND experiments.started_at IS NULL)
 """,
     Kind.LINKS: """
-SELECT (linked_at AT TIME ZONE 'UTC')::date AS day, concat_ws('/', unit_type, anonymous_id, user_id) AS name
+SELECT (linked_at AT TIME ZONE 'UTC')::date AS day, concat_ws('/', unit_type, anonymous_id, user_id) AS name,
+       unit_type, anonymous_id
 FROM user_links WHERE linked_at <= %(until)s OR linked_at > %(ahead)s
 """,
     Kind.ERASURES: """
@@ -46,6 +50,12 @@ FROM erasures WHERE person IS NOT NULL AND (erased_at <= %(until)s OR erased_at 
 }
 """Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that
 is deleted leaves nothing here and is archived there: what is archived and was never started is in neither list."""
+NAMED_KEYS = {
+    Kind.ASSIGNMENTS: "experiment_id, unit_type, user_id",
+    Kind.EXPERIMENTS: "experiment_id, version",
+    Kind.LINKS: "unit_type, anonymous_id",
+}
+"""What the rows are found by. An erasure is not: it has no id once nothing is left of the person."""
 NAMED_DIGESTS = """
 SELECT day, get_byte(decode(md5(name), 'hex'), 15), count(*),
        bit_xor(('x' || substr(md5(name), 1, 16))::bit(64)::bigint), 0
@@ -53,6 +63,11 @@ FROM ({}) AS named GROUP BY 1, 2
 """
 NAMED_IDS = """
 SELECT name FROM ({}) AS named
+WHERE day = %(day)s AND get_byte(decode(md5(name), 'hex'), 15) = ANY(%(bytes)s)
+"""
+
+NAMED_FOUND = """
+SELECT name, {} FROM ({}) AS named
 WHERE day = %(day)s AND get_byte(decode(md5(name), 'hex'), 15) = ANY(%(bytes)s)
 """
 
@@ -82,12 +97,17 @@ class Accepted:
 
     def ids(self, kind: Kind, buckets: Sequence[Bucket]) -> set[str]:
         query = EVENT_IDS if kind is Kind.EVENTS else NAMED_IDS.format(NAMED_ROWS[kind])
-        parameters = {
-            "day": buckets[0].day,
-            "bytes": [bucket.byte for bucket in buckets],
-            **self._span.parameters,
-        }
-        return {name for (name,) in self._connection.execute(query.encode(), parameters)}
+        return {name for (name,) in self._connection.execute(query.encode(), self._within(buckets))}
+
+    def keys(self, kind: Kind, buckets: Sequence[Bucket], names: Collection[str]) -> list[tuple[Any, ...]]:
+        """The keys of these rows, of assignments, experiments' versions or links."""
+        query = NAMED_FOUND.format(NAMED_KEYS[kind], NAMED_ROWS[kind])
+        rows = self._connection.execute(query.encode(), self._within(buckets))
+        return [tuple(key) for name, *key in rows if name in names]
+
+    def _within(self, buckets: Sequence[Bucket]) -> dict[str, Any]:
+        days = {"day": buckets[0].day, "bytes": [bucket.byte for bucket in buckets]}
+        return days | self._span.parameters
 
     def kept_days(self) -> KeptDays:
         """The days that have a partition: others were dropped by retention."""

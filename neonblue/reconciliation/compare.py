@@ -115,12 +115,14 @@ class Comparison:
 class Reconciliation:
     """Every kind of row, what could not be read (its number by reason), and what no model counts (by rule).
 
-    What is set aside is present in both stores: they agree on it.
+    What is set aside is present in both stores: they agree on it. resolved: messages that could not be read, of rows
+    that are present all the same: they came once more, and whole.
     """
 
     rows: Mapping[Kind, Comparison]
     dead_letters: dict[str, int]
     set_aside: dict[str, int] = field(default_factory=dict)
+    resolved: int = 0
 
     @property
     def equal(self) -> bool:
@@ -161,6 +163,16 @@ def compare(
     for group in grouped(differing, sizes):
         _compare_ids(result, group, read_accepted(group), read_present(group))
     return result
+
+
+def unequal(accepted: Digests, present: Digests, *, unexpected: bool = False) -> Iterator[list[Bucket]]:
+    """The buckets of the first store that differ from the second's, in groups as of `grouped`.
+
+    unexpected: also those that the second store has alone.
+    """
+    buckets = {*accepted, *present} if unexpected else {*accepted}
+    differing = sorted(bucket for bucket in buckets if accepted.get(bucket) != present.get(bucket))
+    return grouped(differing, {bucket: _size(bucket, accepted, present) for bucket in differing})
 
 
 def _size(bucket: Bucket, accepted: Digests, present: Digests) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from clickhouse_connect.driver.client import Client
 
 from neonblue.reconciliation.compare import Bucket, Digest, Kind, Span
+from neonblue.reconciliation.letters import Letters
+from neonblue.reconciliation.letters import read as read_letters
 
 EVENT_ROWS = """
 SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
@@ -48,7 +50,6 @@ SELECT day, byte, count(), groupBitXor(reinterpretAsInt64(reverse(substring(hash
 FROM ({}) GROUP BY day, byte
 """
 IDS = "SELECT name FROM ({}) WHERE day = {{day:Date}} AND byte IN {{bytes:Array(UInt8)}}"
-DEAD_LETTERS = "SELECT error, count() FROM dead_letters FINAL GROUP BY error ORDER BY count() DESC"
 
 _HAS_SET_ASIDE = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'set_aside'"
 SET_ASIDE = "SELECT rule, count() FROM set_aside GROUP BY rule ORDER BY rule"
@@ -77,10 +78,9 @@ class Present:
         result = self._client.query(IDS.format(_rows(kind)), parameters=parameters)
         return {str(name) for (name,) in result.result_rows}
 
-    def dead_letters(self) -> dict[str, int]:
-        """Unreadable messages by reason."""
-        rows = self._client.query(DEAD_LETTERS).result_rows
-        return {str(error): int(count) for error, count in rows}
+    def dead_letters(self) -> Letters:
+        """Unreadable messages."""
+        return read_letters(self._client)
 
     def set_aside(self) -> dict[str, int]:
         """Events that no model counts, by rule; none before the first build."""

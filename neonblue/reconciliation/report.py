@@ -15,6 +15,7 @@ def as_json(result: Reconciliation) -> dict[str, Any]:
         "dead_letters": {
             "count": sum(result.dead_letters.values()),
             "reasons": result.dead_letters,
+            "resolved": result.resolved,
         },
         "set_aside": {
             "count": sum(result.set_aside.values()),

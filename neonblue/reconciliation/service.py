@@ -39,6 +39,12 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
+def span_of_now(postgres: psycopg.Connection) -> Span:
+    """Everything that is accepted by now, and what has a false time."""
+    now = _now(postgres)
+    return Span(now, now + CLOCKS_AHEAD)
+
+
 def _now(postgres: psycopg.Connection) -> datetime:
     row = postgres.execute("SELECT clock_timestamp()").fetchone()
     postgres.rollback()
@@ -54,6 +60,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
     with postgres.transaction():
         accepted = Accepted(postgres, span)
         kept = accepted.kept_days()
+        letters = present.dead_letters()
         return Reconciliation(
             rows={
                 kind: compare(
@@ -65,6 +72,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
                 )
                 for kind in Kind
             },
-            dead_letters=present.dead_letters(),
+            dead_letters=letters.unresolved,
             set_aside=present.set_aside(),
+            resolved=letters.resolved,
         )

@@ -7,7 +7,7 @@ from alembic import op
 from api.migrations.script import run_script
 
 revision = "0006_audit_cuts"
-down_revision = "0004_drop_partition"
+down_revision = "0005_rebuildable_messages"
 
 
 def upgrade() -> None:

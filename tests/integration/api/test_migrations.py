@@ -41,10 +41,20 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
     with psycopg.connect(released) as connection:
         connection.execute("INSERT INTO experiments (key, salt, status) VALUES ('e', 's', 'running')")
         connection.execute("INSERT INTO person_keys VALUES ('user', 'ada', sha256('key'))")
+        connection.execute(
+            """INSERT INTO assignments (experiment_id, version, assigned_at, unit_type, user_id, variant_key)
+            VALUES (1, 1, now(), 'user', 'ada', 'a')"""
+        )
 
     first, second = upgrade(released), upgrade(released)
 
-    assert (first, second) == (["0002_experiment_looks", "0003_audit_access", "0004_drop_partition"], [])
+    assert first == [
+        "0002_experiment_looks",
+        "0003_audit_access",
+        "0004_drop_partition",
+        "0005_rebuildable_messages",
+    ]
+    assert second == []
     with psycopg.connect(released) as connection:
         connection.execute(
             """INSERT INTO experiment_looks
@@ -53,3 +63,6 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
         )
         assert connection.execute("SELECT count(*) FROM experiment_looks").fetchone() == (1,)
         assert connection.execute("SELECT user_id, changed FROM person_keys").fetchall() == [("ada", True)]
+        assert connection.execute("SELECT received_at, attributes FROM assignments").fetchall() == [
+            (None, None)
+        ]

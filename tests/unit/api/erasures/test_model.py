@@ -59,6 +59,21 @@ def test_a_retained_erasure_waits_for_retention_alone_and_says_until_when() -> N
     assert set(pending) == {"outbox", "topic"}
 
 
+def test_an_erasure_that_arrived_late_may_have_been_published_again_and_keeps_the_outbox_longer() -> None:
+    late = replace(RETAINED, arrived_at=AT + timedelta(days=3), cleared_at=AT + timedelta(days=3, seconds=2))
+    published_again = Seen(AT + timedelta(days=2), None, True)
+
+    assert outbox_until(late, TERMS) == outbox_until(RETAINED, TERMS) + timedelta(days=3)
+    assert looked(RETAINED, published_again, TERMS, LATER).outbox_gone_at is not None
+    assert looked(late, published_again, TERMS, LATER).outbox_gone_at is None
+
+
+def test_the_key_goes_with_the_digest() -> None:
+    closed = looked(replace(RETAINED, person_key=7), NOTHING_LEFT, TERMS, LATER)
+
+    assert (closed.person, closed.person_key) == (None, None)
+
+
 def test_what_is_stored_after_midnight_keeps_the_outbox_a_day_longer() -> None:
     late = replace(NEW, erased_at=datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC))
     assert outbox_until(late, TERMS) == datetime(2026, 3, 10, tzinfo=UTC)

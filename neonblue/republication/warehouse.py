@@ -1,0 +1,85 @@
+"""What ClickHouse is asked, and told, beside the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from neonblue.clickhouse import execute
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ASSIGNED = """
+SELECT DISTINCT experiment_id, unit_type, user_id FROM assignments
+WHERE (experiment_id, unit_type, user_id) IN (
+    SELECT arrayJoin(arrayZip({experiments:Array(UInt32)}, {types:Array(String)}, {users:Array(String)}))
+)
+"""
+_ERASED = "SELECT unit_type, hex(person), toUnixTimestamp64Micro(erased_at) FROM erased_users"
+_RESTORE = """
+INSERT INTO erased_users (unit_type, person, person_key, erased_at, received_at, ingested_at)
+SELECT {unit_type:String}, unhex({person:String}), {key:UInt64}, fromUnixTimestamp64Micro({at:Int64}, 'UTC'),
+    fromUnixTimestamp64Micro({at:Int64}, 'UTC'), now64(3, 'UTC')
+"""
+Unit = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedPerson:
+    """An erasure whose person is known by hashes alone: the stream brought it once, and the id is gone since."""
+
+    unit_type: str
+    person: bytes
+    key: int
+    erased_at: datetime
+
+    @property
+    def name(self) -> tuple[str, str, int]:
+        """As `erased` has it."""
+        return self.unit_type, self.person.hex().upper(), microseconds(self.erased_at)
+
+
+def assigned(client: Client, units: Collection[Unit]) -> set[Unit]:
+    """Of these units, those that have an assignment there."""
+    if not units:
+        return set()
+    experiments, types, users = zip(*units, strict=True)
+    parameters: dict[str, object] = {
+        "experiments": list(experiments),
+        "types": list(types),
+        "users": list(users),
+    }
+    return {(int(one), str(kind), str(user)) for one, kind, user in _rows(client, _ASSIGNED, parameters)}
+
+
+def erased(client: Client) -> set[tuple[str, str, int]]:
+    """Every erasure that is there: unit type, the person's digest in hexadecimal, microseconds since 1970."""
+    return {(str(kind), str(person), int(at)) for kind, person, at in _rows(client, _ERASED, {})}
+
+
+def restore(client: Client, persons: Iterable[ErasedPerson]) -> int:
+    """Put these on the list of the erased: no message can name them any more. Returns how many."""
+    number = 0
+    for one in persons:
+        parameters = {
+            "unit_type": one.unit_type,
+            "person": one.person.hex(),
+            "key": one.key,
+            "at": microseconds(one.erased_at),
+        }
+        execute(client, _RESTORE, parameters)
+        number += 1
+    return number
+
+
+def microseconds(instant: datetime) -> int:
+    """Since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _rows(client: Client, query: str, parameters: dict[str, object]) -> Sequence[Sequence[Any]]:
+    rows: Sequence[Sequence[Any]] = client.query(query, parameters=parameters).result_rows
+    return rows
