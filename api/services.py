@@ -131,7 +131,7 @@ class Services:
     @property
     def ready(self) -> bool:
         """Whether events can be stored, as far as this process knows without asking."""
-        return self.prepared and self.events.queue.available and self.registry.loaded
+        return self.prepared and self.registry.loaded and all(queue.available for queue in self._queues)
 
     async def wait_until_ready(self, seconds: float | None) -> None:
         """Wait until it is ready, at most so long; None: without an end."""

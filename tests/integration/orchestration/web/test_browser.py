@@ -51,7 +51,7 @@ def test_an_editor_signs_in_and_materializes_and_a_viewer_only_looks(
         browser.get(asset)
         until(lambda: "Materialize" in text_of(browser), "the asset is shown")
         browser.save_screenshot(str(tmp_path / "viewer.png"))
-        assert button_beginning(browser, "Materialize") is None
+        until(lambda: button_beginning(browser, "Materialize") is None, "nothing can be materialized", 10)
 
 
 def _prefer(browser: webdriver.Chrome, scheme: str) -> None:
