@@ -129,9 +129,14 @@ class Services:
             await self.pool.close()
 
     @property
+    def writable(self) -> bool:
+        """Whether PostgreSQL takes events and assignments, as far as this process knows without asking."""
+        return self.prepared and all(queue.available for queue in self._queues)
+
+    @property
     def ready(self) -> bool:
-        """Whether events can be stored, as far as this process knows without asking."""
-        return self.prepared and self.registry.loaded and all(queue.available for queue in self._queues)
+        """Whether events can be stored and units assigned, as far as this process knows without asking."""
+        return self.writable and self.registry.loaded
 
     async def wait_until_ready(self, seconds: float | None) -> None:
         """Wait until it is ready, at most so long; None: without an end."""

@@ -44,7 +44,7 @@ async def metrics() -> Response:
 
 async def _look(services: Services) -> Readiness:
     postgres, valkey = await asyncio.gather(_postgres_answers(services), services.shared.ping())
-    writable = postgres and services.prepared and services.events.queue.available
+    writable = postgres and services.writable
     down = services.background_down
     return Readiness(
         ready=postgres and services.ready and not services.disk.full and not down,
