@@ -57,7 +57,17 @@ class Nature:
     from_lift: bool = False
 
 
-_STREAM = ("connector", "slot", "topic", "stream", "pipeline", "unpublished", "reconcil")
+_STREAM = (
+    "connector",
+    "slot",
+    "topic",
+    "topics",
+    "stream",
+    "pipeline",
+    "outbox",
+    "reconciliation",
+    "missing",
+)
 
 NATURES: Mapping[Kind, Nature] = {
     Kind.KILL: Nature("SIGKILL of one service's process", of_service=True),
@@ -99,7 +109,7 @@ NATURES: Mapping[Kind, Nature] = {
     Kind.VIEW_FAILS: Nature(
         "every insert into events_processed fails, as by a broken view; then it is restored",
         (3, 30),
-        names=("clickhouse", "view", "consumer", "stream", "events_processed"),
+        names=("clickhouse", "clickhouse-schema", "view", "consumer", "stream", "pipeline"),
         from_lift=True,
     ),
     Kind.DISK_FULL: Nature(
@@ -115,15 +125,17 @@ NATURES: Mapping[Kind, Nature] = {
     Kind.OFFSETS_LOST: Nature(
         "Connect's offsets are deleted: the connector is stopped, they go, it is resumed", alone=True
     ),
-    Kind.TOPIC_DELETED: Nature("the topic is deleted", names=(*_STREAM, "clickhouse"), alone=True),
+    Kind.TOPIC_DELETED: Nature(
+        "the topic is deleted", names=(*_STREAM, "clickhouse", "clickhouse-schema", "consumer"), alone=True
+    ),
     Kind.TOPIC_EMPTIED: Nature(
         "the topic's messages are deleted before ClickHouse has read them all",
-        names=(*_STREAM, "clickhouse", "missing"),
+        names=(*_STREAM, "clickhouse", "clickhouse-schema", "consumer"),
         alone=True,
     ),
     Kind.GROUP_FORWARD: Nature(
         "ClickHouse's consumer group jumps to the topic's end over messages that it has not read",
-        names=(*_STREAM, "clickhouse", "missing"),
+        names=(*_STREAM, "clickhouse", "clickhouse-schema", "consumer"),
         alone=True,
     ),
     Kind.GROUP_BACK: Nature(

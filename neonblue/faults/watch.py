@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -31,9 +32,9 @@ class Telling:
     text: str
 
     def names(self, names: Sequence[str]) -> bool:
-        """Whether it names one of these."""
+        """Whether one of these stands in it as a word; an underscore parts words."""
         text = self.text.lower()
-        return any(name in text for name in names)
+        return any(re.search(f"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9-])", text) for name in names)
 
 
 def first(tellings: Iterable[Telling], names: Sequence[str], began: float, until: float) -> Telling | None:
@@ -91,7 +92,6 @@ class Watch(threading.Thread):
         self._stack = stack
         self._alerts = alerts
         self._tellings: list[Telling] = []
-        self._said: dict[str, str] = {}
         self._restarts: dict[str, int] = {}
         self._log = _Tail(logs.path(stack.folder, "supervisor"))
         self._end = threading.Event()

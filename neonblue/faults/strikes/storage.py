@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +63,7 @@ def disk_full(context: Context, fault: Fault) -> Healed:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """A disk of its own under the data folder, so that no other is filled. For root."""
+    """A disk of its own under the data folder, so that no other is filled. For root. The logs stay when it goes."""
     options = f"size={DISK_MEGABYTES}m,mode=0755"
     subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "neonblue-faults", str(folder)],
@@ -72,7 +74,13 @@ def small_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
+            logs = Path(kept) / "logs"
+            with contextlib.suppress(OSError, shutil.Error):
+                shutil.copytree(folder / "logs", logs)
+            subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+            if logs.exists():
+                shutil.copytree(logs, folder / "logs", dirs_exist_ok=True)
 
 
 def can_mount() -> bool:

@@ -23,6 +23,16 @@ def test_the_first_that_names_it_in_its_time_counts() -> None:
     assert first(TOLD, (), 0.0, 60.0) is None
 
 
+def test_a_name_counts_as_a_word_alone() -> None:
+    told = Telling(0.0, "log", "level=warning event=slot_lost error='connection refused' node=dagster-code")
+
+    assert told.names(("slot",))
+    assert told.names(("dagster-code",))
+    assert not told.names(("connect",))
+    assert not told.names(("dagster",))
+    assert not told.names(("code",))
+
+
 def test_only_whole_and_serious_lines_of_a_log_are_read_and_a_new_file_is_noticed(tmp_path: Path) -> None:
     log = tmp_path / "supervisor.log"
     tail = _Tail(log)
