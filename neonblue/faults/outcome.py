@@ -19,6 +19,7 @@ class Remedy(StrEnum):
     ITSELF = "itself"
     REPAIR = "neonblue reconcile --repair"
     RESTART = "a restart"
+    HAND = "the fault's opposite, done by hand"
     NOTHING = "nothing"
 
 
@@ -28,7 +29,7 @@ class FaultOutcome:
 
     `skipped`: why it was not done; '' where it was. `told`: after so long the product named it, None: not within a
     minute; `told_by`: how. `recovered`: None: not by itself. `gap`: the longest time without an acknowledgement.
-    `found`: what was wrong after it, whatever mended it; what it still was at the run's end is the run's.
+    `found`: what was wrong after it, before anybody helped; `left`: what still was after that.
     """
 
     fault: Fault
@@ -39,6 +40,7 @@ class FaultOutcome:
     remedy: Remedy = Remedy.NOTHING
     gap: float = 0.0
     found: Findings = field(default_factory=Findings)
+    left: Findings = field(default_factory=Findings)
 
     @property
     def healed(self) -> bool:

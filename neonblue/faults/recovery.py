@@ -49,14 +49,13 @@ class Recovery:
             self._context.stop.wait(_POLL_SECONDS)
         return None
 
-    def compare(self, seconds: float = COMPARE_SECONDS) -> Findings | None:
+    def compare(self, seconds: float = COMPARE_SECONDS, *, erasures: bool = False) -> Findings | None:
         """What is wrong in the stores now; None where they can't be read."""
         deadline = time.monotonic() + seconds
         while not self._context.stop.is_set():
             with contextlib.suppress(psycopg.Error, ClickHouseError, httpx.HTTPError, OSError):
-                return look(
-                    self._context.settings, self._context.notes, max(0.0, deadline - time.monotonic())
-                )
+                left = max(0.0, deadline - time.monotonic())
+                return look(self._context.settings, self._context.notes, left, erasures=erasures)
             if time.monotonic() >= deadline:
                 return None
             self._context.stop.wait(1.0)
@@ -69,14 +68,16 @@ class Recovery:
         """
         self._context.hold(began + TOLD_WITHIN_SECONDS - time.monotonic())
         left = Findings()
-        for remedy in (Remedy.REPAIR, Remedy.RESTART) if repair else (Remedy.RESTART,):
+        for remedy in (Remedy.REPAIR, Remedy.RESTART, Remedy.HAND):
             if self._context.stop.is_set():
                 break
+            if (remedy is Remedy.REPAIR and not repair) or (remedy is Remedy.HAND and not self._context.undo):
+                continue
             self._try(remedy, seconds)
             settled = self.settle((), seconds)
             found = self.compare()
             left = found.less(known) if found is not None else Findings()
-            if settled is not None and found is not None and not (left.missing or left.revived):
+            if settled is not None and found is not None and not left.missing:
                 return remedy, left
         return Remedy.NOTHING, left
 
@@ -85,6 +86,11 @@ class Recovery:
         if remedy is Remedy.REPAIR:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 stack.command("reconcile", "--repair", seconds=REPAIR_SECONDS)
+            return
+        if remedy is Remedy.HAND:
+            for undo in self._context.undo:
+                with contextlib.suppress(Exception):  # what it raises shows in what follows
+                    undo()
             return
         if stack.down() is None:
             self._context.stuck.append("the stack did not stop in time and was killed")

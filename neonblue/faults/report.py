@@ -135,6 +135,7 @@ def _fault(one: FaultOutcome) -> dict[str, Any]:
         "remedy": one.remedy,
         "longest_gap_seconds": one.gap,
         "found": _findings(one.found),
+        "left": _findings(one.left),
     }
 
 

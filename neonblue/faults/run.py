@@ -26,7 +26,8 @@ from neonblue.faults.strikes.table import STRIKES, impossible
 from neonblue.faults.traffic import Traffic
 from neonblue.faults.watch import AlertListener, Watch, first
 
-FINAL_SECONDS = 60.0
+FINAL_SECONDS = 150.0
+"""What is removed in the background is looked for at most once a minute."""
 Say = Callable[[str], object]
 
 
@@ -131,6 +132,7 @@ class _Conductor:
 
     def _group(self, group: Sequence[Fault], began: float) -> None:
         late = max(0.0, time.monotonic() - began - group[0].at)
+        self._context.undo.clear()
         strikes = [_Strike(fault) for fault in group]
         threads = [
             threading.Thread(target=self._strike, args=(strike, began + strike.fault.at + late), daemon=True)
@@ -173,7 +175,7 @@ class _Conductor:
         new = found.less(self._known) if found is not None else Findings()
         told_until = time.monotonic()
         remedy, left = Remedy.ITSELF, new
-        if settled is None or found is None or new.missing or new.revived:
+        if settled is None or found is None or new.missing:
             told_until = max(told_until, began + TOLD_WITHIN_SECONDS)
             remedy, left = self._recovery.help(
                 began,
@@ -186,7 +188,7 @@ class _Conductor:
         for place, (strike, one) in enumerate(zip(strikes, outcomes, strict=True)):
             nature = NATURES[strike.fault.kind]
             one.remedy = remedy
-            one.found = new if place == 0 else Findings()
+            one.found, one.left = (new, left) if place == 0 else (Findings(), Findings())
             if settled is not None and remedy is Remedy.ITSELF:
                 one.recovered = settled - (strike.lifted if nature.from_lift else strike.began)
             until = min(told_until, strike.began + TOLD_WITHIN_SECONDS)
@@ -207,7 +209,7 @@ class _Conductor:
         if self._recovery.settle((), self._options.recovery_seconds) is None:
             late = [f"{one.name} {one.state} {one.detail}" for one in self._stack.statuses()]
             outcome.stuck.append(f"not everything works at the end: {'; '.join(late)}")
-        found = self._recovery.compare(FINAL_SECONDS)
+        found = self._recovery.compare(FINAL_SECONDS, erasures=True)
         if found is None:
             outcome.stuck.append("the stores can't be read at the end")
         else:
@@ -226,7 +228,16 @@ def _line(one: FaultOutcome) -> str:
     """One fault's outcome for the terminal."""
     if one.skipped:
         return f"{one.fault.title}: skipped, {one.skipped}"
-    told = "-" if not one.fault.names else "not told" if one.told is None else f"told after {one.told:.1f} s"
+    told = (
+        "-"
+        if not one.fault.names
+        else "not told"
+        if one.told is None
+        else f"told after {one.told:.1f} s ({one.told_by})"
+    )
     healed = f"healed after {one.recovered:.1f} s" if one.recovered is not None else f"healed by {one.remedy}"
-    wrong = ", ".join(f"{count} {name}" for name, count in one.found.counts().items() if count)
-    return f"{one.fault.title}: {healed}, {told}" + (f"; {wrong}" if wrong else "")
+    line = f"{one.fault.title}: {healed}, {told}"
+    for when, found in (("at first", one.found), ("left", one.left)):
+        if wrong := ", ".join(f"{count} {name}" for name, count in found.counts().items() if count):
+            line += f"; {when} {wrong}"
+    return line

@@ -62,9 +62,11 @@ def _event(owner: str, value: Decimal, copies: int, session: str, kind: str) -> 
     )
 
 
-def look(settings: Settings, notes: Notes, wait_seconds: float) -> Findings:
+def look(settings: Settings, notes: Notes, wait_seconds: float, *, erasures: bool) -> Findings:
     """Compare now; while something is only on its way, look again for so long.
 
+    erasures: whether nothing may be left of the erased. What is, is no model's from the first moment on; it is removed
+    from ClickHouse in the background, up to minutes after a fault.
     Rows that are accepted later do not count as missing: it ends under load too. Raises what the stores' clients raise.
     """
     deadline = time.monotonic() + wait_seconds
@@ -76,6 +78,8 @@ def look(settings: Settings, notes: Notes, wait_seconds: float) -> Findings:
         second, keys = accepted(settings)
         found = compare(before, notes.copy(), second, there)
         found.missing &= known
+        if not erasures:
+            found.revived.clear()
         if not (found.missing or found.revived) or time.monotonic() >= deadline:
             return found
         time.sleep(_POLL_SECONDS)

@@ -39,6 +39,7 @@ class Context:
     """The stack, the notes of the load's clients; `stop`: set when the run is to end.
 
     `change_weather` takes effect at once, also on open connections. `stuck` takes a sentence for what did not end.
+    `undo`: what takes a fault back by hand, where neither the product nor a restart does.
     """
 
     stack: OwnStack
@@ -48,6 +49,7 @@ class Context:
     change_weather: Callable[[Weather], object]
     reset_connections: Callable[[], object]
     stuck: list[str] = field(default_factory=list)
+    undo: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:

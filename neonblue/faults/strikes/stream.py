@@ -59,6 +59,7 @@ def connector_deleted(context: Context, _: Fault) -> Healed:
 
 def connector_paused(context: Context, _: Fault) -> Healed:
     _done(context.connect("PUT", "/pause"))
+    context.undo.append(lambda: context.connect("PUT", "/resume"))
     context.until(lambda: not _runs(context), "the connector is paused")
     return lambda: _runs(context)
 
