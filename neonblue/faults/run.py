@@ -120,8 +120,12 @@ class _Conductor:
         """Everything between the stack's start and its end."""
         outcome = self._outcome
         outcome.repair_available = "--repair" in self._stack.command("reconcile", "--help", seconds=60).stdout
-        self._traffic.start()
         closing.callback(self._traffic.stop)
+        try:
+            self._traffic.start()
+        except (ClientError, TimeoutError) as error:
+            outcome.stuck.append(f"no load could be started: {type(error).__name__}: {error}")
+            return
         began = time.monotonic()
         for group in outcome.plan.groups:
             self._context.hold(began + group[0].at - time.monotonic())
@@ -202,10 +206,8 @@ class _Conductor:
         """No more load: everything must be ready, equal, and stop."""
         outcome, notes = self._outcome, self._context.notes
         self._say("the faults are through; comparing …")
-        try:
-            self._traffic.stop()
-        except ClientError as error:
-            outcome.stuck.append(f"the load ended before its time: {error}")
+        if (error := self._traffic.stop()) is not None:
+            outcome.stuck.append(f"the load ended before its time: {type(error).__name__}: {error}")
         if self._recovery.settle((), self._options.recovery_seconds) is None:
             late = [f"{one.name} {one.state} {one.detail}" for one in self._stack.statuses()]
             outcome.stuck.append(f"not everything works at the end: {'; '.join(late)}")

@@ -34,15 +34,14 @@ class Traffic:
         self._thread.start()
         self._started.result(_START_SECONDS)
 
-    def stop(self) -> None:
-        """Send no more, and wait for what is under way. Raises what ended the load before. Harmless when stopped."""
+    def stop(self) -> BaseException | None:
+        """Send no more, and wait for what is under way; what ended the load before its time. Harmless when stopped."""
         if self._loop is None or self._load is None:
-            return
+            return None
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
             self._loop.call_soon_threadsafe(self._load.stop)
         self._thread.join(_STOP_SECONDS)
-        if self._ended.done():
-            self._ended.result()
+        return self._ended.exception() if self._ended.done() else TimeoutError("it did not end")
 
     def change_weather(self, weather: Weather) -> None:
         """From now on this happens to the clients' connections."""
