@@ -73,12 +73,14 @@ NATURES: Mapping[Kind, Nature] = {
     Kind.KILL: Nature("SIGKILL of one service's process", of_service=True),
     Kind.STOP: Nature("SIGSTOP of one service's process, then SIGCONT", (5, 120), of_service=True),
     Kind.KILL_ALL: Nature(
-        "SIGKILL of the supervisor and every process at once, then a start", names=("supervisor",), alone=True
+        "SIGKILL of the supervisor and every process at once, then a start",
+        names=("supervisor", *CORE),
+        alone=True,
     ),
     Kind.KILL_START: Nature(
         "as kill_all, and the start that follows is killed once more on its way",
         (1, 15),
-        names=("supervisor",),
+        names=("supervisor", *CORE),
         alone=True,
     ),
     Kind.RESTART: Nature("the stack is stopped as by neonblue down, and started", alone=True, from_lift=True),
