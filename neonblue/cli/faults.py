@@ -29,6 +29,7 @@ from neonblue.faults.run import Options, run
 
 _MOST_SEEDS = 1_000
 _LONGEST_MINUTES = 24 * 60
+_INTERRUPTED = 130
 
 
 def faults(
@@ -87,6 +88,8 @@ def faults(
         fail(f"--data-dir: {data_dir} is not empty: name a new folder, which the run may break")
     outcomes = _run_all(plans, services, data_dir, rate, recovery, marts=marts)
     _show(outcomes, as_json=json_output, markdown=markdown)
+    if outcomes[-1].interrupted:
+        raise typer.Exit(_INTERRUPTED)
     if not all(outcome.good for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -113,14 +116,13 @@ def _run_all(
                 outcome = run(
                     plan, options, stop, lambda line: told.print(f"  {escape(line)}", soft_wrap=True)
                 )
-        except KeyboardInterrupt:
-            told.print(f"stopped; the folder is left: {escape(str(folder))}", soft_wrap=True)
-            raise typer.Exit(130) from None
         except StackError as error:
             fail(f"{error}; the folder is left: {folder}")
         if outcome.good:
             shutil.rmtree(folder, ignore_errors=True)
         outcomes.append(outcome)
+        if outcome.interrupted:
+            break
     return outcomes
 
 

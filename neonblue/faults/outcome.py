@@ -76,6 +76,7 @@ class RunOutcome:
     down_seconds: float | None = None
     repair_available: bool = False
     folder: str = ""
+    interrupted: bool = False
 
     @property
     def untold(self) -> list[FaultOutcome]:
@@ -92,7 +93,9 @@ class RunOutcome:
         """Whether nothing was lost, doubled, stuck or untold."""
         harmed = any(one.found.doubled or one.found.lost or one.found.moved for one in self.faults)
         hopeless = any(one.remedy is Remedy.NOTHING for one in self.unhealed)
-        return not (harmed or hopeless or self.final or self.stuck or self.marts or self.untold)
+        return not (
+            harmed or hopeless or self.interrupted or self.final or self.stuck or self.marts or self.untold
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ def summary(outcomes: Sequence[RunOutcome]) -> str:
 
 def complaints(outcome: RunOutcome) -> Iterator[str]:
     """What makes a run bad, in sentences."""
+    if outcome.interrupted:
+        yield "it was interrupted: what follows is what was seen so far"
     yield from outcome.stuck
     for name, count in outcome.final.counts().items():
         if count:
@@ -112,6 +114,7 @@ def as_json(outcome: RunOutcome) -> dict[str, Any]:
         "repair_available": outcome.repair_available,
         "complaints": list(complaints(outcome)),
         "folder": outcome.folder,
+        "interrupted": outcome.interrupted,
     }
 
 

@@ -56,12 +56,20 @@ class _Strike:
 
 
 def run(plan: Plan, options: Options, stop: threading.Event, say: Say) -> RunOutcome:
-    """Carry out a plan. Leaves no process, however it ends; the folder stays.
+    """Carry out a plan. Leaves no process, however it ends; the folder stays. Interrupted, it tells what it saw so far.
 
-    Raises StackError where the stack can't be set up, and KeyboardInterrupt.
+    Raises StackError where the stack can't be set up.
     """
     outcome = RunOutcome(plan, folder=str(options.folder))
-    unable = impossible()
+    try:
+        _run(outcome, options, stop, say)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    return outcome
+
+
+def _run(outcome: RunOutcome, options: Options, stop: threading.Event, say: Say) -> None:
+    plan, unable = outcome.plan, impossible()
     with ExitStack() as closing:
         if plan.has(Kind.DISK_FULL) and Kind.DISK_FULL not in unable:
             closing.enter_context(storage.small_disk(options.folder))
@@ -78,12 +86,11 @@ def run(plan: Plan, options: Options, stop: threading.Event, say: Say) -> RunOut
             stack.wait_ready(options.ready_seconds, stop)
         except LateError as error:
             outcome.stuck.append(f"it was not ready before the first fault, {error}")
-            return outcome
+            return
         watch = Watch(stack, alerts)
         closing.callback(watch.stop)
         watch.start()
         _Conductor(outcome, options, stack, watch, stop, say, unable).conduct(closing)
-    return outcome
 
 
 class _Conductor:

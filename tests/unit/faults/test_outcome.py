@@ -39,6 +39,7 @@ def test_a_run_in_which_everything_heals_is_good() -> None:
         (run(healed(), final=Findings(missing={"a", "b"})), "at the end 2 missing: a, b"),
         (run(healed(), final=Findings(moved={"u"})), "at the end 1 moved: u"),
         (run(healed(), stuck=["down did not end"]), "down did not end"),
+        (run(healed(), interrupted=True), "it was interrupted"),
         (run(healed(), marts=["daily_metrics: other values"]), "daily_metrics: other values"),
         (run(healed(seconds=90.0, told=None)), "kill api at 5 s was not told within a minute"),
         (
