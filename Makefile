@@ -46,7 +46,7 @@ integration: setup ## each part against real services
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end
 
-faults: setup ## five short fault runs, each of another seed, on stacks of their own (half an hour)
+faults: setup ## five short fault runs, each of another seed, on stacks of their own
 	@$(BIN)/neonblue faults --seed 1 --seeds 5 --minutes 3
 
 first-hour: ## walk through README as a new user: not root, an empty cache, a path with a space (ten minutes)
