@@ -144,7 +144,7 @@ NATURES: Mapping[Kind, Nature] = {
         "ClickHouse's consumer group goes back to offset 0: everything is read again", alone=True
     ),
     Kind.CLOCK_STEPS: Nature(
-        "the clock of the API and of the supervisor steps ahead by hours, and back (needs libfaketime)",
+        "the clock of the API steps ahead by hours, and back (needs libfaketime)",
         (5, 30),
         alone=True,
         from_lift=True,

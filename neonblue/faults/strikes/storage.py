@@ -15,6 +15,7 @@ from pathlib import Path
 from neonblue.clickhouse import connect as clickhouse
 from neonblue.faults.plan import Fault
 from neonblue.faults.strikes.context import Context, Healed, at_once
+from neonblue.faults.supervisor import PRELOAD
 
 DISK_MEGABYTES = 1_500
 _PIECE = bytes(1024 * 1024)
@@ -116,7 +117,7 @@ def clock_environment(folder: Path, library: Path) -> dict[str, str]:
     clock = folder.parent / f"{folder.name}.{CLOCK_FILE}"
     clock.write_text("+0\n")
     return {
-        "LD_PRELOAD": str(library),
+        PRELOAD: str(library),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
