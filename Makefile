@@ -9,7 +9,7 @@ OSV ?= https://api.osv.dev
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end first-hour lint format lock coverage calibration strata audit sbom clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour lint format lock coverage calibration strata audit sbom clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ integration: setup ## each part against real services
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end
+
+faults: setup ## five short fault runs, each of another seed, on stacks of their own
+	@$(BIN)/neonblue faults --seed 1 --seeds 5 --minutes 3
 
 first-hour: ## walk through README as a new user: not root, an empty cache, a path with a space (ten minutes)
 	@$(PYTHON) tests/first_hour.py $(PYTHON)

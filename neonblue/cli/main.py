@@ -81,6 +81,9 @@ COMMANDS = {
     "power": Entry(_TOOLS, "Plan a sample size.", "neonblue.cli.power", "power"),
     "simulate": Entry(_TOOLS, "Send events of a simulated experiment.", "neonblue.cli.simulate", "simulate"),
     "bench": Entry(_TOOLS, "Measure throughput and latency.", "neonblue.cli.bench", "bench"),
+    "faults": Entry(
+        _TOOLS, "Break a stack of its own, and see what is lost.", "neonblue.cli.faults", "faults"
+    ),
 }
 
 

@@ -1,0 +1,71 @@
+"""`neonblue faults`: what it prints without a run, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from neonblue.cli.main import app
+from neonblue.faults.kinds import Kind
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["faults", *arguments])
+
+
+def test_the_list_has_every_kind_and_what_it_does() -> None:
+    done = run("--list")
+    read = json.loads(run("--list", "--json").stdout)
+
+    assert done.exit_code == 0
+    assert set(read) == {kind.value for kind in Kind}
+    assert all(kind in done.stdout for kind in read)
+
+
+def test_the_plan_of_a_seed_is_printed_and_nothing_is_run(tmp_path: Path) -> None:
+    first = run("--plan", "--seed", "4", "--minutes", "3", "--data-dir", str(tmp_path / "new"))
+
+    assert first.exit_code == 0
+    assert first.stdout == run("--plan", "--seed", "4", "--minutes", "3").stdout
+    assert first.stdout != run("--plan", "--seed", "5", "--minutes", "3").stdout
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_plan_has_only_the_faults_that_are_asked_for() -> None:
+    read = json.loads(
+        run("--plan", "--json", "--seeds", "3", "--minutes", "5", "--faults", "kill,restart").stdout
+    )
+
+    assert [plan["seed"] for plan in read] == [1, 2, 3]
+    kinds = {fault["kind"] for plan in read for group in plan["groups"] for fault in group}
+    assert kinds == {"kill", "restart"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--faults", "flood"), "no such fault: flood; there are kill, stop"),
+        (("--faults", " , "), "no fault is named"),
+        (("--minutes", "0"), "should be greater than or equal to"),
+        (("--seeds", "0"), "should be greater than or equal to"),
+        (("--rate", "0"), "should be greater than or equal to"),
+    ],
+)
+def test_what_can_not_be_done_is_told(arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments)
+
+    assert done.exit_code != 0
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_holds_anything_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    done = run("--data-dir", str(tmp_path))
+
+    assert done.exit_code == 1
+    assert "is not empty" in done.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
