@@ -25,8 +25,8 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Whether events can be stored, and what is down. Valkey and the replication slot may be: then it is slower
-    or the stream waits, but nothing is lost."""
+    """Whether events can be stored, and what is down. Valkey, the replication slot and the stream may
+    be: then it is slower or results stand still, but nothing is lost."""
     readiness = await _look(services)
     if not readiness.ready:
         response.status_code = 503
@@ -49,6 +49,7 @@ async def _look(services: Services) -> Readiness:
             "experiments": "ok" if services.registry.loaded else "not loaded",
             "valkey": "ok" if valkey else "down",
             "replication_slot": "ok" if services.pipeline.slot_present else "missing",
+            "stream": services.pipeline.state,
         },
         pipeline_lag_bytes=services.pipeline.lag_bytes,
     )
