@@ -21,6 +21,7 @@ from neonblue.stack.folder_lock import FolderLock
 from neonblue.stack.nodes import Node, Service, Step, dependents, requirements, select, with_requirements
 from neonblue.stack.runner import Runner, StepRunner
 from neonblue.stack.service_runner import ServiceRunner
+from neonblue.stack.telling import Teller
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -75,6 +76,7 @@ class Stack:
         self._runners = [self._runner(node) for node in self._nodes]
         for runner in self._runners:
             runner.start()
+        Teller(self.settings, self._board, self._nodes).start()
 
     def _runner(self, node: Node) -> Runner:
         names = {other.name for other in self._nodes}
