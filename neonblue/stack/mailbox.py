@@ -29,13 +29,15 @@ class Mailbox(threading.Thread):
         self._number = number
         self._stopping = stopping
         self._waiting: OrderedDict[str, Alert] = OrderedDict()
+        self._on_its_way: Alert | None = None
         self._changed = threading.Condition()
 
     def put(self, alert: Alert) -> None:
         """Deliver it as soon as may be. That a trouble is over which nobody was told of is not told either."""
         with self._changed:
             before = self._waiting.pop(alert.subject, None)
-            if before is None or alert.severity is not Severity.SUCCESS:
+            unheard = before is not None and before is not self._on_its_way
+            if alert.severity is not Severity.SUCCESS or not unheard:
                 self._waiting[alert.subject] = alert
             while len(self._waiting) > _MOST:
                 self._waiting.popitem(last=False)
@@ -49,16 +51,19 @@ class Mailbox(threading.Thread):
                     self._changed.wait(1.0)
                     continue
                 subject, alert = next(iter(self._waiting.items()))
+                self._on_its_way = alert
             try:
                 deliver_within([self._url], alert, LIMIT_SECONDS)
             except Exception as error:
                 tries += 1
+                self._on_its_way = None
                 self._refused(alert, tries, str(error))
                 if tries < _TRIES:
                     self._stopping.wait(min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (tries - 1)))
                     continue
             tries = 0
             with self._changed:
+                self._on_its_way = None
                 if self._waiting.get(subject) is alert:
                     del self._waiting[subject]
 

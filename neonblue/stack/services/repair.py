@@ -19,7 +19,7 @@ _log = structlog.get_logger("neonblue.stack")
 COMMAND = "neonblue reconcile --repair"
 _WAIT_SECONDS = 120.0
 _FIRST_DELAY = 5.0
-_LONGEST_DELAY = 300.0
+_LONGEST_DELAY = 1_800.0
 
 
 class StreamRepair(Step):
