@@ -31,7 +31,7 @@ class StreamMemory:
     def read(self) -> Remembered:
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Remembered)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
             return Remembered()
 
     def topics_are(self, ids: Mapping[str, str]) -> None:

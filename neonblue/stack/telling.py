@@ -13,7 +13,7 @@ import structlog
 
 from neonblue.alerting import Alert, Severity
 from neonblue.settings import Settings
-from neonblue.stack import progress, troubles
+from neonblue.stack import probe, progress, troubles
 from neonblue.stack.board import Board
 from neonblue.stack.mailbox import Mailbox
 from neonblue.stack.nodes import Node, with_requirements
@@ -22,7 +22,7 @@ from neonblue.stack.troubles import Trouble
 
 _log = structlog.get_logger("neonblue.stack")
 
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 _API_SECONDS = 3.0
 _LATE_SECONDS = 300.0
 """A start that takes longer is no start any more: what is not ready then is told."""
@@ -37,13 +37,13 @@ class Answer(msgspec.Struct, frozen=True):
 def ask_api(address: str) -> Mapping[str, str] | None:
     """The state of each of the API's parts; None where it does not say, which is for its own check to tell."""
     with contextlib.suppress(httpx.HTTPError, msgspec.DecodeError):
-        answer = httpx.get(f"{address}/readyz", timeout=_API_SECONDS, trust_env=False)
+        answer = probe.ask(f"{address}/readyz", _API_SECONDS)
         return msgspec.json.decode(answer.content, type=Answer).components
     return None
 
 
 class Teller(threading.Thread):
-    """Looks every two seconds. Neither an error nor an address that hangs stops it or the stack."""
+    """Looks every five seconds. Neither an error nor an address that hangs stops it or the stack."""
 
     def __init__(self, settings: Settings, board: Board, nodes: Sequence[Node]) -> None:
         super().__init__(name="stack-telling", daemon=True)
@@ -70,15 +70,15 @@ class Teller(threading.Thread):
 
     def _look(self) -> None:
         now, statuses = time.monotonic(), self._board.all()
-        repeated = self._restarts.look(statuses, now)
-        if not self._settled:
-            start = progress.of(statuses, ())
-            self._settled = start.settled or now - self._began >= _LATE_SECONDS
-            if not self._settled:
-                return
-        news = self._reminder.look(
-            [*troubles.of_parts(statuses, self._needs), *repeated, *self._api_troubles()], now
+        self._settled = (
+            self._settled or progress.of(statuses, ()).settled or now - self._began >= _LATE_SECONDS
         )
+        found = [*troubles.of_parts(statuses, self._needs), *self._restarts.look(statuses, now)]
+        if self._settled:
+            found += self._api_troubles()
+        else:
+            found = [trouble for trouble in found if not trouble.lasting]
+        news = self._reminder.look(found, now)
         for trouble in news.new:
             _log.warning("trouble", about=trouble.about, what=trouble.what, command=trouble.command)
             self._tell(Alert(subject(trouble), f"NeonBlue: {trouble.about}", self._body(trouble)))

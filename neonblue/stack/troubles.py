@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,7 @@ _OF_THE_API = {
     "stream": "neonblue logs connect",
 }
 _OK = "ok"
+_CREDENTIALS = re.compile(r"//[^/\s@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def of_parts(parts: Iterable[Part], needs: Mapping[str, Collection[str]] | None 
     return [
         Trouble(
             part.name,
-            f"{part.name}: {part.state}" + (f": {part.detail}" if part.detail else ""),
+            f"{part.name}: {part.state}" + (f": {_without_secrets(part.detail)}" if part.detail else ""),
             command(part.name),
             lasting=part.state != State.FAILED,
         )
@@ -75,6 +77,11 @@ def of_api(components: Mapping[str, str]) -> list[Trouble]:
         for name, state in components.items()
         if state != _OK
     ]
+
+
+def _without_secrets(detail: str) -> str:
+    """An error may hold an address with who signs in there, and what is told goes to others."""
+    return _CREDENTIALS.sub("//", detail)
 
 
 def command(name: str) -> str:

@@ -49,7 +49,7 @@ class Connect(Service):
         self._settings = settings
         self._folder = settings.data_dir / "connect"
         self._memory = StreamMemory(settings.data_dir)
-        self._topics = self._own_topics()
+        self._topics: dict[str, str] = {}
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.connect.port, self.name, "NEONBLUE_CONNECT_PORT"),)

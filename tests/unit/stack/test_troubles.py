@@ -21,6 +21,13 @@ def test_a_part_that_is_not_ready_is_named_with_cause_and_command() -> None:
     assert of_parts([KAFKA]) == []
 
 
+def test_what_is_told_holds_nobodys_password() -> None:
+    (trouble,) = of_parts(
+        [replace(KAFKA, state=State.UNREADY, detail="404 for url 'http://ada:pass@host/c'")]
+    )
+    assert trouble.what == "kafka: unready: 404 for url 'http://host/c'"
+
+
 def test_a_part_that_has_failed_is_told_at_once_and_a_low_one_though_it_is_ready() -> None:
     (failed,) = of_parts([replace(KAFKA, state=State.FAILED)])
     (low,) = of_parts([replace(KAFKA, detail="low: 2 GiB are left")])
