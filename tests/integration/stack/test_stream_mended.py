@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -240,13 +242,24 @@ def test_a_trouble_is_told_within_a_minute_with_its_command_and_so_is_its_end(
         idle.setattr(Connector, "mend", lambda _: None)
         received.clear()
         probe.put(f"{connector(settings)}/pause", None, **credentials(settings.connect))
-        for part, command in (
-            ("connector", "neonblue logs connect"),
-            ("api/stream", "neonblue logs connect"),
-        ):
-            until(lambda part=part: title(received, part), f"{part} is told", MINUTE)
+        until(
+            lambda: all(title(received, part) for part in ("connector", "api/stream")),
+            "both are told",
+            MINUTE,
+        )
+        for part in ("connector", "api/stream"):
             (message,) = title(received, part)
-            assert command in message["message"]
+            assert "neonblue logs connect" in message["message"]
+        shown = subprocess.run(
+            [sys.executable, "-m", "neonblue.cli.main", "status", "--data-dir", str(settings.data_dir)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = " ".join(shown.stdout.split())
+        assert "connector: unready: connector PAUSED" in lines
+        assert "stream: behind: nothing published for " in lines
+        assert "neonblue logs connect" in lines
         ready = httpx.get(f"{settings.api.address}/readyz", trust_env=False)
         assert ready.json()["components"]["stream"].startswith("behind: nothing published for ")
         assert ready.json()["ready"]
