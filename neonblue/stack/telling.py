@@ -23,6 +23,8 @@ from neonblue.stack.troubles import Trouble
 _log = structlog.get_logger("neonblue.stack")
 
 _LOOK_SECONDS = 5.0
+_FIRST_LOOKS_SECONDS = 0.5
+"""Until all was ready once: a moment that must not be missed."""
 _API_SECONDS = 3.0
 _LATE_SECONDS = 300.0
 """A start that takes longer is no start any more: what is not ready then is told."""
@@ -61,7 +63,7 @@ class Teller(threading.Thread):
     def run(self) -> None:
         for box in self._boxes:
             box.start()
-        while not self._board.stopping.wait(_LOOK_SECONDS):
+        while not self._board.stopping.wait(_LOOK_SECONDS if self._settled else _FIRST_LOOKS_SECONDS):
             with contextlib.suppress(Exception):
                 try:
                     self._look()

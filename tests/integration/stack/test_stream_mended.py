@@ -84,6 +84,60 @@ def delete_topic(settings: Settings, name: str) -> None:
         future.result(timeout=10)
 
 
+def test_a_trouble_is_told_within_a_minute_with_its_command_and_so_is_its_end(
+    stack: Stack,
+    settings: Settings,
+    load: Load,
+    told: tuple[str, list[dict[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    received = told[1]
+    with monkeypatch.context() as idle:
+        idle.setattr(Connector, "mend", lambda _: None)
+        received.clear()
+        probe.put(f"{connector(settings)}/pause", None, **credentials(settings.connect))
+        until(
+            lambda: all(title(received, part) for part in ("connector", "api/stream")),
+            "both are told",
+            MINUTE,
+        )
+        for part in ("connector", "api/stream"):
+            (message,) = title(received, part)
+            assert "neonblue logs connect" in message["message"]
+        shown = subprocess.run(
+            [sys.executable, "-m", "neonblue.cli.main", "status", "--data-dir", str(settings.data_dir)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = " ".join(shown.stdout.split())
+        assert "connector: unready: connector PAUSED" in lines
+        assert "stream: behind: nothing published for " in lines
+        assert "neonblue logs connect" in lines
+        ready = httpx.get(f"{settings.api.address}/readyz", trust_env=False)
+        assert ready.json()["components"]["stream"].startswith("behind: nothing published for ")
+        assert ready.json()["ready"]
+
+    for part in ("connector", "api/stream"):
+        until(lambda part=part: title(received, f"{part} is over"), f"{part} is over", 2 * MINUTE)
+    load.arrives()
+
+
+def title(received: list[dict[str, str]], words: str) -> list[dict[str, str]]:
+    return [message for message in received if message["title"] == f"NeonBlue: {words}"]
+
+
+def test_the_stream_is_never_called_behind_while_it_is_idle(settings: Settings) -> None:
+    """Over several heartbeats, the last of them long after the last event."""
+    deadline, oldest = time.monotonic() + 45, 0.0
+    while time.monotonic() < deadline:
+        metrics = httpx.get(f"{settings.api.address}/metrics", trust_env=False).text
+        line = next(one for one in metrics.splitlines() if one.startswith("neonblue_pipeline_age_seconds "))
+        oldest = max(oldest, float(line.split()[1]))
+        time.sleep(0.5)
+    assert 0 < oldest < 25
+
+
 def test_a_deleted_connector_is_registered_again(settings: Settings, load: Load) -> None:
     httpx.delete(connector(settings), trust_env=False, **credentials(settings.connect)).raise_for_status()
 
@@ -228,57 +282,3 @@ def make_topic(settings: Settings) -> None:
         return True
 
     until(made, "the topic is made anew")
-
-
-def test_a_trouble_is_told_within_a_minute_with_its_command_and_so_is_its_end(
-    stack: Stack,
-    settings: Settings,
-    load: Load,
-    told: tuple[str, list[dict[str, str]]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    received = told[1]
-    with monkeypatch.context() as idle:
-        idle.setattr(Connector, "mend", lambda _: None)
-        received.clear()
-        probe.put(f"{connector(settings)}/pause", None, **credentials(settings.connect))
-        until(
-            lambda: all(title(received, part) for part in ("connector", "api/stream")),
-            "both are told",
-            MINUTE,
-        )
-        for part in ("connector", "api/stream"):
-            (message,) = title(received, part)
-            assert "neonblue logs connect" in message["message"]
-        shown = subprocess.run(
-            [sys.executable, "-m", "neonblue.cli.main", "status", "--data-dir", str(settings.data_dir)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        lines = " ".join(shown.stdout.split())
-        assert "connector: unready: connector PAUSED" in lines
-        assert "stream: behind: nothing published for " in lines
-        assert "neonblue logs connect" in lines
-        ready = httpx.get(f"{settings.api.address}/readyz", trust_env=False)
-        assert ready.json()["components"]["stream"].startswith("behind: nothing published for ")
-        assert ready.json()["ready"]
-
-    for part in ("connector", "api/stream"):
-        until(lambda part=part: title(received, f"{part} is over"), f"{part} is over", 2 * MINUTE)
-    load.arrives()
-
-
-def title(received: list[dict[str, str]], words: str) -> list[dict[str, str]]:
-    return [message for message in received if message["title"] == f"NeonBlue: {words}"]
-
-
-def test_the_stream_is_never_called_behind_while_it_is_idle(settings: Settings) -> None:
-    """Over several heartbeats, the last of them long after the last event."""
-    deadline, oldest = time.monotonic() + 45, 0.0
-    while time.monotonic() < deadline:
-        metrics = httpx.get(f"{settings.api.address}/metrics", trust_env=False).text
-        line = next(one for one in metrics.splitlines() if one.startswith("neonblue_pipeline_age_seconds "))
-        oldest = max(oldest, float(line.split()[1]))
-        time.sleep(0.5)
-    assert 0 < oldest < 25
