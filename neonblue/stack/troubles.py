@@ -57,7 +57,7 @@ def of_parts(parts: Iterable[Part], needs: Mapping[str, Collection[str]] | None 
     return [
         Trouble(
             part.name,
-            f"{part.name}: {part.state}" + (f": {_without_secrets(part.detail)}" if part.detail else ""),
+            f"{part.name}: {part.state}" + _because(part),
             command(part.name),
             lasting=part.state != State.FAILED,
         )
@@ -79,9 +79,10 @@ def of_api(components: Mapping[str, str]) -> list[Trouble]:
     ]
 
 
-def _without_secrets(detail: str) -> str:
-    """An error may hold an address with who signs in there, and what is told goes to others."""
-    return _CREDENTIALS.sub("//", detail)
+def _because(part: Part) -> str:
+    """What it says. An error may hold an address with who signs in there, and what is told goes to others."""
+    detail = _CREDENTIALS.sub("//", part.detail).removeprefix(f"{part.name}: ")
+    return f": {detail}" if detail else ""
 
 
 def command(name: str) -> str:

@@ -18,6 +18,8 @@ def test_a_part_that_is_not_ready_is_named_with_cause_and_command() -> None:
     assert of_parts([replace(KAFKA, state=State.UNREADY, detail="no broker")]) == [
         Trouble("kafka", "kafka: unready: no broker", "neonblue logs kafka")
     ]
+    (named,) = of_parts([replace(KAFKA, state=State.UNREADY, detail="kafka: no broker")])
+    assert named.what == "kafka: unready: no broker"
     assert of_parts([KAFKA]) == []
 
 
