@@ -17,7 +17,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from pydantic import SecretStr
 
 from neonblue.clickhouse import connect
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack import Stack, probe, templates
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
@@ -28,6 +28,17 @@ from tests.integration.stack.loading import Load, receiver
 
 SERVICES = {"postgres", "valkey", "kafka", "connect", "clickhouse", "api"}
 MINUTE = 60.0
+OLD_DAY = """
+DO $$ BEGIN EXECUTE format(
+    'CREATE TABLE outbox_of_an_old_day PARTITION OF outbox_events FOR VALUES FROM (%L) TO (%L)',
+    (now() AT TIME ZONE 'UTC')::date - 9, (now() AT TIME ZONE 'UTC')::date - 8
+); END $$
+"""
+OLD_ROW = """
+INSERT INTO outbox_events (created_at, aggregate_type, aggregate_id, event_type, payload)
+SELECT created_at - interval '9 days', aggregate_type, aggregate_id, event_type, payload
+FROM outbox_events ORDER BY created_at DESC LIMIT 1
+"""
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +154,18 @@ def test_a_deleted_connector_is_registered_again(settings: Settings, load: Load)
 
     until(lambda: runs(settings), "the connector runs again", MINUTE)
     load.goes_on()
+    load.arrives()
+
+
+def test_an_old_day_of_the_outbox_goes_once_debezium_has_confirmed_it(settings: Settings, load: Load) -> None:
+    with psycopg.connect(settings.postgres.acting(Role.API).dsn(), autocommit=True) as connection:
+        connection.execute(OLD_DAY)
+        connection.execute(OLD_ROW)
+
+    def gone() -> bool:
+        return execute(settings, "SELECT to_regclass('outbox_of_an_old_day') IS NULL") == [(True,)]
+
+    until(gone, "the old day is dropped", 3 * MINUTE)
     load.arrives()
 
 
