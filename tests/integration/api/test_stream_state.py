@@ -17,7 +17,7 @@ SLOT = "state_test"
 FILLER = "SELECT pg_logical_emit_message(false, 'filler', repeat('x', 3000000), true)"
 PARTITION = """
 DO $$ BEGIN EXECUTE format(
-    'CREATE TABLE IF NOT EXISTS outbox_events_%s PARTITION OF outbox_events FOR VALUES FROM (%L) TO (%L)',
+    'CREATE TABLE IF NOT EXISTS outbox_events_%%s PARTITION OF outbox_events FOR VALUES FROM (%%L) TO (%%L)',
     to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD'), (now() AT TIME ZONE 'UTC')::date,
     (now() AT TIME ZONE 'UTC')::date + 1
 ); END $$
