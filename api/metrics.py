@@ -110,7 +110,10 @@ COMMIT_SECONDS = Histogram(
     ["queue"],
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 1, 5),
 )
-PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that the replication slot retains")
+PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that waits to be streamed")
+PIPELINE_AGE_SECONDS = Gauge(
+    "neonblue_pipeline_age_seconds", "For how long nothing was published that was there to be"
+)
 SLOT_PRESENT = Gauge("neonblue_replication_slot_present", "1 where the slot exists and is usable")
 DISK_FREE_BYTES = Gauge(
     "neonblue_disk_free_bytes", "Room on the disk of the stack's folder, of the fullest where it has several"

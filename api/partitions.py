@@ -1,4 +1,7 @@
-"""Daily partitions of `events` and `outbox_events`: made ahead, and on demand for imported history."""
+"""Daily partitions of `events` and `outbox_events`: made ahead, and on demand for imported history.
+
+How old ones of the outbox go: see `api.outbox_release`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import structlog
 from psycopg import sql
 
 from api.database import Connection, Pool
@@ -18,15 +20,14 @@ OUTBOX = "outbox_events"
 _DAYS_AHEAD = 7
 _DAYS_BACK = 2
 _DAY = timedelta(days=1)
-_LOCK = 6_075_131_887_002
+LOCK = 6_075_131_887_002
+"""Whoever makes or drops partitions holds it (advisory, until the transaction's end)."""
 _BOUNDS = re.compile(r"FROM \('(\d{4}-\d\d-\d\d)[^']*'\) TO \('(\d{4}-\d\d-\d\d)[^']*'\)")
 _EXISTING = """
 SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
 FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
 WHERE inhparent = %s::regclass
 """
-
-log = structlog.get_logger("api.partitions")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,10 +60,9 @@ def plan(day: date, existing: Iterable[Bounds], today: date, history_days: int) 
 class Partitions:
     """Knows which days have a partition and makes those that are missing. Safe with many API processes."""
 
-    def __init__(self, pool: Pool, history_days: int, outbox_retention_days: int) -> None:
+    def __init__(self, pool: Pool, history_days: int) -> None:
         self._pool = pool
         self._history_days = history_days
-        self._retention = timedelta(days=outbox_retention_days)
         self._known: set[str] = set()
 
     def missing(self, days: Iterable[str]) -> set[str]:
@@ -81,22 +81,20 @@ class Partitions:
         self._known.update(day.isoformat() for day in wanted)
 
     async def maintain(self) -> None:
-        """Make the partitions of the coming days and drop what the outbox need not keep."""
+        """Make the partitions of the coming days."""
         today = datetime.now(UTC).date()
         days = [today + _DAY * offset for offset in range(-_DAYS_BACK, _DAYS_AHEAD + 1)]
         async with self._pool.transaction() as connection:
             await self._make(connection, EVENTS, days)
             await self._make(connection, OUTBOX, days)
-        async with self._pool.transaction() as connection:
-            await self._drop_outbox(connection, today - self._retention)
         self._known.update(day.isoformat() for day in days)
 
     async def _make(self, connection: Connection, table: str, days: Iterable[date]) -> None:
-        existing = [bounds for _, bounds in await _existing(connection, table)]
+        existing = [bounds for _, bounds in await existing_partitions(connection, table)]
         if all(any(bounds.covers(day) for bounds in existing) for day in days):
             return
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        existing = [bounds for _, bounds in await _existing(connection, table)]
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        existing = [bounds for _, bounds in await existing_partitions(connection, table)]
         today = datetime.now(UTC).date()
         for day in days:
             if not any(bounds.covers(day) for bounds in existing):
@@ -104,15 +102,9 @@ class Partitions:
                 await _create(connection, table, bounds)
                 existing.append(bounds)
 
-    async def _drop_outbox(self, connection: Connection, before: date) -> None:
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        for name, bounds in await _existing(connection, OUTBOX):
-            if bounds.end <= before:
-                await connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-                log.info("partition_dropped", table=OUTBOX, partition=name)
 
-
-async def _existing(connection: Connection, table: str) -> list[tuple[str, Bounds]]:
+async def existing_partitions(connection: Connection, table: str) -> list[tuple[str, Bounds]]:
+    """The table's partitions, each with its days."""
     cursor = await connection.execute(_EXISTING, (table,))
     found: list[tuple[str, Bounds]] = []
     for name, expression in await cursor.fetchall():

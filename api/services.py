@@ -49,6 +49,7 @@ from api.ingest.recent import RecentMap
 from api.layers.service import LayerService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
+from api.outbox_release import OutboxRelease
 from api.partitions import Partitions
 from api.pipeline import Pipeline
 from api.results.cache import Looks
@@ -66,6 +67,7 @@ _POOL_SIZE = 6
 _MAINTENANCE_SECONDS = 600.0
 _RETRY_SECONDS = 1.0
 _READY_LOOK_SECONDS = 0.01
+_RELEASE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Services:
     origins: TokenOrigins
     registry: Registry
     partitions: Partitions
+    outbox: OutboxRelease
     pipeline: Pipeline
     shared: SharedCache
     events: EventService
@@ -110,6 +113,7 @@ class Services:
         keep("disk", self.disk.watch)
         keep("maintenance", self._prepare_and_maintain)
         keep("pipeline", self.pipeline.watch)
+        keep("outbox", self._release_outbox)
         keep("experiments", self.registry.listen, vital=True)
         keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
         keep("erasures", self.eraser.work)
@@ -171,6 +175,13 @@ class Services:
                 await _tried(self._prune)
             await asyncio.sleep(_MAINTENANCE_SECONDS if ready else _RETRY_SECONDS)
 
+    async def _release_outbox(self) -> None:
+        """Apart from the rest: it waits for the stream."""
+        while True:
+            if self.prepared:
+                await _tried(self.outbox.release)
+            await asyncio.sleep(_RELEASE_SECONDS if self.prepared else _RETRY_SECONDS)
+
     async def _bootstrap(self) -> None:
         await self.tokens.bootstrap(self.settings.api.token.get_secret_value())
 
@@ -185,7 +196,7 @@ def create_services(settings: Settings) -> Services:
     api, dsn = settings.api, settings.postgres.dsn()
     pool = Pool(dsn, _POOL_SIZE)
     registry = Registry(dsn, pool)
-    partitions = Partitions(pool, api.max_event_age_days + 1, api.outbox_retention_days)
+    partitions = Partitions(pool, api.max_event_age_days + 1)
     cache = AssignmentCache(api.assignment_cache_entries)
     valkey = Redis(connection_pool=_valkey_pool(settings))
     shared = SharedCache(valkey)
@@ -227,6 +238,7 @@ def create_services(settings: Settings) -> Services:
         origins,
         registry,
         partitions,
+        OutboxRelease(pool, settings.connect.slot, api.outbox_retention_days),
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
@@ -268,7 +280,7 @@ def _valkey_pool(settings: Settings) -> BlockingConnectionPool:
     )
 
 
-async def _tried(work: Callable[[], Awaitable[None]]) -> bool:
+async def _tried(work: Callable[[], Awaitable[object]]) -> bool:
     try:
         await work()
     except (psycopg.Error, OSError) as error:

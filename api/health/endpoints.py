@@ -28,8 +28,9 @@ async def healthz(services: ServicesDep, response: Response) -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Whether events can be stored, and what is down. Valkey and the replication slot may be: then it is slower
-    or the stream waits, but nothing is lost. `disk`: `full` means that events are refused until there is room."""
+    """Whether events can be stored, and what is down. Valkey, the replication slot and the stream may be: then it is
+    slower or results stand still, but nothing is lost. `disk`: `full` means that events are refused until there is room.
+    """
     readiness = await _look(services)
     if not readiness.ready:
         response.status_code = 503
@@ -53,6 +54,7 @@ async def _look(services: Services) -> Readiness:
             "experiments": "ok" if services.registry.loaded else "not loaded",
             "valkey": "ok" if valkey else "down",
             "replication_slot": "ok" if services.pipeline.slot_present else "missing",
+            "stream": services.pipeline.state,
             "disk": services.disk.state,
             "background": f"down: {', '.join(down)}" if down else "ok",
         },

@@ -12,7 +12,7 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`components`: each one's state, `ok` or what is wrong with it."""
+    """`components`: each one's state, `ok` or what is wrong with it; some may be wrong while events can be stored."""
 
     ready: bool
     components: dict[str, str]

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
+from neonblue.stack import troubles
 from neonblue.stack.overview import Overview, ServiceView
+from neonblue.stack.troubles import Trouble
 
 _COLOURS = {
     "ready": "green",
@@ -43,8 +45,15 @@ def _cells(view: ServiceView) -> Iterable[str]:
 
 
 def problems(overview: Overview) -> list[str]:
-    """What the services say that are not ready, or soon will not be, as markup."""
-    return [f"[yellow]{view.name}: {escape(view.detail)}[/]" for view in overview.services if view.detail]
+    """What the services that are not ready, or soon won't be, say, and the command for each, as markup."""
+    return [
+        problem(trouble) for trouble in troubles.of_parts(view for view in overview.services if view.detail)
+    ]
+
+
+def problem(trouble: Trouble) -> str:
+    """A trouble and its command, as markup."""
+    return f"[yellow]{escape(trouble.what)}[/]  [dim]→[/] {escape(trouble.command)}"
 
 
 def megabytes(count: int) -> str:

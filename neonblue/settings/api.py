@@ -64,7 +64,9 @@ class ApiSettings(Component):
         default="", description="web origins whose pages may call the API, separated by commas; *: any"
     )
     outbox_retention_days: int = Field(
-        default=7, ge=2, description="days of the outbox that PostgreSQL keeps"
+        default=7,
+        ge=2,
+        description="days of the outbox that PostgreSQL keeps, and longer what is not published",
     )
     max_event_age_days: int = Field(default=90, ge=1, description="an event older than this is rejected")
     max_future_seconds: int = Field(

@@ -55,7 +55,7 @@ class ReportsSettings(Component):
 
 
 class AlertSettings(Component):
-    """Who is told when a check or a run fails, or a guardrail is breached."""
+    """Who is told when a check or a run fails, a guardrail is breached, or the stack or its stream is unwell."""
 
     urls: tuple[SecretStr, ...] = Field(
         default=(), description="addresses as Apprise writes them: mailto://…, slack://…, json://…"

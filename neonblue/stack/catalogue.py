@@ -11,10 +11,13 @@ from neonblue.stack.names import SERVICES as SERVICES
 from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
-from neonblue.stack.services.connect import Connect, Connector
+from neonblue.stack.services.connect import Connect
+from neonblue.stack.services.connector import Connector
 from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterWeb
-from neonblue.stack.services.kafka import FetchJars, Kafka, Topics
+from neonblue.stack.services.kafka import FetchJars, Kafka
 from neonblue.stack.services.postgres import Postgres
+from neonblue.stack.services.repair import StreamRepair
+from neonblue.stack.services.topics import Topics
 from neonblue.stack.services.valkey import Valkey
 
 
@@ -31,6 +34,7 @@ def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ..
         ClickHouseSchema(settings),
         _service(Connect(settings), settings.connect.external),
         Connector(settings),
+        StreamRepair(settings),
         _service(Api(settings), settings.api.external),
         *_dagster(settings),
         Disk(settings),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,6 +39,11 @@ ORDER BY name
 COMMENT 'One row per applied file of clickhouse/.'
 """
 _NUMBERED = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
+_TARGET = re.compile(
+    r"^(CREATE TABLE|CREATE MATERIALIZED VIEW|CREATE VIEW|CREATE DICTIONARY|ALTER TABLE|DROP TABLE|DROP VIEW)"
+    r"(?: IF (?:NOT )?EXISTS)? (\w+)",
+    re.MULTILINE,
+)
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_.{}-]+")
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
 _END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|\Z)")
@@ -133,15 +138,49 @@ def migrate(settings: Settings) -> list[str]:
     """Apply what is not applied yet and return those files' names: none where the schema is up to date.
 
     Raises `MigrationError` where files and database contradict each other, and clickhouse-connect's own
-    errors where the server refuses a statement or can not be reached.
+    errors where the server refuses a statement or can not be reached. A table or view that somebody has dropped
+    is made again: see `missing`.
     """
     filled = placeholders(settings.clickhouse)
     with _connect(settings.clickhouse) as client:
         client.command(fill(_HISTORY, filled))
-        pending = plan(read_migrations(folder(Folder.CLICKHOUSE)), _applied(client))
+        migrations = read_migrations(folder(Folder.CLICKHOUSE))
+        pending = plan(migrations, _applied(client))
         for migration in pending:
             _apply(client, migration, filled)
+        if gone := missing(migrations, _present(client)):
+            log.warning("clickhouse_tables_missing", names=gone, then="they are made again")
+            for statement in remake(migrations, gone, filled):
+                client.command(statement)
     return [migration.name for migration in pending]
+
+
+def missing(migrations: Sequence[Migration], present: Collection[str]) -> list[str]:
+    """The tables and views that the migrations make and that are not among `present`, in the order of their making."""
+    wanted: dict[str, None] = {}
+    for migration in migrations:
+        for verb, name in _TARGET.findall(migration.text):
+            if verb.startswith("CREATE"):
+                wanted[name] = None
+            elif verb.startswith("DROP"):
+                wanted.pop(name, None)
+    return [name for name in wanted if name not in present]
+
+
+def remake(migrations: Sequence[Migration], names: Collection[str], filled: Mapping[str, str]) -> list[str]:
+    """Every statement that made or changed these tables and views, in order."""
+    found = []
+    for migration in migrations:
+        for statement in migration.statements(filled):
+            target = _TARGET.search(statement)
+            if target is not None and target[2] in names:
+                found.append(statement)
+    return found
+
+
+def _present(client: Client) -> set[str]:
+    rows = client.query("SELECT name FROM system.tables WHERE database = currentDatabase()").result_rows
+    return {str(name) for (name,) in rows}
 
 
 def _connect(settings: ClickHouseSettings) -> Client:

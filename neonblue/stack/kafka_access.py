@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ERASURES_GROUP = "neonblue-erasures"
 _HEARTBEAT = "neonblue_heartbeat.neonblue"
 _WORKER_GROUP = "neonblue-connect"
-_WORKER_TOPICS = ("neonblue_connect_configs", "neonblue_connect_offsets", "neonblue_connect_status")
+WORKER_TOPICS = ("neonblue_connect_configs", "neonblue_connect_offsets", "neonblue_connect_status")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +45,7 @@ def platform(settings: Settings) -> Mapping[str, frozenset[Grant]]:
                 Grant("GROUP", _WORKER_GROUP, "READ"),
                 *(
                     Grant("TOPIC", topic, operation)
-                    for topic in _WORKER_TOPICS
+                    for topic in WORKER_TOPICS
                     for operation in ("READ", "WRITE", "DESCRIBE_CONFIGS")
                 ),
             }

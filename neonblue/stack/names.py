@@ -13,7 +13,7 @@ SERVICES = (
     "dagster-daemon",
     "dagster",
 )
-STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "disk")
+STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "stream-repair", "disk")
 """Work between the services' starts. A step has no log of its own: what becomes of it is in the supervisor's."""
 SUPERVISOR = "supervisor"
 LOGS = (*SERVICES, SUPERVISOR, "up")

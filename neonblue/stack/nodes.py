@@ -68,6 +68,10 @@ class Service(Node):
         """
         self.check()
 
+    def outdated(self) -> str:
+        """Why a process that is fit must be started again all the same; '' where it need not."""
+        return ""
+
     def ports(self) -> tuple[PortUse, ...]:
         return ()
 

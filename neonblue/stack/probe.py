@@ -23,6 +23,11 @@ def get(url: str, **arguments: object) -> httpx.Response:
     return _client().get(url, **arguments).raise_for_status()  # type: ignore[arg-type]
 
 
+def ask(url: str, seconds: float) -> httpx.Response:
+    """GET; the answer also where its status is no success."""
+    return _client().get(url, timeout=seconds)
+
+
 def put(url: str, body: object, **arguments: object) -> httpx.Response:
     return _client().put(url, json=body, timeout=30, **arguments).raise_for_status()  # type: ignore[arg-type]
 

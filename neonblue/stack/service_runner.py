@@ -246,6 +246,8 @@ class ServiceRunner(Runner):
             self._tell(course, question)
             if why := course.hangs(patience):
                 return End(f"it hangs: {why}", hangs=True)
+            if question.answered and (why := node.outdated()):
+                return End(why)
             if not question.is_alive():
                 question = None
         return End("the stack stops")

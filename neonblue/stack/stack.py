@@ -31,6 +31,7 @@ from neonblue.stack.nodes import (
 )
 from neonblue.stack.runner import Runner, StepRunner
 from neonblue.stack.service_runner import ServiceRunner
+from neonblue.stack.telling import Teller
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -94,6 +95,7 @@ class Stack:
             raise
         for runner in (*self._runners, self._control):
             runner.start()
+        Teller(self.settings, self._board, self._nodes).start()
 
     def _ordered(self) -> list[Runner]:
         """The runners, each after those of what its node requires."""

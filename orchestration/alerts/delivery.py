@@ -1,4 +1,4 @@
-"""Delivers alerts by Apprise, each trouble once until it is over or bears repeating."""
+"""Tells each trouble once until it is over or bears repeating."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from dagster import ConfigurableResource, DagsterInstance
 
-from neonblue.settings import AlertSettings, Settings
-from orchestration.alerts.message import Alert, is_due
+from neonblue.alerting import Alert, deliver, is_due
+from neonblue.settings import Settings
 
 _MEMORY = "neonblue/alert/{}"
 
@@ -27,7 +27,7 @@ class Alerts(ConfigurableResource[None]):
         if not is_due(_told_at(instance, alert.subject), now, timedelta(minutes=settings.repeat_minutes)):
             return False
         log.warning("alert", subject=alert.subject, title=alert.title, severity=alert.severity.value)
-        deliver(settings, alert)
+        deliver(settings.urls, alert)
         _remember(instance, alert.subject, now.isoformat())
         return True
 
@@ -35,20 +35,6 @@ class Alerts(ConfigurableResource[None]):
         """The trouble is over: if it comes back, it is told at once."""
         if _told_at(instance, subject) is not None:
             _remember(instance, subject, "")
-
-
-def deliver(settings: AlertSettings, alert: Alert) -> None:
-    """Send the alert to every address. Raises ``RuntimeError`` when one does not take it."""
-    if not settings.urls:
-        return
-    import apprise
-
-    recipients = apprise.Apprise()
-    for url in settings.urls:
-        if not recipients.add(url.get_secret_value()):
-            raise RuntimeError("alert.urls: an address is none that Apprise knows")
-    if not recipients.notify(title=alert.title, body=alert.body, notify_type=alert.severity.value):
-        raise RuntimeError(f"alert.urls: an address did not take the alert {alert.subject}")
 
 
 def _told_at(instance: DagsterInstance, subject: str) -> datetime | None:

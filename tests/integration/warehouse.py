@@ -25,7 +25,7 @@ from neonblue.stack.clickhouse_migrations import read_migrations
 _START_SECONDS = 60
 _SERVER = (sys.executable, "-m", "neonblue.stack.clickhouse_server")
 # Stands in for the Kafka table where no broker runs: an insert takes the way of a consumed message.
-_TOPIC_STAND_IN = """
+TOPIC_STAND_IN = """
 CREATE TABLE raw_events_kafka
 (
     message String,
@@ -107,7 +107,7 @@ def connect(settings: Settings) -> Client:
 
 def create_ingestion_layer(client: Client) -> None:
     """Every table and view of ``clickhouse/``, with the stand-in for the topic."""
-    client.command(_TOPIC_STAND_IN)
+    client.command(TOPIC_STAND_IN)
     for migration in read_migrations(folder(Folder.CLICKHOUSE)):
         for statement in migration.statements({"ON_CLUSTER": "", "REPLICATED": ""}):
             client.command(statement)

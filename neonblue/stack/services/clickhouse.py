@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.stack import confinement, dbt_profile, probe
 from neonblue.stack.accounts import own_account
 from neonblue.stack.confinement import Confinement
 from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Service, Step
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Account, Command
+from neonblue.stack.stream_memory import StreamMemory
 
 _NICE = 3
 """Queries, merges and refreshes yield to what is being stored."""
+_TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase() FORMAT TSVRaw"
 _DNS_PORT, _KAFKA_PORT = 53, 9092
 
 
@@ -91,15 +96,51 @@ class ClickHouse(Service):
 
 
 class ClickHouseSchema(Step):
-    """The ingestion layer's tables and views, and the profile by which dbt reaches them."""
+    """The ingestion layer's tables and views, and the profile by which dbt reaches them.
+
+    While one of them was gone, messages were read that it did not get: they are published again.
+    """
 
     name = "clickhouse-schema"
     requires = ("clickhouse", "topics")
+    watch_seconds = 5.0
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._memory = StreamMemory(settings.data_dir)
+        self._migrations: list[Any] | None = None
+        self._missing: list[str] = []
 
     def run(self) -> None:
         dbt_profile.write(self._settings)
-        if find_spec("neonblue.stack.clickhouse_migrations") is not None:
-            import_module("neonblue.stack.clickhouse_migrations").migrate(self._settings)
+        _migrations().migrate(self._settings)
+
+    def check(self) -> None:
+        """Every table and view of the migrations is there."""
+        self._missing = []
+        self._missing = self._look()
+        if self._missing:
+            raise ServiceError(self.name, f"missing in ClickHouse: {', '.join(self._missing)}")
+
+    def mend(self) -> None:
+        """Where ClickHouse itself is away there is nothing to mend."""
+        if self._missing:
+            self._memory.repair(f"ClickHouse lacked {', '.join(self._missing)}")
+            self.run()
+
+    def _look(self) -> list[str]:
+        clickhouse = self._settings.clickhouse
+        answer = probe.get(
+            clickhouse.address,
+            params={"query": _TABLES, "database": clickhouse.database},
+            auth=(clickhouse.user, clickhouse.password.get_secret_value()),
+        )
+        if self._migrations is None:
+            self._migrations = _migrations().read_migrations(folder(Folder.CLICKHOUSE))
+        missing: list[str] = _migrations().missing(self._migrations, answer.text.splitlines())
+        return missing
+
+
+def _migrations() -> ModuleType:
+    """Its packages are loaded when they are needed."""
+    return import_module("neonblue.stack.clickhouse_migrations")

@@ -1,32 +1,25 @@
-"""Kafka Connect, and the Debezium connector on it."""
+"""Kafka Connect."""
 
 from __future__ import annotations
 
 import shutil
-import time
 from typing import Any
 
-import psycopg
-import structlog
 from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import write_private
 from neonblue.settings import ConnectSettings, Role, Settings
-from neonblue.stack import jars, java, probe, templates
+from neonblue.stack import jars, java, kafka_access, probe, templates
 from neonblue.stack.environment import process_environment
-from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Service, Step
+from neonblue.stack.nodes import Service
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 from neonblue.stack.services.kafka import jar_cache
+from neonblue.stack.stream_memory import StreamMemory
 
 _CONFIGURATION = "worker.properties"
 _LOGIN = "login.conf"
 _USERS = "users.properties"
-_START_SECONDS = 20.0
-_POLL_SECONDS = 0.1
-
-_log = structlog.get_logger("neonblue.stack")
 
 
 def database_variables(settings: Settings) -> dict[str, str]:
@@ -55,11 +48,14 @@ class Connect(Service):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "connect"
+        self._memory = StreamMemory(settings.data_dir)
+        self._topics: dict[str, str] = {}
 
     def ports(self) -> tuple[PortUse, ...]:
         return (PortUse(self._settings.connect.port, self.name, "NEONBLUE_CONNECT_PORT"),)
 
     def prepare(self) -> None:
+        self._topics = self._own_topics()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
         java.prepare(self._folder, jar_cache(self._settings))
@@ -97,6 +93,19 @@ class Connect(Service):
             return None
         return [self._settings.kafka.port, self._settings.postgres.port]
 
+    def outdated(self) -> str:
+        """It keeps in memory what was on its topics, and where it had read to: of topics made anew it sees nothing."""
+        return (
+            ""
+            if self._own_topics() == self._topics
+            else "the topics that it keeps its state on were made anew"
+        )
+
+    def _own_topics(self) -> dict[str, str]:
+        """The ids of the topics that the worker keeps its state on."""
+        known = self._memory.read().topics
+        return {name: known[name] for name in kafka_access.WORKER_TOPICS if name in known}
+
     def answer(self, seconds: float) -> None:
         probe.responds(self._settings.connect.address, seconds)
 
@@ -104,113 +113,3 @@ class Connect(Service):
         """The worker has joined its group and answers."""
         connect = self._settings.connect
         probe.get(f"{connect.address}/health", **credentials(connect))
-
-
-class Connector(Step):
-    """The Debezium connector: registered where it is not there as it should be, then watched."""
-
-    name = "connector"
-    requires = ("connect", "topics", "postgres", "postgres-schema")
-    watch_seconds = 3.0
-    attempts = 10
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
-        self._caller = credentials(settings.connect)
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
-
-    def run(self) -> None:
-        self._give_up_lost_slot()
-        if not self._is_registered():
-            probe.put(f"{self._address}/config", templates.connector(self._settings), **self._caller)
-        self._wait_for_running()
-
-    def _wait_for_running(self) -> None:
-        """The worker takes a second to start what it was given; a task that failed says so at once."""
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                return self.check()
-            except (ServiceError, probe.HTTPStatusError) as error:
-                if time.monotonic() > deadline or "FAILED" in str(error):
-                    raise
-                time.sleep(_POLL_SECONDS)
-
-    def _is_registered(self) -> bool:
-        """Whether the worker has this very configuration: putting it again would restart the connector."""
-        try:
-            present: dict[str, str] = probe.get(f"{self._address}/config", **self._caller).json()
-        except probe.HTTPStatusError as error:
-            if error.response.status_code == 404:
-                return False
-            raise
-        present.pop("name", None)
-        return present == templates.connector(self._settings)
-
-    def check(self) -> None:
-        """The connector and its task are RUNNING, and its slot still holds the WAL it needs."""
-        states = self._states()
-        if not states["tasks"] or any(
-            part["state"] != "RUNNING" for part in (states["connector"], *states["tasks"])
-        ):
-            raise ServiceError(self.name, _summary(states))
-        if self._slot_is_lost():
-            raise ServiceError(self.name, f"PostgreSQL has given up the slot {self._settings.connect.slot}")
-
-    def _states(self) -> dict[str, Any]:
-        states: dict[str, Any] = probe.get(f"{self._address}/status", **self._caller).json()
-        return states
-
-    def mend(self) -> None:
-        """Start again what failed; first drop a slot that PostgreSQL has given up.
-
-        Debezium would wait half an hour for such a slot. With a new one it reads the whole outbox again
-        (`snapshot.mode=when_needed`): what the lost slot would have delivered is among it, and what was
-        delivered before is recognised by its ids.
-        """
-        if self._give_up_lost_slot():
-            probe.post(f"{self._address}/restart?includeTasks=true", **self._caller)
-        states = self._states()
-        if "FAILED" in (states["connector"]["state"], *(task["state"] for task in states["tasks"])):
-            _log.warning("connector_restarts", reason=_summary(states))
-            probe.post(f"{self._address}/restart?includeTasks=true&onlyFailed=true", **self._caller)
-
-    def _slot_is_lost(self) -> bool:
-        row = self._execute("SELECT wal_status = 'lost' FROM pg_replication_slots WHERE slot_name = %s")
-        return row is not None and row[0] is True
-
-    def _give_up_lost_slot(self) -> bool:
-        if not self._slot_is_lost():
-            return False
-        self._execute("SELECT pg_drop_replication_slot(%s)")
-        _log.warning("slot_lost", slot=self._settings.connect.slot, then="the outbox is published again")
-        return True
-
-    def _execute(self, query: str) -> tuple[object, ...] | None:
-        """One row about the slot, over a connection that is kept."""
-        try:
-            if self._connection is None:
-                self._connection = psycopg.connect(
-                    self._settings.postgres.acting(Role.SUPERVISOR).dsn(),
-                    connect_timeout=3,
-                    autocommit=True,
-                    application_name="neonblue-stack",
-                )
-            return self._connection.execute(query, [self._settings.connect.slot]).fetchone()
-        except psycopg.Error:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-
-def _summary(states: dict[str, Any]) -> str:
-    parts = [states["connector"], *states["tasks"]]
-    traces = [part["trace"].splitlines()[0] for part in parts if part.get("trace")]
-    return ", ".join(
-        ["connector " + parts[0]["state"], *(f"task {part['state']}" for part in parts[1:]), *traces]
-    )

@@ -1,4 +1,4 @@
-"""One Kafka node in KRaft mode, its users, and the topics on it."""
+"""One Kafka node in KRaft mode, and its users."""
 
 from __future__ import annotations
 
@@ -11,15 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 
 from neonblue.files import write_private
 from neonblue.settings import Settings
@@ -33,7 +25,6 @@ from neonblue.stack.process import Command
 _log = structlog.get_logger("neonblue.stack")
 
 _CONFIGURATION = "broker.properties"
-_REQUEST_SECONDS = 5.0
 # A request by Kafka's protocol for the versions it speaks: length, key 18, version 0, correlation, no client's name.
 _GREETING = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
@@ -167,44 +158,3 @@ class Kafka(Service):
                     sasl_password=self._node_password,
                 )
         return self._admin
-
-
-class Topics(Step):
-    """The topics as ``connectors/topics.json`` has them: made, widened, reconfigured; never removed."""
-
-    name = "topics"
-    requires = ("kafka",)
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def run(self) -> None:
-        client = admin(self._settings)
-        present = client.list_topics(timeout=_REQUEST_SECONDS).topics
-        wanted = templates.topics(self._settings)
-        new = [
-            NewTopic(topic.name, num_partitions=topic.partitions, config=dict(topic.config))
-            for topic in wanted
-            if topic.name not in present
-        ]
-        wider = [
-            NewPartitions(topic.name, topic.partitions)
-            for topic in wanted
-            if topic.name in present and len(present[topic.name].partitions) < topic.partitions
-        ]
-        changed = [_resource(topic) for topic in wanted if topic.name in present]
-        pending = [
-            *(client.create_topics(new, request_timeout=_REQUEST_SECONDS).values() if new else ()),
-            *(client.create_partitions(wider, request_timeout=_REQUEST_SECONDS).values() if wider else ()),
-            *(client.incremental_alter_configs(changed).values() if changed else ()),
-        ]
-        for future in pending:
-            future.result(timeout=2 * _REQUEST_SECONDS)
-
-
-def _resource(topic: templates.Topic) -> ConfigResource:
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in topic.config.items()
-    ]
-    return ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from clickhouse_connect.driver.client import Client
 from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
 
+from neonblue.alerting import Alert
 from neonblue.contract.messages import ExperimentMessage
 from orchestration.alerts.delivery import Alerts
-from orchestration.alerts.message import Alert
 from orchestration.defs.guardrails.repository import Paused, read_sums, read_watermark, record
 from orchestration.defs.guardrails.watch import Breach, breaches, watched_guardrails
 from orchestration.defs.significance.repository import read_configurations

@@ -95,25 +95,21 @@ def event_partitions(
     group_name=_GROUP,
     kinds={"postgres"},
     owners=_OWNERS,
-    description="The outbox's day partitions: dropped when they are old and the stream has read them.",
+    description="The outbox's day partitions. The API drops them, when they are old and the stream has published them.",
 )
 def outbox_partitions(postgres: Postgres) -> MaterializeResult[None]:
-    """Drops old partitions while the stream keeps up, and prunes the heartbeats."""
+    """Says what there is and what waits for the stream, and prunes the heartbeats."""
     settings = Settings.load()
     with postgres.maintenance() as connection:
         lag = slot_lag(connection, settings.connect.slot)
-        keeps_up = lag is not None and lag <= settings.api.max_pipeline_lag_bytes
         present = read_partitions(connection, OUTBOX)
         old = expired(present, _today() - timedelta(days=settings.api.outbox_retention_days))
-        if keeps_up:
-            drop_partitions(connection, old)
         heartbeats = prune_heartbeats(connection, settings.retention.heartbeat_hours)
     return MaterializeResult(
         metadata={
-            "partitions": len(present) - (len(old) if keeps_up else 0),
-            "dropped": [partition.name for partition in old] if keeps_up else [],
+            "partitions": len(present),
+            "waiting": [partition.name for partition in old],
             "slot_lag_bytes": -1 if lag is None else lag,
-            "stream_keeps_up": keeps_up,
             "heartbeats_pruned": heartbeats,
         }
     )

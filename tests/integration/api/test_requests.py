@@ -207,7 +207,7 @@ def test_a_repeated_request_with_a_key_is_the_same_request(api: httpx.Client, po
     assert code(other) == (422, "idempotency_key_reused")
 
 
-def test_a_stream_that_is_behind_is_a_429_until_it_caught_up(
+def test_a_stream_that_is_behind_or_lost_its_slot_is_a_429_until_it_caught_up(
     postgres: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     query(postgres, "SELECT pg_create_logical_replication_slot('neonblue_outbox', 'pgoutput')")
@@ -223,8 +223,13 @@ def test_a_stream_that_is_behind_is_a_429_until_it_caught_up(
 
             wait_until(refused, "the API says 429")
             query(postgres, "SELECT pg_drop_replication_slot('neonblue_outbox')")
+            wait_until(
+                lambda: api.get("/readyz").json()["components"]["replication_slot"] == "missing",
+                "the API sees that the slot is gone",
+            )
+            assert api.post("/v1/events", json=[event("u")]).status_code == 429
+            query(postgres, "SELECT pg_create_logical_replication_slot('neonblue_outbox', 'pgoutput')")
             wait_until(lambda: api.post("/v1/events", json=[event("u")]).status_code == 200, "ingest goes on")
-            assert api.get("/readyz").json()["components"]["replication_slot"] == "missing"
     finally:
         with psycopg.connect(postgres.dsn, autocommit=True) as connection:
             connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.stack import clickhouse_migrations
 from neonblue.stack.clickhouse_migrations import MigrationError, migrate
-from tests.integration.warehouse import connect, rows, running
+from tests.integration.warehouse import TOPIC_STAND_IN, Topic, connect, envelope, event, rows, running
 
 
 @pytest.fixture
@@ -42,3 +43,36 @@ def test_a_second_run_plans_nothing_and_a_changed_file_is_refused(
     monkeypatch.setattr(clickhouse_migrations, "folder", lambda _: changed)
     with pytest.raises(MigrationError, match=names[0]):
         migrate(empty_server)
+
+
+def test_any_table_or_view_that_was_dropped_is_made_again_and_fed_again(empty_server: Settings) -> None:
+    migrations = clickhouse_migrations.read_migrations(folder(Folder.CLICKHOUSE))
+    names = clickhouse_migrations.missing(migrations, [])
+    with connect(empty_server) as client:
+        client.command(TOPIC_STAND_IN)
+        migrate(empty_server)
+        before = described(client)
+        topic = Topic(client)
+        for name in names:
+            client.command(f"DROP TABLE {name}")
+            if name == "raw_events_kafka":
+                client.command(TOPIC_STAND_IN)
+            assert migrate(empty_server) == []
+
+            sent = event()
+            topic.send(envelope("event_batch", [sent]))
+            arrived = rows(client, f"SELECT count() FROM events_processed WHERE event_id = '{sent['id']}'")
+            assert arrived == [(1,)], name
+        assert described(client) == before
+    assert set(names) == {name for name, *_ in before} - {"schema_migrations"} | {"raw_events_kafka"}
+
+
+def described(client: Client) -> set[tuple[object, ...]]:
+    """Every table and view but the topic's, with how it is made and its comment."""
+    return set(
+        rows(
+            client,
+            "SELECT name, create_table_query, comment FROM system.tables WHERE database = currentDatabase()"
+            " AND name != 'raw_events_kafka'",
+        )
+    )

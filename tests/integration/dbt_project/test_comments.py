@@ -9,7 +9,9 @@ from tests.integration.warehouse import rows
 
 OURS = f"database IN (currentDatabase(), '{LIVE_DATABASE}')"
 # The inner table of a refreshed view, also of one that is being refreshed, and what stands in for the topic here.
-NOT_SHOWN = "NOT startsWith(name, '.inner') AND NOT startsWith(name, '.tmp.inner') AND name != 'raw_events_kafka'"
+NOT_SHOWN = (
+    "NOT startsWith(name, '.inner') AND NOT startsWith(name, '.tmp.inner') AND name != 'raw_events_kafka'"
+)
 
 
 def test_every_table_and_column_says_what_it_holds_also_after_it_was_built_again(

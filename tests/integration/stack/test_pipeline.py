@@ -18,6 +18,7 @@ from neonblue.settings import Settings
 from neonblue.stack import Stack, probe, record
 from neonblue.stack.board import State
 from neonblue.stack.services.connect import credentials
+from neonblue.stack.services.connector import Connector
 from tests.integration.stack.conftest import until
 
 INSERT = """
@@ -157,13 +158,14 @@ def test_heartbeats_move_an_idle_slot_and_never_reach_the_topic(settings: Settin
 
 @contextmanager
 def connector_stopped(settings: Settings) -> Iterator[None]:
-    """The connector lets go of its slot, and comes back afterwards."""
+    """The connector lets go of its slot, and comes back afterwards. The supervisor would not wait with that."""
     address = f"{settings.connect.address}/connectors/{settings.connect.connector}"
     caller = credentials(settings.connect)
-    probe.put(f"{address}/stop", None, **caller)
-    until(lambda: not slot(settings)[1], "the connector has let go of its slot")
-    yield
-    probe.put(f"{address}/resume", None, **caller)
+    with pytest.MonkeyPatch.context() as idle:
+        idle.setattr(Connector, "mend", lambda _: None)
+        probe.put(f"{address}/stop", None, **caller)
+        until(lambda: not slot(settings)[1], "the connector has let go of its slot")
+        yield
 
 
 def give_up_slot(settings: Settings) -> None:

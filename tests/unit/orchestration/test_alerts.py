@@ -12,9 +12,9 @@ import pytest
 from dagster import DagsterInstance
 from pydantic import SecretStr
 
-from neonblue.settings import AlertSettings
-from orchestration.alerts.delivery import Alerts, deliver
-from orchestration.alerts.message import Alert, Severity, failed_check, failed_run, is_due
+from neonblue.alerting import Alert, Severity, deliver, is_due
+from orchestration.alerts.delivery import Alerts
+from orchestration.alerts.message import failed_check, failed_run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REPEAT = timedelta(hours=6)
@@ -84,13 +84,13 @@ def test_an_alert_that_was_not_taken_counts_as_not_told(receiver: type[Receiver]
 
 def test_an_address_that_is_none_is_named_without_its_secrets() -> None:
     with pytest.raises(RuntimeError, match=r"alert\.urls: an address is none") as raised:
-        deliver(AlertSettings(urls=(SecretStr("nonsense://secret"),)), ALERT)
+        deliver([SecretStr("nonsense://secret")], ALERT)
 
     assert "secret" not in str(raised.value)
 
 
 def test_without_addresses_nobody_is_told_and_nothing_fails() -> None:
-    deliver(AlertSettings(), ALERT)
+    deliver([], ALERT)
 
 
 def test_a_check_and_a_job_are_named() -> None:

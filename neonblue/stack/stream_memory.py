@@ -1,0 +1,64 @@
+"""What the supervisor remembers of the stream on disk: the topics' ids, and why ClickHouse may lack something."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from neonblue.files import write_private
+
+FILE = "stream.json"
+_lock = threading.Lock()
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """`topics`: each topic's id by its name. `to_repair`: what happened since ClickHouse was last seen complete."""
+
+    topics: dict[str, str] = {}
+    to_repair: tuple[str, ...] = ()
+
+
+class StreamMemory:
+    """One file in the data folder. Safe with many threads of one process; a file that is damaged counts as none."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / FILE
+
+    def read(self) -> Remembered:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Remembered)
+        except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+            return Remembered()
+
+    def topics_are(self, ids: Mapping[str, str]) -> None:
+        self._change(topics=dict(ids))
+
+    def repair(self, reason: str) -> None:
+        """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart."""
+        with _lock:
+            before = self.read()
+            if reason not in before.to_repair:
+                self._write(msgspec.structs.replace(before, to_repair=(*before.to_repair, reason)))
+
+    def repaired(self, reasons: tuple[str, ...]) -> None:
+        """What happened meanwhile stays noted."""
+        with _lock:
+            before = self.read()
+            left = tuple(reason for reason in before.to_repair if reason not in reasons)
+            self._write(msgspec.structs.replace(before, to_repair=left))
+
+    def _change(self, **changes: object) -> None:
+        with _lock:
+            before = self.read()
+            after = msgspec.structs.replace(before, **changes)
+            if after != before:
+                self._write(after)
+
+    def _write(self, remembered: Remembered) -> None:
+        write_private(self._path, msgspec.json.format(msgspec.json.encode(remembered)).decode())
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())

@@ -1,0 +1,119 @@
+"""Alerts reach each address by itself; one that hangs or refuses holds up nobody, and its secrets stay unsaid."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from neonblue.alerting import Alert, Severity, deliver_within
+from neonblue.stack import mailbox
+from neonblue.stack.mailbox import Mailbox
+
+ALERT = Alert("stack/kafka", "NeonBlue: kafka", "kafka: unready")
+OVER = Alert("stack/kafka", "NeonBlue: kafka is over", "It was: unready", Severity.SUCCESS)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    received: list[str]
+    refusals: int
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        refused = type(self).refusals > 0
+        type(self).refusals -= refused
+        if not refused:
+            self.received.append(body["title"])
+        self.send_response(500 if refused else 200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def handler() -> Iterator[tuple[type[Receiver], SecretStr]]:
+    made = type("Handler", (Receiver,), {"received": [], "refusals": 0})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), made)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield made, SecretStr(f"json://user:secret@127.0.0.1:{server.server_port}/")
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def stopping() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def hanging() -> Iterator[SecretStr]:
+    """Takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield SecretStr(f"json://user:secret@127.0.0.1:{listener.getsockname()[1]}/?rto=3600")
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_an_alert_and_its_end_arrive_in_order(
+    handler: tuple[type[Receiver], SecretStr], stopping: threading.Event
+) -> None:
+    box = Mailbox(handler[1], 1, stopping)
+    box.start()
+    box.put(ALERT)
+    until(lambda: handler[0].received == [ALERT.title], "the alert arrives")
+    box.put(OVER)
+    until(lambda: handler[0].received == [ALERT.title, OVER.title], "its end arrives")
+
+
+def test_an_address_that_refuses_is_tried_again(
+    handler: tuple[type[Receiver], SecretStr], stopping: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "_FIRST_DELAY", 0.1)
+    handler[0].refusals = 2
+    box = Mailbox(handler[1], 1, stopping)
+    with capture_logs() as lines:
+        box.start()
+        box.put(ALERT)
+        until(lambda: handler[0].received == [ALERT.title], "the alert arrives")
+    assert [line["tries"] for line in lines] == [1, 2]
+    assert "secret" not in json.dumps(lines)
+
+
+def test_what_nobody_heard_of_does_not_end_either(
+    handler: tuple[type[Receiver], SecretStr], stopping: threading.Event
+) -> None:
+    box = Mailbox(handler[1], 1, stopping)
+    other = Alert("stack/valkey", "NeonBlue: valkey", "valkey: unready")
+    for alert in (ALERT, OVER, other):
+        box.put(alert)
+    box.start()
+    until(lambda: handler[0].received == [other.title], "the other arrives alone")
+
+
+def test_an_address_that_hangs_is_given_up_in_time_without_a_word_of_its_secrets(hanging: SecretStr) -> None:
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"within 3 s$") as raised:
+        deliver_within([hanging], ALERT, 3)
+    assert time.monotonic() - began < 30
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_an_address_that_is_none_is_said_without_its_secrets() -> None:
+    with pytest.raises(RuntimeError, match=r"^alert\.urls: an address is none that Apprise knows$"):
+        deliver_within([SecretStr("nonsense://secret")], ALERT, 60)
