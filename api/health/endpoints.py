@@ -29,7 +29,7 @@ async def healthz(services: ServicesDep, response: Response) -> Alive:
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
     """Whether events can be stored, and what is down. Valkey, the replication slot and the stream may be: then it is
-    slower or results stand still, but nothing is lost. `disk`: `full` means that events are refused until there is room.
+    slower or results stand still, but nothing is lost. `disk`: `full` means that events are refused for lack of room.
     """
     readiness = await _look(services)
     if not readiness.ready:
