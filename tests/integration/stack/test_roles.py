@@ -285,9 +285,12 @@ def test_a_partition_goes_when_it_is_old_and_only_then(place: Settings) -> None:
             made = sql.SQL("CREATE TABLE {} PARTITION OF events FOR VALUES FROM ({}) TO ({})")
             end = str(datetime.fromisoformat(day).date() + timedelta(days=1))
             connection.execute(made.format(sql.Identifier(name), day, end))
+        connection.execute(
+            "CREATE TABLE outbox_past PARTITION OF outbox_events FOR VALUES FROM ('2019-01-01') TO ('2019-01-02')"
+        )
     with connected(place, Role.ORCHESTRATION) as connection:
         assert values(connection, "SELECT drop_partition('events_past')") == {True}
-        for other in ("users", "no_such", "events"):
+        for other in ("users", "no_such", "events", "outbox_past"):
             assert values(connection, "SELECT drop_partition(%s)", other) == {False}
         with pytest.raises(errors.ObjectNotInPrerequisiteState, match="too young"):
             connection.execute("SELECT drop_partition('events_young')")
