@@ -13,6 +13,7 @@ from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Step
 from neonblue.stack.runner import explain
 from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.stream_position import PositionWatch
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -32,6 +33,7 @@ class StreamRepair(Step):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._memory = StreamMemory(settings.data_dir)
+        self._position = PositionWatch(settings)
         self._work: threading.Thread | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -42,6 +44,9 @@ class StreamRepair(Step):
 
     def check(self) -> None:
         """Nothing is known to be missing."""
+        if jumped := self._position.jumped():
+            _log.warning("position_jumped", reason=jumped, then="what is missing is published again")
+            self._memory.repair(jumped)
         if reasons := self._memory.read().to_repair:
             said = f" ({self._said})" if self._said else ""
             raise ServiceError(
