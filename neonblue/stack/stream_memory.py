@@ -16,10 +16,12 @@ _lock = threading.Lock()
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """`topics`: each topic's id by its name. `to_repair`: what happened since ClickHouse was last seen complete."""
+    """`topics`: each topic's id by its name. `to_repair`: what happened since ClickHouse was last seen complete.
+    `broken_parts`: those of ClickHouse's tables that are known to have been set aside."""
 
     topics: dict[str, str] = {}
     to_repair: tuple[str, ...] = ()
+    broken_parts: tuple[str, ...] = ()
 
 
 class StreamMemory:
@@ -36,6 +38,9 @@ class StreamMemory:
 
     def topics_are(self, ids: Mapping[str, str]) -> None:
         self._change(topics=dict(ids))
+
+    def broken_parts_are(self, names: tuple[str, ...]) -> None:
+        self._change(broken_parts=names)
 
     def repair(self, reason: str) -> None:
         """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart."""

@@ -9,6 +9,7 @@ from importlib import import_module
 import structlog
 
 from neonblue.settings import Settings
+from neonblue.stack.broken_parts import BrokenParts
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Step
 from neonblue.stack.runner import explain
@@ -34,6 +35,7 @@ class StreamRepair(Step):
         self._settings = settings
         self._memory = StreamMemory(settings.data_dir)
         self._position = PositionWatch(settings)
+        self._broken = BrokenParts(settings, self._memory)
         self._work: threading.Thread | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -47,6 +49,9 @@ class StreamRepair(Step):
         if jumped := self._position.jumped():
             _log.warning("position_jumped", reason=jumped, then="what is missing is published again")
             self._memory.repair(jumped)
+        if broken := self._broken.found():
+            _log.error("parts_broken", reason=broken, then="what is missing is published again")
+            self._memory.repair(broken)
         if reasons := self._memory.read().to_repair:
             said = f" ({self._said})" if self._said else ""
             raise ServiceError(
