@@ -65,8 +65,10 @@ class Leaving:
 
     def finish(self) -> None:
         """Wait for its end."""
-        self.running.end(max(0.0, self.deadline - time.monotonic()))
-        self.request.answer(How.HANDED_OVER)
+        try:
+            self.running.end(max(0.0, self.deadline - time.monotonic()))
+        finally:
+            self.request.answer(How.HANDED_OVER)
 
     def look(self) -> bool:
         """Whether it is gone. One that takes too long is killed."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from neonblue.stack.nodes import Service
 from neonblue.stack.process import Command, Identity, Running, kill, members, start, yield_to_others
 from neonblue.stack.restarts import How, Leaving, Request
 from neonblue.stack.runner import Runner, backoff, explain
+from neonblue.stack.watching import End, Question, Watch, ended
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -36,47 +36,6 @@ _QUICK_SECONDS = 2.0
 """An answer that takes longer is told."""
 _SUCCESSOR_SECONDS = 60.0
 """A successor that is not ready after so long is given up, and the process that serves goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Why a life ended. A process that hangs is killed: it would not follow a request.
-
-    asked: somebody wants it started anew, so that it is no failure.
-    """
-
-    reason: str
-    hangs: bool = False
-    asked: bool = False
-
-
-class Question(threading.Thread):
-    """Asks a service for an answer, in a thread of its own: one that hangs holds up nobody."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(name=f"ask-{service.name}", daemon=True)
-        self._service = service
-        self.error = ""
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._service.answer(self._service.idle_seconds)
-        except Exception as error:
-            self.error = explain(error) or "no answer"
-
-    @property
-    def answered(self) -> bool:
-        return not self.is_alive() and not self.error
-
-
-@dataclass(slots=True)
-class Watch:
-    """What is known of a process that serves, and the question that it has not answered yet."""
-
-    patience: Patience
-    course: Course
-    question: Question | None = None
 
 
 class ServiceRunner(Runner):
@@ -105,8 +64,9 @@ class ServiceRunner(Runner):
     @property
     def processes(self) -> tuple[Identity, ...]:
         """Its process, and the one that takes over or is taken over from."""
-        status = self._board[self._node.name]
-        return tuple(one for one in (status.identity, status.beside) if one is not None)
+        status, running = self._board[self._node.name], self._running
+        known = (status.identity, status.beside, running.identity if running is not None else None)
+        return tuple(one for one in known if one is not None)
 
     def restart(self, settings: Settings) -> Request:
         """Ask for a new process in place of the one that runs. One at a time."""
@@ -210,7 +170,7 @@ class ServiceRunner(Runner):
         course, said = Course.begin(self._see(running)), ""
         while self._pause(_POLL_SECONDS):
             if (code := running.exit_code()) is not None:
-                return End(f"{_ended(code)} before it was ready")
+                return End(f"{ended(code)} before it was ready")
             takes = self._door.is_used
             try:
                 if takes:
@@ -264,7 +224,7 @@ class ServiceRunner(Runner):
         """Look at the process that serves where it is time to; why it does so no longer."""
         node, running = self._node, self._process()
         if (code := running.exit_code()) is not None:
-            return End(_ended(code))
+            return End(ended(code))
         course, question = watch.course, watch.question
         calm = question is None and not course.silent and not course.last.stopped and self._is_ready()
         pause = (node.watch_seconds or 5.0) if calm else _LOOK_SECONDS
@@ -323,7 +283,7 @@ class ServiceRunner(Runner):
             if (end := self._watched(watch)) is not None:
                 return end, ""
             if (code := successor.exit_code()) is not None:
-                return None, _ended(code)
+                return None, ended(code)
             if _age(successor) > _SUCCESSOR_SECONDS:
                 return None, f"was not ready after {_SUCCESSOR_SECONDS:.0f} s"
         return None, "was not ready before the stack stopped"
@@ -428,7 +388,3 @@ class ServiceRunner(Runner):
 
 def _age(running: Running) -> float:
     return time.monotonic() - running.started
-
-
-def _ended(code: int) -> str:
-    return f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
