@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,9 +19,10 @@ import msgspec
 import structlog
 
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack import folder_lock, sockets
+from neonblue.stack import folder_lock, peers, sockets
 from neonblue.stack.errors import StackError
 from neonblue.stack.restarts import Outcome
+from neonblue.stack.runner import explain
 from neonblue.stack.service_runner import ServiceRunner
 
 _log = structlog.get_logger("neonblue.stack")
@@ -28,7 +30,9 @@ _log = structlog.get_logger("neonblue.stack")
 _NAME = "control"
 _LONGEST_LINE = 65_536
 _READ_SECONDS = 5.0
+"""In so long a client must have said all that it asks, and take each line of the answer."""
 _LOOK_SECONDS = 0.5
+_CLOSE_SECONDS = _READ_SECONDS + 5.0
 _CREDENTIALS = struct.Struct("3i")
 _ROOT = 0
 
@@ -67,30 +71,54 @@ class Control(threading.Thread):
     def run(self) -> None:
         with self._listening:
             while not self._closing.is_set():
-                with contextlib.suppress(TimeoutError):
+                try:
                     connection, _ = self._listening.accept()
-                    with connection, contextlib.suppress(OSError):
-                        self._answer(connection)
+                except TimeoutError:
+                    continue
+                except OSError as error:
+                    _log.warning("control_not_accepted", error=str(error))
+                    self._closing.wait(_LOOK_SECONDS)
+                    continue
+                with connection:
+                    self._serve(connection)
 
     def close(self) -> None:
         """Let go of the socket. What is under way must have been answered: see that the runners end first."""
         self._closing.set()
-        self.join()
+        self.join(_CLOSE_SECONDS)
+        if self.is_alive():
+            _log.warning("control_not_ended", after=_CLOSE_SECONDS)
+
+    def _serve(self, connection: socket.socket) -> None:
+        """Answer whatever a connection brings. Never raises."""
+        try:
+            connection.settimeout(_READ_SECONDS)
+            try:
+                self._answer(connection)
+            except (StackError, SettingsError, msgspec.MsgspecError) as error:
+                _tell(connection, Told(error=str(error)))
+            except Exception as error:
+                _log.warning("control_failed", error=explain(error))
+                _tell(connection, Told(error=explain(error)))
+        except Exception as error:
+            _log.warning("control_not_answered", error=explain(error))
 
     def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(_READ_SECONDS)
-        _, user, _ = _CREDENTIALS.unpack(
+        pid, user, _ = _CREDENTIALS.unpack(
             connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         )
         if user not in (os.geteuid(), _ROOT):
-            return
-        try:
-            with connection.makefile("rb") as lines:
-                asked = msgspec.json.decode(lines.readline(_LONGEST_LINE), type=Restart)
-            for outcome in self._restart(asked.restart):
-                _tell(connection, Told(outcome))
-        except (StackError, SettingsError, msgspec.MsgspecError) as error:
-            _tell(connection, Told(error=str(error)))
+            raise StackError("only the user that runs the stack, and root, may ask")
+        services = {one.pid for runner in self._runners.values() for one in runner.processes}
+        if peers.may_be_one_of(services, pid):
+            _log.warning("control_refused", pid=pid)
+            raise StackError(
+                "no service of the stack may ask, and no process that can't be told from one: "
+                "run 'neonblue restart' in a shell of your own"
+            )
+        asked = msgspec.json.decode(_line(connection), type=Restart)
+        for outcome in self._restart(asked.restart):
+            _tell(connection, Told(outcome))
 
     def _restart(self, names: Sequence[str]) -> Iterator[Outcome]:
         """One after the other, each ready before the next: first those that others need."""
@@ -104,6 +132,24 @@ class Control(threading.Thread):
                 outcome = self._runners[name].restart(settings).wait()
                 _log.info("service_restarted", service=name, how=outcome.how, detail=outcome.detail)
                 yield outcome
+
+
+def _line(connection: socket.socket) -> bytes:
+    """What a client says up to the line's end. Raises ``StackError`` where that comes too late or is too long."""
+    end, said = time.monotonic() + _READ_SECONDS, b""
+    while b"\n" not in said:
+        if len(said) > _LONGEST_LINE:
+            raise StackError(f"a request has {_LONGEST_LINE} bytes at most")
+        try:
+            connection.settimeout(max(end - time.monotonic(), 0.001))
+            more = connection.recv(_LONGEST_LINE)
+        except TimeoutError:
+            raise StackError(f"a request must be complete within {_READ_SECONDS:g} s") from None
+        if not more:
+            break
+        said += more
+    connection.settimeout(_READ_SECONDS)
+    return said.partition(b"\n")[0]
 
 
 def _tell(connection: socket.socket, told: Told) -> None:
@@ -126,7 +172,8 @@ def ask(folder: Path, names: Sequence[str]) -> Iterator[Outcome]:
                 f"the supervisor in {folder} (process {supervisor}) can't be asked ({error.strerror}): only the user "
                 "it runs as may; one of an earlier version is replaced by 'neonblue down' and 'neonblue up'"
             ) from error
-        connection.sendall(msgspec.json.encode(Restart(list(names))) + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # one that is refused unheard reads why
+            connection.sendall(msgspec.json.encode(Restart(list(names))) + b"\n")
         with connection.makefile("rb") as lines:
             for line in lines:
                 told = msgspec.json.decode(line, type=Told)

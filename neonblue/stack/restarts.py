@@ -38,14 +38,16 @@ class Request:
     service: str
     settings: Settings
     _began: float = field(default_factory=time.monotonic)
+    _answering: threading.Lock = field(default_factory=threading.Lock)
     _answered: threading.Event = field(default_factory=threading.Event)
     _outcome: Outcome | None = None
 
     def answer(self, how: How, detail: str = "") -> None:
         """The first answer counts."""
-        if self._outcome is None:
-            self._outcome = Outcome(self.service, how, round(time.monotonic() - self._began, 2), detail)
-            self._answered.set()
+        with self._answering:
+            if self._outcome is None:
+                self._outcome = Outcome(self.service, how, round(time.monotonic() - self._began, 2), detail)
+                self._answered.set()
 
     def wait(self) -> Outcome:
         self._answered.wait()
@@ -63,15 +65,19 @@ class Leaving:
 
     def finish(self) -> None:
         """Wait for its end."""
-        self.running.end(max(0.0, self.deadline - time.monotonic()))
-        self.request.answer(How.HANDED_OVER)
+        try:
+            self.running.end(max(0.0, self.deadline - time.monotonic()))
+        finally:
+            self.request.answer(How.HANDED_OVER)
 
     def look(self) -> bool:
         """Whether it is gone. One that takes too long is killed."""
-        late = time.monotonic() > self.deadline
-        if self.running.exit_code() is None and not late:
+        runs = self.running.exit_code() is None
+        if runs and time.monotonic() <= self.deadline:
             return False
-        self.running.end(0)
-        detail = "the old process did not end in time and was killed" if late else ""
-        self.request.answer(How.HANDED_OVER, detail)
+        detail = "the old process did not end in time and was killed" if runs else ""
+        try:
+            self.running.end(0)
+        finally:
+            self.request.answer(How.HANDED_OVER, detail)
         return True

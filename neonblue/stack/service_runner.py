@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -19,9 +18,10 @@ from neonblue.stack.listeners import Door
 from neonblue.stack.liveness import Course, Look, Patience
 from neonblue.stack.logs import limit
 from neonblue.stack.nodes import Service
-from neonblue.stack.process import Command, Running, kill, members, start, yield_to_others
+from neonblue.stack.process import Command, Identity, Running, kill, members, start, yield_to_others
 from neonblue.stack.restarts import How, Leaving, Request
 from neonblue.stack.runner import Runner, backoff, explain
+from neonblue.stack.watching import End, Question, Watch, ended
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -36,38 +36,6 @@ _QUICK_SECONDS = 2.0
 """An answer that takes longer is told."""
 _SUCCESSOR_SECONDS = 60.0
 """A successor that is not ready after so long is given up, and the process that serves goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Why a life ended. A process that hangs is killed: it would not follow a request.
-
-    asked: somebody wants it started anew, so that it is no failure.
-    """
-
-    reason: str
-    hangs: bool = False
-    asked: bool = False
-
-
-class Question(threading.Thread):
-    """Asks a service for an answer, in a thread of its own: one that hangs holds up nobody."""
-
-    def __init__(self, service: Service) -> None:
-        super().__init__(name=f"ask-{service.name}", daemon=True)
-        self._service = service
-        self.error = ""
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self._service.answer(self._service.idle_seconds)
-        except Exception as error:
-            self.error = explain(error) or "no answer"
-
-    @property
-    def answered(self) -> bool:
-        return not self.is_alive() and not self.error
 
 
 class ServiceRunner(Runner):
@@ -85,12 +53,20 @@ class ServiceRunner(Runner):
         self._stopped: frozenset[int] = frozenset()
         self._door = Door(node.listens())
         self._request: Request | None = None
+        self._doing: Request | None = None
         self._leaving: Leaving | None = None
         self._hears = False
 
     @property
     def service(self) -> str:
         return self._node.name
+
+    @property
+    def processes(self) -> tuple[Identity, ...]:
+        """Its process, and the one that takes over or is taken over from."""
+        status, running = self._board[self._node.name], self._running
+        known = (status.identity, status.beside, running.identity if running is not None else None)
+        return tuple(one for one in known if one is not None)
 
     def restart(self, settings: Settings) -> Request:
         """Ask for a new process in place of the one that runs. One at a time."""
@@ -104,6 +80,8 @@ class ServiceRunner(Runner):
             request.answer(How.FAILED, f"it is {state}: wait until it is ready")
         else:
             self._request = request
+            if not self._hears:  # it has ended in between, and may have answered all that it knew of
+                request.answer(How.FAILED, "the stack stops")
         return request
 
     def _live(self) -> None:
@@ -130,15 +108,17 @@ class ServiceRunner(Runner):
                 continue
             reason = end.reason
             self._answer(How.FAILED, reason)
+            if self._leaving is not None:
+                self._leaving.request.answer(How.FAILED, f"its successor {reason}")
             stable = self._was_ready and time.monotonic() - began > STABLE_SECONDS
             failures = 1 if stable else failures + 1
             if not self._was_ready and failures >= GIVE_UP_AFTER:
                 self._door.close()
                 self._set(State.FAILED, reason)
-                while self._request is None:
+                while (request := self._next_request()) is None:
                     if not self._pause(_EXIT_POLL_SECONDS):
                         return
-                self._node.renew(self._request.settings)
+                self._node.renew(request.settings)
                 failures = 0
                 continue
             delay = 0.0 if stable else backoff(failures)
@@ -190,7 +170,7 @@ class ServiceRunner(Runner):
         course, said = Course.begin(self._see(running)), ""
         while self._pause(_POLL_SECONDS):
             if (code := running.exit_code()) is not None:
-                return End(f"{_ended(code)} before it was ready")
+                return End(f"{ended(code)} before it was ready")
             takes = self._door.is_used
             try:
                 if takes:
@@ -204,7 +184,9 @@ class ServiceRunner(Runner):
                     self._was_ready = True
                     self._set(State.READY)
                     _log.info("service_ready", service=node.name, seconds=round(_age(running), 2))
-                    self._answer(How.RESTARTED)
+                    if self._doing is not None:  # one that has come since must have its settings too
+                        self._doing.answer(How.RESTARTED)
+                        self._doing = None
                     return None
             if time.monotonic() - course.last.at >= _LOOK_SECONDS:
                 # One that answers already waits for others: Dagster's page for the definitions.
@@ -217,80 +199,118 @@ class ServiceRunner(Runner):
 
     def _until_exit(self) -> End:
         """Watch the process, which was ready, and those that take over from it, until one ends or hangs."""
-        node, running = self._node, self._process()
-        patience = Patience(node.stopped_seconds, node.idle_seconds, node.busy_seconds)
-        course, question = Course.begin(self._see(running, answered=True)), None
+        watch = self._begin_to_watch()
         while self._pause(_EXIT_POLL_SECONDS):
-            self._see_off()
-            if (code := running.exit_code()) is not None:
-                return End(_ended(code))
-            if self._request is not None and self._leaving is None:
-                successor = node.successor(self._request.settings)
-                if successor is None:
-                    node.renew(self._request.settings)
-                    return End("it is restarted", asked=True)
-                self._hand_over(running, successor, self._request)
-                running = self._process()
-                course, question = Course.begin(self._see(running, answered=True)), None
+            if (end := self._watched(watch)) is not None:
+                return end
+            if self._leaving is not None or (request := self._next_request()) is None:
                 continue
-            calm = question is None and not course.silent and not course.last.stopped and self._is_ready()
-            pause = (node.watch_seconds or 5.0) if calm else _LOOK_SECONDS
-            if time.monotonic() - course.last.at < pause and (question is None or question.is_alive()):
-                continue
-            if question is None:
-                limit(self._log_file)
-                question = Question(node)
-                question.join(_EXIT_POLL_SECONDS)
-            just_asked = not course.silent and question.is_alive()
-            course = course.after(self._see(running, answered=question.answered or just_asked))
-            self._tell(course, question)
-            if why := course.hangs(patience):
-                return End(f"it hangs: {why}", hangs=True)
-            if question.answered and (why := node.outdated()):
-                return End(why)
-            if not question.is_alive():
-                question = None
+            successor = self._node.successor(request.settings)
+            if successor is None:
+                self._node.renew(request.settings)
+                return End("it is restarted", asked=True)
+            if (end := self._hand_over(watch, successor, request)) is not None:
+                return end
+            watch = self._begin_to_watch()
         return End("the stack stops")
 
-    def _hand_over(self, old: Running, command: Command, request: Request) -> None:
-        """Start a second process on the same sockets; once it takes connections, let the first one go."""
-        name, self._request, new, reason = self._node.name, None, None, ""
+    def _begin_to_watch(self) -> Watch:
+        """Watch the process that serves, which has just answered."""
+        node = self._node
+        patience = Patience(node.stopped_seconds, node.idle_seconds, node.busy_seconds)
+        return Watch(patience, Course.begin(self._see(self._process(), answered=True)))
+
+    def _watched(self, watch: Watch) -> End | None:
+        """Look at the process that serves where it is time to; why it does so no longer."""
+        node, running = self._node, self._process()
+        if (code := running.exit_code()) is not None:
+            return End(ended(code))
+        course, question = watch.course, watch.question
+        calm = question is None and not course.silent and not course.last.stopped and self._is_ready()
+        pause = (node.watch_seconds or 5.0) if calm else _LOOK_SECONDS
+        if time.monotonic() - course.last.at < pause and (question is None or question.is_alive()):
+            return None
+        if question is None:
+            limit(self._log_file)
+            question = Question(node)
+            question.join(_EXIT_POLL_SECONDS)
+        just_asked = not course.silent and question.is_alive()
+        watch.course = course.after(self._see(running, answered=question.answered or just_asked))
+        self._tell(watch.course, question)
+        if why := watch.course.hangs(watch.patience):
+            return End(f"it hangs: {why}", hangs=True)
+        if question.answered and (why := node.outdated()):
+            return End(why)
+        watch.question = question if question.is_alive() else None
+        return None
+
+    def _hand_over(self, watch: Watch, command: Command, request: Request) -> End | None:
+        """Start a second process on the same sockets; once it takes connections, let the first one go.
+
+        Why the first one ended or hangs, where it does before that.
+        """
+        name, old, new = self._node.name, self._process(), None
+        end, reason = None, ""
         try:
             new = self._start(command)
             self._board.update(name, beside=new.identity)
-            reason = self._until_it_takes(new)
+            end, reason = self._until_it_takes(new, watch)
         except Exception as error:
             reason = explain(error)
-        if new is None or reason:
+        if new is None or end is not None or reason:
             if new is not None:
                 new.end(0)
             self._board.update(name, beside=None)
-            _log.warning("successor_given_up", service=name, reason=reason)
-            request.answer(How.FAILED, f"its successor {reason}; the process that served goes on")
-            return
+            _log.warning("successor_given_up", service=name, reason=end.reason if end is not None else reason)
+            if end is None:
+                self._answer(How.FAILED, f"its successor {reason}; the process that served goes on")
+            else:
+                self._answer(How.FAILED, f"while its successor started: {end.reason}; it is started again")
+            return end
         self._node.renew(request.settings)
         self._running = new
         self._board.update(name, identity=new.identity, beside=old.identity, started=time.time())
         _log.info("service_handed_over", service=name, seconds=round(_age(new), 2))
         old.ask_to_end()
-        self._leaving = Leaving(old, request, time.monotonic() + self._node.stop_seconds)
+        self._leaving, self._doing = Leaving(old, request, time.monotonic() + self._node.stop_seconds), None
+        return None
 
-    def _until_it_takes(self, successor: Running) -> str:
-        """Wait until it takes connections; why it does not."""
+    def _until_it_takes(self, successor: Running, watch: Watch) -> tuple[End | None, str]:
+        """Wait until it takes connections; why the process that serves is there no longer, or why it does not."""
         while self._pause(_POLL_SECONDS):
             if self._door.is_used:
-                return ""
+                return None, ""
+            if (end := self._watched(watch)) is not None:
+                return end, ""
             if (code := successor.exit_code()) is not None:
-                return _ended(code)
+                return None, ended(code)
             if _age(successor) > _SUCCESSOR_SECONDS:
-                return f"was not ready after {_SUCCESSOR_SECONDS:.0f} s"
-        return "was not ready before the stack stopped"
+                return None, f"was not ready after {_SUCCESSOR_SECONDS:.0f} s"
+        return None, "was not ready before the stack stopped"
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait, and see off meanwhile a process that was taken over from; False when the stack is to stop."""
+        end = time.monotonic() + seconds
+        while True:
+            self._see_off()
+            left = end - time.monotonic()
+            if left <= _EXIT_POLL_SECONDS:
+                return super()._pause(max(left, 0.0))
+            if not super()._pause(_EXIT_POLL_SECONDS):
+                return False
 
     def _see_off(self) -> None:
         """Look after the process that was taken over from."""
-        if self._leaving is not None and self._leaving.look():
-            self._leaving = None
-            self._board.update(self._node.name, beside=None)
+        if self._leaving is None:
+            return
+        try:
+            if not self._leaving.look():
+                return
+        except Exception as error:  # what keeps the service alive goes on, and looks again
+            _log.warning("leaving_not_seen", service=self._node.name, error=explain(error))
+            return
+        self._leaving = None
+        self._board.update(self._node.name, beside=None)
 
     def _is_ready(self) -> bool:
         return self._board[self._node.name].state == State.READY
@@ -299,10 +319,20 @@ class ServiceRunner(Runner):
         assert self._running is not None  # noqa: S101 - it was started
         return self._running
 
-    def _answer(self, how: How, detail: str = "") -> None:
+    def _next_request(self) -> Request | None:
+        """What is asked for, if anything: from now on it is being done."""
         if self._request is not None:
-            request, self._request = self._request, None
-            request.answer(how, detail)
+            self._doing, self._request = self._request, None
+            return self._doing
+        return None
+
+    def _answer(self, how: How, detail: str = "") -> None:
+        """Answer what is being done and what is asked for."""
+        done, self._doing = self._doing, None
+        asked, self._request = self._request, None
+        for request in (done, asked):
+            if request is not None:
+                request.answer(how, detail)
 
     def _answers(self) -> bool:
         try:
@@ -358,7 +388,3 @@ class ServiceRunner(Runner):
 
 def _age(running: Running) -> float:
     return time.monotonic() - running.started
-
-
-def _ended(code: int) -> str:
-    return f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
