@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -35,6 +36,7 @@ from api.http.openapi import describe
 from api.http.request_context import RequestContext
 from api.http.route_access import RouteAccess
 from api.layers.endpoints import router as layers
+from api.leaving import leave_when_hopeless
 from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.looks.endpoints import router as looks
@@ -57,10 +59,13 @@ _ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings | None = None, patience: float | None = 0.0) -> Application:
+def create_app(
+    settings: Settings | None = None, patience: float | None = 0.0, replaceable: bool = False
+) -> Application:
     """The whole API; without settings, those of the environment.
 
     patience: seconds that its start waits until it can work; None: however long that takes.
+    replaceable: whether another process is started in its place where it ends itself.
     """
     configure_logs()
     services = create_services(settings or Settings.load())
@@ -68,6 +73,8 @@ def create_app(settings: Settings | None = None, patience: float | None = 0.0) -
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with services.running():
+            if replaceable:
+                services.keeper.keep("leaving", partial(leave_when_hopeless, services))
             await services.wait_until_ready(patience)
             settle_collector()
             yield

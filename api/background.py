@@ -15,11 +15,13 @@ log = structlog.get_logger("api.background")
 
 Work = Callable[[], Awaitable[None]]
 """Never returns. What it meets every day, such as a database that is away, it deals with by itself."""
+Condition = Callable[[], bool]
 
 _FIRST_SECONDS = 0.25
 _LONGEST_SECONDS = 15.0
 _STABLE_SECONDS = 60.0
 """Work that lived so long has begun anew: the failures before it do not count."""
+_STOP_TRIES = 2
 _HOPELESS = 8
 """Failures in a row, about half a minute, after which this process is not believed to get over it."""
 
@@ -28,7 +30,7 @@ _HOPELESS = 8
 class _Kept:
     name: str
     work: Work
-    vital: bool
+    vital: Condition
     task: asyncio.Task[None] | None = None
     working: bool = False
     since: float = 0.0
@@ -45,7 +47,7 @@ class _Kept:
 
     def hopeless(self, settled_seconds: float) -> bool:
         settled = self.working and monotonic() - self.since > settled_seconds
-        return self.dead or (self.vital and self.failures >= _HOPELESS and not settled)
+        return self.dead or (self.vital() and self.failures >= _HOPELESS and not settled)
 
 
 @dataclass(slots=True)
@@ -55,25 +57,37 @@ class Keeper:
     first_seconds: float = _FIRST_SECONDS
     settled_seconds: float = 5.0
     """Work that was begun again, and lives for so long, is well."""
+    stop_seconds: float = 3.0
+    """Work that was told to end is told once more after so long, and left alone after as long again."""
     _kept: dict[str, _Kept] = field(default_factory=dict)
 
-    def keep(self, name: str, work: Work, *, vital: bool = False) -> None:
+    def keep(self, name: str, work: Work, *, vital: bool | Condition = False) -> None:
         """Have `work` done until `stop`. `vital`: without it the process is of no use, and is better started anew."""
-        kept = self._kept[name] = _Kept(name, work, vital, working=True)
+        condition = vital if callable(vital) else lambda: vital
+        kept = self._kept[name] = _Kept(name, work, condition, working=True)
         kept.task = asyncio.create_task(self._keep(kept), name=name)
 
     async def stop(self) -> None:
-        """End all work, and forget it."""
-        tasks = [kept.task for kept in self._kept.values() if kept.task is not None]
+        """End all work, and forget it. Comes back in time also where some of it does not end."""
+        tasks = {kept.task for kept in self._kept.values() if kept.task is not None}
         self._kept.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_STOP_TRIES):
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                _, tasks = await asyncio.wait(tasks, timeout=self.stop_seconds)
+        if tasks:
+            log.error("background_work_does_not_end", names=sorted(task.get_name() for task in tasks))
 
     @property
     def down(self) -> tuple[str, ...]:
         """What is not being done at this moment."""
         return tuple(kept.name for kept in self._kept.values() if kept.down)
+
+    @property
+    def vital_down(self) -> tuple[str, ...]:
+        """Of that, what the process is of no use without."""
+        return tuple(kept.name for kept in self._kept.values() if kept.down and kept.vital())
 
     @property
     def hopeless(self) -> tuple[str, ...]:
@@ -92,6 +106,9 @@ class Keeper:
                 error = cancelled  # of something it waited for
             except Exception as raised:
                 error = raised
+            if _asked_to_end():
+                log.warning("background_work_ended_badly", name=kept.name, exc_info=error)
+                return
             kept.working = False
             kept.failures = 1 if monotonic() - kept.since > _STABLE_SECONDS else kept.failures + 1
             BACKGROUND_FAILURES.labels(kept.name).inc()

@@ -47,7 +47,7 @@ class Serving:
     def _config(self) -> uvicorn.Config:
         patience = _PATIENCE_SECONDS if self.inherited.sockets else 0.0
         return uvicorn.Config(
-            partial(_application, None if self.successor else patience),
+            partial(_application, None if self.successor else patience, self.settings.workers > 1),
             factory=True,
             host=self.settings.host,
             port=self.settings.port,
@@ -65,10 +65,10 @@ class Serving:
         )
 
 
-def _application(patience: float | None) -> Application:
+def _application(patience: float | None, replaceable: bool) -> Application:
     from api.app import create_app
 
-    return create_app(patience=patience)
+    return create_app(patience=patience, replaceable=replaceable)
 
 
 class _Server(uvicorn.Server):
@@ -88,7 +88,7 @@ class _Server(uvicorn.Server):
 
 
 class _Workers(Multiprocess):
-    """Several processes; tells when all of them take connections."""
+    """Several processes, each replaced where it ends; tells when all of them take connections."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], inherited: Inherited) -> None:
         super().__init__(config, sockets)

@@ -114,7 +114,7 @@ class Services:
         keep("maintenance", self._prepare_and_maintain)
         keep("pipeline", self.pipeline.watch)
         keep("outbox", self._release_outbox)
-        keep("experiments", self.registry.listen, vital=True)
+        keep("experiments", self.registry.listen, vital=lambda: not self.registry.loaded)
         keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
         keep("erasures", self.eraser.work)
         keep("audit", self.calls.work)
@@ -153,6 +153,11 @@ class Services:
     def background_down(self) -> list[str]:
         """Work in the background that is not being done at this moment."""
         return [name for keeper in self._keepers for name in keeper.down]
+
+    @property
+    def vital_down(self) -> list[str]:
+        """Of that, what storing events and assigning units needs."""
+        return [name for keeper in self._keepers for name in keeper.vital_down]
 
     @property
     def background_hopeless(self) -> list[str]:

@@ -34,7 +34,6 @@ SELECT e.id, e.status, e.source, e.population, jsonb_build_object(
 FROM experiments AS e
 """
 _BY_ID = _EVALUATION + "WHERE e.id = ANY (%s) ORDER BY e.id"
-_ALL = _EVALUATION + "ORDER BY e.id"
 _VERSIONS = f"""
 SELECT e.id, e.version, md5(running.evaluation)
 FROM experiments AS e
@@ -70,6 +69,14 @@ class EvaluationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An experiment of which what is stored makes no sense."""
+
+    experiment_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Tells whether what is held of an experiment is still right.
 
@@ -80,19 +87,27 @@ class Mark:
     digest: str | None
 
 
-async def read_evaluations(connection: Connection, ids: Sequence[int] | None = None) -> list[EvaluationRow]:
-    """The experiments of these ids, or all of them."""
-    if ids is None:
-        cursor = await connection.execute(_ALL.encode())
-    else:
-        cursor = await connection.execute(_BY_ID.encode(), (list(ids),))
-    return [_row(*row[1:]) for row in await cursor.fetchall()]
+async def read_evaluations(connection: Connection, ids: Sequence[int]) -> list[EvaluationRow | Unreadable]:
+    """The experiments of these ids. One that can't be read hides no other."""
+    cursor = await connection.execute(_BY_ID.encode(), (list(ids),))
+    return [_readable(*row) for row in await cursor.fetchall()]
 
 
 async def read_marks(connection: Connection) -> dict[int, Mark]:
     """The mark of each experiment, by its id."""
     cursor = await connection.execute(_VERSIONS.encode())
     return {number: Mark(version, digest) for number, version, digest in await cursor.fetchall()}
+
+
+def _readable(
+    experiment_id: int, status: str, source: str, population: str, evaluation: str
+) -> EvaluationRow | Unreadable:
+    try:
+        return _row(status, source, population, evaluation)
+    except msgspec.MsgspecError as error:
+        return Unreadable(experiment_id, str(error))
+    except Exception as error:  # its text may hold what was stored
+        return Unreadable(experiment_id, type(error).__name__)
 
 
 def _row(status: str, source: str, population: str, evaluation: str) -> EvaluationRow:

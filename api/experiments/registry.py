@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -11,7 +12,7 @@ import psycopg
 import structlog
 
 from api.database import Pool, connect
-from api.experiments.evaluation import EvaluationRow, Mark, read_evaluations, read_marks
+from api.experiments.evaluation import EvaluationRow, Mark, Unreadable, read_evaluations, read_marks
 from api.experiments.repository import CHANNEL
 from neonblue.bucketing import Configuration, compile_expression
 from neonblue.bucketing.document import ConfigurationDocument, ExperimentEntry, VariantEntry
@@ -22,6 +23,7 @@ _CHECK_SECONDS = 2.0
 _RELOAD_SECONDS = 0.2
 _RUNNING = "running"
 _NOBODY = "false"
+_ID = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +161,9 @@ class Registry:
             while True:
                 await self.check()
                 async for notification in connection.notifies(timeout=_CHECK_SECONDS):
-                    if notification.payload.isdecimal():
+                    if _ID.fullmatch(notification.payload):
                         await self.load(int(notification.payload))
-                    else:  # of a layer or a holdout, which several experiments share
+                    else:  # of a layer or a holdout, which several experiments share, or anybody's word
                         await self.check()
 
     def _groups(self) -> dict[str, list[LiveExperiment]]:
@@ -173,8 +175,14 @@ class Registry:
                     self._running.setdefault(live.unit_type, []).append(live)
         return self._running
 
-    def _put(self, row: EvaluationRow) -> None:
-        """A notification may arrive late: an older version never replaces a newer one."""
+    def _put(self, row: EvaluationRow | Unreadable) -> None:
+        """A notification may arrive late: an older version never replaces a newer one.
+
+        One that can't be read leaves what is held.
+        """
+        if isinstance(row, Unreadable):
+            log.error("experiment_unreadable", experiment_id=row.experiment_id, error=row.reason)
+            return
         known = self._by_name.get(row.entry.experiment_id)
         if known is None or known.version <= row.entry.version:
             live = LiveExperiment.from_row(row)

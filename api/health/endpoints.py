@@ -28,8 +28,9 @@ async def healthz(services: ServicesDep, response: Response) -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Whether events can be stored, and what is down. Valkey, the replication slot and the stream may be: then it is
-    slower or results stand still, but nothing is lost. `disk`: `full` means that events are refused for lack of room.
+    """Whether events can be stored, and what is down. Valkey, the replication slot, the stream and work in the
+    background that no event needs may be: then it is slower or something stands still, but nothing is lost. `disk`:
+    `full` means that events are refused for lack of room.
     """
     readiness = await _look(services)
     if not readiness.ready:
@@ -48,7 +49,7 @@ async def _look(services: Services) -> Readiness:
     writable = postgres and services.writable
     down = services.background_down
     return Readiness(
-        ready=postgres and services.ready and not services.disk.full and not down,
+        ready=postgres and services.ready and not services.disk.full and not services.vital_down,
         components={
             "postgres": "ok" if writable else "starting" if postgres else "down",
             "experiments": "ok" if services.registry.loaded else "not loaded",

@@ -127,6 +127,7 @@ def persisted(settings: Settings) -> dict[str, str]:
 def write(settings: Settings) -> Path:
     """Write ``neonblue.env`` (mode 0600, replaced in one step), keeping what else its owner put there.
 
+    One that is right already stays as it is: on a full disk there is no room for another.
     Raises ``StackError`` naming a setting that such a file can't hold.
     """
     path = settings.data_dir / ENVIRONMENT_FILE
@@ -139,8 +140,14 @@ def write(settings: Settings) -> Path:
     kept = {name: value for name, value in present.items() if value is not None and name not in RETIRED}
     merged = kept | persisted(settings)
     text = _HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in sorted(merged.items()))
-    write_private(path, text)
+    if not _is(path, text):
+        write_private(path, text)
     return path
+
+
+def _is(path: Path, text: str) -> bool:
+    """Whether the file is there with that text, and its owner's alone."""
+    return path.is_file() and not path.stat().st_mode & 0o077 and path.read_bytes() == text.encode()
 
 
 def _quoted(value: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from neonblue.stack.errors import AlreadyRunningError
 
 LOCK_FILE = "supervisor.lock"
+_LOCKS = Path("/proc/locks")
 _ATTEMPTS = 6
 _ATTEMPT_SECONDS = 0.05
 
@@ -30,9 +32,10 @@ class FolderLock:
                 f"NeonBlue already runs in {self._path.parent} (process {_read(self._path) or 'unknown'}): "
                 "stop it with 'neonblue down', or choose another --data-dir"
             )
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
+        with suppress(OSError):  # a full disk: the kernel knows the holder, too
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         if self._descriptor is not None:
@@ -64,7 +67,27 @@ def _try_lock(descriptor: int) -> bool:
 
 def _read(path: Path) -> int | None:
     text = path.read_text().strip()
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() else _known_to_the_kernel(path)
+
+
+def _known_to_the_kernel(path: Path) -> int | None:
+    """The process that holds the file's lock, where it could not write its number."""
+    inode = str(path.stat().st_ino)
+    with suppress(OSError):
+        for line in _LOCKS.read_text().splitlines():
+            _, kind, _, mode, process, place, *_ = line.split()
+            if (kind, mode, place.rpartition(":")[2]) == ("FLOCK", "WRITE", inode) and _has_open(
+                process, path
+            ):
+                return int(process)
+    return None
+
+
+def _has_open(process: str, path: Path) -> bool:
+    """Files of other disks have the same numbers."""
+    with suppress(OSError):
+        return any(file.samefile(path) for file in Path("/proc", process, "fd").iterdir() if file.exists())
+    return False
 
 
 def holder(data_dir: Path) -> int | None:

@@ -74,7 +74,7 @@ def private_files() -> Iterator[None]:
 OURS = frozenset({
     "postgres", "postgres.new", "clickhouse", "kafka", "connect", "valkey", "dagster", "dbt", "logs", "reports",
     "control", "neonblue.env", "neonblue.env.tmp", "neonblue.tmp", "supervisor.lock", "processes.json",
-    "processes.json.tmp",
+    "processes.json.tmp", "stream.json", "stream.json.tmp",
 })  # fmt: skip
 """All that the stack puts into its data folder. Whatever else lies there is somebody's own."""
 

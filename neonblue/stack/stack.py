@@ -85,11 +85,12 @@ class Stack:
             record.end_strays(folder)
             ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
             environment.write(self.settings)
-            record.write(folder, self._board.all())
+            self._recorder.write()
             self._runners = [self._runner(node) for node in self._nodes]
             services = [runner for runner in self._ordered() if isinstance(runner, ServiceRunner)]
             self._control = Control(folder, services, self._reload)
         except BaseException:
+            self._recorder.close()
             self._private.close()
             self._lock.release()
             raise

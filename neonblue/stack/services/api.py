@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Collection
 from http import HTTPStatus
 from importlib.util import find_spec
 
@@ -28,6 +29,8 @@ upgrade(Settings.load().postgres.dsn())
 
 SUCCESSOR = "--successor"
 """Tells a process that another one serves: it takes no connection before it is ready, however long that takes."""
+_NEEDED = ("postgres", "experiments")
+"""What it can't do its work without. Of the disk its own part tells, of all else `troubles`."""
 _KNOWN_ELSEWHERE = ("url", "host", "port", "token")
 """A change of these is for the whole stack's next start."""
 
@@ -100,11 +103,13 @@ class Api(Service):
             raise StackError(f"it can't go on: {_lacking(response)}")
 
     def check(self) -> None:
-        """It accepts events. On a new connection: the process that is asked is the one that takes them now."""
-        try:
-            probe.get(f"{self._settings.api.address}/readyz", headers={"connection": "close"})
-        except probe.HTTPStatusError as error:
-            raise StackError(f"it takes no events: {_lacking(error.response)}") from None
+        """PostgreSQL takes what it writes, and it knows the experiments; also while it refuses events for want of room.
+
+        On a new connection: the process that is asked is the one that takes events now.
+        """
+        response = probe.responds(f"{self._settings.api.address}/readyz", probe.SECONDS)
+        if lacking := _lacking(response, _NEEDED):
+            raise StackError(f"it takes no events: {lacking}")
 
 
 def _command(settings: Settings, *options: str) -> Command:
@@ -115,11 +120,12 @@ def _command(settings: Settings, *options: str) -> Command:
     )
 
 
-def _lacking(response: httpx.Response) -> str:
-    """What an answer of 503 names."""
+def _lacking(response: httpx.Response, needed: Collection[str] = ("status",)) -> str:
+    """What the answer names as not well, of what is needed; its status where it does not speak of that."""
     try:
         told = response.json()
-        parts = told.get("components") or {"status": told["status"]}
-        return ", ".join(f"{name}: {state}" for name, state in parts.items() if state != "ok")
-    except (ValueError, KeyError, AttributeError):
+        parts = told.get("components", told)
+        found = {name: parts[name] for name in needed}
+    except (ValueError, KeyError, AttributeError, TypeError):
         return f"status {response.status_code}"
+    return ", ".join(f"{name}: {state}" for name, state in found.items() if state != "ok")

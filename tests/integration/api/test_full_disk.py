@@ -17,6 +17,8 @@ import pytest
 
 from neonblue.client import Client
 from neonblue.client.identifiers import uuid7
+from neonblue.settings import ApiSettings, Settings
+from neonblue.stack.services.api import Api
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.fleet import running_api, running_process, wait_until
 from tests.integration.api.test_durability import started
@@ -106,6 +108,7 @@ def test_events_are_refused_before_the_disk_is_full_and_taken_again_after(
             assert (answer.headers["retry-after"], answer.json()["code"]) == ("10", "disk_full")
             ready = client.get("/readyz")
             assert (ready.status_code, ready.json()["components"]["disk"]) == (503, "full")
+            supervised(client).check()
             assert client.get("/healthz").status_code == 200
             again = client.post("/v1/assignments", json={"experiment": key, "user_id": "known"}).json()
             assert again["variant_key"] == known["variant_key"]
@@ -120,6 +123,11 @@ def test_events_are_refused_before_the_disk_is_full_and_taken_again_after(
         assert client.get("/readyz").status_code == 200
         stored = client.post("/v1/assignments", json={"experiment": key, "user_id": "new"}).json()
         assert (stored["variant_key"], stored.get("durable")) == (fresh["variant_key"], None)
+
+
+def supervised(client: httpx.Client) -> Api:
+    """The API as its supervisor sees it."""
+    return Api(Settings(api=ApiSettings(host=client.base_url.host, port=client.base_url.port or 80)))
 
 
 def refused(client: httpx.Client) -> bool:

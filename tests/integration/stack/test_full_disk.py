@@ -22,6 +22,7 @@ import pytest
 from neonblue.client.identifiers import uuid7
 from neonblue.settings import DiskSettings, Settings
 from neonblue.stack import Stack
+from neonblue.stack.folder_lock import holder
 from tests.integration.stack.conftest import new_folder, settings_in, until
 
 MEBIBYTE = 1024**2
@@ -180,3 +181,23 @@ def test_a_full_disk_loses_nothing_and_ends_nothing(disk: Path) -> None:
         down = neonblue(settings, "down")
     assert (down.returncode, down.stdout) == (0, "stopped\n")
     assert time.monotonic() - began < 90
+
+
+@pytest.mark.timeout(120)
+def test_a_start_without_a_byte_of_room_goes_on_once_there_is_some(disk: Path) -> None:
+    settings, balloon = settings_in(disk / "data"), Balloon(disk)
+    with Stack(settings, services={"valkey"}) as stack:
+        stack.wait_ready()
+    balloon.leave_nothing(1.0)
+    try:
+        assert shutil.disk_usage(disk).free == 0
+        stack = Stack(settings, services={"valkey"})
+        stack.start()
+        assert holder(stack.settings.data_dir) == os.getpid()
+    finally:
+        balloon.burst()
+    try:
+        stack.wait_ready(timeout=60)
+        until(lambda: states(settings)["valkey"] == "ready", "the record is written")
+    finally:
+        stack.stop()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from neonblue.settings import Settings
+from neonblue.stack import folders
 from tests.integration.stack.conftest import until
 
 
@@ -33,6 +34,7 @@ def test_what_is_late_is_told_and_the_rest_serves(settings: Settings, tmp_path: 
         )
         assert httpx.get(f"{settings.api.address}/readyz", trust_env=False).is_success
         assert json.loads(status.stdout)["ready"]
+        assert folders.foreign(settings.data_dir) == []
 
         again = subprocess.run(
             command(settings, "up", "--detach"), capture_output=True, text=True, check=False

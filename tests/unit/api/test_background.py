@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import wraps
 
 import pytest
+from structlog.testing import capture_logs
 
-from api.background import Keeper
+from api.background import Keeper, Work
 
 
 def in_a_loop(test: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:
@@ -119,3 +121,73 @@ async def test_stopping_ends_all_of_it() -> None:
 
     assert keeper.down == ()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def _fails_where_it_ends() -> None:
+    try:
+        await for_ever()
+    except asyncio.CancelledError:
+        raise OSError("closing failed") from None
+
+
+async def _returns_where_it_ends() -> None:
+    with suppress(asyncio.CancelledError):
+        await for_ever()
+
+
+@pytest.mark.parametrize("work", [_fails_where_it_ends, _returns_where_it_ends])
+@in_a_loop
+async def test_work_that_makes_something_else_of_its_end_is_not_begun_again(work: Work) -> None:
+    keeper = Keeper(first_seconds=0.0)
+    keeper.keep("work", work)
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(2):
+        await keeper.stop()
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@in_a_loop
+async def test_stopping_waits_for_ever_for_nothing_that_does_not_end() -> None:
+    told, ended = 0, asyncio.Event()
+
+    async def stubborn() -> None:
+        nonlocal told
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                told += 1
+
+    keeper = Keeper(stop_seconds=0.05)
+    keeper.keep("stubborn", stubborn)
+    await asyncio.sleep(0)
+
+    with capture_logs() as lines:
+        async with asyncio.timeout(5):
+            await keeper.stop()
+    ended.set()
+
+    assert told == 2
+    assert [line["names"] for line in lines if line["event"] == "background_work_does_not_end"] == [
+        ["stubborn"]
+    ]
+
+
+@in_a_loop
+async def test_what_the_process_can_do_without_is_told_apart() -> None:
+    loaded = False
+    keeper = Keeper(first_seconds=0.0)
+    keeper.keep("vital", _fails, vital=True)
+    keeper.keep("vital at first", _fails, vital=lambda: not loaded)
+    keeper.keep("other", _fails)
+    await until(lambda: set(keeper.hopeless) == {"vital", "vital at first"})
+    await until(lambda: "vital at first" in keeper.vital_down)
+
+    loaded = True
+
+    await until(lambda: len(keeper.down) == 3)
+    assert keeper.vital_down == ("vital",)
+    assert keeper.hopeless == ("vital",)
+    await keeper.stop()

@@ -207,3 +207,21 @@ def test_a_service_reads_its_environment_and_not_the_file_of_all_secrets(
     assert loaded.data_dir == tmp_path
     assert loaded.clickhouse == settings.clickhouse
     assert loaded.api.token.get_secret_value() == loaded.postgres.password.get_secret_value() == ""
+
+
+def test_a_file_that_is_right_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk there is no room for another."""
+    settings = environment.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
+    path = environment.write(settings)
+    before = path.stat().st_ino
+
+    environment.write(settings)
+    assert path.stat().st_ino == before
+
+    path.chmod(0o644)
+    environment.write(settings)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    port = settings.kafka.model_copy(update={"controller_port": 4711})
+    environment.write(settings.model_copy(update={"kafka": port}))
+    assert Settings.load(tmp_path).kafka.controller_port == 4711

@@ -200,3 +200,28 @@ def test_a_folder_closed_to_others_can_not_be_reached() -> None:
         inner.parent.chmod(0o700)
         assert not reachable(inner, stranger)
         assert reachable(inner, Account("owner", uid=os.getuid(), gid=os.getgid()))
+
+
+_HOLDING = """
+import resource, sys
+from pathlib import Path
+from neonblue.stack.folder_lock import FolderLock
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+with FolderLock(Path(sys.argv[1])):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_is_held_by_who_can_not_write_its_number_there(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", _HOLDING, tmp_path], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        assert (tmp_path / "supervisor.lock").read_bytes() == b""
+
+        assert holder(tmp_path) == process.pid
+        with pytest.raises(AlreadyRunningError, match=rf"process {process.pid}\)"):
+            FolderLock(tmp_path).acquire()
+        process.communicate()
+    assert holder(tmp_path) is None

@@ -24,11 +24,12 @@ OVER = Alert("stack/kafka", "NeonBlue: kafka is over", "It was: unready", Severi
 class Receiver(BaseHTTPRequestHandler):
     received: list[str]
     refusals: int
+    refuses: str
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        refused = type(self).refusals > 0
-        type(self).refusals -= refused
+        refused = type(self).refusals > 0 or body["title"] == self.refuses
+        type(self).refusals = max(0, type(self).refusals - 1)
         if not refused:
             self.received.append(body["title"])
         self.send_response(500 if refused else 200)
@@ -40,7 +41,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def handler() -> Iterator[tuple[type[Receiver], SecretStr]]:
-    made = type("Handler", (Receiver,), {"received": [], "refusals": 0})
+    made = type("Handler", (Receiver,), {"received": [], "refusals": 0, "refuses": ""})
     server = ThreadingHTTPServer(("127.0.0.1", 0), made)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield made, SecretStr(f"json://user:secret@127.0.0.1:{server.server_port}/")
@@ -117,3 +118,45 @@ def test_an_address_that_hangs_is_given_up_in_time_without_a_word_of_its_secrets
 def test_an_address_that_is_none_is_said_without_its_secrets() -> None:
     with pytest.raises(RuntimeError, match=r"^alert\.urls: an address is none that Apprise knows$"):
         deliver_within([SecretStr("nonsense://secret")], ALERT, 60)
+
+
+def other(name: str) -> Alert:
+    return Alert(f"stack/{name}", f"NeonBlue: {name}", f"{name}: unready")
+
+
+def test_one_that_is_refused_holds_up_no_other_and_drops_nothing_newer(
+    handler: tuple[type[Receiver], SecretStr], stopping: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "_FIRST_DELAY", 30.0)
+    monkeypatch.setattr(mailbox, "_MOST", 2)
+    handler[0].refuses = ALERT.title
+    box = Mailbox(handler[1], 1, stopping)
+    box.start()
+    with capture_logs() as lines:
+        box.put(ALERT)
+        until(lambda: lines, "it is refused")
+    began = time.monotonic()
+    with box._changed:
+        for name in ("valkey", "api"):
+            box.put(other(name))
+    until(lambda: handler[0].received == ["NeonBlue: valkey", "NeonBlue: api"], "the others arrive")
+    assert time.monotonic() - began < 20
+
+
+def test_each_is_tried_as_often_as_it_was_refused_itself(
+    handler: tuple[type[Receiver], SecretStr], stopping: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "_FIRST_DELAY", 0.05)
+    monkeypatch.setattr(mailbox, "_TRIES", 3)
+    handler[0].refusals = 6
+    box = Mailbox(handler[1], 1, stopping)
+    for name in ("kafka", "valkey"):
+        box.put(other(name))
+    with capture_logs() as lines:
+        box.start()
+        until(lambda: len(lines) == 6, "both are given up")
+    assert [(line["subject"], line["tries"]) for line in lines] == [
+        (f"stack/{name}", tries) for tries in (1, 2, 3) for name in ("kafka", "valkey")
+    ]
+    box.put(ALERT)
+    until(lambda: handler[0].received == [ALERT.title], "the next one arrives")

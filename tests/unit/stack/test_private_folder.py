@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from neonblue.files import write_private
 from neonblue.settings import Settings, SettingsError
 from neonblue.stack import folders, logs
 from neonblue.stack.services.postgres import CONFIGURATION_FILE, Postgres
+from neonblue.stack.stream_memory import StreamMemory
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +134,14 @@ def test_who_may_not_look_into_a_data_folder_is_told_whose_it_is(tmp_path: Path)
         os.seteuid(0)
         (data / "logs").rmdir()
         data.rmdir()
+
+
+def test_what_the_stack_remembers_of_the_stream_keeps_no_data_folder_open(tmp_path: Path) -> None:
+    data = folder_of_the_version_before(tmp_path / "data")
+    StreamMemory(data).topics_are({"events": "1"})
+    write_private(data / "stream.json.tmp", "half")
+
+    folders.require(data)
+
+    assert folders.foreign(data) == []
+    assert open_to_others(data) == set()
