@@ -49,7 +49,9 @@ def day(ago: int) -> date:
 def owner(
     postgres: Server, analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection]:
-    """PostgreSQL without events and experiments, where the settings lead."""
+    """PostgreSQL without events and experiments, where the settings lead. Events are not kept for ever."""
+    monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", "400")
+    monkeypatch.setenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS", "25")
     monkeypatch.setenv("NEONBLUE_POSTGRES_URL", postgres.dsn)
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         partitions = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass"
@@ -187,14 +189,14 @@ def test_what_grew_before_the_setting_waits_for_the_notice(
     assert "NEONBLUE_RETENTION_EVENTS_DAYS=0" in said
 
 
-def test_all_is_kept_where_that_is_set(
+def test_all_is_kept_unless_it_is_set(
     owner: psycopg.Connection,
     analysis: Analysis,
     instance: DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", "0")
-    monkeypatch.setenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS", "0")
+    monkeypatch.delenv("NEONBLUE_RETENTION_EVENTS_DAYS")
+    monkeypatch.delenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS")
     accept(owner, analysis, day(2_000))
     accept(owner, analysis, TODAY)
     for key, asset in ((EVENT_PARTITIONS, event_partitions), (ANALYSIS_STORAGE, analysis_storage)):
