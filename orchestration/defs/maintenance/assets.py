@@ -15,7 +15,7 @@ from orchestration.defs.maintenance.letting_go import (
     finished_months,
     midnight,
 )
-from orchestration.defs.maintenance.partitions import Partition, expired, months_before
+from orchestration.defs.maintenance.partitions import Partition, expired, months_before, said_of_read
 from orchestration.defs.maintenance.repository import (
     EVENTS,
     OUTBOX,
@@ -75,7 +75,10 @@ def event_partitions(
             )
             with clickhouse.client() as client:
                 old, held_back = droppable(connection, client, expired(present, reach.before), reach.before)
-            drop_partitions(connection, old)
+            stay = drop_partitions(connection, old)
+            if stay:
+                old = [partition for partition in old if partition not in stay]
+                held_back.append(said_of_read(stay))
             first = min((p.start for p in present if p not in old), default=None)
             held_back += said_of(reach, "events of the days", "NEONBLUE_RETENTION_EVENTS_DAYS", first)
     return MaterializeResult(

@@ -64,11 +64,20 @@ def read_partitions(connection: psycopg.Connection, table: str) -> list[Partitio
     return [partition for partition in found if partition is not None]
 
 
-def drop_partitions(connection: psycopg.Connection, partitions: Sequence[Partition]) -> None:
-    """Drop them, under the lock that the API takes for the same."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    for partition in partitions:
-        connection.execute("SELECT drop_partition(%s)", (partition.name,))
+def drop_partitions(connection: psycopg.Connection, partitions: Sequence[Partition]) -> list[Partition]:
+    """Drop them one by one, under the lock that the API takes for the same; those that stay.
+
+    Commits. It ends at the first that somebody reads: whoever writes would wait as long again for each of the others.
+    """
+    connection.commit()
+    for number, partition in enumerate(partitions):
+        try:
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                connection.execute("SELECT drop_partition(%s)", (partition.name,))
+        except psycopg.errors.LockNotAvailable:
+            return list(partitions[number:])
+    return []
 
 
 def cut_audit_log(connection: psycopg.Connection, days: int) -> int:

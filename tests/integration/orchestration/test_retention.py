@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -172,6 +173,31 @@ def test_what_is_past_goes_from_postgresql_where_clickhouse_holds_it(
         f"events of {day(499)} stay in PostgreSQL: it has 3, ClickHouse 0; {tail}",
         f"events of {day(498)} stay in PostgreSQL: it has 3, ClickHouse 6; {tail}",
     ]
+
+
+def test_a_day_that_somebody_reads_stays_for_the_next_night_and_nobody_waits_for_it(
+    owner: psycopg.Connection, analysis: Analysis, instance: DagsterInstance, postgres: Server
+) -> None:
+    """Whoever writes waits behind whoever wants to drop, who waits behind whoever reads."""
+    accept(owner, analysis, day(450))
+    accept(owner, analysis, day(440))
+    accept(owner, analysis, TODAY)
+    announce(instance, EVENT_PARTITIONS, day(370))
+    with psycopg.connect(postgres.dsn) as reader, ThreadPoolExecutor() as aside:
+        reader.execute("SELECT count(*) FROM events WHERE day = %s", (TODAY,))
+        night = aside.submit(run, instance, event_partitions)
+        try:
+            said = night.result(timeout=60)
+        finally:
+            reader.rollback()
+            night.result(timeout=60)
+
+    assert kept_days(owner) == [day(450), day(440), TODAY]
+    assert said == [
+        f"events of the days from {day(450)} to {day(440)} stay until the next night: somebody reads 'events' for long"
+    ]
+    assert run(instance, event_partitions) == []
+    assert kept_days(owner) == [TODAY]
 
 
 def test_what_grew_before_the_setting_waits_for_the_notice(
