@@ -321,5 +321,12 @@ def test_what_postgresql_let_go_is_not_missed(
     assert accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
     comparison = reconcile(Settings.load()).rows[Kind.EVENTS]
     assert (comparison.total.agree, comparison.total.present, comparison.retired) == (True, 6, 6)
+    # One is imported late, and its day is made anew.
+    accept(owner, analysis, day(500))
+    assert accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
+    comparison = reconcile(Settings.load()).rows[Kind.EVENTS]
+    assert (comparison.total.agree, comparison.total.present, comparison.retired) == (True, 9, 6)
+    accept(owner, analysis, day(500), arrived=False)
+    assert reconcile(Settings.load()).rows[Kind.EVENTS].total.missing == 3
     accept(owner, analysis, day(900), arrived=False)
     assert not accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
