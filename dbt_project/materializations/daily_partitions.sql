@@ -10,7 +10,8 @@
     {%- set touched = load_relation(ref('touched_days')) -%}
     {%- set scanned_at = first_column('select toString(max(scanned_at)) from ' ~ touched)[0]
         if touched is not none else '1970-01-01 00:00:00' -%}
-    {%- set days = days_to_build(this, axis, config.get('capped', false), config.get('touched_too', false)) -%}
+    {%- set days = days_to_build(this, axis, config.get('capped', false), config.get('touched_too', false),
+        config.get('of_events', false)) -%}
     {%- set whole = day_list(days) -%}
     {%- set anew = is_built_anew(this) -%}
     {%- set staging = target_relation.incorporate(

@@ -23,7 +23,8 @@
 
 {% macro only_days(column) %}
     {#- The condition that keeps a model to the days that this build rebuilds. -#}
-    {{ return(column ~ ' in ' ~ day_list(days_to_build(this, config.get('axis'), config.get('capped', false), config.get('touched_too', false)))) }}
+    {{ return(column ~ ' in ' ~ day_list(days_to_build(this, config.get('axis'), config.get('capped', false), config.get('touched_too', false),
+        config.get('of_events', false)))) }}
 {% endmacro %}
 
 
@@ -35,20 +36,21 @@
 {% endmacro %}
 
 
-{% macro days_to_build(relation, axis, capped=false, touched_too=false) %}
+{% macro days_to_build(relation, axis, capped=false, touched_too=false, of_events=false) %}
     {#-
         The days of `axis` (event or exposure) that were touched since `relation` last built them, as texts: all where it
         is built anew, those of the variable `days` where that is given and the table stays. `capped`: also where a
         pooled cap has changed.
         `touched_too`: the variable adds days and leaves none out. A unit's first exposure may move from day to day, so
         both are built together, or it would be in two.
+        `of_events`: it is made of the events themselves, so that no day of a month that retention let go is built.
     -#}
     {%- if not execute -%}
         {{ return([]) }}
     {%- endif -%}
     {%- set wanted = var('days', none) -%}
     {%- if wanted is not none and not touched_too and not has_other_columns(relation) -%}
-        {{ return(wanted | map('string') | list) }}
+        {{ return(kept_days(wanted, of_events)) }}
     {%- endif -%}
     {%- set touched = load_relation(ref('touched_days')) -%}
     {%- if touched is none -%}
@@ -86,7 +88,22 @@
         )
         order by day
     {%- endset -%}
-    {{ return((first_column(query) + (wanted or [])) | map('string') | unique | sort) }}
+    {{ return(kept_days(first_column(query) + (wanted or []), of_events) | unique | sort) }}
+{% endmacro %}
+
+
+{% macro kept_days(days, of_events) %}
+    {#- The days as texts; of events without those of months that retention let go. -#}
+    {%- set given = days | map('string') | list -%}
+    {%- if not of_events or given | length == 0 -%}
+        {{ return(given) }}
+    {%- endif -%}
+    {%- set dropped = first_column('select toString(first_day) from ' ~ dropped_months()) -%}
+    {%- set kept = [] -%}
+    {%- for day in given if day[:7] ~ '-01' not in dropped -%}
+        {%- do kept.append(day) -%}
+    {%- endfor -%}
+    {{ return(kept) }}
 {% endmacro %}
 
 

@@ -1,5 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'hourly_metrics'}}}) }}
--- Rows: a variant whose closed hours hold other first exposures than there are units.
+-- Rows: a variant whose closed hours hold other first exposures than there are units. Not of months that
+-- retention let go: their hours stay as they were built, and a unit that is erased goes.
 {% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
 {% set differing -%}
 with hours as (
@@ -9,7 +10,7 @@ with hours as (
         variant_key,
         sum(hourly.first_exposures) as units
     from {{ ref('hourly_metrics') }} as hourly
-    where hourly.hour < {{ open_at }}
+    where hourly.hour < {{ open_at }} and not {{ in_dropped_month('hourly.date') }}
     group by experiment_id, variant_key
 
 ),
@@ -21,7 +22,7 @@ exposures as (
         variant_key,
         count() as units
     from {{ ref('first_exposures') }} as exposed
-    where exposed.first_exposed_at < {{ open_at }}
+    where exposed.first_exposed_at < {{ open_at }} and not {{ in_dropped_month('exposed.exposure_date') }}
     group by experiment_id, variant_key
 
 )

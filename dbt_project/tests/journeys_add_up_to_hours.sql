@@ -1,5 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'user_journeys'}}}) }}
 -- Rows: a variant whose units' journeys hold other events of closed hours than its hours, and so its days.
+-- Not of an experiment that began in a month that retention let go: the journeys of then stay as they were built, and
+-- the hours afterwards count on.
 {% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
 {% set differing -%}
 with hours as (
@@ -35,6 +37,16 @@ select
 from journeys
 full outer join hours
     using (experiment_id, variant_key)
-where (journeys.events, journeys.conversions, journeys.value) != (hours.events, hours.conversions, hours.value)
+where
+    (journeys.events, journeys.conversions, journeys.value) != (hours.events, hours.conversions, hours.value)
+    and experiment_id not in (
+        select hourly.experiment_id from {{ ref('hourly_metrics') }} as hourly
+        where {{ in_dropped_month('hourly.date') }}
+
+        union all
+
+        select units.experiment_id from {{ ref('user_journeys') }} as units
+        where {{ in_dropped_month('units.exposure_date') }}
+    )
 {%- endset %}
 {{ settled_experiments(differing, open_at) }}

@@ -109,9 +109,10 @@ class Accepted:
         days = {"day": buckets[0].day, "bytes": [bucket.byte for bucket in buckets]}
         return days | self._span.parameters
 
-    def kept_days(self) -> KeptDays:
-        """The days that have a partition: others were dropped by retention."""
+    def kept_days(self, dropped: Collection[date]) -> KeptDays:
+        """The days that have a partition, but for those that were dropped once: others were dropped by retention."""
         bounds = (_RANGE.search(bound) for (bound,) in self._connection.execute(PARTITIONS))
         return KeptDays.of(
-            (date.fromisoformat(found[1]), date.fromisoformat(found[2])) for found in bounds if found
+            ((date.fromisoformat(found[1]), date.fromisoformat(found[2])) for found in bounds if found),
+            dropped,
         )

@@ -95,7 +95,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Comparison:
-    """One kind of row in both stores. `retired`: in ClickHouse, from days PostgreSQL no longer keeps."""
+    """One kind of row in both stores. `retired`: in ClickHouse alone, from days PostgreSQL does not keep whole."""
 
     days: dict[date, Counts] = field(default_factory=dict)
     missing_ids: list[str] = field(default_factory=list)
@@ -144,7 +144,8 @@ def compare(
 ) -> Comparison:
     """Where the digests differ, compare the ids.
 
-    keeps: whether the first store still keeps a day; absent: it keeps them all.
+    keeps: whether the first store still keeps the whole day; absent: it keeps them all. Of others it may have what came
+    late: that is missed in the second, whose own rows are no surprise.
     """
     result = Comparison()
     differing: list[Bucket] = []
@@ -161,7 +162,13 @@ def compare(
             counts.altered += 1
     sizes = {bucket: _size(bucket, accepted, present) for bucket in differing}
     for group in grouped(differing, sizes):
-        _compare_ids(result, group, read_accepted(group), read_present(group))
+        left_ids, right_ids = read_accepted(group), read_present(group)
+        if keeps is not None and not keeps(group[0].day):
+            retired = len(right_ids - left_ids)
+            result.retired += retired
+            result.days[group[0].day].present -= retired
+            right_ids &= left_ids
+        _compare_ids(result, group, left_ids, right_ids)
     return result
 
 

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from neonblue.clickhouse import connect
 from neonblue.reconciliation.accepted import Accepted
 from neonblue.reconciliation.compare import Kind, Reconciliation, Span, compare
+from neonblue.reconciliation.kept import read_dropped
 from neonblue.reconciliation.present import Present
 from neonblue.settings import Role, Settings
 
@@ -59,7 +60,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
     found = {kind: present.digests(kind) for kind in Kind}
     with postgres.transaction():
         accepted = Accepted(postgres, span)
-        kept = accepted.kept_days()
+        kept = accepted.kept_days(read_dropped(clickhouse))
         letters = present.dead_letters()
         return Reconciliation(
             rows={

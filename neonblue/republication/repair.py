@@ -167,9 +167,9 @@ def _repair(stores: _Stores, publisher: Publisher, kind: Kind, kept_from: date, 
         telling.done(kind, done)
 
 
-def first_day_kept(months: int | None, today: date) -> date:
-    """Of events in ClickHouse, which drops whole months: those from before went by intention."""
-    if months is None:
+def first_day_kept(months: int, today: date) -> date:
+    """Of events in ClickHouse, which drops whole months: those from before went by intention. 0: it keeps all."""
+    if not months:
         return date.min
     count = today.year * 12 + today.month - 1 - months
     return date(count // 12, count % 12 + 1, 1)

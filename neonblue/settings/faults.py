@@ -137,6 +137,17 @@ def sentences(model: type[BaseModel], error: ValidationError, given: Mapping[str
     return [_sentence(model, item, given) for item in error.errors(include_url=False)]
 
 
+def kept_too_short(age_days: int, kept_days: int, given: Mapping[str, Given]) -> str:
+    """An event that is accepted late would be of a day that retention has dropped, of which nothing else is left."""
+    found = given.get("NEONBLUE_RETENTION_EVENTS_DAYS")
+    where = f" ({found.place})" if found else ""
+    return (
+        f"NEONBLUE_RETENTION_EVENTS_DAYS is '{kept_days}'{where}: {age_days + 2} or more, or 0, which keeps all, "
+        f"is wanted where NEONBLUE_API_MAX_EVENT_AGE_DAYS is {age_days}, since events of that age are accepted; "
+        "change one of them"
+    )
+
+
 def _sentence(model: type[BaseModel], item: Any, given: Mapping[str, Given]) -> str:
     place = [str(part).upper() for part in item["loc"]]
     name = PREFIX + "_".join(place[:2])

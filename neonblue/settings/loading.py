@@ -16,6 +16,7 @@ from neonblue.settings.faults import (
     SettingsError,
     Unknown,
     given_variables,
+    kept_too_short,
     not_json,
     sentences,
     unknown_variables,
@@ -89,6 +90,10 @@ class Settings(BaseSettings):
             raise SettingsError("\n".join(sentences(cls, error, given))) from None
         except pydantic_settings.exceptions.SettingsError as error:
             raise SettingsError("\n".join(not_json(cls, given)) or str(error)) from None
+        if 0 < loaded.retention.events_days <= loaded.api.max_event_age_days + 1:
+            raise SettingsError(
+                kept_too_short(loaded.api.max_event_age_days, loaded.retention.events_days, given)
+            )
         return loaded.model_copy(update={"cache_dir": loaded.cache_dir.expanduser().absolute()})
 
     @classmethod

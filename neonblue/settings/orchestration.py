@@ -86,12 +86,13 @@ class RetentionSettings(Component):
     """
 
     events_days: int = Field(
-        default=400,
+        default=0,
         ge=0,
-        description="days that PostgreSQL keeps accepted events, at least 8; 0: all",
+        description="days that PostgreSQL keeps accepted events, at least 8 and 2 more than "
+        "NEONBLUE_API_MAX_EVENT_AGE_DAYS; 0: all",
     )
     analysis_months: int = Field(
-        default=25,
+        default=0,
         ge=0,
         description="months that ClickHouse keeps events, at least 2, and those whose days PostgreSQL keeps; 0: all",
     )

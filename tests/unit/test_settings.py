@@ -58,6 +58,26 @@ def test_a_wrong_value_is_one_sentence(
     assert "change" in sentence
 
 
+@pytest.mark.parametrize(("age", "kept"), [(None, "91"), ("90", "8"), ("7", "8"), ("400", "401")])
+def test_events_are_not_dropped_while_others_of_their_day_are_accepted(
+    age: str | None, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", kept)
+    if age is not None:
+        monkeypatch.setenv("NEONBLUE_API_MAX_EVENT_AGE_DAYS", age)
+    least = int(age or 90) + 2
+
+    assert refusal(tmp_path) == [
+        f"NEONBLUE_RETENTION_EVENTS_DAYS is '{kept}' (in the environment): {least} or more, or 0, which keeps all, is "
+        f"wanted where NEONBLUE_API_MAX_EVENT_AGE_DAYS is {age or 90}, since events of that age are accepted; change "
+        "one of them"
+    ]
+
+    for allowed in (least, 0):
+        monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", str(allowed))
+        assert Settings.load(tmp_path).retention.events_days == allowed
+
+
 def test_every_wrong_value_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEONBLUE_API_PORT", "0")
     monkeypatch.setenv("NEONBLUE_KAFKA_PORT", "x")

@@ -1,7 +1,7 @@
 -- Drops a partition of the events, and says whether there was one. Its last day must be over for eight days: no setting
--- keeps less.
+-- keeps less. Who writes events waits behind the drop, which waits behind who reads them: not longer than a second.
 CREATE OR REPLACE FUNCTION drop_partition(name text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
     old record;
 BEGIN

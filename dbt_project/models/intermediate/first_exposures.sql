@@ -1,6 +1,7 @@
 {{ config(
     materialized='daily_partitions',
     axis='exposure',
+    of_events=true,
     touched_too=true,
     partition_by='exposure_date',
     order_by='(experiment_id, unit_type, user_id)'
@@ -9,7 +10,7 @@
 -- depends_on: {{ ref('touched_days') }}
 {{ first_exposures_rows(
     ref('assigned_units'),
-    ref('stg_events'),
+    '(select * from ' ~ ref('stg_events') ~ ' where not ' ~ in_dropped_month('event_date') ~ ')',
     ref('stg_experiments'),
-    condition=only_days('exposure_date')
+    condition=only_days('exposure_date') ~ ' and ' ~ not_counted_before()
 ) }}

@@ -1,6 +1,7 @@
 {{ config(
     materialized='daily_partitions',
     axis='exposure',
+    of_events=true,
     partition_by='exposure_date',
     order_by='(experiment_id, metric_key, metric_version, unit_type, user_id)'
 ) }}

@@ -1,6 +1,7 @@
 {{ config(
     materialized='daily_partitions',
     axis='event',
+    of_events=true,
     partition_by='date',
     order_by='(experiment_id, variant_key, hour)'
 ) }}

@@ -1,6 +1,7 @@
 """Retention, partitions, and the proof that erased people are gone."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import msgspec
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
@@ -15,13 +16,14 @@ from orchestration.defs.maintenance.letting_go import (
     finished_months,
     midnight,
 )
-from orchestration.defs.maintenance.partitions import Partition, expired, months_before
+from orchestration.defs.maintenance.partitions import Partition, expired, months_before, said_of_read
 from orchestration.defs.maintenance.repository import (
     EVENTS,
     OUTBOX,
     cut_audit_log,
     drop_months,
     drop_partitions,
+    note_dropped,
     prune_heartbeats,
     read_months,
     read_needed,
@@ -75,7 +77,10 @@ def event_partitions(
             )
             with clickhouse.client() as client:
                 old, held_back = droppable(connection, client, expired(present, reach.before), reach.before)
-            drop_partitions(connection, old)
+                stay = drop_partitions(connection, old, partial(note_dropped, client, "day"))
+            if stay:
+                old = [partition for partition in old if partition not in stay]
+                held_back.append(said_of_read(stay))
             first = min((p.start for p in present if p not in old), default=None)
             held_back += said_of(reach, "events of the days", "NEONBLUE_RETENTION_EVENTS_DAYS", first)
     return MaterializeResult(

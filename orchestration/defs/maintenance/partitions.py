@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 _BOUNDS = re.compile(r"FROM \('(\d{4}-\d\d-\d\d)[^']*'\) TO \('(\d{4}-\d\d-\d\d)[^']*'\)")
 
@@ -30,6 +30,13 @@ def parse(name: str, bounds: str) -> Partition | None:
 def expired(partitions: Iterable[Partition], before: date) -> list[Partition]:
     """The partitions that lie wholly before a day, oldest first."""
     return sorted((p for p in partitions if p.end <= before), key=lambda partition: partition.start)
+
+
+def said_of_read(staying: Sequence[Partition]) -> str:
+    """What the keeper should know of events that could not be dropped for somebody who reads. In order, not empty."""
+    last = staying[-1].end - timedelta(days=1)
+    days = f"events of the days from {staying[0].start} to {last}"
+    return f"{days} stay until the next night: somebody reads 'events' for long"
 
 
 def missing_days(partitions: Iterable[Partition], wanted: Iterable[date]) -> list[date]:

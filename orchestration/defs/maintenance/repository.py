@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import psycopg
 from clickhouse_connect.driver.client import Client
@@ -64,11 +65,25 @@ def read_partitions(connection: psycopg.Connection, table: str) -> list[Partitio
     return [partition for partition in found if partition is not None]
 
 
-def drop_partitions(connection: psycopg.Connection, partitions: Sequence[Partition]) -> None:
-    """Drop them, under the lock that the API takes for the same."""
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    for partition in partitions:
-        connection.execute("SELECT drop_partition(%s)", (partition.name,))
+def drop_partitions(
+    connection: psycopg.Connection,
+    partitions: Sequence[Partition],
+    note: Callable[[date], None] = lambda _: None,
+) -> list[Partition]:
+    """Drop them one by one, under the lock that the API takes for the same; those that stay. note: called before each.
+
+    Commits. It ends at the first that somebody reads: whoever writes would wait as long again for each of the others.
+    """
+    connection.commit()
+    for number, partition in enumerate(partitions):
+        note(partition.start)
+        try:
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                connection.execute("SELECT drop_partition(%s)", (partition.name,))
+        except psycopg.errors.LockNotAvailable:
+            return list(partitions[number:])
+    return []
 
 
 def cut_audit_log(connection: psycopg.Connection, days: int) -> int:
@@ -108,11 +123,17 @@ def read_months(client: Client, before: date) -> dict[date, datetime]:
 
 
 def drop_months(client: Client, months: Iterable[date]) -> None:
-    """Drop the events of these months."""
+    """Drop the events of these months. Each is noted first, so that no model is built of what is left of it."""
     for month in months:
+        note_dropped(client, "month", month)
         execute(
             client, "ALTER TABLE events_processed DROP PARTITION {month:String}", {"month": f"{month:%Y%m}"}
         )
+
+
+def note_dropped(client: Client, period: Literal["month", "day"], first_day: date) -> None:
+    """Say in ClickHouse that a month of its events, or a day of PostgreSQL's, goes."""
+    client.insert("dropped_periods", [[period, first_day]], column_names=["period", "first_day"])
 
 
 def _utc(instant: datetime) -> datetime:

@@ -6,7 +6,7 @@ from itertools import islice
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
 
 from neonblue.reconciliation import letters
-from neonblue.reconciliation.kept import KeptDays
+from neonblue.reconciliation.kept import KeptDays, read_dropped
 from neonblue.reconciliation.present import EVENT_ROWS
 from orchestration.defs.maintenance.repository import EVENTS, read_partitions
 from orchestration.defs.sources.assets import ingested_key
@@ -15,9 +15,10 @@ from orchestration.resources import ClickHouse, Postgres
 # The stream needs a moment: an event accepted later than this is not yet expected in ClickHouse.
 _GRACE_SECONDS = 10
 _ACCEPTED = (
-    "SELECT count(*), max(received_at) FROM events WHERE received_at <= now() - make_interval(secs => %s)"
+    "SELECT count(*) FILTER (WHERE NOT day = ANY(%s)), max(received_at) FROM events "
+    "WHERE received_at <= now() - make_interval(secs => %s)"
 )
-# What PostgreSQL keeps no more, by retention, is of no day of its own.
+# What PostgreSQL keeps no more, by retention, is of no day of its own; nor is what came late for such a day.
 _PRESENT = f"""
 SELECT count() FROM ({EVENT_ROWS})
 WHERE arrayExists((first, end) -> day >= first AND day < end, {{starts:Array(Date)}}, {{ends:Array(Date)}})
@@ -32,9 +33,14 @@ _NEVER = datetime(2199, 1, 1, tzinfo=UTC)
 )
 def accepted_events_are_present(clickhouse: ClickHouse, postgres: Postgres) -> AssetCheckResult:
     """Fails when events are missing or counted twice."""
+    with clickhouse.client() as client:
+        dropped = read_dropped(client)
     with postgres.connection() as connection:
-        accepted, until = connection.execute(_ACCEPTED, [_GRACE_SECONDS]).fetchone() or (0, None)
-        kept = KeptDays.of((day.start, day.end) for day in read_partitions(connection, EVENTS))
+        accepted, until = connection.execute(_ACCEPTED, [list(dropped), _GRACE_SECONDS]).fetchone() or (
+            0,
+            None,
+        )
+        kept = KeptDays.of(((day.start, day.end) for day in read_partitions(connection, EVENTS)), dropped)
     if until is None:
         return AssetCheckResult(passed=True, metadata={"accepted": 0})
     with clickhouse.client() as client:

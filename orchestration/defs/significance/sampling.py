@@ -20,13 +20,15 @@ from orchestration.defs.significance.recompute import (
 from orchestration.defs.significance.repository import has_started, read_configurations
 
 UNITS = 200
-# Units that nothing has come in about since the models were built, no erasure either: theirs can't have changed.
+# Units that nothing has come in about since the models were built, no erasure either: theirs can't have changed. They
+# were first exposed a day or more after the last month that retention dropped: no event of theirs has gone with it.
 _SAMPLE = """
 SELECT values.user_id, values.value_decimal, assigned.assigned_at
 FROM unit_metric_values AS values
 INNER JOIN assigned_units AS assigned USING (experiment_id, unit_type, user_id)
 WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric:String}
     AND values.metric_version = {version:UInt32}
+    AND values.exposure_date > (SELECT addMonths(max(first_day), 1) FROM dropped_periods WHERE period = 'month')
     AND values.user_id NOT IN (
         SELECT if(links.user_id = '', events.user_id, links.user_id)
         FROM (
@@ -49,7 +51,8 @@ WHERE values.experiment_id = {experiment:UInt32} AND values.metric_key = {metric
 ORDER BY sipHash64(values.user_id, {seed:String})
 LIMIT {limit:UInt32}
 """
-# Of the erased only what came afterwards, as people who came back.
+# Of the erased only what came afterwards, as people who came back. What came late for a month that retention dropped is
+# in no model.
 _EVENTS = """
 WITH erasures AS (
     SELECT person_key, person, max(erased_at) AS erased_until FROM erased_users
@@ -67,7 +70,9 @@ SELECT if(links.user_id = '', events.user_id, links.user_id) AS unit,
 FROM events_processed AS events
 LEFT ANY JOIN erased ON cityHash64(events.unit_type, events.user_id) = erased.person_key
 LEFT ANY JOIN links ON events.user_id = links.anonymous_id
-WHERE events.unit_type = {unit_type:String} AND (
+WHERE events.unit_type = {unit_type:String} AND toStartOfMonth(events.timestamp) NOT IN (
+    SELECT first_day FROM dropped_periods WHERE period = 'month'
+) AND (
     events.received_at > erased.last_erased_at
     OR events.received_at > erased.erased_at_of[SHA256(concat(events.unit_type, '\\0', events.user_id))]
 ) AND (

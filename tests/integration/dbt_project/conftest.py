@@ -40,7 +40,7 @@ class Warehouse:
     def empty(self) -> None:
         """As before the first build: no rows, and nothing that dbt made."""
         self.client.command(f"DROP DATABASE IF EXISTS {LIVE_DATABASE}")
-        for table in (*INGESTED, "recent_events", "dead_letters"):
+        for table in (*INGESTED, "recent_events", "dead_letters", "dropped_periods"):
             self.client.command(f"TRUNCATE TABLE {table}")
         for name, engine in rows(
             self.client,

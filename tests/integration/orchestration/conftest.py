@@ -44,6 +44,7 @@ WRITTEN = (
     "guardrail_breaches",
     "result_snapshots",
     "reports",
+    "dropped_periods",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -49,7 +50,9 @@ def day(ago: int) -> date:
 def owner(
     postgres: Server, analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection]:
-    """PostgreSQL without events and experiments, where the settings lead."""
+    """PostgreSQL without events and experiments, where the settings lead. Events are not kept for ever."""
+    monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", "400")
+    monkeypatch.setenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS", "25")
     monkeypatch.setenv("NEONBLUE_POSTGRES_URL", postgres.dsn)
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
         partitions = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass"
@@ -172,6 +175,31 @@ def test_what_is_past_goes_from_postgresql_where_clickhouse_holds_it(
     ]
 
 
+def test_a_day_that_somebody_reads_stays_for_the_next_night_and_nobody_waits_for_it(
+    owner: psycopg.Connection, analysis: Analysis, instance: DagsterInstance, postgres: Server
+) -> None:
+    """Whoever writes waits behind whoever wants to drop, who waits behind whoever reads."""
+    accept(owner, analysis, day(450))
+    accept(owner, analysis, day(440))
+    accept(owner, analysis, TODAY)
+    announce(instance, EVENT_PARTITIONS, day(370))
+    with psycopg.connect(postgres.dsn) as reader, ThreadPoolExecutor() as aside:
+        reader.execute("SELECT count(*) FROM events WHERE day = %s", (TODAY,))
+        night = aside.submit(run, instance, event_partitions)
+        try:
+            said = night.result(timeout=60)
+        finally:
+            reader.rollback()
+            night.result(timeout=60)
+
+    assert kept_days(owner) == [day(450), day(440), TODAY]
+    assert said == [
+        f"events of the days from {day(450)} to {day(440)} stay until the next night: somebody reads 'events' for long"
+    ]
+    assert run(instance, event_partitions) == []
+    assert kept_days(owner) == [TODAY]
+
+
 def test_what_grew_before_the_setting_waits_for_the_notice(
     owner: psycopg.Connection, analysis: Analysis, instance: DagsterInstance
 ) -> None:
@@ -187,14 +215,14 @@ def test_what_grew_before_the_setting_waits_for_the_notice(
     assert "NEONBLUE_RETENTION_EVENTS_DAYS=0" in said
 
 
-def test_all_is_kept_where_that_is_set(
+def test_all_is_kept_unless_it_is_set(
     owner: psycopg.Connection,
     analysis: Analysis,
     instance: DagsterInstance,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("NEONBLUE_RETENTION_EVENTS_DAYS", "0")
-    monkeypatch.setenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS", "0")
+    monkeypatch.delenv("NEONBLUE_RETENTION_EVENTS_DAYS")
+    monkeypatch.delenv("NEONBLUE_RETENTION_ANALYSIS_MONTHS")
     accept(owner, analysis, day(2_000))
     accept(owner, analysis, TODAY)
     for key, asset in ((EVENT_PARTITIONS, event_partitions), (ANALYSIS_STORAGE, analysis_storage)):
@@ -293,5 +321,12 @@ def test_what_postgresql_let_go_is_not_missed(
     assert accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
     comparison = reconcile(Settings.load()).rows[Kind.EVENTS]
     assert (comparison.total.agree, comparison.total.present, comparison.retired) == (True, 6, 6)
+    # One is imported late, and its day is made anew.
+    accept(owner, analysis, day(500))
+    assert accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed
+    comparison = reconcile(Settings.load()).rows[Kind.EVENTS]
+    assert (comparison.total.agree, comparison.total.present, comparison.retired) == (True, 9, 6)
+    accept(owner, analysis, day(500), arrived=False)
+    assert reconcile(Settings.load()).rows[Kind.EVENTS].total.missing == 3
     accept(owner, analysis, day(900), arrived=False)
     assert not accepted_events_are_present(clickhouse=ClickHouse(), postgres=Postgres()).passed

@@ -117,3 +117,19 @@ def test_groups_are_of_one_day_complete_and_bounded(places: list[tuple[int, int]
     assert [bucket for group in groups for bucket in group] == buckets
     assert all(len({bucket.day for bucket in group}) == 1 for group in groups)
     assert all(len(group) == 1 or sum(sizes[bucket] for bucket in group) <= limit for group in groups)
+
+
+@given(accepted=rows, present=rows)
+def test_of_a_day_that_is_not_kept_whole_only_what_was_accepted_is_missed(
+    accepted: Rows, present: Rows
+) -> None:
+    result = compare(
+        digests(accepted), digests(present), reader(accepted), reader(present), lambda day: day != DAY
+    )
+
+    own = {key for key in accepted if key[0] == DAY}
+    kept = {key for key in present if key[0] != DAY}
+    assert result.total.missing == len(accepted.keys() - present.keys())
+    assert result.total.unexpected == len(kept - accepted.keys())
+    assert result.retired == len(present.keys() - kept - own)
+    assert result.total.present + result.retired == len(present)

@@ -23,5 +23,12 @@ def test_a_day_is_kept_where_a_partition_holds_it_or_all_before_it_are_over(
     assert len(kept.spans) == sum(day + 1 not in days for day in days)
 
 
+def test_a_day_that_was_dropped_and_is_there_again_is_not_kept() -> None:
+    kept = KeptDays.of([(FIRST, FIRST + DAY), (FIRST + DAY, FIRST + 2 * DAY)], {FIRST})
+
+    assert FIRST not in kept
+    assert FIRST + DAY in kept
+
+
 def test_without_a_partition_no_day_is_kept() -> None:
     assert FIRST not in KeptDays.of([])
