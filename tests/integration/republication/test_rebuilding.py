@@ -217,6 +217,23 @@ def test_what_alone_is_missing_is_published(place: Place) -> None:
     assert reconcile(place.settings).equal
 
 
+@pytest.mark.parametrize("months", [0, 2])
+def test_history_that_postgresql_keeps_is_published_whatever_its_month(place: Place, months: int) -> None:
+    _, external, _ = every_experiment(place.api)
+    user = f"history-{uuid4()}"
+    old = {"event_type": "purchase", "user_id": user, "experiment": external["key"], "id": str(uuid4())}
+    send(place.api, old | {"timestamp": "2019-04-03T07:08:09Z"})
+    place.stream.carry()
+    lose(place, "events_processed", f"user_id = '{user}'")
+    retention = place.settings.retention.model_copy(update={"analysis_months": months})
+
+    repaired = repair(place.settings.model_copy(update={"retention": retention}), wait_seconds=0)
+    place.stream.carry()
+
+    assert repaired.published == {Kind.EVENTS: 1}
+    assert reconcile(place.settings).equal
+
+
 def test_a_draft_whose_deletion_never_arrived_is_archived(place: Place) -> None:
     made = draft(place.api)
     place.stream.carry()
