@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -35,6 +36,18 @@ from tests.integration.republication.messages import (
 from tests.integration.warehouse import envelope
 
 Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def slot(place: Place) -> Iterator[None]:
+    """Of the connector that the tests stand in for."""
+    name = place.settings.connect.slot
+    with psycopg.connect(place.settings.postgres.dsn(), autocommit=True) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+        try:
+            yield
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot(%s)", (name,))
 
 
 def rebuilt(place: Place, *span: datetime | None, kinds: set[Kind] | None = None) -> Any:
