@@ -1,4 +1,4 @@
-"""What the supervisor remembers of the stream on disk: the topics' ids, and why ClickHouse may lack something."""
+"""What the supervisor remembers of the stream on disk: whose data they were, and why ClickHouse may lack something."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ _lock = threading.Lock()
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """`topics`: each topic's id by its name. `to_repair`: what happened since ClickHouse was last seen complete."""
+    """`topics`: each topic's id by its name. `clickhouse`: the identity of its data; '' before they were first seen.
+
+    `to_repair`: what happened since ClickHouse was last seen complete.
+    """
 
     topics: dict[str, str] = {}
+    clickhouse: str = ""
     to_repair: tuple[str, ...] = ()
 
 
@@ -36,6 +40,9 @@ class StreamMemory:
 
     def topics_are(self, ids: Mapping[str, str]) -> None:
         self._change(topics=dict(ids))
+
+    def clickhouse_is(self, identity: str) -> None:
+        self._change(clickhouse=identity)
 
     def repair(self, reason: str) -> None:
         """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart."""
