@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from neonblue.files import write_private
 
 FILE = "stream.json"
+_AT = ", noted at "
 _lock = threading.Lock()
 
 
@@ -45,11 +47,15 @@ class StreamMemory:
         self._change(clickhouse=identity)
 
     def repair(self, reason: str) -> None:
-        """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart."""
+        """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart.
+
+        What happens once more stands there once, with its last time: a repair of the first does not end it.
+        """
+        noted = f"{reason}{_AT}{datetime.now(UTC).isoformat(timespec='milliseconds')}"
         with _lock:
             before = self.read()
-            if reason not in before.to_repair:
-                self._write(msgspec.structs.replace(before, to_repair=(*before.to_repair, reason)))
+            others = (other for other in before.to_repair if other.rpartition(_AT)[0] != reason)
+            self._write(msgspec.structs.replace(before, to_repair=(*others, noted)))
 
     def repaired(self, reasons: tuple[str, ...]) -> None:
         """What happened meanwhile stays noted."""
