@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
+from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,8 @@ from neonblue.client.identifiers import uuid7
 from neonblue.contract.instants import format_instant
 from neonblue.reconciliation import reconcile
 from neonblue.reconciliation.compare import Kind
-from neonblue.republication import Progress, plan, repair, republish, stored
+from neonblue.republication import Progress, plan, repair, republish, stored, warehouse
+from neonblue.republication.warehouse import ErasedPerson
 from tests.integration.api.life_cycle import draft
 from tests.integration.api.people.conftest import Place
 from tests.integration.api.people.test_erasure import erase, wait_retained
@@ -198,6 +200,37 @@ def test_what_clickhouse_lost_comes_back_and_who_is_erased_does_not(place: Place
     assert place.clickhouse.query(came_back, parameters={"user": leaving}).result_rows == [([],)]
     assert reconcile(place.settings).equal
     assert repair(place.settings, wait_seconds=0).rows == 0
+
+
+def test_an_erasure_that_is_closed_meanwhile_is_not_left_restored(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [every_person(place.api, *every_experiment(place.api)) for _ in range(2)]
+    place.stream.carry()
+    made = [erase(place.api, person) for person in people]
+    place.stream.carry()
+    for erasure in made:
+        wait_retained(place, erasure)
+    place.clickhouse.command("TRUNCATE TABLE erased_users")
+    restore, calls = warehouse.restore, []
+
+    def close_one(client: Client, persons: Iterable[ErasedPerson]) -> int:
+        calls.append(1)
+        with psycopg.connect(place.settings.postgres.dsn()) as connection:
+            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute(
+                "UPDATE erasures SET person = NULL, person_key = NULL WHERE id = %s", (made[0]["id"],)
+            )
+        return restore(client, persons)
+
+    monkeypatch.setattr(warehouse, "restore", close_one)
+
+    repair(place.settings, wait_seconds=0)
+
+    assert calls == [1]
+    erased = reconcile(place.settings).rows[Kind.ERASURES].total
+    assert (erased.missing, erased.unexpected) == (0, 0)
+    assert erased.present > 0
 
 
 def test_what_alone_is_missing_is_published(place: Place) -> None:
