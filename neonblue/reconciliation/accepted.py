@@ -29,6 +29,7 @@ SELECT (assigned_at AT TIME ZONE 'UTC')::date AS day,
        concat_ws('/', experiment_id, unit_type, user_id, variant_key, version) AS name,
        experiment_id, unit_type, user_id
 FROM assignments
+WHERE coalesce(received_at, assigned_at) <= %(until)s OR coalesce(received_at, assigned_at) > %(ahead)s
 """,
     Kind.EXPERIMENTS: """
 SELECT ((states.snapshot ->> 'received_at')::timestamptz AT TIME ZONE 'UTC')::date AS day,
@@ -36,6 +37,8 @@ SELECT ((states.snapshot ->> 'received_at')::timestamptz AT TIME ZONE 'UTC')::da
        states.experiment_id, states.version
 FROM experiment_versions AS states JOIN experiments ON experiments.id = states.experiment_id
 WHERE NOT (experiments.status = 'archived' AND experiments.started_at IS NULL)
+    AND ((states.snapshot ->> 'received_at')::timestamptz <= %(until)s
+        OR (states.snapshot ->> 'received_at')::timestamptz > %(ahead)s)
 """,
     Kind.LINKS: """
 SELECT (linked_at AT TIME ZONE 'UTC')::date AS day, concat_ws('/', unit_type, anonymous_id, user_id) AS name,
@@ -49,7 +52,8 @@ FROM erasures WHERE person IS NOT NULL AND (erased_at <= %(until)s OR erased_at 
 """,
 }
 """Rows that have a name in place of an id. An erasure that is closed has none any more, in neither store. A draft that
-is deleted leaves nothing here and is archived there: what is archived and was never started is in neither list."""
+is deleted leaves nothing here and is archived there: what is archived and was never started is in neither list. An
+assignment that an older version stored was received when it was assigned."""
 NAMED_KEYS = {
     Kind.ASSIGNMENTS: "experiment_id, unit_type, user_id",
     Kind.EXPERIMENTS: "experiment_id, version",

@@ -22,6 +22,7 @@ NAMED_ROWS = {
 SELECT concatWithSeparator('/', experiment_id, unit_type, user_id, variant_key, version) AS name,
        toDate(assigned_at) AS day
 FROM assignments FINAL
+WHERE (received_at <= {until:DateTime64(6, 'UTC')} OR received_at > {ahead:DateTime64(6, 'UTC')})
 """,
     Kind.EXPERIMENTS: """
 SELECT concatWithSeparator('/', experiment_id, version, lower(hex(MD5(snapshot)))) AS name, toDate(received_at) AS day
@@ -29,7 +30,7 @@ FROM experiments FINAL
 WHERE experiment_id NOT IN (
     SELECT experiment_id FROM experiments FINAL GROUP BY experiment_id
     HAVING argMax(status, (version, received_at)) = 'archived' AND countIf(isNotNull(started_at)) = 0
-)
+) AND (received_at <= {until:DateTime64(6, 'UTC')} OR received_at > {ahead:DateTime64(6, 'UTC')})
 """,
     Kind.LINKS: """
 SELECT concatWithSeparator('/', unit_type, anonymous_id, user_id) AS name, toDate(linked_at) AS day

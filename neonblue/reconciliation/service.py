@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,7 +27,7 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
     """Compare what was accepted until now with what is present.
 
     wait_seconds: while they differ, look again for so long: rows may be on their way. What is accepted after
-    the call does not count, so that this ends also under load.
+    the call does not count, so that this ends also under load. What was equal once is not read again.
     """
     deadline = time.monotonic() + wait_seconds
     with (
@@ -33,11 +35,13 @@ def reconcile(settings: Settings, wait_seconds: float = 0.0) -> Reconciliation:
         connect(settings.clickhouse) as clickhouse,
     ):
         until = _now(postgres)
-        while True:
-            result = _once(postgres, clickhouse, Span(until, _now(postgres) + CLOCKS_AHEAD))
-            if result.equal or time.monotonic() >= deadline:
-                return result
+        result = _once(postgres, clickhouse, Span(until, until + CLOCKS_AHEAD), list(Kind))
+        while not result.equal and time.monotonic() < deadline:
             time.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            differing = [kind for kind in Kind if not result.rows[kind].total.agree]
+            again = _once(postgres, clickhouse, Span(until, _now(postgres) + CLOCKS_AHEAD), differing)
+            result = replace(again, rows={**result.rows, **again.rows})
+        return result
 
 
 def span_of_now(postgres: psycopg.Connection) -> Span:
@@ -54,10 +58,12 @@ def _now(postgres: psycopg.Connection) -> datetime:
     return moment
 
 
-def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Reconciliation:
+def _once(
+    postgres: psycopg.Connection, clickhouse: Client, span: Span, kinds: Sequence[Kind]
+) -> Reconciliation:
     """ClickHouse first: what it holds was committed before PostgreSQL is read, and can't seem unexpected."""
     present = Present(clickhouse, span)
-    found = {kind: present.digests(kind) for kind in Kind}
+    found = {kind: present.digests(kind) for kind in kinds}
     with postgres.transaction():
         accepted = Accepted(postgres, span)
         kept = accepted.kept_days(read_dropped(clickhouse))
@@ -71,7 +77,7 @@ def _once(postgres: psycopg.Connection, clickhouse: Client, span: Span) -> Recon
                     partial(present.ids, kind),
                     kept.__contains__ if kind is Kind.EVENTS else None,
                 )
-                for kind in Kind
+                for kind in kinds
             },
             dead_letters=letters.unresolved,
             set_aside=present.set_aside(),

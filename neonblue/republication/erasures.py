@@ -44,6 +44,7 @@ class Erasures:
 def publish(connection: psycopg.Connection, client: Client) -> Erasures:
     """Tell the stream of those that have not arrived, and ClickHouse of those that it has lost.
 
+    One that is closed meanwhile is taken off ClickHouse's list again.
     An erasure that has arrived is not sent with its id again: the id would be kept for longer than its receipt says.
     """
     there = warehouse.erased(client)
@@ -61,10 +62,13 @@ def publish(connection: psycopg.Connection, client: Client) -> Erasures:
             for row in lacking
             if row.person_key is not None and _known_by_key(row)
         ]
-        restored = warehouse.restore(
-            client, keyed
-        )  # under the lock: one that is closed meanwhile is taken off again
-    return Erasures(len(named), restored, len(lacking) - len(named) - restored)
+    warehouse.restore(client, keyed)  # not under the lock, for which erasures wait
+    with connection.transaction():
+        still_open = {_name(_row(*row)) for row in connection.execute(_OPEN)}
+    closed = [one for one in keyed if one.name not in still_open]
+    warehouse.withdraw(client, closed)
+    restored = len(keyed) - len(closed)
+    return Erasures(len(named), restored, len(lacking) - len(named) - len(keyed))
 
 
 def _known_by_key(row: ErasureRow) -> bool:

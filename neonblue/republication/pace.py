@@ -28,9 +28,19 @@ class StreamStandsStill(Exception):  # noqa: N818 - names a state
     """The connector reads nothing: what is written now would only pile up."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the connector is. known: whether there is a slot to tell it. The rest in bytes, and as text."""
+
+    known: bool = False
+    unread: int = 0
+    retained: int = 0
+    reached: str = ""
+
+
 @dataclass(slots=True)
 class Pace:
-    """Holds back while much waits to be streamed. Without a slot nothing can be said: the outbox keeps its rows."""
+    """Holds back while much waits to be streamed, and while nobody would: without a slot, or with a lost one."""
 
     connection: psycopg.Connection
     slot: str
@@ -45,26 +55,30 @@ class Pace:
         return cls(connection, settings.connect.slot, retained)
 
     def wait(self, waiting: Callable[[int], object]) -> None:
-        """Return once more may be written; `waiting` is told the bytes that are unread.
+        """Return once more may be written; `waiting` is told the bytes that are unread, as far as is known.
 
         Raises StreamStandsStill where nothing at all is read for a while.
         """
-        place, moved = "", time.monotonic()
+        place, moved = _Place(), time.monotonic()
         while True:
-            unread, retained, at = self._look()
-            if unread <= self.most_unread and retained <= self.most_retained:
+            now, at = time.monotonic(), self._look()
+            if at.known and at.unread <= self.most_unread and at.retained <= self.most_retained:
                 return
-            now = time.monotonic()
-            if at != place:
+            if at.known != place.known or at.reached != place.reached:
                 place, moved = at, now
             elif now - moved > self.still_seconds:
                 raise StreamStandsStill(
-                    f"the stream has read nothing for {self.still_seconds:.0f} s, and {unread / 1024**2:,.0f} MiB wait "
-                    "for it: see 'neonblue status' and 'neonblue logs connect', then go on"
+                    f"the stream has read nothing for {self.still_seconds:.0f} s, and {self._why(at)}: see 'neonblue "
+                    "status' and 'neonblue logs connect', then go on"
                 )
-            waiting(unread)
+            waiting(at.unread)
             time.sleep(LOOK_SECONDS)
 
-    def _look(self) -> tuple[int, int, str]:
+    def _why(self, at: _Place) -> str:
+        if at.known:
+            return f"{at.unread / 1024**2:,.0f} MiB wait for it"
+        return f"PostgreSQL has no replication slot {self.slot}, or has given it up"
+
+    def _look(self) -> _Place:
         row = self.connection.execute(_PLACE, (self.slot,)).fetchone()
-        return (0, 0, "") if row is None else (row[0] or 0, row[1] or 0, row[2] or "")
+        return _Place() if row is None else _Place(True, row[0] or 0, row[1] or 0, row[2] or "")

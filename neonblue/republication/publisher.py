@@ -20,12 +20,9 @@ from neonblue.republication.pace import Pace
 from neonblue.republication.rebuilt import AssignmentRow, Rebuilt
 from neonblue.republication.stored import PAGE_ROWS, Key
 
-_SHORT = """
-SET LOCAL statement_timeout = '20s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-SET LOCAL enable_sort = off
-"""
-"""The transactions of a chunk must be over before an erasure counts as settled, and a page is read in the order of the
-key: where ids are no times, a look at all rows of the day may seem cheaper, and would be taken for each page."""
+_SHORT = "SET LOCAL statement_timeout = '20s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
+"""The transactions of a chunk must be over before an erasure counts as settled. Where ids are no times, a look at all
+rows may seem cheaper than the way by the key, and would be taken for each page."""
 _RECORD = """
 INSERT INTO audit_log (actor, action, object_type, object_id, after) VALUES (%s, %s, 'stream', %s, %s)
 """

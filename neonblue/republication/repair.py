@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 
 import psycopg
 from clickhouse_connect.driver.client import Client
@@ -82,11 +81,10 @@ def repair(
         found = erasures.publish(publisher.connection, clickhouse)
         result.restored, result.unknown = found.restored, found.unknown
         telling.done(Kind.ERASURES, found.published)
-        kept_from = first_day_kept(settings.retention.analysis_months, datetime.now(UTC).date())
         stores = _Stores(postgres, clickhouse, span_of_now(postgres))
         for kind in ORDER:
             if kind is not Kind.ERASURES:
-                _repair(stores, publisher, kind, kept_from, telling)
+                _repair(stores, publisher, kind, telling)
         rows = {kind.value: number for kind, number in result.published.items()}
         publisher.record(actor, "repaired", settings.kafka.topic, {"rows": rows, "restored": result.restored})
     result.reconciliation = reconcile(settings, max(0.0, deadline - time.monotonic()))
@@ -154,10 +152,8 @@ class _Telling:
         self._progress(self._kind, self._result.published.get(self._kind, 0), unread)
 
 
-def _repair(stores: _Stores, publisher: Publisher, kind: Kind, kept_from: date, telling: _Telling) -> None:
+def _repair(stores: _Stores, publisher: Publisher, kind: Kind, telling: _Telling) -> None:
     for gap in stores.gaps(kind):
-        if kind is Kind.EVENTS and gap.buckets[0].day < kept_from:
-            continue
         if kind is Kind.EVENTS:
             done = publisher.found_events(gap.buckets[0].day, sorted(gap.missing))
         else:
@@ -165,14 +161,6 @@ def _repair(stores: _Stores, publisher: Publisher, kind: Kind, kept_from: date, 
         if kind is Kind.EXPERIMENTS:
             done += publisher.found_drafts([int(name.partition("/")[0]) for name in gap.unexpected])
         telling.done(kind, done)
-
-
-def first_day_kept(months: int, today: date) -> date:
-    """Of events in ClickHouse, which drops whole months: those from before went by intention. 0: it keeps all."""
-    if not months:
-        return date.min
-    count = today.year * 12 + today.month - 1 - months
-    return date(count // 12, count % 12 + 1, 1)
 
 
 def _missing(found: Reconciliation) -> dict[str, int]:

@@ -32,7 +32,7 @@ SELECT id::text, day, "timestamp", received_at, experiment_id, user_id, unit_typ
     value::text, properties::text
 FROM events
 """
-_EVENTS_AFTER = _EVENT_COLUMNS + "WHERE day = %s AND id > %s::uuid ORDER BY id LIMIT %s"
+_EVENTS_AFTER = _EVENT_COLUMNS + "WHERE day = %s AND id > %s::uuid ORDER BY events.id LIMIT %s"
 _EVENTS_FOUND = _EVENT_COLUMNS + "WHERE day = %s AND id = ANY(%s::uuid[])"
 
 _COLUMNS = {

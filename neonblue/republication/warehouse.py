@@ -21,9 +21,20 @@ WHERE (experiment_id, unit_type, user_id) IN (
 _ERASED = "SELECT unit_type, hex(person), toUnixTimestamp64Micro(erased_at) FROM erased_users"
 _RESTORE = """
 INSERT INTO erased_users (unit_type, person, person_key, erased_at, received_at, ingested_at)
-SELECT {unit_type:String}, unhex({person:String}), {key:UInt64}, fromUnixTimestamp64Micro({at:Int64}, 'UTC'),
-    fromUnixTimestamp64Micro({at:Int64}, 'UTC'), now64(3, 'UTC')
+SELECT one.1, unhex(one.2), one.3, fromUnixTimestamp64Micro(one.4, 'UTC'), fromUnixTimestamp64Micro(one.4, 'UTC'),
+    now64(3, 'UTC')
+FROM (
+    SELECT arrayJoin(
+        arrayZip({types:Array(String)}, {persons:Array(String)}, {keys:Array(UInt64)}, {times:Array(Int64)})
+    ) AS one
+)
 """
+_WITHDRAW = """
+ALTER TABLE erased_users DELETE WHERE (unit_type, hex(person), toUnixTimestamp64Micro(erased_at)) IN (
+    SELECT arrayJoin(arrayZip({types:Array(String)}, {persons:Array(String)}, {times:Array(Int64)}))
+)
+"""
+_ROWS = 1_000
 Unit = tuple[int, str, str]
 
 
@@ -62,17 +73,25 @@ def erased(client: Client) -> set[tuple[str, str, int]]:
 
 def restore(client: Client, persons: Iterable[ErasedPerson]) -> int:
     """Put these on the list of the erased: no message can name them any more. Returns how many."""
-    number = 0
-    for one in persons:
-        parameters = {
-            "unit_type": one.unit_type,
-            "person": one.person.hex(),
-            "key": one.key,
-            "at": microseconds(one.erased_at),
+    everybody = list(persons)
+    for start in range(0, len(everybody), _ROWS):
+        some = everybody[start : start + _ROWS]
+        parameters: dict[str, object] = {
+            "types": [one.unit_type for one in some],
+            "persons": [one.person.hex() for one in some],
+            "keys": [one.key for one in some],
+            "times": [microseconds(one.erased_at) for one in some],
         }
         execute(client, _RESTORE, parameters)
-        number += 1
-    return number
+    return len(everybody)
+
+
+def withdraw(client: Client, persons: Sequence[ErasedPerson]) -> None:
+    """Take these off the list again."""
+    for start in range(0, len(persons), _ROWS):
+        types, names, times = zip(*(one.name for one in persons[start : start + _ROWS]), strict=True)
+        parameters: dict[str, object] = {"types": list(types), "persons": list(names), "times": list(times)}
+        execute(client, _WITHDRAW, parameters, {"mutations_sync": 2})
 
 
 def microseconds(instant: datetime) -> int:

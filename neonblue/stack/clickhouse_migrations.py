@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -134,8 +134,11 @@ def plan(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Mi
     return pending
 
 
-def migrate(settings: Settings) -> list[str]:
+def migrate(settings: Settings, before: Callable[[str, list[str]], object] | None = None) -> list[str]:
     """Apply what is not applied yet and return those files' names: none where the schema is up to date.
+
+    before: told, before anything is made, the `identity` of what is there ('' where nothing is) and which tables and
+    views are missing although their files were applied.
 
     Raises `MigrationError` where files and database contradict each other, and clickhouse-connect's own
     errors where the server refuses a statement or can not be reached. A table or view that somebody has dropped
@@ -145,7 +148,11 @@ def migrate(settings: Settings) -> list[str]:
     with _connect(settings.clickhouse) as client:
         client.command(fill(_HISTORY, filled))
         migrations = read_migrations(folder(Folder.CLICKHOUSE))
-        pending = plan(migrations, _applied(client))
+        applied = _applied(client)
+        pending = plan(migrations, applied)
+        if before is not None:
+            made = [migration for migration in migrations if migration.name in applied]
+            before(_identity(client), missing(made, _present(client)))
         for migration in pending:
             _apply(client, migration, filled)
         if gone := missing(migrations, _present(client)):
@@ -153,6 +160,12 @@ def migrate(settings: Settings) -> list[str]:
             for statement in remake(migrations, gone, filled):
                 client.command(statement)
     return [migration.name for migration in pending]
+
+
+def identity(settings: Settings) -> str:
+    """Tells these data from others at the same address: when the first file was applied."""
+    with _connect(settings.clickhouse) as client:
+        return _identity(client)
 
 
 def missing(migrations: Sequence[Migration], present: Collection[str]) -> list[str]:
@@ -195,6 +208,11 @@ def _connect(settings: ClickHouseSettings) -> Client:
         database=settings.database,
         autogenerate_session_id=False,
     )
+
+
+def _identity(client: Client) -> str:
+    query = "SELECT if(count() = 0, '', toString(min(applied_at))) FROM schema_migrations"
+    return str(client.query(query).result_rows[0][0])
 
 
 def _applied(client: Client) -> dict[str, str]:

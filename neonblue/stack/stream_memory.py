@@ -1,10 +1,11 @@
-"""What the supervisor remembers of the stream on disk: the topics' ids, and why ClickHouse may lack something."""
+"""What the supervisor remembers of the stream on disk: whose data they were, and why ClickHouse may lack something."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -12,14 +13,19 @@ import msgspec
 from neonblue.files import write_private
 
 FILE = "stream.json"
+_AT = ", noted at "
 _lock = threading.Lock()
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """`topics`: each topic's id by its name. `to_repair`: what happened since ClickHouse was last seen complete.
-    `broken_parts`: those of ClickHouse's tables that are known to have been set aside."""
+    """`topics`: each topic's id by its name. `clickhouse`: the identity of its data; '' before they were first seen.
+
+    `to_repair`: what happened since ClickHouse was last seen complete. `broken_parts`: those of its tables that are
+    known to have been set aside.
+    """
 
     topics: dict[str, str] = {}
+    clickhouse: str = ""
     to_repair: tuple[str, ...] = ()
     broken_parts: tuple[str, ...] = ()
 
@@ -42,12 +48,19 @@ class StreamMemory:
     def broken_parts_are(self, names: tuple[str, ...]) -> None:
         self._change(broken_parts=names)
 
+    def clickhouse_is(self, identity: str) -> None:
+        self._change(clickhouse=identity)
+
     def repair(self, reason: str) -> None:
-        """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart."""
+        """From now on ClickHouse is to be compared with PostgreSQL, until `repaired`, also after a restart.
+
+        What happens once more stands there once, with its last time: a repair of the first does not end it.
+        """
+        noted = f"{reason}{_AT}{datetime.now(UTC).isoformat(timespec='milliseconds')}"
         with _lock:
             before = self.read()
-            if reason not in before.to_repair:
-                self._write(msgspec.structs.replace(before, to_repair=(*before.to_repair, reason)))
+            others = (other for other in before.to_repair if other.rpartition(_AT)[0] != reason)
+            self._write(msgspec.structs.replace(before, to_repair=(*others, noted)))
 
     def repaired(self, reasons: tuple[str, ...]) -> None:
         """What happened meanwhile stays noted."""

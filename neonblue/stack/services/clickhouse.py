@@ -98,7 +98,8 @@ class ClickHouse(Service):
 class ClickHouseSchema(Step):
     """The ingestion layer's tables and views, and the profile by which dbt reaches them.
 
-    While one of them was gone, messages were read that it did not get: they are published again.
+    While one of them was gone, messages were read that it did not get: they are published again, also where it, or all
+    of ClickHouse's data, was lost while the stack was down.
     """
 
     name = "clickhouse-schema"
@@ -113,7 +114,17 @@ class ClickHouseSchema(Step):
 
     def run(self) -> None:
         dbt_profile.write(self._settings)
-        _migrations().migrate(self._settings)
+        migrations = _migrations()
+        migrations.migrate(self._settings, self._note_loss)
+        self._memory.clickhouse_is(migrations.identity(self._settings))
+
+    def _note_loss(self, identity: str, gone: list[str]) -> None:
+        """Before anything is made again: from then on nothing would show that it was lost."""
+        remembered = self._memory.read().clickhouse
+        if remembered and identity != remembered:
+            self._memory.repair("ClickHouse's data are not those that were there before")
+        elif gone:
+            self._memory.repair(f"ClickHouse lacked {', '.join(gone)}")
 
     def check(self) -> None:
         """Every table and view of the migrations is there."""
@@ -125,7 +136,6 @@ class ClickHouseSchema(Step):
     def mend(self) -> None:
         """Where ClickHouse itself is away there is nothing to mend."""
         if self._missing:
-            self._memory.repair(f"ClickHouse lacked {', '.join(self._missing)}")
             self.run()
 
     def _look(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from importlib import import_module
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -22,6 +23,16 @@ COMMAND = "neonblue reconcile --repair"
 _WAIT_SECONDS = 120.0
 _FIRST_DELAY = 5.0
 _LONGEST_DELAY = 1_800.0
+_TRIES = 3
+"""Rows that so many attempts in a row did not bring are refused on the way: more would only leave letters."""
+
+
+class Outcome(NamedTuple):
+    """rows: published again. equal: whether both stores are then. lacking: rows that have not arrived."""
+
+    rows: int
+    equal: bool
+    lacking: tuple[str, ...] = ()
 
 
 class StreamRepair(Step):
@@ -40,6 +51,9 @@ class StreamRepair(Step):
         self._failures = 0
         self._not_before = 0.0
         self._said = ""
+        self._useless = 0
+        self._lacking: tuple[str, ...] = ()
+        self._tried: tuple[str, ...] = ()
 
     def run(self) -> None:
         """What an earlier life has left is found by the first look."""
@@ -53,6 +67,12 @@ class StreamRepair(Step):
             _log.error("parts_broken", reason=broken, then="what is missing is published again")
             self._memory.repair(broken)
         if reasons := self._memory.read().to_repair:
+            if self._gave_up(reasons):
+                raise ServiceError(
+                    self.name,
+                    f"{'; '.join(reasons)}: published {_TRIES} times, {self._said} still differ, so it is not tried "
+                    "again: see 'neonblue reconcile'",
+                )
             said = f" ({self._said})" if self._said else ""
             raise ServiceError(
                 self.name,
@@ -63,23 +83,37 @@ class StreamRepair(Step):
         """In a thread of its own: it takes as long as there is to publish."""
         if self._work is not None and self._work.is_alive():
             return
+        reasons = self._memory.read().to_repair
+        if self._useless >= _TRIES and reasons != self._tried:
+            self._useless, self._not_before = 0, 0.0
         if time.monotonic() >= self._not_before:
-            reasons = self._memory.read().to_repair
             self._work = threading.Thread(target=self._repair, args=(reasons,), name=self.name, daemon=True)
             self._work.start()
 
+    def _gave_up(self, reasons: tuple[str, ...]) -> bool:
+        """What has happened since is tried."""
+        return self._useless >= _TRIES and reasons == self._tried
+
     def _repair(self, reasons: tuple[str, ...]) -> None:
         try:
-            rows, equal = publish_again(self._settings)
+            done = (look if self._gave_up(reasons) else publish_again)(self._settings)
         except Exception as error:
             self._again(explain(error))
             return
-        _log.info("stream_repaired" if equal else "stream_not_repaired", rows=rows, reasons=reasons)
-        if equal:
-            self._failures, self._said = 0, ""
+        _log.info("stream_repaired" if done.equal else "stream_not_repaired", rows=done.rows, reasons=reasons)
+        if done.equal:
+            self._failures, self._useless, self._said = 0, 0, ""
             self._memory.repaired(reasons)
+            return
+        same = (done.lacking, reasons) == (self._lacking, self._tried)
+        self._useless = self._useless + 1 if same else 1
+        self._lacking, self._tried = done.lacking, reasons
+        if self._gave_up(reasons):
+            self._said = ", ".join(done.lacking[:_TRIES]) or "the stores"
+            self._not_before = time.monotonic() + _LONGEST_DELAY
+            _log.warning("stream_repair_given_up", lacking=done.lacking, then="see 'neonblue reconcile'")
         else:
-            self._again(f"{rows:,} rows were, and they still differ")
+            self._again(f"{done.rows:,} rows were, and they still differ")
 
     def _again(self, said: str) -> None:
         self._failures += 1
@@ -88,8 +122,18 @@ class StreamRepair(Step):
         _log.warning("stream_repair_failed", reason=said, again_in=delay)
 
 
-def publish_again(settings: Settings) -> tuple[int, bool]:
-    """Publish what ClickHouse lacks: how many rows that were, and whether both stores are equal afterwards."""
+def publish_again(settings: Settings) -> Outcome:
+    """Publish what ClickHouse lacks, and compare."""
     # Loads what a supervisor mostly does without.
     done = import_module("neonblue.republication").repair(settings, wait_seconds=_WAIT_SECONDS)
-    return done.rows, done.equal
+    return Outcome(done.rows, done.equal, _lacking(done.reconciliation))
+
+
+def look(settings: Settings) -> Outcome:
+    """Compare alone."""
+    result = import_module("neonblue.reconciliation").reconcile(settings, _WAIT_SECONDS)
+    return Outcome(0, result.equal, _lacking(result))
+
+
+def _lacking(result: Any) -> tuple[str, ...]:
+    return tuple(f"{kind} {name}" for kind, rows in result.rows.items() for name in rows.missing_ids)

@@ -13,6 +13,8 @@ from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.stack import clickhouse_migrations
 from neonblue.stack.clickhouse_migrations import MigrationError, migrate
+from neonblue.stack.services.clickhouse import ClickHouseSchema
+from neonblue.stack.stream_memory import StreamMemory
 from tests.integration.warehouse import TOPIC_STAND_IN, Topic, connect, envelope, event, rows, running
 
 
@@ -76,3 +78,29 @@ def described(client: Client) -> set[tuple[object, ...]]:
             " AND name != 'raw_events_kafka'",
         )
     )
+
+
+def test_what_was_lost_is_noted_before_it_is_made_again(empty_server: Settings, tmp_path: Path) -> None:
+    settings = empty_server
+
+    def noted() -> list[str]:
+        ClickHouseSchema(settings).run()
+        memory = StreamMemory(tmp_path)
+        reasons = memory.read().to_repair
+        memory.repaired(reasons)
+        return list(reasons)
+
+    assert noted() == []
+    assert noted() == []
+    with connect(settings) as client:
+        client.command("DROP TABLE user_links_mv")
+        client.command("DROP TABLE user_links")
+    lacked = noted()
+    assert len(lacked) == 1
+    assert "user_links, user_links_mv" in lacked[0]
+    assert noted() == []
+    (tmp_path / "another").mkdir()
+    with running(tmp_path / "another") as another:
+        settings = settings.model_copy(update={"clickhouse": another.clickhouse})
+        assert ["not those that were there before" in reason for reason in noted()] == [True]
+        assert noted() == []

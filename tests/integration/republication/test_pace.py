@@ -50,6 +50,44 @@ def test_a_stream_that_reads_nothing_is_told(connection: psycopg.Connection) -> 
         pace(connection).wait(lambda _: None)
 
 
-def test_without_a_slot_it_does_not_wait(place: Place) -> None:
+def test_without_a_slot_it_waits_for_one_and_gives_up(place: Place) -> None:
+    seen: list[int] = []
+    with (
+        psycopg.connect(place.settings.postgres.dsn(), autocommit=True) as connection,
+        pytest.raises(StreamStandsStill, match=f"no replication slot {SLOT}"),
+    ):
+        pace(connection).wait(seen.append)
+
+    assert seen
+
+
+def test_it_goes_on_once_there_is_a_slot(place: Place) -> None:
     with psycopg.connect(place.settings.postgres.dsn(), autocommit=True) as connection:
-        Pace(connection, "no_such_slot", most_retained=0, most_unread=0).wait(pytest.fail)
+
+        def make(_: int) -> None:
+            connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (SLOT,))
+
+        pace(connection).wait(make)
+        connection.execute("SELECT pg_drop_replication_slot(%s)", (SLOT,))
+
+
+def test_a_slot_that_is_given_up_counts_as_none(connection: psycopg.Connection) -> None:
+    """It stays, and where it was last confirmed also, however much is written behind it."""
+    connection.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    connection.execute("SELECT pg_reload_conf()")
+    try:
+        for _ in range(20):
+            connection.execute("SELECT pg_logical_emit_message(false, 'filler', 'x', true), pg_switch_wal()")
+            connection.execute("CHECKPOINT")
+            state = connection.execute(
+                "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", (SLOT,)
+            ).fetchone()
+            if state == ("lost",):
+                break
+        assert state == ("lost",)
+
+        with pytest.raises(StreamStandsStill, match="given it up"):
+            pace(connection).wait(lambda _: None)
+    finally:
+        connection.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        connection.execute("SELECT pg_reload_conf()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
+from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,8 @@ from neonblue.client.identifiers import uuid7
 from neonblue.contract.instants import format_instant
 from neonblue.reconciliation import reconcile
 from neonblue.reconciliation.compare import Kind
-from neonblue.republication import Progress, plan, repair, republish, stored
+from neonblue.republication import Progress, plan, repair, republish, stored, warehouse
+from neonblue.republication.warehouse import ErasedPerson
 from tests.integration.api.life_cycle import draft
 from tests.integration.api.people.conftest import Place
 from tests.integration.api.people.test_erasure import erase, wait_retained
@@ -35,6 +38,18 @@ from tests.integration.republication.messages import (
 from tests.integration.warehouse import envelope
 
 Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def slot(place: Place) -> Iterator[None]:
+    """Of the connector that the tests stand in for."""
+    name = place.settings.connect.slot
+    with psycopg.connect(place.settings.postgres.dsn(), autocommit=True) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (name,))
+        try:
+            yield
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot(%s)", (name,))
 
 
 def rebuilt(place: Place, *span: datetime | None, kinds: set[Kind] | None = None) -> Any:
@@ -187,6 +202,37 @@ def test_what_clickhouse_lost_comes_back_and_who_is_erased_does_not(place: Place
     assert repair(place.settings, wait_seconds=0).rows == 0
 
 
+def test_an_erasure_that_is_closed_meanwhile_is_not_left_restored(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [every_person(place.api, *every_experiment(place.api)) for _ in range(2)]
+    place.stream.carry()
+    made = [erase(place.api, person) for person in people]
+    place.stream.carry()
+    for erasure in made:
+        wait_retained(place, erasure)
+    place.clickhouse.command("TRUNCATE TABLE erased_users")
+    restore, calls = warehouse.restore, []
+
+    def close_one(client: Client, persons: Iterable[ErasedPerson]) -> int:
+        calls.append(1)
+        with psycopg.connect(place.settings.postgres.dsn()) as connection:
+            connection.execute("SET LOCAL lock_timeout = '5s'")
+            connection.execute(
+                "UPDATE erasures SET person = NULL, person_key = NULL WHERE id = %s", (made[0]["id"],)
+            )
+        return restore(client, persons)
+
+    monkeypatch.setattr(warehouse, "restore", close_one)
+
+    repair(place.settings, wait_seconds=0)
+
+    assert calls == [1]
+    erased = reconcile(place.settings).rows[Kind.ERASURES].total
+    assert (erased.missing, erased.unexpected) == (0, 0)
+    assert erased.present > 0
+
+
 def test_what_alone_is_missing_is_published(place: Place) -> None:
     every_person(place.api, *every_experiment(place.api))
     place.stream.carry()
@@ -214,6 +260,23 @@ def test_what_alone_is_missing_is_published(place: Place) -> None:
     assert repaired.published[Kind.EVENTS] >= missing[Kind.EVENTS]
     assert published.total() == repaired.rows
     assert contents(place.clickhouse) == held
+    assert reconcile(place.settings).equal
+
+
+@pytest.mark.parametrize("months", [0, 2])
+def test_history_that_postgresql_keeps_is_published_whatever_its_month(place: Place, months: int) -> None:
+    _, external, _ = every_experiment(place.api)
+    user = f"history-{uuid4()}"
+    old = {"event_type": "purchase", "user_id": user, "experiment": external["key"], "id": str(uuid4())}
+    send(place.api, old | {"timestamp": "2019-04-03T07:08:09Z"})
+    place.stream.carry()
+    lose(place, "events_processed", f"user_id = '{user}'")
+    retention = place.settings.retention.model_copy(update={"analysis_months": months})
+
+    repaired = repair(place.settings.model_copy(update={"retention": retention}), wait_seconds=0)
+    place.stream.carry()
+
+    assert repaired.published == {Kind.EVENTS: 1}
     assert reconcile(place.settings).equal
 
 

@@ -12,7 +12,7 @@ import pytest
 from neonblue.settings import Settings
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.services import repair
-from neonblue.stack.services.repair import StreamRepair
+from neonblue.stack.services.repair import Outcome, StreamRepair
 from neonblue.stack.stream_memory import StreamMemory
 
 REASON = "the topic experiments_events was deleted"
@@ -49,9 +49,9 @@ def test_without_a_loss_nothing_is_done(node: StreamRepair, monkeypatch: pytest.
 def test_it_is_repeated_until_equal_and_told_meanwhile(
     node: StreamRepair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter([ConnectionError("ClickHouse is away"), (7, False), (0, True)])
+    answers = iter([ConnectionError("ClickHouse is away"), Outcome(7, False), Outcome(0, True)])
 
-    def publish_again(_: Settings) -> tuple[int, bool]:
+    def publish_again(_: Settings) -> Outcome:
         answer = next(answers)
         if isinstance(answer, Exception):
             raise answer
@@ -72,11 +72,11 @@ def test_it_never_waits_and_what_happens_meanwhile_is_repaired_next(
 ) -> None:
     begun, go_on, times = threading.Event(), threading.Event(), []
 
-    def publish_again(_: Settings) -> tuple[int, bool]:
+    def publish_again(_: Settings) -> Outcome:
         times.append(1)
         begun.set()
         assert go_on.wait(20)
-        return 1, True
+        return Outcome(1, True)
 
     monkeypatch.setattr(repair, "publish_again", publish_again)
     StreamMemory(tmp_path).repair(REASON)
@@ -89,3 +89,36 @@ def test_it_never_waits_and_what_happens_meanwhile_is_repaired_next(
     go_on.set()
     looks(node, lambda: not pending(tmp_path))
     assert times == [1, 1]
+
+
+def test_what_is_refused_again_and_again_is_only_looked_at_until_something_else_is_lost(
+    node: StreamRepair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published, looked, equal = [], [], [False]
+
+    def publish_again(_: Settings) -> Outcome:
+        published.append(1)
+        return Outcome(1, equal[0], () if equal[0] else ("events refused-one",))
+
+    def look(_: Settings) -> Outcome:
+        looked.append(1)
+        return Outcome(0, False, ("events refused-one",))
+
+    monkeypatch.setattr(repair, "publish_again", publish_again)
+    monkeypatch.setattr(repair, "look", look)
+    monkeypatch.setattr(repair, "_LONGEST_DELAY", 0.02)
+    StreamMemory(tmp_path).repair(REASON)
+
+    looks(node, lambda: len(looked) > 2)
+    assert len(published) == 3
+    with pytest.raises(ServiceError, match=r"events refused-one still differ.*'neonblue reconcile'"):
+        node.check()
+
+    monkeypatch.setattr(repair, "_LONGEST_DELAY", 1_000.0)
+    before = len(looked)
+    looks(node, lambda: len(looked) > before + 1 or node._not_before > time.monotonic() + 500)
+
+    equal[0] = True
+    StreamMemory(tmp_path).repair("a view was dropped")
+    looks(node, lambda: not pending(tmp_path))
+    assert len(published) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from neonblue.stack.services.topics import Present, lost, wrongs
@@ -45,7 +46,7 @@ def test_what_is_to_be_repaired_outlives_the_process_and_ends_with_its_own_repai
     memory.repair("a view was dropped")
     memory.repaired(begun)
 
-    assert memory.read().to_repair == ("a view was dropped",)
+    assert reasons(memory) == ["a view was dropped"]
     assert memory.read().topics == KNOWN
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
@@ -55,4 +56,22 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path) -> None:
     memory = StreamMemory(tmp_path)
     assert memory.read().to_repair == ()
     memory.repair("why")
-    assert memory.read().to_repair == ("why",)
+    assert reasons(memory) == ["why"]
+
+
+def test_what_happens_again_during_a_repair_outlives_it_and_is_one_entry(tmp_path: Path) -> None:
+    memory = StreamMemory(tmp_path)
+    memory.repair("why")
+    begun = memory.read().to_repair
+    time.sleep(0.01)
+    memory.repair("why")
+    memory.repaired(begun)
+
+    assert reasons(memory) == ["why"]
+    memory.repaired(memory.read().to_repair)
+    assert reasons(memory) == []
+
+
+def reasons(memory: StreamMemory) -> list[str]:
+    """Without their times."""
+    return [noted.partition(",")[0] for noted in memory.read().to_repair]

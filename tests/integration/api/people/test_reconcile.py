@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from neonblue.client.identifiers import uuid7
-from neonblue.reconciliation import reconcile
-from neonblue.reconciliation.compare import Kind
+from neonblue.reconciliation import reconcile, service
+from neonblue.reconciliation.accepted import Accepted
+from neonblue.reconciliation.compare import Bucket, Digest, Digests, Kind, Span
+from neonblue.reconciliation.present import Present
+from neonblue.reconciliation.service import span_of_now
 from tests.integration.api.people.conftest import Place
 from tests.integration.api.people.test_erasure import assign, erase, live, new_experiment, send, wait_retained
 from tests.integration.warehouse import envelope, event
@@ -131,3 +135,57 @@ def test_what_never_arrived_is_missing_and_named(busy: Place, kind: Kind) -> Non
     assert result.total.missing > before[kind][0]
     assert len(result.missing_ids) == result.total.missing
     assert differences(busy) == before
+
+
+Read = dict[Kind, tuple[Digests, Digests]]
+
+
+def stored(place: Place, span: Span) -> Read:
+    """The digests of both stores."""
+    present = Present(place.clickhouse, span)
+    with psycopg.connect(place.settings.postgres.dsn()) as connection:
+        accepted = Accepted(connection, span)
+        return {kind: (accepted.digests(kind), present.digests(kind)) for kind in Kind}
+
+
+def test_what_is_accepted_meanwhile_does_not_count_wherever_it_is(place: Place) -> None:
+    place.stream.carry()
+    with psycopg.connect(place.settings.postgres.dsn()) as connection:
+        span = span_of_now(connection)
+    before = stored(place, span)
+
+    experiment = new_experiment(place.api)
+    person = f"person-{uuid4()}"
+    assign(place.api, experiment, person)
+    send(place.api, person)
+    link = {"anonymous_id": f"device-{person}", "user_id": person}
+    place.api.post("/v1/users/links", json=link).raise_for_status()
+
+    assert stored(place, span) == before
+    place.stream.carry()
+    assert stored(place, span) == before
+
+
+def test_only_what_differs_is_read_again(busy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends once the rest has come, though nothing else was looked at any more."""
+    reads: list[Kind] = []
+
+    class Watched(Present):
+        def digests(self, kind: Kind) -> dict[Bucket, Digest]:
+            reads.append(kind)
+            if reads.count(Kind.ASSIGNMENTS) == 2:
+                busy.stream.carry()
+            return super().digests(kind)
+
+    monkeypatch.setattr(service, "Present", Watched)
+    already = {kind for kind, rows in reconcile(busy.settings).rows.items() if not rows.total.agree}
+    reads.clear()
+    assign(busy.api, new_experiment(busy.api), f"late-{uuid4()}")
+
+    result = reconcile(busy.settings, wait_seconds=5 if already else 30)
+
+    assert result.rows[Kind.ASSIGNMENTS].total.agree
+    assert list(result.rows) == list(Kind)
+    again = {kind for kind in Kind if reads.count(kind) > 1}
+    assert Kind.ASSIGNMENTS in again
+    assert not again & ({Kind.LINKS, Kind.ERASURES} - already)
