@@ -183,7 +183,8 @@ def hopeless_api() -> Iterator[Api]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             said = {"/healthz": b'{"status": "down: experiments"}'}.get(
-                self.path, b'{"ready": false, "components": {"postgres": "starting", "disk": "full"}}'
+                self.path,
+                b'{"ready": false, "components": {"postgres": "starting", "experiments": "ok", "disk": "full"}}',
             )
             self.send_response(503)
             self.send_header("content-length", str(len(said)))
