@@ -104,7 +104,7 @@ class Kafka(Service):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = java.arguments("kafka.tools.StorageTool", "format", self._class_path(), 128)
         done = subprocess.run(
-            [*command, "-t", cluster, "-c", _CONFIGURATION],
+            [*command, f"--cluster-id={cluster}", "-c", _CONFIGURATION],
             cwd=self._folder,
             env=process_environment(self._settings, self.name) | java.ENVIRONMENT,
             capture_output=True,

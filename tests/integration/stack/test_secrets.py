@@ -138,7 +138,12 @@ def test_connect_sends_no_secret_for_a_caller_without_the_password(
     settings: Settings, caller: tuple[str, str] | None
 ) -> None:
     address = settings.connect.address
-    with listener() as (port, told), httpx.Client(trust_env=False, timeout=30, auth=caller) as http:
+    # Each on a connection of its own: Connect closes one on which it has left a body unread.
+    headers = {"connection": "close"}
+    with (
+        listener() as (port, told),
+        httpx.Client(trust_env=False, timeout=30, auth=caller, headers=headers) as http,
+    ):
         for more in ({}, {"database.dbname": "${env:NEONBLUE_CDC_PASSWORD}"}):
             answers = [
                 http.put(f"{address}{VALIDATE}", json=attack(port, **more)),

@@ -44,7 +44,7 @@ def folder_with(settings: Settings, messages: Sequence[bytes]) -> None:
     subprocess.run(
         [
             *java.arguments("kafka.tools.StorageTool", "format", class_path, 128),
-            *("-t", cluster, "-c", "broker.properties"),
+            *(f"--cluster-id={cluster}", "-c", "broker.properties"),
         ],
         cwd=folder,
         env=environment,
