@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 from httpx import HTTPStatusError as HTTPStatusError
 
+from neonblue.settings import ClickHouseSettings
+
 SECONDS = 2.0
 
 
@@ -21,6 +23,18 @@ def _client() -> httpx.Client:
 def get(url: str, **arguments: object) -> httpx.Response:
     """GET; raises on a refused connection or a status that is no success."""
     return _client().get(url, **arguments).raise_for_status()  # type: ignore[arg-type]
+
+
+def clickhouse(settings: ClickHouseSettings, statement: str, seconds: float = SECONDS) -> list[str]:
+    """What a statement of ClickHouse's administrator answers: its lines, columns between tabs. Raises httpx's error."""
+    answer = _client().post(
+        settings.address,
+        params={"database": settings.database},
+        content=statement,
+        auth=(settings.user, settings.password.get_secret_value()),
+        timeout=seconds,
+    )
+    return answer.raise_for_status().text.splitlines()
 
 
 def ask(url: str, seconds: float) -> httpx.Response:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import structlog
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from neonblue.settings import Settings
 from neonblue.stack import probe
+from neonblue.stack.broken_parts import TABLES
 from neonblue.stack.services.kafka import admin
+from neonblue.stack.stream_memory import StreamMemory
 
-_LOOK_SECONDS = 4.0
+_log = structlog.get_logger("neonblue.stack")
+
 _REQUEST_SECONDS = 5.0
 _READ_SECONDS = 60.0
-_TABLES = ("events_processed", "assignments", "experiments", "user_links", "erased_users", "dead_letters")
-"""Each message leaves a row in one of them at least, save one that is all of erased people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +65,27 @@ class Course:
 
 
 class PositionWatch:
-    """Looks every few seconds. What can't be asked is left for the next look: others tell what is away."""
+    """Notes for a repair what the position went over."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: StreamMemory) -> None:
         self._settings = settings
+        self._memory = memory
         self._client: AdminClient | None = None
         self._course: Course | None = None
-        self._last = 0.0
 
-    def jumped(self) -> str:
-        """What was jumped over since the last look, in words; '' where nothing was."""
-        if time.monotonic() - self._last < _LOOK_SECONDS:
-            return ""
-        self._last = time.monotonic()
+    def look(self) -> None:
+        """Look once. Raises KafkaException, httpx's error (it can't be asked) and OSError (nothing can be noted)."""
         try:
-            return self._jumped()
-        except (KafkaException, httpx.HTTPError, ValueError):
+            look = self._look()
+        except KafkaException:
             self._client = None
-            return ""
-
-    def _jumped(self) -> str:
-        look = self._look()
-        if self._course is None:
-            self._course = Course(look.members, look.offsets)
-            return ""
-        course, passed = self._course.after(look)
+            raise
+        course, passed = (self._course or Course(look.members, look.offsets)).after(look)
         skipped = sum(span.end - span.start - self._read(span) for span in passed)
-        self._course = course  # not before: a look that failed is repeated
-        return f"ClickHouse's position in the topic went over {skipped:,} messages" if skipped > 0 else ""
+        if skipped > 0:
+            self._memory.repair("ClickHouse's position in the topic went over messages")
+            _log.warning("position_jumped", messages=skipped, then="what is missing is published again")
+        self._course = course  # not before: what failed is done again
 
     def _look(self) -> Position:
         if self._client is None:
@@ -111,16 +104,10 @@ class PositionWatch:
     def _read(self, span: Span) -> int:
         """How many of the messages have left a row."""
         where = f"WHERE _partition = {span.partition} AND _offset >= {span.start} AND _offset < {span.end}"
-        rows = " UNION ALL ".join(f"SELECT _offset FROM {table} {where}" for table in _TABLES)  # noqa: S608 - numbers
+        rows = " UNION ALL ".join(f"SELECT _offset FROM {table} {where}" for table in TABLES)  # noqa: S608 - numbers
         query = f"SELECT uniqExact(_offset) FROM ({rows}) SETTINGS final = 0"  # noqa: S608 - as above
-        clickhouse = self._settings.clickhouse
-        answer = probe.get(
-            clickhouse.address,
-            params={"query": query, "database": clickhouse.database},
-            auth=(clickhouse.user, clickhouse.password.get_secret_value()),
-            timeout=_READ_SECONDS,
-        )
-        return int(answer.text)
+        (count,) = probe.clickhouse(self._settings.clickhouse, query, _READ_SECONDS)
+        return int(count)
 
 
 def _result(futures: Mapping[str, Any]) -> Any:

@@ -139,15 +139,10 @@ class ClickHouseSchema(Step):
             self.run()
 
     def _look(self) -> list[str]:
-        clickhouse = self._settings.clickhouse
-        answer = probe.get(
-            clickhouse.address,
-            params={"query": _TABLES, "database": clickhouse.database},
-            auth=(clickhouse.user, clickhouse.password.get_secret_value()),
-        )
+        present = probe.clickhouse(self._settings.clickhouse, _TABLES)
         if self._migrations is None:
             self._migrations = _migrations().read_migrations(folder(Folder.CLICKHOUSE))
-        missing: list[str] = _migrations().missing(self._migrations, answer.text.splitlines())
+        missing: list[str] = _migrations().missing(self._migrations, present)
         return missing
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import httpx
 import structlog
+from confluent_kafka import KafkaException
 
 from neonblue.settings import Settings
-from neonblue.stack.broken_parts import BrokenParts
+from neonblue.stack.broken_parts import UNREADABLE, BrokenParts, set_aside
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Step
 from neonblue.stack.runner import explain
@@ -20,6 +23,8 @@ from neonblue.stack.stream_position import PositionWatch
 _log = structlog.get_logger("neonblue.stack")
 
 COMMAND = "neonblue reconcile --repair"
+_LOOK_SECONDS = 5.0
+"""How often it is looked for losses."""
 _WAIT_SECONDS = 120.0
 _FIRST_DELAY = 5.0
 _LONGEST_DELAY = 1_800.0
@@ -45,8 +50,8 @@ class StreamRepair(Step):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._memory = StreamMemory(settings.data_dir)
-        self._position = PositionWatch(settings)
-        self._broken = BrokenParts(settings, self._memory)
+        self._watches = (PositionWatch(settings, self._memory), BrokenParts(settings, self._memory))
+        self._looked = 0.0
         self._work: threading.Thread | None = None
         self._failures = 0
         self._not_before = 0.0
@@ -60,12 +65,8 @@ class StreamRepair(Step):
 
     def check(self) -> None:
         """Nothing is known to be missing."""
-        if jumped := self._position.jumped():
-            _log.warning("position_jumped", reason=jumped, then="what is missing is published again")
-            self._memory.repair(jumped)
-        if broken := self._broken.found():
-            _log.error("parts_broken", reason=broken, then="what is missing is published again")
-            self._memory.repair(broken)
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._look_for_losses()
         if reasons := self._memory.read().to_repair:
             if self._gave_up(reasons):
                 raise ServiceError(
@@ -78,6 +79,13 @@ class StreamRepair(Step):
                 self.name,
                 f"{'; '.join(reasons)}: what ClickHouse lacks is published again{said}; '{COMMAND}' does it by hand",
             )
+
+    def _look_for_losses(self) -> None:
+        self._looked = time.monotonic()
+        for watch in self._watches:
+            # Others tell what is away; it is looked again.
+            with suppress(KafkaException, httpx.HTTPError):
+                watch.look()
 
     def mend(self) -> None:
         """In a thread of its own: it takes as long as there is to publish."""
@@ -96,6 +104,8 @@ class StreamRepair(Step):
 
     def _repair(self, reasons: tuple[str, ...]) -> None:
         try:
+            if any(reason.startswith(UNREADABLE) for reason in reasons):
+                set_aside(self._settings.clickhouse)
             done = (look if self._gave_up(reasons) else publish_again)(self._settings)
         except Exception as error:
             self._again(explain(error))

@@ -52,11 +52,9 @@ def outbox_can_be_written(postgres: Postgres) -> AssetCheckResult:
 )
 def erasures_are_on_time(context: AssetCheckExecutionContext) -> AssetCheckResult:
     """Fails with what the API found."""
-    event = context.instance.get_latest_materialization_event(ERASURES)
-    materialization = None if event is None else event.asset_materialization
-    if materialization is None:
+    found = _told(context, ERASURES, TROUBLES)
+    if found is None:
         return AssetCheckResult(passed=True, description="Nobody has looked yet.")
-    found = [str(trouble) for trouble in materialization.metadata[TROUBLES].value or []]
     return AssetCheckResult(
         passed=not found,
         severity=AssetCheckSeverity.ERROR,
@@ -86,16 +84,23 @@ def analysis_retention_is_as_set(context: AssetCheckExecutionContext) -> AssetCh
 
 
 def _held_back(context: AssetCheckExecutionContext, asset: AssetKey) -> AssetCheckResult:
-    event = context.instance.get_latest_materialization_event(asset)
-    materialization = None if event is None else event.asset_materialization
-    said = None if materialization is None else materialization.metadata.get(HELD_BACK)
-    lines = [str(line) for line in (said.value or [])] if said is not None else []
+    lines = _told(context, asset, HELD_BACK) or []
     return AssetCheckResult(
         passed=not lines,
         severity=AssetCheckSeverity.WARN,
         description="; ".join(lines),
         metadata={HELD_BACK: lines},
     )
+
+
+def _told(context: AssetCheckExecutionContext, asset: AssetKey, name: str) -> list[str] | None:
+    """The lines that an asset's newest materialization has under this name; None where there is none."""
+    event = context.instance.get_latest_materialization_event(asset)
+    materialization = None if event is None else event.asset_materialization
+    if materialization is None:
+        return None
+    told = materialization.metadata.get(name)
+    return [str(line) for line in (told.value or [])] if told is not None else []
 
 
 def _coming_days(postgres: Postgres, table: str) -> AssetCheckResult:
