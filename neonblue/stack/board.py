@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import structlog
 
+from neonblue.stack.names import DISK
 from neonblue.stack.process import Identity
 
 _log = structlog.get_logger("neonblue.stack")
@@ -63,6 +64,12 @@ class Board:
     def __getitem__(self, name: str) -> Status:
         with self._changed:
             return self._statuses[name]
+
+    def has_room(self) -> bool:
+        """Whether the disk has, as far as is known: what fails for want of it will not once there is some."""
+        with self._changed:
+            disk = self._statuses.get(DISK)
+        return disk is None or disk.state != State.UNREADY
 
     def all(self) -> tuple[Status, ...]:
         with self._changed:

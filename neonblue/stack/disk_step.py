@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from neonblue import disk
 from neonblue.disk import Room
 from neonblue.settings import Settings
 from neonblue.stack import logs
 from neonblue.stack.errors import StackError
-from neonblue.stack.names import SUPERVISOR
+from neonblue.stack.names import DISK, SUPERVISOR
 from neonblue.stack.nodes import Step
 
 
 class Disk(Step):
     """Ready with a note beginning with "low:" while room runs out, not ready once events are refused."""
 
-    name = "disk"
+    name = DISK
     watch_seconds = 2.0
 
     def __init__(self, settings: Settings) -> None:
@@ -24,9 +22,7 @@ class Disk(Step):
         self._note = ""
 
     def run(self) -> None:
-        """A full disk does not hold up the start: what is there can be read."""
-        with suppress(StackError, OSError):
-            self.check()
+        """A full disk does not hold up the start: what is there can be read. The first look follows at once."""
 
     def check(self) -> None:
         logs.limit(

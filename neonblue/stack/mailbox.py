@@ -12,6 +12,7 @@ import structlog
 from pydantic import SecretStr
 
 from neonblue.alerting import Alert, Severity, deliver_within
+from neonblue.stack.runner import backoff
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -81,7 +82,7 @@ class Mailbox(threading.Thread):
     def _later(self, one: _Waiting) -> None:
         with self._changed:
             self._on_its_way = None
-            self._again_at = time.monotonic() + _delay(one.tries)
+            self._again_at = time.monotonic() + backoff(one.tries, _FIRST_DELAY, _LONGEST_DELAY)
             if self._waiting.get(one.alert.subject) is one:
                 self._waiting.move_to_end(one.alert.subject)
                 if one.tries >= _TRIES:
@@ -105,7 +106,3 @@ class Mailbox(threading.Thread):
                 tries=one.tries,
                 reason=reason,
             )
-
-
-def _delay(tries: int) -> float:
-    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (tries - 1))

@@ -13,7 +13,8 @@ SERVICES = (
     "dagster-daemon",
     "dagster",
 )
-STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "stream-repair", "disk")
+DISK = "disk"
+STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "stream-repair", DISK)
 """Work between the services' starts. A step has no log of its own: what becomes of it is in the supervisor's."""
 SUPERVISOR = "supervisor"
 LOGS = (*SERVICES, SUPERVISOR, "up")

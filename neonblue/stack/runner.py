@@ -15,11 +15,13 @@ _log = structlog.get_logger("neonblue.stack")
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 15.0
+_DOUBLED = 64
+"""Past so many times a number of seconds has no meaning, and soon none that can be computed."""
 
 
-def backoff(failures: int) -> float:
-    """Seconds to wait before the next try after `failures` (≥ 1) in a row."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1))
+def backoff(failures: int, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
+    """Seconds to wait before the next try after `failures` (≥ 1) in a row: `first`, then twice as long each time."""
+    return min(longest, first * 2.0 ** min(failures - 1, _DOUBLED))
 
 
 def explain(error: BaseException) -> str:
@@ -92,20 +94,29 @@ class StepRunner(Runner):
     _node: Step
 
     def _live(self) -> None:
-        for attempt in range(1, self._node.attempts + 1):
+        if not self._is_done():
+            return
+        while self._node.watch_seconds is not None:
+            self._look()
+            if not self._pause(self._node.watch_seconds):
+                return
+
+    def _is_done(self) -> bool:
+        """Do it; whether that succeeded before its attempts were used up, or the stack stopped."""
+        attempt = 0
+        while True:
             self._set(State.STARTING)
             try:
                 self._node.run()
             except Exception as error:
+                attempt += 1
                 _log.warning("step_failed", step=self._node.name, attempt=attempt, error=explain(error))
-                if attempt == self._node.attempts:
+                if attempt >= self._node.attempts and self._board.has_room():
                     self._set(State.FAILED, explain(error))
-                    return
+                    return False
                 self._board.update(self._node.name, detail=explain(error))
                 if not self._pause(min(2.0, backoff(attempt))):
-                    return
+                    return False
             else:
                 self._set(State.READY, self._node.note())
-                break
-        while self._node.watch_seconds is not None and self._pause(self._node.watch_seconds):
-            self._look()
+                return True

@@ -27,7 +27,8 @@ _log = structlog.get_logger("neonblue.stack")
 
 STABLE_SECONDS = 60.0
 GIVE_UP_AFTER = 4
-"""So many failed starts end the hope for a service that never was ready; one that was is always restarted."""
+"""So many failed starts end the hope for a service that never was ready, where the disk has room; one that was is
+always restarted."""
 _POLL_SECONDS = 0.1
 _EXIT_POLL_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
@@ -112,7 +113,7 @@ class ServiceRunner(Runner):
                 self._leaving.request.answer(How.FAILED, f"its successor {reason}")
             stable = self._was_ready and time.monotonic() - began > STABLE_SECONDS
             failures = 1 if stable else failures + 1
-            if not self._was_ready and failures >= GIVE_UP_AFTER:
+            if not self._was_ready and failures >= GIVE_UP_AFTER and self._board.has_room():
                 self._door.close()
                 self._set(State.FAILED, reason)
                 while (request := self._next_request()) is None:

@@ -16,7 +16,7 @@ from neonblue.settings import Settings
 from neonblue.stack.broken_parts import UNREADABLE, BrokenParts, set_aside
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Step
-from neonblue.stack.runner import explain
+from neonblue.stack.runner import backoff, explain
 from neonblue.stack.stream_memory import StreamMemory
 from neonblue.stack.stream_position import PositionWatch
 
@@ -127,7 +127,7 @@ class StreamRepair(Step):
 
     def _again(self, said: str) -> None:
         self._failures += 1
-        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (self._failures - 1))
+        delay = backoff(self._failures, _FIRST_DELAY, _LONGEST_DELAY)
         self._not_before, self._said = time.monotonic() + delay, said
         _log.warning("stream_repair_failed", reason=said, again_in=delay)
 

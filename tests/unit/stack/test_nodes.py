@@ -103,4 +103,4 @@ def test_an_external_service_is_only_watched() -> None:
 
 def test_the_back_off_doubles_up_to_its_limit() -> None:
     assert [backoff(failures) for failures in (1, 2, 3)] == [0.25, 0.5, 1.0]
-    assert backoff(50) == LONGEST_DELAY
+    assert backoff(50) == backoff(10**6) == LONGEST_DELAY

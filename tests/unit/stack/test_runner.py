@@ -67,6 +67,40 @@ def test_a_node_that_can_not_be_ended_well_holds_up_nobody() -> None:
     assert {status.state for status in board.all()} == {State.STOPPED}
 
 
+class Cramped(Step):
+    """A step that fails for want of room."""
+
+    name = "cramped"
+    attempts = 2
+    free = False
+    tried = 0
+
+    def run(self) -> None:
+        self.tried += 1
+        if not self.free:
+            raise OSError(28, "No space left on device")
+
+    def check(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_step_is_tried_for_as_long_as_the_disk_has_no_room(full: bool) -> None:
+    board = Board([Status("cramped", kind="step"), Status("disk", kind="step")])
+    board.update("disk", state=State.UNREADY if full else State.READY)
+    step = Cramped()
+    runner = StepRunner(step, board, (), ())
+    runner.start()
+    until(lambda: step.tried > step.attempts or board["cramped"].state is State.FAILED, "it is tried")
+
+    step.free = True
+    until(lambda: board["cramped"].state in (State.READY, State.FAILED), "it ends")
+
+    assert board["cramped"].state is (State.READY if full else State.FAILED)
+    board.stop()
+    runner.join(30)
+
+
 def test_a_listener_that_fails_ends_nothing() -> None:
     def listener(_: Status) -> None:
         raise OSError(28, "No space left on device")
