@@ -111,6 +111,8 @@ class ErasureService:
         async with self.pool.transaction() as connection:
             for erasure in after:
                 await repository.save(connection, erasure, None)
+        # A repair may have put back what was off the list and not saved as closed yet. From now on it will not.
+        await self._forget_closed(swept, after, unreachable)
         return after
 
     async def _erase(self, person: Person, actor: Actor) -> Erasure:

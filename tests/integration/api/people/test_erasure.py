@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
 
+from api.database import Connection, Pool
+from api.erasures import repository, service
+from api.erasures.model import Erasure, Terms
+from api.erasures.schemas import Verification
+from api.erasures.service import ErasureService
+from api.users.identity import identifier, person_digest
 from tests.integration.api.fleet import wait_until
 from tests.integration.api.people.conftest import Place, another_api
 from tests.integration.scanning import in_clickhouse, in_postgres, in_valkey
@@ -147,6 +156,61 @@ def test_verification_removes_what_an_old_copy_of_clickhouse_brings_back(place: 
     assert in_clickhouse(place.clickhouse, [user]) == set()
     assert answer["unreachable"] == ["topic"]
     assert erasure["id"] in [pending["id"] for pending in answer["pending"]]
+
+
+def test_one_that_is_put_back_while_it_is_closed_is_taken_off_the_list_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repair finds it off ClickHouse's list and, as nothing is saved yet, open."""
+    user = f"person-{uuid4()}"
+    live(place, user, "marker", new_experiment(place.api))
+    erasure = erase(place.api, user)
+    place.stream.carry()
+    wait_retained(place, erasure)
+    digest = person_digest("user", user).hex().upper()
+    columns = [
+        "unit_type",
+        "person",
+        "person_key",
+        "erased_at",
+        "received_at",
+        "ingested_at",
+        "_partition",
+        "_offset",
+    ]
+    listed = f"SELECT {', '.join(columns)} FROM erased_users WHERE hex(person) = '{digest}'"
+    rows = place.clickhouse.query(listed, column_formats={"person": "bytes"}).result_rows
+    assert rows
+    save, find = repository.save, repository.open_erasures
+
+    async def this_one(connection: Connection, most: int) -> list[Erasure]:
+        return [one for one in await find(connection, most) if str(one.id) == erasure["id"]]
+
+    async def put_back_and_save(connection: Connection, closed: Erasure, at: datetime | None) -> None:
+        assert place.clickhouse.query(listed).result_rows == []
+        place.clickhouse.insert("erased_users", rows, column_names=columns)
+        await save(connection, closed, at)
+
+    def closed(before: Erasure, *_: object) -> Erasure:
+        now = datetime.now(UTC)
+        gone = replace(before, outbox_gone_at=now, topic_gone_at=now, closed_at=now)
+        return replace(gone, person=None, person_key=None)
+
+    monkeypatch.setattr(repository, "open_erasures", this_one)
+    monkeypatch.setattr(repository, "save", put_back_and_save)
+    monkeypatch.setattr(service, "looked", closed)
+
+    async def verify() -> Verification:
+        pool = Pool(place.settings.postgres.dsn(), 1)
+        terms = Terms(timedelta(seconds=1), timedelta(days=7), timedelta(hours=168))
+        own = ErasureService(place.settings, pool, identifier(""), cast("Any", None), terms)
+        try:
+            return await own.verify()
+        finally:
+            await pool.close()
+
+    assert [str(one) for one in asyncio.run(verify()).closed] == [erasure["id"]]
+    assert place.clickhouse.query(listed).result_rows == []
 
 
 def test_a_second_erasure_is_the_first_and_an_unknown_person_is_not_found(place: Place) -> None:
