@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.users.repository import Person
 from neonblue.clickhouse import connect, execute
+from neonblue.contract.instants import microseconds
 from neonblue.settings import ClickHouseSettings
 
 _TABLES = """
@@ -224,7 +225,7 @@ class Warehouse:
         if closed:
             parameters = {
                 "persons": [person.hex().upper() for person in closed],
-                "instants": [_microseconds(erased_at) for erased_at in closed.values()],
+                "instants": [microseconds(erased_at) for erased_at in closed.values()],
             }
             execute(self.client, _FORGET, parameters, _SYNCHRONOUS)
 
@@ -307,7 +308,7 @@ def _parameters(erased: Sequence[Erased]) -> dict[str, object]:
         "unit_type": erased[0].unit_type,
         "keys": [one.key for one in erased],
         "persons": [one.person for one in erased],
-        "instants": [_microseconds(one.erased_at) for one in erased],
+        "instants": [microseconds(one.erased_at) for one in erased],
     }
 
 
@@ -331,11 +332,6 @@ def _naming(person: Person) -> str:
     texts |= {json.dumps(text)[1:-1] for text in texts}
     choices = "|".join(sorted(re.escape(text) for text in texts))
     return rf'\\*"(?:user|anonymous)_id\\*"\s*:\s*\\*"(?:{choices})\\*"'
-
-
-def _microseconds(instant: datetime) -> int:
-    delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def _utc(instant: datetime) -> datetime:

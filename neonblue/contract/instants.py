@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,3 +22,8 @@ def parse_instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("the time has no zone")
     return instant.astimezone(UTC)
+
+
+def microseconds(instant: datetime) -> int:
+    """Since 1970, exactly: as PostgreSQL and ClickHouse keep it."""
+    return (instant - EPOCH) // timedelta(microseconds=1)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import psycopg
 from clickhouse_connect.driver.client import Client
 
+from neonblue.contract.instants import microseconds
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import outbox, rebuilt, warehouse
-from neonblue.republication.warehouse import ErasedPerson, microseconds
+from neonblue.republication.warehouse import ErasedPerson
 
 _OPEN = """
 SELECT id::text, unit_type, user_id, person, person_key, erased_at, arrived_at FROM erasures

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from neonblue.clickhouse import execute
+from neonblue.contract.instants import microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ASSIGNED = """
 SELECT DISTINCT experiment_id, unit_type, user_id FROM assignments
 WHERE (experiment_id, unit_type, user_id) IN (
@@ -92,11 +92,6 @@ def withdraw(client: Client, persons: Sequence[ErasedPerson]) -> None:
         types, names, times = zip(*(one.name for one in persons[start : start + _ROWS]), strict=True)
         parameters: dict[str, object] = {"types": list(types), "persons": list(names), "times": list(times)}
         execute(client, _WITHDRAW, parameters, {"mutations_sync": 2})
-
-
-def microseconds(instant: datetime) -> int:
-    """Since 1970."""
-    return (instant - _EPOCH) // timedelta(microseconds=1)
 
 
 def _rows(client: Client, query: str, parameters: dict[str, object]) -> Sequence[Sequence[Any]]:
