@@ -20,7 +20,7 @@ from rich.table import Table
 
 from neonblue.cli.number_options import LARGEST_SEED
 from neonblue.cli.terminal import AsJson, console, fail
-from neonblue.faults import report
+from neonblue.faults import kept, report
 from neonblue.faults.kinds import CORE, DAGSTER, NATURES, chosen
 from neonblue.faults.outcome import RunOutcome, rows
 from neonblue.faults.own_stack import holds_a_stack, without_settings
@@ -66,6 +66,14 @@ def faults(
         Path | None,
         typer.Option("--data-dir", help="A new or empty folder for the stack; default: a temporary one."),
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            dir_okay=False,
+            help="Keep each run's outcome in this file. Runs that are there are not done again, and are shown too.",
+        ),
+    ] = None,
 ) -> None:
     """Break a stack of its own under load, in an order that a seed gives, and compare what was told with what is there.
 
@@ -86,9 +94,15 @@ def faults(
         return
     if data_dir is not None and holds_a_stack(data_dir):
         fail(f"--data-dir: {data_dir} is not empty: name a new folder, which the run may break")
-    outcomes = _run_all(plans, services, data_dir, rate, recovery, marts=marts)
+    try:
+        before = kept.read(results) if results is not None else {}
+        plans = [plan for plan in plans if plan not in before]
+        outcomes = _run_all(plans, services, data_dir, rate, recovery, marts=marts, results=results)
+    except kept.KeptError as error:
+        fail(f"--results: {error}")
+    outcomes = sorted([*before.values(), *outcomes], key=lambda outcome: outcome.plan.seed)
     _show(outcomes, as_json=json_output, markdown=markdown)
-    if outcomes[-1].interrupted:
+    if any(outcome.interrupted for outcome in outcomes):
         raise typer.Exit(_INTERRUPTED)
     if not all(outcome.good for outcome in outcomes):
         raise typer.Exit(1)
@@ -102,6 +116,7 @@ def _run_all(
     recovery: float,
     *,
     marts: bool,
+    results: Path | None,
 ) -> list[RunOutcome]:
     from neonblue.stack.errors import StackError
 
@@ -123,6 +138,8 @@ def _run_all(
         outcomes.append(outcome)
         if outcome.interrupted:
             break
+        if results is not None:
+            kept.keep(results, outcome)
     return outcomes
 
 

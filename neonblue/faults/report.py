@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict
 from typing import Any
 
@@ -60,16 +60,25 @@ def markdown(outcomes: Sequence[RunOutcome]) -> str:
 
 def summary(outcomes: Sequence[RunOutcome]) -> str:
     """What was run, in one sentence."""
-    seeds = ", ".join(str(outcome.plan.seed) for outcome in outcomes)
+    seeds = _ranges({outcome.plan.seed for outcome in outcomes})
+    good = sum(outcome.good for outcome in outcomes)
     faults = sum(not one.skipped for outcome in outcomes for one in outcome.faults)
     acknowledged = sum(outcome.acknowledged for outcome in outcomes)
     units = sum(outcome.units for outcome in outcomes)
     lost = sum(len(outcome.final.lost | outcome.final.missing) for outcome in outcomes)
     doubled = sum(len(outcome.final.doubled) for outcome in outcomes)
     return (
-        f"Seeds {seeds}: {faults} faults, {acknowledged:,} acknowledged events and {units:,} assigned units; "
-        f"at the end {lost:,} lost, {doubled:,} doubled."
+        f"Seeds {seeds}: {good} of {len(outcomes)} runs good, {faults} faults, {acknowledged:,} acknowledged events "
+        f"and {units:,} assigned units; at the end {lost:,} lost, {doubled:,} doubled."
     )
+
+
+def _ranges(numbers: Set[int]) -> str:
+    """As `1-3, 7`: what follows one upon the other is written as a range."""
+    starts = sorted(number for number in numbers if number - 1 not in numbers)
+    ends = sorted(number for number in numbers if number + 1 not in numbers)
+    pairs = zip(starts, ends, strict=True)
+    return ", ".join(str(start) if start == end else f"{start}-{end}" for start, end in pairs)
 
 
 def complaints(outcome: RunOutcome) -> Iterator[str]:

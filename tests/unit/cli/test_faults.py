@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neonblue.cli.main import app
-from neonblue.faults.kinds import Kind
+from neonblue.faults import kept
+from neonblue.faults.kinds import CORE, Kind
+from neonblue.faults.outcome import RunOutcome
+from neonblue.faults.plan import make
 
 
 def run(*arguments: str) -> Result:
@@ -69,3 +72,31 @@ def test_a_folder_that_holds_anything_is_left_alone(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "is not empty" in done.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
+
+
+def test_runs_that_are_kept_are_shown_and_not_done_again(tmp_path: Path) -> None:
+    results = tmp_path / "runs.jsonl"
+    for seed in (2, 1):
+        kept.keep(results, RunOutcome(make(seed, 0.5, (Kind.KILL,), CORE), acknowledged=100))
+    asked = ("--seeds", "2", "--minutes", "0.5", "--faults", "kill", "--results", str(results))
+
+    done = run(*asked, "--markdown")
+    read = json.loads(run(*asked, "--json").stdout)
+
+    assert done.exit_code == 0
+    assert "Seeds 1-2: 2 of 2 runs good, 0 faults, 200 acknowledged events" in done.stdout
+    assert [outcome["plan"]["seed"] for outcome in read] == [1, 2]
+
+
+@pytest.mark.parametrize("text", ["{}", "not JSON", '{"plan": {"seed": 1}}'])
+def test_a_file_that_holds_no_outcomes_is_left_alone(tmp_path: Path, text: str) -> None:
+    results = tmp_path / "runs.jsonl"
+    kept.keep(results, RunOutcome(make(1, 0.5, (Kind.KILL,), CORE)))
+    with results.open("a") as file:
+        file.write(text)
+    before = results.read_bytes()
+    done = run("--seeds", "2", "--minutes", "0.5", "--faults", "kill", "--results", str(results))
+
+    assert done.exit_code == 1
+    assert "runs.jsonl: line 2 is no outcome of a fault run" in done.stderr
+    assert results.read_bytes() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from neonblue.faults.kinds import Kind
 from neonblue.faults.oracle import Findings
 from neonblue.faults.outcome import FaultOutcome, Remedy, RunOutcome, rows
 from neonblue.faults.plan import Fault, Plan
-from neonblue.faults.report import as_json, complaints, markdown
+from neonblue.faults.report import as_json, complaints, markdown, summary
 
 KILL = Fault(5.0, Kind.KILL, "api", 0.0)
 DELETED = Fault(20.0, Kind.CONNECTOR_DELETED, "", 0.0)
@@ -96,7 +97,13 @@ def test_markdown_shows_the_same_and_says_what_was_run() -> None:
 
     assert "| kill api | 1 | 0 | 0 | 0 | yes | 1.0 | 10.0, 10.0 | 2.0 |" in text
     assert "| connector_deleted | 1 | 0 | 0 | 0 | no; by a restart | 2.0 | - | 0.0 |" in text
-    assert "Seeds 1: 2 faults, 1,234 acknowledged events" in text
+    assert "Seeds 1: 1 of 1 runs good, 2 faults, 1,234 acknowledged events" in text
+
+
+def test_seeds_that_follow_one_another_are_told_as_a_range() -> None:
+    outcomes = [replace(run(healed()), plan=Plan(seed, 1.0, ())) for seed in (4, 1, 2, 3, 9)]
+
+    assert summary(outcomes).startswith("Seeds 1-4, 9: 5 of 5 runs good")
 
 
 def test_json_has_everything() -> None:
