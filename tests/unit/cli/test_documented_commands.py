@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from neonblue.cli.main import COMMANDS
 from neonblue.cli.settings_list import settings_list
@@ -21,11 +22,8 @@ def _subcommands(name: str) -> set[str] | None:
     function = COMMANDS[name].load()
     if not isinstance(function, typer.Typer):
         return None
-    return {
-        command.name or command.callback.__name__
-        for command in function.registered_commands
-        if command.callback
-    }
+    group = typer.main.get_command(function)
+    return set(group.commands) if isinstance(group, TyperGroup) else None
 
 
 def _anchor(heading: str) -> str:
