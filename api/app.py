@@ -32,6 +32,7 @@ from api.http.dependencies import declared_access
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
+from api.http.on_behalf import OnBehalf
 from api.http.openapi import describe
 from api.http.request_context import RequestContext
 from api.http.route_access import RouteAccess
@@ -101,6 +102,8 @@ def create_app(
     install_error_handlers(app)
     api = services.settings.api
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)
+    if secret := services.settings.dagster.page_secret.get_secret_value():
+        whole = OnBehalf(whole, secret)
     if api.trusted_proxies:
         whole = ProxyHeadersMiddleware(whole, api.trusted_proxies)  # type: ignore[assignment,arg-type]
     return Application(whole, AtOnce(services), _connections(api))

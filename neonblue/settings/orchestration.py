@@ -20,6 +20,10 @@ class DagsterSettings(Component):
     token: SecretStr = Field(
         default=SecretStr(""), description="what the stack's own calls to Dagster's page carry; generated"
     )
+    page_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="what Dagster's page shows the API, which then believes whose address it names; generated",
+    )
     public_url: WebAddress | None = Field(
         default=None,
         description="address under which a proxy shows Dagster's page, such as https://dagster.example.com",

@@ -27,7 +27,7 @@ _SECRETS = {
     "kafka": tuple(f"{part}_password" for part in PARTS),
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
-    "dagster": ("token",),
+    "dagster": ("token", "page_secret"),
 }
 _OF_THE_STACKS_OWN = frozenset({"postgres", "connect", "kafka"})
 """An external one has other users, whom its address names."""

@@ -30,7 +30,14 @@ USED: Mapping[str, frozenset[str]] = {
     "api": _POSTGRES
     | _CLICKHOUSE
     | _API
-    | {"valkey_url", "valkey_password", "api_user_id_hash_key", "dagster_url", "dagster_public_url"}
+    | {
+        "valkey_url",
+        "valkey_password",
+        "api_user_id_hash_key",
+        "dagster_url",
+        "dagster_public_url",
+        "dagster_page_secret",
+    }
     | {"kafka_password", "kafka_api_password"},
     "dagster-code": _POSTGRES
     | _CLICKHOUSE
@@ -38,7 +45,7 @@ USED: Mapping[str, frozenset[str]] = {
     | {"dagster_url", "alert_urls", "reports_location"}
     | {"kafka_password", "kafka_dagster_password"},
     "dagster-daemon": frozenset(),
-    "dagster": frozenset({"dagster_token", "dagster_public_url", "api_url"}),
+    "dagster": frozenset({"dagster_token", "dagster_page_secret", "dagster_public_url", "api_url"}),
 }
 """By service or step. Each secret is a setting's name, as its variable has it after the prefix, in small letters.
 

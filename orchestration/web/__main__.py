@@ -10,9 +10,11 @@ import uvicorn
 from dagster import DagsterInstance
 from dagster._utils.log import configure_loggers
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from neonblue.settings import Settings, SettingsError
 from orchestration.logs import configure_logs
+from orchestration.web.api import Api
 from orchestration.web.callers import Callers
 from orchestration.web.gate import Gate
 from orchestration.web.origins import Site
@@ -25,13 +27,17 @@ _API_SECONDS = 5.0
 _STOP_SECONDS = 5
 
 
-def guarded(dagster: ASGIApp, settings: Settings) -> Gate:
+def guarded(dagster: ASGIApp, settings: Settings) -> ASGIApp:
     """Dagster's application behind the gate, as the settings want it."""
     client = httpx.AsyncClient(base_url=settings.api.address, timeout=_API_SECONDS, trust_env=False)
     # What one person's sign-in sets must never go with another's question.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    callers = Callers(client, settings.dagster.token.get_secret_value())
-    return Gate(dagster, Site.of(settings.dagster.public_url), callers, SignIn(client, callers))
+    api = Api(client, settings.dagster.page_secret.get_secret_value())
+    callers = Callers(api, settings.dagster.token.get_secret_value())
+    gate = Gate(dagster, Site.of(settings.dagster.public_url), callers, SignIn(api, callers))
+    if not settings.api.trusted_proxies:
+        return gate
+    return ProxyHeadersMiddleware(gate, settings.api.trusted_proxies)  # type: ignore[return-value,arg-type]
 
 
 def main() -> None:

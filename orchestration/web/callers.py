@@ -16,8 +16,8 @@ import httpx
 import msgspec
 from starlette.requests import HTTPConnection, cookie_parser
 
-from orchestration.web.failures import Failures
-from orchestration.web.refusals import Refusal, away, nobody
+from orchestration.web.api import Api
+from orchestration.web.refusals import away, nobody
 
 COOKIE = "neonblue_session"
 """The API's. A browser keeps cookies by host, whatever the port: who has signed in there has here."""
@@ -100,12 +100,11 @@ class _Known:
 class Callers:
     """Who sends a request. The API is asked once however many requests want to know; its word holds for seconds."""
 
-    def __init__(self, client: httpx.AsyncClient, secret: str) -> None:
-        self._client = client
+    def __init__(self, api: Api, secret: str) -> None:
+        self._api = api
         self._secret = secret.encode()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[_Known]] = {}
-        self.failures = Failures()
 
     async def find(self, credential: Credential | None, address: str) -> Caller:
         """Whoever this is. Raises Refusal: 401 for nobody, 403 for a token without a right to look, 429, 503."""
@@ -115,11 +114,7 @@ class Callers:
             return STACK
         known = self._known.get(credential.digest)
         if known is None or not known.holds():
-            if known is None or known.caller is None:
-                self.failures.check(address)
-            known = await self._ask(credential)
-            if known.caller is None:
-                self.failures.count(address)
+            known = await self._ask(credential, address)
         if known.caller is None:
             raise nobody(known.reason)
         return known.caller
@@ -132,11 +127,11 @@ class Callers:
         token = credential.field[1].removeprefix("Bearer ").encode()
         return bool(self._secret) and not credential.session and hmac.compare_digest(token, self._secret)
 
-    async def _ask(self, credential: Credential) -> _Known:
+    async def _ask(self, credential: Credential, address: str) -> _Known:
         digest = credential.digest
         task = self._asked.get(digest)
         if task is None:
-            task = self._asked[digest] = asyncio.create_task(self._look(credential))
+            task = self._asked[digest] = asyncio.create_task(self._look(credential, address))
             task.add_done_callback(lambda _: self._asked.pop(digest, None))
         known = await asyncio.shield(task)
         self._known[digest] = known
@@ -145,16 +140,12 @@ class Callers:
             self._known.popitem(last=False)
         return known
 
-    async def _look(self, credential: Credential) -> _Known:
+    async def _look(self, credential: Credential, address: str) -> _Known:
         try:
-            answer = await self._client.get("/v1/session/caller", headers=dict(credential.headers))
+            answer = await self._api.ask("GET", "/v1/session/caller", address, credential.headers)
             if answer.status_code in _WRONG:
                 return _Known(
                     None, "The session has ended, or the token is not known: sign in again", monotonic()
-                )
-            if answer.status_code == 429:
-                raise Refusal(
-                    429, "Your token makes more requests than it may: wait a moment", {"retry-after": "1"}
                 )
             told = msgspec.json.decode(answer.raise_for_status().content, type=_Told)
         except (httpx.HTTPError, msgspec.DecodeError):

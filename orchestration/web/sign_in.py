@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from neonblue.pages import MEDIA_TYPES, own_file
 from orchestration.web import pages
+from orchestration.web.api import Api
 from orchestration.web.callers import COOKIE, Callers, Credential, credential_of, session_of
 from orchestration.web.refusals import Refusal, away
 
@@ -32,8 +33,8 @@ def path_after(given: str) -> str:
 class SignIn:
     """Serves the paths that nobody needs to be known for."""
 
-    def __init__(self, client: httpx.AsyncClient, callers: Callers) -> None:
-        self._client = client
+    def __init__(self, api: Api, callers: Callers) -> None:
+        self._api = api
         self._callers = callers
 
     async def answer(self, request: Request, address: str, origin: str, body: bytes) -> Response | None:
@@ -48,7 +49,7 @@ class SignIn:
             case ("POST", "/sign-in"):
                 return await self._sign_in(_fields(request, body), address, origin)
             case ("POST", "/sign-out"):
-                return await self._sign_out(session_of(request))
+                return await self._sign_out(session_of(request), address)
         return None
 
     async def _page(self, request: Request, address: str) -> Response:
@@ -61,9 +62,8 @@ class SignIn:
 
     async def _sign_in(self, fields: dict[str, str], address: str, origin: str) -> Response:
         after, token = path_after(fields.get("next", "/")), fields.get("token", "").strip()
-        self._callers.failures.check(address)
         try:
-            told = await self._client.post("/v1/session", json={"token": token})
+            told = await self._api.ask("POST", "/v1/session", address, json={"token": token})
         except httpx.HTTPError:
             raise away() from None
         if told.status_code == 201 and (cookie := told.cookies.get(COOKIE)):
@@ -72,23 +72,18 @@ class SignIn:
             return response
         if told.status_code >= 500:
             return pages.sign_in(after, _NO_SESSIONS, 503)
-        if told.status_code == 429:
-            raise Refusal(
-                429, "Too many people sign in at once: wait a moment, then try again", {"retry-after": "2"}
-            )
-        self._callers.failures.count(address)
         wrong = _NOT_FOR_PEOPLE if told.status_code == 403 else _NOT_KNOWN
         return pages.sign_in(after, wrong, 403 if told.status_code == 403 else 401)
 
-    async def _sign_out(self, cookie: str | None) -> Response:
+    async def _sign_out(self, cookie: str | None, address: str) -> Response:
         """End the session in the API, and forget the cookie in the browser whatever the API says."""
         if cookie is not None:
             credential = Credential(("cookie", f"{COOKIE}={cookie}"), session=True)
             try:
-                shown = await self._client.get("/v1/session", headers=dict(credential.headers))
+                shown = await self._api.ask("GET", "/v1/session", address, credential.headers)
                 if shown.status_code == 200:
                     csrf = {"x-csrf-token": str(shown.json()["csrf_token"])}
-                    await self._client.delete("/v1/session", headers={**credential.headers, **csrf})
+                    await self._api.ask("DELETE", "/v1/session", address, {**credential.headers, **csrf})
             except (httpx.HTTPError, ValueError, KeyError):
                 raise away() from None
             self._callers.forget(credential)

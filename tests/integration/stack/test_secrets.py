@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
         "clickhouse_password",
         "kafka_api_password",
         "api_token",
+        "dagster_page_secret",
     },
     "dagster-code": {
         "postgres_orchestration_password",
@@ -40,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
         "api_token",
     },
     "dagster-daemon": {"postgres_dagster_password"},
-    "dagster": {"postgres_dagster_password", "dagster_token"},
+    "dagster": {"postgres_dagster_password", "dagster_token", "dagster_page_secret"},
 }
 VALIDATE = "/connector-plugins/io.debezium.connector.postgresql.PostgresConnector/config/validate"
 CLASS = "io.debezium.connector.postgresql.PostgresConnector"

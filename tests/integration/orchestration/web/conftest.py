@@ -13,13 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.api.access.conftest import make_token, start_api, valkey, whole_api
+from tests.integration.api.access.conftest import make_token, start_api, valkey
 from tests.integration.orchestration.browser import INSTANCE, until
 from tests.integration.warehouse import free_port
 
-__all__ = ["make_token", "start_api", "valkey", "whole_api"]
+__all__ = ["make_token", "start_api", "valkey"]
 
 SECRET = "the-stacks-own-secret"
+PAGE_SECRET = "what-the-page-shows-the-api"
+PROXY = "127.0.0.1"
 SENSOR = """
 { sensorOrError(sensorSelector: {repositoryName: "__repository__", repositoryLocationName: "small",
                                  sensorName: "guardrails"})
@@ -68,6 +70,15 @@ class Page:
 
 
 @pytest.fixture(scope="module")
+def whole_api(start_api: Any) -> Iterator[httpx.Client]:
+    """The API that the page asks, and nobody else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEONBLUE_DAGSTER_PAGE_SECRET", PAGE_SECRET)
+        with start_api(token_cache_seconds="0.2", wrong_tokens_per_minute="20") as client:
+            yield client
+
+
+@pytest.fixture(scope="module")
 def page(whole_api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     home = tmp_path_factory.mktemp("dagster home")
     (home / "dagster.yaml").write_text(INSTANCE)
@@ -79,6 +90,8 @@ def page(whole_api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> I
         "NEONBLUE_API_URL": str(whole_api.base_url),
         "NEONBLUE_DAGSTER_PORT": str(port),
         "NEONBLUE_DAGSTER_TOKEN": SECRET,
+        "NEONBLUE_DAGSTER_PAGE_SECRET": PAGE_SECRET,
+        "NEONBLUE_API_TRUSTED_PROXIES": PROXY,
         "NEONBLUE_DAGSTER_PUBLIC_URL": "https://dagster.example.com",
     }
     command = [sys.executable, "-m", "orchestration.web", str(home / "workspace.yaml")]

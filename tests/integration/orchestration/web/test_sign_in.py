@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.api.access.conftest import TokenMaker
 from tests.integration.orchestration.browser import until
-from tests.integration.orchestration.web.conftest import Page
+from tests.integration.orchestration.web.conftest import SECRET, Page
 
 pytestmark = pytest.mark.timeout(600)
 HTML = {"accept": "text/html,application/xhtml+xml"}
@@ -73,11 +73,51 @@ def test_a_wrong_token_is_told_and_trying_on_is_limited(page: Page, make_token: 
     refused = client.post("/sign-in", data={"token": make_token("ingest")})
     assert "scope viewer, editor or admin" in refused.text
     until(lambda: client.post("/sign-in", data={"token": "wrong"}).status_code == 429, "trying is limited")
-    assert "set-cookie" not in client.post("/sign-in", data={"token": "wrong"}).headers
-    until(
-        lambda: client.post("/sign-in", data={"token": make_token("viewer")}).status_code == 303,
-        "one signs in after a wait",
-    )
+    limited = client.post("/sign-in", data={"token": "wrong"})
+    assert "Too many wrong tokens came from your address" in limited.text
+    assert int(limited.headers["retry-after"]) > 1
+    assert "set-cookie" not in limited.headers
+
+
+def test_who_tries_wrong_tokens_keeps_nobody_else_out(page: Page, make_token: TokenMaker) -> None:
+    guest = page.client(origin=page.address, **{"x-forwarded-for": "203.0.113.9"})
+    until(lambda: guest.post("/sign-in", data={"token": "wrong"}).status_code == 429, "trying is limited")
+
+    for address in ("203.0.113.9", "203.0.113.10", "2001:db8::7", "no address", "näh"):
+        named = {"x-forwarded-for": address.encode()}
+        answer = page.client(origin=page.address).post(
+            "/sign-in", data={"token": make_token("viewer")}, headers=named
+        )
+        assert answer.status_code == 303, address
+
+
+def test_the_audit_log_has_the_address_of_who_signed_in_and_out(
+    page: Page, whole_api: httpx.Client, make_token: TokenMaker
+) -> None:
+    client = page.client(origin=page.address, **{"x-forwarded-for": "198.51.100.77"})
+
+    assert client.post("/sign-in", data={"token": make_token("viewer")}).status_code == 303
+    assert client.post("/sign-out", data={}).status_code == 303
+
+    entries = whole_api.get("/v1/audit").raise_for_status().json()["items"][:2]
+    assert [(entry["action"], entry["address"]) for entry in entries] == [
+        ("log_out", "198.51.100.77"),
+        ("log_in", "198.51.100.77"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "shown", [{}, {"x-neonblue-page": ""}, {"x-neonblue-page": "guessed"}, {"x-neonblue-page": SECRET}]
+)
+def test_the_api_believes_an_address_from_nobody_but_the_page(
+    whole_api: httpx.Client, make_token: TokenMaker, shown: dict[str, str]
+) -> None:
+    headers = {"x-neonblue-client": "198.51.100.99", **shown}
+
+    answer = whole_api.post("/v1/session", json={"token": make_token("viewer")}, headers=headers)
+
+    assert answer.status_code == 201
+    assert whole_api.get("/v1/audit").json()["items"][0]["address"] == "127.0.0.1"
 
 
 def test_whoever_signs_out_is_out_here_and_at_the_api(

@@ -6,8 +6,6 @@ import pytest
 
 from api.access.sessions import COOKIE as OF_THE_API
 from orchestration.web.callers import COOKIE
-from orchestration.web.failures import Failures
-from orchestration.web.refusals import Refusal
 from orchestration.web.sign_in import path_after
 
 
@@ -30,22 +28,3 @@ def test_a_path_that_may_lead_elsewhere_leads_to_the_start(path: str) -> None:
 
 def test_the_cookie_is_the_apis() -> None:
     assert COOKIE == OF_THE_API
-
-
-def test_wrong_tokens_of_one_address_are_limited_and_of_no_other() -> None:
-    now = 1000.0
-    failures = Failures(lambda: now)
-    for _ in range(20):
-        failures.check("a")
-        failures.count("a")
-
-    with pytest.raises(Refusal) as refused:
-        failures.check("a")
-    failures.check("b")
-    assert refused.value.status == 429
-
-    now += 2.0
-    failures.check("a")
-    failures.count("a")
-    with pytest.raises(Refusal):
-        failures.check("a")
