@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import httpx
+from psycopg.conninfo import make_conninfo
+from starlette.types import Message, Receive, Scope, Send
 
+from api.database import Pool
+from api.http.callers import Caller
+from api.http.idempotent import Idempotent
+from api.http.security import Token
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.conftest import Server
 from tests.integration.api.test_durability import query
@@ -86,3 +94,44 @@ def code_of_repetition(answer: httpx.Response) -> str:
 def test_a_key_of_other_characters_is_refused(whole_api: httpx.Client) -> None:
     for key in ("", "two words", "x" * 256):
         assert code(_create(whole_api, key, f"bad-{uuid4()}")) == (400, "invalid_idempotency_key")
+
+
+def test_a_call_may_wait_for_another_service_while_it_holds_its_key(
+    postgres: Server, make_token: TokenMaker
+) -> None:
+    """PostgreSQL ends a transaction in which nothing is done for longer than the API's role may: not this one."""
+    role, password = f"impatient_{uuid4().hex}", uuid4().hex
+    query(postgres, f"CREATE ROLE {role} SUPERUSER LOGIN PASSWORD '{password}'")
+    query(postgres, f"ALTER ROLE {role} SET idle_in_transaction_session_timeout = '200ms'")
+    impatient = make_conninfo(postgres.dsn, user=role, password=password)
+    make_token("editor")
+    (token,) = query(postgres, "SELECT max(id) FROM api_tokens")[0]
+    caller = Caller(Token(token, "test", frozenset(), None, None, None, revoked=False), None)
+
+    async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await asyncio.sleep(1.0)
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b"made"})
+
+    async def call() -> list[Message]:
+        answered: list[Message] = []
+        pool = Pool(impatient, 1)
+        scope = {
+            "type": "http", "method": "POST", "path": "/v1/layers", "query_string": b"",
+            "headers": [(b"idempotency-key", uuid4().hex.encode())],
+            "state": {"caller": caller, "body": b"", "request_id": "test"},
+        }  # fmt: skip
+
+        async def send(message: Message) -> None:
+            answered.append(message)
+
+        try:
+            services = SimpleNamespace(pool=pool)
+            await Idempotent(slow, services)(scope, None, send)  # type: ignore[arg-type]
+        finally:
+            await pool.close()
+        return answered
+
+    start, body = asyncio.run(call())
+
+    assert (start["status"], body["body"]) == (201, b"made")
