@@ -11,7 +11,7 @@ from scipy import optimize, special
 
 from neonblue.statistics.status import Status, StatusCode
 
-_NORMAL_FROM = 1e7  # units, from which Student's t and the normal agree to seven digits
+_NORMAL_FROM = 1e7  # units of both arms, from which Student's t and the normal agree to seven digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def student_sample_size(sd: float, difference: float, design: Design) -> SampleS
     if isinstance(start, Status):
         return start
     size = start.control / design.inflation
-    if size >= _NORMAL_FROM:
+    if size * (1 + design.ratio) >= _NORMAL_FROM:
         return start
     lowest = max(2.0, 2.0 / design.ratio)  # a variance needs two units in each arm
 

@@ -85,8 +85,8 @@ def test_a_plan_by_students_t_round_trips(design, sd, effect, sign):
     power = student_power(sd, difference, units, design)
 
     if size.control > 2.001 * design.inflation * max(1.0, 1 / design.ratio):
-        assert power == pytest.approx(design.power, rel=1e-7)
-        assert student_mde(sd, units, design) == pytest.approx(abs(difference), rel=1e-6)
+        assert power == pytest.approx(design.power, rel=1e-6)
+        assert student_mde(sd, units, design) == pytest.approx(abs(difference), rel=1e-5)
     else:
         assert power >= design.power - 1e-9
 
