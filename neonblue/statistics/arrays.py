@@ -120,7 +120,8 @@ def compare_proportion_arrays(
     """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as `compare_proportions`.
 
     n_*: units >= 0; successes_*: whole numbers in [0, n], else that element's status is INVALID_INPUT; alpha in (0, 1).
-    All broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as `unpooled_test` and `score_test`.
+    All broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as
+    `unpooled_test` and `score_test`.
     """
     columns = (n_control, successes_control, n_treatment, successes_treatment, alpha)
     *counts, level = _broadcast(*columns)

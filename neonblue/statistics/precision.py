@@ -15,8 +15,8 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     """sum((a - mean_a)(b - mean_b)) = sum_ab - sum_a sum_b / n, the product in twice the precision.
 
     Arrays broadcast. 0 where n is 0, and where the result is below the rounding of the sums themselves
-    (8 epsilon of the larger term): there the sums can't tell it from 0; nan where a product is no finite number. Unit: that of a times that of b.
-    Source: Dekker (1971), error-free product.
+    (8 epsilon of the larger term): there the sums can't tell it from 0; nan where a product is no finite number.
+    Unit: that of a times that of b. Source: Dekker (1971), error-free product.
     """
     arrays = [np.asarray(value, dtype=float) for value in (n, sum_a, sum_b, sum_ab)]
     n, sum_a, sum_b, sum_ab = np.broadcast_arrays(*arrays)
