@@ -101,9 +101,16 @@ def create_app(
     install_error_handlers(app)
     api = services.settings.api
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)
+    at_once = AtOnce(services)
+    if services.arrivals is not None:
+        from api.http.traced import TracedAtOnce, TracedCalls
+
+        tracing = services.arrivals.tracing
+        whole = TracedCalls(whole, tracing, services.arrivals.expect)
+        at_once = TracedAtOnce(services, tracing=tracing)
     if api.trusted_proxies:
         whole = ProxyHeadersMiddleware(whole, api.trusted_proxies)  # type: ignore[assignment,arg-type]
-    return Application(whole, AtOnce(services), _connections(api))
+    return Application(whole, at_once, _connections(api))
 
 
 def _connections(api: ApiSettings) -> ConnectionLimits:

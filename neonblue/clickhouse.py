@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.log_lines import run_of_process
 from neonblue.settings import ClickHouseSettings
+from neonblue.tracing import CURRENT, traceparent
 
 # What it logs of a failure it also raises, and quotes the query.
 _theirs = logging.getLogger("clickhouse_connect")
@@ -24,9 +25,10 @@ _theirs.propagate = False
 def connect(settings: ClickHouseSettings) -> Iterator[Client]:
     """A client for one piece of work; closed afterwards. It has no session: its queries may overlap.
 
-    In a run's process the queries carry its id as their `log_comment`.
+    In a run's process the queries carry its id as their `log_comment`; what is traced says so, as ClickHouse takes it.
     """
-    run_id = run_of_process()
+    run_id, carried = run_of_process(), traceparent(CURRENT.get())
+    more: dict[str, Any] = {} if carried is None else {"headers": {"traceparent": carried}}
     address = urlsplit(settings.address)
     client = clickhouse_connect.get_client(
         host=address.hostname or "127.0.0.1",
@@ -37,6 +39,7 @@ def connect(settings: ClickHouseSettings) -> Iterator[Client]:
         database=settings.database,
         autogenerate_session_id=False,
         settings={} if run_id is None else {"log_comment": f"run_id={run_id}"},
+        **more,
     )
     try:
         yield client

@@ -1,4 +1,4 @@
-"""Runs the steps of a run in its own process, whose log lines carry the run's id."""
+"""Runs the steps of a run in its own process, whose log lines carry the run's id, and as a trace."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
 
 from neonblue.log_lines import of_process
+from neonblue.settings import Settings
+from orchestration.run_trace import traced
 
 
 class _KnownRun(InProcessExecutor):
@@ -22,7 +24,11 @@ class _KnownRun(InProcessExecutor):
     ) -> Iterator[DagsterEvent]:
         of_process(run_id=plan_context.run_id)
         try:
-            yield from super().execute(plan_context, execution_plan)
+            with traced(Settings.load(), plan_context.run_id, plan_context.job_name) as trace:
+                for event in super().execute(plan_context, execution_plan):
+                    if trace is not None:
+                        trace.note(event)
+                    yield event
         finally:
             of_process(run_id=None)
 
