@@ -45,6 +45,7 @@ class Arrivals:
     _expected: RecentMap[int, bool] = field(default_factory=lambda: RecentMap(_EXPECTED))
     _told: RecentMap[tuple[int, int, int], bool] = field(default_factory=lambda: RecentMap(_TOLD))
     _asked: bool = False
+    _away: bool = False
 
     def expect(self, span: Any) -> None:
         """Events of this request may arrive."""
@@ -59,8 +60,11 @@ class Arrivals:
                 continue
             try:
                 self._note(await asyncio.to_thread(self._read))
+                self._away = False
             except (ClickHouseError, OSError) as error:
-                log.info("arrivals_unknown", error=type(error).__name__)
+                if not self._away:
+                    log.info("arrivals_unknown", error=type(error).__name__)
+                self._away = True
 
     def _read(self) -> Sequence[Arrival]:
         with connect(self.clickhouse) as client:

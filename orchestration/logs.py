@@ -24,8 +24,11 @@ _HOLDERS = (
 
 
 def configure_logs(service: str) -> None:
-    """Write every line of this process to standard output, as `service`: before Dagster's command line is loaded."""
-    lines = LogLines(lambda: sys.stdout)
+    """Write every line of this process to standard error, as `service`: before Dagster's command line is loaded.
+
+    Dagster keeps what a step prints for people: among dbt's words no line of ours stands.
+    """
+    lines = LogLines(lambda: sys.stderr)
     log_lines.configure(service, lines)
     (root,) = logging.getLogger().handlers
     root.setLevel(logging.INFO)

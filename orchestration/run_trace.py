@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("orchestration.tracing")
 
+_BEGUN = (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED)
 _ENDED = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY)
 _LINKS = 64
 _NEWEST = "SELECT DISTINCT traceparent FROM message_traces ORDER BY ingested_at DESC LIMIT {most:UInt32}"
@@ -40,7 +41,7 @@ class RunTrace:
         """Begin or end the span of the event's step."""
         if event.step_key is None:
             return
-        if event.event_type is DagsterEventType.STEP_START:
+        if event.event_type in _BEGUN:
             span = self._tracing.begin(event.step_key, parent=self._run)
             self._steps[event.step_key] = span
             CURRENT.set(span)

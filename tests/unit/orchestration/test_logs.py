@@ -38,7 +38,7 @@ def work():
 
 if __name__ == "__main__":
     with DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
-        print(execute_job(reconstructable(work), instance).run_id, file=sys.stderr)
+        print(execute_job(reconstructable(work), instance).run_id)
     structlog.get_logger("ours").error("afterwards")
 """
 
@@ -53,8 +53,8 @@ def test_every_line_is_json_once_and_those_of_a_run_carry_its_id(tmp_path: Path)
         env={**os.environ, "DAGSTER_HOME": "", "PYTHONPATH": str(Path(__file__).parents[3])},
         cwd=tmp_path,
     )
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    run_id = done.stderr.strip()
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    run_id = done.stdout.strip()
 
     assert {line["service"] for line in lines} == {"dagster-code"}
     by_text = {line.get("message"): line for line in lines}
