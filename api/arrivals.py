@@ -92,4 +92,4 @@ class Arrivals:
                 },
                 start=received,
             )
-            span.end(int(ingested * 1e9))
+            span.end(round(ingested * 1e6) * 1000)

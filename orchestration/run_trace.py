@@ -119,8 +119,8 @@ def _counted(clickhouse: ClickHouseSettings) -> Sequence[Parent]:
 
 
 def _close(span: Span, *, good: bool, at: float | None = None) -> None:
-    from neonblue.tracing.tracer import failed
+    from neonblue.tracing.tracer import failed, nanoseconds
 
     if not good:
         failed(span)
-    span.end(None if at is None else int(at * 1e9))
+    span.end(None if at is None else nanoseconds(at))

@@ -68,7 +68,7 @@ class Tracing:
             kind=kind,
             attributes=attributes,
             links=[Link(_context(one)) for one in list(links)[:_MOST_LINKS]],
-            start_time=None if start is None else int(start * 1e9),
+            start_time=None if start is None else nanoseconds(start),
             record_exception=False,
             set_status_on_exception=False,
         )
@@ -103,6 +103,11 @@ def tracing_of(settings: TracesSettings, service: str) -> Tracing | None:
 def trace_id(span: Span) -> str:
     """As logs and messages write it."""
     return f"{span.get_span_context().trace_id:032x}"
+
+
+def nanoseconds(seconds: float) -> int:
+    """Since 1970, as spans have them; to the microsecond."""
+    return round(seconds * 1e6) * 1000
 
 
 def failed(span: Span) -> None:
