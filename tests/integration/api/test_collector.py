@@ -42,7 +42,7 @@ _SPAN = re.compile(
 
 pytestmark = pytest.mark.skipif(
     PROGRAM is None,
-    reason="there is no otelcol: install OpenTelemetry's collector (https://opentelemetry.io/docs/collector/install/)",
+    reason="there is no otelcol: put OpenTelemetry's collector there, or build it as otelcol.yaml beside this says",
 )
 
 
