@@ -24,6 +24,7 @@ from neonblue.settings.stores import (
     ConnectSettings,
     ValkeySettings,
 )
+from neonblue.settings.traces import TracesSettings
 
 __all__ = [
     "ENVIRONMENT_FILE",
@@ -42,6 +43,7 @@ __all__ = [
     "Role",
     "Settings",
     "SettingsError",
+    "TracesSettings",
     "ValkeySettings",
     "folder_of",
 ]

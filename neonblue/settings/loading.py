@@ -35,6 +35,7 @@ from neonblue.settings.stores import (
     ConnectSettings,
     ValkeySettings,
 )
+from neonblue.settings.traces import TracesSettings
 
 ENVIRONMENT_FILE = "neonblue.env"
 SERVICE = "NEONBLUE_SERVICE"
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = ModelsSettings()
+    traces: TracesSettings = TracesSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:
