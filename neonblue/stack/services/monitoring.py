@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import Folder, folder, write_private
 from neonblue.settings import Role, Settings
-from neonblue.stack import probe
+from neonblue.stack import bcrypt, probe
 from neonblue.stack.confinement import Confinement
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import RequirementError
@@ -26,8 +26,7 @@ from neonblue.stack.services import monitoring_files
 
 _NICE = 10
 """It yields to what it watches."""
-_OWN_FOLDER = Path("/proc/self/cwd")
-_MEGABYTE = 1024**2
+_WEB, _PASSWORD = "web.yml", "password"
 
 
 class Exporter(Service):
@@ -183,14 +182,27 @@ class ValkeyExporter(Program):
         }
 
 
-class Alertmanager(Program):
+class Page(Program):
+    """A program with a page, which asks for a user and a password: who enters Alertmanager can silence alerts."""
+
+    ready = "/-/ready"
+
+    def prepare(self) -> None:
+        super().prepare()
+        password = self._settings.monitoring.password.get_secret_value()
+        write_private(self._folder / _WEB, monitoring_files.web(bcrypt.hashed(password)))
+
+    def check(self) -> None:
+        probe.get(f"http://{self.address}{self.ready}", auth=self._settings.monitoring.credentials)
+
+
+class Alertmanager(Page):
     """Groups alerts, and hands them to the exporter."""
 
     name = "alertmanager"
     programs = ("alertmanager", "prometheus-alertmanager")
     package = "prometheus-alertmanager"
     setting = "alertmanager_port"
-    ready = "/-/ready"
 
     def prepare(self) -> None:
         super().prepare()
@@ -199,13 +211,14 @@ class Alertmanager(Program):
         text = (folder(Folder.MONITORING) / "alertmanager.yml").read_text(encoding="utf-8")
         receiver = f"http://{LOOPBACK}:{monitoring.exporter_port}/alerts"
         configuration = monitoring_files.alertmanager(
-            text, receiver, str(_OWN_FOLDER / "token"), self._settings.alert.repeat_minutes
+            text, receiver, "token", self._settings.alert.repeat_minutes
         )
         write_private(self._folder / "alertmanager.yml", configuration)
 
     def _options(self) -> tuple[str, ...]:
         return (
             "--config.file=alertmanager.yml",
+            f"--web.config.file={_WEB}",
             "--storage.path=data",
             f"--web.listen-address={self.address}",
             "--cluster.listen-address=",
@@ -215,14 +228,13 @@ class Alertmanager(Program):
         return (self._settings.monitoring.exporter_port,)
 
 
-class Prometheus(Program):
+class Prometheus(Page):
     """Asks all the others, keeps what they say, and sees by the rules what is wrong."""
 
     name = "prometheus"
     programs = ("prometheus",)
     package = "prometheus"
     setting = "prometheus_port"
-    ready = "/-/ready"
 
     def __init__(self, settings: Settings, present: Collection[str]) -> None:
         super().__init__(settings)
@@ -251,13 +263,15 @@ class Prometheus(Program):
         shutil.rmtree(own, ignore_errors=True)
         shutil.copytree(source / "rules", own)
         text = (source / "prometheus.yml").read_text(encoding="utf-8")
-        configuration = monitoring_files.prometheus(text, self.targets(), "rules/*.yml")
+        write_private(self._folder / _PASSWORD, self._settings.monitoring.password.get_secret_value())
+        configuration = monitoring_files.prometheus(text, self.targets(), "rules/*.yml", _PASSWORD)
         write_private(self._folder / "prometheus.yml", configuration)
 
     def _options(self) -> tuple[str, ...]:
         monitoring = self._settings.monitoring
         return (
             "--config.file=prometheus.yml",
+            f"--web.config.file={_WEB}",
             "--storage.tsdb.path=data",
             f"--storage.tsdb.retention.time={monitoring.retention_days}d",
             f"--storage.tsdb.retention.size={monitoring.retention_megabytes}MB",
@@ -271,7 +285,7 @@ class Prometheus(Program):
         return tuple(int(target.rpartition(":")[2]) for target in self.targets().values())
 
     def _reads(self) -> tuple[Path, ...]:
-        return (Path("/usr/share/prometheus"), Path("/etc/prometheus"))
+        return (Path("/usr/share/prometheus"),)
 
 
 PROGRAMS: tuple[type[Program], ...] = (PostgresExporter, ValkeyExporter, Alertmanager, Prometheus)

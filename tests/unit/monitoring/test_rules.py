@@ -64,7 +64,8 @@ def test_a_stack_s_own_files_are_taken_too(tmp_path: Path) -> None:
     shutil.copytree(FOLDER / "rules", tmp_path / "rules")
     prometheus, alertmanager = tmp_path / "prometheus.yml", tmp_path / "alertmanager.yml"
     text = (FOLDER / "prometheus.yml").read_text()
-    prometheus.write_text(monitoring_files.prometheus(text, ADDRESSES, "rules/*.yml"))
+    prometheus.write_text(monitoring_files.prometheus(text, ADDRESSES, "rules/*.yml", "password"))
+    (tmp_path / "password").write_text("secret")
     (tmp_path / "token").write_text("secret")
     text = (FOLDER / "alertmanager.yml").read_text()
     alertmanager.write_text(
@@ -74,6 +75,7 @@ def test_a_stack_s_own_files_are_taken_too(tmp_path: Path) -> None:
     run("promtool", "prometheus", "check", "config", prometheus)
     run("amtool", "prometheus-alertmanager", "check-config", alertmanager)
     jobs = yaml.safe_load(prometheus.read_text())["scrape_configs"]
+    assert [job["job_name"] for job in jobs if "basic_auth" in job] == ["alertmanager"]
     assert {job["job_name"]: job["static_configs"][0]["targets"][0] for job in jobs} == ADDRESSES
     assert yaml.safe_load(alertmanager.read_text())["route"]["repeat_interval"] == "30m"
 
@@ -81,7 +83,9 @@ def test_a_stack_s_own_files_are_taken_too(tmp_path: Path) -> None:
 def test_without_alertmanager_prometheus_tells_nobody() -> None:
     text = (FOLDER / "prometheus.yml").read_text()
 
-    made = yaml.safe_load(monitoring_files.prometheus(text, {"api": "127.0.0.1:1"}, "rules/*.yml"))
+    made = yaml.safe_load(
+        monitoring_files.prometheus(text, {"api": "127.0.0.1:1"}, "rules/*.yml", "password")
+    )
 
     assert made["alerting"] == {"alertmanagers": []}
     assert [job["job_name"] for job in made["scrape_configs"]] == ["api"]
