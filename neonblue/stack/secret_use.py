@@ -43,7 +43,7 @@ USED: Mapping[str, frozenset[str]] = {
     "exporter": frozenset(
         {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
     )
-    | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token", "dagster_public_url"}
+    | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token"}
     | {"alert_urls", "monitoring_token"},
     "prometheus": frozenset(),
     "alertmanager": frozenset(),

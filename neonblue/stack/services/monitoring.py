@@ -141,7 +141,8 @@ class PostgresExporter(Program):
     ready = "/"
 
     def _options(self) -> tuple[str, ...]:
-        return (f"--web.listen-address={self.address}", "--log.level=warn")
+        # What that one reads has other columns since PostgreSQL 17.
+        return ("--no-collector.bgwriter", f"--web.listen-address={self.address}", "--log.level=warn")
 
     def _connects(self) -> tuple[int, ...] | None:
         return None if self._settings.postgres.external else (self._settings.postgres.port,)
@@ -229,9 +230,14 @@ class Alertmanager(Page):
 
 
 class Prometheus(Page):
-    """Asks all the others, keeps what they say, and sees by the rules what is wrong."""
+    """Asks all the others, keeps what they say, and sees by the rules what is wrong.
+
+    Once the platform has started: until then much is not there that need be told to nobody, and the supervisor tells what
+    does not start.
+    """
 
     name = "prometheus"
+    optional = ("api", "connector", "clickhouse-schema")
     programs = ("prometheus",)
     package = "prometheus"
     setting = "prometheus_port"
