@@ -232,8 +232,8 @@ class Alertmanager(Page):
 class Prometheus(Page):
     """Asks all the others, keeps what they say, and sees by the rules what is wrong.
 
-    Once the platform has started: until then much is not there that need be told to nobody, and the supervisor tells what
-    does not start.
+    Once the platform has started: until then much is not there that nobody need be told of, and of what does not start
+    the supervisor tells.
     """
 
     name = "prometheus"
