@@ -13,7 +13,13 @@ from neonblue.cli.main import COMMANDS
 from neonblue.cli.settings_list import settings_list
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("experiments.md", "operations.md", "from-the-specification.md", "quick-start.md")
+PAGES = (
+    "experiments.md",
+    "operations.md",
+    "from-the-specification.md",
+    "quick-start.md",
+    *(f"runbooks/{page.name}" for page in sorted((DOCS / "runbooks").glob("[a-z]*.md"))),
+)
 EVERY_PAGE = sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
 _COMMAND = re.compile(r"(?:`|^|bin/|\(|=\S+ )neonblue ([a-z-]+)(?: ([a-z-]+))?", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)?(?:#([^)]+))?\)")
