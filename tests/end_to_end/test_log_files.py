@@ -64,7 +64,7 @@ def served(api: httpx.Client, settings: Settings, neonblue: CommandLine) -> dict
     ask("start", 200, "POST", "/v1/experiments/log-files/start")
     for user in users:
         attributes = {"attributes": {"mail": f"{user}@{MARKER}.example"}}
-        ask("attributes", 200, "PUT", f"/v1/users/{user}", json=attributes)
+        ask("attributes", 201, "PUT", f"/v1/users/{user}", json=attributes)
         ask("assign", 200, "POST", "/v1/assignments", json={"experiment": "log-files", "user_id": user})
     first = event(users[0])
     ask("events", 200, "POST", "/v1/events", json=[*(event(user) for user in users), first])
@@ -88,7 +88,7 @@ def served(api: httpx.Client, settings: Settings, neonblue: CommandLine) -> dict
         with pytest.raises(Exception, match=MARKER):
             client.query("SELECT toUInt8({text:String})", {"text": MARKER})
     neonblue.run("build")
-    ask("erase", 202, "POST", "/v1/erasures", json={"user_id": users[2]})
+    ask("erase", 202, "DELETE", f"/v1/users/{users[2]}")
     return ids
 
 
