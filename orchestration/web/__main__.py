@@ -20,7 +20,6 @@ from orchestration.web.protocol import Protocol
 from orchestration.web.sign_in import SignIn
 from orchestration.web.webserver import application, open_workspace
 
-_HOST = "127.0.0.1"
 _API_SECONDS = 5.0
 _STOP_SECONDS = 5
 
@@ -31,7 +30,9 @@ def guarded(dagster: ASGIApp, settings: Settings) -> Gate:
     # What one person's sign-in sets must never go with another's question.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     callers = Callers(client, settings.dagster.token.get_secret_value())
-    return Gate(dagster, Site.of(settings.dagster.public_url), callers, SignIn(client, callers))
+    return Gate(
+        dagster, Site.of(settings.dagster.public_url, settings.dagster.url), callers, SignIn(client, callers)
+    )
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
     with DagsterInstance.get() as instance, open_workspace(instance, file) as workspace:
         uvicorn.run(
             guarded(application(workspace), settings),
-            host=_HOST,
+            host=settings.dagster.host,
             port=settings.dagster.port,
             http=Protocol,
             ws_max_size=1024**2,
