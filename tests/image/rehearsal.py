@@ -101,6 +101,13 @@ class Rehearsal:
         _require(code == 0, text)
         return text
 
+    def count(self) -> int:
+        """Events in ClickHouse, as the command line counts them."""
+        place = self.log("cli-sql")
+        place.unlink(missing_ok=True)
+        text = self.once("cli", "sql", "SELECT count() FROM events_processed", "--format", "TSV")
+        return int(text.splitlines()[-1])
+
     def wait(
         self, name: str, ask: Callable[[], object], process: subprocess.Popen[bytes] | None = None
     ) -> None:
@@ -147,14 +154,13 @@ def rehearse(store: Path, folder: Path) -> None:
         show.start("connect")
         show.start("api", NEONBLUE_CLICKHOUSE_USER=show.api_in_clickhouse())
         show.start("keeper")
-        show.start("dagster-code")
-        show.start("dagster")
-        show.start("dagster-daemon")
         said = show.once("demo", "neonblue", "simulate", "demo", "--units", str(_UNITS))
-        sent = json.loads(said[said.index("{") :])
-        show.say("demo", f"sent {sent}")
-        time.sleep(5)
-        show.say("cli", show.once("cli", "results", "demo"))
+        show.say("demo", json.dumps(json.loads(said[said.index("{") :])))
+        show.wait("keeper", lambda: _require(show.count() > _UNITS))
+        show.say("cli", f"counts {show.count()} events in ClickHouse")
+        for name in ("dagster-code", "dagster", "dagster-daemon"):
+            show.start(name)
+        show.say("cli", "\n" + show.once("cli", "results", "demo"))
 
 
 if __name__ == "__main__":

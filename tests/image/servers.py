@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def clickhouse(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
     """The embedded engine's front: it has two users, and none for the API alone."""
     service = ClickHouse(settings)
     service.prepare()
-    return start(service.command(), log)
+    return start(replace(service.command(), account=None), log)
 
 
 def settings_of(keeps: Kept, folder: Path) -> Settings:

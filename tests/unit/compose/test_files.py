@@ -96,7 +96,9 @@ def test_the_images_packages_are_those_of_the_lock() -> None:
 def test_what_builds_the_wheel_is_installed_with_all_that_it_needs() -> None:
     named = re.search(r"\^\(([a-z|-]+)\)==", (COMPOSE / "Dockerfile").read_text())
     assert named is not None
-    needed = {re.split(r"[^A-Za-z0-9-]", one)[0] for one in requires("hatchling") or [] if "extra ==" not in one}
+    needed = {
+        re.split(r"[^A-Za-z0-9-]", one)[0] for one in requires("hatchling") or [] if "extra ==" not in one
+    }
     old = {"tomli"}  # of a Python that is older than the image's
     assert needed - old | {"hatchling"} == set(named[1].split("|"))
 
