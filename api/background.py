@@ -65,6 +65,9 @@ class Keeper:
         """Have `work` done until `stop`. `vital`: without it the process is of no use, and is better started anew."""
         condition = vital if callable(vital) else lambda: vital
         kept = self._kept[name] = _Kept(name, work, condition, working=True)
+        BACKGROUND_FAILURES.labels(
+            name
+        )  # there from the beginning, or its first failure would be no increase
         kept.task = asyncio.create_task(self._keep(kept), name=name)
 
     async def stop(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from api.ingest.failures import DiskFull
-from api.metrics import DISK_FREE_BYTES
+from api.metrics import DISK_FREE_BYTES, DISK_REFUSE_BYTES, DISK_WARN_BYTES
 from neonblue import disk
 from neonblue.disk import Room
 from neonblue.settings import DiskSettings
@@ -49,6 +49,8 @@ class DiskWatch:
             self._become("unknown", error=error.strerror or type(error).__name__)
             return
         DISK_FREE_BYTES.set(found.space.free)
+        DISK_WARN_BYTES.set(found.marks.warn)
+        DISK_REFUSE_BYTES.set(found.marks.refuse)
         self._become(
             found.room.value,
             said="" if found.room is Room.OK else found.sentence,

@@ -75,6 +75,11 @@ REQUEST_SECONDS = Durations(
     "Time from request to answer",
     (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5),
 )
+REFUSALS = Tally(
+    "neonblue_refusals_total", "Requests that were refused or failed, by the problem's code", ["code"]
+)
+for _code in ("disk_full", "pipeline_behind", "rate_limited", "unavailable"):
+    REFUSALS.add(_code, count=0)  # there from the beginning, or the first one would be no increase
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
 ASSIGNMENTS = Tally("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
 TARGETING_ERRORS = Counter(
@@ -98,6 +103,11 @@ UNASSIGNED_EXPOSURES = Tally(
 LINKS = Counter(
     "neonblue_links_total", "Experiments of linked anonymous ids, by what became of them", ["outcome"]
 )
+QUEUE_ITEMS = Gauge("neonblue_queue_items", "Items that wait to be stored", ["queue"])
+QUEUE_BYTES = Gauge("neonblue_queue_bytes", "Bytes of the requests that wait to be stored", ["queue"])
+RESULT_LOOKS = Tally(
+    "neonblue_result_looks_total", "Live results by where they were found: cache, computed", ["origin"]
+)
 COMMIT_ITEMS = Histogram(
     "neonblue_commit_items",
     "Items in one transaction",
@@ -118,6 +128,8 @@ SLOT_PRESENT = Gauge("neonblue_replication_slot_present", "1 where the slot exis
 DISK_FREE_BYTES = Gauge(
     "neonblue_disk_free_bytes", "Room on the disk of the stack's folder, of the fullest where it has several"
 )
+DISK_WARN_BYTES = Gauge("neonblue_disk_warn_bytes", "Room below which that disk counts as low")
+DISK_REFUSE_BYTES = Gauge("neonblue_disk_refuse_bytes", "Room of that disk below which no events are taken")
 BACKGROUND_FAILURES = Counter(
     "neonblue_background_failures_total",
     "How often work in the background ended and was begun again",

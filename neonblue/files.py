@@ -1,4 +1,4 @@
-"""Finds the SQL, dbt and connector files: beside the packages in a checkout, inside them when installed."""
+"""Finds the SQL, dbt, connector and monitoring files: beside the packages in a checkout, inside them when installed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Folder(StrEnum):
 
     CLICKHOUSE = "clickhouse"
     CONNECTORS = "connectors"
+    MONITORING = "compose/monitoring"
     DBT_PROJECT = "dbt_project"
 
 

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from api.http.problems import Problem
+from api.metrics import REFUSALS as COUNTED
 
 _EACH = 5
 """Lines a second of one status and code."""
@@ -115,6 +116,7 @@ class RefusalLog:
         """Write the refusal, or count it."""
         if self.told is not None:
             self.told(refusal)
+        COUNTED.add(refusal.code)
         if self.clock() - self._began >= 1.0:
             self.close_second()
         kind = (refusal.status, refusal.code)

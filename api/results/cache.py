@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from api.ingest.recent import RecentMap
+from api.metrics import RESULT_LOOKS
 from neonblue.results.look import Look
 
 _EXPERIMENTS = 200
@@ -34,7 +35,10 @@ class Looks:
             self._entries.put(key, entry)
         async with entry.lock:
             now = asyncio.get_running_loop().time()
-            if entry.seen is None or now - entry.at > self._seconds:
+            if entry.seen is not None and now - entry.at <= self._seconds:
+                RESULT_LOOKS.add("cache")
+            else:
+                RESULT_LOOKS.add("computed")
                 entry.seen = await compute()
                 entry.at = asyncio.get_running_loop().time()
             return entry.seen

@@ -17,6 +17,7 @@ from neonblue.cli.services_table import megabytes
 from neonblue.cli.terminal import console, fail
 from neonblue.settings import Settings
 from neonblue.stack import catalogue, folder_lock, logs
+from neonblue.stack.names import MONITORING
 from neonblue.stack.overview import take
 from neonblue.stack.progress import Progress, describe
 from neonblue.stack.progress import of as progress_of
@@ -25,11 +26,15 @@ from neonblue.stack.record import read
 _REFRESH_SECONDS = 0.5
 
 
-def detach_stack(settings: Settings, timeout: float) -> None:
+def detach_stack(settings: Settings, timeout: float, *, watched: bool = False) -> None:
     """Start this command again in the background, unless the stack runs, and wait until it is known how that went."""
     running = folder_lock.holder(settings.data_dir)
     if running is None:
-        _follow(settings, timeout, _start(settings, timeout))
+        _follow(settings, timeout, _start(settings, timeout, ["--with", "monitoring"] if watched else []))
+    elif watched and not {status.name for status in read(settings.data_dir)} & set(MONITORING):
+        fail(
+            f"it runs already (process {running}), without monitoring: 'neonblue down' first, then this again"
+        )
     elif (overview := take(settings.data_dir)).ready:
         console().print(
             f"already up (process {running}, {megabytes(overview.memory_bytes)}); 'neonblue down' stops it"
@@ -57,10 +62,10 @@ class _Background:
         raise typer.Exit(1)
 
 
-def _start(settings: Settings, timeout: float) -> _Background:
+def _start(settings: Settings, timeout: float, further: list[str]) -> _Background:
     log = logs.path(settings.data_dir, "up")
     said = log.with_name(f"{log.name}.{os.getpid()}")
-    options = ["--data-dir", str(settings.data_dir), "--timeout", str(timeout)]
+    options = ["--data-dir", str(settings.data_dir), "--timeout", str(timeout), *further]
     with said.open("wb") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "neonblue.cli.main", "up", *options],

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -23,13 +24,21 @@ from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings, SettingsError
 from neonblue.stack import Stack, checkup, folders, logs
 from neonblue.stack.board import State, Status
+from neonblue.stack.catalogue import address
 from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.overview import Overview, take
+from neonblue.stack.services import monitoring
 from neonblue.stack.supervisor_log import write_to_file
 
 _STARTING_REFRESH_SECONDS = 0.5
 _READY_REFRESH_SECONDS = 3.0
 _LOG_LINES = 15
+
+
+class Beside(StrEnum):
+    """What can be started beside the platform."""
+
+    MONITORING = "monitoring"
 
 
 def up(
@@ -42,6 +51,10 @@ def up(
             help="Seconds after which it is told what is late. What is ready serves.",
         ),
     ] = 300.0,
+    beside: Annotated[
+        list[Beside] | None,
+        typer.Option("--with", help="What to start beside it: Prometheus, Alertmanager and the exporters."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Start everything and keep it running until Ctrl-C (with --detach: until 'neonblue down').
@@ -54,19 +67,24 @@ def up(
     folders.require(settings.data_dir)
     checkup.require_packages(settings)
     checkup.require_reachable_kafka(settings)
+    watched = Beside.MONITORING in (beside or ())
+    if watched:
+        for sentence in monitoring.require():
+            console(stderr=True).print(f"[yellow]warning[/]  {sentence}", soft_wrap=True)
     with folders.private_files():
         if detach:
-            detach_stack(settings, timeout)
+            detach_stack(settings, timeout, watched=watched)
         else:
-            _supervise(settings, timeout)
+            _supervise(settings, timeout, watched=watched)
 
 
-def _supervise(settings: Settings, timeout: float) -> None:
+def _supervise(settings: Settings, timeout: float, *, watched: bool) -> None:
     interactive = console().is_terminal
     stack = Stack(
         settings,
         listener=None if interactive else _print_change,
         reload=lambda: _read_again(settings.data_dir),
+        watched=watched,
     )
     write_to_file(stack.settings.data_dir)
     try:
@@ -105,9 +123,11 @@ def _stay(stack: Stack, timeout: float, interactive: bool) -> None:
 
 def _greeting(stack: Stack, seconds: float) -> str:
     memory = megabytes(take(stack.settings.data_dir).memory_bytes)
+    names = {status.name for status in stack.status()}
+    prometheus = f", Prometheus {address('prometheus', stack.settings)}" if "prometheus" in names else ""
     return (
-        f"[bold green]ready[/] after {seconds:.1f} s, {memory}: "
-        f"API {stack.settings.api.address}/docs, Dagster {stack.settings.dagster.address}; Ctrl-C stops it"
+        f"[bold green]ready[/] after {seconds:.1f} s, {memory}: API {stack.settings.api.address}/docs, "
+        f"Dagster {stack.settings.dagster.address}{prometheus}; Ctrl-C stops it"
     )
 
 

@@ -11,6 +11,7 @@ from neonblue.settings.disk import DiskSettings
 from neonblue.settings.faults import SettingsError
 from neonblue.settings.kafka import KafkaSettings
 from neonblue.settings.loading import ENVIRONMENT_FILE, SERVICE, Settings, folder_of
+from neonblue.settings.monitoring import MonitoringSettings
 from neonblue.settings.orchestration import (
     AlertSettings,
     DagsterSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "DiskSettings",
     "KafkaSettings",
     "ModelsSettings",
+    "MonitoringSettings",
     "PostgresSettings",
     "ReportsSettings",
     "RetentionSettings",

@@ -11,9 +11,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from neonblue.settings.addresses import KafkaAddress
 from neonblue.settings.component import Component
 
-Part = Literal["admin", "connect", "clickhouse", "api", "dagster"]
+Part = Literal["admin", "connect", "clickhouse", "api", "dagster", "monitoring"]
 """What signs in: the stack itself and its owner's commands, or one service."""
-PARTS: tuple[Part, ...] = ("admin", "connect", "clickhouse", "api", "dagster")
+PARTS: tuple[Part, ...] = ("admin", "connect", "clickhouse", "api", "dagster", "monitoring")
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
@@ -57,6 +57,9 @@ class KafkaSettings(Component):
     dagster_password: SecretStr = Field(
         default=SecretStr(""), description="password of neonblue-dagster, who looks at ClickHouse's lag"
     )
+    monitoring_password: SecretStr = Field(
+        default=SecretStr(""), description="password of neonblue-monitoring, who looks at it for Prometheus"
+    )
     topic: str = Field(
         default="experiments_events",
         pattern=r"^[A-Za-z0-9._-]{1,249}$",
@@ -94,6 +97,11 @@ class KafkaSettings(Component):
     @property
     def address(self) -> str:
         return self.bootstrap_servers or f"127.0.0.1:{self.port}"
+
+    @property
+    def heartbeat_topic(self) -> str:
+        """Carries the stream's heartbeats, beside the connector's own: as the connector's configuration names it."""
+        return "neonblue_heartbeat.neonblue"
 
     def user_of(self, part: Part) -> str:
         """Who a part signs in as: on the stack's Kafka each as a user of its own."""

@@ -22,6 +22,7 @@ from neonblue.settings.faults import (
     unknown_variables,
 )
 from neonblue.settings.kafka import KafkaSettings
+from neonblue.settings.monitoring import MonitoringSettings
 from neonblue.settings.orchestration import (
     AlertSettings,
     DagsterSettings,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = ModelsSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Self:

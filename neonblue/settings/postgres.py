@@ -21,6 +21,7 @@ class Role(StrEnum):
     ORCHESTRATION = "orchestration"
     SUPERVISOR = "supervisor"
     READER = "reader"
+    MONITORING = "monitoring"
 
     @property
     def login(self) -> str:
@@ -64,6 +65,7 @@ class PostgresSettings(Component):
     orchestration_password: SecretStr = _password("neonblue_orchestration, as whom the jobs read")
     supervisor_password: SecretStr = _password("neonblue_supervisor, who looks after the replication slot")
     reader_password: SecretStr = _password("neonblue_reader, who reads only: queries by hand and BI tools")
+    monitoring_password: SecretStr = _password("neonblue_monitoring, who reads the server's statistics only")
     database: str = Field(default="neonblue", description="database of the platform")
     dagster_database: str = Field(default="dagster", description="database of Dagster, on the same server")
     system_user: str = Field(default="neonblue", description="runs PostgreSQL where root starts the stack")

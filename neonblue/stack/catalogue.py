@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable
 from neonblue.settings import Settings
 from neonblue.settings.addresses import without_credentials
 from neonblue.stack.disk_step import Disk
+from neonblue.stack.names import MONITORING
 from neonblue.stack.names import SERVICES as SERVICES
 from neonblue.stack.nodes import External, Node, Service, with_requirements
+from neonblue.stack.services import monitoring
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect
@@ -21,8 +23,10 @@ from neonblue.stack.services.topics import Topics
 from neonblue.stack.services.valkey import Valkey
 
 
-def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ...]:
-    """All services and steps. `progress` is told of downloads."""
+def nodes(
+    settings: Settings, progress: Callable[[str], None], watched: Collection[str] = ()
+) -> tuple[Node, ...]:
+    """All services and steps, and what watches the services `watched`. `progress` is told of downloads."""
     return (
         FetchJars(settings, progress),
         _service(Postgres(settings), settings.postgres.external),
@@ -38,6 +42,7 @@ def nodes(settings: Settings, progress: Callable[[str], None]) -> tuple[Node, ..
         _service(Api(settings), settings.api.external),
         *_dagster(settings),
         Disk(settings),
+        *(monitoring.services(settings, watched) if watched else ()),
     )
 
 
@@ -52,9 +57,13 @@ def _service(service: Service, external: bool) -> Node:
 
 
 def with_steps(available: Iterable[Node], services: Collection[str] | None) -> set[str]:
-    """`services` (None: all there are) and the steps they need that nothing else brings: the downloads; the disk."""
+    """`services` (None: all there are) and the steps they need that nothing else brings: the downloads; the disk.
+
+    And what watches them, where that is among what is available.
+    """
     by_name = {node.name: node for node in available}
     chosen = set(services) if services is not None else set(by_name) & set(SERVICES)
+    chosen |= set(by_name) & set(MONITORING)
     needed = {name for service in chosen & set(by_name) for name in by_name[service].requires}
     return chosen | (needed - set(SERVICES)) | ({Disk.name} & set(by_name))
 
@@ -77,5 +86,10 @@ def address(name: str, settings: Settings) -> str:
         "api": settings.api.address,
         "dagster": settings.dagster.address,
         "dagster-code": "a Unix socket",
+        "exporter": f"127.0.0.1:{settings.monitoring.exporter_port}",
+        "postgres-exporter": f"127.0.0.1:{settings.monitoring.postgres_exporter_port}",
+        "valkey-exporter": f"127.0.0.1:{settings.monitoring.valkey_exporter_port}",
+        "alertmanager": f"http://127.0.0.1:{settings.monitoring.alertmanager_port}",
+        "prometheus": f"http://127.0.0.1:{settings.monitoring.prometheus_port}",
     }
     return without_credentials(addresses.get(name, ""))

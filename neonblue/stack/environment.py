@@ -28,6 +28,7 @@ _SECRETS = {
     "clickhouse": ("password", "readonly_password"),
     "api": ("token",),
     "dagster": ("token", "page_secret"),
+    "monitoring": ("token", "password"),
 }
 _OF_THE_STACKS_OWN = frozenset({"postgres", "connect", "kafka"})
 """An external one has other users, whom its address names."""

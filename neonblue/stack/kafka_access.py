@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neonblue.settings import Settings
+from neonblue.settings.kafka import Part
 
 RESERVED = "neonblue"
 """What users and groups of the platform begin with: no added consumer's does."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ERASURES_GROUP = "neonblue-erasures"
-_HEARTBEAT = "neonblue_heartbeat.neonblue"
 _WORKER_GROUP = "neonblue-connect"
+_LOOKERS: tuple[Part, ...] = ("dagster", "monitoring")
+"""They look at how far ClickHouse is behind."""
 WORKER_TOPICS = ("neonblue_connect_configs", "neonblue_connect_offsets", "neonblue_connect_status")
 
 
@@ -41,7 +43,7 @@ def platform(settings: Settings) -> Mapping[str, frozenset[Grant]]:
         kafka.user_of("connect"): frozenset(
             {
                 Grant("TOPIC", kafka.topic, "WRITE"),
-                Grant("TOPIC", _HEARTBEAT, "WRITE"),
+                Grant("TOPIC", kafka.heartbeat_topic, "WRITE"),
                 Grant("GROUP", _WORKER_GROUP, "READ"),
                 *(
                     Grant("TOPIC", topic, operation)
@@ -50,11 +52,15 @@ def platform(settings: Settings) -> Mapping[str, frozenset[Grant]]:
                 ),
             }
         ),
-        kafka.user_of("clickhouse"): consumer(kafka.topic, group),
+        kafka.user_of("clickhouse"): consumer(kafka.topic, group)
+        | {Grant("TOPIC", kafka.heartbeat_topic, "READ")},
         kafka.user_of("api"): consumer(kafka.topic, ERASURES_GROUP),
-        kafka.user_of("dagster"): frozenset(
-            {Grant("TOPIC", kafka.topic, "DESCRIBE"), Grant("GROUP", group, "DESCRIBE")}
-        ),
+        **{
+            kafka.user_of(part): frozenset(
+                {Grant("TOPIC", kafka.topic, "DESCRIBE"), Grant("GROUP", group, "DESCRIBE")}
+            )
+            for part in _LOOKERS
+        },
     }
 
 

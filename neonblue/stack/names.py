@@ -13,9 +13,11 @@ SERVICES = (
     "dagster-daemon",
     "dagster",
 )
+MONITORING = ("exporter", "postgres-exporter", "valkey-exporter", "alertmanager", "prometheus")
+"""What watches the services, where that is asked for."""
 DISK = "disk"
 STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "stream-repair", DISK)
 """Work between the services' starts. A step has no log of its own: what becomes of it is in the supervisor's."""
 SUPERVISOR = "supervisor"
-LOGS = (*SERVICES, SUPERVISOR, "up")
+LOGS = (*SERVICES, *MONITORING, SUPERVISOR, "up")
 """Those that have a log. ``up`` is what ``neonblue up --detach`` said."""

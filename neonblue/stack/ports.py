@@ -23,6 +23,11 @@ _PORT_FIELDS = (
     ("clickhouse", "port"),
     ("api", "port"),
     ("dagster", "port"),
+    ("monitoring", "exporter_port"),
+    ("monitoring", "prometheus_port"),
+    ("monitoring", "alertmanager_port"),
+    ("monitoring", "postgres_exporter_port"),
+    ("monitoring", "valkey_exporter_port"),
 )
 
 

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from neonblue.settings import Role
 from neonblue.settings.faults import is_secret
+from neonblue.stack.names import MONITORING
 
 _POSTGRES = frozenset({"postgres_url", "postgres_password"})
 _CLICKHOUSE = frozenset({"clickhouse_url", "clickhouse_password"})
@@ -46,11 +47,21 @@ USED: Mapping[str, frozenset[str]] = {
     | {"kafka_password", "kafka_dagster_password"},
     "dagster-daemon": frozenset(),
     "dagster": frozenset({"dagster_token", "dagster_page_secret", "dagster_public_url", "api_url"}),
+    "exporter": frozenset(
+        {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
+    )
+    | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token"}
+    | {"alert_urls", "monitoring_token"},
+    "prometheus": frozenset(),
+    "alertmanager": frozenset(),
+    "postgres-exporter": frozenset(),
+    "valkey-exporter": frozenset(),
 }
 """By service or step. Each secret is a setting's name, as its variable has it after the prefix, in small letters.
 
 Kafka, Connect and Valkey read theirs from a configuration file, Connect has variables besides (``NEONBLUE_CDC_…``),
-Dagster's storage too (``DAGSTER_POSTGRES_URL``).
+Dagster's storage too (``DAGSTER_POSTGRES_URL``), and the exporters of PostgreSQL and Valkey
+(``DATA_SOURCE_…``, ``REDIS_PASSWORD``). Alertmanager reads a file.
 """
 
 POSTGRES_ROLES: Mapping[str, Role] = {
@@ -60,7 +71,7 @@ POSTGRES_ROLES: Mapping[str, Role] = {
 }
 """As whom a service or step connects to PostgreSQL: its user and password in the environment are that role's."""
 
-FOREIGN = frozenset({"postgres", "valkey", "kafka", "connect"})
+FOREIGN = frozenset({"postgres", "valkey", "kafka", "connect", *MONITORING}) - {"exporter"}
 """Programs that know no setting of NeonBlue: they get none."""
 
 

@@ -43,7 +43,7 @@ class Stack:
     ``<data-dir>/neonblue.env``, and the attribute `settings` has them. `services` chooses a subset by name
     (see ``catalogue.SERVICES``); steps such as migrations come with the services they need.
     `listener` is called, from any thread, with every change of a status. `reload` reads the settings again, for a
-    service that is restarted; without it they stay.
+    service that is restarted; without it they stay. `watched`: start what watches the services beside them.
 
     As a context manager: starts at entry without waiting, stops at exit.
     """
@@ -54,12 +54,14 @@ class Stack:
         services: Collection[str] | None = None,
         listener: Listener | None = None,
         reload: Callable[[], Settings] | None = None,
+        watched: bool = False,
     ) -> None:
         folder = settings.data_dir.absolute()
         self.settings = environment.with_secrets(
             _with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
         )
-        nodes = catalogue.nodes(self.settings, self._progress)
+        platform = catalogue.SERVICES if services is None else services
+        nodes = catalogue.nodes(self.settings, self._progress, platform if watched else ())
         chosen = select(nodes, catalogue.with_steps(nodes, services))
         self._nodes = chosen
         self._listener = listener

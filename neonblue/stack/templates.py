@@ -118,6 +118,7 @@ def connector(settings: Settings) -> dict[str, str]:
     """The Debezium connector's configuration. It names secrets, it does not hold them."""
     values = {
         "topic": settings.kafka.topic,
+        "heartbeat_topic": settings.kafka.heartbeat_topic,
         "slot": settings.connect.slot,
         "publication": settings.connect.publication,
     }
@@ -129,6 +130,7 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     kafka = settings.kafka
     values = {
         "topic": kafka.topic,
+        "heartbeat_topic": kafka.heartbeat_topic,
         "partitions": kafka.partitions,
         "retention_milliseconds": kafka.retention_hours * 3_600_000,
         "retention_bytes": kafka.retention_gigabytes * 10**9 // kafka.partitions or _NO_LIMIT,

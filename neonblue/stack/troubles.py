@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from neonblue.stack.board import State
-from neonblue.stack.names import SERVICES, SUPERVISOR
+from neonblue.stack.names import MONITORING, SERVICES, SUPERVISOR
 
 LOW = "low:"
 """What the detail of a part begins with that still works, but not for long."""
@@ -88,5 +88,5 @@ def _because(part: Part) -> str:
 
 def command(name: str) -> str:
     """What repairs a part, or shows more of it."""
-    log = name if name in SERVICES else _LOGS.get(name, SUPERVISOR)
+    log = name if name in (*SERVICES, *MONITORING) else _LOGS.get(name, SUPERVISOR)
     return _REPAIRS.get(name, f"neonblue logs {log}")

@@ -30,7 +30,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """What the Kafka engine's macros stand for, and librdkafka's options by which it signs in."""
+    """What the Kafka engine's macros stand for (`topic`: several, with commas), and librdkafka's options to sign in."""
 
     broker_list: str
     topic: str
@@ -129,7 +129,7 @@ class ServerSettings:
             users=users,
             kafka=KafkaSettings(
                 settings.kafka.address,
-                settings.kafka.topic,
+                f"{settings.kafka.topic},{settings.kafka.heartbeat_topic}",
                 clickhouse.kafka_group,
                 settings.kafka.security("clickhouse"),
             ),

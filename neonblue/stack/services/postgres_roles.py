@@ -8,6 +8,7 @@ everything, to the same state. What a role is not given here, it may not do; wha
   the log of all tables, and copy the cluster's files: its password is as good as a read of the database.
 - ``neonblue_supervisor`` drops a replication slot that PostgreSQL has given up, which needs REPLICATION as well.
 - ``neonblue_dagster`` owns Dagster's database.
+- ``neonblue_monitoring`` reads the server's statistics (pg_read_all_stats), and no table.
 - ``neonblue_orchestration`` and ``neonblue_reader`` read what is analysed, and no token, key, kept answer or audit log.
 """
 
@@ -32,7 +33,9 @@ READER_LIMITS: Mapping[str, str] = {"idle_in_transaction_session_timeout": "10mi
 """A transaction that is left open keeps rows from being cleared away."""
 
 _REPLICATES = frozenset({Role.CDC, Role.SUPERVISOR})
-_LIMITS = {Role.API: API_LIMITS, Role.READER: READER_LIMITS}
+MONITORING_LIMITS: Mapping[str, str] = {"statement_timeout": "10s"}
+"""What watches must not add to the trouble."""
+_LIMITS = {Role.API: API_LIMITS, Role.READER: READER_LIMITS, Role.MONITORING: MONITORING_LIMITS}
 
 _ANALYSED = (
     "assignments",
@@ -68,6 +71,9 @@ GRANTS: Mapping[Role, Mapping[str, frozenset[str]]] = {
 }
 """Privileges on tables by role. One on a partitioned table holds for all its partitions, also those made later."""
 
+_WITHOUT_TABLES = frozenset({Role.API, Role.DAGSTER, Role.MONITORING})
+"""Of the platform's own: the API owns them."""
+
 _KEEPS_HOUSE = ("public.drop_partition(text)", "public.cut_audit_log(integer, integer)")
 """What the orchestrator may call, and not do by itself."""
 
@@ -95,6 +101,8 @@ def reconcile(connection: Connection, postgres: PostgresSettings) -> None:
         }
         for database, roles in entered.items():
             _let_in(connection, database, roles)
+        watches = sql.SQL("GRANT pg_read_all_stats TO {}")
+        connection.execute(watches.format(sql.Identifier(Role.MONITORING.login)))
         # It makes the publication, which belongs to the database.
         creates = sql.SQL("GRANT CREATE, TEMPORARY ON DATABASE {} TO {}")
         connection.execute(creates.format(sql.Identifier(postgres.database), sql.Identifier(Role.API.login)))
@@ -144,7 +152,7 @@ def grant(connection: Connection) -> None:
     with connection.transaction():
         for role in Role:
             name = sql.Identifier(role.login)
-            if role not in (Role.API, Role.DAGSTER):
+            if role not in _WITHOUT_TABLES:
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
                 _set_privileges(connection, role)
         for signature in _KEEPS_HOUSE:

@@ -11,8 +11,9 @@ from dagster import (
     asset_check,
 )
 
+from neonblue.consumer_lag import read_lag
 from neonblue.settings import Settings
-from orchestration.defs.pipeline.repository import read_day, read_freshness, read_lag
+from orchestration.defs.pipeline.repository import read_day, read_freshness
 from orchestration.defs.sources.assets import ingested_key
 from orchestration.resources import ClickHouse, Postgres
 
@@ -29,7 +30,7 @@ _MARTS = ("daily_metrics", "experiment_summary", "metric_moments")
 )
 def consumer_keeps_up() -> AssetCheckResult:
     """Warns with the lag of each partition: nothing is lost, but numbers are late."""
-    lags = read_lag(Settings.load())
+    lags = read_lag(Settings.load(), "dagster")
     total = sum(lag.messages for lag in lags)
     return AssetCheckResult(
         passed=total <= _MOST_MESSAGES,

@@ -8,9 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 from clickhouse_connect.driver.client import Client
 
-from neonblue.settings import Settings
-
-_KAFKA_SECONDS = 10.0
 _NEWEST_ACCEPTED = "SELECT max(received_at), now() FROM events WHERE day >= %s"
 _NEWEST_PRESENT = "SELECT max(received_at) FROM events_processed"
 _YESTERDAY = """
@@ -18,20 +15,6 @@ SELECT
     (SELECT count() FROM first_exposures WHERE exposure_date = {day:Date}),
     (SELECT count() FROM daily_metrics WHERE date = {day:Date})
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """One partition of the topic: the next offset to be written, and the next one ClickHouse will read."""
-
-    partition: int
-    end: int
-    read: int
-
-    @property
-    def messages(self) -> int:
-        """Messages that ClickHouse has not read."""
-        return max(self.end - self.read, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +31,6 @@ class Freshness:
         if self.accepted is None or (self.present is not None and self.present >= self.accepted):
             return timedelta(0)
         return self.now - self.accepted
-
-
-def read_lag(settings: Settings) -> list[Lag]:
-    """Every partition of the topic, in order. Raises confluent_kafka's error when the broker is away."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    topic = settings.kafka.topic
-    consumer = Consumer(
-        settings.kafka.client("dagster")
-        | {
-            "group.id": settings.clickhouse.kafka_group,
-            "enable.auto.commit": False,
-        }
-    )
-    try:
-        known = consumer.list_topics(topic, timeout=_KAFKA_SECONDS).topics[topic].partitions
-        committed = consumer.committed(
-            [TopicPartition(topic, number) for number in sorted(known)], timeout=_KAFKA_SECONDS
-        )
-        lags = []
-        for place in committed:
-            first, end = consumer.get_watermark_offsets(place, timeout=_KAFKA_SECONDS)
-            lags.append(Lag(place.partition, end, max(place.offset, first)))
-        return lags
-    finally:
-        consumer.close()
 
 
 def read_freshness(postgres: psycopg.Connection, client: Client) -> Freshness:

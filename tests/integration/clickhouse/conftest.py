@@ -31,7 +31,15 @@ def all_messages(layer: Client) -> Topic:
 @pytest.fixture
 def clickhouse(layer: Client) -> Client:
     """The ingestion layer, empty."""
-    tables = ("events_processed", "assignments", "experiments", "erased_users", "user_links", "dead_letters")
+    tables = (
+        "events_processed",
+        "assignments",
+        "experiments",
+        "erased_users",
+        "user_links",
+        "dead_letters",
+        "canaries",
+    )
     for table in tables:
         layer.command(f"TRUNCATE TABLE {table}")
     return layer

@@ -127,6 +127,31 @@ def test_heartbeats_are_left_out(clickhouse: Client, topic: Topic) -> None:
     assert rows(clickhouse, "SELECT count() FROM dead_letters") == [(0,)]
 
 
+def test_heartbeats_of_their_own_topic_are_canaries(clickhouse: Client) -> None:
+    beat = '{{"after":{{"id":7,"beat_at":"{}"}},"source":{{"table":"heartbeat"}},"op":"{}"}}'
+    messages = [
+        beat.format("2126-01-02T03:04:05.123456Z", "c"),
+        beat.format("2126-01-02T03:04:05.123456Z", "c"),  # read twice
+        beat.format("2126-01-02T03:04:06Z", "r"),  # of a snapshot
+        beat.format("no time", "c"),
+        '{"ts_ms":1767323045123}',
+    ]
+    clickhouse.insert(
+        "raw_events_kafka",
+        [[message, place, "neonblue_heartbeat.neonblue"] for place, message in enumerate(messages)],
+        column_names=["message", "_offset", "_topic"],
+    )
+    clickhouse.insert(
+        "raw_events_kafka", [[messages[0].replace("05.12", "07.12"), 9]], column_names=["message", "_offset"]
+    )
+
+    found = rows(
+        clickhouse, "SELECT toString(beat_at), ingested_at > now() - INTERVAL 1 MINUTE FROM canaries FINAL"
+    )
+    assert found == [("2126-01-02 03:04:05.123456", 1)]
+    assert rows(clickhouse, "SELECT count() FROM dead_letters") == [(0,)]
+
+
 def test_the_performance_query_is_right_straight_after_a_replay(clickhouse: Client, topic: Topic) -> None:
     batch = [
         event(variant_key="control", event_type="exposure", value=None),

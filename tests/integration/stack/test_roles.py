@@ -173,10 +173,19 @@ def test_a_role_reads_and_writes_the_tables_on_its_list_and_no_other(place: Sett
             assert values(connection, READABLE, role.login, privilege) == allowed, privilege
 
 
-@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.DAGSTER])
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.DAGSTER, Role.MONITORING])
 def test_other_roles_have_no_table_of_the_platform(place: Settings, role: Role) -> None:
     with connected(place) as connection:
         assert values(connection, READABLE, role.login, "SELECT, INSERT, UPDATE, DELETE") == set()
+
+
+def test_who_watches_reads_the_server_s_statistics_and_no_row(place: Settings) -> None:
+    with connected(place, Role.MONITORING) as connection:
+        assert values(connection, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query <> ''") == {True}
+        assert values(connection, "SELECT pg_database_size('neonblue') > 0") == {True}
+        for table in ("users", "events", "heartbeat", "api_tokens"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
 
 
 @pytest.mark.parametrize("role", list(Role))

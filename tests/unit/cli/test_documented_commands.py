@@ -13,7 +13,12 @@ from neonblue.cli.main import COMMANDS
 from neonblue.cli.settings_list import settings_list
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("experiments.md", "operations.md", "from-the-specification.md")
+PAGES = (
+    "experiments.md",
+    "operations.md",
+    "from-the-specification.md",
+    *(f"runbooks/{page.name}" for page in sorted((DOCS / "runbooks").glob("[a-z]*.md"))),
+)
 _COMMAND = re.compile(r"(?:`|^|bin/|\(|=\S+ )neonblue ([a-z-]+)(?: ([a-z-]+))?", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)?(?:#([^)]+))?\)")
 
@@ -52,7 +57,7 @@ def test_every_setting_on_the_page_is_there(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_on_the_page_leads_somewhere(page: str) -> None:
     for target, anchor in _LINK.findall((DOCS / page).read_text()):
-        file = (DOCS / target).resolve() if target else DOCS / page
+        file = (DOCS / page).parent.joinpath(target).resolve() if target else DOCS / page
         assert file.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)

@@ -103,7 +103,21 @@ def test_only_the_outbox_is_routed_to_the_topic() -> None:
     connector = templates.connector(Settings())
     routed = re.compile(connector["transforms.route.topic.regex"])
 
-    assert connector["table.include.list"] == "public.outbox_events"
+    assert connector["table.include.list"] == "public.outbox_events,public.heartbeat"
+    assert connector["snapshot.include.collection.list"] == "public.outbox_events"
     assert routed.fullmatch("neonblue.public.outbox_events")
     assert not routed.fullmatch("neonblue_heartbeat.neonblue")
     assert not routed.fullmatch("neonblue.public.heartbeat")
+
+
+def test_heartbeats_go_to_a_topic_of_their_own_beside_the_connectors() -> None:
+    settings = Settings()
+    connector = templates.connector(settings)
+    routed = re.compile(connector["transforms.beat.topic.regex"])
+
+    assert routed.fullmatch("neonblue.public.heartbeat")
+    assert not routed.fullmatch("neonblue.public.outbox_events")
+    assert connector["transforms.beat.topic.replacement"] == settings.kafka.heartbeat_topic
+    prefix = f"{connector['topic.heartbeat.prefix']}.{connector['topic.prefix']}"
+    assert settings.kafka.heartbeat_topic == prefix
+    assert settings.kafka.heartbeat_topic in {topic.name for topic in templates.topics(settings)}

@@ -163,7 +163,7 @@ def test_no_users_password_opens_the_controller_or_another_way_to_sign_in(
             AdminClient(options(settings, part, sasl_mechanism="PLAIN")).list_topics(timeout=3)
 
 
-@pytest.mark.parametrize("part", ["clickhouse", "api", "dagster"])
+@pytest.mark.parametrize("part", ["clickhouse", "api", "dagster", "monitoring"])
 @pytest.mark.parametrize(
     "message", [envelope("event", event()), envelope("user", ERASED)], ids=["event", "erasure"]
 )
@@ -177,7 +177,7 @@ def test_who_reads_writes_nothing(settings: Settings, part: Part, message: bytes
     assert (found(settings, "events_processed"), found(settings, "erased_users")) == (events, erased)
 
 
-@pytest.mark.parametrize("part", ["connect", "dagster"])
+@pytest.mark.parametrize("part", ["connect", "dagster", "monitoring"])
 def test_who_has_no_use_for_messages_reads_none(settings: Settings, part: Part) -> None:
     answer = read(options(settings, part), settings.kafka.topic, settings.clickhouse.kafka_group)
 
@@ -185,7 +185,7 @@ def test_who_has_no_use_for_messages_reads_none(settings: Settings, part: Part) 
     assert answer.code() in DENIED
 
 
-@pytest.mark.parametrize("part", ["connect", "api", "dagster"])
+@pytest.mark.parametrize("part", ["connect", "api", "dagster", "monitoring"])
 def test_no_other_part_moves_the_place_of_clickhouse(settings: Settings, part: Part) -> None:
     group, topic = settings.clickhouse.kafka_group, settings.kafka.topic
     client = AdminClient(options(settings, part))

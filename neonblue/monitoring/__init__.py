@@ -1,0 +1,1 @@
+"""What Prometheus is told of the parts that do not tell it themselves, and how its alerts reach people."""

@@ -1,0 +1,190 @@
+"""ClickHouse: what it takes in, keeps and refreshes, and how fresh it is. Asked as the user who reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import httpx
+import msgspec
+
+from neonblue.monitoring.samples import Family, Sample
+from neonblue.settings import ClickHouseSettings
+
+DEAD_LETTERS = Family(
+    "neonblue_dead_letters", "Messages, or elements of them, that ClickHouse could not read"
+)
+CANARY_SENT = Family(
+    "neonblue_canary_sent_timestamp_seconds",
+    "When the newest heartbeat that has arrived in ClickHouse was committed in PostgreSQL; 0: none has",
+)
+CANARY_SECONDS = Family(
+    "neonblue_canary_seconds", "From that heartbeat's commit in PostgreSQL to its arrival in ClickHouse"
+)
+PARTS = Family("neonblue_clickhouse_parts", "Active parts of this table", ("table",))
+MOST_PARTS = Family(
+    "neonblue_clickhouse_most_parts", "Active parts of this table's partition that has the most", ("table",)
+)
+ROWS = Family("neonblue_clickhouse_rows", "Rows of this table's active parts", ("table",))
+BYTES = Family("neonblue_clickhouse_table_bytes", "Disk that this table's active parts take", ("table",))
+REFRESHED = Family(
+    "neonblue_clickhouse_refresh_last_success_timestamp_seconds",
+    "When this refreshable view was last refreshed; 0: never",
+    ("view",),
+)
+REFRESH_SECONDS = Family(
+    "neonblue_clickhouse_refresh_seconds", "How long this view's last refresh that succeeded took", ("view",)
+)
+REFRESH_FAILING = Family(
+    "neonblue_clickhouse_refresh_failing", "1 where this view's last refresh failed", ("view",)
+)
+METRICS = {
+    "Query": Family("neonblue_clickhouse_running_queries", "Queries that run"),
+    "Merge": Family("neonblue_clickhouse_merges", "Merges that run"),
+    "MemoryTracking": Family(
+        "neonblue_clickhouse_memory_bytes", "Memory that ClickHouse has counted as its own"
+    ),
+}
+"""By their names in ``system.metrics``."""
+EVENTS = {
+    "Query": Family(
+        "neonblue_clickhouse_queries_total", "Queries that were begun, inserts and the stream's included"
+    ),
+    "FailedQuery": Family("neonblue_clickhouse_failed_queries_total", "Queries that failed"),
+    "InsertQuery": Family(
+        "neonblue_clickhouse_inserts_total", "INSERT queries, those of the stream not counted"
+    ),
+    "InsertedRows": Family("neonblue_clickhouse_inserted_rows_total", "Rows inserted into all tables"),
+    "InsertedBytes": Family("neonblue_clickhouse_inserted_bytes_total", "Bytes of those rows, uncompressed"),
+    "MergedRows": Family("neonblue_clickhouse_merged_rows_total", "Rows that merges have read"),
+}
+"""By their names in ``system.events``. They begin at 0 with each start of ClickHouse."""
+
+_SECONDS = 10.0
+_METRICS = "SELECT metric AS name, toFloat64(value) AS value FROM system.metrics"
+_EVENTS = "SELECT event AS name, toFloat64(value) AS value FROM system.events"
+_TABLES = """
+SELECT table, sum(parts) AS parts, max(parts) AS most, sum(rows) AS rows, sum(bytes) AS bytes
+FROM (
+    SELECT table, partition_id, count() AS parts, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
+    FROM system.parts
+    WHERE active AND database = currentDatabase() AND NOT startsWith(table, '.')
+    GROUP BY table, partition_id
+)
+GROUP BY table
+ORDER BY table
+"""
+_REFRESHES = """
+SELECT
+    view,
+    ifNull(toUnixTimestamp(last_success_time), 0) AS succeeded,
+    ifNull(last_success_duration_ms, 0) AS milliseconds,
+    exception != '' AS failing
+FROM system.view_refreshes
+WHERE database = currentDatabase()
+ORDER BY view
+"""
+_DEAD_LETTERS = "SELECT count() AS count FROM dead_letters"
+_CANARY = """
+SELECT
+    toUnixTimestamp64Micro(beat_at) / 1e6 AS sent,
+    toUnixTimestamp64Milli(ingested_at) / 1e3 AS arrived
+FROM canaries
+ORDER BY beat_at DESC
+LIMIT 1
+"""
+
+
+R = TypeVar("R")
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A row of ``system.metrics`` or ``system.events``."""
+
+    name: str
+    value: float
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table's active parts together. `most`: parts of the partition that has the most."""
+
+    table: str
+    parts: int
+    most: int
+    rows: int
+    bytes: int
+
+
+class Refresh(msgspec.Struct, frozen=True):
+    """A refreshable view. `succeeded`: seconds since 1970, 0: never."""
+
+    view: str
+    succeeded: float
+    milliseconds: float
+    failing: int
+
+
+class Count(msgspec.Struct, frozen=True):
+    """A number of rows."""
+
+    count: int
+
+
+class Canary(msgspec.Struct, frozen=True):
+    """A heartbeat: when it was committed and when it arrived, in seconds since 1970."""
+
+    sent: float
+    arrived: float
+
+
+class ClickHouseSource:
+    """The server, and the platform's tables on it."""
+
+    name = "clickhouse"
+    seconds = 15.0
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._address = settings.address
+        self._parameters = {"database": settings.database, "default_format": "JSONEachRow"}
+        password = settings.readonly_password.get_secret_value()
+        self._client = httpx.Client(
+            timeout=_SECONDS, trust_env=False, auth=(settings.readonly_user, password)
+        )
+
+    def look(self) -> Sequence[Sample]:
+        found = [
+            *named(METRICS, self._rows(_METRICS, Named)),
+            *named(EVENTS, self._rows(_EVENTS, Named)),
+            DEAD_LETTERS(self._rows(_DEAD_LETTERS, Count)[0].count),
+            *canary(self._rows(_CANARY, Canary)),
+        ]
+        for table in self._rows(_TABLES, Table):
+            name = table.table
+            found += [PARTS(table.parts, name), MOST_PARTS(table.most, name)]
+            found += [ROWS(table.rows, name), BYTES(table.bytes, name)]
+        for refresh in self._rows(_REFRESHES, Refresh):
+            found += [
+                REFRESHED(refresh.succeeded, refresh.view),
+                REFRESH_SECONDS(refresh.milliseconds / 1000, refresh.view),
+                REFRESH_FAILING(refresh.failing, refresh.view),
+            ]
+        return found
+
+    def _rows(self, query: str, row: type[R]) -> list[R]:
+        """Raises httpx's error, and msgspec's where the answer is another than was asked for."""
+        answer = self._client.post(self._address, params=self._parameters, content=query).raise_for_status()
+        # A 64-bit number may be written as a text.
+        return [msgspec.json.decode(line, type=row, strict=False) for line in answer.content.splitlines()]
+
+
+def named(families: Mapping[str, Family], rows: Sequence[Named]) -> list[Sample]:
+    """Of the families, by ClickHouse's names. What it has not counted yet is 0."""
+    values = {row.name: row.value for row in rows}
+    return [family(values.get(name, 0.0)) for name, family in families.items()]
+
+
+def canary(rows: Sequence[Canary]) -> list[Sample]:
+    """Of the newest heartbeat, if there is one."""
+    if not rows:
+        return [CANARY_SENT(0)]
+    return [CANARY_SENT(rows[0].sent), CANARY_SECONDS(max(rows[0].arrived - rows[0].sent, 0.0))]

@@ -1,0 +1,338 @@
+"""What watches the stack, where that is asked for: NeonBlue's exporter, Prometheus, Alertmanager, and the exporters of
+PostgreSQL and Valkey. Prometheus and the others are programs of this machine; what is not installed is left out."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from abc import abstractmethod
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar
+
+from psycopg.conninfo import conninfo_to_dict
+
+from neonblue.files import Folder, folder, write_private
+from neonblue.settings import Role, Settings
+from neonblue.stack import bcrypt, probe
+from neonblue.stack.confinement import Confinement
+from neonblue.stack.environment import process_environment
+from neonblue.stack.errors import RequirementError
+from neonblue.stack.names import MONITORING
+from neonblue.stack.nodes import Service
+from neonblue.stack.ports import LOOPBACK, PortUse
+from neonblue.stack.process import Command
+from neonblue.stack.services import monitoring_files
+
+_NICE = 10
+"""It yields to what it watches."""
+_WEB, _PASSWORD = "web.yml", "password"
+
+
+class Exporter(Service):
+    """Tells Prometheus of all but the API, and hands alerts on to people."""
+
+    name = "exporter"
+    watch_seconds = 10.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def ports(self) -> tuple[PortUse, ...]:
+        return (
+            PortUse(self._settings.monitoring.exporter_port, self.name, "NEONBLUE_MONITORING_EXPORTER_PORT"),
+        )
+
+    def command(self) -> Command:
+        return Command(
+            arguments=(sys.executable, "-m", "neonblue.monitoring"),
+            environment=process_environment(self._settings, self.name),
+            folder=self._settings.data_dir,
+            nice=_NICE,
+        )
+
+    def answer(self, seconds: float) -> None:
+        probe.responds(f"http://{LOOPBACK}:{self.ports()[0].port}/healthz", seconds)
+
+    def check(self) -> None:
+        probe.get(f"http://{LOOPBACK}:{self.ports()[0].port}/healthz")
+
+
+class Program(Service):
+    """A program of this machine that is reached over HTTP on the loopback, and held to its own folder."""
+
+    programs: ClassVar[tuple[str, ...]]
+    """What it may be called."""
+    package: ClassVar[str]
+    """Debian's and Ubuntu's package that has it."""
+    setting: ClassVar[str]
+    ready: ClassVar[str] = "/metrics"
+    watch_seconds = 10.0
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.data_dir / "monitoring" / self.name
+
+    @classmethod
+    def program(cls) -> Path | None:
+        """Where it is installed; None where it is not."""
+        found = (shutil.which(name) for name in cls.programs)
+        return next((Path(path).resolve() for path in found if path is not None), None)
+
+    def ports(self) -> tuple[PortUse, ...]:
+        port: int = getattr(self._settings.monitoring, self.setting)
+        return (PortUse(port, self.name, f"NEONBLUE_MONITORING_{self.setting.upper()}"),)
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.ports()[0].port}"
+
+    def prepare(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        self._folder.parent.chmod(0o700)
+
+    def command(self) -> Command:
+        program = self.program()
+        if program is None:
+            raise RequirementError(f"{self.programs[0]} is not installed: apt-get install {self.package}")
+        return Command(
+            arguments=(str(program), *self._options()),
+            environment=process_environment(self._settings, self.name) | {"TZ": "UTC"} | self._variables(),
+            folder=self._folder,
+            confinement=Confinement(
+                writes=(self._folder,),
+                binds=(self.ports()[0].port,),
+                connects=self._connects(),
+                reads=(program, *self._reads()),
+            ),
+            nice=_NICE,
+        )
+
+    @abstractmethod
+    def _options(self) -> tuple[str, ...]: ...
+
+    def _connects(self) -> tuple[int, ...] | None:
+        """The ports that it connects to; None: any."""
+        return None
+
+    def _variables(self) -> dict[str, str]:
+        """What it is told that no other process may see: arguments can be read by every user of the machine."""
+        return {}
+
+    def _reads(self) -> tuple[Path, ...]:
+        return ()
+
+    def answer(self, seconds: float) -> None:
+        probe.responds(f"http://{self.address}{self.ready}", seconds)
+
+    def check(self) -> None:
+        probe.get(f"http://{self.address}{self.ready}")
+
+
+class PostgresExporter(Program):
+    """PostgreSQL's own statistics, read by a role that may read these alone."""
+
+    name = "postgres-exporter"
+    uses = ("postgres",)
+    programs = ("postgres_exporter", "prometheus-postgres-exporter")
+    package = "prometheus-postgres-exporter"
+    setting = "postgres_exporter_port"
+    ready = "/"
+
+    def _options(self) -> tuple[str, ...]:
+        # What that one reads has other columns since PostgreSQL 17.
+        return ("--no-collector.bgwriter", f"--web.listen-address={self.address}", "--log.level=warn")
+
+    def _connects(self) -> tuple[int, ...] | None:
+        return None if self._settings.postgres.external else (self._settings.postgres.port,)
+
+    def _variables(self) -> dict[str, str]:
+        given = conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
+        place = f"{given.get('host', LOOPBACK)}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+        return {
+            "DATA_SOURCE_URI": f"{place}?sslmode={given.get('sslmode', 'disable')}",
+            "DATA_SOURCE_USER": str(given.get("user", "")),
+            "DATA_SOURCE_PASS": str(given.get("password", "")),
+        }
+
+
+class ValkeyExporter(Program):
+    """Valkey's own counts."""
+
+    name = "valkey-exporter"
+    uses = ("valkey",)
+    programs = ("redis_exporter", "prometheus-redis-exporter")
+    package = "prometheus-redis-exporter"
+    setting = "valkey_exporter_port"
+    ready = "/health"
+
+    def _options(self) -> tuple[str, ...]:
+        return (f"-web.listen-address={self.address}", "-log-format=txt")
+
+    def _connects(self) -> tuple[int, ...] | None:
+        return None if self._settings.valkey.external else (self._settings.valkey.port,)
+
+    def _variables(self) -> dict[str, str]:
+        valkey = self._settings.valkey
+        if valkey.external:
+            return {"REDIS_ADDR": valkey.dsn}
+        return {
+            "REDIS_ADDR": f"redis://{LOOPBACK}:{valkey.port}",
+            "REDIS_PASSWORD": valkey.password.get_secret_value(),
+        }
+
+
+class Page(Program):
+    """A program with a page, which asks for a user and a password: who enters Alertmanager can silence alerts."""
+
+    ready = "/-/ready"
+
+    def prepare(self) -> None:
+        super().prepare()
+        password = self._settings.monitoring.password.get_secret_value()
+        write_private(self._folder / _WEB, monitoring_files.web(bcrypt.hashed(password)))
+
+    def check(self) -> None:
+        probe.get(f"http://{self.address}{self.ready}", auth=self._settings.monitoring.credentials)
+
+
+class Alertmanager(Page):
+    """Groups alerts, and hands them to the exporter."""
+
+    name = "alertmanager"
+    programs = ("alertmanager", "prometheus-alertmanager")
+    package = "prometheus-alertmanager"
+    setting = "alertmanager_port"
+
+    def prepare(self) -> None:
+        super().prepare()
+        monitoring = self._settings.monitoring
+        write_private(self._folder / "token", monitoring.token.get_secret_value())
+        text = (folder(Folder.MONITORING) / "alertmanager.yml").read_text(encoding="utf-8")
+        receiver = f"http://{LOOPBACK}:{monitoring.exporter_port}/alerts"
+        configuration = monitoring_files.alertmanager(
+            text, receiver, "token", self._settings.alert.repeat_minutes
+        )
+        write_private(self._folder / "alertmanager.yml", configuration)
+
+    def _options(self) -> tuple[str, ...]:
+        return (
+            "--config.file=alertmanager.yml",
+            f"--web.config.file={_WEB}",
+            "--storage.path=data",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+        )
+
+    def _connects(self) -> tuple[int, ...]:
+        return (self._settings.monitoring.exporter_port,)
+
+
+class Prometheus(Page):
+    """Asks all the others, keeps what they say, and sees by the rules what is wrong.
+
+    Once the platform has started: until then much is not there that nobody need be told of, and of what does not start
+    the supervisor tells.
+    """
+
+    name = "prometheus"
+    optional = ("api", "connector", "clickhouse-schema")
+    programs = ("prometheus",)
+    package = "prometheus"
+    setting = "prometheus_port"
+
+    def __init__(self, settings: Settings, present: Collection[str]) -> None:
+        super().__init__(settings)
+        self._present = present
+
+    def targets(self) -> dict[str, str]:
+        """Each job's address: of the API, and of what runs here."""
+        api, monitoring = self._settings.api, self._settings.monitoring
+        ports = {
+            "exporter": monitoring.exporter_port,
+            "postgres-exporter": monitoring.postgres_exporter_port,
+            "valkey-exporter": monitoring.valkey_exporter_port,
+            "alertmanager": monitoring.alertmanager_port,
+            "prometheus": monitoring.prometheus_port,
+        }
+        found = {"api": api.address.partition("://")[2]} if "api" in self._present else {}
+        return found | {
+            name.removesuffix("-exporter"): f"{LOOPBACK}:{port}"
+            for name, port in ports.items()
+            if name in self._present
+        }
+
+    def prepare(self) -> None:
+        super().prepare()
+        source, own = folder(Folder.MONITORING), self._folder / "rules"
+        shutil.rmtree(own, ignore_errors=True)
+        shutil.copytree(source / "rules", own)
+        text = (source / "prometheus.yml").read_text(encoding="utf-8")
+        write_private(self._folder / _PASSWORD, self._settings.monitoring.password.get_secret_value())
+        configuration = monitoring_files.prometheus(text, self.targets(), "rules/*.yml", _PASSWORD)
+        write_private(self._folder / "prometheus.yml", configuration)
+
+    def _options(self) -> tuple[str, ...]:
+        monitoring = self._settings.monitoring
+        return (
+            "--config.file=prometheus.yml",
+            f"--web.config.file={_WEB}",
+            "--storage.tsdb.path=data",
+            f"--storage.tsdb.retention.time={monitoring.retention_days}d",
+            f"--storage.tsdb.retention.size={monitoring.retention_megabytes}MB",
+            f"--web.listen-address={self.address}",
+            "--log.level=warn",
+        )
+
+    def _connects(self) -> tuple[int, ...] | None:
+        if self._settings.api.external:
+            return None
+        return tuple(int(target.rpartition(":")[2]) for target in self.targets().values())
+
+    def _reads(self) -> tuple[Path, ...]:
+        return (Path("/usr/share/prometheus"),)
+
+
+PROGRAMS: tuple[type[Program], ...] = (PostgresExporter, ValkeyExporter, Alertmanager, Prometheus)
+
+
+def missing() -> tuple[type[Program], ...]:
+    """The programs that this machine does not have."""
+    return tuple(one for one in PROGRAMS if one.program() is None)
+
+
+def require() -> tuple[str, ...]:
+    """A sentence for each program that is missing and can be done without.
+
+    Raises ``RequirementError`` where Prometheus is: without it there is nothing to see.
+    """
+    absent = missing()
+    if Prometheus in absent:
+        raise RequirementError(f"Prometheus is not installed: {_advice(absent)}")
+    return tuple(f"{one.programs[0]} is not installed, and left out: {_advice([one])}" for one in absent)
+
+
+def _advice(programs: Collection[type[Program]]) -> str:
+    names = " ".join(one.package for one in programs)
+    return (
+        f"apt-get install {names} (Debian, Ubuntu), then 'systemctl disable --now {names}': "
+        "the stack starts its own"
+    )
+
+
+def services(settings: Settings, platform: Collection[str]) -> tuple[Service, ...]:
+    """All that can run here beside the services `platform`."""
+    absent = {one.name for one in missing()}
+    needed = {"postgres-exporter": "postgres", "valkey-exporter": "valkey"}
+    present = [
+        name for name in MONITORING if name not in absent and (name not in needed or needed[name] in platform)
+    ]
+    made: dict[str, Service] = {
+        Exporter.name: Exporter(settings),
+        PostgresExporter.name: PostgresExporter(settings),
+        ValkeyExporter.name: ValkeyExporter(settings),
+        Alertmanager.name: Alertmanager(settings),
+        Prometheus.name: Prometheus(settings, {*present, *platform}),
+    }
+    return tuple(made[name] for name in present)
