@@ -1,1 +1,1 @@
-"""Grafana's dashboards: what an operator and an analyst look at, as typed values. ``python -m neonblue.dashboards`` writes them."""
+"""Grafana's dashboards: as typed values. ``python -m neonblue.dashboards`` writes them."""

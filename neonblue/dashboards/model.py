@@ -82,7 +82,7 @@ class Panel:
 
     says: what is seen and what to do about it, in plain sentences. alerts: names of those that fire on what is seen
     here; the first one's limit colours the numbers where `steps` does not say otherwise. empty: what is shown where
-    there are no rows. may_be_empty: whether that is good news.
+    there are no rows.
     """
 
     title: str
@@ -100,7 +100,6 @@ class Panel:
     most: float | None = None
     stacked: bool = False
     empty: str = ""
-    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,9 @@ Drawn = stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 def render(board: Board, alerts: Mapping[str, Alert], runbooks: str = "") -> dashboard.Dashboard:
     """The dashboard as Grafana loads it.
 
-    alerts: by name, those of the rules. runbooks: the address of the folder ``docs/runbooks`` where people can read it;
-    then panels link to their alerts' pages, else they only name them. Raises ``KeyError`` for an alert that no rule has.
+    alerts: by name, those of the rules. runbooks: the address of the folder ``docs/runbooks`` where people can read
+    it; then panels link to their alerts' pages, else they only name them. Raises ``KeyError`` for an alert that no
+    rule has.
     """
     made = (
         builders.Dashboard(board.title)
@@ -165,12 +166,12 @@ def _drawn(panel: Panel) -> Drawn:
                 .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
             )
         case Kind.TABLE:
-            return _table(panel)
+            return _table()
         case Kind.LINES | Kind.BARS:
             return _graph(panel)
 
 
-def _table(panel: Panel) -> table.Panel:
+def _table() -> table.Panel:
     hidden = {"excludeByName": {"Time": True}}
     return (
         table.Panel()

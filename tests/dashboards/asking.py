@@ -12,7 +12,7 @@ import httpx
 
 from neonblue.dashboards.model import ClickHouse, Kind, Panel, Prometheus
 from neonblue.dashboards.render import sql as text_of
-from neonblue.settings import ClickHouseSettings
+from neonblue.settings import Settings
 from tests.dashboards import expanding
 from tests.dashboards.expanding import SCRAPE_SECONDS, View
 
@@ -40,10 +40,16 @@ class Answer:
 
 
 class Sources:
-    """Prometheus at an address, and ClickHouse as the user that reads only."""
+    """The stack's Prometheus, and its ClickHouse as the user that reads only."""
 
-    def __init__(self, prometheus: str, clickhouse: ClickHouseSettings) -> None:
-        self._prometheus = httpx.Client(base_url=prometheus, trust_env=False, timeout=30)
+    def __init__(self, settings: Settings) -> None:
+        monitoring, clickhouse = settings.monitoring, settings.clickhouse
+        self._prometheus = httpx.Client(
+            base_url=f"http://127.0.0.1:{monitoring.prometheus_port}",
+            auth=monitoring.credentials,
+            trust_env=False,
+            timeout=30,
+        )
         self._clickhouse = httpx.Client(
             base_url=clickhouse.address,
             auth=(clickhouse.readonly_user, clickhouse.readonly_password.get_secret_value()),

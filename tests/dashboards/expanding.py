@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-SCRAPE_SECONDS = 15
+SCRAPE_SECONDS = 10
 """As often as Prometheus asks: `timeInterval` of the provisioned data source."""
 _LEFT = re.compile(r"\$__\w+|\$\{?[A-Za-z]\w*")
 _VARIABLE = re.compile(r"\$\{(\w+):sqlstring\}")

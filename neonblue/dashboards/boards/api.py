@@ -5,8 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import units
 
 from neonblue.dashboards.model import Board, Colour, Kind, Panel, Prometheus, Row, Step
-
-_SHARE = "sum by (origin) (rate({name}[$__rate_interval])) / ignoring (origin) group_left sum(rate({name}[$__rate_interval]))"
+from neonblue.dashboards.promql import above, mean, quantile, rate, shares
 
 _ASKED = Row(
     "What is asked, and what is answered",
@@ -24,8 +23,8 @@ _ASKED = Row(
         ),
         Panel(
             "Answers by status",
-            "2xx is well. 4xx: clients ask for what can't be, or too much. 5xx is the platform's fault: ask which routes, "
-            "beside.",
+            "2xx is well. 4xx: clients ask for what can't be, or too much. 5xx is the platform's fault: ask "
+            "which routes, beside.",
             (
                 Prometheus(
                     "sum by (class) (label_replace(rate(neonblue_requests_total[$__rate_interval]),"
@@ -39,9 +38,9 @@ _ASKED = Row(
         ),
         Panel(
             "Refusals",
-            "Requests a second that were refused or failed, by the problem's code; docs/experiments.md and the API's page say "
-            "what each code means.",
-            (Prometheus("sum by (code) (rate(neonblue_refusals_total[$__rate_interval]))", "{{code}}"),),
+            "Requests a second that were refused or failed, by the problem's code; docs/experiments.md and "
+            "the API's page say what each code means.",
+            (Prometheus(rate("neonblue_refusals_total", "code"), "{{code}}"),),
             unit=units.RequestsPerSecond,
             alerts=("EventsRefused", "RateLimited"),
             steps=(Step(None, Colour.NEUTRAL),),
@@ -55,11 +54,11 @@ _TIME = Row(
     (
         Panel(
             "Slowest hundredth by route (p99)",
-            "One request in a hundred takes at least so long. Assignments and events should stay below 50 ms on a quiet "
-            "machine; results and reports may take longer.",
+            "One request in a hundred takes at least so long. Assignments and events should stay below 50 ms "
+            "on a quiet machine; results and reports may take longer.",
             (
                 Prometheus(
-                    "histogram_quantile(0.99, sum by (route, le) (rate(neonblue_request_seconds_bucket[$__rate_interval]))) >= 0",
+                    quantile(0.99, "neonblue_request_seconds", "route"),
                     "{{route}}",
                 ),
             ),
@@ -68,11 +67,11 @@ _TIME = Row(
         ),
         Panel(
             "Middle by route (p50)",
-            "Half of the requests take at most so long. Where the middle is as before and the slowest hundredth is not, few "
-            "requests wait for a lock or for the disk.",
+            "Half of the requests take at most so long. Where the middle is as before and the slowest "
+            "hundredth is not, few requests wait for a lock or for the disk.",
             (
                 Prometheus(
-                    "histogram_quantile(0.5, sum by (route, le) (rate(neonblue_request_seconds_bucket[$__rate_interval]))) >= 0",
+                    quantile(0.5, "neonblue_request_seconds", "route"),
                     "{{route}}",
                 ),
             ),
@@ -83,11 +82,15 @@ _TIME = Row(
             "Requests a second that take longer than 8 ms, 64 ms, 512 ms and 2 s.",
             tuple(
                 Prometheus(
-                    "sum(rate(neonblue_request_seconds_count[$__rate_interval]))"
-                    f' - sum(rate(neonblue_request_seconds_bucket{{le="{bound}"}}[$__rate_interval]))',
+                    above("neonblue_request_seconds", bound),
                     f"over {shown}",
                 )
-                for bound, shown in (("0.008", "8 ms"), ("0.064", "64 ms"), ("0.512", "512 ms"), ("2.0", "2 s"))
+                for bound, shown in (
+                    ("0.008", "8 ms"),
+                    ("0.064", "64 ms"),
+                    ("0.512", "512 ms"),
+                    ("2.0", "2 s"),
+                )
             ),
             unit=units.RequestsPerSecond,
         ),
@@ -99,12 +102,11 @@ _STORED = Row(
     (
         Panel(
             "Items in a commit",
-            "How many events or assignments one transaction stores on average: the busier, the more. Near 1 under load, the "
-            "group commit does not work.",
+            "How many events or assignments one transaction stores on average: the busier, the more. Near 1 "
+            "under load, the group commit does not work.",
             (
                 Prometheus(
-                    "sum by (queue) (rate(neonblue_commit_items_sum[$__rate_interval]))"
-                    " / sum by (queue) (rate(neonblue_commit_items_count[$__rate_interval])) >= 0",
+                    mean("neonblue_commit_items", "queue"),
                     "{{queue}}",
                 ),
             ),
@@ -113,11 +115,7 @@ _STORED = Row(
         Panel(
             "Commits",
             "Transactions a second by queue.",
-            (
-                Prometheus(
-                    "sum by (queue) (rate(neonblue_commit_items_count[$__rate_interval]))", "{{queue}}"
-                ),
-            ),
+            (Prometheus(rate("neonblue_commit_items_count", "queue"), "{{queue}}"),),
             unit=units.OpsPerSecond,
         ),
         Panel(
@@ -125,11 +123,11 @@ _STORED = Row(
             "The slowest hundredth and the middle of the transactions.",
             (
                 Prometheus(
-                    "histogram_quantile(0.99, sum by (queue, le) (rate(neonblue_commit_seconds_bucket[$__rate_interval]))) >= 0",
+                    quantile(0.99, "neonblue_commit_seconds", "queue"),
                     "p99 {{queue}}",
                 ),
                 Prometheus(
-                    "histogram_quantile(0.5, sum by (queue, le) (rate(neonblue_commit_seconds_bucket[$__rate_interval]))) >= 0",
+                    quantile(0.5, "neonblue_commit_seconds", "queue"),
                     "p50 {{queue}}",
                 ),
             ),
@@ -157,9 +155,10 @@ _CACHES = Row(
     (
         Panel(
             "Assignments by origin",
-            "Share of the assignments by where they were found. 'process' and 'valkey' cost microseconds, 'postgres' a "
-            "transaction: new units, or a cache that is cold. 'not_durable': served while nothing could be stored.",
-            (Prometheus(_SHARE.format(name="neonblue_assignments_total"), "{{origin}}"),),
+            "Share of the assignments by where they were found. 'process' and 'valkey' cost microseconds, "
+            "'postgres' a transaction: new units, or a cache that is cold. 'not_durable': served while "
+            "nothing could be stored.",
+            (Prometheus(shares("neonblue_assignments_total", "origin"), "{{origin}}"),),
             unit=units.PercentUnit,
             most=1,
             stacked=True,
@@ -168,7 +167,7 @@ _CACHES = Row(
         Panel(
             "Live results by origin",
             "Share of the looks at live results that were in the cache. 'computed' asks ClickHouse.",
-            (Prometheus(_SHARE.format(name="neonblue_result_looks_total"), "{{origin}}"),),
+            (Prometheus(shares("neonblue_result_looks_total", "origin"), "{{origin}}"),),
             unit=units.PercentUnit,
             most=1,
             stacked=True,
@@ -176,10 +175,11 @@ _CACHES = Row(
         ),
         Panel(
             "Valkey",
-            "Keys found and not found, a second. Without Valkey everything goes on, slower, and without rate limits.",
+            "Keys found and not found, a second. Without Valkey everything goes on, slower, and without rate "
+            "limits.",
             (
-                Prometheus("sum(rate(redis_keyspace_hits_total[$__rate_interval]))", "found"),
-                Prometheus("sum(rate(redis_keyspace_misses_total[$__rate_interval]))", "not found"),
+                Prometheus(rate("redis_keyspace_hits_total"), "found"),
+                Prometheus(rate("redis_keyspace_misses_total"), "not found"),
             ),
             unit=units.OpsPerSecond,
             alerts=("ValkeyDown",),
@@ -222,8 +222,8 @@ _PROCESS = Row(
         ),
         Panel(
             "Work in the background",
-            "What must stay 0: work that ended and was begun again within 10 minutes, log lines that could not be written, "
-            "calls that wait for the audit log.",
+            "What must stay 0: work that ended and was begun again within 10 minutes, log lines that could "
+            "not be written, calls that wait for the audit log.",
             (
                 Prometheus(
                     "sum(increase(neonblue_background_failures_total[10m])) or vector(0)", "work that ended"

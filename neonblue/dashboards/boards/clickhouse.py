@@ -22,8 +22,8 @@ _IN = Row(
     (
         Panel(
             "Rows",
-            "Rows a second into all tables. One event becomes a row in several of them, so this is a few times what is "
-            "accepted.",
+            "Rows a second into all tables. One event becomes a row in several of them, so this is a few "
+            "times what is accepted.",
             (Prometheus("rate(neonblue_clickhouse_inserted_rows_total[$__rate_interval])", "rows"),),
             unit=units.RowsPerSecond,
         ),
@@ -51,8 +51,8 @@ _MERGED = Row(
     (
         Panel(
             "Most parts of a partition",
-            "Each insert makes a part, merges make few out of many. Where a line climbs for long, merges do not keep up: "
-            "queries get slower, and in the end inserts are refused.",
+            "Each insert makes a part, merges make few out of many. Where a line climbs for long, merges do "
+            "not keep up: queries get slower, and in the end inserts are refused.",
             (Prometheus("topk(8, neonblue_clickhouse_most_parts)", "{{table}}"),),
             unit=units.NoUnit,
             alerts=("TooManyParts",),
@@ -80,8 +80,8 @@ _REFRESHED = Row(
     (
         Panel(
             "How long a refresh takes",
-            "Live results read tables that are made anew every few seconds. A refresh that takes longer than its period "
-            "makes results older, not wrong.",
+            "Live results read tables that are made anew every few seconds. A refresh that takes longer than "
+            "its period makes results older, not wrong.",
             (Prometheus("neonblue_clickhouse_refresh_seconds", "{{view}}"),),
             unit=units.Seconds,
         ),
@@ -126,15 +126,16 @@ _KEPT = Row(
         ),
         Panel(
             "Disk by table",
-            "Bytes of the eight largest tables. What grows and how long it is kept: docs/operations.md, 'Disk, logs, limits'.",
+            "Bytes of the eight largest tables. What grows and how long it is kept: docs/operations.md, "
+            "'Disk, logs, limits'.",
             (Prometheus("topk(8, neonblue_clickhouse_table_bytes)", "{{table}}"),),
             unit=units.BytesIEC,
             stacked=True,
         ),
         Panel(
             "Tables",
-            "The largest tables now. 'Compressed': how many bytes of rows one byte on the disk holds; the events' should be "
-            "about 10.",
+            "The largest tables now. 'Compressed': how many bytes of rows one byte on the disk holds; the "
+            "events' should be about 10.",
             (ClickHouse("tables"),),
             Kind.TABLE,
             columns=(
@@ -153,8 +154,8 @@ _KEPT = Row(
         ),
         Panel(
             "Is it seen?",
-            "Whether the exporter could look at each part. Where it could not, the lines above have a gap, and nobody would be "
-            "told of what happens in it.",
+            "Whether the exporter could look at each part. Where it could not, the lines above have a gap, "
+            "and nobody would be told of what happens in it.",
             (Prometheus("max by (source) (neonblue_look_success)", "{{source}}"),),
             Kind.STATES,
             units.NoUnit,

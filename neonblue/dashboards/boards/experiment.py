@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from neonblue.dashboards.model import Board, ClickHouse, Colour, Column, Kind, Panel, Row, Step, Variable, Word
+from neonblue.dashboards.model import (
+    Board,
+    ClickHouse,
+    Colour,
+    Column,
+    Kind,
+    Panel,
+    Row,
+    Step,
+    Variable,
+    Word,
+)
 
 _VARIANT = "${__field.labels.variant_key}"
 
@@ -13,8 +24,8 @@ _SAYS = Row(
     (
         Panel(
             "Decision",
-            "What the last published results lead to. It is computed after each build, every hour; `neonblue results KEY` and "
-            "the experiment's page have it as of now.",
+            "What the last published results lead to. It is computed after each build, every hour; `neonblue "
+            "results KEY` and the experiment's page have it as of now.",
             (ClickHouse("decision"),),
             Kind.TABLE,
             width=24,
@@ -49,8 +60,9 @@ _SAYS = Row(
         ),
         Panel(
             "Published results",
-            "Each metric and variant against control, as it was last published: the lift with its interval, p adjusted for the "
-            "number of metrics, and what that means in the metric's own direction. A decision stands on these, not on lines.",
+            "Each metric and variant against control, as it was last published: the lift with its interval, "
+            "p adjusted for the number of metrics, and what that means in the metric's own direction. A "
+            "decision stands on these, not on lines.",
             (ClickHouse("results"),),
             Kind.TABLE,
             width=24,
@@ -78,8 +90,8 @@ _CAME = Row(
     (
         Panel(
             "First exposures",
-            "Units that met their variant for the first time, by variant. An arm that gets none while others do is broken, or "
-            "has been closed.",
+            "Units that met their variant for the first time, by variant. An arm that gets none while others "
+            "do is broken, or has been closed.",
             (ClickHouse("first_exposures", _VARIANT),),
             Kind.BARS,
             stacked=True,
@@ -87,8 +99,8 @@ _CAME = Row(
         ),
         Panel(
             "Share of units",
-            "Each variant's share of all units so far. The lines settle at the weights; where a change of weights is not the "
-            "cause, a line that leaves its place means that units get lost in one arm.",
+            "Each variant's share of all units so far. The lines settle at the weights; where a change of "
+            "weights is not the cause, a line that leaves its place means that units get lost in one arm.",
             (ClickHouse("shares", _VARIANT),),
             unit=units.PercentUnit,
             most=1,
@@ -110,9 +122,9 @@ _CAME = Row(
         ),
         Panel(
             "Sample ratio by stage",
-            "How many units reached each stage, and how many the weights of each configuration would have sent there. A small "
-            "p means that the ratio is no accident: no result of this experiment can be trusted until the first broken stage "
-            "is found and mended.",
+            "How many units reached each stage, and how many the weights of each configuration would have "
+            "sent there. A small p means that the ratio is no accident: no result of this experiment can be "
+            "trusted until the first broken stage is found and mended.",
             (ClickHouse("sample_ratio"),),
             Kind.TABLE,
             width=24,
@@ -138,15 +150,15 @@ _METRIC = Row(
     (
         Panel(
             "$metric by day of the first exposure",
-            "What a unit has on average, by the day it came in; of units whose window has ended. Single days swing: read the "
-            "course beside, not one day.",
+            "What a unit has on average, by the day it came in; of units whose window has ended. Single days "
+            "swing: read the course beside, not one day.",
             (ClickHouse("metric_by_day", _VARIANT),),
             width=12,
         ),
         Panel(
             "Lift of $metric as it was published",
-            "The lift against control with its interval, at each publication. It may cross 0 for long before it settles: "
-            "stopping when it looks good is what the plan guards against.",
+            "The lift against control with its interval, at each publication. It may cross 0 for long before "
+            "it settles: stopping when it looks good is what the plan guards against.",
             (ClickHouse("course"),),
             unit=units.PercentUnit,
             width=12,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import units
 
 from neonblue.dashboards.model import Board, Colour, Column, Kind, Panel, Prometheus, Row, Step, Word
+from neonblue.dashboards.promql import rate
 
 _MAIN = '{route=~"/v1/(assignments|events|events/batch)"}'
 
@@ -23,8 +24,8 @@ _WELL = Row(
         ),
         Panel(
             "Parts that do not answer",
-            "Services that are not ready, and targets that Prometheus can't ask. Beneath, 'Parts' says which and since when; "
-            "`neonblue status` says why.",
+            "Services that are not ready, and targets that Prometheus can't ask. Beneath, 'Parts' says which "
+            "and since when; `neonblue status` says why.",
             (Prometheus("sum(1 - up) + (sum(1 - neonblue_service_ready) or vector(0))"),),
             Kind.NUMBER,
             units.NoUnit,
@@ -35,8 +36,9 @@ _WELL = Row(
         ),
         Panel(
             "Results are as old as",
-            "How long ago the newest row was accepted that ClickHouse has, by a heartbeat that takes the way of every event. "
-            "Where it grows, events are accepted and kept, but results stand still: look at the dashboard 'pipeline'.",
+            "How long ago the newest row was accepted that ClickHouse has, by a heartbeat that takes the way "
+            "of every event. Where it grows, events are accepted and kept, but results stand still: look at "
+            "the dashboard 'pipeline'.",
             (Prometheus("neonblue:canary_age:seconds"),),
             Kind.NUMBER,
             units.Seconds,
@@ -46,8 +48,9 @@ _WELL = Row(
         ),
         Panel(
             "Failed requests",
-            "Share of the requests of the last five minutes that were answered 5xx: the platform's fault, not the client's. "
-            "Clients send them again; the dashboard 'API' says which calls, and with which code.",
+            "Share of the requests of the last five minutes that were answered 5xx: the platform's fault, "
+            "not the client's. Clients send them again; the dashboard 'API' says which calls, and with which "
+            "code.",
             (Prometheus("neonblue:request_errors:ratio5m or 0 * sum(neonblue:requests:rate5m)"),),
             Kind.NUMBER,
             units.PercentUnit,
@@ -59,8 +62,8 @@ _WELL = Row(
         ),
         Panel(
             "One in a hundred waits",
-            "The slowest hundredth of assignments and events takes at least so long. Above the limit users wait for pages "
-            "that wait for a variant.",
+            "The slowest hundredth of assignments and events takes at least so long. Above the limit users "
+            "wait for pages that wait for a variant.",
             (Prometheus(f"max(neonblue:request_seconds:p99_5m{_MAIN} >= 0)"),),
             Kind.NUMBER,
             units.Seconds,
@@ -74,8 +77,8 @@ _WELL = Row(
             "Room on the stack's disk. 'low': free some soon. 'full': events are refused until there is room.",
             (
                 Prometheus(
-                    "min((neonblue_disk_free_bytes >= bool neonblue_disk_warn_bytes)"
-                    " + (neonblue_disk_free_bytes >= bool neonblue_disk_refuse_bytes))"
+                    "min((neonblue_disk_free_bytes >= bool neonblue_disk_warn_bytes) + "
+                    "(neonblue_disk_free_bytes >= bool neonblue_disk_refuse_bytes))"
                 ),
             ),
             Kind.NUMBER,
@@ -98,8 +101,9 @@ _USERS = Row(
     (
         Panel(
             "Events",
-            "Events a second by what became of them. 'rejected': the client sent what can't be an event; 'duplicate': it sent "
-            "again what it had sent, which is well. Where 'accepted' falls to nothing, ask whether clients still send.",
+            "Events a second by what became of them. 'rejected': the client sent what can't be an event; "
+            "'duplicate': it sent again what it had sent, which is well. Where 'accepted' falls to nothing, "
+            "ask whether clients still send.",
             (Prometheus("neonblue:events:rate5m", "{{status}}"),),
             unit=units.EventsPerSecond,
         ),
@@ -115,10 +119,10 @@ _USERS = Row(
         ),
         Panel(
             "Refused and failed",
-            "Requests a second that were not answered as asked, by the problem's code. `rate_limited`: a token asks too much. "
-            "`disk_full`, `pipeline_behind`, `unavailable`: the platform can't store; clients try again, and lose what they "
-            "give up. All others are mistakes of the client.",
-            (Prometheus("sum by (code) (rate(neonblue_refusals_total[$__rate_interval]))", "{{code}}"),),
+            "Requests a second that were not answered as asked, by the problem's code. `rate_limited`: a "
+            "token asks too much. `disk_full`, `pipeline_behind`, `unavailable`: the platform can't store; "
+            "clients try again, and lose what they give up. All others are mistakes of the client.",
+            (Prometheus(rate("neonblue_refusals_total", "code"), "{{code}}"),),
             unit=units.RequestsPerSecond,
             alerts=("EventsRefused", "RateLimited"),
             steps=(Step(None, Colour.NEUTRAL),),
@@ -132,8 +136,8 @@ _PARTS = Row(
     (
         Panel(
             "Parts",
-            "Each service (ready or not) and each target of Prometheus (asked or not), over time. Read it from the left: what "
-            "turned red first is most often the cause.",
+            "Each service (ready or not) and each target of Prometheus (asked or not), over time. Read it "
+            "from the left: what turned red first is most often the cause.",
             (
                 Prometheus("max by (service) (neonblue_service_ready)", "{{service}}"),
                 Prometheus("max by (job) (up)", "asked: {{job}}"),
@@ -148,11 +152,11 @@ _PARTS = Row(
         ),
         Panel(
             "Alerts that fire",
-            "What fires, how grave it is, and since when. `critical`: users notice now. `warning`: they will, or a figure is "
-            "wrong. The page of each is under its name in docs/runbooks.",
+            "What fires, how grave it is, and since when. `critical`: users notice now. `warning`: they "
+            "will, or a figure is wrong. The page of each is under its name in docs/runbooks.",
             (
                 Prometheus(
-                    'max by (alertname, severity) (ALERTS_FOR_STATE and ignoring (alertstate) '
+                    "max by (alertname, severity) (ALERTS_FOR_STATE and ignoring (alertstate) "
                     'ALERTS{alertstate="firing"}) * 1000'
                 ),
             ),
@@ -165,12 +169,11 @@ _PARTS = Row(
                 Column("Value", units.DateTimeFromNow, "Began"),
             ),
             empty="No alert fires",
-            may_be_empty=True,
         ),
         Panel(
             "Room on the disk",
-            "Free bytes, and the two marks: below 'low' it is told, below 'full' events are refused. docs/operations.md "
-            "says what to delete, and what not.",
+            "Free bytes, and the two marks: below 'low' it is told, below 'full' events are refused. "
+            "docs/operations.md says what to delete, and what not.",
             (
                 Prometheus("min(neonblue_disk_free_bytes)", "free"),
                 Prometheus("max(neonblue_disk_warn_bytes)", "low below"),

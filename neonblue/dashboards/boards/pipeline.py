@@ -16,14 +16,16 @@ from neonblue.dashboards.model import (
     Step,
     Word,
 )
+from neonblue.dashboards.promql import quantile, rate
 
 _WHERE = Row(
     "Where does it stand still?",
     (
         Panel(
             "1. PostgreSQL → Connect",
-            "For how long nothing was published that was there to be. Idle it stays below 15 s. Above the limit the connector "
-            "or Kafka does not take what PostgreSQL has; nothing is lost, the slot keeps it.",
+            "For how long nothing was published that was there to be. Idle it stays below 15 s. Above the "
+            "limit the connector or Kafka does not take what PostgreSQL has; nothing is lost, the slot keeps "
+            "it.",
             (Prometheus("max(neonblue_pipeline_age_seconds)"),),
             Kind.NUMBER,
             units.Seconds,
@@ -33,8 +35,8 @@ _WHERE = Row(
         ),
         Panel(
             "2. Connector",
-            "Whether the connector and its tasks run. The supervisor registers it again by itself within seconds; where it "
-            "stays away, read `neonblue logs connect`.",
+            "Whether the connector and its tasks run. The supervisor registers it again by itself within "
+            "seconds; where it stays away, read `neonblue logs connect`.",
             (Prometheus("min(neonblue_connector_running)"),),
             Kind.NUMBER,
             units.NoUnit,
@@ -55,8 +57,8 @@ _WHERE = Row(
         ),
         Panel(
             "The whole way",
-            "How long ago the newest row was committed in PostgreSQL that ClickHouse has: a heartbeat every few seconds takes "
-            "the way of every event. If this is green, the three before it are.",
+            "How long ago the newest row was committed in PostgreSQL that ClickHouse has: a heartbeat every "
+            "few seconds takes the way of every event. If this is green, the three before it are.",
             (Prometheus("neonblue:canary_age:seconds"),),
             Kind.NUMBER,
             units.Seconds,
@@ -66,7 +68,8 @@ _WHERE = Row(
         ),
         Panel(
             "Dead letters",
-            "Messages that ClickHouse could not read, of the last 180 days. They are in no result; the table below says why.",
+            "Messages that ClickHouse could not read, of the last 180 days. They are in no result; the table "
+            "below says why.",
             (Prometheus("neonblue_dead_letters"),),
             Kind.NUMBER,
             units.Short,
@@ -93,11 +96,11 @@ _ACCEPTED = Row(
         ),
         Panel(
             "Commits",
-            "How long the slowest hundredth of the transactions takes that store events and assignments. Where it grows, the "
-            "disk or PostgreSQL is slow, and the queue beside grows too.",
+            "How long the slowest hundredth of the transactions takes that store events and assignments. "
+            "Where it grows, the disk or PostgreSQL is slow, and the queue beside grows too.",
             (
                 Prometheus(
-                    "histogram_quantile(0.99, sum by (queue, le) (rate(neonblue_commit_seconds_bucket[$__rate_interval])))",
+                    quantile(0.99, "neonblue_commit_seconds", "queue"),
                     "p99 {{queue}}",
                 ),
             ),
@@ -105,8 +108,8 @@ _ACCEPTED = Row(
         ),
         Panel(
             "Waiting to be stored",
-            "Bytes of requests that wait for PostgreSQL. They are not acknowledged yet: what is lost here is sent again by "
-            "its client.",
+            "Bytes of requests that wait for PostgreSQL. They are not acknowledged yet: what is lost here is "
+            "sent again by its client.",
             (Prometheus("sum by (queue) (neonblue_queue_bytes)", "{{queue}}"),),
             unit=units.BytesIEC,
             alerts=("QueueGrows",),
@@ -119,8 +122,8 @@ _STREAMED = Row(
     (
         Panel(
             "Log that waits",
-            "Bytes of PostgreSQL's log that the connector has not taken. PostgreSQL keeps them on its disk; past "
-            "NEONBLUE_API_MAX_PIPELINE_LAG_BYTES events are refused.",
+            "Bytes of PostgreSQL's log that the connector has not taken. PostgreSQL keeps them on its disk; "
+            "past NEONBLUE_API_MAX_PIPELINE_LAG_BYTES events are refused.",
             (Prometheus("max(neonblue_pipeline_lag_bytes)", "waits"),),
             unit=units.BytesIEC,
             alerts=("SlotGrows", "SlotMissing"),
@@ -136,11 +139,11 @@ _STREAMED = Row(
         ),
         Panel(
             "Messages",
-            "Messages a second that come into the topic, by partition. A partition that gets none while others do means that "
-            "units are not spread.",
+            "Messages a second that come into the topic, by partition. A partition that gets none while "
+            "others do means that units are not spread.",
             (
                 Prometheus(
-                    "sum by (partition) (rate(neonblue_topic_end_offset[$__rate_interval]))",
+                    rate("neonblue_topic_end_offset", "partition"),
                     "partition {{partition}}",
                 ),
             ),
@@ -155,16 +158,13 @@ _ARRIVED = Row(
         Panel(
             "Messages not read",
             "How far ClickHouse is behind in each partition. A saw is well; a ramp is not.",
-            (
-                Prometheus(
-                    "sum by (partition) (neonblue_consumer_lag_messages)", "partition {{partition}}"
-                ),
-            ),
+            (Prometheus("sum by (partition) (neonblue_consumer_lag_messages)", "partition {{partition}}"),),
             alerts=("ConsumerBehind",),
         ),
         Panel(
             "From commit to ClickHouse",
-            "How long the newest heartbeat was on its way, and how old it is now. The first should stay below a second.",
+            "How long the newest heartbeat was on its way, and how old it is now. The first should stay "
+            "below a second.",
             (
                 Prometheus("neonblue_canary_seconds", "on its way"),
                 Prometheus("neonblue:canary_age:seconds", "age"),
@@ -174,8 +174,8 @@ _ARRIVED = Row(
         ),
         Panel(
             "Newest dead letters",
-            "What could not be read, and why: the field and the rule it breaks. Mend the sender, then `neonblue reconcile "
-            "--repair` where the event was ours.",
+            "What could not be read, and why: the field and the rule it breaks. Mend the sender, then "
+            "`neonblue reconcile --repair` where the event was ours.",
             (ClickHouse("dead_letters"),),
             Kind.TABLE,
             alerts=("DeadLetters",),
@@ -186,7 +186,6 @@ _ARRIVED = Row(
                 Column("_offset", shown="Offset"),
             ),
             empty="None",
-            may_be_empty=True,
         ),
     ),
 )
@@ -209,7 +208,8 @@ _BUILT = Row(
         ),
         Panel(
             "Failed checks",
-            "Checks of the data that fail on what was built last. 'error' blocks what stands on it; 'warn' only tells.",
+            "Checks of the data that fail on what was built last. 'error' blocks what stands on it; 'warn' "
+            "only tells.",
             (Prometheus("sum by (severity) (neonblue_dagster_failed_checks)", "{{severity}}"),),
             unit=units.NoUnit,
             alerts=("ChecksFail",),
