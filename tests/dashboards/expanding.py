@@ -53,18 +53,24 @@ def promql(text: str, view: View) -> str:
 
 def sql(text: str, view: View) -> str:
     """The query as ClickHouse gets it."""
-    chosen = view.chosen or {}
-
-    def value(found: re.Match[str]) -> str:
-        quoted = chosen[found[1]].replace("'", "''")
-        return f"'{quoted}'"
 
     def macro(found: re.Match[str]) -> str:
         if found[1] not in _MACROS:
             raise ValueError(f"unknown macro: {found[0]}")
         return _MACROS[found[1]](found[2], view)
 
-    return _whole(_MACRO.sub(macro, _VARIABLE.sub(value, text)))
+    return _whole(_MACRO.sub(macro, with_chosen(text, view)))
+
+
+def with_chosen(text: str, view: View) -> str:
+    """The query as the plugin gets it: Grafana's page puts in what is chosen, the plugin's server does the rest."""
+    chosen = view.chosen or {}
+
+    def value(found: re.Match[str]) -> str:
+        quoted = chosen[found[1]].replace("'", "''")
+        return f"'{quoted}'"
+
+    return _VARIABLE.sub(value, text)
 
 
 def _time_filter(column: str, view: View) -> str:

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
+from dagster import DagsterRunStatus
+from dagster_graphql import DagsterGraphQLClient
 
 from neonblue.dashboards.boards import BOARDS
 from neonblue.dashboards.boards.experiment import EXPERIMENT
@@ -22,10 +25,12 @@ from neonblue.dashboards.model import Board, ClickHouse, Kind, Panel
 from neonblue.settings import Settings
 from neonblue.stack import Stack
 from neonblue.stack.services import monitoring
+from orchestration.following import follow
+from orchestration.tags import PARTITION_TAG
 from tests.dashboards.__main__ import draw_all
 from tests.dashboards.asking import Sources
 from tests.dashboards.expanding import View
-from tests.integration.stack.conftest import new_folder, settings_in, until
+from tests.integration.stack.conftest import module_settings, until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -34,6 +39,7 @@ pytestmark = [
     ),
     pytest.mark.timeout(900),
 ]
+__all__ = ["module_settings"]  # a fixture
 ROOT = Path(__file__).parents[3]
 KEY = "demo-1"
 CHOSEN = {"experiment": KEY, "metric": "conversion"}
@@ -49,12 +55,13 @@ VALUES ('event', gen_random_uuid()::text, 'EVENT_CREATED', '{"event": "that nobo
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
+def settings(module_settings: Settings) -> Iterator[Settings]:
     """Of a stack on which a demo has run, and on which one message could not be read."""
-    with Stack(settings_in(new_folder()), watched=True) as stack:
+    with Stack(module_settings, watched=True) as stack:
         stack.wait_ready(timeout=500)
         with visitors(stack.settings):
             demo(stack.settings)
+        decide(stack.settings)
         with psycopg.connect(stack.settings.postgres.dsn(), autocommit=True) as postgres:
             postgres.execute(UNREADABLE)
         yield stack.settings
@@ -83,6 +90,17 @@ def demo(settings: Settings) -> None:
     )
     # Whether the simulated effects are found in a minute is not what is asked here.
     assert "reconcil" in done.stdout.lower() or done.returncode == 0, done.stdout + done.stderr
+
+
+def decide(settings: Settings) -> None:
+    """The run that comes every hour."""
+    dagster = urlsplit(settings.dagster.address)
+    headers = settings.dagster.authorization
+    client = DagsterGraphQLClient(str(dagster.hostname), port_number=dagster.port, headers=headers)
+    run = client.submit_job_execution("decisions", tags={PARTITION_TAG: KEY})
+    statuses = [moment.status for moment in follow(settings, run) if moment.finished]
+
+    assert statuses == [DagsterRunStatus.SUCCESS.value]
 
 
 @contextmanager
