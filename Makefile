@@ -10,7 +10,7 @@ DATA ?= .neonblue
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour lint format lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ lint: setup ## format, style, types, import rules, SQL
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 dbt_project
+
+docs: setup ## the pages as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: setup ## rewrite Python and SQL in the project's style
 	@$(BIN)/ruff check --fix --quiet . || true

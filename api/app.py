@@ -104,9 +104,16 @@ def create_app(
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)
     if secret := services.settings.dagster.page_secret.get_secret_value():
         whole = OnBehalf(whole, secret)
+    at_once = AtOnce(services)
+    if services.arrivals is not None:
+        from api.http.traced import TracedAtOnce, TracedCalls
+
+        tracing = services.arrivals.tracing
+        whole = TracedCalls(whole, tracing, services.arrivals.expect)
+        at_once = TracedAtOnce(services, tracing=tracing)
     if api.trusted_proxies:
         whole = ProxyHeadersMiddleware(whole, api.trusted_proxies)  # type: ignore[assignment,arg-type]
-    return Application(whole, AtOnce(services), _connections(api))
+    return Application(whole, at_once, _connections(api))
 
 
 def _connections(api: ApiSettings) -> ConnectionLimits:

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from api.logs import LINES
+from neonblue.tracing import COUNTS
 
 
 class Tally(Collector):
@@ -137,6 +138,12 @@ BACKGROUND_FAILURES = Counter(
 )
 LOG_LINES_DROPPED = Reading(
     "neonblue_log_lines_dropped_total", "Log lines that could not be written", lambda: LINES.dropped
+)
+SPANS_SENT = Reading("neonblue_trace_spans_sent_total", "Spans that the collector took", lambda: COUNTS.sent)
+SPANS_DROPPED = Reading(
+    "neonblue_trace_spans_dropped_total",
+    "Spans that were lost: the collector was away, or slower than they came",
+    lambda: COUNTS.dropped,
 )
 AUDIT_UNWRITTEN_CALLS = Gauge(
     "neonblue_audit_unwritten_calls", "Summed up calls that could not be written to the audit log yet"

@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api.http.at_once import Application
 from api.http.protocol import Protocol
+from api.logs import configure_logs
 from neonblue.serving.inherited import Inherited
 from neonblue.serving.protocol import end_keeping
 from neonblue.settings import ApiSettings
@@ -33,6 +34,7 @@ class Serving:
 
     def run(self) -> None:
         """Until a signal ends it. Exits where it can't start."""
+        configure_logs()
         config = self._config()
         sockets = self.inherited.sockets or None
         if self.settings.workers > 1:
@@ -56,7 +58,7 @@ class Serving:
             http=Protocol,
             ws="none",
             access_log=False,
-            log_level="warning",
+            log_config=None,  # what it says goes the way of our lines
             server_header=False,
             proxy_headers=False,  # the application reads them where it asks who called
             timeout_graceful_shutdown=10,

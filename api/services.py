@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
@@ -20,6 +21,7 @@ from api.access.admission import Admission
 from api.access.limits import RateLimits
 from api.access.service import TokenService
 from api.access.sessions import Sessions
+from api.arrivals import Arrivals
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
 from api.assignments.lookup import Lookup
@@ -60,6 +62,9 @@ from api.users.export import Exporter
 from api.users.identity import identifier
 from api.users.service import UserService
 from neonblue.settings import Settings
+
+if TYPE_CHECKING:
+    from neonblue.tracing.tracer import Tracing
 
 log = structlog.get_logger("api")
 
@@ -103,6 +108,7 @@ class Services:
     reports: ReportService
     calls: CallLog
     disk: DiskWatch
+    arrivals: Arrivals | None
     keeper: Keeper = field(default_factory=Keeper)
     prepared: bool = False
 
@@ -118,6 +124,8 @@ class Services:
         keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
         keep("erasures", self.eraser.work)
         keep("audit", self.calls.work)
+        if self.arrivals is not None:
+            keep("arrivals", self.arrivals.tell)
         REFUSALS.told = self.calls.refused
         for queue in self._queues:
             queue.start()
@@ -131,6 +139,8 @@ class Services:
             await self.shared.close()
             self.results.reader.close()
             await self.pool.close()
+            if self.arrivals is not None:
+                await asyncio.to_thread(self.arrivals.tracing.stop)
 
     @property
     def writable(self) -> bool:
@@ -199,6 +209,7 @@ class Services:
 def create_services(settings: Settings) -> Services:
     """Wire everything; nothing is connected yet."""
     api, dsn = settings.api, settings.postgres.dsn()
+    tracing = _tracing(settings)
     pool = Pool(dsn, _POOL_SIZE)
     registry = Registry(dsn, pool)
     partitions = Partitions(pool, api.max_event_age_days + 1)
@@ -219,10 +230,10 @@ def create_services(settings: Settings) -> Services:
     )
     assignment_writer = AssignmentWriter(dsn, partitions, cache, api.outbox_batches)
     event_queue: GroupCommit[EventJob, EventResult] = GroupCommit(
-        "events", event_writer.open, event_writer.write, limits
+        "events", event_writer.open, event_writer.write, limits, tracing=tracing
     )
     assignment_queue: GroupCommit[AssignmentJob, list[Outcome]] = GroupCommit(
-        "assignments", assignment_writer.open, assignment_writer.write, limits
+        "assignments", assignment_writer.open, assignment_writer.write, limits, tracing=tracing
     )
     experiments = ExperimentService(pool, registry)
     disk = DiskWatch(settings.data_dir, settings.disk)
@@ -271,7 +282,17 @@ def create_services(settings: Settings) -> Services:
         ReportService(settings, reader, experiments),
         CallLog(pool, api.audit_summary_seconds),
         disk,
+        None if tracing is None else Arrivals(settings.clickhouse, tracing),
     )
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    """OpenTelemetry is loaded where traces are wanted, and only there."""
+    if settings.traces.address is None:
+        return None
+    from neonblue.tracing.tracer import tracing_of
+
+    return tracing_of(settings.traces, "api")
 
 
 def _valkey_pool(settings: Settings) -> BlockingConnectionPool:

@@ -11,15 +11,24 @@ from urllib.parse import urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from neonblue.log_lines import run_of_process
 from neonblue.settings import ClickHouseSettings
+from neonblue.tracing import CURRENT, traceparent
 
-# What it logs of a failure it also raises. Where nothing handles logs, Python would print that beside our sentence.
-logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+# What it logs of a failure it also raises, and quotes the query.
+_theirs = logging.getLogger("clickhouse_connect")
+_theirs.addHandler(logging.NullHandler())
+_theirs.propagate = False
 
 
 @contextmanager
 def connect(settings: ClickHouseSettings) -> Iterator[Client]:
-    """A client for one piece of work; closed afterwards. It has no session: its queries may overlap."""
+    """A client for one piece of work; closed afterwards. It has no session: its queries may overlap.
+
+    In a run's process the queries carry its id as their `log_comment`; what is traced says so, as ClickHouse takes it.
+    """
+    run_id, carried = run_of_process(), traceparent(CURRENT.get())
+    more: dict[str, Any] = {} if carried is None else {"headers": {"traceparent": carried}}
     address = urlsplit(settings.address)
     client = clickhouse_connect.get_client(
         host=address.hostname or "127.0.0.1",
@@ -29,6 +38,8 @@ def connect(settings: ClickHouseSettings) -> Iterator[Client]:
         password=settings.password.get_secret_value(),
         database=settings.database,
         autogenerate_session_id=False,
+        settings={} if run_id is None else {"log_comment": f"run_id={run_id}"},
+        **more,
     )
     try:
         yield client

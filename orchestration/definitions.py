@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions
 from dagster_dbt import DbtCliResource
 
 from neonblue.settings import Settings
@@ -60,7 +60,7 @@ from orchestration.defs.significance.checks import recomputed_from_raw_events, s
 from orchestration.defs.sources.assets import source_specs
 from orchestration.defs.warehouse.assets import dbt_model_assets
 from orchestration.defs.warehouse.schedules import hourly
-from orchestration.logs import configure_logs
+from orchestration.logs import calm_logs
 from orchestration.project import (
     dbt_environment,
     dbt_executable,
@@ -69,11 +69,12 @@ from orchestration.project import (
     project_path,
 )
 from orchestration.resources import Api, ClickHouse, Postgres
+from orchestration.run_executor import known_run_executor
 
 
 def build(settings: Settings) -> Definitions:
     """The definitions for one stack. dbt's process inherits the variables that its profile reads."""
-    configure_logs()
+    calm_logs()
     os.environ.update(dbt_environment(settings))
     return Definitions.merge(_neonblue(settings), _own_models(settings))
 
@@ -153,7 +154,7 @@ def _neonblue(settings: Settings) -> Definitions:
             failed_checks,
             failed_runs,
         ],
-        executor=in_process_executor,
+        executor=known_run_executor,
         resources={
             "clickhouse": ClickHouse(),
             "postgres": Postgres(),

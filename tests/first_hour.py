@@ -1,4 +1,4 @@
-"""The first hour of a new user, as README tells it: every line of shell that it shows, in its order.
+"""The first hour of a new user, as README and the quick start tell it: every line of shell that they show, in order.
 
     python tests/first_hour.py [PYTHON]
 
@@ -35,6 +35,8 @@ def main(python: str) -> None:
         environment = environment_of(home)
         owner = give_to(home)
         for step in steps((checkout / "README.md").read_text(), python):
+            walk(step, checkout, environment, owner)
+        for step in _BLOCK.findall((checkout / "docs" / "quick-start.md").read_text()):
             walk(step, checkout, environment, owner)
 
 

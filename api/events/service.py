@@ -26,6 +26,7 @@ from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
 from neonblue.contract.instants import format_instant
 from neonblue.contract.requests import EventRequest
 from neonblue.contract.violation import Violation
+from neonblue.tracing import CURRENT, traceparent
 
 _REUSED = Violation(Code.ID_REUSED, "another event with this id is stored", "id")
 _REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's data")
@@ -97,6 +98,9 @@ class EventService:
     ) -> Sequence[Fate | Violation]:
         if not events:
             return []
+        if (carried := traceparent(CURRENT.get())) is not None:
+            for event in events:
+                event.traceparent = carried
         try:
             result = await self.queue.submit(EventJob(events, format_instant(now), size, claim))
         except Refused:

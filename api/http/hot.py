@@ -30,6 +30,7 @@ from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
+from neonblue.log_lines import REQUEST_ID
 
 log = structlog.get_logger("api.http")
 
@@ -85,6 +86,7 @@ class HotCalls:
         started = perf_counter()
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
+        REQUEST_ID.set(request_id)  # the call is a task of its own
         extra = list(OF_HOT_ANSWERS)
         token: Token | None = None
         problem: Problem | None = None
@@ -100,7 +102,7 @@ class HotCalls:
         except ClientGone:
             return
         except Exception as error:  # one place turns whatever happened into an answer
-            problem = problem_of(error, request_id)
+            problem = problem_of(error)
             status, body, kind = problem.status, problem.body(request_id), CONTENT_TYPE.encode()
             extra += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
         await _respond(send, status, body, kind, request_id, extra)
@@ -156,7 +158,7 @@ def request_id_of(headers: Headers) -> str:
     return given_request_id(headers) or new_request_id()
 
 
-def problem_of(error: Exception, request_id: str) -> Problem:
+def problem_of(error: Exception) -> Problem:
     """What the client is told of an error."""
     if isinstance(error, Problem):
         return error
@@ -170,9 +172,9 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | OSError):
         return unavailable("PostgreSQL can't be reached")
     if isinstance(error, psycopg.DataError):
-        log.warning("data_refused", request_id=request_id, error=str(error).partition("\n")[0])
+        log.warning("data_refused", error=type(error).__name__, sqlstate=error.sqlstate)
         return Problem(422, Code.REFUSED_BY_STORE, "PostgreSQL can't hold one of the values")
-    log.error("request_failed", request_id=request_id, exc_info=error)
+    log.error("request_failed", exc_info=error)
     return Problem(500, "internal", "Something went wrong here; the request id names it in the log")
 
 

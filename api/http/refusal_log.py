@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -136,9 +137,9 @@ class RefusalLog:
         self._began, self._written, self._left_out = self.clock(), {}, {}
 
     def _tell_later(self) -> None:
-        """Also where no other request follows."""
+        """Also where no other request follows. The line is of no request."""
         try:
-            asyncio.get_running_loop().call_later(1.0, self._tell)
+            asyncio.get_running_loop().call_later(1.0, self._tell, context=Context())
         except RuntimeError:  # no loop: whoever comes next tells
             return
 

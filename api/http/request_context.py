@@ -20,6 +20,7 @@ from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.services import Services
 from neonblue.contract.codes import Code
 from neonblue.contract.limits import REQUEST_BYTES
+from neonblue.log_lines import REQUEST_ID
 
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Asked ten times a second while the stack starts; that the API is not ready yet is their answer."""
@@ -47,6 +48,7 @@ class RequestContext:
             return
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
+        REQUEST_ID.set(request_id)  # the call is a task of its own
         state = scope.setdefault("state", {})
         state |= {"request_id": request_id, "headers": [], "body": b""}
         started = perf_counter()
@@ -76,7 +78,7 @@ class RequestContext:
         except Exception as error:
             if status:
                 raise
-            state["problem"] = in_protocols_words(problem_of(error, request_id), scope["path"])
+            state["problem"] = in_protocols_words(problem_of(error), scope["path"])
             await _refuse(send_with_headers, state["problem"], request_id)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")

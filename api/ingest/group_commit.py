@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import psycopg
 import structlog
@@ -20,9 +21,15 @@ from api.background import Keeper
 from api.database import Connection, dropped
 from api.ingest.failures import Refused, Unavailable, is_outage
 from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS, QUEUE_BYTES, QUEUE_ITEMS
+from neonblue.log_lines import REQUEST_ID
+from neonblue.tracing import CURRENT
+
+if TYPE_CHECKING:
+    from neonblue.tracing.tracer import Tracing
 
 log = structlog.get_logger("api.ingest")
 
+_UNTRACED = nullcontext()
 _ATTEMPTS = 3
 _WRITE_SECONDS = 15.0
 _QUEUE_SECONDS = 5.0
@@ -65,6 +72,8 @@ class _Waiting(Generic[J, R]):
     job: J
     future: asyncio.Future[R]
     since: float
+    request_id: str | None
+    span: Any
 
 
 @dataclass(slots=True)
@@ -76,6 +85,7 @@ class GroupCommit(Generic[J, R]):
     write: Writer[J, R]
     limits: GroupLimits
     keeper: Keeper = field(default_factory=Keeper)
+    tracing: Tracing | None = None
     _queue: deque[_Waiting[J, R]] = field(default_factory=deque)
     _queued_bytes: int = 0
     _queued_items: int = 0
@@ -96,7 +106,7 @@ class GroupCommit(Generic[J, R]):
         if self._queued_bytes + job.size > self.limits.queue_bytes:
             raise Unavailable("too many requests wait to be stored")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting[J, R](job, loop.create_future(), loop.time())
+        waiting = _Waiting[J, R](job, loop.create_future(), loop.time(), REQUEST_ID.get(), CURRENT.get())
         self._queue.append(waiting)
         self._queued_bytes += job.size
         self._queued_items += job.items
@@ -206,7 +216,8 @@ class GroupCommit(Generic[J, R]):
         if not group:
             return
         try:
-            results = await self._write(connection, [waiting.job for waiting in group])
+            with self._traced(group):
+                results = await self._write(connection, [waiting.job for waiting in group])
         except asyncio.CancelledError:
             _fail(group, Unavailable("the API is stopping"))
             raise
@@ -216,6 +227,17 @@ class GroupCommit(Generic[J, R]):
         for waiting, result in zip(group, results, strict=True):
             if not waiting.future.done():
                 waiting.future.set_result(result)
+
+    def _traced(self, group: Sequence[_Waiting[J, R]]) -> AbstractContextManager[object]:
+        if self.tracing is None or not (
+            spans := [waiting.span for waiting in group if waiting.span is not None]
+        ):
+            return _UNTRACED
+        from api.ingest.traced import transaction
+
+        return transaction(
+            self.tracing, self.name, spans, len(group), sum(waiting.job.items for waiting in group)
+        )
 
     async def _write(self, connection: Connection, jobs: list[J]) -> list[R]:
         started = asyncio.get_running_loop().time()
@@ -249,10 +271,16 @@ class GroupCommit(Generic[J, R]):
             await self._settle(connection, group[:middle])
             await self._or_fail(connection, group[middle:])
         elif isinstance(error, psycopg.Error):
-            log.warning("job_refused", queue=self.name, error=type(error).__name__, sqlstate=error.sqlstate)
+            log.warning(
+                "job_refused",
+                queue=self.name,
+                error=type(error).__name__,
+                sqlstate=error.sqlstate,
+                request_id=group[0].request_id,
+            )
             _fail(group, Refused("the store refused the data"))
         else:
-            log.error("job_failed", queue=self.name, exc_info=error)
+            log.error("job_failed", queue=self.name, request_id=group[0].request_id, exc_info=error)
             _fail(group, error)
 
     async def _or_fail(self, connection: Connection, group: list[_Waiting[J, R]]) -> None:

@@ -33,7 +33,7 @@ class ResultsReader:
         try:
             return await asyncio.to_thread(self._read, work)
         except (ClickHouseError, OSError) as error:
-            log.warning("clickhouse_failed", error=type(error).__name__, message=str(error)[:500])
+            log.warning("clickhouse_failed", error=type(error).__name__, code=getattr(error, "code", None))
             raise Problem(
                 503,
                 "clickhouse_unavailable",

@@ -12,7 +12,7 @@ from neonblue.cli import experiment_reading as reading
 from neonblue.cli import experiment_steps as steps
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.document import read_document
-from neonblue.cli.experiment_document import EXAMPLE, basis_points, for_the_api
+from neonblue.cli.experiment_document import basis_points, example_of, for_the_api
 from neonblue.cli.experiment_options import ConfirmYes, File, Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import warning_lines
 from neonblue.cli.output import confirm, say, warn
@@ -44,7 +44,7 @@ reading.register(experiment)
 @experiment.command()
 def example(key: Annotated[str, typer.Argument(help="The key it gets.")] = "checkout") -> None:
     """Print a small experiment in YAML, to start from."""
-    typer.echo(EXAMPLE.replace("key: checkout\n", f"key: {key}\n"), nl=False)
+    typer.echo(example_of(key), nl=False)
 
 
 @experiment.command(epilog="A document to start from: neonblue experiment example > checkout.yaml")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 
 from neonblue.cli.document import Document
 
+_PLAIN = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
+_YAML_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _PERCENTAGE = re.compile(r"^(\d{1,3}(?:\.\d{1,2})?)\s*%$")
 _WHOLE = Decimal(100)
 
-EXAMPLE = """\
-# An experiment, for `neonblue experiment create -f checkout.yaml`. Every field: http://localhost:8000/docs.
-key: checkout
+_EXAMPLE = """\
+# An experiment, for `neonblue experiment create -f KEY.yaml`. Every field: http://localhost:8000/docs.
+key: VALUE
 name: A shorter checkout
 hypothesis: Fewer fields make more people finish
 owner: ada
-allocation: 20%                 # of traffic; `neonblue experiment ramp checkout 50%` raises it later
+allocation: 20%                 # of traffic; `neonblue experiment ramp KEY 50%` raises it later
 variants:
   - key: control
     is_control: true
@@ -34,6 +37,12 @@ metrics:
     role: guardrail
 planned_days: 14
 """
+
+
+def example_of(key: str) -> str:
+    """A small experiment in YAML, of this key."""
+    plain = _PLAIN.fullmatch(key) and key.lower() not in _YAML_WORDS
+    return _EXAMPLE.replace("VALUE", key if plain else json.dumps(key)).replace("KEY", key)
 
 
 def basis_points(text: str) -> int | None:

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from neonblue.cli.terminal import DataDir, fail
+from neonblue.cli.log_view import Show, Shown, as_written
+from neonblue.cli.terminal import DataDir, console, fail
+from neonblue.log_lines import read
 from neonblue.settings import Settings
 from neonblue.stack import logs as log_files
 from neonblue.stack.log_times import merged
@@ -32,33 +34,46 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, max=10**6, help="How many of each service's last lines.")
     ] = 50,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="As they are in the files, for programs; other programs' lines as JSON too."
+        ),
+    ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the services' logs."""
+    """Show the services' logs: time, level, service, event, fields."""
     folder = Settings.load(data_dir).data_dir
+    show = as_written if as_json else Shown(named=service is None, coloured=_coloured())
     if service in STEPS:
-        _show_step(folder, service, lines)
+        _show_step(folder, service, lines, show)
         return
     files = _files(folder, service)
     positions = {file: file.stat().st_size for file in files}
-    _print({file: log_files.tail(file, lines) for file in files}, names=service is None)
+    _print({file: log_files.tail(file, lines) for file in files}, show)
     if follow:
-        _follow(folder, service, positions)
+        _follow(folder, service, positions, show)
 
 
-def _show_step(folder: Path, step: str, lines: int) -> None:
+def _coloured() -> bool:
+    out = console()
+    return out.is_terminal and not out.no_color
+
+
+def _show_step(folder: Path, step: str, lines: int, show: Show) -> None:
     """What became of a step: the supervisor's lines about it."""
-    about = (f"step={step}", f"node={step}")
     log = log_files.path(folder, SUPERVISOR)
     found = [
-        line for line in log_files.tail(log, _STEPS_LINES) if any(word in line.split() for word in about)
+        line
+        for line in log_files.tail(log, _STEPS_LINES)
+        if (known := read(line)) is not None and known.about(step)
     ]
     if not found:
         fail(
             f"{step} is a step, without a log of its own, and nothing went wrong with it: see 'neonblue status'"
         )
     for line in found[len(found) - lines :] if lines < len(found) else found:
-        print(line)
+        print(show(SUPERVISOR, line))
 
 
 def _files(folder: Path, service: str | None) -> list[Path]:
@@ -73,11 +88,11 @@ def _files(folder: Path, service: str | None) -> list[Path]:
     return chosen
 
 
-def _follow(folder: Path, service: str | None, positions: dict[Path, int]) -> None:
+def _follow(folder: Path, service: str | None, positions: dict[Path, int], show: Show) -> None:
     try:
         while True:
             files = _files(folder, service)
-            _print({file: _new_lines(file, positions) for file in files}, names=service is None)
+            _print({file: _new_lines(file, positions) for file in files}, show)
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         return
@@ -94,7 +109,7 @@ def _new_lines(file: Path, positions: dict[Path, int]) -> list[str]:
     return whole.decode(errors="replace").split("\n") if newline else []
 
 
-def _print(lines: Mapping[Path, list[str]], *, names: bool) -> None:
+def _print(lines: Mapping[Path, list[str]], show: Show) -> None:
     changed = {file.stem: datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in lines}
     for name, line in merged({file.stem: found for file, found in lines.items()}, changed):
-        print(f"{name:15} {line}" if names else line, flush=True)
+        print(show(name, line), flush=True)

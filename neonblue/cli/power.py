@@ -85,7 +85,7 @@ def power(
     design = Design(alpha, target, sided, ratio, arms - 1)
     try:
         known = _known(baseline, sd, traffic, history, data_dir)
-        metric = Metric(known.baseline, known.sd, correlation)
+        metric = Metric(known.baseline, known.sd, correlation, students_t=not any_time)
         effect = _effect(mde, margin, known.baseline)
         metric.require_possible(effect)
         design = _inflated(design, looks, spending)
@@ -141,9 +141,11 @@ def _at_any_time(
 ) -> Design:
     if looks > 1:
         raise PlanError("--looks, --any-time: give one of them")
+    # The sequence runs on the units of the control and one treatment.
     if units is not None:
-        return at_any_time(design, units)
-    inflation = always_valid_inflation(design, plan(metric, effect, None, design, None).total_units)
+        return at_any_time(design, units * (1 + design.ratio) / (1 + design.comparisons * design.ratio))
+    fixed = plan(metric, effect, None, design, None)
+    inflation = always_valid_inflation(design, fixed.control_units + fixed.treatment_units)
     if isinstance(inflation, Status):
         raise PlanError(inflation.message)
     return dataclasses.replace(design, inflation=inflation)

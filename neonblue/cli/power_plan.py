@@ -20,11 +20,15 @@ class PlanError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The control's baseline: a rate in [0, 1], or a mean with its standard deviation per unit."""
+    """The control's baseline: a rate in [0, 1], or a mean with its standard deviation per unit.
+
+    students_t: whether means are compared by Student's t; else by the normal, as in a confidence sequence.
+    """
 
     baseline: float
     sd: float | None
     correlation: float = 0.0
+    students_t: bool = True
 
     @property
     def unit_sd(self) -> float | None:
@@ -39,12 +43,16 @@ class Metric:
         if self.sd is not None:
             return
         if not 0 <= self.baseline <= 1:
-            raise PlanError(f"--baseline: a rate lies in [0, 1]; give --sd for a mean, got {self.baseline:g}")
+            meant = f"; did you mean {self.baseline / 100:g}?" if 1 < self.baseline <= 100 else ""
+            raise PlanError(
+                f"--baseline: a rate lies in [0, 1]; give --sd for a mean, got {self.baseline:g}{meant}"
+            )
         if effect is not None and not 0 <= self.baseline + effect.size <= 1:
             option, met = ("--margin", "at the margin") if effect.is_margin else ("--mde", "with this effect")
+            meant = f"; did you mean {effect.size:g}%?" if 1 <= abs(effect.size) <= 100 else ""
             raise PlanError(
                 f"{option}: {met} a rate of {self.baseline:g} would be {self.baseline + effect.size:g}; "
-                "it lies in [0, 1]"
+                f"it lies in [0, 1]{meant}"
             )
 
 
@@ -100,7 +108,8 @@ def plan(
 
 def _sample_size(metric: Metric, effect: Effect, design: Design) -> SampleSize | Status:
     if metric.unit_sd is not None:
-        return planning.mean_sample_size(metric.unit_sd, effect.size, design)
+        of_means = planning.student_sample_size if metric.students_t else planning.mean_sample_size
+        return of_means(metric.unit_sd, effect.size, design)
     if effect.is_margin:
         return planning_proportions.noninferiority_sample_size(metric.baseline, effect.size, design)
     return planning_proportions.proportion_sample_size(
@@ -110,13 +119,17 @@ def _sample_size(metric: Metric, effect: Effect, design: Design) -> SampleSize |
 
 def _detectable(metric: Metric, units: tuple[int, int], design: Design) -> float | Status:
     if metric.unit_sd is not None:
-        return planning.mean_mde(metric.unit_sd, units, design)
+        of_means = planning.student_mde if metric.students_t else planning.mean_mde
+        return of_means(metric.unit_sd, units, design)
     return planning_proportions.proportion_mde(metric.baseline, units, design, NullVariance.UNPOOLED)
 
 
 def _power(metric: Metric, effect: Effect, units: tuple[int, int], design: Design) -> float | Status:
-    if metric.unit_sd is not None or effect.is_margin:
-        sd = metric.unit_sd or math.sqrt(metric.baseline * (1 - metric.baseline))
+    if metric.unit_sd is not None:
+        of_means = planning.student_power if metric.students_t else planning.mean_power
+        return of_means(metric.unit_sd, effect.size, units, design)
+    if effect.is_margin:
+        sd = math.sqrt(metric.baseline * (1 - metric.baseline))
         return planning.mean_power(sd, effect.size, units, design)
     return planning_proportions.proportion_power(
         metric.baseline, metric.baseline + effect.size, units, design, NullVariance.UNPOOLED

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
@@ -80,6 +80,7 @@ class Event(Struct, gc=False):
     value: str | None
     properties: bytes | None
     carried_version: int | None = None
+    traceparent: str | UnsetType = UNSET
 
     def message(self, received_at: str) -> bytes:
         """The event as it travels in the outbox."""
@@ -97,6 +98,7 @@ class Event(Struct, gc=False):
                 self.value,
                 None if self.properties is None else Raw(self.properties),
                 received_at,
+                self.traceparent,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from neonblue.contract.limits import SCHEMA_VERSION
 
@@ -13,7 +13,9 @@ from neonblue.contract.limits import SCHEMA_VERSION
 class EventMessage(Struct, frozen=True, gc=False):
     """One event. `value` is a decimal text with six places.
 
-    `properties`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON.
+    `properties`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON. `traceparent`: of
+    the request that brought it (W3C Trace Context), where that is traced; it says how the event travelled, and no copy
+    made later has it.
     """
 
     schema_version: int
@@ -28,6 +30,7 @@ class EventMessage(Struct, frozen=True, gc=False):
     value: str | None
     properties: Any
     received_at: str
+    traceparent: str | UnsetType = UNSET
 
 
 class AssignmentMessage(Struct, frozen=True, kw_only=True):

@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 
 from neonblue.faults.own_stack import OwnStack
+from neonblue.log_lines import read
 from neonblue.stack import logs
 from neonblue.stack.board import State
 
 LOOK_SECONDS = 0.5
-_SERIOUS = ("level=warning", "level=error", "level=critical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,5 @@ class _Tail:
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._at += len(whole)
-        return [line for line in whole.decode(errors="replace").splitlines() if _serious(line)]
-
-
-def _serious(line: str) -> bool:
-    return any(level in line for level in _SERIOUS)
+        lines = map(read, whole.decode(errors="replace").splitlines())
+        return [line.readable() for line in lines if line is not None and line.serious]

@@ -25,6 +25,7 @@ from neonblue.settings.stores import (
     ConnectSettings,
     ValkeySettings,
 )
+from neonblue.settings.traces import TracesSettings
 
 __all__ = [
     "ENVIRONMENT_FILE",
@@ -44,6 +45,7 @@ __all__ = [
     "Role",
     "Settings",
     "SettingsError",
+    "TracesSettings",
     "ValkeySettings",
     "folder_of",
 ]

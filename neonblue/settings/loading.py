@@ -36,6 +36,7 @@ from neonblue.settings.stores import (
     ConnectSettings,
     ValkeySettings,
 )
+from neonblue.settings.traces import TracesSettings
 
 ENVIRONMENT_FILE = "neonblue.env"
 SERVICE = "NEONBLUE_SERVICE"
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     retention: RetentionSettings = RetentionSettings()
     models: ModelsSettings = ModelsSettings()
+    traces: TracesSettings = TracesSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 
     @classmethod

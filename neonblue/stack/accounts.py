@@ -49,9 +49,9 @@ def own_account(service: str, name: str, folder: Path, program: Path) -> Account
             raise RequirementError(f"{folder} can't be reached by {name}")
         hand_over(folder, account)
     except (OSError, RequirementError) as error:
-        _log.warning("no_user_of_its_own", service=service, user=name, reason=str(error))
+        _log.warning("no_user_of_its_own", node=service, user=name, reason=str(error))
         return None
-    _log.info("user_of_its_own", service=service, user=name)
+    _log.info("user_of_its_own", node=service, user=name)
     return account
 
 

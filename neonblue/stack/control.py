@@ -130,7 +130,7 @@ class Control(threading.Thread):
         for name in self._runners:
             if name in names:
                 outcome = self._runners[name].restart(settings).wait()
-                _log.info("service_restarted", service=name, how=outcome.how, detail=outcome.detail)
+                _log.info("service_restarted", node=name, how=outcome.how, detail=outcome.detail)
                 yield outcome
 
 

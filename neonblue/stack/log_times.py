@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 _ISO = (
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6})\d*)?(?: ?(?:Z|UTC|([+-])(\d\d):?(\d\d)))?"
+    r"(?P<time>(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6})\d*)?"
+    r"(?: ?(?:Z|UTC|([+-])(\d\d):?(\d\d)))?)"
 )
 # In JSON the time stands anywhere in the line; elsewhere near its beginning.
 _IN_JSON = re.compile(rf'"timestamp": ?"{_ISO}')
@@ -19,16 +20,22 @@ _VALKEYS = re.compile(rf"^\d+:\w (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(
 
 def time_of(line: str) -> datetime | None:
     """When the line says it was written, in UTC; None where it does not say."""
+    return parted(line)[0]
+
+
+def parted(line: str) -> tuple[datetime | None, str]:
+    """When the line says it was written, in UTC, and the line without that; None, and the whole line, else."""
     try:
         if found := _IN_JSON.search(line) or _AT_START.match(line):
-            return _iso(*found.groups())
+            return _iso(*found.groups()[1:]), line[: found.start("time")] + line[found.end("time") :].lstrip()
         if found := _VALKEYS.match(line):
             day, month, year, hour, minute, second, thousandths = found.groups()
             place = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
-            return datetime(*place, int(thousandths) * 1000, tzinfo=UTC)
+            moment = datetime(*place, int(thousandths) * 1000, tzinfo=UTC)
+            return moment, line[: found.start(1)] + line[found.end() :].lstrip()
     except ValueError:  # digits that are no time
-        return None
-    return None
+        return None, line
+    return None, line
 
 
 def _iso(*parts: str | None) -> datetime:

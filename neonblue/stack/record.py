@@ -86,7 +86,7 @@ def end_strays(data_dir: Path) -> list[str]:
     for status in read(data_dir):
         identities = [one for one in (status.identity, status.beside) if one is not None]
         if strays := [process for one in identities for process in members(one)]:
-            _log.warning("stray_ended", service=status.name, processes=len(strays))
+            _log.warning("stray_ended", node=status.name, processes=len(strays))
             kill(strays)
             ended.append(status.name)
     return ended

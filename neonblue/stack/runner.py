@@ -110,7 +110,7 @@ class StepRunner(Runner):
                 self._node.run()
             except Exception as error:
                 attempt += 1
-                _log.warning("step_failed", step=self._node.name, attempt=attempt, error=explain(error))
+                _log.warning("step_failed", node=self._node.name, attempt=attempt, error=explain(error))
                 if attempt >= self._node.attempts and self._board.has_room():
                     self._set(State.FAILED, explain(error))
                     return False

@@ -100,7 +100,7 @@ class ServiceRunner(Runner):
             try:
                 end = self._one_life()
             except Exception as error:
-                _log.exception("service_not_watched", service=self._node.name)
+                _log.exception("service_not_watched", node=self._node.name)
                 end = End(explain(error))
             if self._board.stopping.is_set():
                 return
@@ -123,7 +123,7 @@ class ServiceRunner(Runner):
                 failures = 0
                 continue
             delay = 0.0 if stable else backoff(failures)
-            _log.warning("service_restarts", service=self._node.name, reason=reason, delay=delay)
+            _log.warning("service_restarts", node=self._node.name, reason=reason, delay=delay)
             restarts = self._board[self._node.name].restarts + 1
             self._board.update(
                 self._node.name, state=State.RESTARTING, restarts=restarts, identity=None, detail=reason
@@ -143,7 +143,7 @@ class ServiceRunner(Runner):
             # Others wait for it by now. One that yields would not get ready at all while the processors are busy.
             self._running = self._start(replace(command, nice=0) if again else command)
         except Exception as error:
-            _log.warning("service_not_started", service=self._node.name, error=explain(error))
+            _log.warning("service_not_started", node=self._node.name, error=explain(error))
             return End(explain(error))
         self._board.update(
             self._node.name, state=State.STARTING, identity=self._running.identity, started=time.time()
@@ -184,7 +184,7 @@ class ServiceRunner(Runner):
                 if takes:
                     self._was_ready = True
                     self._set(State.READY)
-                    _log.info("service_ready", service=node.name, seconds=round(_age(running), 2))
+                    _log.info("service_ready", node=node.name, seconds=round(_age(running), 2))
                     if self._doing is not None:  # one that has come since must have its settings too
                         self._doing.answer(How.RESTARTED)
                         self._doing = None
@@ -262,7 +262,7 @@ class ServiceRunner(Runner):
             if new is not None:
                 new.end(0)
             self._board.update(name, beside=None)
-            _log.warning("successor_given_up", service=name, reason=end.reason if end is not None else reason)
+            _log.warning("successor_given_up", node=name, reason=end.reason if end is not None else reason)
             if end is None:
                 self._answer(How.FAILED, f"its successor {reason}; the process that served goes on")
             else:
@@ -271,7 +271,7 @@ class ServiceRunner(Runner):
         self._node.renew(request.settings)
         self._running = new
         self._board.update(name, identity=new.identity, beside=old.identity, started=time.time())
-        _log.info("service_handed_over", service=name, seconds=round(_age(new), 2))
+        _log.info("service_handed_over", node=name, seconds=round(_age(new), 2))
         old.ask_to_end()
         self._leaving, self._doing = Leaving(old, request, time.monotonic() + self._node.stop_seconds), None
         return None
@@ -308,7 +308,7 @@ class ServiceRunner(Runner):
             if not self._leaving.look():
                 return
         except Exception as error:  # what keeps the service alive goes on, and looks again
-            _log.warning("leaving_not_seen", service=self._node.name, error=explain(error))
+            _log.warning("leaving_not_seen", node=self._node.name, error=explain(error))
             return
         self._leaving = None
         self._board.update(self._node.name, beside=None)
@@ -358,7 +358,7 @@ class ServiceRunner(Runner):
         """Kill descendants that were stopped at two looks: to their parent they are as those that died."""
         lasting = [process for process in activity.stopped if process.pid in self._stopped]
         if lasting:
-            _log.warning("stopped_processes_killed", service=self._node.name, processes=len(lasting))
+            _log.warning("stopped_processes_killed", node=self._node.name, processes=len(lasting))
             for process in lasting:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -380,7 +380,7 @@ class ServiceRunner(Runner):
         self._set(State.STOPPING)
         try:
             if not self._running.end(self._node.stop_seconds):
-                _log.warning("service_killed", service=self._node.name, after=self._node.stop_seconds)
+                _log.warning("service_killed", node=self._node.name, after=self._node.stop_seconds)
         finally:
             kill(members(self._running.identity))
         self._running = None

@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 StatusArray = NDArray[np.str_]
 
 _STATUS = "<U24"
+_ROUNDING = 1e-9
 _NO_STATUS = ""
 
 
@@ -118,13 +119,17 @@ def compare_proportion_arrays(
 ) -> ComparisonArrays:
     """Unpooled z and Fieller's lift, or the score test and its ratio interval where needed, as `compare_proportions`.
 
-    n_*: units >= 0; successes_*: whole numbers in [0, n]; alpha in (0, 1). All broadcast to the shape of the
-    result. Raises ValueError for an alpha out of range. Formulas and sources as `unpooled_test` and `score_test`.
+    n_*: units >= 0; successes_*: whole numbers in [0, n], else that element's status is INVALID_INPUT; alpha in (0, 1).
+    All broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as
+    `unpooled_test` and `score_test`.
     """
     columns = (n_control, successes_control, n_treatment, successes_treatment, alpha)
-    n_c, x_c, n_t, x_t, level = _broadcast(*columns)
+    *counts, level = _broadcast(*columns)
+    impossible = ~(_are_counts(*counts[:2]) & _are_counts(*counts[2:]))
+    n_c, x_c, n_t, x_t = (np.where(impossible, 0.0, column) for column in counts)
     control, treatment = _rate_arm(n_c, x_c), _rate_arm(n_t, x_t)
-    status = np.where((n_c == 0) | (n_t == 0), StatusCode.NO_USERS.value, _NO_STATUS).astype(_STATUS)
+    status = np.where((n_c == 0) | (n_t == 0), StatusCode.NO_USERS.value, _NO_STATUS)
+    status = np.where(impossible, StatusCode.INVALID_INPUT.value, status).astype(_STATUS)
     diff = quotient_difference(x_t, n_t, x_c, n_c)
     score = needs_score_array(n_c, x_c, n_t, x_t) & (status == _NO_STATUS)
     # Only successes or only failures in both arms: no variance under either test.
@@ -176,12 +181,21 @@ def _mean_variance(n: FloatArray, centred: FloatArray) -> FloatArray:
 
 
 def _few(n_control: FloatArray, n_treatment: FloatArray) -> StatusArray:
-    few = np.minimum(n_control, n_treatment) < 2
-    return np.where(few, StatusCode.NOT_ENOUGH_UNITS.value, _NO_STATUS).astype(_STATUS)
+    fewest = np.minimum(n_control, n_treatment)
+    few = np.where(fewest < 2, StatusCode.NOT_ENOUGH_UNITS.value, _NO_STATUS)
+    return np.where(fewest >= 0, few, StatusCode.INVALID_INPUT.value).astype(_STATUS)
+
+
+def _are_counts(n: FloatArray, successes: FloatArray) -> NDArray[np.bool_]:
+    """Whether these can be successes among n units: finite whole numbers, 0 <= successes <= n."""
+    whole = (np.trunc(n) == n) & (np.trunc(successes) == successes)
+    return np.asarray(whole & np.isfinite(n) & (successes >= 0) & (successes <= n))
 
 
 def _mean_arm(n: FloatArray, total: FloatArray, squares: FloatArray) -> _Arm:
-    centred = np.maximum(centred_product(n, total, total, squares), 0.0)
+    centred = centred_product(n, total, total, squares)
+    # Less than (sum)^2 / n can't be the squares of numbers with this sum.
+    centred = np.where(centred < -_ROUNDING * squares, np.nan, np.maximum(centred, 0.0))
     return _Arm(n, _divide(total, n), _mean_variance(n, centred))
 
 
@@ -212,6 +226,9 @@ def _compare(
     """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted."""
     variance = control.variance + treatment.variance
     status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
+    # No number, or one that is too large for its square.
+    broken = ~(np.isfinite(variance) & np.isfinite(diff))
+    status = np.where((status == _NO_STATUS) & broken, StatusCode.INVALID_INPUT.value, status)
     usable = status == _NO_STATUS
     freedom = welch_df(control.variance, control.n, treatment.variance, treatment.n) if df is None else df
     inference = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)

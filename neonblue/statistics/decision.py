@@ -10,7 +10,7 @@ from neonblue.statistics import wording
 from neonblue.statistics.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment import Deciding, Experiment, Plan, Role
 from neonblue.statistics.health import HealthCheck
-from neonblue.statistics.result import Estimate
+from neonblue.statistics.result import Estimate, Lift
 from neonblue.statistics.standing import GuardrailState
 
 _LONGEST_WAIT = 365.0
@@ -48,8 +48,9 @@ def decide(
 
     INVALID when a blocking check failed. ROLL BACK when every treatment arm does harm: a primary or an
     unmargined guardrail metric significantly worse, or a guardrail proven to be worse than its margin. SHIP
-    the arm without harm that has a significantly better primary metric, no primary worse, and every
-    guardrail held; of several the one with the smallest p. Otherwise KEEP RUNNING until the planned end,
+    the arm without harm that has a significantly better primary metric, no primary worse or without units, and every
+    guardrail held; of several the one with the largest gain in the first primary metric that any of them betters.
+    Otherwise KEEP RUNNING until the planned end,
     and INCONCLUSIVE after it, and where every treatment was dropped. Arms that were dropped are neither shipped nor
     waited for.
     """
@@ -66,7 +67,7 @@ def decide(
         return Decision(Action.ROLL_BACK, sentence, arm=arm)
     winners = [arm for arm in live if not harmed[arm] and _wins(results, arm)]
     if winners:
-        best = min(winners, key=lambda arm: _primary_p(results, arm))
+        best = _best(results, winners)
         return Decision(Action.SHIP, f"Ship {best}: {_gain(results, best)}.", arm=best)
     warning = "".join(f" Stop {arm}: {_worst(harmed, arm)}." for arm in harmed if harmed[arm])
     if experiment.treatments and not live:
@@ -104,9 +105,11 @@ def _harm(results: tuple[MetricResult, ...], arm: str) -> MetricResult | None:
 
 
 def _wins(results: tuple[MetricResult, ...], arm: str) -> bool:
-    primary = [result.verdict for result in _of(results, arm, Role.PRIMARY)]
+    primary = _of(results, arm, Role.PRIMARY)
+    verdicts = {result.verdict for result in primary}
+    measured = all(result.comparison.n_control and result.comparison.n_treatment for result in primary)
     held = all(_holds(result) for result in _of(results, arm, Role.GUARDRAIL))
-    return Verdict.BETTER in primary and Verdict.WORSE not in primary and held
+    return Verdict.BETTER in verdicts and Verdict.WORSE not in verdicts and measured and held
 
 
 def _holds(result: MetricResult) -> bool:
@@ -116,9 +119,16 @@ def _holds(result: MetricResult) -> bool:
     return result.guardrail_state is GuardrailState.HELD
 
 
-def _primary_p(results: tuple[MetricResult, ...], arm: str) -> float:
-    better = [r for r in _of(results, arm, Role.PRIMARY) if r.verdict is Verdict.BETTER]
-    return min(result.adjusted_p for result in better if result.adjusted_p is not None)
+def _best(results: tuple[MetricResult, ...], winners: list[str]) -> str:
+    """The winner with the largest gain in the first primary metric that any of them betters."""
+    better = [r for arm in winners for r in _of(results, arm, Role.PRIMARY) if r.verdict is Verdict.BETTER]
+    first = next(r.metric.name for r in results if r in better)
+    compared = [r for r in better if r.metric.name == first]
+    lifts = {r.arm: r.comparison.relative for r in compared}
+    gains = {arm: abs(lift.value) for arm, lift in lifts.items() if isinstance(lift, Lift)}
+    if len(gains) < len(compared):
+        gains = {r.arm: abs(r.comparison.diff or 0.0) for r in compared}
+    return max(gains, key=lambda arm: gains[arm])
 
 
 def _gains(results: tuple[MetricResult, ...], arm: str) -> str:

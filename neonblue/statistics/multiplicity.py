@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+_ROUNDING = 1e-14
+"""Relative: a p-value that lies exactly on its line may come out a few roundings above it."""
+
 
 class Procedure(StrEnum):
     """What is controlled: the first four the chance of any false claim, the last two the share of false claims."""
@@ -63,7 +66,8 @@ def judge(p_values: Sequence[float | None], procedure: Procedure, alpha: float =
         values = np.array([p for _, p in given])
         order = np.argsort(values, kind="stable")
         adjusted_values = _ADJUST[procedure](values[order])
-        verdicts = adjusted_values <= alpha
+        verdicts = adjusted_values <= alpha * (1 + _ROUNDING)
+        adjusted_values = np.where(verdicts, np.minimum(adjusted_values, alpha), adjusted_values)
         cut_offs = _cut_offs(procedure, values[order], verdicts, alpha)
         for place, rank in enumerate(order):
             index = given[int(rank)][0]

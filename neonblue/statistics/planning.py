@@ -11,7 +11,7 @@ from scipy import optimize, special
 
 from neonblue.statistics.status import Status, StatusCode
 
-_NORMAL_FROM = 1e7  # units, from which Student's t and the normal agree to seven digits
+_NORMAL_FROM = 1e7  # units of both arms, from which Student's t and the normal agree to seven digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def student_sample_size(sd: float, difference: float, design: Design) -> SampleS
     if isinstance(start, Status):
         return start
     size = start.control / design.inflation
-    if size >= _NORMAL_FROM:
+    if size * (1 + design.ratio) >= _NORMAL_FROM:
         return start
     lowest = max(2.0, 2.0 / design.ratio)  # a variance needs two units in each arm
 
@@ -155,6 +155,39 @@ def mean_mde(
         return problem
     variance = sd**2 / units[0] + other**2 / units[1]
     return (design.z_alpha + design.z_power) * math.sqrt(variance * design.inflation)
+
+
+def student_power(sd: float, difference: float, units: tuple[float, float], design: Design) -> float | Status:
+    """As `mean_power`, of Student's t test with one sd for both arms: by the noncentral t, for small samples too.
+
+    On two sides it counts a detection in the wrong direction, as `student_sample_size` does. units: of control and
+    treatment, more than two together after inflation. Statuses as `mean_sample_size`.
+    """
+    problem = unpowered(design).problem() or _effect(sd, sd, difference) or _too_few(units, design)
+    if problem:
+        return problem
+    if sum(units) / design.inflation >= _NORMAL_FROM:
+        return mean_power(sd, difference, units, design)
+    control, treatment = (n / design.inflation for n in units)
+    return _student_power(abs(difference) / sd, control, treatment, design)
+
+
+def student_mde(sd: float, units: tuple[float, float], design: Design) -> float | Status:
+    """As `mean_mde`, of Student's t test: the difference at which `student_power` is design.power."""
+    problem = design.problem() or _effect(sd, sd, 1.0) or _too_few(units, design)
+    if problem:
+        return problem
+    if sum(units) / design.inflation >= _NORMAL_FROM:
+        return mean_mde(sd, units, design)
+    control, treatment = (n / design.inflation for n in units)
+
+    def excess(effect: float) -> float:
+        return _student_power(effect, control, treatment, design) - design.power
+
+    highest = 1.0
+    while excess(highest) < 0:
+        highest *= 2
+    return sd * root(excess, 0.0, highest)
 
 
 def duration_days(units: float, units_per_day: float, exposed: float = 1.0) -> float | Status:
@@ -204,6 +237,16 @@ def unpowered(design: Design) -> Design:
 def no_units(units: tuple[float, float]) -> Status | None:
     """IMPOSSIBLE_REQUEST unless both arms have units."""
     return None if all(0 < n < math.inf for n in units) else impossible("Both arms need units.")
+
+
+def _too_few(units: tuple[float, float], design: Design) -> Status | None:
+    """IMPOSSIBLE_REQUEST unless both arms have units, and enough of them for a variance."""
+    if no_units(units):
+        return no_units(units)
+    enough = sum(units) / design.inflation > 2
+    return (
+        None if enough else impossible("Both arms need units, more than two together: a variance takes them.")
+    )
 
 
 def _effect(sd: float, other: float, difference: float) -> Status | None:

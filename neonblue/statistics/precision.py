@@ -15,8 +15,8 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     """sum((a - mean_a)(b - mean_b)) = sum_ab - sum_a sum_b / n, the product in twice the precision.
 
     Arrays broadcast. 0 where n is 0, and where the result is below the rounding of the sums themselves
-    (8 epsilon of the larger term): there the sums can't tell it from 0. Unit: that of a times that of b.
-    Source: Dekker (1971), error-free product.
+    (8 epsilon of the larger term): there the sums can't tell it from 0; nan where a product is no finite number.
+    Unit: that of a times that of b. Source: Dekker (1971), error-free product.
     """
     arrays = [np.asarray(value, dtype=float) for value in (n, sum_a, sum_b, sum_ab)]
     n, sum_a, sum_b, sum_ab = np.broadcast_arrays(*arrays)
@@ -27,7 +27,7 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     remainder = ((product - back) - back_error + error) / count
     centred = (sum_ab - quotient) - remainder
     noise = _RESOLUTION * np.maximum(np.abs(sum_ab), np.abs(quotient))
-    return np.where((n > 0) & (np.abs(centred) > noise), centred, 0.0)
+    return np.where((n > 0) & ~(np.abs(centred) <= noise), centred, 0.0)
 
 
 def quotient_difference(a_2: ArrayLike, b_2: ArrayLike, a_1: ArrayLike, b_1: ArrayLike) -> FloatArray:
@@ -54,7 +54,7 @@ def residual_sum(
     )
     residual = (aa - slope * ab) + slope * (slope * bb - ab)
     noise = _RESOLUTION * (scale_a + slope**2 * scale_b)
-    return np.where(residual > noise, residual, 0.0)
+    return np.where(residual <= noise, 0.0, residual)
 
 
 def _quotient(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,6 @@ from http.cookiejar import DefaultCookiePolicy
 import httpx
 import uvicorn
 from dagster import DagsterInstance
-from dagster._utils.log import configure_loggers
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -48,8 +47,7 @@ def main() -> None:
     except (SettingsError, ValueError) as error:
         print(error if isinstance(error, SettingsError) else __doc__, file=sys.stderr)
         sys.exit(2)
-    configure_logs()
-    configure_loggers(formatter="colored", log_level="INFO")
+    configure_logs("dagster")
     with DagsterInstance.get() as instance, open_workspace(instance, file) as workspace:
         uvicorn.run(
             guarded(application(workspace), settings),
@@ -57,7 +55,7 @@ def main() -> None:
             port=settings.dagster.port,
             http=Protocol,
             ws_max_size=1024**2,
-            log_level="warning",
+            log_config=None,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_STOP_SECONDS,

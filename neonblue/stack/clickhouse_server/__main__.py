@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 
-import structlog
 import uvicorn
 
-from neonblue.log_lines import LogLines, calm_logging
+from neonblue import log_lines
+from neonblue.log_lines import LogLines
 from neonblue.stack.clickhouse_server.app import Server
 from neonblue.stack.clickhouse_server.protocol import Protocol
 from neonblue.stack.clickhouse_server.secrecy import forget_environment
@@ -16,16 +16,7 @@ from neonblue.stack.clickhouse_server.settings import ServerSettings, SettingsEr
 
 
 def main(arguments: list[str]) -> int:
-    calm_logging()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=LogLines(lambda: sys.stdout),
-    )
+    log_lines.configure("clickhouse", LogLines(lambda: sys.stdout))
     try:
         settings = ServerSettings.load(arguments)
     except SettingsError as error:
@@ -44,7 +35,7 @@ def main(arguments: list[str]) -> int:
         http=Protocol,
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_config=None,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout,

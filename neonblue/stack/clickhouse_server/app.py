@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import structlog
 
+from neonblue.log_lines import RUN_ID
 from neonblue.stack.clickhouse_server import config, form
 from neonblue.stack.clickhouse_server import request as requests
 from neonblue.stack.clickhouse_server.body import Body, ClientGoneError, Receive
@@ -65,6 +66,7 @@ class Server:
         method, path = scope["method"], unquote(scope["path"])
         common = {"x-clickhouse-server-display-name": _DISPLAY_NAME}
         arguments = requests.arguments_of(scope)
+        RUN_ID.set(requests.run_of(arguments))
         response = Response(send, common, None, bodiless=method == "HEAD")
         if method not in _METHODS:
             await response.whole(501, _PLAIN, f"Method {method} is not available\n".encode())

@@ -66,6 +66,7 @@ OF_TRANSPORT = frozenset(
 
 
 _MAX_QUERY_ID = 256
+_RUN = re.compile(r"run_id=([0-9a-f-]{36})").fullmatch
 _FORMAT = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 
 
@@ -111,6 +112,12 @@ def arguments_of(scope: Mapping[str, Any]) -> dict[str, str]:
         max_num_fields=10_000,
     )
     return dict(reversed(pairs))
+
+
+def run_of(arguments: Mapping[str, str]) -> str | None:
+    """The id of the run that asks, by its query's comment. What else a comment says goes nowhere."""
+    found = _RUN(arguments.get("log_comment", ""))
+    return found[1] if found else None
 
 
 def read(

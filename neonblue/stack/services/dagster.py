@@ -16,7 +16,6 @@ from neonblue.stack.nodes import Service
 from neonblue.stack.ports import PortUse
 from neonblue.stack.process import Command
 
-_MODULE = "orchestration.definitions"
 _CODE_SERVER = "code-server"
 """Its socket's folder, in Dagster's home. Whoever reaches it runs jobs: it is for the stack's own user alone."""
 _NICE = 10
@@ -160,7 +159,7 @@ class DagsterCode(_Dagster):
 
     def command(self) -> Command:
         served = ("--socket", str(self._socket()), "--inject-env-vars-from-instance")
-        return self._command("dagster", "api", "grpc", "-m", _MODULE, *served)
+        return self._command("orchestration.code_server", *served)
 
     def answer(self, seconds: float) -> None:
         probe.speaks_at(self._socket(), _GREETING, seconds)
@@ -188,7 +187,7 @@ class DagsterDaemon(_Dagster):
 
     def command(self) -> Command:
         self._began = time.time()
-        return self._command("dagster._daemon", "run", "-w", str(self._home / "workspace.yaml"))
+        return self._command("orchestration.daemon", "-w", str(self._home / "workspace.yaml"))
 
     def answer(self, seconds: float) -> None:  # noqa: ARG002
         """It takes no connections: the page knows its newest heartbeat. A page that is away says nothing of it."""

@@ -62,7 +62,7 @@ class FetchJars(Step):
     def run(self) -> None:
         cache, artifacts = jar_cache(self._settings), jars.locked()
         if removed := jars.remove_damaged(cache, artifacts):
-            _log.warning("cache_was_damaged", step=self.name, removed=removed)
+            _log.warning("cache_was_damaged", node=self.name, removed=removed)
         jars.ensure(
             cache,
             artifacts,

@@ -77,7 +77,8 @@ def configuration(settings: Settings) -> str:
         "log_timezone": "'UTC'",
         "log_line_prefix": "'%m [%p] %a '",
         "log_min_duration_statement": "'2s'",
-        # A broken statement's values may be a user's data.
+        # A broken statement's values may be a user's data, and so may the row that an error's details quote.
+        "log_error_verbosity": "'terse'",
         "log_parameter_max_length": 0,
         "log_parameter_max_length_on_error": 0,
     }

@@ -33,6 +33,7 @@ from orchestration.locking import building
 from orchestration.outcome import OUTCOME, from_run_results, to_json
 from orchestration.partitions import days, today
 from orchestration.resources import ClickHouse
+from orchestration.run_trace import trace_of_now
 from orchestration.tags import DAYS_TAG, REBUILD_TAG, Rebuild
 
 _RETRY = RetryPolicy(max_retries=2, delay=15)
@@ -93,7 +94,10 @@ def chosen_days(
 def _log_outcome(context: AssetExecutionContext, invocation: DbtCliInvocation) -> None:
     """Say in the run's log how every model and test ended: who waits for the run reads it there."""
     with suppress(OSError, ValueError):
-        outcome = from_run_results(invocation.get_artifact("run_results.json"))
+        results = invocation.get_artifact("run_results.json")
+        if (trace := trace_of_now()) is not None:
+            trace.dbt(results)
+        outcome = from_run_results(results)
         data = EngineEventData({OUTCOME: MetadataValue.json(json.loads(to_json(outcome)))})
         context.instance.report_engine_event("dbt has finished", context.run, data)
 

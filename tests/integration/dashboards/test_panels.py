@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ from orchestration.tags import PARTITION_TAG
 from tests.dashboards.__main__ import draw_all
 from tests.dashboards.asking import Sources
 from tests.dashboards.expanding import View
-from tests.integration.stack.conftest import module_settings, until
+from tests.integration.stack.conftest import new_folder, settings_in, until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -39,7 +40,6 @@ pytestmark = [
     ),
     pytest.mark.timeout(900),
 ]
-__all__ = ["module_settings"]  # a fixture
 ROOT = Path(__file__).parents[3]
 KEY = "demo-1"
 CHOSEN = {"experiment": KEY, "metric": "conversion"}
@@ -55,16 +55,20 @@ VALUES ('event', gen_random_uuid()::text, 'EVENT_CREATED', '{"event": "that nobo
 
 
 @pytest.fixture(scope="module")
-def settings(module_settings: Settings) -> Iterator[Settings]:
+def settings() -> Iterator[Settings]:
     """Of a stack on which a demo has run, and on which one message could not be read."""
-    with Stack(module_settings, watched=True) as stack:
-        stack.wait_ready(timeout=500)
-        with visitors(stack.settings):
-            demo(stack.settings)
-        decide(stack.settings)
-        with psycopg.connect(stack.settings.postgres.dsn(), autocommit=True) as postgres:
-            postgres.execute(UNREADABLE)
-        yield stack.settings
+    folder = new_folder()
+    try:
+        with Stack(settings_in(folder), watched=True) as stack:
+            stack.wait_ready(timeout=500)
+            with visitors(stack.settings):
+                demo(stack.settings)
+            decide(stack.settings)
+            with psycopg.connect(stack.settings.postgres.dsn(), autocommit=True) as postgres:
+                postgres.execute(UNREADABLE)
+            yield stack.settings
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def demo(settings: Settings) -> None:

@@ -49,7 +49,9 @@ def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
 
 def servers() -> list[psutil.Process]:
     """The code servers of this machine."""
-    return [one for one in psutil.process_iter() if {"dagster", "grpc", "--socket"} <= set(_line(one))]
+    return [
+        one for one in psutil.process_iter() if {"orchestration.code_server", "--socket"} <= set(_line(one))
+    ]
 
 
 def _line(process: psutil.Process) -> list[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from neonblue.cli.document import LARGEST_BYTES, parse, read_document
 from neonblue.cli.document_error import DocumentError
-from neonblue.cli.experiment_document import EXAMPLE, basis_points, for_the_api
+from neonblue.cli.experiment_document import basis_points, example_of, for_the_api
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -133,5 +133,20 @@ def test_what_is_no_percentage_is_left_to_the_api(text: str) -> None:
     assert for_the_api({"allocation": text}) == {"allocation": text}
 
 
+@pytest.mark.parametrize("key", ["welcome", "yes", "Null", "2026", "a: b", "a #b", "0x1", "é", "1e5", "- x"])
+def test_the_example_has_the_key_that_was_asked_for_and_names_it_throughout(key: str) -> None:
+    text = example_of(key)
+
+    assert parse(text)["key"] == key
+    assert f"create -f {key}.yaml" in text
+    assert f"ramp {key} 50%" in text
+
+
 def test_the_example_holds_what_a_first_experiment_needs() -> None:
-    assert for_the_api(parse(EXAMPLE)).keys() >= {"key", "variants", "metrics", "allocation", "owner"}
+    assert for_the_api(parse(example_of("checkout"))).keys() >= {
+        "key",
+        "variants",
+        "metrics",
+        "allocation",
+        "owner",
+    }

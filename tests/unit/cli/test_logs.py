@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,26 @@ def folder(tmp_path: Path) -> Path:
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "kafka.log").write_text("2026-11-30T01:00:01.000Z one\n2026-11-30T01:00:03.000Z three\n")
-    (logs / "api.log").write_text('{"event": "two", "timestamp": "2026-11-30T01:00:02.000000Z"}\n')
+    (logs / "api.log").write_text(
+        line(
+            "2026-11-30T01:00:02.000000Z",
+            "error",
+            "two",
+            "api",
+            text="a\x1b[2Jb\u202e",
+            exception="Trace:\n  x",
+        )
+    )
     (logs / "supervisor.log").write_text(
-        'timestamp=2026-11-30T01:00:00Z level=warning event=step_failed step=jars attempt=1 error="no network"\n'
-        "timestamp=2026-11-30T01:00:04Z level=info event=service_ready service=jars-like\n"
+        line("2026-11-30T01:00:00.000000Z", "warning", "step_failed", node="jars", error="no network")
+        + line("2026-11-30T01:00:04.000000Z", "info", "service_ready", node="jars-like")
     )
     return tmp_path
+
+
+def line(timestamp: str, level: str, event: str, service: str = "supervisor", **fields: str) -> str:
+    head = {"timestamp": timestamp, "level": level, "event": event, "service": service}
+    return json.dumps(head | fields) + "\n"
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -33,13 +48,35 @@ def run(folder: Path, *arguments: str) -> Result:
 def test_all_logs_come_in_the_order_of_time(folder: Path) -> None:
     done = run(folder)
 
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        "supervisor", "kafka", "api", "kafka", "supervisor",
-    ]  # fmt: skip
+    assert done.stdout.splitlines() == [
+        '2026-11-30T01:00:00.000Z warning  supervisor      step_failed node=jars error="no network"',
+        "2026-11-30T01:00:01.000Z          kafka           one",
+        '2026-11-30T01:00:02.000Z error    api             two text="a\\u001b[2Jb\\u202e"',
+        "    Trace:",
+        "      x",
+        "2026-11-30T01:00:03.000Z          kafka           three",
+        "2026-11-30T01:00:04.000Z info     supervisor      service_ready node=jars-like",
+    ]
 
 
-def test_one_log_comes_as_it_is(folder: Path) -> None:
+def test_one_log_of_another_program_comes_as_it_is(folder: Path) -> None:
     assert run(folder, "kafka", "-n", "1").stdout == "2026-11-30T01:00:03.000Z three\n"
+
+
+def test_for_programs_each_line_is_json_and_ours_are_as_in_the_file(folder: Path) -> None:
+    lines = run(folder, "--json").stdout.splitlines()
+
+    assert [json.loads(line)["service"] for line in lines] == [
+        "supervisor",
+        "kafka",
+        "api",
+        "kafka",
+        "supervisor",
+    ]
+    assert json.loads(lines[1]) == {
+        "timestamp": "2026-11-30T01:00:01.000000Z", "event": "message", "service": "kafka", "message": "one",
+    }  # fmt: skip
+    assert lines[2] + "\n" == (folder / "logs" / "api.log").read_text()
 
 
 def test_a_steps_log_is_what_the_supervisor_said_of_it(folder: Path) -> None:

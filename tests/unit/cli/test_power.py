@@ -76,6 +76,33 @@ def test_deciding_at_any_time_costs_about_twice_the_units():
     )
 
 
+@pytest.mark.parametrize(("effect", "units"), [("2", 6), ("3", 4), ("1", 17), ("0.8", 26), ("4", 3)])
+def test_few_units_are_planned_by_students_t(effect, units):
+    """As scipy's noncentral t has it: 6 units an arm have a power of .876, 5 of .791, and the normal's 4 of .657."""
+    base = ("--baseline", "10", "--sd", "1")
+    got = plan(*base, "--mde", effect)
+    fewer = plan(*base, "--mde", effect, "--units", str(got["total_units"] - 2))["power"]
+
+    assert got["control_units"] == units
+    assert fewer < 0.8 <= plan(*base, "--mde", effect, "--units", str(got["total_units"]))["power"]
+    assert plan(*base, "--units", str(got["total_units"]))["effect"] <= float(effect)
+
+
+def test_a_small_plans_power_is_that_of_the_noncentral_t():
+    power = plan("--baseline", "10", "--sd", "1", "--mde", "2", "--units", "12")["power"]
+
+    assert power == pytest.approx(0.8764177714119886, rel=1e-8)
+
+
+@pytest.mark.parametrize(("arms", "units"), [("2", 130_805), ("3", 146_034), ("7", 169_084)])
+def test_each_arm_of_several_is_compared_with_the_control_alone_at_any_time(arms, units):
+    options = ("--baseline", "0.1", "--mde", "0.005", "--any-time", "--arms", arms)
+    got = plan(*options)
+
+    assert got["control_units"] == pytest.approx(units, abs=1)
+    assert plan(*options, "--units", str(got["total_units"]))["power"] == pytest.approx(0.8, abs=1e-4)
+
+
 def test_non_inferiority_is_one_sided_about_a_margin():
     options = ("--baseline", "0.95", "--margin", "-0.005", "--alpha", "0.025", "--power", "0.9")
     got = plan(*options)
@@ -100,6 +127,9 @@ def test_the_table_holds_the_plan():
         (("--mde", "0"), "no difference"),
         (("--mde", "much"), "give a number"),
         (("--mde", "1.5"), "[0, 1]"),
+        (("--mde", "5"), "did you mean 5%?"),
+        (("--margin", "-2"), "did you mean -2%?"),
+        (("--baseline", "12", "--mde", "1%"), "did you mean 0.12?"),
         (("--mde", "0.01", "--margin", "-0.01"), "give one of them"),
         (("--units", "1"), "Both arms need units"),
         (("--mde", "0.01", "--traffic", "0"), "above 0"),

@@ -91,6 +91,16 @@ def test_round_trip(
     assert (message.schema_version, message.unit_type, message.experiment_id) == (1, "user", None)
 
 
+def test_the_trace_of_its_request_is_in_a_message_where_there_is_one_and_changes_nothing_else() -> None:
+    event = read_one(b'{"user_id":"u","event_type":"v"}')
+    plain = json.loads(event.message("2026-03-01T12:00:00.000000Z"))
+    event.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    traced = json.loads(event.message("2026-03-01T12:00:00.000000Z"))
+
+    assert "traceparent" not in plain
+    assert traced == plain | {"traceparent": event.traceparent}
+
+
 @given(st.decimals(-(10**11), 10**11, allow_nan=False, allow_infinity=False))
 def test_values_are_rounded_half_to_even_to_six_places(value: Decimal) -> None:
     text = format_value(value)

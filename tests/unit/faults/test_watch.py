@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from neonblue.faults.watch import AlertListener, Telling, _Tail, first
 
 TOLD = [
-    Telling(1.0, "log", "level=warning event=service_restarts service=kafka"),
+    Telling(1.0, "log", "2026-11-30T01:00:00.000Z warning supervisor service_restarts node=kafka"),
     Telling(5.0, "status", "connector unready task FAILED"),
     Telling(9.0, "readyz", "replication_slot: missing"),
 ]
@@ -24,7 +25,7 @@ def test_the_first_that_names_it_in_its_time_counts() -> None:
 
 
 def test_a_name_counts_as_a_word_alone() -> None:
-    told = Telling(0.0, "log", "level=warning event=slot_lost error='connection refused' node=dagster-code")
+    told = Telling(0.0, "log", "warning slot_lost error='connection refused' node=dagster-code")
 
     assert told.names(("slot",))
     assert told.names(("dagster-code",))
@@ -38,13 +39,26 @@ def test_only_whole_and_serious_lines_of_a_log_are_read_and_a_new_file_is_notice
     tail = _Tail(log)
     assert tail.lines() == []
 
-    log.write_text("level=info event=fine\nlevel=warning event=bad\nlevel=error ev")
-    assert tail.lines() == ["level=warning event=bad"]
+    half, rest = line("error", "worse")[:30], line("error", "worse")[30:]
+    log.write_text(line("info", "fine") + line("warning", "slot_lost") + "a trace of Python\n" + half)
+    (told,) = tail.lines()
+    assert Telling(0.0, "log", told).names(("slot_lost",))
+    assert not Telling(0.0, "log", told).names(("worse",))
     with log.open("a") as file:
-        file.write("ent=worse\n")
-    assert tail.lines() == ["level=error event=worse"]
-    log.write_text("level=error event=new\n")
-    assert tail.lines() == ["level=error event=new"]
+        file.write(rest)
+    assert [one.split()[-1] for one in tail.lines()] == ["worse"]
+    log.write_text(line("critical", "new"))
+    assert [one.split()[-1] for one in tail.lines()] == ["new"]
+
+
+def line(level: str, event: str) -> str:
+    head = {
+        "timestamp": "2026-11-30T01:00:00.000000Z",
+        "level": level,
+        "event": event,
+        "service": "supervisor",
+    }
+    return json.dumps(head) + "\n"
 
 
 def test_an_alert_is_taken() -> None:

@@ -17,7 +17,8 @@ MOMENT = datetime(2026, 11, 30, 1, 2, 3, 456000, tzinfo=UTC)
     "line",
     [
         '{"event": "request_failed", "level": "error", "timestamp": "2026-11-30T01:02:03.456000Z"}',
-        "timestamp=2026-11-30T01:02:03.456000Z level=info event=service_ready",
+        '{"timestamp": "2026-11-30T01:02:03.456000Z", "level": "info", "event": "service_ready"}',
+        "timestamp=2026-11-30T01:02:03.456000Z level=info event=of_an_older_version",
         "2026-11-30 01:02:03.456 UTC [123] neonblue LOG:  checkpoint starting",
         "2026-11-30T01:02:03.456Z INFO KafkaRaftServer: Kafka Server started",
         "2026-11-30T01:02:03.456+00:00 INFO x",

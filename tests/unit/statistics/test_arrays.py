@@ -117,3 +117,37 @@ def test_adjusted_means_agree():
     assert isinstance(lift, Lift)
     assert arrays.inference.p_value[0] == pytest.approx(test.p_value, rel=1e-9)
     assert arrays.lift_upper[0] == pytest.approx(lift.interval.upper, rel=1e-9)
+
+
+BAD_COUNTS = [(100, 101), (100, -1), (-5, 0), (np.nan, 1), (100, np.nan), (np.inf, 5), (100, 0.5), (10.5, 5)]
+
+
+@pytest.mark.parametrize("bad", BAD_COUNTS)
+@pytest.mark.parametrize("arm", [0, 1])
+@pytest.mark.filterwarnings("error")
+def test_impossible_counts_have_a_status_and_harm_no_other_element(bad, arm):
+    good = (1_000, 100, 1_000, 130)
+    arms = [*good[:2], *good[2:]]
+    arms[2 * arm : 2 * arm + 2] = bad
+    found = compare_proportion_arrays(*np.array([good, arms], dtype=float).T)
+
+    assert list(found.status) == ["", "invalid_input"]
+    assert np.isnan(found.inference.p_value[1])
+    assert np.isnan(found.lift[1])
+    assert found.inference.p_value[0] == compare_proportion_arrays(*good).inference.p_value
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (np.nan, 1, 1), (100, np.nan, 1), (100, 1, np.nan), (100, np.inf, np.inf), (100, 1e200, np.inf),
+        (-3, 1, 1), (100, 1e160, 1e308), (100, 50, 24), (100, 5, -1),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none_have_a_status(bad):
+    good = (100, 50, 80)
+    with np.errstate(all="ignore"):
+        found = compare_mean_arrays(*np.array([(*good, *good), (*bad, *good), (*good, *bad)], dtype=float).T)
+
+    assert list(found.status) == ["", "invalid_input", "invalid_input"]
+    assert np.isnan(found.inference.p_value[1:]).all()

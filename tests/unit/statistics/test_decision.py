@@ -57,6 +57,45 @@ def test_a_better_primary_metric_ships():
     assert "conversion +20.0 %" in decision.sentence
 
 
+def three_arms(rates, *, second=None):
+    """Of arms a (the control), b and c: successes and units of conversion; of a second primary metric, too."""
+    moments = {("conversion", arm): Moments.proportion(*rate) for arm, rate in rates.items()}
+    metrics = (PRIMARY,)
+    if second is not None:
+        metrics = (PRIMARY, Metric("signup", MetricKind.PROPORTION, Role.PRIMARY))
+        moments |= {("signup", arm): Moments.proportion(*rate) for arm, rate in second.items()}
+    units = {arm: rate[1] for arm, rate in rates.items()}
+    return Experiment("a", tuple(rates), metrics, moments, (AllocationVersion("1", units, units),))
+
+
+def test_of_several_winners_the_one_with_the_largest_gain_ships():
+    sure, large = (5_600, 50_000), (260, 2_000)
+    for order in ("abc", "acb"):
+        rates = {"a": (5_000, 50_000), "b": sure, "c": large}
+        found = analyze(three_arms({arm: rates[arm] for arm in order}), NOW)
+
+        assert {result.arm: result.verdict for result in found.results} == dict.fromkeys("bc", Verdict.BETTER)
+        assert (found.decision.action, found.decision.arm) == (Action.SHIP, "c")
+
+
+def test_the_first_metric_that_any_winner_betters_ranks_them():
+    first = {"a": (5_000, 50_000), "b": (5_000, 50_000), "c": (5_600, 50_000)}
+    second = {"a": (500, 50_000), "b": (1_000, 50_000), "c": (500, 50_000)}
+
+    assert analyze(three_arms(first, second=second), NOW).decision.arm == "c"
+
+
+def test_nothing_ships_while_a_primary_metric_has_no_units():
+    rates = {"a": (1_000, 10_000), "b": (1_200, 10_000)}
+    nobody = {"a": (100, 10_000), "b": (0, 0)}
+    ended = analyze(three_arms(rates, second=nobody), NOW).decision
+    running = analyze(three_arms(rates, second=nobody), Plan(ended=False, planned_units=100_000)).decision
+
+    assert ended.action is Action.INCONCLUSIVE
+    assert "signup" in ended.sentence
+    assert running.action is Action.KEEP_RUNNING
+
+
 def test_a_worse_primary_metric_rolls_back():
     decision = analyze(experiment(BASE, DOWN), NOW).decision
 

@@ -16,6 +16,8 @@ from neonblue.statistics.planning import (
     mean_mde,
     mean_power,
     mean_sample_size,
+    student_mde,
+    student_power,
     student_sample_size,
 )
 from neonblue.statistics.planning_sequential import (
@@ -72,6 +74,29 @@ def test_students_t_plans_for_an_error_too_small_to_tell_from_one():
     student = student_sample_size(1.0, 1.0, early)
 
     assert 1 < student.control / mean_sample_size(1.0, 1.0, early).control < 1.5
+
+
+@given(designs, st.floats(1e-3, 1e3), st.floats(0.01, 1), st.sampled_from([-1, 1]))
+def test_a_plan_by_students_t_round_trips(design, sd, effect, sign):
+    difference = sign * effect * sd
+    size = student_sample_size(sd, difference, design)
+    assert isinstance(size, SampleSize)
+    units = (size.control, size.treatment)
+    power = student_power(sd, difference, units, design)
+
+    if size.control > 2.001 * design.inflation * max(1.0, 1 / design.ratio):
+        assert power == pytest.approx(design.power, rel=1e-6)
+        assert student_mde(sd, units, design) == pytest.approx(abs(difference), rel=1e-5)
+    else:
+        assert power >= design.power - 1e-9
+
+
+def test_students_t_is_the_normal_where_there_are_many_units():
+    many = (6e6, 6e6)
+
+    assert student_power(1.0, 1e-3, many, FINE) == mean_power(1.0, 1e-3, many, FINE)
+    assert student_mde(1.0, many, FINE) == mean_mde(1.0, many, FINE)
+    assert student_mde(1.0, (4e6, 4e6), FINE) == pytest.approx(mean_mde(1.0, (4e6, 4e6), FINE), rel=1e-5)
 
 
 def test_students_t_is_the_normal_for_many_units_and_has_a_floor():
@@ -191,6 +216,12 @@ REFUSED = [
     student_sample_size(1, math.inf, FINE),
     mean_power(1, 0, (10, 10), FINE),
     mean_mde(1, (0, 10), FINE),
+    student_power(1, 0, (10, 10), FINE),
+    student_power(1, 1, (1, 1), FINE),
+    student_power(1, 1, (0, 10), FINE),
+    student_mde(1, (0, 10), FINE),
+    student_mde(1, (10, 10), Design(alpha=0)),
+    student_mde(1, (2, 2), Design(inflation=2)),
     duration_days(10, 0),
     duration_days(10, 5, 0),
     proportions.proportion_sample_size(0.1, 0.1, FINE),

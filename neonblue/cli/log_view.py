@@ -1,0 +1,42 @@
+"""How a log line is shown: to people in columns, to programs as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from neonblue.log_lines import read
+from neonblue.log_lines.line import foreign, foreign_readable
+from neonblue.stack.log_times import parted
+
+Show = Callable[[str, str], str]
+"""show(the log's name, the line as it is in the file): what is printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """For people. `named`: with who wrote it; what another program wrote into a log shown alone comes as it is."""
+
+    named: bool
+    coloured: bool
+
+    def __call__(self, name: str, line: str) -> str:
+        if (ours := read(line)) is not None:
+            return ours.readable(named=self.named, coloured=self.coloured)
+        if not self.named:
+            return line
+        moment, rest = parted(line)
+        return foreign_readable(rest, name, _written(moment), coloured=self.coloured)
+
+
+def as_written(name: str, line: str) -> str:
+    """For programs: one JSON object a line."""
+    if read(line) is not None:
+        return line
+    moment, rest = parted(line)
+    return foreign(rest, name, _written(moment))
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
