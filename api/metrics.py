@@ -79,10 +79,13 @@ REQUEST_SECONDS = Durations(
 REFUSALS = Tally(
     "neonblue_refusals_total", "Requests that were refused or failed, by the problem's code", ["code"]
 )
-for _code in ("disk_full", "pipeline_behind", "rate_limited", "unavailable"):
-    REFUSALS.add(_code, count=0)  # there from the beginning, or the first one would be no increase
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
 ASSIGNMENTS = Tally("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
+# What is there from the beginning: else the first one would be no increase.
+for _code in ("disk_full", "pipeline_behind", "rate_limited", "unavailable"):
+    REFUSALS.add(_code, count=0)
+for _origin in ("process", "valkey", "postgres"):
+    ASSIGNMENTS.add(_origin, count=0)
 TARGETING_ERRORS = Counter(
     "neonblue_targeting_errors_total", "Targeting expressions without an answer: not targeted", ["experiment"]
 )

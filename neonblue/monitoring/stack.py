@@ -23,7 +23,7 @@ class StackSource:
     """The stack in a data folder."""
 
     name = "stack"
-    seconds = 30.0
+    seconds = 15.0
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir

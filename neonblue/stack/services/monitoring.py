@@ -196,6 +196,10 @@ class Page(Program):
     def check(self) -> None:
         probe.get(f"http://{self.address}{self.ready}", auth=self._settings.monitoring.credentials)
 
+    def _reads(self) -> tuple[Path, ...]:
+        """Debian keeps templates and pages there."""
+        return (Path("/usr/share/prometheus"),)
+
 
 class Alertmanager(Page):
     """Groups alerts, and hands them to the exporter."""
@@ -289,9 +293,6 @@ class Prometheus(Page):
         if self._settings.api.external:
             return None
         return tuple(int(target.rpartition(":")[2]) for target in self.targets().values())
-
-    def _reads(self) -> tuple[Path, ...]:
-        return (Path("/usr/share/prometheus"),)
 
 
 PROGRAMS: tuple[type[Program], ...] = (PostgresExporter, ValkeyExporter, Alertmanager, Prometheus)

@@ -1,0 +1,91 @@
+"""A whole stack that is watched: each part is seen, each metric of a rule is there, a stream that stands is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from neonblue.settings import Settings
+from neonblue.stack import Stack, probe
+from neonblue.stack.services.connect import credentials
+from neonblue.stack.services.connector import Connector
+from tests.integration.stack.conftest import until
+from tests.integration.stack.watching import MINUTE, NEEDED, Told, asked, messages, unwell, values, watched
+from tests.unit.monitoring.rules import metrics, rules
+
+pytestmark = NEEDED
+
+
+@pytest.fixture(scope="module")
+def running(module_settings: Settings) -> Iterator[tuple[Stack, Told]]:
+    with watched(module_settings, None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(running: tuple[Stack, Told]) -> Settings:
+    """All is well before each test."""
+    running[0].wait_ready(timeout=300)
+    return running[0].settings
+
+
+@pytest.fixture
+def told(running: tuple[Stack, Told]) -> Told:
+    return running[1]
+
+
+def test_every_part_can_be_looked_at(settings: Settings) -> None:
+    parts = {"stack", "connect", "kafka", "clickhouse", "dagster"}
+    until(
+        lambda: values(settings, "neonblue_look_success", "source") == dict.fromkeys(parts, 1.0),
+        "the exporter sees every part",
+        120,
+    )
+
+
+def test_every_rule_names_metrics_that_there_are(settings: Settings) -> None:
+    until(lambda: not unwell(settings), "every rule was evaluated", MINUTE)
+    wanted = {name for rule in rules() for name in metrics(rule["expr"])}
+
+    def missing() -> set[str]:
+        return wanted - set(asked(settings, "label/__name__/values"))
+
+    deadline = time.monotonic() + 120
+    while (left := missing()) and time.monotonic() < deadline:
+        time.sleep(2)
+    assert left == set()
+
+
+def test_a_canary_flies_through_within_seconds(settings: Settings) -> None:
+    until(
+        lambda: 0 <= values(settings, "time() - neonblue_canary_sent_timestamp_seconds", "").get("", -1) < 45,
+        "a heartbeat has arrived in ClickHouse",
+        MINUTE,
+    )
+    assert 0 <= values(settings, "neonblue_canary_seconds", "")[""] < 10
+
+
+def test_no_number_of_a_well_stack_is_an_alarm(settings: Settings) -> None:
+    """But for what this machine itself lacks."""
+    time.sleep(15)
+    firing = {
+        one["labels"]["alertname"] for one in asked(settings, "alerts")["alerts"] if one["state"] == "firing"
+    }
+
+    assert firing - {"DiskLow", "DiskFull", "DiskFillsUp"} == set()
+
+
+def test_a_connector_that_is_paused_is_told_within_a_minute(
+    settings: Settings, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connector = f"{settings.connect.address}/connectors/{settings.connect.connector}"
+    with monkeypatch.context() as idle:
+        idle.setattr(Connector, "mend", lambda _: None)
+        probe.put(f"{connector}/pause", None, **credentials(settings.connect))
+        until(
+            lambda: messages(told, "NeonBlue: ConnectorNotRunning"),
+            "that the connector does not run is told",
+            MINUTE,
+        )
