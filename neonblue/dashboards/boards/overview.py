@@ -36,9 +36,9 @@ _WELL = Row(
         ),
         Panel(
             "Results are as old as",
-            "How long ago the newest row was accepted that ClickHouse has, by a heartbeat that takes the way "
-            "of every event. Where it grows, events are accepted and kept, but results stand still: look at "
-            "the dashboard 'pipeline'.",
+            "How long ago the newest heartbeat was accepted that ClickHouse has; one takes the way of every "
+            "event each ten seconds, so 15 s is well. Where it grows, events are accepted and kept, but "
+            "results stand still: look at the dashboard 'pipeline'.",
             (Prometheus("neonblue:canary_age:seconds"),),
             Kind.NUMBER,
             units.Seconds,
