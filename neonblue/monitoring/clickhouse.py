@@ -64,13 +64,18 @@ _SECONDS = 10.0
 _METRICS = "SELECT metric AS name, toFloat64(value) AS value FROM system.metrics"
 _EVENTS = "SELECT event AS name, toFloat64(value) AS value FROM system.events"
 _TABLES = """
-SELECT table, sum(parts) AS parts, max(parts) AS most, sum(rows) AS rows, sum(bytes) AS bytes
+SELECT
+    table,
+    sum(of_one.parts) AS parts,
+    max(of_one.parts) AS most,
+    sum(of_one.rows) AS rows,
+    sum(of_one.bytes) AS bytes
 FROM (
-    SELECT table, partition_id, count() AS parts, sum(rows) AS rows, sum(bytes_on_disk) AS bytes
-    FROM system.parts
+    SELECT table, partition_id, count() AS parts, sum(part.rows) AS rows, sum(part.bytes_on_disk) AS bytes
+    FROM system.parts AS part
     WHERE active AND database = currentDatabase() AND NOT startsWith(table, '.')
     GROUP BY table, partition_id
-)
+) AS of_one
 GROUP BY table
 ORDER BY table
 """

@@ -185,7 +185,7 @@ def test_who_watches_reads_the_server_s_statistics_and_no_row(place: Settings) -
         assert values(connection, "SELECT pg_database_size('neonblue') > 0") == {True}
         for table in ("users", "events", "heartbeat", "api_tokens"):
             with pytest.raises(errors.InsufficientPrivilege):
-                connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table)))
+                connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier("public", table)))
 
 
 @pytest.mark.parametrize("role", list(Role))
