@@ -9,9 +9,9 @@ def rate(name: str, by: str = "") -> str:
     return f"{grouped}(rate({name}[$__rate_interval]))"
 
 
-def quantile(share: float, name: str, by: str) -> str:
+def quantile(share: float, name: str, by: str, among: str = "") -> str:
     """The value below which this share of a histogram lies, by a label. Nothing where nothing happened."""
-    return f"histogram_quantile({share:g}, {rate(f'{name}_bucket', f'{by}, le')}) >= 0"
+    return f"histogram_quantile({share:g}, {rate(f'{name}_bucket{among}', f'{by}, le')}) >= 0"
 
 
 def mean(name: str, by: str) -> str:
@@ -26,5 +26,5 @@ def above(name: str, bound: str) -> str:
 
 
 def shares(name: str, by: str) -> str:
-    """What part of a counter's growth falls to each value of a label."""
-    return f"{rate(name, by)} / ignoring ({by}) group_left {rate(name)}"
+    """What part of a counter's growth falls to each value of a label. Nothing where nothing happened."""
+    return f"{rate(name, by)} / ignoring ({by}) group_left {rate(name)} >= 0"

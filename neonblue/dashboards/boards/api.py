@@ -7,17 +7,15 @@ from grafana_foundation_sdk.models import units
 from neonblue.dashboards.model import Board, Colour, Kind, Panel, Prometheus, Row, Step
 from neonblue.dashboards.promql import above, mean, quantile, rate, shares
 
+_ASKED_FOR = '{route!~"/(healthz|readyz|metrics)"}'
+
 _ASKED = Row(
     "What is asked, and what is answered",
     (
         Panel(
             "Requests",
-            "Requests a second by route.",
-            (
-                Prometheus(
-                    "sum by (route) (rate(neonblue_requests_total[$__rate_interval])) > 0", "{{route}}"
-                ),
-            ),
+            "Requests a second by route, without those that only ask how the API is.",
+            (Prometheus(rate(f"neonblue_requests_total{_ASKED_FOR}", "route") + " > 0", "{{route}}"),),
             unit=units.RequestsPerSecond,
             stacked=True,
         ),
@@ -55,10 +53,10 @@ _TIME = Row(
         Panel(
             "Slowest hundredth by route (p99)",
             "One request in a hundred takes at least so long. Assignments and events should stay below 50 ms "
-            "on a quiet machine; results and reports may take longer.",
+            "on a quiet machine; results and reports may take longer; the limit is for assignments and events alone.",
             (
                 Prometheus(
-                    quantile(0.99, "neonblue_request_seconds", "route"),
+                    quantile(0.99, "neonblue_request_seconds", "route", _ASKED_FOR),
                     "{{route}}",
                 ),
             ),
@@ -71,7 +69,7 @@ _TIME = Row(
             "hundredth is not, few requests wait for a lock or for the disk.",
             (
                 Prometheus(
-                    quantile(0.5, "neonblue_request_seconds", "route"),
+                    quantile(0.5, "neonblue_request_seconds", "route", _ASKED_FOR),
                     "{{route}}",
                 ),
             ),

@@ -58,7 +58,7 @@ _WHERE = Row(
         Panel(
             "The whole way",
             "How long ago the newest heartbeat was committed in PostgreSQL that ClickHouse has. One takes the "
-            "way of every event each ten seconds, so 15 s is well. A partition of the events may be stuck all "
+            "way of every event each ten seconds, so half a minute is well. A partition of the events may be stuck all "
             "the same: that is told by 3.",
             (Prometheus("neonblue:canary_age:seconds"),),
             Kind.NUMBER,

@@ -38,7 +38,7 @@ pytestmark = [
         bool(monitoring.missing()),
         reason="not installed: apt-get install " + " ".join(one.package for one in monitoring.missing()),
     ),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 ROOT = Path(__file__).parents[3]
 KEY = "demo-1"
@@ -89,7 +89,7 @@ def demo(settings: Settings) -> None:
         env={name: value for name, value in os.environ.items() if not name.startswith("NEONBLUE_")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
         check=False,
     )
     # Whether the simulated effects are found in a minute is not what is asked here.
