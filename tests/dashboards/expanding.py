@@ -77,11 +77,17 @@ def _time_filter(column: str, view: View) -> str:
     return f"{column} >= {_moment(view.start)} AND {column} <= {_moment(view.end)}"
 
 
+def _date_filter(column: str, view: View) -> str:
+    first, last = (f"toDate('{at.astimezone(UTC):%Y-%m-%d}')" for at in (view.start, view.end))
+    return f"{column} >= {first} AND {column} <= {last}"
+
+
 def _time_interval(column: str, view: View) -> str:
     return f"toStartOfInterval(toDateTime({column}), INTERVAL {int(view.interval(1))} second)"
 
 
 _MACROS: Mapping[str, Callable[[str, View], str]] = {
+    "dateFilter": _date_filter,
     "timeFilter": _time_filter,
     "timeInterval": _time_interval,
 }

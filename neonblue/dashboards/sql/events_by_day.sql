@@ -5,6 +5,6 @@ select
 from live_daily_metrics
 where
     experiment_id in (select experiment_id from stg_experiments where experiment_key = ${experiment:sqlstring})
-    and $__timeFilter(time)
+    and $__dateFilter(date)
 group by time, variant_key
 order by time, variant_key

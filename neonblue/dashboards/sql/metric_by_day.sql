@@ -29,7 +29,7 @@ inner join newest
         moments.experiment_id = newest.experiment_id
         and moments.metric_key = newest.metric_key
         and moments.metric_version = newest.metric_version
-where ifNull(moments.finishes_at <= now(), true) and $__timeFilter(time)
+where ifNull(moments.finishes_at <= now(), true) and $__dateFilter(moments.exposure_date)
 group by time, variant_key
 having isFinite(mean)
 order by time, variant_key
