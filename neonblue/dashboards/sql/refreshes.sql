@@ -5,5 +5,5 @@ select
     last_success_duration_ms / 1000 as seconds,
     substring(exception, 1, 300) as why
 from system.view_refreshes
-where database = currentDatabase()
+where database = concat(currentDatabase(), '_live')
 order by view
