@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OSV ?= https://api.osv.dev
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
+DATA ?= .neonblue
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata audit sbom clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -85,6 +86,12 @@ audit: setup ## ask OSV for known advisories on every locked part (sends their n
 
 sbom: setup ## write sbom.json: every locked part and embedded engine, in CycloneDX
 	@$(BIN)/python -m neonblue.supply_chain.sbom sbom.json
+
+dashboards: setup ## write Grafana's dashboards in compose/grafana/dashboards
+	@$(BIN)/python -m neonblue.dashboards
+
+dashboard-pictures: setup ## draw them in dashboard-pictures/ from a stack that runs with monitoring: DATA=its folder
+	@$(BIN)/python -m tests.dashboards $(DATA) dashboard-pictures
 
 lock: ## resolve the Python packages anew
 	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

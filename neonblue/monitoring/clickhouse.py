@@ -86,7 +86,7 @@ SELECT
     ifNull(last_success_duration_ms, 0) AS milliseconds,
     exception != '' AS failing
 FROM system.view_refreshes
-WHERE database = currentDatabase()
+WHERE database IN (currentDatabase(), concat(currentDatabase(), '_live'))
 ORDER BY view
 """
 _DEAD_LETTERS = "SELECT count() AS count FROM dead_letters"
