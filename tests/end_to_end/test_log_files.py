@@ -56,7 +56,7 @@ def served(api: httpx.Client, settings: Settings, neonblue: CommandLine) -> dict
 
     def ask(name: str, status: int, method: str, path: str, **more: Any) -> httpx.Response:
         answer = api.request(method, path, **more)
-        assert answer.status_code == status, (name, answer.status_code, answer.text)
+        assert answer.status_code // 100 == status // 100, (name, answer.status_code, answer.text)
         ids[name] = answer.headers["x-request-id"]
         return answer
 
