@@ -12,7 +12,7 @@ from neonblue.cli.main import COMMANDS
 from neonblue.cli.settings_list import settings_list
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("experiments.md", "operations.md", "from-the-specification.md")
+PAGES = ("deploying.md", "experiments.md", "operations.md", "from-the-specification.md")
 _COMMAND = re.compile(r"(?:`|^|bin/|\(|=\S+ )neonblue ([a-z-]+)(?: ([a-z-]+))?", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#:]+)?(?:#([^)]+))?\)")
 
