@@ -9,7 +9,8 @@ import threading
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
-from neonblue.alerting import Alert, deliver_within
+from neonblue.alerting import Alert
+from neonblue.alerting.mailbox import Mailbox
 from neonblue.log_lines import LogLines, calm_logging
 from neonblue.monitoring.clickhouse import ClickHouseSource
 from neonblue.monitoring.connect import ConnectSource
@@ -19,8 +20,7 @@ from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Source, Watchers
 from neonblue.monitoring.stack import StackSource
 from neonblue.settings import Settings, SettingsError
-
-_DELIVERY_SECONDS = 20.0
+from neonblue.stack.ports import LOOPBACK
 
 
 def sources(settings: Settings) -> list[Source]:
@@ -48,17 +48,24 @@ def main() -> None:
     watchers = Watchers(sources(settings))
     registry.register(watchers)
 
+    ended = threading.Event()
+    boxes = [Mailbox(url, at, ended) for at, url in enumerate(settings.alert.urls, 1)]
+
     def deliver(alert: Alert) -> None:
-        deliver_within(settings.alert.urls, alert, _DELIVERY_SECONDS)
+        for box in boxes:
+            box.put(alert)
 
     monitoring = settings.monitoring
-    address = (monitoring.host, monitoring.exporter_port)
+    address = (LOOPBACK, monitoring.exporter_port)
     with Server(address, registry, monitoring.token.get_secret_value(), deliver) as server:
         watchers.start()
+        for box in boxes:
+            box.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
         server.serve_forever()
     watchers.end()
+    ended.set()
 
 
 def _configure_logs() -> None:
