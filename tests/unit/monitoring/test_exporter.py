@@ -161,8 +161,13 @@ def test_what_clickhouse_has_not_counted_yet_is_nought() -> None:
     assert found["neonblue_clickhouse_inserts_total",] == 0
 
 
-def test_without_a_canary_it_was_sent_at_the_beginning_of_time() -> None:
-    assert values(clickhouse.canary([])) == {("neonblue_canary_sent_timestamp_seconds",): 0}
+def test_what_never_was_has_no_time() -> None:
+    assert clickhouse.canary([]) == []
+    never = clickhouse.of_view(clickhouse.Refresh("totals", None, 0, 1))
+    assert values(never) == {("neonblue_clickhouse_refresh_failing", "totals"): 1}
+
+
+def test_a_canary_is_told_by_its_times() -> None:
     assert values(clickhouse.canary([clickhouse.Canary(100.0, 100.4)])) == {
         ("neonblue_canary_sent_timestamp_seconds",): 100,
         ("neonblue_canary_seconds",): pytest.approx(0.4),
