@@ -40,7 +40,7 @@ class Runner(threading.Thread):
 
     def _live_and_end(self) -> None:
         try:
-            if self._board.wait_for_ready(self._before):
+            if self._board.wait_for_ready(self._before, self._node.patience_seconds):
                 self._live()
         except Exception as error:
             _log.exception("node_failed", node=self._node.name)
