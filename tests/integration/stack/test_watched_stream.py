@@ -81,7 +81,7 @@ def test_no_number_of_a_well_stack_is_an_alarm(settings: Settings) -> None:
         one["labels"]["alertname"] for one in asked(settings, "alerts")["alerts"] if one["state"] == "firing"
     }
 
-    assert firing - {"DiskLow", "DiskFull", "DiskFillsUp"} == set()
+    assert firing - {"DiskLow", "DiskFull", "DiskFilesLow", "DiskFilesFull", "DiskFillsUp"} == set()
 
 
 def test_a_connector_that_is_paused_is_told_within_a_minute(
