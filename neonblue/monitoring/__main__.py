@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from pydantic import SecretStr
 
 from neonblue.alerting import Alert
 from neonblue.alerting.mailbox import Mailbox
@@ -34,6 +36,22 @@ def sources(settings: Settings) -> list[Source]:
     ]
 
 
+class People:
+    """Those who are told, each address by itself."""
+
+    def __init__(self, urls: Sequence[SecretStr], ended: threading.Event) -> None:
+        self._boxes = [Mailbox(url, at, ended) for at, url in enumerate(urls, 1)]
+
+    def start(self) -> None:
+        for box in self._boxes:
+            box.start()
+
+    def tell(self, alert: Alert) -> None:
+        """At once, also where an address is dead."""
+        for box in self._boxes:
+            box.put(alert)
+
+
 def main() -> None:
     """Serve with the environment's settings. Exits with 2 where they are wrong."""
     _configure_logs()
@@ -49,18 +67,13 @@ def main() -> None:
     registry.register(watchers)
 
     ended = threading.Event()
-    boxes = [Mailbox(url, at, ended) for at, url in enumerate(settings.alert.urls, 1)]
-
-    def deliver(alert: Alert) -> None:
-        for box in boxes:
-            box.put(alert)
+    people = People(settings.alert.urls, ended)
 
     monitoring = settings.monitoring
     address = (LOOPBACK, monitoring.exporter_port)
-    with Server(address, registry, monitoring.token.get_secret_value(), deliver) as server:
+    with Server(address, registry, monitoring.token.get_secret_value(), people.tell) as server:
         watchers.start()
-        for box in boxes:
-            box.start()
+        people.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
         server.serve_forever()

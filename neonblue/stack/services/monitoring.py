@@ -272,7 +272,7 @@ class Prometheus(Page):
 
     name = "prometheus"
     optional = ("api", "connector", "clickhouse-schema")
-    patience_seconds = 120.0
+    patience_seconds = 300.0
     programs = ("prometheus",)
     package = "prometheus"
     setting = "prometheus_port"

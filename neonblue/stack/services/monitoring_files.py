@@ -25,8 +25,8 @@ def web(password_hash: str) -> str:
 def prometheus(text: str, addresses: Mapping[str, str], rules: str, password_file: str) -> str:
     """The scrape configuration with `addresses` by job; a job without one is left out, also Alertmanager as a receiver.
 
-    An address may have a scheme and a path. rules: the pattern of the files of rules. password_file: by which Prometheus
-    enters Alertmanager, and itself.
+    An address may have a scheme and a path. rules: the pattern of the files of rules. password_file: by which
+    Prometheus enters Alertmanager, and itself.
     """
     enters = {"basic_auth": {"username": USER, "password_file": password_file}}
     configuration: dict[str, Any] = yaml.safe_load(text)
