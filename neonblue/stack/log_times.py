@@ -29,8 +29,10 @@ def parted(line: str) -> tuple[datetime | None, str]:
     """When the line says it was written, in UTC, and the line without that; None, and the whole line, else."""
     try:
         if found := _IN_JSON.search(line) or _AT_START.match(line):
-            before = line[: found.start("time")].removesuffix(_NAME)
-            return _iso(*found.groups()[1:]), before + line[found.end("time") :].lstrip()
+            start, end = found.span("time")
+            before = "" if line[:start] == _NAME else line[:start]
+            rest = line if before.endswith("=") else before + line[end:].lstrip()
+            return _iso(*found.groups()[1:]), rest
         if found := _VALKEYS.match(line):
             day, month, year, hour, minute, second, thousandths = found.groups()
             place = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))

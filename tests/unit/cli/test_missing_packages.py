@@ -40,6 +40,7 @@ ARGUMENTS = {
     "experiment": ("list",),
     "token": ("list",),
     "kafka-user": ("list",),
+    "compose": ("init", "deployment"),
     "dbt": ("run",),
 }
 WITHOUT_THE_STACK = {

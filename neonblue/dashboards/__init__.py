@@ -1,0 +1,1 @@
+"""Grafana's dashboards: as typed values. ``python -m neonblue.dashboards`` writes them."""

@@ -1,0 +1,1 @@
+"""The dashboards without a Grafana: their queries expanded and asked as Grafana does it, and drawn."""

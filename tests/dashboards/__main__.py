@@ -1,0 +1,46 @@
+"""``python -m tests.dashboards DATA_DIR FOLDER``: draws every dashboard from what a running stack answers."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from neonblue.dashboards.__main__ import COMPOSE
+from neonblue.dashboards.alerts import read_alerts
+from neonblue.dashboards.boards import BOARDS
+from neonblue.dashboards.model import Kind
+from neonblue.settings import Settings
+from tests.dashboards.asking import Sources
+from tests.dashboards.expanding import View
+from tests.dashboards.pictures import draw
+
+
+def draw_all(settings: Settings, folder: Path, minutes: float, experiment: str = "") -> list[Path]:
+    """The files: one for each dashboard, of the last minutes, of this experiment or the first in the list."""
+    sources, alerts = Sources(settings), read_alerts(COMPOSE / "monitoring" / "rules")
+    end = datetime.now(UTC)
+    files = []
+    for board in BOARDS:
+        chosen = {"experiment": experiment} if experiment else {}
+        view = View(end - timedelta(minutes=minutes), end, chosen=chosen)
+        for variable in board.variables:
+            if variable.name not in chosen:
+                rows = sources.select(variable.query, Kind.TABLE, view).rows
+                chosen[variable.name] = str(next(iter(rows[0].values())))
+        answers = {panel.title: sources.answers(panel, view) for panel in board.panels()}
+        files.append(folder / f"{board.uid}.png")
+        draw(board, alerts, answers, view, files[-1])
+    return files
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.dashboards", description=__doc__)
+    parser.add_argument("data_dir", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--experiment", default="")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    for file in draw_all(Settings.load(given.data_dir), given.folder, given.minutes, given.experiment):
+        print(file)
