@@ -101,8 +101,12 @@ FROM system.view_refreshes
 WHERE database = concat(currentDatabase(), '_live')
 ORDER BY view
 """
-# Without final, which would read every message: rows that are merged later count twice until then.
-_DEAD_LETTERS = "SELECT count() AS count FROM dead_letters SETTINGS final = 0"
+# The table itself would be read with final, every message of it. Rows that are merged later count twice until then.
+_DEAD_LETTERS = """
+SELECT sum(rows) AS count
+FROM system.parts
+WHERE active AND database = currentDatabase() AND table = 'dead_letters'
+"""
 _CANARY = """
 SELECT
     toUnixTimestamp64Micro(beat_at) / 1e6 AS sent,
