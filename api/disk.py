@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from api.ingest.failures import DiskFull
-from api.metrics import DISK_FREE_BYTES, DISK_REFUSE_BYTES, DISK_WARN_BYTES
+from api.metrics import (
+    DISK_FREE_BYTES,
+    DISK_FREE_FILES,
+    DISK_REFUSE_BYTES,
+    DISK_REFUSE_FILES,
+    DISK_WARN_BYTES,
+    DISK_WARN_FILES,
+)
 from neonblue import disk
 from neonblue.disk import Room
 from neonblue.settings import DiskSettings
@@ -51,6 +59,9 @@ class DiskWatch:
         DISK_FREE_BYTES.set(found.space.free)
         DISK_WARN_BYTES.set(found.marks.warn)
         DISK_REFUSE_BYTES.set(found.marks.refuse)
+        DISK_FREE_FILES.set(math.inf if found.space.files is None else found.space.files)
+        DISK_WARN_FILES.set(disk.WARN_FILES)
+        DISK_REFUSE_FILES.set(disk.REFUSE_FILES)
         self._become(
             found.room.value,
             said="" if found.room is Room.OK else found.sentence,

@@ -109,6 +109,9 @@ LINKS = Counter(
 )
 QUEUE_ITEMS = Gauge("neonblue_queue_items", "Items that wait to be stored", ["queue"])
 QUEUE_BYTES = Gauge("neonblue_queue_bytes", "Bytes of the requests that wait to be stored", ["queue"])
+QUEUE_LIMIT_BYTES = Gauge(
+    "neonblue_queue_limit_bytes", "Bytes that may wait to be stored; what comes beyond is refused", ["queue"]
+)
 RESULT_LOOKS = Tally(
     "neonblue_result_looks_total", "Live results by where they were found: cache, computed", ["origin"]
 )
@@ -125,6 +128,9 @@ COMMIT_SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 1, 5),
 )
 PIPELINE_LAG_BYTES = Gauge("neonblue_pipeline_lag_bytes", "Log that waits to be streamed")
+PIPELINE_LIMIT_BYTES = Gauge(
+    "neonblue_pipeline_limit_bytes", "Log that may wait to be streamed; beyond it events are refused"
+)
 PIPELINE_AGE_SECONDS = Gauge(
     "neonblue_pipeline_age_seconds", "For how long nothing was published that was there to be"
 )
@@ -133,6 +139,11 @@ DISK_FREE_BYTES = Gauge(
     "neonblue_disk_free_bytes", "Room on the disk of the stack's folder, of the fullest where it has several"
 )
 DISK_WARN_BYTES = Gauge("neonblue_disk_warn_bytes", "Room below which that disk counts as low")
+DISK_FREE_FILES = Gauge(
+    "neonblue_disk_free_files", "Files (inodes) that disk still takes; +Inf: it sets no limit"
+)
+DISK_WARN_FILES = Gauge("neonblue_disk_warn_files", "Free files below which that disk counts as low")
+DISK_REFUSE_FILES = Gauge("neonblue_disk_refuse_files", "Free files below which no events are taken")
 DISK_REFUSE_BYTES = Gauge("neonblue_disk_refuse_bytes", "Room of that disk below which no events are taken")
 BACKGROUND_FAILURES = Counter(
     "neonblue_background_failures_total",

@@ -12,7 +12,7 @@ import structlog
 from api.database import Pool
 from api.freshness import Freshness
 from api.http.problems import Problem
-from api.metrics import PIPELINE_AGE_SECONDS, PIPELINE_LAG_BYTES, SLOT_PRESENT
+from api.metrics import PIPELINE_AGE_SECONDS, PIPELINE_LAG_BYTES, PIPELINE_LIMIT_BYTES, SLOT_PRESENT
 
 _POLL_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5
@@ -98,5 +98,6 @@ class Pipeline:
                 self.lag_bytes = 0 if size is None else int(size[0])
         self.age_seconds = self._freshness.note(time.monotonic(), log_end, self._confirmed)
         PIPELINE_LAG_BYTES.set(self.lag_bytes)
+        PIPELINE_LIMIT_BYTES.set(self.limit_bytes)
         PIPELINE_AGE_SECONDS.set(self.age_seconds)
         SLOT_PRESENT.set(self.slot_present)

@@ -16,7 +16,7 @@ _WARN_PART, _REFUSE_PART = 5, 20
 """Of a disk that is too small for them."""
 _HOLD_DATA = ("postgres", "clickhouse", "kafka", "connect", "valkey", "dagster", "reports", "logs")
 """Folders in the data folder; each may be on another disk."""
-_FEW_FILES, _NO_FILES = 20_000, 2_000
+WARN_FILES, REFUSE_FILES = 20_000, 2_000
 
 
 class Room(StrEnum):
@@ -65,7 +65,7 @@ class Finding:
         """What is the matter, and what to do."""
         space, marks = self.space, self.marks
         left = f"{_mebibytes(space.free)} free of {_mebibytes(space.total)} on {space.folder}"
-        if space.files is not None and space.files < _FEW_FILES:
+        if space.files is not None and space.files < WARN_FILES:
             left += f", which takes only {space.files} more files"
         if self.room is Room.FULL:
             return (
@@ -77,10 +77,10 @@ class Finding:
 
 def judge(space: Space, marks: Marks) -> Room:
     """Whether the room will do."""
-    files = _FEW_FILES if space.files is None else space.files
-    if space.free < marks.refuse or files < _NO_FILES:
+    files = WARN_FILES if space.files is None else space.files
+    if space.free < marks.refuse or files < REFUSE_FILES:
         return Room.FULL
-    return Room.LOW if space.free < marks.warn or files < _FEW_FILES else Room.OK
+    return Room.LOW if space.free < marks.warn or files < WARN_FILES else Room.OK
 
 
 def look(folder: Path, settings: DiskSettings) -> Finding:

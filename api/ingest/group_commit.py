@@ -20,7 +20,7 @@ from psycopg import errors
 from api.background import Keeper
 from api.database import Connection, dropped
 from api.ingest.failures import Refused, Unavailable, is_outage
-from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS, QUEUE_BYTES, QUEUE_ITEMS
+from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS, QUEUE_BYTES, QUEUE_ITEMS, QUEUE_LIMIT_BYTES
 from neonblue.log_lines import REQUEST_ID
 from neonblue.tracing import CURRENT
 
@@ -122,6 +122,7 @@ class GroupCommit(Generic[J, R]):
         """Start the workers; each keeps its own connection."""
         QUEUE_ITEMS.labels(self.name).set_function(lambda: self._queued_items)
         QUEUE_BYTES.labels(self.name).set_function(lambda: self._queued_bytes)
+        QUEUE_LIMIT_BYTES.labels(self.name).set(self.limits.queue_bytes)
         for number in range(1, self.limits.connections + 1):
             self.keeper.keep(f"{self.name} writer {number}", self._work, vital=True)
         self.keeper.keep(f"{self.name} expiry", self._expire, vital=True)

@@ -13,13 +13,14 @@ from collections.abc import Iterable
 
 import structlog
 
+from neonblue.backoff import backoff
 from neonblue.log_lines import LogLines, calm_logging
 from neonblue.settings import Settings
 from neonblue.stack import kafka_users
 from neonblue.stack.board import Board, State, Status
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import External, Step, dependents, ordered, requirements
-from neonblue.stack.runner import StepRunner, backoff, explain
+from neonblue.stack.runner import StepRunner, explain
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect

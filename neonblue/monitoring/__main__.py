@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from pydantic import SecretStr
 
-from neonblue.alerting import Alert, deliver_within
+from neonblue.alerting import Alert
+from neonblue.alerting.mailbox import Mailbox
 from neonblue.log_lines import LogLines, calm_logging
 from neonblue.monitoring.clickhouse import ClickHouseSource
 from neonblue.monitoring.connect import ConnectSource
@@ -19,8 +22,7 @@ from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Source, Watchers
 from neonblue.monitoring.stack import StackSource
 from neonblue.settings import Settings, SettingsError
-
-_DELIVERY_SECONDS = 20.0
+from neonblue.stack.ports import LOOPBACK
 
 
 def sources(settings: Settings) -> list[Source]:
@@ -32,6 +34,22 @@ def sources(settings: Settings) -> list[Source]:
         ClickHouseSource(settings.clickhouse),
         DagsterSource(settings.dagster),
     ]
+
+
+class People:
+    """Those who are told, each address by itself."""
+
+    def __init__(self, urls: Sequence[SecretStr], ended: threading.Event) -> None:
+        self._boxes = [Mailbox(url, at, ended) for at, url in enumerate(urls, 1)]
+
+    def start(self) -> None:
+        for box in self._boxes:
+            box.start()
+
+    def tell(self, alert: Alert) -> None:
+        """At once, also where an address is dead."""
+        for box in self._boxes:
+            box.put(alert)
 
 
 def main() -> None:
@@ -48,17 +66,19 @@ def main() -> None:
     watchers = Watchers(sources(settings))
     registry.register(watchers)
 
-    def deliver(alert: Alert) -> None:
-        deliver_within(settings.alert.urls, alert, _DELIVERY_SECONDS)
+    ended = threading.Event()
+    people = People(settings.alert.urls, ended)
 
     monitoring = settings.monitoring
-    address = (monitoring.host, monitoring.exporter_port)
-    with Server(address, registry, monitoring.token.get_secret_value(), deliver) as server:
+    address = (LOOPBACK, monitoring.exporter_port)
+    with Server(address, registry, monitoring.token.get_secret_value(), people.tell) as server:
         watchers.start()
+        people.start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
         server.serve_forever()
     watchers.end()
+    ended.set()
 
 
 def _configure_logs() -> None:

@@ -1,22 +1,31 @@
-"""ClickHouse: what it takes in, keeps and refreshes, and how fresh it is. Asked as the user who reads only."""
+"""ClickHouse: what it takes in, keeps and refreshes, and how fresh it is. Asked as the user who reads only.
+
+Each question is asked by itself: one that gets no answer costs what it tells and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import httpx
 import msgspec
+import structlog
 
 from neonblue.monitoring.samples import Family, Sample
 from neonblue.settings import ClickHouseSettings
 
+ANSWERED = Family(
+    "neonblue_clickhouse_answered",
+    "1 where ClickHouse answered this question, else what it tells is missing",
+    ("question",),
+)
 DEAD_LETTERS = Family(
     "neonblue_dead_letters", "Messages, or elements of them, that ClickHouse could not read"
 )
 CANARY_SENT = Family(
     "neonblue_canary_sent_timestamp_seconds",
-    "When the newest heartbeat that has arrived in ClickHouse was committed in PostgreSQL; 0: none has",
+    "When the newest heartbeat that has arrived in ClickHouse was committed in PostgreSQL",
 )
 CANARY_SECONDS = Family(
     "neonblue_canary_seconds", "From that heartbeat's commit in PostgreSQL to its arrival in ClickHouse"
@@ -29,7 +38,7 @@ ROWS = Family("neonblue_clickhouse_rows", "Rows of this table's active parts", (
 BYTES = Family("neonblue_clickhouse_table_bytes", "Disk that this table's active parts take", ("table",))
 REFRESHED = Family(
     "neonblue_clickhouse_refresh_last_success_timestamp_seconds",
-    "When this refreshable view was last refreshed; 0: never",
+    "When this refreshable view was last refreshed; missing: never",
     ("view",),
 )
 REFRESH_SECONDS = Family(
@@ -60,7 +69,10 @@ EVENTS = {
 }
 """By their names in ``system.events``. They begin at 0 with each start of ClickHouse."""
 
-_SECONDS = 10.0
+_log = structlog.get_logger("neonblue.monitoring")
+
+_SECONDS = 3.0
+"""Of one question: its places are those of every reader."""
 _METRICS = "SELECT metric AS name, toFloat64(value) AS value FROM system.metrics"
 _EVENTS = "SELECT event AS name, toFloat64(value) AS value FROM system.events"
 _TABLES = """
@@ -82,14 +94,19 @@ ORDER BY table
 _REFRESHES = """
 SELECT
     view,
-    ifNull(toUnixTimestamp(last_success_time), 0) AS succeeded,
+    toUnixTimestamp(last_success_time) AS succeeded,
     ifNull(last_success_duration_ms, 0) AS milliseconds,
     exception != '' AS failing
 FROM system.view_refreshes
-WHERE database IN (currentDatabase(), concat(currentDatabase(), '_live'))
+WHERE database = concat(currentDatabase(), '_live')
 ORDER BY view
 """
-_DEAD_LETTERS = "SELECT count() AS count FROM dead_letters"
+# The table itself would be read with final, every message of it. Rows that are merged later count twice until then.
+_DEAD_LETTERS = """
+SELECT sum(rows) AS count
+FROM system.parts
+WHERE active AND database = currentDatabase() AND table = 'dead_letters'
+"""
 _CANARY = """
 SELECT
     toUnixTimestamp64Micro(beat_at) / 1e6 AS sent,
@@ -121,10 +138,10 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """A refreshable view. `succeeded`: seconds since 1970, 0: never."""
+    """A refreshable view. `succeeded`: seconds since 1970, None: never."""
 
     view: str
-    succeeded: float
+    succeeded: float | None
     milliseconds: float
     failing: int
 
@@ -155,31 +172,66 @@ class ClickHouseSource:
         self._client = httpx.Client(
             timeout=_SECONDS, trust_env=False, auth=(settings.readonly_user, password)
         )
+        self._newest: list[Canary] = []
+        self._silent: set[str] = set()
 
     def look(self) -> Sequence[Sample]:
-        found = [
-            *named(METRICS, self._rows(_METRICS, Named)),
-            *named(EVENTS, self._rows(_EVENTS, Named)),
-            DEAD_LETTERS(self._rows(_DEAD_LETTERS, Count)[0].count),
-            *canary(self._rows(_CANARY, Canary)),
-        ]
-        for table in self._rows(_TABLES, Table):
-            name = table.table
-            found += [PARTS(table.parts, name), MOST_PARTS(table.most, name)]
-            found += [ROWS(table.rows, name), BYTES(table.bytes, name)]
-        for refresh in self._rows(_REFRESHES, Refresh):
-            found += [
-                REFRESHED(refresh.succeeded, refresh.view),
-                REFRESH_SECONDS(refresh.milliseconds / 1000, refresh.view),
-                REFRESH_FAILING(refresh.failing, refresh.view),
-            ]
-        return found
+        questions: Mapping[str, Callable[[], list[Sample]]] = {
+            "canaries": self._canaries,
+            "metrics": lambda: named(METRICS, self._rows(_METRICS, Named)),
+            "events": lambda: named(EVENTS, self._rows(_EVENTS, Named)),
+            "tables": lambda: [sample for table in self._rows(_TABLES, Table) for sample in of_table(table)],
+            "refreshes": lambda: [
+                sample for view in self._rows(_REFRESHES, Refresh) for sample in of_view(view)
+            ],
+            "dead_letters": lambda: [DEAD_LETTERS(self._rows(_DEAD_LETTERS, Count)[0].count)],
+        }
+        return [sample for name, ask in questions.items() for sample in self._answer(name, ask)]
+
+    def _answer(self, name: str, ask: Callable[[], list[Sample]]) -> list[Sample]:
+        """What it tells, and whether it did. A server that is not there at all raises httpx's error."""
+        try:
+            found = ask()
+        except httpx.ConnectError:
+            raise
+        except (httpx.HTTPError, msgspec.MsgspecError, LookupError) as error:
+            if name not in self._silent:
+                _log.warning("question_not_answered", question=name, error=type(error).__name__)
+            self._silent.add(name)
+            return [ANSWERED(False, name)]
+        self._silent.discard(name)
+        return [ANSWERED(True, name), *found]
+
+    def _canaries(self) -> list[Sample]:
+        """Of the newest ever seen: they are kept for a day, and what stands still for longer is no better for it."""
+        self._newest = self._rows(_CANARY, Canary) or self._newest
+        return canary(self._newest)
 
     def _rows(self, query: str, row: type[R]) -> list[R]:
         """Raises httpx's error, and msgspec's where the answer is another than was asked for."""
         answer = self._client.post(self._address, params=self._parameters, content=query).raise_for_status()
         # A 64-bit number may be written as a text.
         return [msgspec.json.decode(line, type=row, strict=False) for line in answer.content.splitlines()]
+
+
+def of_table(table: Table) -> list[Sample]:
+    """Its parts, rows and bytes."""
+    name = table.table
+    return [
+        PARTS(table.parts, name),
+        MOST_PARTS(table.most, name),
+        ROWS(table.rows, name),
+        BYTES(table.bytes, name),
+    ]
+
+
+def of_view(refresh: Refresh) -> list[Sample]:
+    """Its last refresh, where it had one."""
+    failing = REFRESH_FAILING(refresh.failing, refresh.view)
+    if refresh.succeeded is None:
+        return [failing]
+    seconds = REFRESH_SECONDS(refresh.milliseconds / 1000, refresh.view)
+    return [failing, REFRESHED(refresh.succeeded, refresh.view), seconds]
 
 
 def named(families: Mapping[str, Family], rows: Sequence[Named]) -> list[Sample]:
@@ -189,7 +241,7 @@ def named(families: Mapping[str, Family], rows: Sequence[Named]) -> list[Sample]
 
 
 def canary(rows: Sequence[Canary]) -> list[Sample]:
-    """Of the newest heartbeat, if there is one."""
+    """Of the newest heartbeat, if there is one: that none ever came is no time."""
     if not rows:
-        return [CANARY_SENT(0)]
+        return []
     return [CANARY_SENT(rows[0].sent), CANARY_SECONDS(max(rows[0].arrived - rows[0].sent, 0.0))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from time import time
 from typing import Any
 
 import httpx
@@ -19,6 +20,11 @@ FAILED_CHECKS = Family(
 LAST_SUCCESS = Family(
     "neonblue_dagster_schedule_last_success_timestamp_seconds",
     "When the last run of this schedule that succeeded ended; 0: none has",
+    ("schedule",),
+)
+SINCE = Family(
+    "neonblue_dagster_schedule_seen_since_timestamp_seconds",
+    "Since when the exporter has seen this schedule switched on",
     ("schedule",),
 )
 PERIOD = Family(
@@ -68,15 +74,18 @@ class DagsterSource:
     def __init__(self, settings: DagsterSettings) -> None:
         self._address = f"{settings.address}/graphql"
         self._client = httpx.Client(timeout=_SECONDS, trust_env=False, headers=settings.authorization)
+        self._since: dict[str, float] = {}
 
     def look(self) -> Sequence[Sample]:
         overview = self._ask(OVERVIEW)
         periods = running(overview)
+        self._since = {name: self._since.get(name, time()) for name in periods}
         ended = self._ask(successes(periods)) if periods else {}
         return [
             *counts(overview),
             *checks(overview),
             *(PERIOD(period, name) for name, period in periods.items()),
+            *(SINCE(since, name) for name, since in self._since.items()),
             *(LAST_SUCCESS(_ended(ended[f"s{at}"]), name) for at, name in enumerate(periods)),
         ]
 

@@ -21,7 +21,7 @@ _CLIENT_SECONDS = 15.0
 
 
 class Server(ThreadingHTTPServer):
-    """Serves a registry. `deliver` hands an alert to people, and raises RuntimeError where nobody takes it."""
+    """Serves a registry. `deliver` sees to it that people are told, and does not wait until they are."""
 
     daemon_threads = True
 
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self._hand_on())
 
     def _hand_on(self) -> HTTPStatus:
-        """Alertmanager sends again what was not answered by a 2xx, and drops what was answered by a 4xx."""
+        """Alertmanager sends to all addresses again what was not answered by a 2xx: each address has its own tries."""
         length = self.headers.get("content-length", "")
         if not length.isdecimal() or int(length) > _LARGEST:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -70,11 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         except msgspec.MsgspecError:
             return HTTPStatus.BAD_REQUEST
         _log.warning("alert", subject=alert.subject, severity=str(alert.severity), body=alert.body)
-        try:
-            self.server.deliver(alert)
-        except RuntimeError as error:
-            _log.error("alert_not_delivered", subject=alert.subject, error=str(error))
-            return HTTPStatus.BAD_GATEWAY
+        self.server.deliver(alert)
         return HTTPStatus.OK
 
     def _knows_the_token(self) -> bool:

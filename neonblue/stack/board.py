@@ -103,13 +103,13 @@ class Board:
         with self._changed:
             return self._changed.wait_for(lambda: condition(self._statuses), timeout)
 
-    def wait_for_ready(self, names: Collection[str]) -> bool:
-        """Block until all of `names` are ready; False when the stack stops first."""
+    def wait_for_ready(self, names: Collection[str], timeout: float | None = None) -> bool:
+        """Block until all of `names` are ready, or for `timeout` seconds; False when the stack stops first."""
 
         def met(statuses: dict[str, Status]) -> bool:
             return self.stopping.is_set() or all(statuses[name].state == State.READY for name in names)
 
-        self.wait(met, None)
+        self.wait(met, timeout)
         return not self.stopping.is_set()
 
     def wait_for_stopped(self, names: Collection[str]) -> None:

@@ -24,6 +24,8 @@ class Node(ABC):
     """Required where present: a subset of the stack may lack them."""
     uses: ClassVar[tuple[str, ...]] = ()
     """Not waited for at the start, but it stops before these do."""
+    patience_seconds: ClassVar[float | None] = None
+    """How long it waits for others at its start; then it starts without them. None: for ever."""
     watch_seconds: float | None = None
     """How often readiness is checked again; None: never."""
 

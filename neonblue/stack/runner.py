@@ -7,21 +7,12 @@ from collections.abc import Collection
 
 import structlog
 
+from neonblue.backoff import backoff
 from neonblue.stack.board import Board, State
 from neonblue.stack.errors import StackError
 from neonblue.stack.nodes import Node, Step
 
 _log = structlog.get_logger("neonblue.stack")
-
-FIRST_DELAY = 0.25
-LONGEST_DELAY = 15.0
-_DOUBLED = 64
-"""Past so many times a number of seconds has no meaning, and soon none that can be computed."""
-
-
-def backoff(failures: int, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
-    """Seconds to wait before the next try after `failures` (≥ 1) in a row: `first`, then twice as long each time."""
-    return min(longest, first * 2.0 ** min(failures - 1, _DOUBLED))
 
 
 def explain(error: BaseException) -> str:
@@ -49,7 +40,7 @@ class Runner(threading.Thread):
 
     def _live_and_end(self) -> None:
         try:
-            if self._board.wait_for_ready(self._before):
+            if self._board.wait_for_ready(self._before, self._node.patience_seconds):
                 self._live()
         except Exception as error:
             _log.exception("node_failed", node=self._node.name)

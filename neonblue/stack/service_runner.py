@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import structlog
 
+from neonblue.backoff import backoff
 from neonblue.settings import Settings
 from neonblue.stack.activity import Activity, observe
 from neonblue.stack.board import Board, State
@@ -20,7 +21,7 @@ from neonblue.stack.logs import limit
 from neonblue.stack.nodes import Service
 from neonblue.stack.process import Command, Identity, Running, kill, members, start, yield_to_others
 from neonblue.stack.restarts import How, Leaving, Request
-from neonblue.stack.runner import Runner, backoff, explain
+from neonblue.stack.runner import Runner, explain
 from neonblue.stack.watching import End, Question, Watch, ended
 
 _log = structlog.get_logger("neonblue.stack")

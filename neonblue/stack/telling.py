@@ -12,10 +12,10 @@ import msgspec
 import structlog
 
 from neonblue.alerting import Alert, Severity
+from neonblue.alerting.mailbox import Mailbox
 from neonblue.settings import Settings
 from neonblue.stack import probe, progress, troubles
 from neonblue.stack.board import Board
-from neonblue.stack.mailbox import Mailbox
 from neonblue.stack.nodes import Node, with_requirements
 from neonblue.stack.reminding import Reminder, Restarts
 from neonblue.stack.troubles import Trouble

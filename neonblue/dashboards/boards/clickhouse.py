@@ -94,7 +94,7 @@ _REFRESHED = Row(
                 ),
             ),
             unit=units.Seconds,
-            alerts=("LiveTablesStale",),
+            alerts=("LiveTablesStale", "LiveTableNeverFilled"),
         ),
         Panel(
             "Refreshes",
@@ -160,7 +160,7 @@ _KEPT = Row(
             Kind.STATES,
             units.NoUnit,
             width=12,
-            alerts=("PartNotSeen",),
+            alerts=("PartNotSeen", "QuestionNotAnswered"),
             words={0: Word("not seen", Colour.BAD), 1: Word("seen", Colour.GOOD)},
             steps=(Step(None, Colour.BAD), Step(1, Colour.GOOD)),
         ),

@@ -85,7 +85,7 @@ _WELL = Row(
             units.NoUnit,
             width=5,
             height=5,
-            alerts=("DiskFull", "DiskLow", "DiskFillsUp"),
+            alerts=("DiskFull", "DiskLow", "DiskFilesFull", "DiskFilesLow", "DiskFillsUp"),
             steps=(Step(None, Colour.BAD), Step(1, Colour.CAREFUL), Step(2, Colour.GOOD)),
             words={
                 0: Word("full", Colour.BAD),

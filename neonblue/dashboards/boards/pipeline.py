@@ -65,7 +65,7 @@ _WHERE = Row(
             units.Seconds,
             width=5,
             height=5,
-            alerts=("CanaryLate",),
+            alerts=("CanaryLate", "CanaryUnknown", "CanaryMissing"),
         ),
         Panel(
             "Dead letters",
@@ -125,7 +125,10 @@ _STREAMED = Row(
             "Log that waits",
             "Bytes of PostgreSQL's log that the connector has not taken. PostgreSQL keeps them on its disk; "
             "past NEONBLUE_API_MAX_PIPELINE_LAG_BYTES events are refused.",
-            (Prometheus("max(neonblue_pipeline_lag_bytes)", "waits"),),
+            (
+                Prometheus("max(neonblue_pipeline_lag_bytes)", "waits"),
+                Prometheus("max(neonblue_pipeline_limit_bytes)", "limit"),
+            ),
             unit=units.BytesIEC,
             alerts=("SlotGrows", "SlotMissing"),
         ),
@@ -171,7 +174,7 @@ _ARRIVED = Row(
                 Prometheus("neonblue:canary_age:seconds", "age"),
             ),
             unit=units.Seconds,
-            alerts=("CanaryLate",),
+            alerts=("CanaryLate", "CanaryUnknown", "CanaryMissing"),
         ),
         Panel(
             "Newest dead letters",

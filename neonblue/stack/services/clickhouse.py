@@ -12,6 +12,7 @@ from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.stack import confinement, dbt_profile, probe
 from neonblue.stack.accounts import own_account
+from neonblue.stack.broken_parts import ONLY_WATCHED
 from neonblue.stack.confinement import Confinement
 from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
@@ -123,8 +124,8 @@ class ClickHouseSchema(Step):
         remembered = self._memory.read().clickhouse
         if remembered and identity != remembered:
             self._memory.repair("ClickHouse's data are not those that were there before")
-        elif gone:
-            self._memory.repair(f"ClickHouse lacked {', '.join(gone)}")
+        elif lacked := [name for name in gone if name not in ONLY_WATCHED]:
+            self._memory.repair(f"ClickHouse lacked {', '.join(lacked)}")
 
     def check(self) -> None:
         """Every table and view of the migrations is there."""

@@ -6,9 +6,11 @@ from __future__ import annotations
 import shutil
 import sys
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote, urlencode
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -26,6 +28,8 @@ from neonblue.stack.services import monitoring_files
 
 _NICE = 10
 """It yields to what it watches."""
+_TLS_MODES = ("disable", "require", "verify-ca", "verify-full")
+_TLS_FILES = ("sslrootcert", "sslcert", "sslkey")
 _WEB, _PASSWORD = "web.yml", "password"
 
 
@@ -149,12 +153,38 @@ class PostgresExporter(Program):
 
     def _variables(self) -> dict[str, str]:
         given = conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
-        place = f"{given.get('host', LOOPBACK)}:{given.get('port', 5432)}/{given.get('dbname', '')}"
         return {
-            "DATA_SOURCE_URI": f"{place}?sslmode={given.get('sslmode', 'disable')}",
+            "DATA_SOURCE_URI": place(given),
             "DATA_SOURCE_USER": str(given.get("user", "")),
             "DATA_SOURCE_PASS": str(given.get("password", "")),
         }
+
+    def _reads(self) -> tuple[Path, ...]:
+        given = conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
+        files = (str(given[name]) for name in _TLS_FILES if name in given)
+        return tuple(Path(file) for file in files if Path(file).is_absolute())
+
+
+def place(given: Mapping[str, object]) -> str:
+    """Where PostgreSQL is, as postgres_exporter wants it: without its user. given: libpq's parameters.
+
+    To another machine by TLS, unless the parameters say otherwise. Its library knows neither ``prefer`` nor ``allow``.
+    """
+    host, mode = str(given.get("host", LOOPBACK)), str(given.get("sslmode", ""))
+    if mode not in _TLS_MODES:
+        mode = "disable" if _is_here(host) else "require"
+    options = {"sslmode": mode} | {name: str(given[name]) for name in _TLS_FILES if name in given}
+    name = f"[{host}]" if ":" in host else quote(host, safe="")
+    return f"{name}:{given.get('port', 5432)}/{quote(str(given.get('dbname', '')), safe='')}?{urlencode(options)}"
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class ValkeyExporter(Program):
@@ -236,12 +266,13 @@ class Alertmanager(Page):
 class Prometheus(Page):
     """Asks all the others, keeps what they say, and sees by the rules what is wrong.
 
-    Once the platform has started: until then much is not there that nobody need be told of, and of what does not start
-    the supervisor tells.
+    Once the platform has started: until then much is not there that nobody need be told of. It does not wait for ever,
+    since of what never starts it has to tell.
     """
 
     name = "prometheus"
     optional = ("api", "connector", "clickhouse-schema")
+    patience_seconds = 300.0
     programs = ("prometheus",)
     package = "prometheus"
     setting = "prometheus_port"
@@ -251,7 +282,7 @@ class Prometheus(Page):
         self._present = present
 
     def targets(self) -> dict[str, str]:
-        """Each job's address: of the API, and of what runs here."""
+        """Each job's address: of the API with its scheme, and of what runs here."""
         api, monitoring = self._settings.api, self._settings.monitoring
         ports = {
             "exporter": monitoring.exporter_port,
@@ -260,7 +291,7 @@ class Prometheus(Page):
             "alertmanager": monitoring.alertmanager_port,
             "prometheus": monitoring.prometheus_port,
         }
-        found = {"api": api.address.partition("://")[2]} if "api" in self._present else {}
+        found = {"api": api.address} if "api" in self._present else {}
         return found | {
             name.removesuffix("-exporter"): f"{LOOPBACK}:{port}"
             for name, port in ports.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml  # type: ignore[import-untyped]
 
@@ -24,13 +25,14 @@ def web(password_hash: str) -> str:
 def prometheus(text: str, addresses: Mapping[str, str], rules: str, password_file: str) -> str:
     """The scrape configuration with `addresses` by job; a job without one is left out, also Alertmanager as a receiver.
 
-    rules: the pattern of the files of rules. password_file: by which Prometheus enters Alertmanager, and itself.
+    An address may have a scheme and a path. rules: the pattern of the files of rules. password_file: by which
+    Prometheus enters Alertmanager, and itself.
     """
     enters = {"basic_auth": {"username": USER, "password_file": password_file}}
     configuration: dict[str, Any] = yaml.safe_load(text)
     configuration["rule_files"] = [rules]
     configuration["scrape_configs"] = [
-        job | {_AT: [{"targets": [addresses[job["job_name"]]]}]} | (enters if job["job_name"] in _ASK else {})
+        job | _target(addresses[job["job_name"]]) | (enters if job["job_name"] in _ASK else {})
         for job in configuration["scrape_configs"]
         if job["job_name"] in addresses
     ]
@@ -38,6 +40,16 @@ def prometheus(text: str, addresses: Mapping[str, str], rules: str, password_fil
     targets = [{_AT: [{"targets": [receiver]}]} | enters] if receiver is not None else []
     configuration["alerting"] = {"alertmanagers": targets}
     return str(yaml.safe_dump(configuration, sort_keys=False))
+
+
+def _target(address: str) -> dict[str, Any]:
+    """Where a job asks: ``host:port``, or an address as https://host/path."""
+    parts = urlsplit(address if "://" in address else f"http://{address}")
+    return {
+        "scheme": parts.scheme,
+        "metrics_path": f"{parts.path.rstrip('/')}/metrics",
+        _AT: [{"targets": [parts.netloc.rpartition("@")[2]]}],
+    }
 
 
 def alertmanager(text: str, receiver: str, token_file: str, repeat_minutes: int) -> str:

@@ -12,11 +12,12 @@ import httpx
 import structlog
 from confluent_kafka import KafkaException
 
+from neonblue.backoff import backoff
 from neonblue.settings import Settings
 from neonblue.stack.broken_parts import UNREADABLE, BrokenParts, set_aside
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.nodes import Step
-from neonblue.stack.runner import backoff, explain
+from neonblue.stack.runner import explain
 from neonblue.stack.stream_memory import StreamMemory
 from neonblue.stack.stream_position import PositionWatch
 

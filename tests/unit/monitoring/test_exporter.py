@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import SecretStr
 
 from neonblue.alerting import Alert, Severity
 from neonblue.monitoring import clickhouse, connect, dagster, sources, stack
+from neonblue.monitoring.__main__ import People
 from neonblue.monitoring.alerts import Group, Told, message
 from neonblue.monitoring.samples import Family, Sample
 from neonblue.monitoring.server import Server
@@ -161,8 +166,13 @@ def test_what_clickhouse_has_not_counted_yet_is_nought() -> None:
     assert found["neonblue_clickhouse_inserts_total",] == 0
 
 
-def test_without_a_canary_it_was_sent_at_the_beginning_of_time() -> None:
-    assert values(clickhouse.canary([])) == {("neonblue_canary_sent_timestamp_seconds",): 0}
+def test_what_never_was_has_no_time() -> None:
+    assert clickhouse.canary([]) == []
+    never = clickhouse.of_view(clickhouse.Refresh("totals", None, 0, 1))
+    assert values(never) == {("neonblue_clickhouse_refresh_failing", "totals"): 1}
+
+
+def test_a_canary_is_told_by_its_times() -> None:
     assert values(clickhouse.canary([clickhouse.Canary(100.0, 100.4)])) == {
         ("neonblue_canary_sent_timestamp_seconds",): 100,
         ("neonblue_canary_seconds",): pytest.approx(0.4),
@@ -265,12 +275,41 @@ def test_an_alert_reaches_people_from_alertmanager_alone() -> None:
     assert told[0].body == "No answer.\ndocs/runbooks/api.md#apidown"
 
 
-def test_an_alert_that_nobody_takes_is_asked_for_again_and_one_that_can_not_be_read_is_not() -> None:
-    def refuse(_: Alert) -> None:
-        raise RuntimeError("an address did not take it")
+def test_an_address_that_is_dead_keeps_alertmanager_from_no_other_and_has_it_send_nothing_twice() -> None:
+    arrived: list[str] = []
 
-    with serving(refuse) as address:
-        assert post(address) == 502
+    class Taker(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            arrived.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["title"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    ended = threading.Event()
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Taker) as alive,
+        socket.create_server(("127.0.0.1", 0)) as dead,
+    ):
+        ports = (dead.getsockname()[1], alive.server_port)
+        people = People([SecretStr(f"json://127.0.0.1:{port}/") for port in ports], ended)
+        threading.Thread(target=alive.serve_forever, daemon=True).start()
+        people.start()
+        with serving(people.tell) as address:
+            began = time.monotonic()
+            assert post(address) == 200
+            assert time.monotonic() - began < 5
+        deadline = time.monotonic() + 60
+        while not arrived and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ended.set()
+        alive.shutdown()
+    assert arrived == ["NeonBlue: ApiDown"]
+
+
+def test_what_is_no_alert_is_refused_for_good() -> None:
+    with serving(lambda _: None) as address:
         assert post(address, body=["no group"]) == 400
         huge = httpx.post(
             f"{address}/alerts",

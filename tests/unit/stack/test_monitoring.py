@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
 from neonblue.cli.main import app
@@ -142,3 +143,22 @@ def test_exporters_leave_before_what_they_ask(tmp_path: Path, programs: Path) ->
 
     assert "postgres-exporter" in dependents("postgres", nodes)
     assert "valkey-exporter" in dependents("valkey", nodes)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://u:p@127.0.0.1:15432/n", "127.0.0.1:15432/n?sslmode=disable"),
+        ("postgresql://u:p@[::1]/n", "[::1]:5432/n?sslmode=disable"),
+        ("postgresql://u:p@[2001:db8::7]:6/n", "[2001:db8::7]:6/n?sslmode=require"),
+        ("postgresql://u:p@db.example.com/n", "db.example.com:5432/n?sslmode=require"),
+        ("postgresql://u:p@db.example.com/n?sslmode=prefer", "db.example.com:5432/n?sslmode=require"),
+        ("postgresql://u:p@db.example.com/n?sslmode=disable", "db.example.com:5432/n?sslmode=disable"),
+        (
+            "postgresql://u:p@db.example.com/n?sslmode=verify-full&sslrootcert=/a%20b.pem",
+            "db.example.com:5432/n?sslmode=verify-full&sslrootcert=%2Fa+b.pem",
+        ),
+    ],
+)
+def test_postgres_elsewhere_is_asked_by_tls(address: str, expected: str) -> None:
+    assert monitoring.place(conninfo_to_dict(address)) == expected

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import pytest
 
+from neonblue.backoff import LONGEST_DELAY, backoff
 from neonblue.settings import Settings
 from neonblue.stack import catalogue
 from neonblue.stack.nodes import Node, Step, dependents, ordered, requirements, select
-from neonblue.stack.runner import LONGEST_DELAY, backoff
 
 
 class Plain(Step):

@@ -12,6 +12,7 @@ import pytest
 from neonblue.settings import Settings
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.services import repair
+from neonblue.stack.services.clickhouse import ClickHouseSchema
 from neonblue.stack.services.repair import Outcome, StreamRepair
 from neonblue.stack.stream_memory import StreamMemory
 
@@ -122,3 +123,12 @@ def test_what_is_refused_again_and_again_is_only_looked_at_until_something_else_
     StreamMemory(tmp_path).repair("a view was dropped")
     looks(node, lambda: not pending(tmp_path))
     assert len(published) == 4
+
+
+def test_what_only_tells_how_the_stream_goes_is_no_loss(tmp_path: Path) -> None:
+    schema = ClickHouseSchema(Settings(data_dir=tmp_path))
+
+    schema._note_loss("", ["canaries", "canaries_mv", "message_traces_mv"])
+    assert pending(tmp_path) == ()
+    schema._note_loss("", ["canaries", "assignments"])
+    assert ["ClickHouse lacked assignments" in reason for reason in pending(tmp_path)] == [True]

@@ -242,3 +242,19 @@ def test_an_api_that_gives_itself_up_does_not_count_as_answering(hopeless_api: A
 def test_an_api_that_takes_no_events_says_why(hopeless_api: Api) -> None:
     with pytest.raises(StackError, match=r"^it takes no events: postgres: starting$"):
         hopeless_api.check()
+
+
+class Patient(Cramped):
+    """It does not wait for ever."""
+
+    free = True
+    patience_seconds = 0.2
+
+
+def test_who_has_waited_long_enough_starts_without_the_others() -> None:
+    board = Board([Status("cramped", kind="step"), Status("missing", state=State.FAILED)])
+    runner = StepRunner(Patient(), board, ("missing",), ())
+    runner.start()
+    until(lambda: board["cramped"].state is State.READY, "it starts")
+    board.stop()
+    runner.join(30)

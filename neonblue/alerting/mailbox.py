@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import structlog
 from pydantic import SecretStr
 
-from neonblue.alerting import Alert, Severity, deliver_within
-from neonblue.stack.runner import backoff
+from neonblue.alerting.delivery import deliver_within
+from neonblue.alerting.message import Alert, Severity
+from neonblue.backoff import backoff
 
-_log = structlog.get_logger("neonblue.stack")
+_log = structlog.get_logger("neonblue.alerting")
 
 LIMIT_SECONDS = 30.0
 _LOOK_SECONDS = 1.0

@@ -13,9 +13,8 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from neonblue.alerting import Alert, Severity, deliver_within
-from neonblue.stack import mailbox
-from neonblue.stack.mailbox import Mailbox
+from neonblue.alerting import Alert, Severity, deliver_within, mailbox
+from neonblue.alerting.mailbox import Mailbox
 
 ALERT = Alert("stack/kafka", "NeonBlue: kafka", "kafka: unready")
 OVER = Alert("stack/kafka", "NeonBlue: kafka is over", "It was: unready", Severity.SUCCESS)
