@@ -20,7 +20,8 @@ from neonblue.monitoring.sources import Source, Watchers
 from neonblue.monitoring.stack import StackSource
 from neonblue.settings import Settings, SettingsError
 
-_DELIVERY_SECONDS = 20.0
+_DELIVERY_SECONDS = 45.0
+"""Alertmanager asks again after that. On a busy machine Apprise alone takes ten to load."""
 
 
 def sources(settings: Settings) -> list[Source]:

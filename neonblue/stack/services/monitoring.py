@@ -24,8 +24,6 @@ from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
 from neonblue.stack.services import monitoring_files
 
-_NICE = 10
-"""It yields to what it watches."""
 _WEB, _PASSWORD = "web.yml", "password"
 
 
@@ -48,7 +46,6 @@ class Exporter(Service):
             arguments=(sys.executable, "-m", "neonblue.monitoring"),
             environment=process_environment(self._settings, self.name),
             folder=self._settings.data_dir,
-            nice=_NICE,
         )
 
     def answer(self, seconds: float) -> None:
@@ -106,7 +103,6 @@ class Program(Service):
                 connects=self._connects(),
                 reads=(program, *self._reads()),
             ),
-            nice=_NICE,
         )
 
     @abstractmethod
