@@ -7,13 +7,12 @@ import sys
 import threading
 from collections.abc import Sequence
 
-import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from pydantic import SecretStr
 
 from neonblue.alerting import Alert
 from neonblue.alerting.mailbox import Mailbox
-from neonblue.log_lines import LogLines, calm_logging
+from neonblue.log_lines import LogLines, configure
 from neonblue.monitoring.clickhouse import ClickHouseSource
 from neonblue.monitoring.connect import ConnectSource
 from neonblue.monitoring.dagster import DagsterSource
@@ -54,7 +53,7 @@ class People:
 
 def main() -> None:
     """Serve with the environment's settings. Exits with 2 where they are wrong."""
-    _configure_logs()
+    configure("exporter", LogLines(lambda: sys.stderr))
     try:
         settings = Settings.load()
     except SettingsError as error:
@@ -79,20 +78,6 @@ def main() -> None:
         server.serve_forever()
     watchers.end()
     ended.set()
-
-
-def _configure_logs() -> None:
-    calm_logging()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=LogLines(lambda: sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ SELECT
 FROM (
     SELECT table, partition_id, count() AS parts, sum(part.rows) AS rows, sum(part.bytes_on_disk) AS bytes
     FROM system.parts AS part
-    WHERE active AND database = currentDatabase() AND NOT startsWith(table, '.')
+    WHERE active AND database NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA')
+        AND NOT startsWith(table, '.')
     GROUP BY table, partition_id
 ) AS of_one
 GROUP BY table

@@ -26,8 +26,6 @@ from neonblue.stack.ports import LOOPBACK, PortUse
 from neonblue.stack.process import Command
 from neonblue.stack.services import monitoring_files
 
-_NICE = 10
-"""It yields to what it watches."""
 _TLS_MODES = ("disable", "require", "verify-ca", "verify-full")
 _TLS_FILES = ("sslrootcert", "sslcert", "sslkey")
 _WEB, _PASSWORD = "web.yml", "password"
@@ -52,7 +50,6 @@ class Exporter(Service):
             arguments=(sys.executable, "-m", "neonblue.monitoring"),
             environment=process_environment(self._settings, self.name),
             folder=self._settings.data_dir,
-            nice=_NICE,
         )
 
     def answer(self, seconds: float) -> None:
@@ -110,7 +107,6 @@ class Program(Service):
                 connects=self._connects(),
                 reads=(program, *self._reads()),
             ),
-            nice=_NICE,
         )
 
     @abstractmethod
