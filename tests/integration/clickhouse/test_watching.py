@@ -77,7 +77,9 @@ def test_a_question_without_an_answer_costs_no_other(source: ClickHouseSource, c
 
 
 def test_dead_letters_are_counted(source: ClickHouseSource, clickhouse: Client) -> None:
-    clickhouse.command("INSERT INTO dead_letters (message, error, topic, _offset) VALUES ('a', 'b', 'c', 1)")
+    clickhouse.command(
+        "INSERT INTO dead_letters (message, error, topic, _offset, ingested_at) VALUES ('a', 'b', 'c', 1, now())"
+    )
 
     assert values(source)["neonblue_dead_letters",] == 1
 
