@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OSV ?= https://api.osv.dev
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 DATA ?= .neonblue
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +54,9 @@ faults: setup ## five short fault runs, each of another seed, on stacks of their
 first-hour: ## walk through README as a new user: not root, an empty cache, a path with a space (ten minutes)
 	@$(PYTHON) tests/first_hour.py $(PYTHON)
 
+image: setup ## build the container images with buildah on a base of mmdebstrap, and run them (root; ten minutes, 6 GB for a while)
+	@$(BIN)/python -m tests.image
+
 lint: setup ## format, style, types, import rules, SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -91,7 +95,8 @@ dashboard-pictures: setup ## draw them in dashboard-pictures/ from a stack that 
 
 lock: ## resolve the Python packages anew
 	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev $(LOCKED) --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra containers $(LOCKED) --constraint requirements.lock --upgrade -o compose/requirements.lock
 
 clean: ## remove .venv and caches (the data folder stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("api.tracing")
 
 _LOOK_SECONDS = 2.0
+_PATIENCE_SECONDS = 120.0
+"""For so long after the last traced request its arrival is looked for."""
 _EXPECTED, _TOLD = 10_000, 20_000
 _ARRIVED = """
 SELECT
@@ -44,19 +47,19 @@ class Arrivals:
     tracing: Tracing
     _expected: RecentMap[int, bool] = field(default_factory=lambda: RecentMap(_EXPECTED))
     _told: RecentMap[tuple[int, int, int], bool] = field(default_factory=lambda: RecentMap(_TOLD))
-    _asked: bool = False
+    _until: float = 0.0
     _away: bool = False
 
     def expect(self, span: Any) -> None:
         """Events of this request may arrive."""
         self._expected.put(span.get_span_context().span_id, True)
-        self._asked = True
+        self._until = monotonic() + _PATIENCE_SECONDS
 
     async def tell(self) -> None:
         """Look and tell, without an end. ClickHouse may be away: what arrives meanwhile is not told."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if not self._asked:
+            if monotonic() > self._until:
                 continue
             try:
                 self._note(await asyncio.to_thread(self._read))

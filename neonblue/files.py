@@ -12,6 +12,7 @@ class Folder(StrEnum):
     """The folders that hold files instead of code."""
 
     CLICKHOUSE = "clickhouse"
+    COMPOSE = "compose"
     CONNECTORS = "connectors"
     MONITORING = "compose/monitoring"
     DBT_PROJECT = "dbt_project"

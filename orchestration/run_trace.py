@@ -25,7 +25,8 @@ log = structlog.get_logger("orchestration.tracing")
 _BEGUN = (DagsterEventType.STEP_START, DagsterEventType.STEP_RESTARTED)
 _ENDED = (DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY)
 _LINKS = 64
-_NEWEST = "SELECT DISTINCT traceparent FROM message_traces ORDER BY ingested_at DESC LIMIT {most:UInt32}"
+_READ = 1_000
+_NEWEST = "SELECT traceparent FROM message_traces ORDER BY ingested_at DESC LIMIT {most:UInt32}"
 _OK = ("success", "pass", "warn", "no-op", "skipped")
 
 
@@ -111,11 +112,12 @@ def _counted(clickhouse: ClickHouseSettings) -> Sequence[Parent]:
     """The newest traced requests whose events are there."""
     try:
         with connect(clickhouse) as client:
-            rows = client.query(_NEWEST, {"most": _LINKS}).result_rows
+            rows = client.query(_NEWEST, {"most": _READ}).result_rows
     except (ClickHouseError, OSError) as error:
         log.info("links_unknown", error=type(error).__name__)
         return []
-    return [parent for (carried,) in rows if (parent := parent_of(carried)) is not None]
+    carried = list(dict.fromkeys(row[0] for row in rows))[:_LINKS]
+    return [parent for one in carried if (parent := parent_of(one)) is not None]
 
 
 def _close(span: Span, *, good: bool, at: float | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 import time
@@ -96,11 +97,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             assert self.headers["Content-Type"] == "application/x-protobuf"
             collector.take(body)
         answer = ExportTraceServiceResponse().SerializeToString()
-        self.send_response(collector.status)
-        self.send_header("Content-Type", "application/x-protobuf")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        with contextlib.suppress(ConnectionError):  # of one that did not wait for a slow answer
+            self.send_response(collector.status)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

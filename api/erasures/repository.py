@@ -25,7 +25,8 @@ CHANNEL = "neonblue_erasures"
 """Notifications of erasures; the payload is the erasure's id."""
 EXPERIMENTS_CHANNEL = "neonblue_experiments"
 
-_LEASE = "5 minutes"
+_LEASE = "30 seconds"
+"""Renewed while a process is at it: what one that was killed had taken is due again soon."""
 _COLUMNS = """
 id, unit_type, user_id, person, erased_at, linked, removed, arrived_at, settled_at, cleared_at, outbox_gone_at,
 topic_gone_at, closed_at, attempts, problem, person_key
@@ -57,6 +58,7 @@ WHERE id IN (
 )
 RETURNING {_COLUMNS}
 """  # noqa: S608
+_RENEW = f"UPDATE erasures SET next_attempt_at = now() + interval '{_LEASE}' WHERE id = ANY(%s)"  # noqa: S608
 _DELETE = "DELETE FROM {table} WHERE {condition}"
 _DELETE_EVENTS = """
 WITH gone AS (
@@ -231,8 +233,13 @@ async def open_erasures(connection: Connection, limit: int) -> list[Erasure]:
 
 
 async def claim(connection: Connection, limit: int) -> list[Erasure]:
-    """Those with work that is due, for this process alone for some minutes."""
+    """Those with work that is due, for this process alone for half a minute, or longer by `renew`."""
     return await _fetch(connection, _CLAIM, (limit,))
+
+
+async def renew(connection: Connection, erasures: Sequence[UUID]) -> None:
+    """This process is still at them."""
+    await connection.execute(_RENEW.encode(), (list(erasures),))
 
 
 async def oldest_outbox(connection: Connection) -> datetime | None:

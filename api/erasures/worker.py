@@ -6,9 +6,11 @@ Any process may do any part again: each attempt removes what is there and looks 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -29,6 +31,7 @@ log = structlog.get_logger("api.erasures")
 
 _AT_ONCE = 100
 _LOOK_SECONDS = 5.0
+_RENEWED_SECONDS = 5.0
 _FIRST_WAIT = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(minutes=1)
 _LONG = "SET LOCAL statement_timeout = '5min'"
@@ -66,12 +69,30 @@ class ErasureWorker:
         if not claimed:
             return 0
         now = datetime.now(UTC)
-        settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]
-        cleared = await self._clear(settled, now)
+        async with self._holding([erasure.id for erasure in claimed]):
+            settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]
+            cleared = await self._clear(settled, now)
         async with self.pool.transaction() as connection:
             for erasure in cleared:
                 await repository.save(connection, *_rested(erasure, self.terms, datetime.now(UTC)))
         return len(cleared)
+
+    @asynccontextmanager
+    async def _holding(self, erasures: Sequence[UUID]) -> AsyncIterator[None]:
+        """Nobody else takes them within the block, however long it is."""
+        renewing = asyncio.create_task(self._renew(erasures))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait((renewing,))
+
+    async def _renew(self, erasures: Sequence[UUID]) -> None:
+        while True:
+            await asyncio.sleep(_RENEWED_SECONDS)
+            with suppress(psycopg.Error, OSError):
+                async with self.pool.connection() as connection:
+                    await repository.renew(connection, erasures)
 
     async def _wait(self) -> None:
         try:

@@ -83,12 +83,14 @@ def _parent(headers: Headers) -> Parent | None:
 
 @dataclass(frozen=True, slots=True)
 class TracedAtOnce(AtOnce):
-    """As `AtOnce`, and what is sampled leaves a span. A request that is part of a caller's trace goes the usual way."""
+    """As `AtOnce`, and what is sampled leaves a span. A sampled part of a caller's trace goes the usual way."""
 
     tracing: Tracing = field(kw_only=True)
 
     def caller(self, headers: Headers) -> Caller | None:
-        return None if _HEADER in headers else AtOnce.caller(self, headers)
+        if _HEADER in headers and (parent := _parent(headers)) is not None and self.tracing.samples(parent):
+            return None
+        return AtOnce.caller(self, headers)
 
     def answer(self, caller: Caller, body: bytes) -> Response | None:
         if not self.tracing.samples():

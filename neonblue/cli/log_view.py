@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from neonblue.log_lines import read
-from neonblue.log_lines.line import foreign, foreign_readable
+from neonblue.log_lines import Line, read
+from neonblue.log_lines.line import foreign, foreign_readable, uncoloured
 from neonblue.stack.log_times import parted
 
 Show = Callable[[str, str], str]
@@ -16,26 +16,32 @@ Show = Callable[[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """For people. `named`: with who wrote it; what another program wrote into a log shown alone comes as it is."""
+    """For people. `named`: with who wrote it; other programs' lines in a log shown alone come in their own form."""
 
     named: bool
     coloured: bool
 
     def __call__(self, name: str, line: str) -> str:
-        if (ours := read(line)) is not None:
+        if (ours := _ours(name, line)) is not None:
             return ours.readable(named=self.named, coloured=self.coloured)
         if not self.named:
-            return line
+            return uncoloured(line)
         moment, rest = parted(line)
         return foreign_readable(rest, name, _written(moment), coloured=self.coloured)
 
 
 def as_written(name: str, line: str) -> str:
     """For programs: one JSON object a line."""
-    if read(line) is not None:
+    if _ours(name, line) is not None:
         return line
     moment, rest = parted(line)
     return foreign(rest, name, _written(moment))
+
+
+def _ours(name: str, line: str) -> Line | None:
+    """A line that the log's own process wrote: any program's may look like one."""
+    found = read(line)
+    return found if found is not None and found.service == name else None
 
 
 def _written(moment: datetime | None) -> str | None:

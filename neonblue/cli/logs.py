@@ -66,7 +66,7 @@ def _show_step(folder: Path, step: str, lines: int, show: Show) -> None:
     found = [
         line
         for line in log_files.tail(log, _STEPS_LINES)
-        if (known := read(line)) is not None and known.about(step)
+        if ((known := read(line)) is not None and known.about(step)) or f" step={step} " in f"{line} "
     ]
     if not found:
         fail(

@@ -46,6 +46,9 @@ COMMANDS = {
     "migrate": Entry(
         _STACK, "Bring PostgreSQL's and ClickHouse's schemas up to date.", "neonblue.cli.migrate", "migrate"
     ),
+    "compose": Entry(
+        _STACK, "Deploy with Docker Compose, from official images.", "neonblue.cli.compose", "compose"
+    ),
     "demo": Entry(
         _DATA, "Run a live experiment with a known truth, and print its results.", "neonblue.cli.demo", "demo"
     ),

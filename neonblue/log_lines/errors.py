@@ -7,6 +7,7 @@ are enough to find it.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +27,7 @@ _OWN = ("neonblue.", "api.", "orchestration.")
 _QUOTING = ("neonblue.contract.",)
 """Ours, whose words are for the caller who sent the value."""
 _DEPTH = 8
+_QUERY = re.compile(r"\?[^\s'\"<>]+")
 WITHHELD = "its text is left out, for it may quote a value"
 
 
@@ -41,8 +43,22 @@ def sentence(error: BaseException) -> str:
         place = getattr(error, "diag", None)
         known = {part: getattr(place, f"{part}_name", None) for part in ("table", "column", "constraint")}
         return " ".join([f"{name}: sqlstate={state}", *(f"{k}={v}" for k, v in known.items() if v)])
-    text = str(error).partition("\n")[0]
-    return f"{name}: {text}" if text and _speaks(error) else f"{name}: {WITHHELD}" if text else name
+    try:
+        text = str(error).partition("\n")[0]
+    except Exception:
+        return f"{name}: its text can't be told"
+    return (
+        f"{name}: {without_queries(text)}"
+        if text and _speaks(error)
+        else f"{name}: {WITHHELD}"
+        if text
+        else name
+    )
+
+
+def without_queries(text: str) -> str:
+    """The text, with addresses in it that end before their query, which holds values."""
+    return _QUERY.sub("?…", text)
 
 
 def _speaks(error: BaseException) -> bool:

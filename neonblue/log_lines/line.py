@@ -12,7 +12,11 @@ RESERVED = ("timestamp", "level", "event", "service")
 """What every line has, in this order; no event's field is called so."""
 SERIOUS = frozenset({"warning", "error", "critical"})
 _PLAIN = re.compile(r"[^\s\"'=\\]+").fullmatch
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TIME = re.compile(r"[0-9TZ:.+-]*", re.ASCII).fullmatch
 _LEVEL, _SERVICE = 8, 15
+_LONGEST, _PART, _NAME = 256 * 1024, 4096, 100
+"""Characters of a line, and of each value and name of one that would be longer."""
 _DIM, _RED, _YELLOW, _BOLD, _END = "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 _COLOURS = {"warning": _YELLOW, "error": _RED, "critical": _RED}
 
@@ -57,6 +61,37 @@ class Line:
         return "\n".join([" ".join(words), *below])
 
 
+def written(event: Mapping[str, Any]) -> str:
+    """The event as a line. Whatever its values are, it is one line of valid JSON, of bounded length; never raises."""
+    try:
+        text = json.dumps(event, default=_told, allow_nan=False)
+    except Exception:  # in itself, too deep, no number, or a name that is no text
+        text = json.dumps({str(name)[:_NAME]: _plain(value) for name, value in event.items()})
+    if len(text) <= _LONGEST:
+        return text
+    return json.dumps({str(name)[:_NAME]: _cut(value) for name, value in event.items()})
+
+
+def _told(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return f"a {type(value).__qualname__} that can't be told"
+
+
+def _plain(value: object) -> object:
+    try:
+        json.dumps(value, allow_nan=False)
+    except Exception:
+        return _told(value)
+    return value
+
+
+def _cut(value: object) -> object:
+    whole = value if isinstance(value, str) else _told(value)
+    return value if len(whole) <= _PART else f"{whole[:_PART]}… ({len(whole)} characters)"
+
+
 def read(text: str) -> Line | None:
     """The line that `text` is; None where it is no line of ours, such as one of another program."""
     if not text.startswith("{"):
@@ -69,6 +104,11 @@ def read(text: str) -> Line | None:
     if not all(isinstance(part, str) for part in head):
         return None
     return Line(timestamp, level, event, service, given)
+
+
+def uncoloured(text: str) -> str:
+    """A text without what colours it, and with all else that steers a terminal made visible."""
+    return shown(_COLOUR.sub("", text))
 
 
 def foreign(text: str, service: str, timestamp: str | None) -> str:
@@ -108,4 +148,4 @@ def paint(text: str, colour: str) -> str:
 
 def _short(timestamp: str) -> str:
     """To the millisecond."""
-    return re.sub(r"(\.\d{3})\d+(?=Z$)", r"\1", timestamp) if timestamp.isascii() else one(timestamp)
+    return re.sub(r"(\.\d{3})\d+(?=Z$)", r"\1", timestamp) if _TIME(timestamp) else one(timestamp)

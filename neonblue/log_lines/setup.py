@@ -10,15 +10,14 @@ from typing import Any
 
 import structlog
 
-from neonblue.log_lines.errors import told
+from neonblue.log_lines.errors import told, without_queries
 from neonblue.log_lines.identity import add_ids
-from neonblue.log_lines.line import RESERVED
+from neonblue.log_lines.line import RESERVED, written
 from neonblue.log_lines.writer import LogLines, calm_logging
 
 ROOT_LEVEL = logging.WARNING
 """Below it libraries tell of each call they make, with its address."""
 MESSAGE = "message"
-_render = structlog.processors.JSONRenderer()
 Event = MutableMapping[str, Any]
 
 
@@ -33,7 +32,7 @@ def configure(service: str, lines: LogLines) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _with_error,
             _Ordered(service),
-            _render,
+            _rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lines,
@@ -43,6 +42,10 @@ def configure(service: str, lines: LogLines) -> None:
     root.handlers[:] = [StandardLines(service, lines)]
     root.setLevel(ROOT_LEVEL)
     logging.captureWarnings(True)
+
+
+def _rendered(_: object, __: str, event: Event) -> str:
+    return written(event)
 
 
 def _with_error(_: object, __: str, event: Event) -> Event:
@@ -99,10 +102,14 @@ class StandardLines(logging.Handler):
         event.setdefault(MESSAGE, _text(record))
         if record.exc_info and record.exc_info[1] is not None:
             event["exception"] = told(record.exc_info[1])
-        return str(_render(None, "", self._order(None, "", add_ids(None, "", event))))
+        return written(self._order(None, "", add_ids(None, "", event)))
 
 
 def _text(record: logging.LogRecord) -> str:
-    text = record.getMessage()
+    try:
+        text = record.getMessage()
+    except Exception:  # arguments that do not fit the text
+        text = str(record.msg)
+    text = without_queries(text)
     # What follows shows the objects of a task, with what they hold.
     return text.partition("\n")[0] if record.name == "asyncio" else text

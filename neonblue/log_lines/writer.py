@@ -24,7 +24,8 @@ class LogLines:
         self._told = 0
         self._torn = False
         self._stream = stream
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._writing = False
 
     def __call__(self, *_: object) -> LogLines:
         return self
@@ -32,11 +33,17 @@ class LogLines:
     def msg(self, message: str) -> None:
         """Write one line, without its end."""
         with self._lock:
+            if self._writing:  # by this thread: what the garbage collector ends meanwhile may log, too
+                self.dropped += 1
+                return
+            self._writing = True
             try:
                 self._write(message)
             except (OSError, ValueError):  # ValueError: the stream is closed
                 self.dropped += 1
                 return
+            finally:
+                self._writing = False
             dropped, untold = self.dropped, self.dropped - self._told
             self._told = dropped
         if untold:

@@ -16,6 +16,10 @@ class DagsterSettings(Component):
     url: WebAddress | None = Field(
         default=None, description="a Dagster that runs elsewhere; given: none is started"
     )
+    host: str = Field(
+        default="127.0.0.1",
+        description="address that Dagster's page listens on; 0.0.0.0: every one of this machine",
+    )
     port: int = Field(default=3000, ge=1, le=65535, description="port of Dagster's page")
     token: SecretStr = Field(
         default=SecretStr(""), description="what the stack's own calls to Dagster's page carry; generated"

@@ -32,7 +32,12 @@ class TracesSettings(Component):
     @field_validator("endpoint")
     @classmethod
     def _without_credentials(cls, endpoint: str | None) -> str | None:
-        if endpoint is not None and "@" in urlsplit(endpoint).netloc:
+        parts = urlsplit(endpoint or "")
+        if parts.query or parts.fragment:
+            raise ValueError(
+                "an address without a query: what a vendor asks for is added by a collector nearby"
+            )
+        if "@" in parts.netloc:
             raise ValueError(
                 "an address without user and password: a collector nearby adds what a vendor asks for"
             )

@@ -165,3 +165,18 @@ def stored_secrets(data_dir: Path) -> dict[str, dict[str, SecretStr]]:
         values = {field: present.get(f"{PREFIX}{name}_{field}".upper()) for field in fields}
         found[name] = {field: SecretStr(value) for field, value in values.items() if value}
     return found
+
+
+def with_stored_secrets(settings: Settings) -> Settings:
+    """Secrets that an earlier start generated, where `settings` were not read from that folder's file."""
+    stored = stored_secrets(settings.data_dir)
+    updates = {}
+    for name, fields in stored.items():
+        component = getattr(settings, name)
+        empty = {
+            field: value
+            for field, value in fields.items()
+            if not getattr(component, field).get_secret_value()
+        }
+        updates[name] = component.model_copy(update=empty)
+    return settings.model_copy(update=updates)

@@ -14,6 +14,8 @@ _ISO = (
 # In JSON the time stands anywhere in the line; elsewhere near its beginning.
 _IN_JSON = re.compile(rf'"timestamp": ?"{_ISO}')
 _AT_START = re.compile(rf"^.{{0,40}}?{_ISO}")
+_NAME = "timestamp="
+"""Before the time in lines of the supervisor that are older than the form of today."""
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _VALKEYS = re.compile(rf"^\d+:\w (\d\d) ({'|'.join(_MONTHS)}) (\d{{4}}) (\d\d):(\d\d):(\d\d)\.(\d{{3}})")
 
@@ -27,7 +29,10 @@ def parted(line: str) -> tuple[datetime | None, str]:
     """When the line says it was written, in UTC, and the line without that; None, and the whole line, else."""
     try:
         if found := _IN_JSON.search(line) or _AT_START.match(line):
-            return _iso(*found.groups()[1:]), line[: found.start("time")] + line[found.end("time") :].lstrip()
+            start, end = found.span("time")
+            before = "" if line[:start] == _NAME else line[:start]
+            rest = line if before.endswith("=") else before + line[end:].lstrip()
+            return _iso(*found.groups()[1:]), rest
         if found := _VALKEYS.match(line):
             day, month, year, hour, minute, second, thousandths = found.groups()
             place = (int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))

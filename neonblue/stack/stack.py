@@ -58,7 +58,7 @@ class Stack:
     ) -> None:
         folder = settings.data_dir.absolute()
         self.settings = environment.with_secrets(
-            _with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
+            environment.with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
         )
         platform = catalogue.SERVICES if services is None else services
         nodes = catalogue.nodes(self.settings, self._progress, platform if watched else ())
@@ -213,21 +213,6 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _with_stored_secrets(settings: Settings) -> Settings:
-    """Secrets that an earlier start generated, where `settings` were not read from that folder's file."""
-    stored = environment.stored_secrets(settings.data_dir)
-    updates = {}
-    for name, fields in stored.items():
-        component = getattr(settings, name)
-        empty = {
-            field: value
-            for field, value in fields.items()
-            if not getattr(component, field).get_secret_value()
-        }
-        updates[name] = component.model_copy(update=empty)
-    return settings.model_copy(update=updates)
 
 
 def _first_status(node: Node, settings: Settings) -> Status:

@@ -11,6 +11,7 @@ from typing import Any
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.settings.kafka import in_java, jaas_string
+from neonblue.stack.ports import LOOPBACK
 
 NODE_USER = "neonblue-node"
 """Who Kafka's one node signs in with itself as."""
@@ -57,13 +58,20 @@ def _read(name: str) -> str:
     return (folder(Folder.CONNECTORS) / name).read_text(encoding="utf-8")
 
 
-def broker(settings: Settings, log_dir: object, node_password: str) -> str:
-    """The node's configuration. It holds secrets: by `node_password` the node signs in with itself."""
+def broker(
+    settings: Settings, log_dir: object, node_password: str, listen: str = LOOPBACK, host: str = LOOPBACK
+) -> str:
+    """The node's configuration. It holds secrets: by `node_password` the node signs in with itself.
+
+    It listens at the address `listen`, and tells its clients that it is reached at `host`.
+    """
     kafka = settings.kafka
     node = {NODE_USER: node_password}
     return render(
         _read("broker.properties"),
         {
+            "listen": listen,
+            "host": host,
             "port": kafka.port,
             "controller_port": kafka.controller_port,
             "log_dir": log_dir,
@@ -86,10 +94,16 @@ def _plain_users(passwords: Mapping[str, str], node_password: str) -> str:
     return f"org.apache.kafka.common.security.plain.PlainLoginModule required {own} {users};"
 
 
-def worker(settings: Settings, plugin_path: object) -> str:
-    """The worker's configuration. It holds the secret by which the worker and its clients sign in to Kafka."""
+def worker(
+    settings: Settings, plugin_path: object, listen: str = LOOPBACK, bootstrap_servers: str | None = None
+) -> str:
+    """The worker's configuration. It holds the secret by which the worker and its clients sign in to Kafka.
+
+    It listens at the address `listen`. bootstrap_servers: where Kafka is reached, if not where `settings` say.
+    """
     values = {
-        "bootstrap_servers": settings.kafka.address,
+        "bootstrap_servers": bootstrap_servers or settings.kafka.address,
+        "listen": listen,
         "port": settings.connect.port,
         "plugin_path": plugin_path,
     }

@@ -31,6 +31,8 @@ def traceparent(span: NowSpan | None) -> str | None:
     if span is None:
         return None
     context = span.get_span_context()
+    if not context.trace_id:  # OpenTelemetry was switched off by a variable of its own
+        return None
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
 
 

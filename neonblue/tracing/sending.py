@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+import requests
 import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -34,8 +35,14 @@ def otlp(address: str) -> Export:
     """By OTLP over HTTP, in protobuf."""
     # A collector that is away would have a line for each try; how many spans that cost is told once a minute.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    session = requests.Session()
+    session.trust_env = False  # no proxy on the way to a collector nearby, nor a password from elsewhere
     exporter = OTLPSpanExporter(
-        address, timeout=_EXPORT_SECONDS, compression=Compression.NoCompression, headers={}
+        address,
+        timeout=_EXPORT_SECONDS,
+        compression=Compression.NoCompression,
+        headers={"accept": "application/x-protobuf"},  # none would be those of a variable of OpenTelemetry's
+        session=session,
     )
     return lambda spans: exporter.export(spans) is SpanExportResult.SUCCESS
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import blake2b
+from secrets import token_bytes
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -39,6 +41,7 @@ class Tracing:
     def __init__(self, service: str, sender: Sender, ratio: float) -> None:
         self.sender = sender
         self._below = int(ratio * _LOW)
+        self._key = token_bytes(16)
         resource = Resource(
             {"service.name": service, "service.namespace": "neonblue", "service.version": __version__}
         )
@@ -47,8 +50,13 @@ class Tracing:
         self._tracer = self._provider.get_tracer("neonblue")
 
     def samples(self, parent: Parent | None = None) -> bool:
-        """Whether a request is traced. By its caller's trace, so that all who take the same part trace the same."""
-        return (random.getrandbits(64) if parent is None else parent.trace_id % _LOW) < self._below
+        """Whether a request is traced. Those of one trace alike; but which ones, no caller can choose."""
+        drawn = random.getrandbits(64) if parent is None else self._drawn(parent.trace_id)
+        return drawn < self._below
+
+    def _drawn(self, trace_id: int) -> int:
+        told = trace_id.to_bytes(16, "big")
+        return int.from_bytes(blake2b(told, digest_size=8, key=self._key).digest(), "big")
 
     def begin(
         self,

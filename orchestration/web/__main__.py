@@ -21,7 +21,6 @@ from orchestration.web.protocol import Protocol
 from orchestration.web.sign_in import SignIn
 from orchestration.web.webserver import application, open_workspace
 
-_HOST = "127.0.0.1"
 _API_SECONDS = 5.0
 _STOP_SECONDS = 5
 
@@ -33,7 +32,9 @@ def guarded(dagster: ASGIApp, settings: Settings) -> ASGIApp:
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
     api = Api(client, settings.dagster.page_secret.get_secret_value())
     callers = Callers(api, settings.dagster.token.get_secret_value())
-    gate = Gate(dagster, Site.of(settings.dagster.public_url), callers, SignIn(api, callers))
+    gate = Gate(
+        dagster, Site.of(settings.dagster.public_url, settings.dagster.url), callers, SignIn(api, callers)
+    )
     if not settings.api.trusted_proxies:
         return gate
     return ProxyHeadersMiddleware(gate, settings.api.trusted_proxies)  # type: ignore[return-value,arg-type]
@@ -51,7 +52,7 @@ def main() -> None:
     with DagsterInstance.get() as instance, open_workspace(instance, file) as workspace:
         uvicorn.run(
             guarded(application(workspace), settings),
-            host=_HOST,
+            host=settings.dagster.host,
             port=settings.dagster.port,
             http=Protocol,
             ws_max_size=1024**2,

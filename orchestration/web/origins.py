@@ -20,22 +20,29 @@ _OWN_PAGES = frozenset({"same-origin", "none"})
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the page may be reached: this machine's loopback names, and what `public_url` says, if it is given."""
+    """Where the page may be reached: this machine's loopback names, and what is given.
+
+    Browsers come to `public` as well; `internal` is a host and port by which other parts of the stack ask.
+    """
 
     public: str | None
+    internal: str | None = None
 
     @classmethod
-    def of(cls, public_url: str | None) -> Site:
-        """The site with this public address; only its scheme, host and port count."""
+    def of(cls, public_url: str | None, internal_url: str | None = None) -> Site:
+        """The site with these addresses; only scheme, host and port count."""
+        internal = None if internal_url is None else urlsplit(internal_url.lower()).netloc
         if public_url is None:
-            return cls(None)
+            return cls(None, internal)
         parts = urlsplit(public_url.lower())
-        return cls(f"{parts.scheme}://{parts.netloc.removesuffix(_USUAL_PORTS[parts.scheme])}")
+        return cls(f"{parts.scheme}://{parts.netloc.removesuffix(_USUAL_PORTS[parts.scheme])}", internal)
 
     def check_host(self, hosts: Sequence[str]) -> str:
         """The Host field's value, in small letters. Raises Refusal unless there is one, of this site."""
         host = hosts[0].lower() if len(hosts) == 1 else ""
-        if _LOOPBACK.fullmatch(host) or (self.public is not None and self._without_port(host) == self.public):
+        if _LOOPBACK.fullmatch(host) or (host and host == self.internal):
+            return host
+        if self.public is not None and self._without_port(host) == self.public:
             return host
         raise Refusal(
             421,

@@ -21,8 +21,8 @@ from neonblue.settings import Settings
 from neonblue.stack import Stack
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS = 240
-COMMAND_SECONDS = 240
+READY_SECONDS = 600
+COMMAND_SECONDS = 500
 SETTLE_SECONDS = 3.0
 
 

@@ -64,20 +64,20 @@ def served(api: httpx.Client, settings: Settings, neonblue: CommandLine) -> dict
     ask("start", 200, "POST", "/v1/experiments/log-files/start")
     for user in users:
         attributes = {"attributes": {"mail": f"{user}@{MARKER}.example"}}
-        ask("attributes", 200, "PUT", f"/v1/users/{user}", json=attributes)
+        ask("attributes", 201, "PUT", f"/v1/users/{user}", json=attributes)
         ask("assign", 200, "POST", "/v1/assignments", json={"experiment": "log-files", "user_id": user})
     first = event(users[0])
-    ask("events", 200, "POST", "/v1/events", json={"events": [event(user) for user in users] + [first]})
-    ask("repeated", 200, "POST", "/v1/events", json={"events": [first, event(users[1])]})
-    ask("reused", 422, "POST", "/v1/events", json={"events": [first | {"user_id": f"{MARKER}-other"}]})
-    ask("broken item", 422, "POST", "/v1/events", json={"events": [event(users[0], value=MARKER)]})
+    ask("events", 200, "POST", "/v1/events", json=[*(event(user) for user in users), first])
+    ask("repeated", 200, "POST", "/v1/events", json=[first, event(users[1])])
+    ask("reused", 422, "POST", "/v1/events", json=[first | {"user_id": f"{MARKER}-other"}])
+    ask("broken item", 422, "POST", "/v1/events", json=[event(users[0], value=MARKER)])
     ask("not JSON", 400, "POST", "/v1/events", content=f'{{"user_id": "{MARKER}"'.encode())
     ask("unknown", 404, "POST", "/v1/assignments", json={"experiment": f"no-{MARKER}", "user_id": users[0]})
     ask("odd path", 404, "GET", f"/v1/no/{MARKER}?token={MARKER}")
     ask("odd id", 404, "GET", f"/v1/experiments/{MARKER}")
     token = {"authorization": f"Bearer nb_{MARKER}{MARKER}"}
     ask("stranger", 401, "GET", "/v1/experiments", headers=token)
-    ask("hot stranger", 401, "POST", "/v1/events", json={"events": [event(users[0])]}, headers=token)
+    ask("hot stranger", 401, "POST", "/v1/events", json=[event(users[0])], headers=token)
     ask("own id", 404, "GET", "/v1/experiments/none", headers={"x-request-id": "chosen.by-the_caller"})
     with connect(settings.clickhouse) as client:
 
@@ -88,7 +88,7 @@ def served(api: httpx.Client, settings: Settings, neonblue: CommandLine) -> dict
         with pytest.raises(Exception, match=MARKER):
             client.query("SELECT toUInt8({text:String})", {"text": MARKER})
     neonblue.run("build")
-    ask("erase", 202, "POST", "/v1/erasures", json={"user_id": users[2]})
+    ask("erase", 202, "DELETE", f"/v1/users/{users[2]}")
     return ids
 
 

@@ -33,7 +33,7 @@ class QueryLimits:
 
     def settings(self) -> dict[str, str]:
         """What a query runs with where its request says nothing."""
-        ceilings = self._ceilings()
+        ceilings = self.ceilings()
         starting = ("max_execution_time", "max_memory_usage", "max_result_bytes")
         return {
             **{name: str(ceilings[name]) for name in starting},
@@ -47,14 +47,15 @@ class QueryLimits:
 
     def check(self, settings: Mapping[str, str]) -> None:
         """Raises ClickHouseError on a setting above its ceiling, and on a value that could be read otherwise."""
-        ceilings = self._ceilings()
+        ceilings = self.ceilings()
         for name, value in settings.items():
             if name in ceilings:
                 _check_number(name, value, ceilings[name])
             elif name == "readonly" and value != "1":
                 raise ClickHouseError(164, "READONLY", "Cannot modify 'readonly' setting in readonly mode")
 
-    def _ceilings(self) -> dict[str, int]:
+    def ceilings(self) -> dict[str, int]:
+        """The most that a request may ask for, by setting."""
         return {
             "max_execution_time": self.execution_time,
             "max_memory_usage": self.memory,

@@ -13,6 +13,12 @@ from neonblue.settings import Settings
 
 _GRACE = 10.0
 """Between a query's own end and that of its request: the engine looks at its clock between two blocks."""
+QUERY_SIZE = 1024**2
+"""Bytes of the platform's longest query."""
+READER_QUERIES = 6
+"""Queries of those who may read only that run at once."""
+READER_QUERY_SIZE = 256 * 1024
+"""Bytes of the longest query of theirs."""
 
 
 class SettingsError(ValueError):
@@ -71,7 +77,7 @@ class ServerSettings:
     kafka: KafkaSettings
     reader_time: int = 300
     reader_memory: int | None = None
-    max_query_size: int = 1024**2
+    max_query_size: int = QUERY_SIZE
     default_session_timeout: float = 60.0
     max_session_timeout: float = 3600.0
     slow_query: float = 1.0
@@ -81,10 +87,10 @@ class ServerSettings:
         """The platform's and the readers' shares are apart: what readers do keeps the platform from nothing."""
         if user.readonly:
             return Share(
-                queries=6,
+                queries=READER_QUERIES,
                 waiting=200,
                 sessions=200,
-                max_query_size=256 * 1024,
+                max_query_size=READER_QUERY_SIZE,
                 max_body_size=2 * 1024**2,
                 max_form_size=2 * 1024**2,
                 deadline=self.reader_time + _GRACE,

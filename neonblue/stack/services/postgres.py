@@ -36,10 +36,13 @@ _OWN_FOLDER = "/proc/self/cwd"
 _GREETING = struct.pack(">ii", 8, 80877103)  # SSLRequest, by PostgreSQL's protocol
 
 
-def configuration(settings: Settings) -> str:
-    """The server's configuration: durable first, then for two cores and little memory."""
+def configuration(settings: Settings, **changes: str) -> str:
+    """The server's configuration: durable first, then for two cores and little memory.
+
+    changes: what else than here, each value as the file has it.
+    """
     lag_limit = settings.api.max_pipeline_lag_bytes
-    values = {
+    values: dict[str, object] = {
         "listen_addresses": f"'{LOOPBACK}'",
         "port": settings.postgres.port,
         "unix_socket_directories": "''",
@@ -82,7 +85,7 @@ def configuration(settings: Settings) -> str:
         "log_parameter_max_length": 0,
         "log_parameter_max_length_on_error": 0,
     }
-    return "".join(f"{name} = {value}\n" for name, value in values.items())
+    return "".join(f"{name} = {value}\n" for name, value in (values | changes).items())
 
 
 class Postgres(Service):

@@ -31,10 +31,10 @@ tcp-backlog 128
 """
 
 
-def configuration(settings: Settings) -> str:
-    """The server's configuration; it names no path but its working folder."""
+def configuration(settings: Settings, listen: str = LOOPBACK) -> str:
+    """The server's configuration; it names no path but its working folder. It listens at the address `listen`."""
     password = settings.valkey.password.get_secret_value()
-    return _CONFIGURATION.format(host=LOOPBACK, port=settings.valkey.port, password=quoted(password))
+    return _CONFIGURATION.format(host=listen, port=settings.valkey.port, password=quoted(password))
 
 
 def quoted(text: str) -> str:

@@ -95,11 +95,12 @@ def _log_outcome(context: AssetExecutionContext, invocation: DbtCliInvocation) -
     """Say in the run's log how every model and test ended: who waits for the run reads it there."""
     with suppress(OSError, ValueError):
         results = invocation.get_artifact("run_results.json")
-        if (trace := trace_of_now()) is not None:
-            trace.dbt(results)
         outcome = from_run_results(results)
         data = EngineEventData({OUTCOME: MetadataValue.json(json.loads(to_json(outcome)))})
         context.instance.report_engine_event("dbt has finished", context.run, data)
+        if (trace := trace_of_now()) is not None:
+            with suppress(Exception):  # a trace has no say in a build
+                trace.dbt(results)
 
 
 def _log_other_days(context: AssetExecutionContext, clickhouse: ClickHouse, started: datetime) -> None:

@@ -79,7 +79,7 @@ def test_it_reads_the_spans_of_requests_and_transactions(
     }
 
     with running_process(postgres, tmp_path) as (client, _):
-        assert client.post("/v1/events", json={"events": [event]}).is_success
+        assert client.post("/v1/events", json=[event]).is_success
         wait_until(lambda: len(_spans(said)) >= 2, "the collector has told of both spans")
 
     spans = _spans(said)

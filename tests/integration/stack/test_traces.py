@@ -45,7 +45,7 @@ def test_a_request_is_followed_to_its_row_and_to_the_run_that_counts_it(
         "timestamp": datetime.now(UTC).isoformat(),
     }
     with httpx.Client(base_url=settings.api.address, headers=headers, trust_env=False, timeout=60) as api:
-        api.post("/v1/events", json={"events": [event]}).raise_for_status()
+        api.post("/v1/events", json=[event]).raise_for_status()
         until(lambda: collector.named("arrival in ClickHouse"), "the arrival is told")
         run = launch(settings, timeout=400)
         until(lambda: collector.named("run everything"), "the run is told")

@@ -14,6 +14,7 @@ from neonblue.cli.settings_list import settings_list
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = (
+    "deploying.md",
     "experiments.md",
     "operations.md",
     "from-the-specification.md",

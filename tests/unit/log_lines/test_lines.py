@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.log_lines import RESERVED, read
+from neonblue.log_lines.line import written
 
 _ROOT = Path(__file__).parents[3]
 _LOGGERS = ("log", "_log")
@@ -130,3 +131,89 @@ def test_what_is_shown_never_steers_a_terminal(fields: dict[str, str]) -> None:
 )
 def test_what_is_no_line_of_ours_is_none(text: str) -> None:
     assert read(text) is None
+
+
+class _Broken:
+    def __repr__(self) -> str:
+        raise KeyError("ann")
+
+
+def _nested(depth: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+_CYCLE: dict[str, Any] = {}
+_CYCLE["itself"] = _CYCLE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        _Broken(),
+        _CYCLE,
+        _nested(5_000),
+        {("a", 1): 2},
+        {_Broken(): 1},
+        b"\xff",
+        {1, 2},
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_value_gives_one_line_of_json(value: object) -> None:
+    text = written(
+        {"timestamp": "t", "level": "info", "event": "e", "service": "s", "value": value, "more": 1}
+    )
+
+    read_again = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    assert "\n" not in text
+    assert (read_again["event"], read_again["more"]) == ("e", 1)
+
+
+def test_a_line_has_a_bounded_length_and_keeps_its_head() -> None:
+    text = written({"event": "e", "value": "x" * 5_000_000, "list": ["y" * 1_000] * 1_000, "n" * 1_000: 1})
+
+    assert len(text) < 20_000
+    assert json.loads(text)["event"] == "e"
+    assert "(5000000 characters)" in text
+
+
+_ODD = """
+import gc, logging, sys
+import structlog
+from neonblue import log_lines
+from neonblue.log_lines import LogLines
+lines = LogLines(lambda: sys.stdout)
+log_lines.configure("tests", lines)
+class Broken(RuntimeError):
+    def __str__(self): raise KeyError("ann")
+try:
+    raise Broken
+except Broken:
+    structlog.get_logger("x").error("broke", exc_info=True)
+logging.getLogger("urllib3.connectionpool").warning("Retrying: %s", "/?query_id=1&param_user=ann%40example.com")
+logging.getLogger("x").warning("one %d of %s", 1)
+class Ending:
+    def __del__(self): logging.getLogger("x").warning("ended")
+endings = [Ending()]
+class Stream:
+    def fileno(self): raise OSError
+    def write(self, text): endings.clear(); sys.__stdout__.write(text)
+    def flush(self): pass
+lines._stream = lambda: Stream()
+logging.getLogger("x").warning("last")
+"""
+
+
+def test_nothing_that_is_logged_raises_hangs_or_quotes_a_query() -> None:
+    broke, retrying, wrong, last, dropped = lines_of(_ODD)
+
+    assert broke["exception"].endswith("Broken: its text can't be told")
+    assert retrying["message"] == "Retrying: /?…"
+    assert wrong["message"] == "one %d of %s"
+    assert last["message"] == "last"
+    assert dropped["event"] == "log_lines_dropped"

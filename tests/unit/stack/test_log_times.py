@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.stack.log_times import merged, time_of
+from neonblue.stack.log_times import merged, parted, time_of
 
 MOMENT = datetime(2026, 11, 30, 1, 2, 3, 456000, tzinfo=UTC)
 
@@ -28,6 +28,20 @@ MOMENT = datetime(2026, 11, 30, 1, 2, 3, 456000, tzinfo=UTC)
 )
 def test_every_services_way_is_read(line: str) -> None:
     assert time_of(line) == MOMENT
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("2026-11-30 01:02:03.456 UTC [123] neonblue LOG:  ready", "[123] neonblue LOG:  ready"),
+        ("123:M 30 Nov 2026 01:02:03.456 * Ready", "123:M * Ready"),
+        ("timestamp=2026-11-30T01:02:03.456000Z level=info", "level=info"),
+        ("since=2026-11-30T01:02:03.456000Z x", "since=2026-11-30T01:02:03.456000Z x"),
+        ("\tat java", "\tat java"),
+    ],
+)
+def test_a_line_is_told_without_its_time_but_a_field_of_it_stays(line: str, rest: str) -> None:
+    assert parted(line)[1] == rest
 
 
 @pytest.mark.parametrize(

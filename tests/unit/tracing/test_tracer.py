@@ -81,10 +81,12 @@ def test_the_part_that_is_wanted_is_traced_and_by_its_caller_s_trace_always_the_
     tracing, _ = tracing_to("http://127.0.0.1:9/v1/traces", ratio=ratio)
 
     share = sum(tracing.samples() for _ in range(MANY)) / MANY
-    callers = [Parent(number << 61, 1) for number in range(8)]
+    callers = [Parent(number << 61, 1) for number in range(MANY)]
+    first = [tracing.samples(one) for one in callers]
 
     assert abs(share - ratio) <= 0.02
-    assert [tracing.samples(one) for one in callers] == [ratio > number / 8 for number in range(8)]
+    assert abs(sum(first) / MANY - ratio) <= 0.02
+    assert [tracing.samples(one) for one in callers] == first
     tracing.stop()
 
 
@@ -178,6 +180,35 @@ def test_off_there_is_nothing_and_nothing_is_loaded() -> None:
 )
 def test_the_address_is_where_a_collector_listens(endpoint: str | None, address: str | None) -> None:
     assert TracesSettings(endpoint=endpoint).address == address
+
+
+def test_no_caller_chooses_to_be_traced() -> None:
+    tracing, _ = tracing_to("http://127.0.0.1:9/v1/traces", ratio=0.01)
+    chosen = [Parent(number << 64, 1) for number in range(1, 20_001)]
+
+    assert 100 < sum(tracing.samples(parent) for parent in chosen) < 320
+
+
+def test_variables_of_others_send_spans_nowhere_else(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        tracing, counts = tracing_to(collector.endpoint + "/v1/traces")
+        tracing.begin("one").end()
+        tracing.stop()
+
+    assert counts == Counts(sent=1)
+
+
+@pytest.mark.parametrize("query", ["?key=s", "/v1/traces?key=s", "/v1/traces#s"])
+def test_an_address_with_a_query_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match="without a query"):
+        TracesSettings(endpoint=f"https://collector.example.com{query}")
 
 
 def test_an_address_with_a_password_is_refused() -> None:

@@ -349,6 +349,30 @@ def test_the_audit_log_keeps_a_hash_whose_key_is_gone(place: Place) -> None:
     assert (changing, change) == ("set_attributes", {"changed": ["plan"]})
 
 
+def test_what_a_process_is_at_is_due_soon_where_it_is_killed_and_not_before(place: Place) -> None:
+    user = f"held-{uuid4().hex}"
+    send(place.api, user)
+    due = "SELECT extract(epoch FROM next_attempt_at - now())::float FROM erasures WHERE id = %s"
+    with (
+        psycopg.connect(place.stream.dsn) as holding,
+        psycopg.connect(place.stream.dsn, autocommit=True) as looking,
+    ):
+        holding.execute("LOCK TABLE idempotency_keys IN ACCESS EXCLUSIVE MODE")
+        erasure = erase(place.api, user)
+
+        def left() -> float:
+            row = looking.execute(due, (erasure["id"],)).fetchone()
+            return 0.0 if row is None or row[0] is None else row[0]
+
+        wait_until(lambda: 5 < left() <= 30, "an attempt has begun")
+        for _ in range(2):
+            wait_until(lambda: left() < 28, "time passes")
+            wait_until(lambda: 29 < left() <= 30, "the attempt goes on")
+        holding.rollback()
+    place.stream.carry()
+    wait_retained(place, erasure)
+
+
 def test_an_erasure_is_accepted_while_clickhouse_and_valkey_are_away(place: Place) -> None:
     user = f"person-{uuid4()}"
     settings = place.settings

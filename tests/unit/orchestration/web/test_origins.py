@@ -37,6 +37,17 @@ def test_the_public_address_is_served_beside_them(host: str) -> None:
     assert PUBLIC.check_host([host])
 
 
+def test_other_parts_of_the_stack_ask_by_the_name_that_they_know() -> None:
+    site = Site.of("https://dagster.example.com", "http://dagster:3000")
+    assert site.check_host(["dagster:3000"]) == "dagster:3000"
+    assert site.check_host(["dagster.example.com"])
+    for other in ("dagster", "dagster:3001", "dagster:3000.evil.example", ""):
+        with pytest.raises(Refusal):
+            site.check_host([other])
+    with pytest.raises(Refusal):
+        site.check_origin(["http://dagster:3000"], "dagster:3000", needed=True)
+
+
 @pytest.mark.parametrize("host", ["dagster.example.com:80", "x.dagster.example.com", "example.com"])
 def test_nothing_near_the_public_address_is(host: str) -> None:
     with pytest.raises(Refusal):
