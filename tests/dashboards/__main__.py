@@ -9,7 +9,7 @@ from pathlib import Path
 from neonblue.dashboards.__main__ import COMPOSE
 from neonblue.dashboards.alerts import read_alerts
 from neonblue.dashboards.boards import BOARDS
-from neonblue.dashboards.model import Kind
+from neonblue.dashboards.model import Board, Kind
 from neonblue.settings import Settings
 from tests.dashboards.asking import Sources
 from tests.dashboards.expanding import View
@@ -18,20 +18,28 @@ from tests.dashboards.pictures import draw
 
 def draw_all(settings: Settings, folder: Path, minutes: float, experiment: str = "") -> list[Path]:
     """The files: one for each dashboard, of the last minutes, of this experiment or the first in the list."""
-    sources, alerts = Sources(settings), read_alerts(COMPOSE / "monitoring" / "rules")
+    alerts = read_alerts(COMPOSE / "monitoring" / "rules")
     end = datetime.now(UTC)
-    files = []
-    for board in BOARDS:
-        chosen = {"experiment": experiment} if experiment else {}
-        view = View(end - timedelta(minutes=minutes), end, chosen=chosen)
-        for variable in board.variables:
-            if variable.name not in chosen:
-                rows = sources.select(variable.query, Kind.TABLE, view).rows
-                chosen[variable.name] = str(next(iter(rows[0].values())))
-        answers = {panel.title: sources.answers(panel, view) for panel in board.panels()}
-        files.append(folder / f"{board.uid}.png")
-        draw(board, alerts, answers, view, files[-1])
+    files = [folder / f"{board.uid}.png" for board in BOARDS]
+    with Sources(settings) as sources:
+        for board, file in zip(BOARDS, files, strict=True):
+            view = _view(board, sources, end - timedelta(minutes=minutes), end, experiment)
+            answers = {panel.title: sources.answers(panel, view) for panel in board.panels()}
+            draw(board, alerts, answers, view, file)
     return files
+
+
+def _view(board: Board, sources: Sources, start: datetime, end: datetime, experiment: str) -> View:
+    """With what a dashboard chooses by itself: the first that there is to choose."""
+    chosen = {"experiment": experiment} if experiment else {}
+    view = View(start, end, chosen=chosen)
+    for variable in board.variables:
+        if variable.name not in chosen:
+            rows = sources.select(variable.query, Kind.TABLE, view).rows
+            if not rows:
+                raise SystemExit(f"{board.title}: nothing to choose from for {variable.label}")
+            chosen[variable.name] = str(next(iter(rows[0].values())))
+    return view
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -57,6 +57,13 @@ class Sources:
             trust_env=False,
             timeout=60,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._prometheus.close()
+        self._clickhouse.close()
 
     def answers(self, panel: Panel, view: View) -> list[Answer]:
         """Of each of its queries. Raises ``AssertionError`` with the query where it is refused."""

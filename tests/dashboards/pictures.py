@@ -117,12 +117,15 @@ def _graph(axes: Axes, panel: Panel, colours: Sequence[Step], lines: Sequence[Li
         axes.stackplot(
             times, layers, labels=[_named(line, panel) for line in lines], colors=_LINES, alpha=0.7
         )
+    tops: dict[datetime, float] = {}
     for at, line in enumerate(lines):
         ink = _LINES[at % len(_LINES)]
         if panel.kind is Kind.BARS:
-            axes.bar(
-                line.times, line.values, view.seconds / 86400 / 120, color=ink, label=_named(line, panel)
-            )
+            below = [tops.get(moment, 0.0) for moment in line.times]
+            wide = view.seconds / 86400 / 120
+            axes.bar(line.times, line.values, wide, below, color=ink, label=_named(line, panel))
+            heights = (low + value for low, value in zip(below, line.values, strict=True))
+            tops |= dict(zip(line.times, heights, strict=True))
         elif not panel.stacked:
             axes.plot(
                 line.times,

@@ -174,19 +174,16 @@ _DAYS = Row(
             "Events",
             "Events of the experiment's units from their first exposure on, by UTC day.",
             (ClickHouse("events_by_day", _VARIANT),),
-            Kind.BARS,
         ),
         Panel(
             "Conversions",
             "Conversion events by UTC day.",
             (ClickHouse("conversions_by_day", _VARIANT),),
-            Kind.BARS,
         ),
         Panel(
             "Value",
             "Sum of the events' values by UTC day.",
             (ClickHouse("value_by_day", _VARIANT),),
-            Kind.BARS,
         ),
     ),
 )

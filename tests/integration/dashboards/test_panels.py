@@ -129,17 +129,18 @@ def visitors(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def sources(settings: Settings) -> Sources:
+def sources(settings: Settings) -> Iterator[Sources]:
     """Once the alert about the unreadable message fires."""
-    found = Sources(settings)
     alerts = next(panel for board in BOARDS for panel in board.panels() if panel.title == "Alerts that fire")
 
-    def told() -> bool:
-        rows = found.answers(alerts, view())[0].rows
-        return "DeadLetters" in {row["alertname"] for row in rows}
+    with Sources(settings) as opened:
 
-    until(told, "the alert about the message that could not be read", 120)
-    return found
+        def told() -> bool:
+            rows = opened.answers(alerts, view())[0].rows
+            return "DeadLetters" in {row["alertname"] for row in rows}
+
+        until(told, "the alert about the message that could not be read", 120)
+        yield opened
 
 
 def view() -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -34,12 +35,13 @@ EMPTY |= {"Newest dead letters"}
 
 
 @pytest.fixture(scope="module")
-def sources(house: House) -> Sources:
+def sources(house: House) -> Iterator[Sources]:
     """As the user that reads only."""
     house.refresh_live()
     reader = {"readonly_user": "reader", "readonly_password": SecretStr("another-password")}
     clickhouse = house.settings.clickhouse.model_copy(update=reader)
-    return Sources(Settings().model_copy(update={"clickhouse": clickhouse}))
+    with Sources(Settings().model_copy(update={"clickhouse": clickhouse})) as opened:
+        yield opened
 
 
 def rows(sources: Sources, title: str) -> list[dict[str, Any]]:
