@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import structlog
 
 from neonblue.backoff import backoff
-from neonblue.log_lines import LogLines, calm_logging
+from neonblue.log_lines import LogLines, configure
 from neonblue.settings import Settings
 from neonblue.stack import kafka_users
 from neonblue.stack.board import Board, State, Status
@@ -66,16 +66,7 @@ class KafkaUsers(Step):
 
 def configure_logs() -> None:
     """Lines of JSON on standard output, which the engine keeps."""
-    calm_logging()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=LogLines(lambda: sys.stdout),
-    )
+    configure("keeper", LogLines(lambda: sys.stdout))
 
 
 def _foundation(settings: Settings) -> tuple[Step, ...]:
