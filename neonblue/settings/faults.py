@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 PREFIX = "NEONBLUE_"
 _OF_PROCESSES = ("CDC_", "DBT_", "SERVICE")
 """Variables of this prefix that are no settings: the stack gives them to Debezium, to dbt, to its services."""
-RETIRED = frozenset({"NEONBLUE_DAGSTER_CODE_PORT"})
+RETIRED = frozenset({"NEONBLUE_DAGSTER_CODE_PORT", "NEONBLUE_MONITORING_HOST"})
 """Variables that were settings: an older ``neonblue.env`` may hold them. They mean nothing."""
 _NEAR = 0.75
 _LONGEST_SHOWN = 60
