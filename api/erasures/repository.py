@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +40,7 @@ UPDATE erasures SET user_id = %(user_id)s, person = %(person)s, removed = %(remo
     arrived_at = %(arrived_at)s, settled_at = %(settled_at)s, cleared_at = %(cleared_at)s,
     outbox_gone_at = %(outbox_gone_at)s, topic_gone_at = %(topic_gone_at)s, closed_at = %(closed_at)s,
     attempts = %(attempts)s, problem = %(problem)s, person_key = %(person_key)s,
-    next_attempt_at = %(next_attempt_at)s
+    next_attempt_at = now() + %(wait)s
 WHERE id = %(id)s
 """
 _READ = f"SELECT {_COLUMNS} FROM erasures WHERE id = %s"  # noqa: S608 - no value is in the text
@@ -194,7 +194,8 @@ async def notify(connection: Connection, erasure_id: UUID) -> None:
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(erasure_id)))
 
 
-async def save(connection: Connection, erasure: Erasure, next_attempt_at: datetime | None) -> None:
+async def save(connection: Connection, erasure: Erasure, wait: timedelta | None) -> None:
+    """wait: until the next attempt, by PostgreSQL's clock, which says whose turn it is; None: there is none."""
     await connection.execute(
         _SAVE.encode(),
         {
@@ -211,7 +212,7 @@ async def save(connection: Connection, erasure: Erasure, next_attempt_at: dateti
             "attempts": erasure.attempts,
             "problem": erasure.problem,
             "person_key": erasure.person_key,
-            "next_attempt_at": next_attempt_at,
+            "wait": wait,
         },
     )
 

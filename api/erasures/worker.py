@@ -183,22 +183,22 @@ class ErasureWorker:
         return after
 
 
-def _rested(erasure: Erasure, terms: Terms, now: datetime) -> tuple[Erasure, datetime | None]:
-    """What is to be kept of the attempt, and when the next is due.
+def _rested(erasure: Erasure, terms: Terms, now: datetime) -> tuple[Erasure, timedelta | None]:
+    """What is to be kept of the attempt, and how long until the next; not for hours, whatever the clock once said.
 
     When nothing but retention is left the id is no longer needed.
     """
     if erasure.state is not State.REMOVING:
         return replace(erasure, user_id=None), None
-    soon = now + min(_FIRST_WAIT * 2 ** min(erasure.attempts, 10), _LONGEST_WAIT)
+    soon = min(_FIRST_WAIT * 2 ** min(erasure.attempts, 10), _LONGEST_WAIT)
     due = [soon] if erasure.problem is not None else []
     if erasure.settled_at is None:
         due.append(_not_before(settles_at(erasure, terms), now, soon))
     if erasure.cleared_at is None:
         clears = clears_from(erasure, terms)
         due.append(soon if clears is None else _not_before(clears, now, soon))
-    return erasure, min(due)
+    return erasure, min(*due, _LONGEST_WAIT + terms.settle)
 
 
-def _not_before(limit: datetime, now: datetime, otherwise: datetime) -> datetime:
-    return limit if limit > now else otherwise
+def _not_before(limit: datetime, now: datetime, otherwise: timedelta) -> timedelta:
+    return limit - now if limit > now else otherwise
