@@ -15,10 +15,11 @@ from neonblue.log_lines import run_of_process
 from neonblue.settings import ClickHouseSettings
 from neonblue.tracing import CURRENT, traceparent
 
-# What it logs of a failure it also raises, and quotes the query.
-_theirs = logging.getLogger("clickhouse_connect")
-_theirs.addHandler(logging.NullHandler())
-_theirs.propagate = False
+# What they log of a failure they also raise, and quote the query.
+for _name in ("clickhouse_connect", "urllib3"):
+    _theirs = logging.getLogger(_name)
+    _theirs.addHandler(logging.NullHandler())
+    _theirs.propagate = False
 
 
 @contextmanager
