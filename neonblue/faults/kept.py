@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,9 +37,10 @@ def read(path: Path) -> dict[Plan, RunOutcome]:
 
 
 def keep(path: Path, outcome: RunOutcome) -> None:
-    """Add a run to a file. Raises KeptError."""
+    """Add a run to a file; its folder where it is there still. Raises KeptError."""
+    line = _OUTCOME.dump_json(replace(outcome, folder="") if outcome.good else outcome)
     try:
         with path.open("ab") as file:
-            file.write(_OUTCOME.dump_json(outcome) + b"\n")
+            file.write(line + b"\n")
     except OSError as error:
         raise KeptError(f"{path}: {error.strerror}") from error

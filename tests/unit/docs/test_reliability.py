@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from neonblue.faults import kept
 from neonblue.faults.kinds import CORE, DAGSTER, NATURES, Kind
-from neonblue.faults.report import COLUMNS
+from neonblue.faults.report import COLUMNS, markdown
 
-PAGE = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "reliability.md").read_text()
 TABLE = re.search(r"<!-- faults:begin -->(.*)<!-- faults:end -->", PAGE, re.DOTALL)
 
 
@@ -23,6 +25,12 @@ def test_the_table_is_one_that_the_command_prints() -> None:
         kind, *target = title.split(" ")
         assert NATURES[Kind(kind)].of_service == bool(target)
         assert not target or target[0] in (*CORE, *DAGSTER)
+
+
+def test_the_table_is_that_of_the_runs_that_are_kept() -> None:
+    outcomes = sorted(kept.read(DOCS / "fault-runs.jsonl").values(), key=lambda outcome: outcome.plan.seed)
+
+    assert markdown(outcomes) in PAGE
 
 
 def test_every_named_fault_of_the_page_exists() -> None:
