@@ -41,9 +41,9 @@ PARTS: Mapping[str, Part] = {
             *(f"KAFKA_{part.upper()}_PASSWORD" for part in kafka_settings.PARTS),
         ),
     ),
-    "api": Part((Role.API,), "api", "writer", ("VALKEY_URL", "API_TOKEN")),
+    "api": Part((Role.API,), "api", "writer", ("VALKEY_URL", "API_TOKEN", "DAGSTER_PAGE_SECRET")),
     "dagster-code": Part((Role.ORCHESTRATION, Role.DAGSTER), "dagster", "owner", ("API_TOKEN",)),
-    "dagster": Part((Role.DAGSTER,), more=("DAGSTER_TOKEN",)),
+    "dagster": Part((Role.DAGSTER,), more=("DAGSTER_TOKEN", "DAGSTER_PAGE_SECRET")),
     "dagster-daemon": Part((Role.DAGSTER,)),
     "demo": Part(more=("API_TOKEN",)),
 }
@@ -90,6 +90,7 @@ def _everything(kept: Kept) -> dict[str, str]:
         "VALKEY_URL": _valkey(valkey),
         "API_TOKEN": _shown(settings.api.token),
         "DAGSTER_TOKEN": _shown(settings.dagster.token),
+        "DAGSTER_PAGE_SECRET": _shown(settings.dagster.page_secret),
     }
 
 

@@ -29,12 +29,21 @@ def test_secrets_are_their_owners_alone(folder: Path) -> None:
     assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
 
 
+def test_the_api_and_dagsters_page_share_what_the_page_shows_it(folder: Path) -> None:
+    shown = {
+        name: dotenv_values(folder / "secrets" / f"{name}.env").get("NEONBLUE_DAGSTER_PAGE_SECRET")
+        for name in ("api", "dagster")
+    }
+    assert shown["api"]
+    assert shown["api"] == shown["dagster"]
+
+
 def test_no_secret_is_in_a_file_for_everybody(folder: Path) -> None:
     keeps = kept.load(folder)
     secrets = {keeps.writer, keeps.kafka_node} | {
         value
         for name, value in dotenv_values(folder / "neonblue.env").items()
-        if value and name.endswith(("PASSWORD", "TOKEN"))
+        if value and name.endswith(("PASSWORD", "TOKEN", "SECRET"))
     }
     assert len(secrets) > 15
     open_to_all = [
