@@ -16,7 +16,7 @@ from neonblue.reconciliation import Counts, Reconciliation
 from neonblue.reconciliation import reconcile as compare_stores
 from neonblue.reconciliation.compare import Comparison
 from neonblue.reconciliation.report import as_json
-from neonblue.republication import Repaired, StreamStandsStill
+from neonblue.republication import Repaired, RepairUnderWay, StreamStandsStill
 from neonblue.republication import repair as repair_stores
 from neonblue.settings import Settings
 
@@ -69,6 +69,8 @@ def _repair(settings: Settings, wait: float) -> Repaired:
             )
         except StreamStandsStill as error:
             fail(f"{error}: 'neonblue reconcile --repair' publishes what is missing then")
+        except RepairUnderWay as error:
+            fail(str(error))
 
 
 def repaired_json(repaired: Repaired) -> dict[str, Any]:

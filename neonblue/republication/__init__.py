@@ -4,12 +4,13 @@ They stream as the first ones did, and change nothing where their rows are prese
 """
 
 from neonblue.republication.pace import StreamStandsStill
-from neonblue.republication.repair import Repaired, repair
+from neonblue.republication.repair import Repaired, RepairUnderWay, repair
 from neonblue.republication.republish import Plan, Progress, Republished, plan, republish
 
 __all__ = [
     "Plan",
     "Progress",
+    "RepairUnderWay",
     "Repaired",
     "Republished",
     "StreamStandsStill",

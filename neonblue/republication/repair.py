@@ -24,6 +24,12 @@ from neonblue.settings import Role, Settings
 
 UNDER_WAY_SECONDS = 15.0
 """What the stream carries in this time is not missing."""
+_TURN = 7_301_885_412
+"""Of PostgreSQL's advisory locks: the supervisor and a person repair one after the other."""
+
+
+class RepairUnderWay(Exception):  # noqa: N818 - names a state
+    """Another repair did not end in the time that there was."""
 
 
 @dataclass(slots=True)
@@ -64,14 +70,37 @@ def repair(
 ) -> Repaired:
     """Publish again what is missing or altered, and wait until the stores agree, or `wait_seconds` are over.
 
-    progress: told kind, rows published of it, and bytes that the stream must read first. actor: who the audit log
-    says it was. Raises StreamStandsStill, psycopg.Error, ClickHouseError.
+    One at a time: a second waits for the first, and publishes what that has left. progress: told kind, rows
+    published of it, and bytes that the stream must read first. actor: who the audit log says it was. Raises
+    RepairUnderWay, StreamStandsStill, psycopg.Error, ClickHouseError.
     """
     deadline = time.monotonic() + wait_seconds
-    result = Repaired(reconcile(settings, min(UNDER_WAY_SECONDS, wait_seconds)))
+    with _turn(settings, wait_seconds):
+        return _repair(settings, deadline, progress or (lambda *_: None), actor)
+
+
+@contextmanager
+def _turn(settings: Settings, wait_seconds: float) -> Iterator[None]:
+    """Two at once would each publish what is missing; the second finds what the first has left."""
+    with psycopg.connect(settings.postgres.acting(Role.API).dsn(), autocommit=True) as connection:
+        milliseconds = max(1, round(wait_seconds * 1_000))
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(milliseconds),))
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
+        except psycopg.errors.LockNotAvailable:
+            raise RepairUnderWay(
+                f"another repair has been under way for {wait_seconds:g} s: 'neonblue status' tells of it"
+            ) from None
+        yield
+
+
+def _repair(
+    settings: Settings, deadline: float, progress: Callable[[Kind, int, int], object], actor: str
+) -> Repaired:
+    result = Repaired(reconcile(settings, min(UNDER_WAY_SECONDS, max(0.0, deadline - time.monotonic()))))
     if result.equal:
         return result
-    telling = _Telling(result, progress or (lambda *_: None))
+    telling = _Telling(result, progress)
     with (
         psycopg.connect(settings.postgres.acting(Role.READER).dsn(), autocommit=True) as postgres,
         connect(settings.clickhouse) as clickhouse,
@@ -84,7 +113,7 @@ def repair(
         stores = _Stores(postgres, clickhouse, span_of_now(postgres))
         for kind in ORDER:
             if kind is not Kind.ERASURES:
-                _repair(stores, publisher, kind, telling)
+                _publish(stores, publisher, kind, telling)
         rows = {kind.value: number for kind, number in result.published.items()}
         publisher.record(actor, "repaired", settings.kafka.topic, {"rows": rows, "restored": result.restored})
     result.reconciliation = reconcile(settings, max(0.0, deadline - time.monotonic()))
@@ -152,7 +181,7 @@ class _Telling:
         self._progress(self._kind, self._result.published.get(self._kind, 0), unread)
 
 
-def _repair(stores: _Stores, publisher: Publisher, kind: Kind, telling: _Telling) -> None:
+def _publish(stores: _Stores, publisher: Publisher, kind: Kind, telling: _Telling) -> None:
     for gap in stores.gaps(kind):
         if kind is Kind.EVENTS:
             done = publisher.found_events(gap.buckets[0].day, sorted(gap.missing))

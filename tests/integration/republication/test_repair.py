@@ -6,9 +6,12 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import httpx
+import psycopg
 import pytest
 from click.testing import Result
 from clickhouse_connect.driver.client import Client
@@ -16,10 +19,10 @@ from typer.testing import CliRunner
 
 from neonblue.cli.main import app
 from neonblue.clickhouse import connect
-from neonblue.reconciliation import reconcile
+from neonblue.reconciliation import Counts, reconcile
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import repair
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack import Stack
 from tests.integration.api.people.conftest import client_of
 from tests.integration.api.people.test_erasure import erase, receipt_of
@@ -73,6 +76,22 @@ def lose(clickhouse: Client, table: str, condition: str) -> None:
     clickhouse.command(f"ALTER TABLE {table} DELETE WHERE {condition}", settings={"mutations_sync": 2})
 
 
+def totals(settings: Settings) -> list[tuple[Kind, Counts]]:
+    return [(kind, compared.total) for kind, compared in reconcile(settings).rows.items()]
+
+
+def repaired_since(settings: Settings, instant: datetime) -> tuple[dict[str, int], int]:
+    """What all repairs together published and restored, as the audit log has it."""
+    rows: Counter[str] = Counter()
+    restored = 0
+    with psycopg.connect(settings.postgres.acting(Role.API).dsn()) as connection:
+        query = "SELECT after FROM audit_log WHERE action = 'repaired' AND at >= %s"
+        for (after,) in connection.execute(query, (instant,)):
+            rows.update(after["rows"])
+            restored += after["restored"]
+    return dict(rows), restored
+
+
 def call(settings: Settings, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
 
@@ -99,14 +118,21 @@ def test_what_was_lost_comes_back_and_a_second_repair_changes_nothing(settings: 
         assert contents(clickhouse) == held
         assert (again.rows, again.equal) == (0, True)
 
+    loss = datetime.now(UTC)
     shutil.rmtree(settings.data_dir / "clickhouse")
     with running(settings) as (api, clickhouse):
         assert not contents(clickhouse)["events_processed"]
 
-        repaired_whole = repair(settings, wait_seconds=WAIT_SECONDS)
+        # Beside the supervisor, which has seen the loss as well.
+        with ThreadPoolExecutor() as both:
+            repairs = [both.submit(repair, settings, wait_seconds=WAIT_SECONDS) for _ in range(2)]
 
-        assert repaired_whole.equal
-        assert repaired_whole.restored == 2  # the person, and the id from before it was known
+        assert all(one.result().equal for one in repairs)
+        rows, restored = repaired_since(settings, loss)
+        assert rows == {
+            kind.value: count.accepted for kind, count in totals(settings) if kind is not Kind.ERASURES
+        }
+        assert restored == 2  # the person, and the id from before it was known
         assert contents(clickhouse) == held
         kept = "SELECT groupArray(event_type) FROM events_processed FINAL WHERE user_id = {user:String}"
         assert clickhouse.query(kept, parameters={"user": person}).result_rows == [(["came_back"],)]
