@@ -24,7 +24,7 @@ from neonblue.settings import Role, Settings
 
 UNDER_WAY_SECONDS = 15.0
 """What the stream carries in this time is not missing."""
-_TURN = 7_301_885_412
+TURN = 7_301_885_412
 """Of PostgreSQL's advisory locks: the supervisor and a person repair one after the other."""
 
 
@@ -82,15 +82,15 @@ def repair(
 @contextmanager
 def _turn(settings: Settings, wait_seconds: float) -> Iterator[None]:
     """Two at once would each publish what is missing; the second finds what the first has left."""
+    deadline = time.monotonic() + wait_seconds
     with psycopg.connect(settings.postgres.acting(Role.API).dsn(), autocommit=True) as connection:
-        milliseconds = max(1, round(wait_seconds * 1_000))
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(milliseconds),))
-        try:
-            connection.execute("SELECT pg_advisory_lock(%s)", (_TURN,))
-        except psycopg.errors.LockNotAvailable:
-            raise RepairUnderWay(
-                f"another repair has been under way for {wait_seconds:g} s: 'neonblue status' tells of it"
-            ) from None
+        # Asked again and again: the role's statements end after a minute, also those that wait.
+        while connection.execute("SELECT pg_try_advisory_lock(%s)", (TURN,)).fetchone() != (True,):
+            if time.monotonic() >= deadline:
+                raise RepairUnderWay(
+                    f"another repair has been under way for {wait_seconds:g} s: 'neonblue status' tells of it"
+                )
+            time.sleep(min(1.0, wait_seconds))
         yield
 
 

@@ -22,6 +22,7 @@ from neonblue.clickhouse import connect
 from neonblue.reconciliation import Counts, reconcile
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import repair
+from neonblue.republication.repair import TURN
 from neonblue.settings import Role, Settings
 from neonblue.stack import Stack
 from tests.integration.api.people.conftest import client_of
@@ -149,3 +150,9 @@ def test_what_was_lost_comes_back_and_a_second_repair_changes_nothing(settings: 
         assert reconcile(settings).agree
         span = call(settings, "republish", "--dry-run", "--json", "--to", "2000-01-01", "--kind", "events")
         assert json.loads(span.stdout)["events"] == {}
+
+        with psycopg.connect(settings.postgres.dsn()) as another:
+            another.execute("SELECT pg_advisory_lock(%s)", (TURN,))
+            waiting = call(settings, "reconcile", "--repair", "--wait", "1")
+            assert waiting.exit_code != 0
+            assert "another repair has been under way for 1 s" in " ".join(waiting.output.split())
