@@ -44,7 +44,7 @@ def randomization_rates(
 
     rates: list[tuple[Measured, int, Rate | str]] = []
     with clickhouse.client() as client:
-        stamp = read_stamp(client, context.run_id)
+        stamp = read_stamp(client, context.run.run_id)
         for measured in read_metrics(client):
             history = read_history(client, measured)
             rate = false_positive_rate(history, config.repetitions, config.seed)

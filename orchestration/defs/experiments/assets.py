@@ -57,7 +57,7 @@ def experiment_decision(
     decided: dict[str, str] = {}
     alone = Alone()
     with clickhouse.client() as client:
-        stamp = read_stamp(client, context.run_id)
+        stamp = read_stamp(client, context.run.run_id)
         experiments = _experiments_of(context, client)
         with postgres.connection() as connection:
             looks = read_looks(connection, (one.newest.experiment_id for one in experiments))
@@ -119,7 +119,7 @@ def experiment_report(context: AssetExecutionContext, clickhouse: ClickHouse, ap
         for key in context.partition_keys:
             with alone.of(key):
                 made = publish_experiment(
-                    client, store, key, context.run_id, looks=partial(api.looks, key), keep=api.keep_look
+                    client, store, key, context.run.run_id, looks=partial(api.looks, key), keep=api.keep_look
                 )
                 files = [line.location for line in (made.report, *made.figures)]
                 kept += len(files)

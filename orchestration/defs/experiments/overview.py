@@ -40,7 +40,7 @@ def weekly_overview(
     last = datetime.now(UTC).date() - timedelta(days=1)
     with clickhouse.client() as client:
         page = publish_overview(
-            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run_id, api.looks
+            client, ReportStore.of(settings), last - timedelta(days=6), last, context.run.run_id, api.looks
         )
         rows = client.query(_NEWEST).result_rows
     lines = ["| experiment | units | decision |", "|---|---|---|"]

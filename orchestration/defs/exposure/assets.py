@@ -42,7 +42,7 @@ def sample_ratio_stages(
     alone = Alone()
     lines = ["| experiment | stage | units by arm | p | |", "|---|---|---|---|---|"]
     with clickhouse.client() as client, postgres.connection() as connection:
-        stamp = read_stamp(client, context.run_id)
+        stamp = read_stamp(client, context.run.run_id)
         running = {
             number: versions
             for number, versions in read_configurations(client).items()

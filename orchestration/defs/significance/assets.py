@@ -40,7 +40,7 @@ def significance_tests(
 
     alone = Alone()
     with clickhouse.client() as client:
-        stamp = read_stamp(client, context.run_id)
+        stamp = read_stamp(client, context.run.run_id)
         rows: list[ResultRow] = []
         experiments = read_experiments(client)
         with postgres.connection() as connection:
