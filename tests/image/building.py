@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 TARGETS = ("neonblue", "connect")
 _BASE = "localhost/neonblue-base:1"
 _SUITE = "trixie"
+_TRUSTED = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _PACKAGES = "python3,python3-venv,ca-certificates"
 """What the official image of Python has beyond Debian's smallest."""
@@ -59,7 +60,7 @@ class Store:
         made = self.buildah("from", "scratch")
         self.buildah("add", made, archive, "/")
         self.buildah("copy", made, _AUTHORITIES, _AUTHORITIES)
-        trusted = [f"--env={name}={_AUTHORITIES}" for name in ("SSL_CERT_FILE", "PIP_CERT")]
+        trusted = [f"--env={name}={_AUTHORITIES}" for name in _TRUSTED]
         self.buildah("config", *trusted, made)
         self.buildah("commit", "--rm", made, _BASE)
         archive.unlink()
