@@ -21,13 +21,15 @@ class Remembered(msgspec.Struct, frozen=True):
     """`topics`: each topic's id by its name. `clickhouse`: the identity of its data; '' before they were first seen.
 
     `to_repair`: what happened since ClickHouse was last seen complete. `broken_parts`: those of its tables that are
-    known to have been set aside.
+    known to have been set aside. `position`: of each partition of the events' topic, up to where ClickHouse is known to
+    have read it, or what it lacks is known; None: since before that was noted.
     """
 
     topics: dict[str, str] = {}
     clickhouse: str = ""
     to_repair: tuple[str, ...] = ()
     broken_parts: tuple[str, ...] = ()
+    position: dict[int, int] | None = None
 
 
 class StreamMemory:
@@ -44,6 +46,10 @@ class StreamMemory:
 
     def topics_are(self, ids: Mapping[str, str]) -> None:
         self._change(topics=dict(ids))
+
+    def position_is(self, offsets: Mapping[int, int]) -> None:
+        """As `Remembered.position`; nothing of a topic that is new."""
+        self._change(position=dict(offsets))
 
     def broken_parts_are(self, names: tuple[str, ...]) -> None:
         self._change(broken_parts=names)

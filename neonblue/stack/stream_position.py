@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,10 @@ _log = structlog.get_logger("neonblue.stack")
 
 _REQUEST_SECONDS = 5.0
 _READ_SECONDS = 60.0
+_NOTED_SECONDS = 60.0
+"""How often it is noted on disk. From there it is looked again after a restart."""
+_MOST_COUNTED = 20_000_000
+"""More messages are not counted: the stores are compared instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,14 @@ class Course:
 
 
 class PositionWatch:
-    """Notes for a repair what the position went over."""
+    """Notes for a repair what the position went over, also before the first look, or while nobody looked."""
 
     def __init__(self, settings: Settings, memory: StreamMemory) -> None:
         self._settings = settings
         self._memory = memory
         self._client: AdminClient | None = None
         self._course: Course | None = None
+        self._note_at = 0.0
 
     def look(self) -> None:
         """Look once. Raises KafkaException, httpx's error (it can't be asked) and OSError (nothing can be noted)."""
@@ -80,12 +86,20 @@ class PositionWatch:
         except KafkaException:
             self._client = None
             raise
-        course, passed = (self._course or Course(look.members, look.offsets)).after(look)
+        course, passed = (self._course or self._begun(look)).after(look)
         skipped = sum(span.end - span.start - self._read(span) for span in passed)
         if skipped > 0:
             self._memory.repair("ClickHouse's position in the topic went over messages")
             _log.warning("position_jumped", messages=skipped, then="what is missing is published again")
         self._course = course  # not before: what failed is done again
+        if passed or time.monotonic() >= self._note_at:
+            self._memory.position_is(course.before)
+            self._note_at = time.monotonic() + _NOTED_SECONDS
+
+    def _begun(self, look: Position) -> Course:
+        """What another life has noted; a folder of before that has nothing begins where it is."""
+        noted = self._memory.read().position
+        return Course(frozenset(), look.offsets if noted is None else noted)
 
     def _look(self) -> Position:
         if self._client is None:
@@ -102,7 +116,9 @@ class PositionWatch:
         )
 
     def _read(self, span: Span) -> int:
-        """How many of the messages have left a row."""
+        """How many of the messages have left a row; 0 of too many to count."""
+        if span.end - span.start > _MOST_COUNTED:
+            return 0
         where = f"WHERE _partition = {span.partition} AND _offset >= {span.start} AND _offset < {span.end}"
         rows = " UNION ALL ".join(f"SELECT _offset FROM {table} {where}" for table in TABLES)  # noqa: S608 - numbers
         query = f"SELECT uniqExact(_offset) FROM ({rows}) SETTINGS final = 0"  # noqa: S608 - as above

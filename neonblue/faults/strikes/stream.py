@@ -65,12 +65,13 @@ def connector_paused(context: Context, _: Fault) -> Healed:
 
 
 def offsets_lost(context: Context, _: Fault) -> Healed:
-    """Stopped, its offsets deleted, resumed."""
-    _done(context.connect("PUT", "/stop"))
+    """Stopped, its offsets deleted, resumed. Stopped again where it was put back before the offsets were gone."""
+
+    def deleted() -> bool:
+        return context.connect("PUT", "/stop").is_success and context.connect("DELETE", "/offsets").is_success
+
     try:
-        context.until(
-            lambda: context.connect("DELETE", "/offsets").is_success, "the connector's offsets can be deleted"
-        )
+        context.until(deleted, "the connector's offsets can be deleted")
     finally:
         _done(context.connect("PUT", "/resume"))
     return lambda: _runs(context)

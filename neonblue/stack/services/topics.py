@@ -63,6 +63,8 @@ class Topics(Step):
         client = admin(self._settings)
         present = _present(client, self._wanted)
         self._note_losses(present)
+        if self._settings.kafka.topic not in present:
+            self._memory.position_is({})
         self._make(client, present)
         self._memory.topics_are({name: topic.id for name, topic in self._all_present(client).items()})
 
@@ -93,6 +95,7 @@ class Topics(Step):
             _log.warning("topic_lost", topic=name, then="it is made anew")
             if name == self._settings.kafka.topic:
                 self._memory.repair(f"the topic {name} was deleted")
+                self._memory.position_is({})
 
     def _make(self, client: AdminClient, present: Mapping[str, Present]) -> None:
         new = [

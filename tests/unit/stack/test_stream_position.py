@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from neonblue.stack.stream_position import Course, Position, Span
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neonblue.settings import Settings
+from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.stream_position import Course, Position, PositionWatch, Span
 
 READER, NEXT = frozenset({"a"}), frozenset({"b"})
 NOBODY = frozenset[str]()
@@ -30,3 +37,49 @@ def test_what_lies_between_two_readers_is_looked_at() -> None:
 
 def test_a_reader_that_came_between_two_looks_is_noticed() -> None:
     assert Course(READER, {0: 5}).after(Position(NEXT, {0: 6}))[1] == [Span(0, 5, 6)]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> StreamMemory:
+    return StreamMemory(tmp_path)
+
+
+def watching(memory: StreamMemory, monkeypatch: pytest.MonkeyPatch, *looks: Position) -> list[Span]:
+    """What one life of a supervisor counted, which saw these positions, where no message left a row."""
+    seen: Iterator[Position] = iter(looks)
+    counted: list[Span] = []
+    monkeypatch.setattr(PositionWatch, "_look", lambda _: next(seen))
+    monkeypatch.setattr(PositionWatch, "_read", lambda _, span: counted.append(span) or 0)
+    watch = PositionWatch(Settings(), memory)
+    for _ in looks:
+        watch.look()
+    return counted
+
+
+def test_what_was_passed_before_the_first_look_is_looked_at(
+    memory: StreamMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.position_is({})
+
+    assert watching(memory, monkeypatch, Position(READER, {0: 90})) == [Span(0, 0, 90)]
+    assert memory.read().to_repair
+
+
+def test_what_was_passed_while_nobody_looked_is_looked_at_once(
+    memory: StreamMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.position_is({0: 3})
+    assert watching(memory, monkeypatch, Position(READER, {0: 5}), Position(NEXT, {0: 9}))
+
+    assert watching(memory, monkeypatch, Position(NOBODY, {0: 9})) == []
+    assert watching(memory, monkeypatch, Position(NOBODY, {0: 9}), Position(READER, {0: 70})) == [
+        Span(0, 9, 70)
+    ]
+    assert watching(memory, monkeypatch, Position(NEXT, {0: 70, 1: 2})) == [Span(1, 0, 2)]
+
+
+def test_a_folder_that_has_noted_nothing_begins_where_it_is(
+    memory: StreamMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watching(memory, monkeypatch, Position(READER, {0: 90})) == []
+    assert watching(memory, monkeypatch, Position(NEXT, {0: 95})) == [Span(0, 90, 95)]
