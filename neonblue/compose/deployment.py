@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neonblue import __version__
-from neonblue.compose import clickhouse, kept
+from neonblue.compose import clickhouse, kept, watching
 from neonblue.compose.kept import Kept
 from neonblue.compose.machine import Machine
-from neonblue.compose.parts import PARTS, connect_variables, secrets_of
+from neonblue.compose.parts import PARTS, WATCHER, connect_variables, secrets_of
 from neonblue.files import Folder, folder, write_private
 from neonblue.stack import templates
 from neonblue.stack.services import postgres, valkey
@@ -62,7 +62,8 @@ def _configuration(keeps: Kept) -> dict[str, File]:
     server = postgres.configuration(
         settings, listen_addresses="'*'", unix_socket_directories="'/var/run/postgresql'"
     )
-    return {
+    watched = {path: File(text) for path, text in watching.configuration(keeps).items()}
+    return watched | {
         "config/postgresql.conf": File(server),
         "config/log4j2.properties": File((connectors / "log4j2.properties").read_text(encoding="utf-8")),
         "config/login.conf": File(
@@ -83,11 +84,13 @@ def _secrets(keeps: Kept, machine: Machine) -> dict[str, File]:
         "worker.properties": templates.worker(settings, _PLUGINS, listen=EVERYWHERE, bootstrap_servers=kafka),
         "users.properties": templates.connect_users(settings),
         "connect.env": _dotenv(connect_variables(keeps)),
-        "valkey.conf": valkey.configuration(settings, listen=EVERYWHERE),
+        "valkey.conf": valkey.configuration(settings, listen=EVERYWHERE)
+        + valkey.watcher(WATCHER, keeps.valkey_watcher),
         "clickhouse-config.xml": clickhouse.config(keeps, memory),
         "clickhouse-users.xml": clickhouse.users(keeps, memory),
     }
     texts |= {f"{name}.env": _dotenv(secrets_of(name, keeps)) for name in PARTS}
+    texts |= watching.secrets(keeps)
     return {f"secrets/{name}": File(text, secret=True) for name, text in texts.items()}
 
 
@@ -116,7 +119,9 @@ def refusal(target: Path) -> str:
 
 
 def write(target: Path, machine: Machine) -> list[Written]:
-    """Write into `target` what it does not have yet. What is there is never written over. Raises OSError.
+    """Write into `target` what it does not have yet. What is there is never written over.
+
+    Raises OSError, and ``RequirementError`` where the machine can't hash a password.
 
     Made again from what the folder keeps, a file is what it was, but for what another version or machine changes.
     """

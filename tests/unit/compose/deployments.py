@@ -11,7 +11,7 @@ from typing import Any
 from neonblue.compose.machine import Machine
 
 GIBIBYTE = 1024**3
-PROFILES = ("cli", "demo", "tls")
+PROFILES = ("cli", "demo", "monitoring", "tls")
 LARGE = Machine(
     memory=16 * GIBIBYTE,
     cores=4,

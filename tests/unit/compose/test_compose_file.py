@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dotenv import dotenv_values
 
-from neonblue.compose.parts import PARTS, WRITER
+from neonblue.compose.parts import PARTS, WATCHER, WRITER
 from neonblue.settings import Role, Settings
 from neonblue.settings.faults import setting_fields
 from neonblue.stack import checkup, java, templates
@@ -23,9 +24,10 @@ from tests.unit.compose.deployments import PROFILES, compose_config
 
 ROOT = Path(__file__).parents[3]
 STACK = Settings.model_construct()
-OURS = {"set-up", "keeper", "api", "dagster-code", "dagster", "dagster-daemon", "cli", "demo"}
-WITHOUT_HEALTH = {"set-up", "keeper", "dagster-daemon", "cli", "demo"}
-"""They answer nobody: the first ends, the keeper tells by itself, Dagster's page knows the daemon, people the rest."""
+OURS = {"set-up", "keeper", "api", "dagster-code", "dagster", "dagster-daemon", "cli", "demo", "exporter"}
+WITHOUT_HEALTH = {"set-up", "keeper", "dagster-daemon", "cli", "demo", "otel-collector"}
+"""They answer nobody: the first ends, the keeper tells by itself, Dagster's page knows the daemon, people the
+rest. In the collector's image is nothing that could ask it: Prometheus does."""
 PORTS = {
     "postgres": STACK.postgres.port,
     "kafka": STACK.kafka.port,
@@ -34,7 +36,9 @@ PORTS = {
     "dagster": STACK.dagster.port,
     "connect": STACK.connect.port,
     "valkey": STACK.valkey.port,
+    "exporter": STACK.monitoring.exporter_port,
 }
+PAGES = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3001, "kafka-ui": 18080}
 
 
 @pytest.mark.parametrize("profiles", [(), *((one,) for one in PROFILES), PROFILES], ids=str)
@@ -62,7 +66,7 @@ def test_everything_that_is_mounted_is_there(folder: Path, services: dict[str, A
     }
     assert mounted
     for path in [*mounted, *(secret["file"] for secret in secrets.values())]:
-        assert Path(path).is_file(), path
+        assert Path(path).is_file() or any(Path(path).iterdir()), path
 
 
 def test_every_secret_goes_somewhere_and_each_of_ours_has_its_own_alone(services: dict[str, Any]) -> None:
@@ -104,7 +108,7 @@ def test_only_the_proxy_is_reached_from_elsewhere(services: dict[str, Any]) -> N
         for port in service.get("ports", []):
             assert name == "caddy" or port["host_ip"] == "127.0.0.1", name
             if name != "caddy":
-                assert int(port["published"]) == port["target"] == PORTS[name]
+                assert int(port["published"]) == port["target"] == (PORTS | PAGES)[name]
 
 
 def test_users_are_those_of_the_embedded_stack(services: dict[str, Any]) -> None:
@@ -115,6 +119,8 @@ def test_users_are_those_of_the_embedded_stack(services: dict[str, Any]) -> None
         )
         as_whom = environment.get("NEONBLUE_CLICKHOUSE_USER", STACK.clickhouse.user)
         assert (as_whom == WRITER) == (part.clickhouse == "writer"), name
+        reads_as = environment.get("NEONBLUE_CLICKHOUSE_READONLY_USER", STACK.clickhouse.readonly_user)
+        assert (reads_as == WATCHER) == (part.clickhouse == "watcher"), name
     assert services["postgres"]["environment"]["POSTGRES_USER"] == STACK.postgres.user
     assert services["postgres"]["environment"]["POSTGRES_DB"] == STACK.postgres.database
 
@@ -167,7 +173,7 @@ def test_topics_are_made_by_the_embedded_stacks_own_step(folder: Path) -> None:
     """They are in no file here; what names one names the same."""
     configuration = (folder / "secrets" / "clickhouse-config.xml").read_text()
     topic = templates.topics(STACK)[0].name
-    assert f"<kafka_topic>{topic}</kafka_topic>" in configuration
+    assert f"<kafka_topic>{topic},{STACK.kafka.heartbeat_topic}</kafka_topic>" in configuration
     assert f"<kafka_group>{STACK.clickhouse.kafka_group}</kafka_group>" in configuration
 
 
@@ -190,6 +196,21 @@ def test_what_answers_has_a_health_check_and_is_waited_for(services: dict[str, A
         for other, how in service.get("depends_on", {}).items():
             wanted = {"set-up": "service_completed_successfully", "keeper": "service_started"}
             assert how["condition"] == wanted.get(other, "service_healthy"), (name, other)
+
+
+def test_every_image_has_a_version(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert re.search(r":[^/:]*\d+\.\d+", service["image"]), name
+
+
+def test_nobody_gets_the_address_that_the_api_believes(folder: Path) -> None:
+    (front,) = compose_config(folder, *PROFILES)["networks"]["front"]["ipam"]["config"]
+    caddy = ip_address(
+        compose_config(folder, "tls")["services"]["caddy"]["networks"]["front"]["ipv4_address"]
+    )
+    assert caddy in ip_network(front["subnet"])
+    assert caddy not in ip_network(front["ip_range"])
+    assert ip_network(front["ip_range"]).subnet_of(ip_network(front["subnet"]))  # type: ignore[arg-type]
 
 
 def test_what_holds_the_data_has_no_way_out(folder: Path, services: dict[str, Any]) -> None:
@@ -215,6 +236,10 @@ def test_each_of_ours_reads_its_settings_and_knows_what_it_needs(
                 assert client["bootstrap.servers"] == f"kafka:{STACK.kafka.port}"
                 assert client["sasl.username"] == STACK.kafka.user_of(part.kafka)
                 assert len(client["sasl.password"]) > 20
+            if part.clickhouse == "watcher":
+                assert settings.clickhouse.external
+                assert settings.clickhouse.readonly_password.get_secret_value()
+                assert not settings.clickhouse.password.get_secret_value()
             if part.clickhouse in ("owner", "writer"):
                 assert settings.clickhouse.external
                 assert settings.clickhouse.password.get_secret_value()
