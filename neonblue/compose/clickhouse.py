@@ -34,7 +34,7 @@ def config(kept: Kept, memory: int) -> str:
     kafka = settings.kafka
     security = sasl(kafka.user_of("clickhouse"), kafka.password_of("clickhouse"))
     tags = {name.replace(".", "_"): escape(value) for name, value in security.items()}
-    return _filled(
+    return filled(
         "config.xml",
         http_port=settings.clickhouse.port,
         kafka_broker_list=f"kafka:{settings.kafka.port}",
@@ -53,7 +53,7 @@ def users(kept: Kept, memory: int) -> str:
         clickhouse.readonly_max_execution_time,
         clickhouse.readonly_max_memory_usage or memory // _READER_PART_OF_MEMORY,
     )
-    return _filled(
+    return filled(
         "users.xml",
         owner=clickhouse.user,
         writer=WRITER,
@@ -124,7 +124,7 @@ def _constraints(limits: QueryLimits) -> Iterable[str]:
         yield f"<{name}>{most}<changeable_in_readonly/></{name}>"
 
 
-def _filled(name: str, **values: object) -> str:
+def filled(name: str, **values: object) -> str:
     text = (folder(Folder.COMPOSE) / "clickhouse" / name).read_text(encoding="utf-8")
     return Template(text).substitute({key: str(value) for key, value in values.items()})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neonblue import __version__
-from neonblue.compose import clickhouse, kept, watching
+from neonblue.compose import clickhouse, kept, replicas, watching
 from neonblue.compose.kept import Kept
 from neonblue.compose.machine import Machine
 from neonblue.compose.parts import PARTS, WATCHER, connect_variables, secrets_of
@@ -19,8 +19,9 @@ from neonblue.stack.services import postgres, valkey
 SYSTEM_USER = 10001
 """Whom the containers run as where root makes the folder."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within a container's own network
-_COPIED = ("compose.yaml", "Caddyfile")
+_COPIED = ("compose.yaml", "ha.yaml", "Caddyfile")
 _EMBEDDED = ("postgres", "kafka", "clickhouse", "logs")
+_KAFKA_DATA = "/var/lib/kafka/data"
 _PLUGINS = "/opt/connect/plugins"
 """In the image of Connect: see ``compose/Dockerfile``."""
 
@@ -59,12 +60,14 @@ def files(keeps: Kept, machine: Machine) -> dict[str, File]:
 def _configuration(keeps: Kept) -> dict[str, File]:
     settings = keeps.settings
     connectors = folder(Folder.CONNECTORS)
-    server = postgres.configuration(
-        settings, listen_addresses="'*'", unix_socket_directories="'/var/run/postgresql'"
-    )
-    watched = {path: File(text) for path, text in watching.configuration(keeps).items()}
-    return watched | {
-        "config/postgresql.conf": File(server),
+
+    def server(**changes: str) -> str:
+        places = {"listen_addresses": "'*'", "unix_socket_directories": "'/var/run/postgresql'"}
+        return postgres.configuration(settings, **places, **changes)
+
+    more = watching.configuration(keeps) | replicas.configuration(keeps, server)
+    return {path: File(text) for path, text in more.items()} | {
+        "config/postgresql.conf": File(server()),
         "config/log4j2.properties": File((connectors / "log4j2.properties").read_text(encoding="utf-8")),
         "config/login.conf": File(
             templates.connect_login().replace('"users.properties"', '"/run/secrets/users.properties"')
@@ -79,7 +82,7 @@ def _secrets(keeps: Kept, machine: Machine) -> dict[str, File]:
         "postgres-password": settings.postgres.password.get_secret_value(),
         "kafka-admin-password": settings.kafka.password_of("admin"),
         "kafka.properties": templates.broker(
-            settings, "/var/lib/kafka/data", keeps.kafka_node, listen=EVERYWHERE, host="kafka"
+            settings, _KAFKA_DATA, keeps.kafka_node, listen=EVERYWHERE, host="kafka"
         ),
         "worker.properties": templates.worker(settings, _PLUGINS, listen=EVERYWHERE, bootstrap_servers=kafka),
         "users.properties": templates.connect_users(settings),
@@ -90,7 +93,7 @@ def _secrets(keeps: Kept, machine: Machine) -> dict[str, File]:
         "clickhouse-users.xml": clickhouse.users(keeps, memory),
     }
     texts |= {f"{name}.env": _dotenv(secrets_of(name, keeps)) for name in PARTS}
-    texts |= watching.secrets(keeps)
+    texts |= watching.secrets(keeps) | replicas.secrets(keeps, EVERYWHERE, _KAFKA_DATA, _PLUGINS)
     return {f"secrets/{name}": File(text, secret=True) for name, text in texts.items()}
 
 

@@ -24,6 +24,7 @@ class Kept:
     whom the API is in ClickHouse. kafka_node: by which Kafka's node signs in with itself. kafka_cluster: its id.
     clickhouse_watcher, valkey_watcher: passwords of whom the exporters are there. grafana_key: by which Grafana keeps
     secrets in its database. pages_salt: with which the password of the pages is hashed, so that it is so each time.
+    clickhouse_replica: by which replicas of ClickHouse know each other.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Kept:
     valkey_watcher: str = field(repr=False)
     grafana_key: str = field(repr=False)
     pages_salt: str = field(repr=False)
+    clickhouse_replica: str = field(repr=False)
 
 
 def _password() -> str:
@@ -52,6 +54,7 @@ _LINES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "valkey_watcher": ("VALKEY_MONITORING_PASSWORD", _password),
     "grafana_key": ("GRAFANA_SECRET_KEY", _password),
     "pages_salt": ("PAGES_SALT", bcrypt.new_salt),
+    "clickhouse_replica": ("CLICKHOUSE_REPLICA_PASSWORD", _password),
 }
 """Lines of ``neonblue.env`` that are no settings of NeonBlue, by the field, and what makes each."""
 

@@ -57,9 +57,7 @@ def secrets(keeps: Kept) -> dict[str, str]:
         "grafana-secret-key": keeps.grafana_key,
         "clickhouse-reader-password": settings.clickhouse.readonly_password.get_secret_value(),
         "postgres-monitoring-password": settings.postgres.monitoring_password.get_secret_value(),
-        "valkey-monitoring.json": json.dumps(
-            {f"redis://{WATCHER}@valkey:{settings.valkey.port}": keeps.valkey_watcher}
-        ),
+        "valkey-monitoring.json": json.dumps(_valkey_passwords(keeps)),
         "kafka-ui.yml": _kafka_ui(keeps),
     }
 
@@ -68,6 +66,12 @@ def _targets(text: str) -> dict[str, str]:
     """Each job's address, as the file has it."""
     jobs = yaml.safe_load(text)["scrape_configs"]
     return {job["job_name"]: job["static_configs"][0]["targets"][0] for job in jobs}
+
+
+def _valkey_passwords(keeps: Kept) -> dict[str, str]:
+    """By address: redis_exporter looks for it with the user, older versions without."""
+    place = f"valkey:{keeps.settings.valkey.port}"
+    return {f"redis://{who}{place}": keeps.valkey_watcher for who in ("", f"{WATCHER}@")}
 
 
 def _kafka_ui(keeps: Kept) -> str:

@@ -41,9 +41,12 @@ PORTS = {
 PAGES = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3001, "kafka-ui": 18080}
 
 
+@pytest.mark.parametrize("overlay", ["", "ha.yaml"])
 @pytest.mark.parametrize("profiles", [(), *((one,) for one in PROFILES), PROFILES], ids=str)
-def test_docker_compose_reads_it_without_a_complaint(folder: Path, profiles: tuple[str, ...]) -> None:
-    assert compose_config(folder, *profiles)["services"]
+def test_docker_compose_reads_it_without_a_complaint(
+    folder: Path, profiles: tuple[str, ...], overlay: str
+) -> None:
+    assert compose_config(folder, *profiles, overlay=overlay)["services"]
 
 
 def test_without_the_folder_of_init_it_says_what_to_run(folder: Path, tmp_path: Path) -> None:
@@ -53,20 +56,31 @@ def test_without_the_folder_of_init_it_says_what_to_run(folder: Path, tmp_path: 
     assert "run neonblue compose init" in failed.value.stderr
 
 
-def test_everything_that_is_mounted_is_there(folder: Path, services: dict[str, Any]) -> None:
+def test_everything_that_is_mounted_is_there(folder: Path, either: dict[str, Any]) -> None:
     mounted = [
         mount["source"]
-        for service in services.values()
+        for service in either.values()
         for mount in service.get("volumes", [])
         if mount["type"] == "bind"
     ]
-    secrets = compose_config(folder, *PROFILES)["secrets"]
-    assert {Path(secret["file"]).name for secret in secrets.values()} == {
-        file.name for file in (folder / "secrets").iterdir()
-    }
     assert mounted
-    for path in [*mounted, *(secret["file"] for secret in secrets.values())]:
+    for path in mounted:
         assert Path(path).is_file() or any(Path(path).iterdir()), path
+
+
+def test_every_secret_is_there_and_used(
+    folder: Path, services: dict[str, Any], replicated: dict[str, Any]
+) -> None:
+    used = set()
+    for found, overlay in ((services, ""), (replicated, "ha.yaml")):
+        files = {
+            name: Path(secret["file"])
+            for name, secret in compose_config(folder, *PROFILES, overlay=overlay)["secrets"].items()
+        }
+        named = {secret["source"] for service in found.values() for secret in service.get("secrets", [])}
+        assert named == set(files)
+        used |= set(files.values())
+    assert used == set((folder / "secrets").iterdir())
 
 
 def test_every_secret_goes_somewhere_and_each_of_ours_has_its_own_alone(services: dict[str, Any]) -> None:
@@ -80,9 +94,9 @@ def test_every_secret_goes_somewhere_and_each_of_ours_has_its_own_alone(services
     assert {name for name, found in used.items() if "keeper.env" in found} == {"cli", "keeper", "set-up"}
 
 
-def test_every_variable_of_ours_is_a_setting(folder: Path, services: dict[str, Any]) -> None:
+def test_every_variable_of_ours_is_a_setting(folder: Path, either: dict[str, Any]) -> None:
     known = set(setting_fields(Settings))
-    for name, service in services.items():
+    for name, service in either.items():
         given = {one for one in service.get("environment", {}) if one.startswith("NEONBLUE_")}
         assert given <= known, name
     for name in PARTS:
@@ -177,8 +191,8 @@ def test_topics_are_made_by_the_embedded_stacks_own_step(folder: Path) -> None:
     assert f"<kafka_group>{STACK.clickhouse.kafka_group}</kafka_group>" in configuration
 
 
-def test_every_container_has_little_to_break_with(services: dict[str, Any]) -> None:
-    for name, service in services.items():
+def test_every_container_has_little_to_break_with(either: dict[str, Any]) -> None:
+    for name, service in either.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -190,16 +204,19 @@ def test_every_container_has_little_to_break_with(services: dict[str, Any]) -> N
             assert "cap_add" not in service, name
 
 
-def test_what_answers_has_a_health_check_and_is_waited_for(services: dict[str, Any]) -> None:
-    assert {name for name, service in services.items() if "healthcheck" not in service} == WITHOUT_HEALTH
-    for name, service in services.items():
+def test_what_answers_has_a_health_check_and_is_waited_for(either: dict[str, Any]) -> None:
+    once = {"postgres-synchronous"} & set(either)
+    assert {name for name, service in either.items() if "healthcheck" not in service} == WITHOUT_HEALTH | once
+    for name, service in either.items():
         for other, how in service.get("depends_on", {}).items():
-            wanted = {"set-up": "service_completed_successfully", "keeper": "service_started"}
+            wanted = dict.fromkeys(("set-up", *once), "service_completed_successfully") | {
+                "keeper": "service_started"
+            }
             assert how["condition"] == wanted.get(other, "service_healthy"), (name, other)
 
 
-def test_every_image_has_a_version(services: dict[str, Any]) -> None:
-    for name, service in services.items():
+def test_every_image_has_a_version(either: dict[str, Any]) -> None:
+    for name, service in either.items():
         assert re.search(r":[^/:]*\d+\.\d+", service["image"]), name
 
 
