@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from dotenv import dotenv_values
 
 from neonblue.compose import deployment, kept
 from neonblue.compose.parts import WATCHER
+from neonblue.monitoring.stack import READY, StackSource
+from neonblue.stack.overview import take
 from neonblue.stack.ports import free_ports
 from tests.unit.compose.deployments import LARGE, compose_config
 
@@ -127,13 +129,8 @@ def test_the_exporter_serves_as_its_container_starts_it(folder: Path, tmp_path: 
     """Whatever is away: each part that it can't look at it says so of."""
     service = compose_config(folder, "monitoring")["services"]["exporter"]
     (port,) = free_ports(1)
-    given = service["environment"] | dotenv_values(folder / "secrets" / "exporter.env")
-    # What no name leads to here: nothing waits for a name server.
-    places = {
-        name: re.sub(r"(//(?:\S+@)?|^)(kafka|clickhouse|connect|dagster):", r"\1127.0.0.1:", str(value))
-        for name, value in given.items()
-    }
-    places |= {"NEONBLUE_MONITORING_EXPORTER_PORT": str(port), "NEONBLUE_DATA_DIR": str(tmp_path)}
+    given = here(service["environment"] | dotenv_values(folder / "secrets" / "exporter.env"), tmp_path)
+    places = given | {"NEONBLUE_MONITORING_EXPORTER_PORT": str(port)}
     program, *words = service["command"]
     address = f"http://127.0.0.1:{port}"
     with running(Path(sys.executable).with_name(program), *words, **places):
@@ -148,6 +145,34 @@ def test_the_exporter_serves_as_its_container_starts_it(folder: Path, tmp_path: 
         token = {"authorization": f"Bearer {(folder / 'secrets' / 'monitoring-token').read_text()}"}
         alert = {"status": "firing", "alerts": []}
         assert httpx.post(f"{address}/alerts", json=alert, headers=token).status_code == httpx.codes.OK
+
+
+def test_the_exporter_knows_of_the_keeper_what_is_ready(folder: Path, tmp_path: Path) -> None:
+    service = compose_config(folder)["services"]["keeper"]
+    given = here(service["environment"] | dotenv_values(folder / "secrets" / "keeper.env"), tmp_path)
+    given |= {"NEONBLUE_POSTGRES_HOST": "127.0.0.1", "NEONBLUE_POSTGRES_PORT": "1"}
+
+    def ready() -> dict[str, float]:
+        return {one.labels[0]: one.value for one in StackSource(tmp_path).look() if one.family == READY}
+
+    program, *words = service["command"]
+    with running(Path(sys.executable).with_name(program), *words, **given):
+        ends = time.monotonic() + SECONDS
+        while not ready():
+            assert time.monotonic() < ends
+            time.sleep(0.2)
+        assert take(tmp_path).running
+        assert {"postgres", "kafka", "clickhouse", "connector", "api", "dagster"} <= set(ready())
+        assert ready()["postgres"] == 0
+    assert not take(tmp_path).running
+    assert set(ready().values()) == {0}
+
+
+def here(variables: Mapping[str, str | None], data_dir: Path) -> dict[str, str]:
+    """A container's variables, with no name in them that only a deployment's network knows."""
+    hosts = re.compile(r"(//(?:\S+@)?|^)(kafka|clickhouse|connect|dagster|api):")
+    found = {name: hosts.sub(r"\g<1>127.0.0.1:", str(value)) for name, value in variables.items()}
+    return found | {"NEONBLUE_DATA_DIR": str(data_dir)}
 
 
 def test_the_pages_ask_for_the_password_and_the_health_check_has_it(folder: Path) -> None:
