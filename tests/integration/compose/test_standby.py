@@ -90,14 +90,17 @@ class Pair:
 
     def start(self, *words: object) -> subprocess.Popen[bytes]:
         account = self._account
-        process = subprocess.Popen(
-            [str(word) for word in words],
-            cwd=self._folder,
-            env={"PATH": f"{self._bin}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(self._folder)},
-            stdout=(self._folder / "log").open("ab"),
-            stderr=subprocess.STDOUT,
-            **({} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}),  # type: ignore[call-overload]
-        )
+        user = {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+        path = f"{self._bin}:{os.environ['PATH']}"
+        with (self._folder / "log").open("ab") as log:
+            process = subprocess.Popen(  # type: ignore[call-overload]
+                [str(word) for word in words],
+                cwd=self._folder,
+                env={"PATH": path, "LC_ALL": "C.UTF-8", "HOME": str(self._folder)},
+                stdout=log,
+                stderr=log,
+                **user,
+            )
         self._processes.append(process)
         return process
 
@@ -225,6 +228,8 @@ def test_the_standby_has_every_commit_and_the_slot_and_takes_over(pair: Pair) ->
     assert after.execute("SELECT pg_is_in_recovery(), count(*) FROM kept").fetchone() == (False, 2)
     assert after.execute(_SLOT, [SLOT]).fetchone() == (True, None)
     after.execute("INSERT INTO kept VALUES (3)")
+    after.close()
+    owner.close()
 
 
 def synchronous(owner: Connection) -> bool:
