@@ -33,6 +33,7 @@ def init(
     """
     from neonblue.compose import deployment
     from neonblue.compose.machine import Machine, examine
+    from neonblue.stack.errors import RequirementError
 
     target = folder.expanduser().absolute()
     if reason := deployment.refusal(target):
@@ -49,6 +50,8 @@ def init(
         written = deployment.write(target, machine)
     except OSError as error:
         fail(f"{error.filename or target} can't be written: {error.strerror}")
+    except RequirementError as error:
+        fail(str(error))
     for one in written:
         if one.differs:
             say(f"kept  {one.path}: this version would write another; compare with a new folder")

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from pydantic import SecretStr
 
 from neonblue.compose.kept import Kept
-from neonblue.compose.parts import WRITER
+from neonblue.compose.parts import WATCHER, WRITER
 from neonblue.files import Folder, folder
 from neonblue.settings.kafka import sasl
 from neonblue.stack.clickhouse_server import rights
@@ -23,6 +23,7 @@ _HOUR = 3_600
 _WAITING = 4
 """A server refuses at once what the embedded front lets wait: so many times as many queries of readers run at once, and
 share the memory of those that would."""
+_WATCHED = ("events", "metrics", "parts", "view_refreshes")
 _ABOUT_NAMES = ("information_schema", "INFORMATION_SCHEMA")
 
 
@@ -33,11 +34,11 @@ def config(kept: Kept, memory: int) -> str:
     kafka = settings.kafka
     security = sasl(kafka.user_of("clickhouse"), kafka.password_of("clickhouse"))
     tags = {name.replace(".", "_"): escape(value) for name, value in security.items()}
-    return _filled(
+    return filled(
         "config.xml",
         http_port=settings.clickhouse.port,
         kafka_broker_list=f"kafka:{settings.kafka.port}",
-        kafka_topic=settings.kafka.topic,
+        kafka_topic=f"{settings.kafka.topic},{settings.kafka.heartbeat_topic}",
         kafka_group=settings.clickhouse.kafka_group,
         kafka_security="".join(f"<{tag}>{value}</{tag}>" for tag, value in tags.items()),
         kafka_threads=max(4, os.cpu_count() or 2),
@@ -52,14 +53,16 @@ def users(kept: Kept, memory: int) -> str:
         clickhouse.readonly_max_execution_time,
         clickhouse.readonly_max_memory_usage or memory // _READER_PART_OF_MEMORY,
     )
-    return _filled(
+    return filled(
         "users.xml",
         owner=clickhouse.user,
         writer=WRITER,
         reader=clickhouse.readonly_user,
+        watcher=WATCHER,
         owner_digest=_digest(clickhouse.password),
         writer_digest=_digest(SecretStr(kept.writer)),
         reader_digest=_digest(clickhouse.readonly_password),
+        watcher_digest=_digest(SecretStr(kept.clickhouse_watcher)),
         max_query_memory=memory // 2,
         spill=memory // 4,
         max_query_size=QUERY_SIZE,
@@ -67,6 +70,7 @@ def users(kept: Kept, memory: int) -> str:
         reader_constraints=_lines(_constraints(limits)),
         writer_grants=_grants(writer_grants(clickhouse.database)),
         reader_grants=_grants(reader_grants(clickhouse.database)),
+        watcher_grants=_grants(watcher_grants(clickhouse.database)),
         reader_hour=READER_QUERIES * _HOUR,
     )
 
@@ -83,16 +87,33 @@ def reader_settings(limits: QueryLimits) -> dict[str, str]:
 def reader_grants(database: str) -> list[str]:
     """What a reader may read: the platform's tables, and of the server's what the embedded front lets it read."""
     tables = [f"system.{name}" for name in sorted(rights.reader().system_tables)]
-    whole = [f"{name}.*" for name in (database, *_ABOUT_NAMES)]
+    whole = [f"{name}.*" for name in (*_databases(database), *_ABOUT_NAMES)]
     return [f"GRANT SELECT ON {name}" for name in (*whole, *tables)]
 
 
 def writer_grants(database: str) -> list[str]:
     """What the API does: it makes, alters and drops no table."""
+    own, live = _databases(database)
     return [
-        f"GRANT SELECT, INSERT, ALTER DELETE, ALTER UPDATE, dictGet ON {database}.*",
+        f"GRANT SELECT, INSERT, ALTER DELETE, ALTER UPDATE, dictGet ON {own}.*",
+        f"GRANT SELECT, dictGet ON {live}.*",
         "GRANT SELECT ON system.*",
     ]
+
+
+def watcher_grants(database: str) -> list[str]:
+    """What the exporter asks. Of tables it sees that they are there and how large, and reads the heartbeats' alone."""
+    seen = [f"GRANT SHOW TABLES ON {name}.*" for name in _databases(database)]
+    return [
+        *seen,
+        f"GRANT SELECT ON {database}.canaries",
+        *(f"GRANT SELECT ON system.{name}" for name in _WATCHED),
+    ]
+
+
+def _databases(database: str) -> tuple[str, str]:
+    """The tables', and that of the live views."""
+    return database, f"{database}_live"
 
 
 def _constraints(limits: QueryLimits) -> Iterable[str]:
@@ -103,7 +124,7 @@ def _constraints(limits: QueryLimits) -> Iterable[str]:
         yield f"<{name}>{most}<changeable_in_readonly/></{name}>"
 
 
-def _filled(name: str, **values: object) -> str:
+def filled(name: str, **values: object) -> str:
     text = (folder(Folder.COMPOSE) / "clickhouse" / name).read_text(encoding="utf-8")
     return Template(text).substitute({key: str(value) for key, value in values.items()})
 

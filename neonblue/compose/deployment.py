@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neonblue import __version__
-from neonblue.compose import clickhouse, kept
+from neonblue.compose import clickhouse, kept, replicas, watching
 from neonblue.compose.kept import Kept
 from neonblue.compose.machine import Machine
-from neonblue.compose.parts import PARTS, connect_variables, secrets_of
+from neonblue.compose.parts import PARTS, WATCHER, connect_variables, secrets_of
 from neonblue.files import Folder, folder, write_private
 from neonblue.stack import templates
 from neonblue.stack.services import postgres, valkey
@@ -19,8 +19,9 @@ from neonblue.stack.services import postgres, valkey
 SYSTEM_USER = 10001
 """Whom the containers run as where root makes the folder."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within a container's own network
-_COPIED = ("compose.yaml", "Caddyfile")
+_COPIED = ("compose.yaml", "ha.yaml", "Caddyfile")
 _EMBEDDED = ("postgres", "kafka", "clickhouse", "logs")
+_KAFKA_DATA = "/var/lib/kafka/data"
 _PLUGINS = "/opt/connect/plugins"
 """In the image of Connect: see ``compose/Dockerfile``."""
 
@@ -59,11 +60,14 @@ def files(keeps: Kept, machine: Machine) -> dict[str, File]:
 def _configuration(keeps: Kept) -> dict[str, File]:
     settings = keeps.settings
     connectors = folder(Folder.CONNECTORS)
-    server = postgres.configuration(
-        settings, listen_addresses="'*'", unix_socket_directories="'/var/run/postgresql'"
-    )
-    return {
-        "config/postgresql.conf": File(server),
+
+    def server(**changes: str) -> str:
+        places = {"listen_addresses": "'*'", "unix_socket_directories": "'/var/run/postgresql'"}
+        return postgres.configuration(settings, **places, **changes)
+
+    more = watching.configuration(keeps) | replicas.configuration(keeps, server)
+    return {path: File(text) for path, text in more.items()} | {
+        "config/postgresql.conf": File(server()),
         "config/log4j2.properties": File((connectors / "log4j2.properties").read_text(encoding="utf-8")),
         "config/login.conf": File(
             templates.connect_login().replace('"users.properties"', '"/run/secrets/users.properties"')
@@ -78,16 +82,18 @@ def _secrets(keeps: Kept, machine: Machine) -> dict[str, File]:
         "postgres-password": settings.postgres.password.get_secret_value(),
         "kafka-admin-password": settings.kafka.password_of("admin"),
         "kafka.properties": templates.broker(
-            settings, "/var/lib/kafka/data", keeps.kafka_node, listen=EVERYWHERE, host="kafka"
+            settings, _KAFKA_DATA, keeps.kafka_node, listen=EVERYWHERE, host="kafka"
         ),
         "worker.properties": templates.worker(settings, _PLUGINS, listen=EVERYWHERE, bootstrap_servers=kafka),
         "users.properties": templates.connect_users(settings),
         "connect.env": _dotenv(connect_variables(keeps)),
-        "valkey.conf": valkey.configuration(settings, listen=EVERYWHERE),
+        "valkey.conf": valkey.configuration(settings, listen=EVERYWHERE)
+        + valkey.watcher(WATCHER, keeps.valkey_watcher),
         "clickhouse-config.xml": clickhouse.config(keeps, memory),
         "clickhouse-users.xml": clickhouse.users(keeps, memory),
     }
     texts |= {f"{name}.env": _dotenv(secrets_of(name, keeps)) for name in PARTS}
+    texts |= watching.secrets(keeps) | replicas.secrets(keeps, EVERYWHERE, _KAFKA_DATA, _PLUGINS)
     return {f"secrets/{name}": File(text, secret=True) for name, text in texts.items()}
 
 
@@ -116,7 +122,9 @@ def refusal(target: Path) -> str:
 
 
 def write(target: Path, machine: Machine) -> list[Written]:
-    """Write into `target` what it does not have yet. What is there is never written over. Raises OSError.
+    """Write into `target` what it does not have yet. What is there is never written over.
+
+    Raises OSError, and ``RequirementError`` where the machine can't hash a password.
 
     Made again from what the folder keeps, a file is what it was, but for what another version or machine changes.
     """

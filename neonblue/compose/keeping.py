@@ -19,7 +19,9 @@ from neonblue.settings import Settings
 from neonblue.stack import kafka_users
 from neonblue.stack.board import Board, State, Status
 from neonblue.stack.errors import ServiceError
+from neonblue.stack.folder_lock import FolderLock
 from neonblue.stack.nodes import External, Step, dependents, ordered, requirements
+from neonblue.stack.record import Recorder
 from neonblue.stack.runner import StepRunner, explain
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
@@ -120,12 +122,25 @@ def _do(step: Step) -> None:
 def keep(settings: Settings) -> None:
     """Watch and mend until SIGTERM or SIGINT. What lasts is told to the addresses for alerts.
 
-    Raises ``ServiceError`` where a step has failed for good: the engine then starts it all again.
+    What is ready stands in the data folder, where the exporter reads it. Raises ``ServiceError`` where a step has
+    failed for good: the engine then starts it all again. Raises ``AlreadyRunningError`` beside another one.
     """
+    with FolderLock(settings.data_dir):
+        _keep(settings)
+
+
+def _keep(settings: Settings) -> None:
     nodes = (*_foundation(settings), *_stream(settings))
     names = {node.name for node in nodes}
     kinds = {node.name: "external" if isinstance(node, External | KafkaUsers) else "step" for node in nodes}
-    board = Board([Status(node.name, kind=kinds[node.name]) for node in nodes], _tell)
+
+    def changed(status: Status) -> None:
+        _log.info("state", node=status.name, state=str(status.state), detail=status.detail)
+        recorder.write()
+
+    board = Board([Status(node.name, kind=kinds[node.name]) for node in nodes], changed)
+    recorder = Recorder(settings.data_dir, board.all)
+    recorder.write()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=board.stop).start())
     runners = [
@@ -138,13 +153,10 @@ def keep(settings: Settings) -> None:
     board.stop()
     for thread in runners:
         thread.join(timeout=10)
+    recorder.close()
     if failed:
         raise ServiceError(failed[0].name, failed[0].detail)
 
 
 def _failed(statuses: Iterable[Status]) -> list[Status]:
     return [status for status in statuses if status.state == State.FAILED]
-
-
-def _tell(status: Status) -> None:
-    _log.info("state", node=status.name, state=str(status.state), detail=status.detail)

@@ -15,6 +15,8 @@ from neonblue.stack.services.connect import database_variables
 
 WRITER = "neonblue_writer"
 """Who the API is in ClickHouse: reads, adds and deletes rows, and makes nothing."""
+WATCHER = "neonblue_monitoring"
+"""Who the exporters are in ClickHouse, PostgreSQL and Valkey: sees how each does, and no row but the heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Part:
 
     roles: tuple[Role, ...] = ()
     kafka: kafka_settings.Part | None = None
-    clickhouse: Literal["owner", "writer"] | None = None
+    clickhouse: Literal["owner", "writer", "watcher"] | None = None
     more: tuple[str, ...] = ()
 
 
@@ -46,6 +48,9 @@ PARTS: Mapping[str, Part] = {
     "dagster": Part((Role.DAGSTER,), more=("DAGSTER_TOKEN", "DAGSTER_PAGE_SECRET")),
     "dagster-daemon": Part((Role.DAGSTER,)),
     "demo": Part(more=("API_TOKEN",)),
+    "exporter": Part(
+        kafka="monitoring", clickhouse="watcher", more=("CONNECT_URL", "DAGSTER_TOKEN", "MONITORING_TOKEN")
+    ),
 }
 """By service. ``keeper`` is also ``set-up``: it makes the roles, users, tables and topics, as the supervisor of an
 embedded stack does, and so has the keys to all; and ``cli``, which is for who owns them."""
@@ -60,7 +65,10 @@ def secrets_of(name: str, kept: Kept) -> dict[str, str]:
     }
     if part.kafka is not None:
         found["KAFKA_PASSWORD"] = settings.kafka.password_of(part.kafka)
-    if part.clickhouse is not None:
+    if part.clickhouse == "watcher":
+        # The exporter asks as who reads only; here that is a user of its own, whose places no reader takes.
+        found["CLICKHOUSE_READONLY_PASSWORD"] = kept.clickhouse_watcher
+    elif part.clickhouse is not None:
         owner = _shown(settings.clickhouse.password)
         found["CLICKHOUSE_PASSWORD"] = kept.writer if part.clickhouse == "writer" else owner
     every = _everything(kept)
@@ -91,6 +99,7 @@ def _everything(kept: Kept) -> dict[str, str]:
         "API_TOKEN": _shown(settings.api.token),
         "DAGSTER_TOKEN": _shown(settings.dagster.token),
         "DAGSTER_PAGE_SECRET": _shown(settings.dagster.page_secret),
+        "MONITORING_TOKEN": _shown(settings.monitoring.token),
     }
 
 

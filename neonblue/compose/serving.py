@@ -11,9 +11,10 @@ from neonblue.stack.folders import PRIVATE_UMASK
 from neonblue.stack.nodes import Service
 from neonblue.stack.services.api import Api
 from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterWeb
+from neonblue.stack.services.monitoring import Exporter
 
-SERVICES: Mapping[str, type[Api | DagsterCode | DagsterWeb | DagsterDaemon]] = {
-    service.name: service for service in (Api, DagsterCode, DagsterWeb, DagsterDaemon)
+SERVICES: Mapping[str, type[Api | DagsterCode | DagsterWeb | DagsterDaemon | Exporter]] = {
+    service.name: service for service in (Api, DagsterCode, DagsterWeb, DagsterDaemon, Exporter)
 }
 
 

@@ -21,7 +21,6 @@ from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Source, Watchers
 from neonblue.monitoring.stack import StackSource
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack.ports import LOOPBACK
 
 
 def sources(settings: Settings) -> list[Source]:
@@ -69,7 +68,7 @@ def main() -> None:
     people = People(settings.alert.urls, ended)
 
     monitoring = settings.monitoring
-    address = (LOOPBACK, monitoring.exporter_port)
+    address = (monitoring.exporter_host, monitoring.exporter_port)
     with Server(address, registry, monitoring.token.get_secret_value(), people.tell) as server:
         watchers.start()
         people.start()

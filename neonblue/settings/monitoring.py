@@ -18,6 +18,10 @@ def _port(default: int, of: str) -> int:
 class MonitoringSettings(Component):
     """What ``neonblue up --with monitoring`` starts beside the platform."""
 
+    exporter_host: str = Field(
+        default="127.0.0.1",
+        description="address that NeonBlue's exporter listens on; 0.0.0.0: every one of this machine or container",
+    )
     exporter_port: int = _port(19100, "NeonBlue's exporter, which tells of all but the API")
     prometheus_port: int = _port(19190, "Prometheus")
     alertmanager_port: int = _port(19193, "Alertmanager")

@@ -55,6 +55,10 @@ class ConnectSettings(Component):
     slot: str = Field(
         default="neonblue_outbox", pattern=r"^[a-z0-9_]{1,63}$", description="replication slot in PostgreSQL"
     )
+    slot_failover: bool = Field(
+        default=False,
+        description="whether standbys of PostgreSQL (17 or later) keep the slot too; asked where the slot is made",
+    )
     publication: str = Field(default="neonblue_outbox", description="publication in PostgreSQL")
     heap_megabytes: int = Field(default=384, ge=128, description="Java's heap of Kafka Connect, in MB")
 

@@ -31,9 +31,17 @@ def _library() -> ctypes.PyDLL:
     raise RequirementError("libcrypt is not installed: apt-get install libcrypt1")
 
 
-def hashed(password: str) -> str:
-    """A hash with a salt of its own. Raises ``RequirementError`` where the C library has no bcrypt."""
-    salt = "".join(secrets.choice(_LETTERS) for _ in range(21)) + secrets.choice(_LAST_LETTERS)
+def new_salt() -> str:
+    """Its 16 bytes, as bcrypt writes them."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(21)) + secrets.choice(_LAST_LETTERS)
+
+
+def hashed(password: str, salt: str = "") -> str:
+    """A hash with `salt`, or where none is given with one of its own.
+
+    Raises ``RequirementError`` where the C library has no bcrypt.
+    """
+    salt = salt or new_salt()
     made: bytes | None = _library().crypt(password.encode(), f"$2b${_LEAST_COST:02}${salt}".encode())
     if made is None or not made.startswith(b"$2b$"):
         raise RequirementError("the C library's crypt has no bcrypt")

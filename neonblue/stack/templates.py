@@ -14,10 +14,11 @@ from neonblue.settings.kafka import in_java, jaas_string
 from neonblue.stack.ports import LOOPBACK
 
 NODE_USER = "neonblue-node"
-"""Who Kafka's one node signs in with itself as."""
+"""Who Kafka's nodes sign in with each other as."""
 KAFKA_CERTIFICATES = "kafka-ca.pem"
 """In Connect's working folder: a copy of what an external Kafka's certificate is checked against."""
 _NO_LIMIT = -1
+_COPIES = 3
 # `${env:NAME}` is not ours: the Connect worker fills it in.
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
@@ -59,13 +60,22 @@ def _read(name: str) -> str:
 
 
 def broker(
-    settings: Settings, log_dir: object, node_password: str, listen: str = LOOPBACK, host: str = LOOPBACK
+    settings: Settings,
+    log_dir: object,
+    node_password: str,
+    listen: str = LOOPBACK,
+    host: str = LOOPBACK,
+    cluster: tuple[str, ...] = (),
 ) -> str:
-    """The node's configuration. It holds secrets: by `node_password` the node signs in with itself.
+    """The node's configuration. It holds secrets: by `node_password` the nodes sign in with each other.
 
-    It listens at the address `listen`, and tells its clients that it is reached at `host`.
+    It listens at the address `listen`, and tells its clients that it is reached at `host`. cluster: the hosts of all
+    nodes, this one among them; none: it is alone, and no other machine reaches its controller. Of three nodes each has
+    every message, and two must have it before it counts as written.
     """
     kafka = settings.kafka
+    hosts = cluster or (LOOPBACK,)
+    copies = min(len(hosts), _COPIES)
     node = {NODE_USER: node_password}
     return render(
         _read("broker.properties"),
@@ -74,6 +84,11 @@ def broker(
             "host": host,
             "port": kafka.port,
             "controller_port": kafka.controller_port,
+            "controller_listen": host if cluster else LOOPBACK,
+            "node_id": cluster.index(host) + 1 if cluster else 1,
+            "voters": ",".join(f"{at}@{one}:{kafka.controller_port}" for at, one in enumerate(hosts, 1)),
+            "copies": copies,
+            "in_sync": max(1, copies - 1),
             "log_dir": log_dir,
             "retention_hours": kafka.retention_hours,
             "admin": kafka.user_of("admin"),
@@ -137,7 +152,7 @@ def connector(settings: Settings) -> dict[str, str]:
         "publication": settings.connect.publication,
     }
     configuration: dict[str, str] = json.loads(render(_read("outbox.json"), values, in_json))
-    return configuration
+    return configuration | ({"slot.failover": "true"} if settings.connect.slot_failover else {})
 
 
 def topics(settings: Settings) -> tuple[Topic, ...]:

@@ -31,10 +31,21 @@ tcp-backlog 128
 """
 
 
+_WATCHER = (
+    "user {name} on {password} resetkeys resetchannels -@all +auth +hello +ping +client|setname +info\n"
+)
+"""Sees the server's counts, no key and no setting: among those is the password."""
+
+
 def configuration(settings: Settings, listen: str = LOOPBACK) -> str:
     """The server's configuration; it names no path but its working folder. It listens at the address `listen`."""
     password = settings.valkey.password.get_secret_value()
     return _CONFIGURATION.format(host=listen, port=settings.valkey.port, password=quoted(password))
+
+
+def watcher(name: str, password: str) -> str:
+    """A line of the configuration: a user who may ask how the server is, and nothing else."""
+    return _WATCHER.format(name=name, password=quoted(f">{password}"))
 
 
 def quoted(text: str) -> str:

@@ -20,6 +20,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def replicated(folder: Path) -> dict[str, Any]:
+    """Every service of every profile with the overlay of high availability."""
+    found: dict[str, Any] = compose_config(folder, *PROFILES, overlay="ha.yaml")["services"]
+    return found
+
+
+@pytest.fixture(params=["services", "replicated"])
+def either(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every service of every profile, without and with the overlay."""
+    found: dict[str, Any] = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
 def services(folder: Path) -> dict[str, Any]:
     """Every service of every profile."""
     found: dict[str, Any] = compose_config(folder, *PROFILES)["services"]

@@ -11,7 +11,7 @@ from typing import Any
 from neonblue.compose.machine import Machine
 
 GIBIBYTE = 1024**3
-PROFILES = ("cli", "demo", "tls")
+PROFILES = ("cli", "demo", "monitoring", "tls")
 LARGE = Machine(
     memory=16 * GIBIBYTE,
     cores=4,
@@ -22,12 +22,13 @@ LARGE = Machine(
 )
 
 
-def compose_config(folder: Path, *profiles: str) -> dict[str, Any]:
-    """What the real Docker Compose reads there. Raises CalledProcessError on what it does not take."""
+def compose_config(folder: Path, *profiles: str, overlay: str = "") -> dict[str, Any]:
+    """What the real Docker Compose reads there, with the overlay's file. Raises CalledProcessError on what it can't."""
     program = Path(sys.executable).with_name("docker-compose")
     chosen = [word for profile in profiles for word in ("--profile", profile)]
+    files = ["--file", "compose.yaml", "--file", overlay] if overlay else []
     done = subprocess.run(
-        [program, *chosen, "config", "--format", "json"],
+        [program, *files, *chosen, "config", "--format", "json"],
         cwd=folder,
         env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
         capture_output=True,

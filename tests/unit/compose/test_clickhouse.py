@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from neonblue.compose import clickhouse, kept
-from neonblue.compose.parts import WRITER
+from neonblue.compose.parts import WATCHER, WRITER
+from neonblue.monitoring import clickhouse as exporter
 from neonblue.stack.clickhouse_server import rights
 from neonblue.stack.clickhouse_server.limits import QueryLimits
 
@@ -56,7 +59,8 @@ def test_the_engine_knows_every_setting_and_reads_every_grant(
 ) -> None:
     constraints = users.find("profiles/reader/constraints")
     assert constraints is not None
-    named = {*profile(users, "default"), *profile(users, "reader"), *(one.tag for one in constraints)}
+    profiles = ("default", "reader", "watcher")
+    named = {one.tag for one in constraints}.union(*(profile(users, name) for name in profiles))
     grants = [str(query.text) for query in users.iter("query")]
     assert len(named) > 150
     assert len(grants) > 30
@@ -85,7 +89,8 @@ def test_the_engine_merges_the_configuration_into_its_own(folder: Path, tmp_path
     assert macros == [
         f"kafka_broker_list\tkafka:{settings.kafka.port}",
         f"kafka_group\t{settings.clickhouse.kafka_group}",
-        f"kafka_topic\t{settings.kafka.topic}",
+        # Without the heartbeats' topic nothing tells how fresh results are.
+        f"kafka_topic\t{settings.kafka.topic},{settings.kafka.heartbeat_topic}",
     ]
     assert memory == [str(4 * 1024**3)]
 
@@ -150,6 +155,28 @@ def test_a_reader_reads_of_the_servers_tables_what_the_embedded_front_lets_it_re
     assert all(one.startswith("GRANT SELECT ON ") for one in granted)
 
 
+def test_readers_and_the_api_reach_the_live_views_and_the_exporter_no_row_of_a_person(
+    users: ElementTree.Element, folder: Path
+) -> None:
+    reader = kept.load(folder).settings.clickhouse.readonly_user
+    granted = {
+        name: {str(one.text) for one in users.findall(f"users/{name}/grants/query")}
+        for name in (reader, WRITER, WATCHER)
+    }
+    assert "GRANT SELECT ON default_live.*" in granted[reader]
+    assert any("SELECT" in one and one.endswith("ON default_live.*") for one in granted[WRITER])
+    read = {one.rpartition(" ON ")[2] for one in granted[WATCHER] if one.startswith("GRANT SELECT")}
+    asked_of = set(re.findall(r"FROM ((?:system\.)?[a-z_]+)", inspect.getsource(exporter)))
+    assert {one if "." in one else f"default.{one}" for one in asked_of} == read
+
+
+def test_the_exporter_has_places_of_its_own(users: ElementTree.Element) -> None:
+    assert users.findtext(f"users/{WATCHER}/profile") == "watcher"
+    watcher = profile(users, "watcher")
+    assert watcher["readonly"] == "1"
+    assert int(watcher["max_concurrent_queries_for_user"]) > 0
+
+
 def test_nobody_enters_without_a_password_of_his_own(users: ElementTree.Element, folder: Path) -> None:
     keeps = kept.load(folder)
     clickhouse_settings = keeps.settings.clickhouse
@@ -157,6 +184,7 @@ def test_nobody_enters_without_a_password_of_his_own(users: ElementTree.Element,
         clickhouse_settings.user: clickhouse_settings.password.get_secret_value(),
         clickhouse_settings.readonly_user: clickhouse_settings.readonly_password.get_secret_value(),
         WRITER: keeps.writer,
+        WATCHER: keeps.clickhouse_watcher,
     }
     named = users.find("users")
     assert named is not None
@@ -165,4 +193,4 @@ def test_nobody_enters_without_a_password_of_his_own(users: ElementTree.Element,
     for name, password in passwords.items():
         assert named.findtext(f"{name}/password_sha256_hex") == hashlib.sha256(password.encode()).hexdigest()
         assert named.find(f"{name}/password") is None
-    assert len(set(passwords.values())) == 3
+    assert len(set(passwords.values())) == 4

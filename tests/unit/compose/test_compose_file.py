@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dotenv import dotenv_values
 
-from neonblue.compose.parts import PARTS, WRITER
+from neonblue.compose.parts import PARTS, WATCHER, WRITER
 from neonblue.settings import Role, Settings
 from neonblue.settings.faults import setting_fields
 from neonblue.stack import checkup, java, templates
@@ -23,9 +24,10 @@ from tests.unit.compose.deployments import PROFILES, compose_config
 
 ROOT = Path(__file__).parents[3]
 STACK = Settings.model_construct()
-OURS = {"set-up", "keeper", "api", "dagster-code", "dagster", "dagster-daemon", "cli", "demo"}
-WITHOUT_HEALTH = {"set-up", "keeper", "dagster-daemon", "cli", "demo"}
-"""They answer nobody: the first ends, the keeper tells by itself, Dagster's page knows the daemon, people the rest."""
+OURS = {"set-up", "keeper", "api", "dagster-code", "dagster", "dagster-daemon", "cli", "demo", "exporter"}
+WITHOUT_HEALTH = {"set-up", "keeper", "dagster-daemon", "cli", "demo", "otel-collector"}
+"""They answer nobody: the first ends, the keeper tells by itself, Dagster's page knows the daemon, people the
+rest. In the collector's image is nothing that could ask it: Prometheus does."""
 PORTS = {
     "postgres": STACK.postgres.port,
     "kafka": STACK.kafka.port,
@@ -34,12 +36,17 @@ PORTS = {
     "dagster": STACK.dagster.port,
     "connect": STACK.connect.port,
     "valkey": STACK.valkey.port,
+    "exporter": STACK.monitoring.exporter_port,
 }
+PAGES = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3001, "kafka-ui": 18080}
 
 
+@pytest.mark.parametrize("overlay", ["", "ha.yaml"])
 @pytest.mark.parametrize("profiles", [(), *((one,) for one in PROFILES), PROFILES], ids=str)
-def test_docker_compose_reads_it_without_a_complaint(folder: Path, profiles: tuple[str, ...]) -> None:
-    assert compose_config(folder, *profiles)["services"]
+def test_docker_compose_reads_it_without_a_complaint(
+    folder: Path, profiles: tuple[str, ...], overlay: str
+) -> None:
+    assert compose_config(folder, *profiles, overlay=overlay)["services"]
 
 
 def test_without_the_folder_of_init_it_says_what_to_run(folder: Path, tmp_path: Path) -> None:
@@ -49,20 +56,31 @@ def test_without_the_folder_of_init_it_says_what_to_run(folder: Path, tmp_path: 
     assert "run neonblue compose init" in failed.value.stderr
 
 
-def test_everything_that_is_mounted_is_there(folder: Path, services: dict[str, Any]) -> None:
+def test_everything_that_is_mounted_is_there(folder: Path, either: dict[str, Any]) -> None:
     mounted = [
         mount["source"]
-        for service in services.values()
+        for service in either.values()
         for mount in service.get("volumes", [])
         if mount["type"] == "bind"
     ]
-    secrets = compose_config(folder, *PROFILES)["secrets"]
-    assert {Path(secret["file"]).name for secret in secrets.values()} == {
-        file.name for file in (folder / "secrets").iterdir()
-    }
     assert mounted
-    for path in [*mounted, *(secret["file"] for secret in secrets.values())]:
-        assert Path(path).is_file(), path
+    for path in mounted:
+        assert Path(path).is_file() or any(Path(path).iterdir()), path
+
+
+def test_every_secret_is_there_and_used(
+    folder: Path, services: dict[str, Any], replicated: dict[str, Any]
+) -> None:
+    used = set()
+    for found, overlay in ((services, ""), (replicated, "ha.yaml")):
+        files = {
+            name: Path(secret["file"])
+            for name, secret in compose_config(folder, *PROFILES, overlay=overlay)["secrets"].items()
+        }
+        named = {secret["source"] for service in found.values() for secret in service.get("secrets", [])}
+        assert named == set(files)
+        used |= set(files.values())
+    assert used == set((folder / "secrets").iterdir())
 
 
 def test_every_secret_goes_somewhere_and_each_of_ours_has_its_own_alone(services: dict[str, Any]) -> None:
@@ -76,9 +94,9 @@ def test_every_secret_goes_somewhere_and_each_of_ours_has_its_own_alone(services
     assert {name for name, found in used.items() if "keeper.env" in found} == {"cli", "keeper", "set-up"}
 
 
-def test_every_variable_of_ours_is_a_setting(folder: Path, services: dict[str, Any]) -> None:
+def test_every_variable_of_ours_is_a_setting(folder: Path, either: dict[str, Any]) -> None:
     known = set(setting_fields(Settings))
-    for name, service in services.items():
+    for name, service in either.items():
         given = {one for one in service.get("environment", {}) if one.startswith("NEONBLUE_")}
         assert given <= known, name
     for name in PARTS:
@@ -104,7 +122,7 @@ def test_only_the_proxy_is_reached_from_elsewhere(services: dict[str, Any]) -> N
         for port in service.get("ports", []):
             assert name == "caddy" or port["host_ip"] == "127.0.0.1", name
             if name != "caddy":
-                assert int(port["published"]) == port["target"] == PORTS[name]
+                assert int(port["published"]) == port["target"] == (PORTS | PAGES)[name]
 
 
 def test_users_are_those_of_the_embedded_stack(services: dict[str, Any]) -> None:
@@ -115,6 +133,8 @@ def test_users_are_those_of_the_embedded_stack(services: dict[str, Any]) -> None
         )
         as_whom = environment.get("NEONBLUE_CLICKHOUSE_USER", STACK.clickhouse.user)
         assert (as_whom == WRITER) == (part.clickhouse == "writer"), name
+        reads_as = environment.get("NEONBLUE_CLICKHOUSE_READONLY_USER", STACK.clickhouse.readonly_user)
+        assert (reads_as == WATCHER) == (part.clickhouse == "watcher"), name
     assert services["postgres"]["environment"]["POSTGRES_USER"] == STACK.postgres.user
     assert services["postgres"]["environment"]["POSTGRES_DB"] == STACK.postgres.database
 
@@ -167,12 +187,12 @@ def test_topics_are_made_by_the_embedded_stacks_own_step(folder: Path) -> None:
     """They are in no file here; what names one names the same."""
     configuration = (folder / "secrets" / "clickhouse-config.xml").read_text()
     topic = templates.topics(STACK)[0].name
-    assert f"<kafka_topic>{topic}</kafka_topic>" in configuration
+    assert f"<kafka_topic>{topic},{STACK.kafka.heartbeat_topic}</kafka_topic>" in configuration
     assert f"<kafka_group>{STACK.clickhouse.kafka_group}</kafka_group>" in configuration
 
 
-def test_every_container_has_little_to_break_with(services: dict[str, Any]) -> None:
-    for name, service in services.items():
+def test_every_container_has_little_to_break_with(either: dict[str, Any]) -> None:
+    for name, service in either.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
@@ -184,12 +204,30 @@ def test_every_container_has_little_to_break_with(services: dict[str, Any]) -> N
             assert "cap_add" not in service, name
 
 
-def test_what_answers_has_a_health_check_and_is_waited_for(services: dict[str, Any]) -> None:
-    assert {name for name, service in services.items() if "healthcheck" not in service} == WITHOUT_HEALTH
-    for name, service in services.items():
+def test_what_answers_has_a_health_check_and_is_waited_for(either: dict[str, Any]) -> None:
+    once = {"postgres-synchronous"} & set(either)
+    assert {name for name, service in either.items() if "healthcheck" not in service} == WITHOUT_HEALTH | once
+    for name, service in either.items():
         for other, how in service.get("depends_on", {}).items():
-            wanted = {"set-up": "service_completed_successfully", "keeper": "service_started"}
+            wanted = dict.fromkeys(("set-up", *once), "service_completed_successfully") | {
+                "keeper": "service_started"
+            }
             assert how["condition"] == wanted.get(other, "service_healthy"), (name, other)
+
+
+def test_every_image_has_a_version(either: dict[str, Any]) -> None:
+    for name, service in either.items():
+        assert re.search(r":[^/:]*\d+\.\d+", service["image"]), name
+
+
+def test_nobody_gets_the_address_that_the_api_believes(folder: Path) -> None:
+    (front,) = compose_config(folder, *PROFILES)["networks"]["front"]["ipam"]["config"]
+    caddy = ip_address(
+        compose_config(folder, "tls")["services"]["caddy"]["networks"]["front"]["ipv4_address"]
+    )
+    assert caddy in ip_network(front["subnet"])
+    assert caddy not in ip_network(front["ip_range"])
+    assert ip_network(front["ip_range"]).subnet_of(ip_network(front["subnet"]))  # type: ignore[arg-type]
 
 
 def test_what_holds_the_data_has_no_way_out(folder: Path, services: dict[str, Any]) -> None:
@@ -215,6 +253,10 @@ def test_each_of_ours_reads_its_settings_and_knows_what_it_needs(
                 assert client["bootstrap.servers"] == f"kafka:{STACK.kafka.port}"
                 assert client["sasl.username"] == STACK.kafka.user_of(part.kafka)
                 assert len(client["sasl.password"]) > 20
+            if part.clickhouse == "watcher":
+                assert settings.clickhouse.external
+                assert settings.clickhouse.readonly_password.get_secret_value()
+                assert not settings.clickhouse.password.get_secret_value()
             if part.clickhouse in ("owner", "writer"):
                 assert settings.clickhouse.external
                 assert settings.clickhouse.password.get_secret_value()

@@ -40,7 +40,8 @@ def test_the_api_and_dagsters_page_share_what_the_page_shows_it(folder: Path) ->
 
 def test_no_secret_is_in_a_file_for_everybody(folder: Path) -> None:
     keeps = kept.load(folder)
-    secrets = {keeps.writer, keeps.kafka_node} | {
+    own = {keeps.writer, keeps.kafka_node, keeps.clickhouse_watcher, keeps.valkey_watcher, keeps.grafana_key}
+    secrets = own | {
         value
         for name, value in dotenv_values(folder / "neonblue.env").items()
         if value and name.endswith(("PASSWORD", "TOKEN", "SECRET"))
@@ -50,7 +51,7 @@ def test_no_secret_is_in_a_file_for_everybody(folder: Path) -> None:
         folder / ".env",
         folder / "compose.yaml",
         folder / "Caddyfile",
-        *(folder / "config").iterdir(),
+        *(path for path in (folder / "config").rglob("*") if path.is_file()),
     ]
     for path in open_to_all:
         assert not any(secret in path.read_text() for secret in secrets), path
@@ -85,6 +86,22 @@ def test_a_file_that_was_lost_is_made_again_with_the_same_secrets(tmp_path: Path
     assert content(tmp_path) == before
 
 
+def test_a_folder_of_an_earlier_version_gets_the_secrets_that_it_lacks(tmp_path: Path) -> None:
+    deployment.write(tmp_path, LARGE)
+    file = tmp_path / "neonblue.env"
+    new = ("GRAFANA_", "VALKEY_MONITORING_", "CLICKHOUSE_MONITORING_", "PAGES_")
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith(new)))
+    before = dotenv_values(file)
+    for name in ("exporter.env", "pages.yml", "grafana-secret-key"):
+        (tmp_path / "secrets" / name).unlink()
+    deployment.write(tmp_path, LARGE)
+    after = dotenv_values(file)
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 4
+    assert (tmp_path / "secrets" / "grafana-secret-key").read_text() == after["GRAFANA_SECRET_KEY"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_another_stacks_environment_does_not_leak_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEONBLUE_KAFKA_TOPIC", "of-another-topic")
     monkeypatch.setenv("NEONBLUE_POSTGRES_API_PASSWORD", "of-another-stack")
@@ -103,7 +120,7 @@ def test_two_folders_share_no_secret(folder: Path, tmp_path: Path) -> None:
     assert not ours & theirs
 
 
-@pytest.mark.parametrize("service", ["api", "dagster-code", "dagster", "dagster-daemon"])
+@pytest.mark.parametrize("service", ["api", "dagster-code", "dagster", "dagster-daemon", "exporter"])
 def test_a_service_has_no_secret_that_it_does_not_use(folder: Path, service: str) -> None:
     given = {
         name.removeprefix("NEONBLUE_").lower()
