@@ -22,6 +22,7 @@ from neonblue.stack import Stack, probe, templates
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.services.kafka import admin
+from neonblue.stack.services.topics import Topics
 from neonblue.stack.stream_memory import StreamMemory
 from tests.integration.stack.conftest import until
 from tests.integration.stack.loading import Load, receiver
@@ -276,6 +277,27 @@ def test_a_topic_that_was_deleted_under_load_is_made_anew_and_what_it_held_publi
 
     until(lambda: StreamMemory(settings.data_dir).read().to_repair, "the loss is noted")
     load.goes_on()
+    load.arrives(180)
+    until(lambda: not StreamMemory(settings.data_dir).read().to_repair, "the repair is done", 180)
+
+
+def test_a_topic_that_stays_away_until_its_reader_has_seen_it_is_read_soon_after(
+    settings: Settings, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = admin(settings)
+
+    def partitions() -> int:
+        described = client.describe_consumer_groups([settings.clickhouse.kafka_group])
+        (members,) = (future.result(timeout=10).members for future in described.values())
+        return sum(len(member.assignment.topic_partitions) for member in members)
+
+    until(lambda: partitions() > settings.kafka.partitions, "both topics are read")
+    with monkeypatch.context() as away:
+        away.setattr(Topics, "mend", lambda _: None)
+        delete_topic(settings, settings.kafka.topic)
+        until(lambda: partitions() <= settings.kafka.partitions, "the reader has seen that it is gone")
+
+    until(lambda: partitions() > settings.kafka.partitions, "the reader has it again", MINUTE)
     load.arrives(180)
     until(lambda: not StreamMemory(settings.data_dir).read().to_repair, "the repair is done", 180)
 
