@@ -45,7 +45,7 @@ BEGAN_AT = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.
 
 async def begin(connection: Connection) -> str:
     """Begin a transaction, in one trip; when it began, by PostgreSQL's clock, as the wire has it."""
-    cursor = await connection.execute(f"BEGIN; {BEGAN_AT}".encode())
+    cursor = await connection.execute(f"BEGIN; {BEGAN_AT}".encode(), prepare=False)  # two statements
     cursor.nextset()
     return await _text(cursor)
 
