@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 
 Connection = AsyncConnection[TupleRow]
@@ -34,6 +37,47 @@ async def connect(dsn: str, name: str) -> Connection:
         keepalives_count=3,
         tcp_user_timeout=10_000,
     )
+
+
+BEGAN_AT = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+"""When the transaction began, as the wire has it: the value of its `now()`."""
+
+
+async def begin(connection: Connection) -> str:
+    """Begin a transaction, in one trip; when it began, by PostgreSQL's clock, as the wire has it."""
+    cursor = await connection.execute(f"BEGIN; {BEGAN_AT}".encode(), prepare=False)  # two statements
+    cursor.nextset()
+    return await _text(cursor)
+
+
+async def began_at(connection: Connection) -> str:
+    """When the open transaction began, as `begin` gives it."""
+    return await _text(await connection.execute(BEGAN_AT.encode()))
+
+
+async def _text(cursor: AsyncCursor[TupleRow]) -> str:
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    return str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """PostgreSQL's clock, read once and carried on by one that nobody sets. What several processes compare is timed
+    by it: theirs may differ by hours."""
+
+    read: datetime
+    _since: float
+
+    @classmethod
+    async def of(cls, connection: Connection) -> Clock:
+        """Raises psycopg.Error."""
+        row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        return cls(row[0], time.monotonic())
+
+    def now(self) -> datetime:
+        return self.read + timedelta(seconds=time.monotonic() - self._since)
 
 
 class Pool:

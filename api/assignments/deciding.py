@@ -24,7 +24,6 @@ from api.ingest.recent import RecentMap
 from api.metrics import ASSIGNMENTS, TARGETING_ERRORS
 from neonblue.bucketing import Reason, Unit, evaluate, forced_variant
 from neonblue.contract.codes import Code
-from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import encode_message
 from neonblue.contract.violation import ContractError, Violation
 
@@ -75,12 +74,12 @@ class Decider:
         A target whose configuration changed meanwhile, or whose id turns out to be linked with a person's, is
         decided once more.
         """
-        verdicts = await self._decide(targets, now, size)
+        verdicts = await self._decide(targets, size)
         again = [n for n, verdict in enumerate(verdicts) if verdict is None]
         if again:
             followed = await self._follow([targets[n] for n in again], now)
             open_ = [target for target in followed if isinstance(target, Target)]
-            second = iter(await self._decide(open_, now, 0))
+            second = iter(await self._decide(open_, 0))
             for n, target in zip(again, followed, strict=True):
                 verdicts[n] = target if isinstance(target, Violation) else next(second)
         found: list[Verdict] = []
@@ -96,7 +95,7 @@ class Decider:
         for unit in units:
             self._absent.discard(unit)
 
-    async def _decide(self, targets: Sequence[Target], now: datetime, size: int) -> list[Verdict | None]:
+    async def _decide(self, targets: Sequence[Target], size: int) -> list[Verdict | None]:
         verdicts: list[Verdict | None] = [None] * len(targets)
         rest: list[int] = []
         for n, target in enumerate(targets):
@@ -128,7 +127,7 @@ class Decider:
         if unkept:
             lacking += await self._look(unkept, verdicts)
         if lacking:
-            await self._write(lacking, found, verdicts, now, size)
+            await self._write(lacking, found, verdicts, size)
         return verdicts
 
     async def _find(self, targets: Sequence[Target]) -> dict[UnitKey, Stored]:
@@ -191,7 +190,6 @@ class Decider:
         lacking: Sequence[Chosen],
         found: dict[UnitKey, Stored],
         verdicts: list[Verdict | None],
-        now: datetime,
         size: int,
     ) -> None:
         """Store what is new. An outcome without an assignment leaves its verdict open."""
@@ -208,7 +206,7 @@ class Decider:
         ]
         try:
             self.disk.admit()
-            outcomes = await self.queue.submit(AssignmentJob(wanted, format_instant(now), size))
+            outcomes = await self.queue.submit(AssignmentJob(wanted, size))
         except Refused:
             for n, _, _ in lacking:
                 verdicts[n] = _REFUSED

@@ -26,10 +26,10 @@ INSERT INTO assignments (
     experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes
 )
 SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, new.version, new.assigned_at, new.exposed_at,
-    new.received_at, new.attributes::jsonb
+    now(), new.attributes::jsonb
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
-            %s::timestamptz[], %s::timestamptz[], %b::text[])
-    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes)
+            %s::timestamptz[], %b::text[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, attributes)
 JOIN experiments
     ON experiments.id = new.experiment_id AND experiments.version = new.version AND experiments.status = 'running'
 WHERE experiments.source = 'external' OR NOT EXISTS (
@@ -45,10 +45,10 @@ INSERT INTO assignments (
     experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes
 )
 SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, new.version, new.assigned_at, new.exposed_at,
-    new.received_at, new.attributes::jsonb
+    now(), new.attributes::jsonb
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
-            %s::timestamptz[], %s::timestamptz[], %b::text[])
-    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes)
+            %s::timestamptz[], %b::text[])
+    AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, attributes)
 JOIN experiment_versions AS past
     ON (past.experiment_id, past.version) = (new.experiment_id, new.version) AND past.snapshot ->> 'status' = 'running'
 ORDER BY new.experiment_id, new.unit_type, new.user_id
@@ -60,7 +60,7 @@ INSERT INTO assignments (
     experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at
 )
 SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, past.version, new.seen_at, new.seen_at,
-    %s::timestamptz
+    now()
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
     AS new (experiment_id, unit_type, user_id, variant_key, seen_at)
 CROSS JOIN LATERAL (
@@ -108,7 +108,7 @@ ON CONFLICT (unit_type, external_id) DO UPDATE
 class NewAssignment:
     """An assignment to store unless one exists. `exposed_at`: when the unit met its variant, if it did.
 
-    received_at, attributes: as the stream is told.
+    attributes: as the stream is told. It is received when its transaction begins.
     """
 
     unit: UnitKey
@@ -116,7 +116,6 @@ class NewAssignment:
     version: int
     assigned_at: str
     exposed_at: str | None
-    received_at: str
     attributes: Mapping[str, Any] | None = None
 
 
@@ -146,7 +145,7 @@ async def insert_carried(connection: Connection, new: Sequence[NewAssignment]) -
 
 
 async def insert_evaluated(
-    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]], received_at: str
+    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]]
 ) -> dict[UnitKey, int]:
     """Assign units that saw a variant (key, time) unless they have one; the version of each that was assigned.
 
@@ -155,9 +154,7 @@ async def insert_evaluated(
     if not seen:
         return {}
     columns = ([variant for variant, _ in seen.values()], [at for _, at in seen.values()])
-    cursor = await connection.execute(
-        _INSERT_EVALUATED.encode(), (received_at, *_columns(list(seen)), *columns)
-    )
+    cursor = await connection.execute(_INSERT_EVALUATED.encode(), (*_columns(list(seen)), *columns))
     return {(number, kind, user): version for number, kind, user, version in await cursor.fetchall()}
 
 
@@ -178,7 +175,6 @@ async def _insert(connection: Connection, statement: str, new: Sequence[NewAssig
             [item.version for item in new],
             [item.assigned_at for item in new],
             [item.exposed_at for item in new],
-            [item.received_at for item in new],
             [None if item.attributes is None else encode_message(item.attributes).decode() for item in new],
         ),
     )

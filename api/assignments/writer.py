@@ -16,7 +16,7 @@ from api.assignments.repository import (
     read_assignments,
     upsert_users,
 )
-from api.database import Connection, connect
+from api.database import BEGAN_AT, Connection, connect
 from api.ingest.inserting import insert_exposures, insert_outbox
 from api.partitions import Partitions
 from neonblue.contract.events import EXPOSURE, Event, uuid7_of_now
@@ -39,7 +39,6 @@ class AssignmentJob(Struct):
     """The items of one request that need PostgreSQL."""
 
     wanted: list[Wanted]
-    received_at: str
     size: int
 
     @property
@@ -75,9 +74,9 @@ class AssignmentWriter:
             self.partitions.forget()
         firsts = _first_of_each_unit(jobs)
         exposures = _exposures(jobs)
-        received_at = jobs[0].received_at
         async with connection.pipeline():  # no trip to the server but for answers that are needed
             await connection.execute("BEGIN")
+            began = await connection.execute(BEGAN_AT.encode())
             created = await insert_assignments(
                 connection,
                 [
@@ -87,7 +86,6 @@ class AssignmentWriter:
                         item.version,
                         item.instant,
                         exposures.get(unit),
-                        received_at,
                         item.attributes,
                     )
                     for unit, item in firsts.items()
@@ -99,6 +97,7 @@ class AssignmentWriter:
             exposed = await expose(connection, late)
             exposed |= created & exposures.keys()
             await upsert_users(connection, _attributes(jobs, stored, created))
+            ((received_at,),) = await began.fetchall()
             await self._tell(connection, firsts, stored, created, exposed, exposures, received_at)
             await connection.execute("COMMIT")
         stored = {

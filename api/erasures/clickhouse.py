@@ -42,7 +42,7 @@ GROUP BY tables.name
 ORDER BY name, id_column
 """
 _ARRIVED = """
-SELECT hex(person), any(person_key), max(erased_at), min(ingested_at) FROM erased_users
+SELECT hex(person), any(person_key), max(erased_at) FROM erased_users
 WHERE hex(person) IN {persons:Array(String)} GROUP BY person
 """
 # cityHash64 is cheap and decides nearly every row; SHA-256 decides the rest.
@@ -111,13 +111,12 @@ Rows = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """A person as ClickHouse knows it: digest, join key, and the times of erasure and of its arrival."""
+    """A person as ClickHouse knows it: digest, join key, and the time of erasure."""
 
     unit_type: str
     person: str
     key: int
     erased_at: datetime
-    arrived_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +170,9 @@ class Warehouse:
         found: dict[bytes, Erased] = {}
         for start in range(0, len(digests), _TOGETHER):
             wanted = {"persons": digests[start : start + _TOGETHER]}
-            for digest, key, erased_at, arrived_at in self.client.query(
-                _ARRIVED, parameters=wanted
-            ).result_rows:
+            for digest, key, erased_at in self.client.query(_ARRIVED, parameters=wanted).result_rows:
                 person = bytes.fromhex(digest)
-                found[person] = Erased(persons[person], digest, int(key), _utc(erased_at), _utc(arrived_at))
+                found[person] = Erased(persons[person], digest, int(key), _utc(erased_at))
         return found
 
     def sweep(self, erased: Sequence[Erased]) -> Rows:

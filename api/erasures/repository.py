@@ -68,11 +68,17 @@ WITH gone AS (
 )
 SELECT partition, count(*), max(received_at) FROM gone GROUP BY partition
 """
+_DELETE_RECEIVED = """
+WITH gone AS (DELETE FROM {table} WHERE {condition} RETURNING {received} AS received)
+SELECT count(*), max(received) FROM gone
+"""
+_RECEIVED = {ASSIGNMENTS: sql.SQL("coalesce(received_at, assigned_at)"), LINKS: sql.SQL("linked_at")}
+"""When rows that the stream is told of were received; assignments of older versions have but their own time."""
 _DELETE_LATE_ASSIGNMENTS = """
 DELETE FROM assignments USING experiments
-WHERE experiments.id = assignments.experiment_id AND experiments.source = 'internal'
+WHERE experiments.id = assignments.experiment_id
     AND assignments.unit_type = %(unit_type)s AND assignments.user_id = %(user_id)s
-    AND assignments.assigned_at <= %(until)s
+    AND coalesce(assignments.received_at, assignments.assigned_at) <= %(until)s
 """
 _DELETE_LATE_LINKS = """
 DELETE FROM user_links
@@ -112,21 +118,24 @@ async def delete_person(connection: Connection, person: Person) -> Deleted:
     """Remove every row of the person. Users come last, as assignments write them last."""
     values = {"unit_type": person.unit_type, "user_id": person.user_id, "ids": [person.user_id]}
     rows: dict[str, int] = {}
-    newest: datetime | None = None
+    received: list[datetime | None] = []
     tables = _order(await tables_of_people(connection))
     for table in tables:
         if table == EVENTS:
             events = await _delete_events(connection, person, None)
             rows |= events.rows
-            newest = events.newest
-            continue
-        statement = sql.SQL(_DELETE).format(table=sql.Identifier(table), condition=of_person(table))
-        rows[table] = (await connection.execute(statement, values)).rowcount
+            received.append(events.newest)
+        elif table in _RECEIVED:
+            rows[table], newest = await _delete_received(connection, table, values)
+            received.append(newest)
+        else:
+            statement = sql.SQL(_DELETE).format(table=sql.Identifier(table), condition=of_person(table))
+            rows[table] = (await connection.execute(statement, values)).rowcount
     rows["users"] = (await connection.execute(_DELETE_USER, values)).rowcount
     if any(rows.get(table) for table in tables if table != ASSIGNMENTS):
         # Others may keep what was removed in memory with their experiments, such as forced variants.
         await connection.execute(_FORCED, (EXPERIMENTS_CHANNEL,))
-    return Deleted(rows, newest)
+    return Deleted(rows, max((at for at in received if at is not None), default=None))
 
 
 async def delete_late(connection: Connection, person: Person, until: datetime) -> Deleted:
@@ -263,6 +272,17 @@ async def _delete_events(connection: Connection, person: Person, until: datetime
     return Deleted(
         {partition: count for partition, count, _ in found}, max((at for _, _, at in found), default=None)
     )
+
+
+async def _delete_received(
+    connection: Connection, table: str, values: Mapping[str, Any]
+) -> tuple[int, datetime | None]:
+    """How many rows went, and when the newest was received."""
+    statement = sql.SQL(_DELETE_RECEIVED).format(
+        table=sql.Identifier(table), condition=of_person(table), received=_RECEIVED[table]
+    )
+    row = await (await connection.execute(statement, values)).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
 
 
 def _order(tables: Sequence[str]) -> list[str]:

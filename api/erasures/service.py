@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from psycopg import errors
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
+from api.database import Clock, Connection, Pool
 from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import open_warehouse
@@ -86,9 +86,10 @@ class ErasureService:
         async with self.pool.connection() as connection:
             found = await repository.open_erasures(connection, _VERIFIED_AT_ONCE)
             outbox_oldest = await repository.oldest_outbox(connection)
+            clock = await Clock.of(connection)
         retained = [erasure for erasure in found if erasure.state is State.RETAINED]
         unreachable: list[StoreName] = []
-        after = await self._verify(retained, outbox_oldest, unreachable) if retained else []
+        after = await self._verify(retained, outbox_oldest, clock, unreachable) if retained else []
         removing = [erasure for erasure in found if erasure.state is State.REMOVING]
         pending = [one for one in [*removing, *after] if one.state is not State.CLOSED]
         return Verification(
@@ -99,12 +100,16 @@ class ErasureService:
         )
 
     async def _verify(
-        self, retained: Sequence[Erasure], outbox_oldest: datetime | None, unreachable: list[StoreName]
+        self,
+        retained: Sequence[Erasure],
+        outbox_oldest: datetime | None,
+        clock: Clock,
+        unreachable: list[StoreName],
     ) -> list[Erasure]:
         topic_oldest, topic_known = await self._look_at_topic(unreachable)
-        swept = await self._sweep(retained, unreachable)
+        swept = await self._sweep(retained, clock, unreachable)
         seen = Seen(outbox_oldest, topic_oldest, topic_known)
-        now = datetime.now(UTC)
+        now = clock.now()
         after = [looked(erasure, seen, self.terms, now) for erasure in swept]
         if not await self._forget_closed(swept, after, unreachable):
             after = [_kept_open(old, new) for old, new in zip(swept, after, strict=True)]
@@ -126,8 +131,8 @@ class ErasureService:
             deleted = [await repository.delete_person(connection, one) for one in people]
             if not deleted[0].anything:
                 return await _known(connection, person_digest(person.unit_type, person.user_id))
-            now = datetime.now(UTC)
-            # Another process's clock may be ahead of this one's: what is erased was received before.
+            now = (await Clock.of(connection)).read
+            # PostgreSQL's clock may have been set back: what is erased was received before.
             newest = max((one.newest for one in deleted if one.newest is not None), default=now)
             erased_at = max(now, newest + timedelta(microseconds=1))
             linked = [_new(one, found, erased_at) for one, found in zip(people[1:], deleted[1:], strict=True)]
@@ -147,9 +152,11 @@ class ErasureService:
             unreachable.append("topic")
             return None, False
 
-    async def _sweep(self, retained: Sequence[Erasure], unreachable: list[StoreName]) -> list[Erasure]:
+    async def _sweep(
+        self, retained: Sequence[Erasure], clock: Clock, unreachable: list[StoreName]
+    ) -> list[Erasure]:
         try:
-            return await asyncio.to_thread(_swept, self.settings, retained)
+            return await asyncio.to_thread(_swept, self.settings, retained, clock)
         except (ClickHouseError, OSError) as error:
             log.warning("clickhouse_failed", error=type(error).__name__)
             unreachable.append("clickhouse")
@@ -177,7 +184,7 @@ class ErasureService:
 
 def _new(person: Person, deleted: Deleted, erased_at: datetime) -> Erasure:
     digest = person_digest(person.unit_type, person.user_id)
-    removed = entries("postgresql", deleted.rows, datetime.now(UTC))
+    removed = entries("postgresql", deleted.rows, erased_at)
     return Erasure(uuid4(), person.unit_type, person.user_id, digest, erased_at, tuple(removed))
 
 
@@ -201,13 +208,13 @@ async def _audit(connection: Connection, person: Person, erasure: Erasure, actor
 warehouse = contextmanager(open_warehouse)
 
 
-def _swept(settings: Settings, erasures: Sequence[Erasure]) -> list[Erasure]:
+def _swept(settings: Settings, erasures: Sequence[Erasure], clock: Clock) -> list[Erasure]:
     """Delete from ClickHouse what turned up again. Blocks."""
     persons = {erasure.person: erasure.unit_type for erasure in erasures if erasure.person is not None}
     with warehouse(settings.clickhouse) as opened:
         arrived = opened.arrived(persons)
         rows = opened.sweep(list(arrived.values()))
-    now = datetime.now(UTC)
+    now = clock.now()
     after: list[Erasure] = []
     for erasure in erasures:
         # Two erasures of one person share what was found: it is told of the first.

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -17,7 +17,7 @@ import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from redis.exceptions import RedisError
 
-from api.database import Pool
+from api.database import Clock, Pool
 from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import DEAD_LETTERS
@@ -66,15 +66,16 @@ class ErasureWorker:
         """One attempt at everything that is due; how many erasures that were. Raises psycopg.Error."""
         async with self.pool.connection() as connection:
             claimed = await repository.claim(connection, _AT_ONCE)
+            clock = await Clock.of(connection)
         if not claimed:
             return 0
-        now = datetime.now(UTC)
+        now = clock.read
         async with self._holding([erasure.id for erasure in claimed]):
             settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]
-            cleared = await self._clear(settled, now)
+            cleared = await self._clear(settled, clock)
         async with self.pool.transaction() as connection:
             for erasure in cleared:
-                await repository.save(connection, *_rested(erasure, self.terms, datetime.now(UTC)))
+                await repository.save(connection, *_rested(erasure, self.terms, clock.now()))
         return len(cleared)
 
     @asynccontextmanager
@@ -144,23 +145,24 @@ class ErasureWorker:
                 await repository.vacuum(connection, tables)
         return after
 
-    async def _clear(self, erasures: Sequence[Erasure], now: datetime) -> list[Erasure]:
+    async def _clear(self, erasures: Sequence[Erasure], clock: Clock) -> list[Erasure]:
         """ClickHouse: once the stream has brought the erasure, and again when nothing can slip in any more."""
         wanted = [erasure for erasure in erasures if erasure.cleared_at is None]
         if not wanted:
             return list(erasures)
         try:
-            found = await asyncio.to_thread(self._clear_blocking, wanted, now)
+            found = await asyncio.to_thread(self._clear_blocking, wanted, clock)
         except (ClickHouseError, OSError) as error:
             log.warning("clickhouse_failed", error=type(error).__name__)
             found = [replace(erasure, problem=f"ClickHouse: {type(error).__name__}") for erasure in wanted]
         by_id = {erasure.id: erasure for erasure in found}
         return [by_id.get(erasure.id, erasure) for erasure in erasures]
 
-    def _clear_blocking(self, erasures: Sequence[Erasure], now: datetime) -> list[Erasure]:
+    def _clear_blocking(self, erasures: Sequence[Erasure], clock: Clock) -> list[Erasure]:
         with warehouse(self.clickhouse) as opened:
             persons = {one.person: one.unit_type for one in erasures if one.person is not None}
             arrived = opened.arrived(persons)
+            now = clock.now()
             rows = opened.sweep(list(arrived.values()))
             left = opened.remaining(list(arrived.values()))
             after: list[Erasure] = []
@@ -172,13 +174,11 @@ class ErasureWorker:
                 found = rows.pop(erased.person, {})
                 if erasure.user_id is not None:
                     found[DEAD_LETTERS] = opened.delete_letters(Person(erasure.unit_type, erasure.user_id))
-                known = replace(
-                    erasure, arrived_at=erasure.arrived_at or erased.arrived_at, person_key=erased.key
-                )
-                known = removed_more(known, entries("clickhouse", found, datetime.now(UTC)))
+                known = replace(erasure, arrived_at=erasure.arrived_at or now, person_key=erased.key)
+                known = removed_more(known, entries("clickhouse", found, clock.now()))
                 clears = clears_from(known, self.terms)
                 if clears is not None and now >= clears and erased.person not in left:
-                    known = replace(known, cleared_at=datetime.now(UTC))
+                    known = replace(known, cleared_at=clock.now())
                 after.append(known)
         return after
 

@@ -41,7 +41,7 @@ def unit_of(event: Event) -> UnitKey:
 
 
 async def store_carried(
-    connection: Connection, events: Sequence[Event], known: Mapping[UnitKey, Stored], received_at: str
+    connection: Connection, events: Sequence[Event], known: Mapping[UnitKey, Stored]
 ) -> dict[UnitKey, Stored]:
     """Store what these exposures carry for units that have no assignment; returns what was stored."""
     firsts: dict[UnitKey, Event] = {}
@@ -59,7 +59,6 @@ async def store_carried(
                 event.carried_version or 0,
                 event.timestamp,
                 event.timestamp,
-                received_at,
             )
             for unit, event in firsts.items()
         ],

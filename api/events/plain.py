@@ -56,9 +56,7 @@ class PlainExposures:
             UNASSIGNED_EXPOSURES.add(experiment, outcome, count=units)
 
 
-async def store_plain(
-    connection: Connection, exposures: Iterable[Event], find: Find, received_at: str
-) -> PlainExposures:
+async def store_plain(connection: Connection, exposures: Iterable[Event], find: Find) -> PlainExposures:
     """Assign the units of these exposures as the configuration says, exposed at the earliest of each."""
     outcomes: Counter[tuple[str, Outcome]] = Counter()
     keys: dict[int, str] = {}
@@ -79,7 +77,7 @@ async def store_plain(
     persons = [unit for unit in seen if unit[1:] in links]
     for unit in persons:
         del seen[unit]
-    versions = await insert_evaluated(connection, seen, received_at)
+    versions = await insert_evaluated(connection, seen)
     await upsert_users(connection, {unit[1:]: None for unit in versions})
     missing = seen.keys() - versions.keys()
     existing = await read_assignments(connection, sorted(missing))

@@ -46,27 +46,27 @@ class Fate(Enum):
     REUSED = "reused"
 
 
-async def copy_new(connection: Connection, events: Sequence[tuple[Event, str]]) -> None:
-    """Insert events, each with its time of acceptance. Raises UniqueViolation if any is there already.
+async def copy_new(connection: Connection, events: Sequence[Event], received_at: str) -> None:
+    """Insert events, all received at once. Raises UniqueViolation if any is there already.
 
     Sorted by key, so that two transactions with the same events wait for each other in one order.
     """
-    rows = [event_row(event, received_at) for event, received_at in events]
+    rows = [event_row(event, received_at) for event in events]
     rows.sort()  # a row begins with its key
     await copy_rows(connection, COPY_EVENTS, rows)
 
 
-async def insert_or_compare(connection: Connection, events: Sequence[tuple[Event, str]]) -> list[Fate]:
+async def insert_or_compare(connection: Connection, events: Sequence[Event], received_at: str) -> list[Fate]:
     """Insert those that are not there yet, and tell of each what became of it; the same id may occur twice.
 
     Once in a transaction.
     """
-    rows = [f"{event_row(event, received_at)}\t{n}" for n, (event, received_at) in enumerate(events)]
+    rows = [f"{event_row(event, received_at)}\t{n}" for n, event in enumerate(events)]
     await copy_rows(connection, COPY_PENDING, rows)
     inserted = {(day, identifier) for day, identifier in await _fetch(connection, _INSERT_PENDING)}
     different = {ordinal for (ordinal,) in await _fetch(connection, _DIFFERENT)}
     fates: list[Fate] = []
-    for ordinal, (event, _) in enumerate(events):
+    for ordinal, event in enumerate(events):
         key = (event.day, event.id)
         if key in inserted:
             inserted.remove(key)

@@ -23,7 +23,6 @@ from neonblue.contract.answers import EventItem, EventsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
 from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
-from neonblue.contract.instants import format_instant
 from neonblue.contract.requests import EventRequest
 from neonblue.contract.violation import Violation
 from neonblue.tracing import CURRENT, traceparent
@@ -68,9 +67,9 @@ class EventService:
         accepted = await self._accept(items, TimeWindow.at(now, self.max_age, self.max_ahead))
         events = [item for item in accepted if isinstance(item, Event)]
         if retryable is None:
-            fates: Sequence[Fate | Violation] = await self._write(events, now, len(body), None)
+            fates: Sequence[Fate | Violation] = await self._write(events, len(body), None)
         else:
-            fates = await self._write_once(events, now, body, retryable)
+            fates = await self._write_once(events, body, retryable)
         return _answer(items, accepted, fates)
 
     async def _accept(
@@ -93,22 +92,20 @@ class EventService:
                 check_carried(event, find(event.experiment_id or 0))
         return accepted
 
-    async def _write(
-        self, events: list[Event], now: datetime, size: int, claim: Claim | None
-    ) -> Sequence[Fate | Violation]:
+    async def _write(self, events: list[Event], size: int, claim: Claim | None) -> Sequence[Fate | Violation]:
         if not events:
             return []
         if (carried := traceparent(CURRENT.get())) is not None:
             for event in events:
                 event.traceparent = carried
         try:
-            result = await self.queue.submit(EventJob(events, format_instant(now), size, claim))
+            result = await self.queue.submit(EventJob(events, size, claim))
         except Refused:
             return [_REFUSED] * len(events)
         return self._replayed(events, result) if isinstance(result, Replay) else result
 
     async def _write_once(
-        self, events: list[Event], now: datetime, body: bytes, retryable: Retryable
+        self, events: list[Event], body: bytes, retryable: Retryable
     ) -> Sequence[Fate | Violation]:
         """One request at a time may hold a key, so that its repetition finds the answer of the first."""
         name = (retryable.token_id, retryable.key)
@@ -118,7 +115,7 @@ class EventService:
         try:
             ids = tuple(event.id for event in events)
             claim = Claim(retryable.token_id, retryable.key, sha256(body).digest(), ids)
-            return await self._write(events, now, len(body), claim)
+            return await self._write(events, len(body), claim)
         finally:
             del self._claimed[name]
             done.set()

@@ -10,7 +10,7 @@ from psycopg import errors
 
 from api.assignments.cache import AssignmentCache, Stored, UnitKey
 from api.assignments.repository import expose, read_assignments
-from api.database import Connection, connect
+from api.database import Connection, begin, connect
 from api.events import idempotency
 from api.events.carried import count_carried, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
@@ -29,7 +29,6 @@ class EventJob(Struct, gc=False):
     """The events of one request that broke no rule. size: bytes of the request's body."""
 
     events: list[Event]
-    received_at: str
     size: int
     claim: Claim | None = None
 
@@ -65,28 +64,23 @@ class EventWriter:
         if attempt:
             self.partitions.forget()
         await self._make_partitions(jobs)
-        await connection.execute("BEGIN")
+        received_at = await begin(connection)
         replays = await idempotency.claim(connection, [job.claim for job in jobs])
         events = [
-            (event, job.received_at)
-            for job, replay in zip(jobs, replays, strict=True)
-            if replay is None
-            for event in job.events
+            event for job, replay in zip(jobs, replays, strict=True) if replay is None for event in job.events
         ]
-        carried = [(event, event.variant_key) for event, _ in events if event.carried_version is not None]
-        known, created, plain = await self._assign(
-            connection, [event for event, _ in events], jobs[0].received_at
-        )
-        fates = await self._store(connection, events, careful=attempt > 0)
+        carried = [(event, event.variant_key) for event in events if event.carried_version is not None]
+        known, created, plain = await self._assign(connection, events)
+        fates = await self._store(connection, events, received_at, careful=attempt > 0)
         exposures = _first_exposures(events, fates, known)
         await expose(connection, exposures)
         messages = [
             Message(event.id, event.message(received_at))
-            for (event, received_at), fate in zip(events, fates, strict=True)
+            for event, fate in zip(events, fates, strict=True)
             if fate is Fate.ACCEPTED
         ]
         if created:
-            rows = pack(ASSIGNMENTS, messages_of(created, jobs[0].received_at), batch=self.outbox_batches)
+            rows = pack(ASSIGNMENTS, messages_of(created, received_at), batch=self.outbox_batches)
             await write_outbox(connection, rows)
         await write_outbox(connection, pack(EVENTS, messages, batch=self.outbox_batches))
         results = _by_job(jobs, replays, fates)
@@ -104,7 +98,7 @@ class EventWriter:
             await self.partitions.ensure(missing)
 
     async def _assign(
-        self, connection: Connection, events: Sequence[Event], received_at: str
+        self, connection: Connection, events: Sequence[Event]
     ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored], PlainExposures]:
         """The stored assignment says the variant, whatever the client said.
 
@@ -120,11 +114,11 @@ class EventWriter:
         lacking = [event for event in named if event.event_type == EXPOSURE and unit_of(event) not in known]
         carrying = {unit_of(event) for event in lacking if event.carried_version is not None}
         if carrying:
-            created = await store_carried(connection, lacking, known, received_at)
+            created = await store_carried(connection, lacking, known)
             known |= created | await self._find(connection, carrying - created.keys())
         bare = [event for event in lacking if unit_of(event) not in known and unit_of(event) not in carrying]
         if bare:
-            plain = await store_plain(connection, bare, self.find, received_at)
+            plain = await store_plain(connection, bare, self.find)
             created |= plain.created
             known |= plain.created | plain.existing
         for event in named:
@@ -143,31 +137,31 @@ class EventWriter:
         return found
 
     async def _store(
-        self, connection: Connection, events: Sequence[tuple[Event, str]], *, careful: bool
+        self, connection: Connection, events: Sequence[Event], received_at: str, *, careful: bool
     ) -> list[Fate]:
         fates = [Fate.ACCEPTED] * len(events)
         fresh, suspects = self._sort_out(events, careful)
         if fresh:
             await connection.execute("SAVEPOINT fresh")
             try:
-                await copy_new(connection, [events[n] for n in fresh])
+                await copy_new(connection, [events[n] for n in fresh], received_at)
             except errors.UniqueViolation:
                 await connection.execute("ROLLBACK TO SAVEPOINT fresh")
                 suspects = list(range(len(events)))
         if suspects:
-            found = await insert_or_compare(connection, [events[n] for n in suspects])
+            found = await insert_or_compare(connection, [events[n] for n in suspects], received_at)
             for position, fate in zip(suspects, found, strict=True):
                 fates[position] = fate
         return fates
 
-    def _sort_out(self, events: Sequence[tuple[Event, str]], careful: bool) -> tuple[list[int], list[int]]:
+    def _sort_out(self, events: Sequence[Event], careful: bool) -> tuple[list[int], list[int]]:
         """Positions of events that are likely new, and of those that may be there already."""
         if careful:
             return [], list(range(len(events)))
         recent = self.recent
         fresh: list[int] = []
         suspects: list[int] = []
-        for position, (event, _) in enumerate(events):
+        for position, event in enumerate(events):
             if event.id in recent:
                 suspects.append(position)
             else:
@@ -177,11 +171,11 @@ class EventWriter:
 
 
 def _first_exposures(
-    events: Sequence[tuple[Event, str]], fates: Sequence[Fate], known: Mapping[UnitKey, Stored]
+    events: Sequence[Event], fates: Sequence[Fate], known: Mapping[UnitKey, Stored]
 ) -> dict[UnitKey, str]:
     """The earliest exposure among these events of each unit whose assignment has none recorded."""
     found: dict[UnitKey, str] = {}
-    for (event, _), fate in zip(events, fates, strict=True):
+    for event, fate in zip(events, fates, strict=True):
         if event.event_type == EXPOSURE and event.experiment_id is not None and fate is Fate.ACCEPTED:
             unit = unit_of(event)
             stored = known.get(unit)

@@ -17,7 +17,7 @@ FROM unnest(%s::text[], %s::text[]) AS anonymous (unit_type, id) CROSS JOIN LATE
 """
 _IS_PERSON = "SELECT EXISTS (SELECT FROM user_links WHERE (unit_type, user_id) = (%s, %s))"
 _LOCK_ID = "SELECT pg_advisory_xact_lock(hashtextextended(%s || ':' || %s, 6075131887))"
-_INSERT = "INSERT INTO user_links (unit_type, anonymous_id, user_id, linked_at) VALUES (%s, %s, %s, %s)"
+_INSERT = "INSERT INTO user_links (unit_type, anonymous_id, user_id, linked_at) VALUES (%s, %s, %s, now())"
 _ASSIGNED = """
 SELECT anonymous.experiment_id, e.key, anonymous.variant_key, anonymous.version, anonymous.assigned_at,
     person.variant_key, person.assigned_at
@@ -70,10 +70,8 @@ async def is_person(connection: Connection, unit_type: str, user_id: str) -> boo
     return row is not None and bool(row[0])
 
 
-async def insert_link(
-    connection: Connection, unit_type: str, anonymous_id: str, user_id: str, linked_at: datetime
-) -> None:
-    await connection.execute(_INSERT.encode(), (unit_type, anonymous_id, user_id, linked_at))
+async def insert_link(connection: Connection, unit_type: str, anonymous_id: str, user_id: str) -> None:
+    await connection.execute(_INSERT.encode(), (unit_type, anonymous_id, user_id))
 
 
 async def read_pairs(connection: Connection, unit_type: str, anonymous_id: str, user_id: str) -> list[Pair]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from api.assignments.repository import NewAssignment, insert_carried, upsert_users
-from api.database import Connection, Pool
+from api.database import Connection, Pool, began_at
 from api.http.problems import Problem
 from api.ingest.copying import write_outbox
 from api.links.repository import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
@@ -35,19 +34,19 @@ class LinkService:
             user_id=self.identify(asked.user_id),
             unit_type=asked.unit_type,
         )
-        now = datetime.now(UTC)
         adopted: list[Pair] = []
         async with self.pool.transaction() as connection:
             await lock_ids(connection, new.unit_type, (new.anonymous_id, new.user_id))
             created = await _check(connection, new)
             pairs = await read_pairs(connection, new.unit_type, new.anonymous_id, new.user_id)
             if created:
-                await insert_link(connection, new.unit_type, new.anonymous_id, new.user_id, now)
+                received_at = await began_at(connection)
+                await insert_link(connection, new.unit_type, new.anonymous_id, new.user_id)
                 await upsert_users(
                     connection, {(new.unit_type, new.anonymous_id): None, (new.unit_type, new.user_id): None}
                 )
-                adopted = await _adopt(connection, new, pairs, format_instant(now))
-                await self._tell(connection, new, adopted, format_instant(now))
+                adopted = await _adopt(connection, new, pairs)
+                await self._tell(connection, new, adopted, received_at)
         conflicts = [_conflict(pair) for pair in pairs if pair.person not in (None, pair.anonymous)]
         if created:
             _ADOPTED.inc(len(adopted))
@@ -79,15 +78,13 @@ class LinkService:
         await write_outbox(connection, [row, *pack(ASSIGNMENTS, messages, batch=self.outbox_batches)])
 
 
-async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair], received_at: str) -> list[Pair]:
+async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair]) -> list[Pair]:
     """Give the person what the anonymous id alone has; one that the person got meanwhile stays."""
     units = {(pair.experiment_id, new.unit_type, new.user_id): pair for pair in pairs if pair.person is None}
     created = await insert_carried(
         connection,
         [
-            NewAssignment(
-                unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None, received_at
-            )
+            NewAssignment(unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None)
             for unit, pair in units.items()
         ],
     )

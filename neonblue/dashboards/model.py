@@ -58,6 +58,14 @@ class Step:
     colour: Colour
 
 
+ONE_COLOUR = (Step(None, Colour.NEUTRAL),)
+"""No number is good or bad by itself."""
+NONE_IS_GOOD = (Step(None, Colour.GOOD), Step(1, Colour.BAD))
+"""A count of what should not be."""
+ONE_IS_GOOD = (Step(None, Colour.BAD), Step(1, Colour.GOOD))
+"""1 where something is as it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """What stands in place of a number."""

@@ -17,7 +17,8 @@ RUNNING = Family("neonblue_connector_running", "1 where the connector and all of
 TASKS = Family("neonblue_connector_tasks", "The connector's tasks by Kafka Connect's states", ("state",))
 _RUNNING = "RUNNING"
 _STATES = (_RUNNING, "PAUSED", "STOPPED", "FAILED", "UNASSIGNED", "RESTARTING")
-_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
+"""For so long Kafka Connect is waited for."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -37,11 +38,11 @@ class ConnectSource:
     """The connector as it is now."""
 
     name = "connect"
-    seconds = 10.0
+    seconds = 5.0
 
     def __init__(self, settings: ConnectSettings) -> None:
         self._address = f"{settings.address}/connectors/{quote(settings.connector, safe='')}/status"
-        self._client = httpx.Client(timeout=_SECONDS, trust_env=False, auth=settings.credentials)
+        self._client = httpx.Client(timeout=ANSWER_SECONDS, trust_env=False, auth=settings.credentials)
 
     def look(self) -> Sequence[Sample]:
         answer = self._client.get(self._address)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from neonblue.dashboards.model import Board, Colour, Kind, Panel, Prometheus, Row, Step
+from neonblue.dashboards.model import (
+    NONE_IS_GOOD,
+    ONE_COLOUR,
+    Board,
+    Kind,
+    Panel,
+    Prometheus,
+    Row,
+)
 from neonblue.dashboards.promql import above, mean, quantile, rate, shares
 
 _ASKED_FOR = '{route!~"/(healthz|readyz|metrics)"}'
@@ -32,7 +40,7 @@ _ASKED = Row(
             ),
             unit=units.RequestsPerSecond,
             alerts=("ApiErrors", "ApiDown"),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
         ),
         Panel(
             "Refusals",
@@ -41,7 +49,7 @@ _ASKED = Row(
             (Prometheus(rate("neonblue_refusals_total", "code"), "{{code}}"),),
             unit=units.RequestsPerSecond,
             alerts=("EventsRefused", "RateLimited"),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
             empty="none",
         ),
     ),
@@ -181,7 +189,7 @@ _CACHES = Row(
             ),
             unit=units.OpsPerSecond,
             alerts=("ValkeyDown",),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
         ),
     ),
 )
@@ -233,7 +241,7 @@ _PROCESS = Row(
             units.NoUnit,
             width=6,
             alerts=("BackgroundWorkFails", "AuditLogBehind", "LogLinesLost"),
-            steps=(Step(None, Colour.GOOD), Step(1, Colour.BAD)),
+            steps=NONE_IS_GOOD,
         ),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import units
 
 from neonblue.dashboards.model import (
+    ONE_IS_GOOD,
     Board,
     ClickHouse,
     Colour,
@@ -13,7 +14,6 @@ from neonblue.dashboards.model import (
     Panel,
     Prometheus,
     Row,
-    Step,
     Word,
 )
 
@@ -162,7 +162,7 @@ _KEPT = Row(
             width=12,
             alerts=("PartNotSeen", "QuestionNotAnswered"),
             words={0: Word("not seen", Colour.BAD), 1: Word("seen", Colour.GOOD)},
-            steps=(Step(None, Colour.BAD), Step(1, Colour.GOOD)),
+            steps=ONE_IS_GOOD,
         ),
     ),
 )

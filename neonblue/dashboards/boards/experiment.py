@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import units
 
 from neonblue.dashboards.model import (
+    ONE_COLOUR,
     Board,
     ClickHouse,
     Colour,
@@ -12,7 +13,6 @@ from neonblue.dashboards.model import (
     Kind,
     Panel,
     Row,
-    Step,
     Variable,
     Word,
 )
@@ -118,7 +118,7 @@ _CAME = Row(
                 Column("exposed_without_assignment", units.Short, "without assignment"),
                 Column("units_in_several_variants", units.Short, "in several variants"),
             ),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
         ),
         Panel(
             "Sample ratio by stage",

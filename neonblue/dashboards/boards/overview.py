@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models import units
 
-from neonblue.dashboards.model import Board, Colour, Column, Kind, Panel, Prometheus, Row, Step, Word
+from neonblue.dashboards.model import (
+    NONE_IS_GOOD,
+    ONE_COLOUR,
+    ONE_IS_GOOD,
+    Board,
+    Colour,
+    Column,
+    Kind,
+    Panel,
+    Prometheus,
+    Row,
+    Step,
+    Word,
+)
 from neonblue.dashboards.promql import rate
 
 _MAIN = '{route=~"/v1/(assignments|events|events/batch)"}'
@@ -20,7 +33,7 @@ _WELL = Row(
             units.NoUnit,
             width=3,
             height=5,
-            steps=(Step(None, Colour.GOOD), Step(1, Colour.BAD)),
+            steps=NONE_IS_GOOD,
         ),
         Panel(
             "Parts that do not answer",
@@ -32,7 +45,7 @@ _WELL = Row(
             width=4,
             height=5,
             alerts=("ServiceNotReady", "TargetDown"),
-            steps=(Step(None, Colour.GOOD), Step(1, Colour.BAD)),
+            steps=NONE_IS_GOOD,
         ),
         Panel(
             "Results are as old as",
@@ -125,7 +138,7 @@ _USERS = Row(
             (Prometheus(rate("neonblue_refusals_total", "code"), "{{code}}"),),
             unit=units.RequestsPerSecond,
             alerts=("EventsRefused", "RateLimited"),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
             empty="none",
         ),
     ),
@@ -147,7 +160,7 @@ _PARTS = Row(
             width=12,
             height=14,
             alerts=("ServiceNotReady", "TargetDown", "ServiceRestarts"),
-            steps=(Step(None, Colour.BAD), Step(1, Colour.GOOD)),
+            steps=ONE_IS_GOOD,
             words={0: Word("not ready", Colour.BAD), 1: Word("ready", Colour.GOOD)},
         ),
         Panel(

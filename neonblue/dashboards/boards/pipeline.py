@@ -5,6 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.models import units
 
 from neonblue.dashboards.model import (
+    ONE_COLOUR,
     Board,
     ClickHouse,
     Colour,
@@ -138,7 +139,7 @@ _STREAMED = Row(
             (Prometheus("sum by (state) (neonblue_connector_tasks)", "{{state}}"),),
             unit=units.NoUnit,
             alerts=("ConnectorNotRunning",),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
             stacked=True,
         ),
         Panel(
@@ -208,7 +209,7 @@ _BUILT = Row(
             ),
             unit=units.NoUnit,
             alerts=("RunsFail", "RunsWait"),
-            steps=(Step(None, Colour.NEUTRAL),),
+            steps=ONE_COLOUR,
         ),
         Panel(
             "Failed checks",

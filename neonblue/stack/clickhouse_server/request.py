@@ -66,6 +66,7 @@ OF_TRANSPORT = frozenset(
 
 
 _MAX_QUERY_ID = 256
+_MAX_VERSION_DIGITS = 9
 _RUN = re.compile(r"run_id=([0-9a-f-]{36})").fullmatch
 _FORMAT = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
 
@@ -82,7 +83,10 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; `parameters` are the values of ``{name:Type}``, escaped as ClickHouse takes them."""
+    """One request; `parameters` are the values of ``{name:Type}``, escaped as ClickHouse takes them.
+
+    protocol_version: of which the Native format of the result is to be.
+    """
 
     method: str
     user: Credentials
@@ -97,6 +101,7 @@ class Request:
     content_type: str
     accept_encoding: str | None
     whole: bool
+    protocol_version: int
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
@@ -153,7 +158,15 @@ def read(
         content_type=headers.get("content-type", ""),
         accept_encoding=compression.chosen(headers.get("accept-encoding", "")) if compressing else None,
         whole=_flag(arguments, "wait_end_of_query"),
+        protocol_version=_protocol_version(arguments.get("client_protocol_version", "0")),
     )
+
+
+def _protocol_version(given: str) -> int:
+    if not (given.isascii() and given.isdecimal() and len(given) <= _MAX_VERSION_DIGITS):
+        message = "client_protocol_version must be a number"
+        raise ClickHouseError(BAD_ARGUMENTS, "BAD_ARGUMENTS", message, 400)
+    return int(given)
 
 
 def _query_id(given: str) -> str:

@@ -23,6 +23,7 @@ from neonblue.stack.clickhouse_server.errors import (
 from neonblue.stack.clickhouse_server.execution import Execution
 from neonblue.stack.clickhouse_server.guard import Guard, Passed
 from neonblue.stack.clickhouse_server.limits import QueryLimits
+from neonblue.stack.clickhouse_server.native import reframed
 from neonblue.stack.clickhouse_server.places import Places
 from neonblue.stack.clickhouse_server.request import Request
 from neonblue.stack.clickhouse_server.respond import Response, content_type, summary
@@ -112,6 +113,8 @@ class QueryService:
         most = _WHOLE if request.whole else _HEAD
         first = bytearray()
         pieces = execution.pieces()
+        if request.protocol_version and _output_format(request, statement).lower() == "native":
+            pieces = reframed(pieces, request.protocol_version)
         async for piece in pieces:
             first += piece
             if len(first) > most:
@@ -128,7 +131,7 @@ class QueryService:
     def _headers(
         self, request: Request, statement: Statement, outcome: Outcome | None, began: float
     ) -> dict[str, str]:
-        output_format = request.output_format if statement.data else statement.format or request.output_format
+        output_format = _output_format(request, statement)
         elapsed = time.monotonic() - began
         return {
             "content-type": content_type(output_format),
@@ -299,6 +302,11 @@ class QueryService:
                 result_rows=outcome.result_rows if outcome else None,
                 read_rows=outcome.read_rows if outcome else None,
             )
+
+
+def _output_format(request: Request, statement: Statement) -> str:
+    """An INSERT's own format is that of its data."""
+    return request.output_format if statement.data else statement.format or request.output_format
 
 
 def _require_tokens(statement: Statement) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from neonblue.cli.main import COMMANDS
+from neonblue.monitoring.connect import ANSWER_SECONDS, ConnectSource
 from neonblue.stack.services import monitoring_files
 from tests.unit.monitoring.rules import FOLDER, alerts, metrics, rules
 
@@ -147,3 +149,22 @@ def test_a_recorded_series_is_not_recorded_twice() -> None:
     names = [rule["record"] for rule in rules() if "record" in rule]
 
     assert len(names) == len(set(names)) > 0
+
+
+@pytest.mark.parametrize(("alert", "look"), [("ConnectorNotRunning", ConnectSource.seconds + ANSWER_SECONDS)])
+def test_a_fault_that_must_be_told_within_a_minute_is_told_in_three_quarters_of_it(
+    alert: str, look: float
+) -> None:
+    """The longest waits of all who pass it on, added up: what is left over is for a machine that is busy."""
+    prometheus = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]
+    alertmanager = yaml.safe_load((FOLDER / "alertmanager.yml").read_text())["route"]
+    scrape, evaluation = (seconds(prometheus[f"{name}_interval"]) for name in ("scrape", "evaluation"))
+    held = math.ceil(seconds(alerts()[alert]["for"]) / evaluation) * evaluation
+
+    assert look + scrape + evaluation + held + seconds(alertmanager["group_wait"]) <= 45
+
+
+def seconds(told: str) -> float:
+    """As Prometheus writes durations: `1m30s`."""
+    sizes = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(size) * sizes[unit] for size, unit in re.findall(r"(\d+)([hms])", told))

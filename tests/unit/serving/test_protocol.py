@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_network
 from time import monotonic
@@ -13,103 +11,19 @@ from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from uvicorn.config import Config
-from uvicorn.server import Server
 
-from neonblue.serving import protocol
-from neonblue.serving.limits import ConnectionLimits
-from neonblue.serving.protocol import BoundedProtocol
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Connect = Callable[[], Awaitable[Streams]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-QUICK = ConnectionLimits(
-    first_request=0.5, head_time=0.5, silence=0.5, surplus_time=0.5, unread=0.5, surplus=64 * 1024
+from tests.unit.serving.conversations import (
+    BIG,
+    HEAD,
+    QUICK,
+    WAIT_SECONDS,
+    Connect,
+    after,
+    answer,
+    echo,
+    rest,
+    served,
 )
-HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
-WAIT_SECONDS = 20
-BIG = 32 * 1024 * 1024
-
-
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the number of header fields and the body; `/early` before the body, `/big` with much."""
-    body, more = b"", scope["path"] != "/early"
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    if scope["path"] == "/big":
-        body = bytes(BIG)
-    answer = b"%d %s" % (len(scope["headers"]), body)
-    headers = [(b"content-length", b"%d" % len(answer))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": answer})
-
-
-def served(
-    use: Callable[[Connect], Awaitable[None]], limits: ConnectionLimits = QUICK, app: App = echo
-) -> None:
-    """Run `use` with a way to open connections to a server with these limits."""
-
-    class Limited(BoundedProtocol):
-        def limits(self) -> ConnectionLimits:
-            return limits
-
-    async def run() -> None:
-        config = Config(app, lifespan="off", proxy_headers=False, log_level="critical", timeout_keep_alive=60)
-        config.load()
-        state = Server(config).server_state
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Limited(config, state, {}, loop), "127.0.0.1", 0)
-        address = server.sockets[0].getsockname()[:2]
-        opened: list[asyncio.StreamWriter] = []
-
-        async def connect() -> Streams:
-            streams = await asyncio.open_connection(*address)
-            opened.append(streams[1])
-            return streams
-
-        try:
-            await use(connect)
-        finally:
-            for writer in opened:
-                writer.transport.abort()
-            server.close()
-
-    asyncio.run(run())
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """Everything until the server closes."""
-    return await asyncio.wait_for(reader.read(), WAIT_SECONDS)
-
-
-async def answer(reader: asyncio.StreamReader) -> bytes:
-    """The body of the next answer."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_SECONDS)
-    assert head.startswith(b"HTTP/1.1 200 "), head
-    return await reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
-
-
-def after(*pieces: bytes, limits: ConnectionLimits = QUICK) -> bytes:
-    """All that a client is told that sends this."""
-    told = b""
-
-    async def use(connect: Connect) -> None:
-        nonlocal told
-        reader, writer = await connect()
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            for _ in range(3):
-                await asyncio.sleep(0)
-        told = await rest(reader)
-
-    served(use, limits)
-    return told
 
 
 @pytest.mark.parametrize(
@@ -356,92 +270,3 @@ def test_a_websocket_is_no_silent_connection() -> None:
         writer.close()
 
     served(use, app=application)
-
-
-@contextlib.asynccontextmanager
-async def ending(parting: float = 1.0) -> AsyncIterator[tuple[Server, Connect]]:
-    """A whole server, which the test ends, and a way to connect to it."""
-
-    class Limited(BoundedProtocol):
-        def limits(self) -> ConnectionLimits:
-            return ConnectionLimits(parting=parting)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = listening.getsockname()
-        config = Config(
-            echo, lifespan="off", http=Limited, log_level="critical", timeout_graceful_shutdown=10
-        )
-        server = Server(config)
-        running = asyncio.create_task(server.serve([listening]))
-        await until(lambda: server.started)
-        opened: list[asyncio.StreamWriter] = []
-
-        async def connect() -> Streams:
-            streams = await asyncio.open_connection(*address)
-            opened.append(streams[1])
-            return streams
-
-        yield server, connect
-        await asyncio.wait_for(running, WAIT_SECONDS)
-        for writer in opened:
-            writer.transport.abort()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + WAIT_SECONDS
-    while not condition():
-        assert monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
-GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
-
-
-def test_a_server_that_ends_answers_what_is_on_its_way_and_says_that_it_is_the_last() -> None:
-    async def run() -> None:
-        async with ending() as (server, connect):
-            kept, fresh, idle, begun = [await connect() for _ in range(4)]
-            kept[1].write(GET)
-            assert b"connection: close" not in await kept[0].readuntil(b"1 ")
-            begun[1].write(HEAD + b"content-length: 4\r\n")
-            await asyncio.sleep(0.1)
-
-            server.should_exit = True
-            await until(lambda: server.server_state in protocol._ENDING)
-            started = monotonic()
-
-            for reader, writer in (kept, fresh):
-                writer.write(GET)
-                assert b"connection: close" in await rest(reader)
-            begun[1].write(b"\r\nbody")
-            assert (await rest(begun[0])).endswith(b"\r\n\r\n2 body")
-            assert monotonic() - started < 0.9
-            assert await rest(idle[0]) == b""
-            assert monotonic() - started >= 0.9
-
-    asyncio.run(run())
-
-
-def test_a_connection_that_comes_as_the_server_ends_is_not_kept() -> None:
-    async def run() -> None:
-        async with ending() as (server, connect):
-            protocol.end_keeping(server.server_state)
-            reader, writer = await connect()
-            writer.write(GET)
-            assert b"connection: close" in await rest(reader)
-            server.should_exit = True
-
-    asyncio.run(run())
-
-
-def test_without_a_time_to_part_idle_connections_are_closed_at_once() -> None:
-    async def run() -> None:
-        async with ending(parting=0.0) as (server, connect):
-            reader, _ = await connect()
-            await asyncio.sleep(0.05)
-            started = monotonic()
-            server.should_exit = True
-            assert await rest(reader) == b""
-            assert monotonic() - started < 0.9
-
-    asyncio.run(run())

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,7 +121,9 @@ def client_of(settings: Settings) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def another_api(settings: Settings, **changed: object) -> Iterator[httpx.Client]:
+def another_api(
+    settings: Settings, environment: Mapping[str, str] | None = None, **changed: object
+) -> Iterator[httpx.Client]:
     """A second API process on the same stores; further settings by the names of `ApiSettings`."""
     api = settings.api.model_copy(update={"port": free_port(), **changed})
     own = settings.model_copy(update={"api": api})
@@ -129,7 +131,7 @@ def another_api(settings: Settings, **changed: object) -> Iterator[httpx.Client]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api"],
-            env=process_environment(own, "api") | {"PATH": os.environ["PATH"]},
+            env=process_environment(own, "api") | {"PATH": os.environ["PATH"], **(environment or {})},
             cwd=settings.data_dir,
             stdout=output,
             stderr=output,

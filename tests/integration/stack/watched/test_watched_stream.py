@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, probe
+from neonblue.stack import probe
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
 from tests.integration.stack.conftest import until
-from tests.integration.stack.watching import MINUTE, NEEDED, Told, asked, messages, unwell, values, watched
+from tests.integration.stack.watched.watching import (
+    MINUTE,
+    NEEDED,
+    Told,
+    asked,
+    messages,
+    unwell,
+    values,
+)
 from tests.unit.monitoring.rules import metrics, rules
 
 pytestmark = NEEDED
-
-
-@pytest.fixture(scope="module")
-def running(module_settings: Settings) -> Iterator[tuple[Stack, Told]]:
-    with watched(module_settings, None) as opened:
-        yield opened
-
-
-@pytest.fixture
-def settings(running: tuple[Stack, Told]) -> Settings:
-    """All is well before each test."""
-    running[0].wait_ready(timeout=300)
-    return running[0].settings
-
-
-@pytest.fixture
-def told(running: tuple[Stack, Told]) -> Told:
-    return running[1]
+SERVICES = None
 
 
 def test_every_part_can_be_looked_at(settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterator
 
 import httpx
 import psutil
@@ -18,7 +17,7 @@ from neonblue.stack.process import members
 from neonblue.stack.services.api import Api
 from tests.integration.stack.conftest import until
 from tests.integration.stack.test_secrets import secrets
-from tests.integration.stack.watching import (
+from tests.integration.stack.watched.watching import (
     JOBS,
     MINUTE,
     NEEDED,
@@ -27,29 +26,10 @@ from tests.integration.stack.watching import (
     messages,
     unwell,
     values,
-    watched,
 )
 
 pytestmark = NEEDED
 SERVICES = ("postgres", "valkey", "api")
-
-
-@pytest.fixture(scope="module")
-def running(module_settings: Settings) -> Iterator[tuple[Stack, Told]]:
-    with watched(module_settings, SERVICES) as opened:
-        yield opened
-
-
-@pytest.fixture
-def settings(running: tuple[Stack, Told]) -> Settings:
-    """All is well before each test."""
-    running[0].wait_ready(timeout=300)
-    return running[0].settings
-
-
-@pytest.fixture
-def told(running: tuple[Stack, Told]) -> Told:
-    return running[1]
 
 
 def test_prometheus_sees_every_target(settings: Settings) -> None:
