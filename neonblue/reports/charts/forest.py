@@ -18,18 +18,22 @@ from neonblue.statistics import Verdict
 
 _ROOM = 3.0  # an interval may reach this many times further out than the estimates and the median interval
 
-_SHORT_LABEL = 22  # letters that fit beside the numbers on a phone
+_SHORT_LABEL = 12  # letters that fit beside the numbers on a phone
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a forest plot. lower, upper: None where unbounded. margin: of a guardrail, None without one."""
+    """One line of a forest plot.
+
+    lower, upper: None where unbounded; level: of this interval. margin: of a guardrail, None without one.
+    """
 
     label: str
     value: float
     lower: float | None
     upper: float | None
     verdict: Verdict
+    level: float
     margin: float | None = None
 
 
@@ -93,7 +97,7 @@ def _interval(axes: Axes, place: int, row: Row, left: float, right: float) -> No
 def _labels(axes: Axes, place: int, row: Row, width: Width, long: bool) -> None:
     across = axes.get_yaxis_transform()
     interval = wording.change_interval(row.lower, row.upper)
-    text = f"{wording.share(row.value, sign=True)}  ({interval})"
+    text = f"{wording.share(row.value, sign=True)}  ({wording.level(row.level)}: {interval})"
     axes.set_yticks([])
     if width is Width.WIDE:
         axes.text(-0.02, place, row.label, transform=across, ha="right", va="center")
@@ -132,7 +136,7 @@ def _ends(row: Row) -> tuple[float, float]:
 
 def _words(rows: Sequence[Row]) -> str:
     return " ".join(
-        f"{row.label}: {wording.share(row.value, sign=True)}, interval "
+        f"{row.label}: {wording.share(row.value, sign=True)}, {wording.level(row.level)} interval "
         f"{wording.change_interval(row.lower, row.upper)}{_margin(row)}, {wording.VERDICTS[row.verdict]}."
         for row in rows
     )
