@@ -113,7 +113,7 @@ def _from_sums(table: Table, options: Options) -> FileData:
             kinds[row["metric"]] = kind_of_row(row)
     keys = arm_keys({row["variant"] for row in rows})
     control, weights = choose_control(keys, options.file.control), _weights(keys, options.weights)
-    metrics = metrics_of(kinds, options.roles)
+    metrics = metrics_of(kinds, options.file.metrics, options.roles)
     try:
         experiment = experiment_from_sums(rows, metrics, control, weights)
     except RowError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neonblue import __version__
 from neonblue.cli.analyze_data import FileData
+from neonblue.cli.analyze_decision import decides
 from neonblue.cli.terminal import fail
 from neonblue.statistics import Plan, Report
 
@@ -36,7 +37,10 @@ def write_report(request: ReportRequest) -> None:
         name, name, data.experiment, request.plan, request.analysis, provenance
     )
     report = replace(report, methods=(*report.methods, *_notes(data)))
-    if data.segments:
+    if data.segments and not decides(data.experiment):
+        none = "Segments show the metrics that decide, and none was named: say which with --metric."
+        report = replace(report, segments=reports.Unavailable(none))
+    elif data.segments:
         parts = {reports.Segment(*segment): experiment for segment, experiment in data.segments.items()}
         report = replace(report, segments=reports.segment_effects(parts, request.plan))
     page = reports.render_report(report)
