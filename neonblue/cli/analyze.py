@@ -143,6 +143,7 @@ def analyze(
     if json_output:
         shown = as_json(data.experiment, report) | {
             "missing": [asdict(note) for note in data.notes],
+            "caps": [asdict(note) for note in data.caps],
             "file": asdict(data.file),
         }
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
@@ -153,7 +154,7 @@ def analyze(
 def _show(report: Report, data: FileData) -> None:
     out = console()
     show_file(out, data.file)
-    for note in data.notes:
+    for note in (*data.notes, *data.caps):
         out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
     for check in report.health:
         message = f"{escape(check_name(check.name))}: {escape(check.message)}"
