@@ -33,6 +33,7 @@ _METHODS = {
     Method.STRATIFIED_MIETTINEN_NURMINEN: "Miettinen and Nurminen's score test over configuration versions",
     Method.RATIO_DELTA: "the delta method for ratios",
     Method.QUANTILE: "order statistics of the quantile",
+    Method.INTERPOLATED_QUANTILE: "Woodruff's interval on the mid-distribution function (interpolated quantile)",
     Method.CUPED: "Welch's t-test after CUPED's adjustment by the covariate",
     Method.FISHER_EXACT: "Fisher's exact test",
     Method.FIELLER: "Fieller's method",
