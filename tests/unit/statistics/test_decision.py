@@ -287,6 +287,20 @@ def test_a_guardrail_without_a_margin_holds_until_it_is_worse():
     assert decided(101).action is Action.ROLL_BACK
 
 
+def test_at_the_end_of_a_watched_plan_one_look_finds_what_e_values_do_not():
+    bent = experiment(BASE, UP, observed=(10_000, 9_500))  # chi-square p = 0.0003
+
+    running = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+    ended = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, ended=True))
+
+    assert [check.name for check in running.health if check.name.startswith("sample_ratio")] == [
+        "sample_ratio (1)"
+    ]
+    assert running.decision.action is not Action.INVALID
+    assert ended.decision.action is Action.INVALID
+    assert ended.decision.broken == ("sample_ratio (at the end)",)
+
+
 def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
     decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
 
