@@ -154,8 +154,8 @@ def analyze(
 def _show(report: Report, data: FileData) -> None:
     out = console()
     show_file(out, data.file)
-    for note in (*data.notes, *data.caps):
-        out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
+    for sentence in data.told:
+        out.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
     for check in report.health:
         message = f"{escape(check_name(check.name))}: {escape(check.message)}"
         out.print(f"{_MARKS[check.finding]} {message}", soft_wrap=True)

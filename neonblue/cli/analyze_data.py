@@ -67,6 +67,11 @@ class FileData:
     segments: Mapping[tuple[str, str], Experiment] = field(default_factory=dict)
     caps: tuple[CapNote, ...] = ()
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What became of blank cells and of high values, in words."""
+        return (*(note.sentence for note in self.notes), *(note.sentence for note in self.caps))
+
 
 def read_experiment(path: Path, options: Options) -> FileData:
     """Read a file of units, of events, or of sums. Raises FileError or ValueError."""

@@ -59,7 +59,7 @@ def _with_cap(effect: Effect, data: FileData) -> Effect:
 
 
 def _notes(data: FileData) -> Iterator[str]:
-    for note in (*data.notes, *data.caps):
-        yield f"{note.sentence}."
+    for sentence in data.told:
+        yield f"{sentence}."
     for sentence in data.file.sentences():
         yield f"File: {sentence}."

@@ -38,7 +38,9 @@ class Comparison:
     @property
     def width(self) -> int:
         """Columns that the table needs with nothing folded."""
-        return sum(self._widths()) + _GAP * len(COLUMNS)
+        kinds = max((cell_len(shown(effect).kind) for effect in self.effects), default=0)
+        first, *others = self._widths()
+        return max(first, kinds) + sum(others) + _GAP * len(COLUMNS)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As `options.max_width` allows."""

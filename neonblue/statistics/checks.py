@@ -17,7 +17,6 @@ from neonblue.statistics.health import (
 from neonblue.statistics.missing import missing_checks
 from neonblue.statistics.status import Status
 
-
 _AT_THE_END = "at the end"
 FINAL_RATIO = f"sample_ratio ({_AT_THE_END})"
 

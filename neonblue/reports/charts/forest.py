@@ -19,6 +19,7 @@ from neonblue.statistics import Verdict
 _ROOM = 3.0  # an interval may reach this many times further out than the estimates and the median interval
 
 _SHORT_LABEL = 12  # letters that fit beside the numbers on a phone
+_LONG_LABEL = 40  # letters that take half of a wide plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def forest(
         axes.axvline(0, color=Ink.MUTED.value, linewidth=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(rows) - 0.5, -0.8 if width is Width.NARROW else -0.6)
-        axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW else 7))
+        axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW or _crowded(rows) else 7))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: wording.tick(x, Scale.SHARE, sign=True)))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
@@ -110,6 +111,11 @@ def _labels(axes: Axes, place: int, row: Row, width: Width, long: bool) -> None:
         axes.text(0, heading, row.label, transform=across, va="center", fontweight="bold", bbox=paper)
         side, align = (0, "left") if long else (1, "right")
         axes.text(side, above, text, transform=across, ha=align, va="center", fontsize=7.5, bbox=paper)
+
+
+def _crowded(rows: Sequence[Row]) -> bool:
+    """Whether the labels leave the axis little room."""
+    return any(len(row.label) > _LONG_LABEL for row in rows)
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:
