@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from neonblue.statistics.numbers import level
+
 if TYPE_CHECKING:
     from orchestration.defs.calibration.randomization import Rate
     from orchestration.defs.significance.analysis import ResultRow
@@ -32,9 +34,12 @@ def forest_plot(rows: Sequence[ResultRow]) -> str:
         axes.plot([low * 100, high * 100], [place, place], color=_COLOURS[row.verdict], linewidth=2)
         axes.plot([lift * 100], [place], "o", color=_COLOURS[row.verdict])
     axes.axvline(0, color="#57606a", linewidth=1)
-    names = [f"{row.experiment_key} · {row.metric_key} · {row.variant_key}" for row in reversed(shown)]
+    names = [
+        f"{row.experiment_key} · {row.metric_key} · {row.variant_key} · {level(row.level)}"
+        for row in reversed(shown)
+    ]
     axes.set_yticks(range(len(shown)), names)
-    axes.set_xlabel("relative lift, %")
+    axes.set_xlabel("relative lift, %, with its interval at the level beside its name")
     return image(figure, "Relative lifts with their intervals, treatment against control")
 
 

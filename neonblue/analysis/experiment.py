@@ -194,7 +194,7 @@ def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> C
 
 def _quantile(metric: MetricMessage, row: QuantileRow) -> QuantileSummary:
     level = float(metric.quantile) if metric.quantile is not None else _MEDIAN
-    return QuantileSummary(row.n, row.n, level, row.value, row.lower, row.upper)
+    return QuantileSummary(row.n, row.n, level, row.value, row.lower, row.upper, row.interpolated)
 
 
 def _missing(

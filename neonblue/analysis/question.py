@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
+from neonblue.analysis.caps import with_empty_caps_told
 from neonblue.analysis.experiment import experiment_of
 from neonblue.analysis.rows import ExperimentRows
 from neonblue.analysis.standings import replayed, standings_of
@@ -44,7 +45,8 @@ class Question:
 
     def answer(self) -> Report:
         """Health, every metric in every arm, and the decision."""
-        report = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
+        found = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
+        report = with_empty_caps_told(self.configuration, found)
         if self.pending and report.decision.action is Action.INCONCLUSIVE:
             return replace(report, decision=Decision(Action.INCONCLUSIVE, _PENDING))
         return report

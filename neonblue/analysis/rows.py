@@ -48,6 +48,7 @@ class QuantileRow:
     """One arm's quantile of a metric over its finished units, with the sample quantiles at the levels that bound it.
 
     unfinished: units of the arm whose window had not ended, or was cut short; missing: units without a value.
+    interpolated: values around it are equal, see `QuantileSummary`.
     """
 
     metric_key: str
@@ -59,6 +60,7 @@ class QuantileRow:
     upper: float
     unfinished: int = 0
     missing: int = 0
+    interpolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from neonblue.cli.analyze_columns import Roles, parse_weights
 from neonblue.cli.analyze_data import FileData, Options, read_experiment
+from neonblue.cli.analyze_decision import with_aim_asked
 from neonblue.cli.analyze_report import ReportRequest, write_report
 from neonblue.cli.file_options import (
     Control,
@@ -58,7 +59,7 @@ def analyze(
         Repeated,
         typer.Option(
             help="COLUMN or NAME=COLUMN; then /COLUMN for a ratio, ~COLUMN for a covariate, and :proportion, "
-            ":mean or :p90 for the kind; decides; repeatable. Default: every outcome, of which shares decide."
+            ":mean or :p90 for the kind; decides; repeatable. Default: every outcome is shown, and none decides."
         ),
     ] = None,
     secondary: Annotated[
@@ -134,7 +135,7 @@ def analyze(
             ended=deciding is Deciding.FIXED and planned_units is None,
         )
         data = read_experiment(file, options)
-        report = analyze_experiment(data.experiment, plan)
+        report = with_aim_asked(data.experiment, analyze_experiment(data.experiment, plan))
     except (FileError, ValueError) as error:
         fail(str(error))
     if report_file is not None:
@@ -142,6 +143,7 @@ def analyze(
     if json_output:
         shown = as_json(data.experiment, report) | {
             "missing": [asdict(note) for note in data.notes],
+            "caps": [asdict(note) for note in data.caps],
             "file": asdict(data.file),
         }
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
@@ -152,8 +154,8 @@ def analyze(
 def _show(report: Report, data: FileData) -> None:
     out = console()
     show_file(out, data.file)
-    for note in data.notes:
-        out.print(f"[yellow]note[/] {escape(note.sentence)}", soft_wrap=True)
+    for sentence in data.told:
+        out.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
     for check in report.health:
         message = f"{escape(check_name(check.name))}: {escape(check.message)}"
         out.print(f"{_MARKS[check.finding]} {message}", soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neonblue.cli.number_options import LARGEST
 from neonblue.statistics import Metric, MetricKind
@@ -63,14 +63,18 @@ class Roles:
             require_metrics(option, given, names)
 
 
-def metrics_of(kinds: Mapping[str, MetricKind], roles: Roles) -> dict[str, Metric]:
-    """Metrics by name, with their roles."""
+def metrics_of(kinds: Mapping[str, MetricKind], given: Sequence[str], roles: Roles) -> dict[str, Metric]:
+    """The metrics of a file of sums by name: those given decide. FileError for a name that is none."""
+    require_metrics("--metric", given, list(kinds))
     roles.check(list(kinds))
-    return {name: roles.metric(name, kind) for name, kind in kinds.items()}
+    return {
+        name: roles.metric(name, kind, Role.PRIMARY if name in given else Role.SECONDARY)
+        for name, kind in kinds.items()
+    }
 
 
 def columns_of(sheet: Sheet, given: Sequence[str], roles: Roles) -> tuple[MetricColumns, ...]:
-    """The metrics of a file of units: those given, which decide, else its outcomes.
+    """The metrics of a file of units: those given, which decide, else its outcomes, of which none does.
 
     Raises FileError naming the option and what is wrong with it.
     """
@@ -86,7 +90,7 @@ def values_of(sheet: Sheet, specs: Sequence[MetricColumns]) -> tuple[ValueColumn
     """The columns of numbers that the metrics need, each once. A share of units is made of its units' sums."""
     needed = {name for spec in specs for name in (*spec.value_columns, spec.covariate) if name}
     return tuple(
-        sheet.value_column(place, Kind.MEAN)
+        replace(sheet.value_column(place, Kind.MEAN), exact=True)
         for place, name in enumerate(sheet.table.columns)
         if name in needed
     )
@@ -109,12 +113,9 @@ def parse_weights(given: Sequence[str]) -> dict[str, float] | None:
 
 
 def _outcomes(sheet: Sheet, roles: Roles) -> tuple[MetricColumns, ...]:
-    def metric(name: str, kind: Kind, *, decides: bool) -> Metric:
-        return roles.metric(name, MetricKind(kind.value), Role.PRIMARY if decides else Role.SECONDARY)
-
     return tuple(
-        MetricColumns(metric(outcome.name, outcome.kind, decides=outcome.decides), outcome.name)
-        for outcome in sheet.outcomes()
+        MetricColumns(roles.metric(found.name, MetricKind(found.kind.value), Role.SECONDARY), found.name)
+        for found in sheet.outcomes()
     )
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neonblue.cli.analyze_caps import CapNote, cap_notes, caps_of
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, values_of
 from neonblue.cli.analyze_missing import MissingNote, missing_notes, require_missing
 from neonblue.statistics import Experiment, MetricKind
 from neonblue.statistics.tables import (
+    Capping,
     MetricColumns,
     RowError,
     UnitTable,
@@ -55,7 +57,7 @@ class Options:
 class FileData:
     """The experiment that a file holds, what became of its rows and blank cells, and the experiments of its segments.
 
-    segments: by column and value, each with all arms and without a cap.
+    segments: by column and value, each with all arms, and capped as the whole. caps: of the means that are capped.
     """
 
     name: str
@@ -63,6 +65,12 @@ class FileData:
     file: FileReport
     notes: tuple[MissingNote, ...] = ()
     segments: Mapping[tuple[str, str], Experiment] = field(default_factory=dict)
+    caps: tuple[CapNote, ...] = ()
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What became of blank cells and of high values, in words."""
+        return (*(note.sentence for note in self.notes), *(note.sentence for note in self.caps))
 
 
 def read_experiment(path: Path, options: Options) -> FileData:
@@ -86,17 +94,16 @@ def _from_units(table: Table, options: Options) -> FileData:
     }
     require_missing(specs, blank, reading.scan.arms.total())
     control = choose_control(reading.keys, options.file.control)
-    percentile = None if options.winsorize is None else options.winsorize / 100
     units = columns.table()
-    experiment = experiment_from_units(
-        units, specs, control, _weights(reading.keys, options.weights), percentile
-    )
+    caps = caps_of(units, specs, options.winsorize)
+    experiment = experiment_from_units(units, specs, control, _weights(reading.keys, options.weights), caps)
     return FileData(
         table.source.short_name,
         experiment,
         reading.report(columns.segment_places),
         tuple(missing_notes(experiment, specs, blank)),
-        dict(_segment_experiments(units, columns, specs, control, reading)),
+        dict(_segment_experiments(units, columns, specs, control, reading, caps)),
+        tuple(cap_notes(experiment, caps)),
     )
 
 
@@ -105,6 +112,8 @@ def _from_sums(table: Table, options: Options) -> FileData:
         raise FileError("--missing: a file of sums has no cells of units: nothing in it may be blank")
     if options.segments:
         raise FileError("--segment: a file of sums has no units to divide")
+    if options.winsorize is not None:
+        raise FileError("--winsorize: a file of sums has no values of units to cap")
     rows, places, file = rows_of_sums(table, options.file.variant)
     kinds: dict[str, MetricKind] = {}
     for row in rows:
@@ -113,7 +122,7 @@ def _from_sums(table: Table, options: Options) -> FileData:
             kinds[row["metric"]] = kind_of_row(row)
     keys = arm_keys({row["variant"] for row in rows})
     control, weights = choose_control(keys, options.file.control), _weights(keys, options.weights)
-    metrics = metrics_of(kinds, options.roles)
+    metrics = metrics_of(kinds, options.file.metrics, options.roles)
     try:
         experiment = experiment_from_sums(rows, metrics, control, weights)
     except RowError as error:
@@ -176,11 +185,16 @@ def _weights(keys: Mapping[str, str], given: Mapping[str, float] | None) -> dict
 
 
 def _segment_experiments(
-    units: UnitTable, columns: _Columns, specs: Sequence[MetricColumns], control: str, reading: FileReading
+    units: UnitTable,
+    columns: _Columns,
+    specs: Sequence[MetricColumns],
+    control: str,
+    reading: FileReading,
+    caps: Mapping[str, Capping],
 ) -> Iterator[tuple[tuple[str, str], Experiment]]:
     equal = dict.fromkeys(reading.keys, 1.0)
     for column, value, chosen in columns.parts():
         assert units.units is not None  # noqa: S101 - every row has its unit's code
         numbers = {name: found[chosen] for name, found in units.columns.items()}
         part = UnitTable(units.arms[chosen], numbers, units.units[chosen])
-        yield (column, value), experiment_from_units(part, specs, control, equal)
+        yield (column, value), experiment_from_units(part, specs, control, equal, caps)

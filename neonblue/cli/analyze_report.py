@@ -9,7 +9,9 @@ from pathlib import Path
 
 from neonblue import __version__
 from neonblue.cli.analyze_data import FileData
+from neonblue.cli.analyze_decision import decides
 from neonblue.cli.terminal import fail
+from neonblue.results.effect import Effect
 from neonblue.statistics import Plan, Report
 
 
@@ -35,8 +37,12 @@ def write_report(request: ReportRequest) -> None:
     report = reports.report_of_analysis(
         name, name, data.experiment, request.plan, request.analysis, provenance
     )
-    report = replace(report, methods=(*report.methods, *_notes(data)))
-    if data.segments:
+    effects = tuple(_with_cap(effect, data) for effect in report.effects)
+    report = replace(report, effects=effects, methods=(*report.methods, *_notes(data)))
+    if data.segments and not decides(data.experiment):
+        none = "Segments show the metrics that decide, and none was named: say which with --metric."
+        report = replace(report, segments=reports.Unavailable(none))
+    elif data.segments:
         parts = {reports.Segment(*segment): experiment for segment, experiment in data.segments.items()}
         report = replace(report, segments=reports.segment_effects(parts, request.plan))
     page = reports.render_report(report)
@@ -46,8 +52,14 @@ def write_report(request: ReportRequest) -> None:
         fail(f"--report: can't write {request.target}: {error.strerror}")
 
 
+def _with_cap(effect: Effect, data: FileData) -> Effect:
+    """The effect with what was capped beside its values."""
+    notes = [note.short for note in data.caps if note.metric == effect.metric]
+    return replace(effect, note=" ".join(filter(None, (effect.note, *notes))))
+
+
 def _notes(data: FileData) -> Iterator[str]:
-    for note in data.notes:
-        yield f"{note.sentence}."
+    for sentence in data.told:
+        yield f"{sentence}."
     for sentence in data.file.sentences():
         yield f"File: {sentence}."

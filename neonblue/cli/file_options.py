@@ -14,7 +14,9 @@ from neonblue.tables.errors import CellError, FileError
 from neonblue.tables.report import FileReport
 from neonblue.tables.times import moment
 
-DataFile = Annotated[Path, typer.Argument(help="CSV with a header, plain or gzipped; - is standard input.")]
+DataFile = Annotated[
+    Path, typer.Argument(help="CSV with a header, plain or gzipped, or Parquet; - is standard input.")
+]
 Variant = Annotated[str | None, typer.Option(help="Column of the arms.")]
 Control = Annotated[str | None, typer.Option(help="Which arm is the control.")]
 Time = Annotated[

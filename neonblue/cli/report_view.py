@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from neonblue.results.effect import COLUMNS, Effect, has_several_arms, levels_of, shown
+from neonblue.results.effect import COLUMNS, Effect, shown
 from neonblue.results.effects import effects_of
 from neonblue.statistics import Estimate, Experiment, Report
 from neonblue.statistics.numbers import true_minus
@@ -38,7 +38,9 @@ class Comparison:
     @property
     def width(self) -> int:
         """Columns that the table needs with nothing folded."""
-        return sum(self._widths()) + _GAP * len(COLUMNS)
+        kinds = max((cell_len(shown(effect).kind) for effect in self.effects), default=0)
+        first, *others = self._widths()
+        return max(first, kinds) + sum(others) + _GAP * len(COLUMNS)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As `options.max_width` allows."""
@@ -77,9 +79,8 @@ class Comparison:
         for effect in self.effects:
             for note in shown(effect).notes:
                 yield f"{plain(effect.metric)}, {plain(effect.arm)}: {true_minus(plain(note))}"
-        levels = levels_of(self.effects, many=has_several_arms(self.effects))
-        if levels:
-            yield f"Level of the intervals: {plain(levels)}. p is adjusted for the metrics judged together."
+        if any(effect.has_interval for effect in self.effects):
+            yield "Intervals are at their row's level. p is adjusted for the metrics judged together."
 
 
 def comparison_grid(effects: Iterable[Effect]) -> Comparison:
@@ -123,6 +124,7 @@ def _cells(effect: Effect) -> tuple[tuple[str, str], ...]:
         (f"{cells.control} → {cells.treatment}", ""),
         (cells.difference, cells.interval),
         (cells.change, cells.change_interval),
+        (cells.level, ""),
         (cells.p_adjusted, cells.p_alone),
         (cells.verdict, ""),
     )

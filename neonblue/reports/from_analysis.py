@@ -22,6 +22,7 @@ from neonblue.statistics import (
     Report,
     Role,
 )
+from neonblue.statistics.checks import FINAL_RATIO
 from neonblue.statistics.wording import check_name
 
 _METHODS = {
@@ -33,6 +34,7 @@ _METHODS = {
     Method.STRATIFIED_MIETTINEN_NURMINEN: "Miettinen and Nurminen's score test over configuration versions",
     Method.RATIO_DELTA: "the delta method for ratios",
     Method.QUANTILE: "order statistics of the quantile",
+    Method.INTERPOLATED_QUANTILE: "Woodruff's interval on the mid-distribution function (interpolated quantile)",
     Method.CUPED: "Welch's t-test after CUPED's adjustment by the covariate",
     Method.FISHER_EXACT: "Fisher's exact test",
     Method.FIELLER: "Fieller's method",
@@ -119,6 +121,8 @@ def methods_of(plan: Plan, analysis: Report) -> tuple[str, ...]:
         sentences.append("Guardrails are judged one by one; with a margin, by a one-sided test of it.")
     if any(check.name.startswith("sample_ratio") for check in analysis.health):
         test = "chi-square" if plan.deciding is Deciding.FIXED else "an e-value, which holds at every look"
+        if any(check.name == FINAL_RATIO for check in analysis.health):
+            test += ", and once more by chi-square at the end"
         sentences.append(
             f"The sample ratio is tested by {test}; below p = {plan.sample_ratio_threshold:g} the results are "
             "not to be used."

@@ -117,7 +117,10 @@ class RetentionPoint:
 
 @dataclass(frozen=True, slots=True)
 class ArmRevenue:
-    """An arm's revenue within a metric's window; incremental: against control at equal size, with its interval."""
+    """An arm's revenue within a metric's window.
+
+    incremental: against control at equal size, with its interval at `level`.
+    """
 
     metric: str
     arm: str
@@ -126,6 +129,7 @@ class ArmRevenue:
     incremental: float | None = None
     lower: float | None = None
     upper: float | None = None
+    level: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from neonblue.reports import wording
 from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
-from neonblue.results.effect import has_several_arms, levels_of, shown
+from neonblue.results.effect import shown
 from neonblue.results.facts import facts_of
 from neonblue.results.glossary import GLOSSARY
 from neonblue.results.heading import heading_of
@@ -30,7 +30,6 @@ def render_report(report: ExperimentReport) -> str:
             heading=heading_of(report.about, report.said),
             facts=facts_of(report.about, report.units) if report.about else _file_facts(report),
             rows=[(effect, shown(effect)) for effect in report.effects],
-            levels=levels_of(report.effects, many=has_several_arms(report.effects)),
             words=GLOSSARY,
             findings=FINDINGS,
             shown=[section for section in sections if section.drawings],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +9,8 @@ from neonblue.statistics import Role, Verdict, numbers
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.wording import MARGIN, VERDICTS
 
-COLUMNS = ("metric", "arm", "control → arm", "difference", "change", "p, adjusted", "verdict")
+COLUMNS = ("metric", "arm", "control → arm", "difference", "change", "level", "p, adjusted", "verdict")
+"""Level: of the intervals, which stand under the difference and the change."""
 
 
 class Scale(StrEnum):
@@ -75,7 +75,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class ShownEffect:
-    """An effect in words and numbers. kind: role, direction and margin. p_alone: empty where it says nothing more."""
+    """An effect in words and numbers.
+
+    kind: role, direction and margin. level: of both intervals, empty without one. p_alone: empty where it says nothing
+    more.
+    """
 
     kind: str
     control: str
@@ -84,6 +88,7 @@ class ShownEffect:
     interval: str
     change: str
     change_interval: str
+    level: str
     p_adjusted: str
     p_alone: str
     verdict: str
@@ -106,6 +111,7 @@ def shown(effect: Effect) -> ShownEffect:
         change_interval=""
         if effect.lift is None
         else numbers.change_interval(effect.lift_lower, effect.lift_upper),
+        level=numbers.level(effect.level) if effect.has_interval else "",
         p_adjusted=adjusted,
         p_alone="" if alone == adjusted else f"alone {alone}",
         verdict=VERDICTS[effect.verdict],
@@ -125,26 +131,6 @@ def margin_of(effect: Effect) -> str:
     return numbers.margin(
         effect.margin, relative=effect.margin_relative, of_shares=effect.scale is Scale.SHARE
     )
-
-
-def levels_of(effects: Sequence[Effect], *, many: bool) -> str:
-    """The level of the intervals, by metric where they differ: "95 %", "97.5 % (conversion), 95 % (errors)".
-
-    many: whether metrics have several arms, which then are named.
-    """
-    found: dict[str, list[str]] = {}
-    for effect in effects:
-        if effect.has_interval:
-            name = f"{effect.metric} of {effect.arm}" if many else effect.metric
-            found.setdefault(numbers.level(effect.level), []).append(name)
-    if len(found) < 2:
-        return "".join(found)
-    return "; ".join(f"{level} ({', '.join(names)})" for level, names in found.items())
-
-
-def has_several_arms(effects: Iterable[Effect]) -> bool:
-    """Whether there is more than one treatment."""
-    return len({effect.arm for effect in effects}) > 1
 
 
 @dataclass(frozen=True, slots=True)

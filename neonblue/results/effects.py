@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neonblue.results.effect import Effect, Scale
-from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
+from neonblue.statistics import Estimate, Lift, Method, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.wording import lower_is_better
 
 _SHARES = ("proportion", "retention")
+_INTERPOLATED = "Values around the quantile are equal: it is interpolated between them."
 
 
 def effects_of(results: Sequence[MetricResult]) -> tuple[Effect, ...]:
@@ -57,11 +58,11 @@ def effect_of_item(item: Mapping[str, Any]) -> Effect:
 
 
 def _left_out(item: Mapping[str, Any]) -> list[str]:
-    """Who is not in the item's numbers."""
+    """Who is not in the item's numbers, and whether its values are interpolated."""
     judged = item["n_control"] + item["n_variant"]
     unfinished = item["unfinished_control"] + item["unfinished_variant"]
     missing = item["missing_control"] + item["missing_variant"]
-    found = []
+    found = [_INTERPOLATED] if item.get("method") == Method.INTERPOLATED_QUANTILE else []
     if unfinished:
         found.append(
             f"{judged + missing:,} of {judged + missing + unfinished:,} units have finished their window."
@@ -109,6 +110,11 @@ def _notes(result: MetricResult) -> list[str]:
         notes.append(comparison.absolute.message)
     elif isinstance(comparison.relative, Status):
         notes.append(comparison.relative.message)
+    if (
+        isinstance(comparison.absolute, Estimate)
+        and comparison.absolute.method is Method.INTERPOLATED_QUANTILE
+    ):
+        notes.append(_INTERPOLATED)
     if isinstance(result.guardrail, Status):
         notes.append(result.guardrail.message)
     if result.fallback is not None:

@@ -14,7 +14,7 @@ from neonblue.analysis.rows import QuantileRow
 from neonblue.contract.messages import MetricMessage
 from neonblue.results.moments import Versions
 from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
-from neonblue.statistics.quantiles import bound_levels
+from neonblue.statistics.quantiles import QuantileSummary
 
 _COUNTED, _UNFINISHED, _MISSING = range(3)
 # By the hours of `metric_moments`, so that both speak of the same units. Who may still answer is not missing.
@@ -96,16 +96,16 @@ def _columns(rows: Iterable[Sequence[Any]]) -> tuple[_Values, list[int]]:
 
 def _quantile_row(metric: MetricMessage, variant: str, values: _Values, states: list[int]) -> QuantileRow:
     level = float(metric.quantile) if metric.quantile is not None else _MEDIAN
-    low, high = bound_levels(level, values.size)
-    lower, value, upper = (float(v) for v in np.quantile(values, [low, level, high]))
+    found = QuantileSummary.from_values(values, level)
     return QuantileRow(
         metric.key,
         metric.version,
         variant,
         values.size,
-        value,
-        lower,
-        upper,
+        found.value,
+        found.lower,
+        found.upper,
         unfinished=states[_UNFINISHED],
         missing=states[_MISSING],
+        interpolated=found.interpolated,
     )

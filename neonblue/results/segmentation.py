@@ -36,7 +36,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentEffect:
-    """One metric in one segment; adjusted_p and verdict: over all segments shown, together."""
+    """One metric in one segment; adjusted_p and verdict: over all segments shown, together.
+
+    lower, upper: the lift's interval at `level`.
+    """
 
     attribute: str
     value: str
@@ -46,6 +49,7 @@ class SegmentEffect:
     lift: float | None = None
     lower: float | None = None
     upper: float | None = None
+    level: float = 0.95
     adjusted_p: float | None = None
     verdict: Verdict = Verdict.UNDECIDED
     note: str = ""
@@ -114,6 +118,7 @@ def _effect(cell: _Cell, found: Comparison | None, adjusted: float | None, rejec
         lift=lift.value if isinstance(lift, Lift) else None,
         lower=_bound(interval.lower) if interval else None,
         upper=_bound(interval.upper) if interval else None,
+        level=interval.level if interval else 1 - cell.plan.alpha,
         adjusted_p=adjusted,
         verdict=_verdict(cell.metric, found, rejected),
         note=_note(found, lift),

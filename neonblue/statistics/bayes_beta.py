@@ -14,6 +14,8 @@ from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode
 
 _EDGE = 1e-300
+_WEAKEST = 0.03
+"""Below it more than 1e-9 of a posterior lies under the smallest number that its integrals reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,9 @@ def beta_posterior(
 
     control, treatment: moments of 0/1 values, n >= 0. Posterior Beta(a + successes, b + failures);
     P(T > C) = integral of f_T F_C, loss of T = integral of F_T (1 - F_C). Peeking is not free: the
-    probability is calibrated only over effects drawn from the prior. Returns IMPROPER_PRIOR for a or b that
-    is not above 0. Raises ValueError for values that are not 0/1 or a level outside (0, 1). Source: Gelman
-    et al. (2013), section 2.4; Stucchio (2015) on the loss.
+    probability is calibrated only over effects drawn from the prior. Returns IMPROPER_PRIOR for a or b that is not
+    above 0, and for posteriors with a or b below 0.03. Raises ValueError for values that are not 0/1 or a level outside
+    (0, 1). Source: Gelman et al. (2013), section 2.4; Stucchio (2015) on the loss.
     """
     if not all(np.isfinite(p) and p > 0 for p in prior):
         return Status(
@@ -58,6 +60,12 @@ def beta_posterior(
     if not 0 < level < 1:
         raise ValueError(f"level: must lie inside (0, 1), got {level}")
     c, t = (_posterior(arm, prior) for arm in (control, treatment))
+    if min(c.a, c.b, t.a, t.b) < _WEAKEST:
+        message = (
+            f"Beta{tuple(prior)} is too weak for an arm without a success, or without a failure: its rate would lie "
+            f"closer to 0 or 1 than numbers reach; take at least {_WEAKEST:g}."
+        )
+        return Status(StatusCode.IMPROPER_PRIOR, message)
     x, weight = rate_rule((c, t))
     rate = special.expit(x) * special.expit(-x) * weight  # d rate = rate (1 - rate) d log-odds
     tail = (1 - level) / 2

@@ -17,13 +17,16 @@ from neonblue.statistics.health import (
 from neonblue.statistics.missing import missing_checks
 from neonblue.statistics.status import Status
 
+_AT_THE_END = "at the end"
+FINAL_RATIO = f"sample_ratio ({_AT_THE_END})"
+
 
 def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
     """Every check of the experiment, those that block first.
 
     Sample ratio per allocation version and over versions (by chi-square at a fixed horizon, by e-values where the plan
-    is sequential), users in arms of weight zero, units met in several arms, units without a value or a covariate, and
-    the balance of every covariate.
+    is sequential, and by chi-square too at its end), users in arms of weight zero, units met in several arms, units
+    without a value or a covariate, and the balance of every covariate.
     """
     checks = _sample_ratio_checks(experiment, plan)
     if experiment.exposed:
@@ -39,7 +42,14 @@ def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck
     observed = [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions]
     weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
     if plan.deciding is not Deciding.FIXED:
-        return sequential_sample_ratio_checks(observed, weights, names, threshold)
+        watched = sequential_sample_ratio_checks(observed, weights, names, threshold)
+        if not names or not plan.complete(experiment.units):
+            return watched
+        # One look at the end finds more than e-values do, which hold at every look.
+        final = sample_ratio_over_versions(observed, weights, threshold)
+        if len(names) == 1:
+            final = sample_ratio(observed[0], weights[0], threshold)
+        return [*watched, sample_ratio_check(final, _AT_THE_END)]
     checks = [
         sample_ratio_check(sample_ratio(counts, shares, threshold), name, stray_units(counts, shares))
         for counts, shares, name in zip(observed, weights, names, strict=True)

@@ -1,4 +1,7 @@
-"""Quantiles of a metric: intervals by inversion, from order statistics, hence free of the metric's unit."""
+"""Quantiles of a metric: intervals by inversion, from order statistics, hence free of the metric's unit.
+
+Among equal values the quantile is interpolated, see `mid_quantiles`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import ArrayLike
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.inference import critical_value, require_alpha
+from neonblue.statistics.mid_quantiles import MidDistribution, OutsideError
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.winsorization import QuantileRule
@@ -25,7 +29,8 @@ class QuantileSummary:
 
     n: units; n_ranked: the values the order statistics were taken from (n, or fewer when sampled);
     level: which quantile, in (0, 1), 0.5 the median; value: the sample quantile at `level`;
-    lower, upper: the sample quantiles at the two levels `bound_levels(level, n_ranked)` gives.
+    lower, upper: the sample quantiles at the two levels `bound_levels(level, n_ranked)` gives. interpolated: values
+    between the bounds are equal, and all three are of the mid-distribution function.
     Raises ValueError naming the field that is impossible.
     """
 
@@ -35,6 +40,7 @@ class QuantileSummary:
     value: float
     lower: float
     upper: float
+    interpolated: bool = False
 
     def __post_init__(self) -> None:
         _require_level(self.level)
@@ -46,10 +52,14 @@ class QuantileSummary:
     @classmethod
     def from_values(cls, values: ArrayLike, level: float) -> QuantileSummary:
         """The summary of single units' values, in any order, by linear interpolation of order statistics."""
-        ordered = np.asarray(values, dtype=float)
-        low, high = bound_levels(level, ordered.size)
+        ordered = np.sort(np.asarray(values, dtype=float))
+        n = ordered.size
+        low, high = bound_levels(level, n)
+        reach = ordered[math.floor(low * (n - 1)) : math.ceil(high * (n - 1)) + 1]
+        if (np.diff(reach) == 0).any():
+            return cls._of_ties(MidDistribution(*np.unique(ordered, return_counts=True), n), level)
         lower, value, upper = (float(v) for v in np.quantile(ordered, [low, level, high]))
-        return cls(ordered.size, ordered.size, level, value, lower, upper)
+        return cls(n, n, level, value, lower, upper)
 
     @classmethod
     def from_counts(
@@ -68,12 +78,26 @@ class QuantileSummary:
             or (at < 0).any()
         ):
             raise ValueError("values: must ascend, with a count >= 0 for each")
+        ascending, at = ascending[at > 0], at[at > 0]
         reached = below + np.cumsum(at)
         ranks = [share * (n - 1) for share in (level, *bound_levels(level, n))]
-        if below < 0 or reached[-1] > n or min(ranks) < below or math.ceil(max(ranks)) >= reached[-1]:
-            raise ValueError(
-                f"counts: ranks {below} to {reached[-1]} of {n} do not hold the quantile and its bounds"
-            )
+        outside = (
+            f"counts: ranks {below} to {below + at.sum()} of {n} do not hold the quantile and its bounds"
+        )
+        if (
+            not at.size
+            or below < 0
+            or reached[-1] > n
+            or min(ranks) < below
+            or math.ceil(max(ranks)) >= reached[-1]
+        ):
+            raise ValueError(outside)
+        first, last = np.searchsorted(reached, [math.floor(min(ranks)), math.ceil(max(ranks))], side="right")
+        if last - first < math.ceil(max(ranks)) - math.floor(min(ranks)):
+            try:
+                return cls._of_ties(MidDistribution(ascending, at, n, below), level)
+            except OutsideError:
+                raise ValueError(outside) from None
 
         def at_rank(rank: float) -> float:
             places = np.searchsorted(reached, [math.floor(rank), math.ceil(rank)], side="right")
@@ -82,6 +106,11 @@ class QuantileSummary:
 
         value, lower, upper = (at_rank(rank) for rank in ranks)
         return cls(n, n, level, value, lower, upper)
+
+    @classmethod
+    def _of_ties(cls, values: MidDistribution, level: float) -> QuantileSummary:
+        found = values.bounded(level, float(critical_value(_BOUND_ALPHA, math.inf)))
+        return cls(values.n, values.n, level, *found, interpolated=True)
 
     @property
     def unit_variance(self) -> float:
@@ -150,7 +179,10 @@ def quantile_effect(control: QuantileSummary, treatment: QuantileSummary) -> Eff
         return problem
     variances = (control.variance, treatment.variance)
     values = (control.value, treatment.value)
-    return Effect.of_arms(Method.QUANTILE, (control.n, treatment.n), values, variances)
+    method = (
+        Method.INTERPOLATED_QUANTILE if control.interpolated or treatment.interpolated else Method.QUANTILE
+    )
+    return Effect.of_arms(method, (control.n, treatment.n), values, variances)
 
 
 def quantile_test(
@@ -164,7 +196,8 @@ def quantile_test(
     The variance of each quantile is read off its own bounds; Welch's degrees of freedom. Returns
     NOT_ENOUGH_UNITS where a bound falls off the data (n level / (1 - level) or its inverse below z^2) and
     TIED_QUANTILE where an arm's bounds coincide. Raises ValueError for different levels.
-    Source: Deng, Knoblich and Lu (2018), section 4; the bounds by Woodruff (1952).
+    Source: Deng, Knoblich and Lu (2018), section 4; the bounds by Woodruff (1952), among ties on the mid-distribution
+    function (Ma, Genton and Parzen 2011).
     """
     effect = quantile_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.test(alpha, alternative)
@@ -216,7 +249,7 @@ def _problem(arm: QuantileSummary) -> Status | None:
         return Status(StatusCode.NOT_ENOUGH_UNITS, message)
     if arm.upper == arm.lower:
         message = (
-            f"The {arm.level:g} quantile lies among equal values: its bounds coincide and give no variance."
+            f"The {arm.level:g} quantile lies among equal values at an end of the data: it has no bounds."
         )
         return Status(StatusCode.TIED_QUANTILE, message)
     return None

@@ -33,6 +33,7 @@ class Method(StrEnum):
     STRATIFIED_MIETTINEN_NURMINEN = "stratified_miettinen_nurminen"
     RATIO_DELTA = "ratio_delta"
     QUANTILE = "quantile"
+    INTERPOLATED_QUANTILE = "interpolated_quantile"  # values are equal around it
     CUPED = "cuped"
     FISHER_EXACT = "fisher_exact"
     FIELLER = "fieller"

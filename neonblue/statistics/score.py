@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 from scipy.optimize import elementwise
 
+from neonblue.statistics import numbers
 from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.inference import critical_value, infer
 from neonblue.statistics.moments import Moments
@@ -29,6 +30,7 @@ FloatArrays = tuple[FloatArray, ...]
 
 INNER = 1e-14  # how close to the point estimate the search for a limit begins
 LOG_RANGE = 80.0  # limits of a rate ratio lie within exp(-+80) of it for any count below 1e30
+_RARE = 1e-4
 _TOLERANCES = {"xatol": 1e-19, "xrtol": 1e-13, "fatol": 0.0, "frtol": 0.0}
 
 NO_VARIANCE = Status(
@@ -55,7 +57,7 @@ def score_test(
     counts = _counts(control, treatment)
     se = math.sqrt(float(difference_variance(*counts, null)))
     if se == 0:
-        return NO_VARIANCE
+        return _all_alike(control, treatment, alpha)
     diff = treatment.minus(control)
     test = infer(diff, se, math.inf, alpha, alternative, null)
     lower, upper = difference_limits(*counts, critical_value(alpha, math.inf, alternative), null)
@@ -246,6 +248,11 @@ def _likeliest_control_rate(
         cosine = np.where(p == 0, 0.0, q / p**3)
     angle = (math.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3
     rate = 2 * p * np.cos(angle) - quadratic / 3
+    # Rates far below 1 drown in the rounding of the angle; there the cube vanishes, the quadratic keeps their digits.
+    root = np.sqrt(np.maximum(linear**2 - 4 * quadratic * constant, 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small = (linear + root) / (-2 * quadratic)
+    rate = np.where((np.abs(null) < _RARE) & (np.abs(small) < _RARE), small, rate)
     low, high = np.maximum(0.0, -null), np.minimum(1.0, 1.0 - null)
     # The arc cosine loses half the digits near a double root: Newton's steps win them back.
     for _ in range(2):
@@ -299,6 +306,17 @@ def _single_root(function: Callable[[float], float], outer: float, inner: float)
     if (values[0] > 0) == (values[1] > 0):
         return outer if abs(values[0]) < abs(values[1]) else inner
     return float(optimize.brentq(function, outer, inner, xtol=1e-19, rtol=1e-13, maxiter=500))
+
+
+def _all_alike(control: Moments, treatment: Moments, alpha: float) -> Status:
+    """NO_VARIANCE, with the interval that there is all the same."""
+    found = score_interval(control, treatment, alpha)
+    if isinstance(found, Status):
+        return NO_VARIANCE
+    digits = numbers.share_places(None, None, found.upper)
+    low, high = (numbers.points(bound, digits=digits) for bound in (found.lower, found.upper))
+    between = f"The difference lies between {low} and {high} ({numbers.level(found.level)} score interval)."
+    return replace(NO_VARIANCE, message=f"{NO_VARIANCE.message} {between}")
 
 
 def _counts(control: Moments, treatment: Moments) -> tuple[float, float, float, float]:

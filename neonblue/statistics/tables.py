@@ -14,7 +14,7 @@ from neonblue.statistics.missing import Missing
 from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.quantiles import QuantileSummary
-from neonblue.statistics.winsorization import pooled_caps, winsorized
+from neonblue.statistics.winsorization import Caps, pooled_caps, winsorized
 
 FloatArray = NDArray[np.float64]
 
@@ -64,6 +64,20 @@ class UnitTable:
     units: NDArray[np.str_] | NDArray[np.int64] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Capping:
+    """The caps of a mean, in the unit of its columns: what lies above counts as the cap.
+
+    percentile: of all arms' units together, in (0.5, 1]. value, covariate: the caps; covariate None without one. above:
+    units of each arm whose value lies above its cap.
+    """
+
+    percentile: float
+    value: float
+    covariate: float | None
+    above: Mapping[str, int]
+
+
 class RowError(ValueError):
     """A row of sums is at fault. row: its number, from 1."""
 
@@ -77,12 +91,12 @@ def experiment_from_units(
     metrics: Sequence[MetricColumns],
     control: str,
     weights: Mapping[str, float] | None = None,
-    winsorize: float | None = None,
+    caps: Mapping[str, Capping] | None = None,
 ) -> Experiment:
     """Moments of every metric and arm from single units.
 
     Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per arm,
-    equal by default. winsorize: the pooled percentile (0.999) at which means are capped, None for no cap. A
+    equal by default. caps: of metrics by name, as of `cappings`; units of a segment take those of all. A
     proportion's unit counts once whatever its number. Units without a value of a metric that leaves them out are
     counted in `missing`, and in the arms' units all the same. Raises ValueError for an unknown control or arm, and for
     missing values of a metric without a policy for them.
@@ -96,7 +110,7 @@ def experiment_from_units(
     missing: dict[tuple[str, str], int] = {}
     for spec in metrics:
         present = _present(columns, spec)
-        chosen = _capped({n: columns[n][present] for n in _columns(spec)}, spec, winsorize)
+        chosen = _capped(_chosen(columns, spec, present), spec, (caps or {}).get(spec.metric.name))
         for arm, mask in masks.items():
             within = mask[present]
             if within.any():
@@ -115,6 +129,42 @@ def experiment_from_units(
         multiply_exposed=crossed,
         missing=missing,
     )
+
+
+def cappings(table: UnitTable, metrics: Sequence[MetricColumns], percentile: float) -> dict[str, Capping]:
+    """The caps of the means among the metrics, by name, at the percentile of all arms together.
+
+    percentile: in (0.5, 1]. A mean without any unit has none. Raises ValueError for a percentile out of range, and for
+    a cap that leaves no variance: one that no unit's value lies below, while values differ.
+    """
+    arms, columns, _ = _per_unit(table)
+    return {
+        spec.metric.name: found
+        for spec in metrics
+        if spec.metric.kind is MetricKind.MEAN and (found := _capping(arms, columns, spec, percentile))
+    }
+
+
+def _capping(
+    arms: NDArray[np.str_], columns: Mapping[str, FloatArray], spec: MetricColumns, percentile: float
+) -> Capping | None:
+    present = _present(columns, spec)
+    chosen = _chosen(columns, spec, present)
+    values = chosen[spec.column]
+    cap = pooled_caps([values], percentile).upper
+    if cap is None:
+        return None
+    if cap <= values.min() < values.max():
+        raise ValueError(
+            f"the {100 * percentile:g} % cap of {spec.metric.name} is {cap:g}: under it every unit has the same value; "
+            "take a higher percentile, or none"
+        )
+    covariate = None
+    if spec.covariate is not None:
+        before = chosen[spec.covariate]
+        covariate = pooled_caps([before[~np.isnan(before)]], percentile).upper
+    above = {str(arm): int((values[arms[present] == arm] > cap).sum()) for arm in np.unique(arms)}
+    return Capping(percentile, cap, covariate, above)
 
 
 def experiment_from_sums(
@@ -195,24 +245,28 @@ def _present(columns: Mapping[str, FloatArray], spec: MetricColumns) -> NDArray[
     return present
 
 
-def _capped(
-    columns: Mapping[str, FloatArray], spec: MetricColumns, percentile: float | None
+def _chosen(
+    columns: Mapping[str, FloatArray], spec: MetricColumns, present: NDArray[np.bool_]
 ) -> dict[str, FloatArray]:
-    """The columns of a metric, of the units it is about; a mean's value and covariate capped at their own percentiles.
-
-    The percentiles are pooled over the arms. What counts as zero is zero.
-    """
-    chosen = dict(columns)
+    """The columns of a metric, of the units it is about. What counts as zero is zero."""
+    chosen = {name: columns[name][present] for name in _columns(spec)}
     for name in spec.value_columns:
         chosen[name] = np.nan_to_num(chosen[name], nan=0.0)
     if spec.metric.kind is MetricKind.PROPORTION:
         chosen[spec.column] = (chosen[spec.column] != 0).astype(float)
-    if percentile is None or spec.metric.kind is not MetricKind.MEAN:
+    return chosen
+
+
+def _capped(
+    chosen: Mapping[str, FloatArray], spec: MetricColumns, capping: Capping | None
+) -> Mapping[str, FloatArray]:
+    """A mean's value and covariate, each with what lies above its cap set to it."""
+    if capping is None:
         return chosen
-    return {
-        name: winsorized(values, pooled_caps([values[~np.isnan(values)]], percentile))
-        for name, values in chosen.items()
-    }
+    caps = {spec.column: Caps(None, capping.value)}
+    if spec.covariate is not None:
+        caps[spec.covariate] = Caps(None, capping.covariate)
+    return {name: winsorized(values, caps[name]) for name, values in chosen.items()}
 
 
 def _moments(columns: Mapping[str, FloatArray], mask: NDArray[np.bool_], spec: MetricColumns) -> AnyMoments:

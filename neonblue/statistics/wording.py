@@ -38,7 +38,7 @@ _CHECKS = {"multiply_exposed": "units in several arms"}
 
 
 def change(result: MetricResult) -> str:
-    """One metric of one arm, e.g. "conversion +30.0 % (+1.80 % to +67.5 %, p = 0.0350)"."""
+    """One metric of one arm, e.g. "conversion +30.0 % (95 % interval +1.80 % to +67.5 %, p = 0.0350)"."""
     test = result.comparison.absolute
     if isinstance(test, Status):
         return f"{result.metric.name}: {test.message.rstrip('.')}"
@@ -52,19 +52,20 @@ def change(result: MetricResult) -> str:
 
 
 def effect(test: Estimate, relative: Lift | Status, metric: Metric) -> str:
-    """The change with its interval where there is one, else the difference; the bracket is left open."""
+    """The change with its interval and its level where there is one, else the difference; the bracket is left open."""
     if isinstance(relative, Lift):
         interval = relative.interval
         shown = numbers.change_interval(interval.lower, interval.upper)
-        return f"{numbers.change(relative.value)} ({shown}"
+        return f"{numbers.change(relative.value)} ({numbers.level(interval.level)} interval {shown}"
     low, high = test.interval.lower, test.interval.upper
+    level = f"{numbers.level(test.interval.level)} interval"
     if metric.kind is MetricKind.PROPORTION:
         digits = numbers.share_places(None, None, test.diff)
         ends = " to ".join(numbers.points(bound, digits=digits) for bound in (low, high))
-        return f"{numbers.points(test.diff, digits=digits)} ({ends}"
+        return f"{numbers.points(test.diff, digits=digits)} ({level} {ends}"
     digits = numbers.places(test.diff, None, None)
     ends = " to ".join(numbers.number(bound, sign=True, digits=digits) for bound in (low, high))
-    return f"{numbers.number(test.diff, sign=True, digits=digits)} ({ends}"
+    return f"{numbers.number(test.diff, sign=True, digits=digits)} ({level} {ends}"
 
 
 def against_margin(metric: Metric, state: GuardrailState) -> str:

@@ -15,6 +15,9 @@ from neonblue.tables.errors import CellError
 LARGEST_EXPONENT = 12
 """Values are below 10^12."""
 
+SMALLEST_EXPONENT = -100
+"""Values that are kept as they are written are at least 10^-100."""
+
 PLACES = Decimal("0.000001")
 """Values are kept with 18 digits, six of them after the point."""
 MOST_ROUNDED = Decimal("0.01")
@@ -179,10 +182,11 @@ def _as(shape: Shape, decimal: str) -> bool:
     return shape.point if decimal == "." else shape.comma
 
 
-def number(cell: str, notation: Notation = PLAIN) -> Decimal | None:
-    """The value, rounded to six places; None where nothing was recorded. Raises CellError.
+def number(cell: str, notation: Notation = PLAIN, *, exact: bool = False) -> Decimal | None:
+    """The value, rounded to six places unless `exact`; None where nothing was recorded. Raises CellError.
 
-    A value of which the rounding would leave something else is refused: the platform keeps six places.
+    A value of which the rounding would leave something else is refused: the platform keeps six places. Exact ones are
+    refused where their squares would vanish.
     """
     text = plain(cell)
     if text.lower() in BLANK:
@@ -191,6 +195,10 @@ def number(cell: str, notation: Notation = PLAIN) -> Decimal | None:
     if value and value.adjusted() >= LARGEST_EXPONENT:
         raise CellError(f"{shown(cell)} is too large: values are below 10^12")
     if value == value.to_integral_value():
+        return value
+    if exact:
+        if value.adjusted() < SMALLEST_EXPONENT:
+            raise CellError(f"{shown(cell)} is too small: give the column in a smaller unit")
         return value
     kept = value.quantize(PLACES) if value.adjusted() >= -LARGEST_EXPONENT else Decimal(0)
     if abs(value) >= NOISE and abs(value - kept) > abs(value) * MOST_ROUNDED:

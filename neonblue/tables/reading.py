@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
 
-from neonblue.tables.arms import arm_keys
+from neonblue.tables.arms import arm_keys, choose_control
 from neonblue.tables.errors import FileError
 from neonblue.tables.numbers import Word
 from neonblue.tables.outcomes import Kind, Outcome, kind_of, less_is_better, outcomes_of, passed_over
@@ -107,6 +108,10 @@ class FileReading:
         units = "each row is a unit" if roles.unit is None else f"units by {table.columns[roles.unit]!r}"
         times = "" if roles.time is None else f", times by {table.columns[roles.time]!r}"
         yield f"{units}, arms by {table.columns[roles.variant]!r}{times}"
+        with suppress(FileError):
+            given = self.sheet.options.control
+            control = choose_control(self.keys, given)
+            yield f"control is {control!r}{', by its name: --control ARM names another' if given is None else ''}"
 
     def _repeated(self) -> Iterator[str]:
         """That units have several rows, and what becomes of their values."""

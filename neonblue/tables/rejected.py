@@ -27,7 +27,7 @@ def write_rejected(sheet: Sheet, reasons: Mapping[int, str]) -> Path:
     same already. Where each row is a unit, a column names it as it is stored, by the row's number.
     """
     source = sheet.table.source
-    path = Path.cwd() / "stdin" if source.spool is not None else source.path
+    path = source.given or Path.cwd() / "stdin"
     written = _beside_or_here(path.parent)
     try:
         with written.open("w", encoding="utf-8", newline="") as file:

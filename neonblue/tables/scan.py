@@ -28,7 +28,8 @@ T = TypeVar("T")
 class ValueColumn:
     """A column of numbers or truth values that is read.
 
-    kind: a proportion's value is 1 or 0. notation: how its numbers are written.
+    kind: a proportion's value is 1 or 0. notation: how its numbers are written. exact: they are kept as written, not
+    with the platform's six decimals.
     """
 
     index: int
@@ -36,6 +37,7 @@ class ValueColumn:
     kind: Kind
     notation: Notation = PLAIN
     words: bool = False
+    exact: bool = False
 
     def value(self, cell: str) -> Decimal | None:
         """The cell's value, None where nothing was recorded. Raises CellError.
@@ -44,7 +46,7 @@ class ValueColumn:
         """
         if self.words:
             return cells.truth(cell)
-        value = number(cell, self.notation)
+        value = number(cell, self.notation, exact=self.exact)
         if value is None or self.kind is Kind.MEAN:
             return value
         return Decimal(int(value != 0))

@@ -1,4 +1,7 @@
-"""The bytes of a data file: a path, a pipe or standard input, plain or compressed with gzip, and text in UTF-8."""
+"""The bytes of a data file: a path, a pipe or standard input, plain or compressed with gzip, and text in UTF-8.
+
+Parquet is turned into such a text first.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
+from neonblue.tables import parquet
 from neonblue.tables.errors import FileError
 
 STANDARD_INPUT = Path("-")
@@ -28,7 +32,6 @@ GZIP = b"\x1f\x8b"
 OTHERS = (
     (b"PK\x03\x04", "is a zip file or an Excel workbook: save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "is an old Excel workbook: save the sheet as CSV"),
-    (b"PAR1", "is a Parquet file: write it as CSV"),
     (b"ARROW1", "is an Arrow file: write it as CSV"),
     (b"SQLite format 3", "is an SQLite database: export the table as CSV"),
     (b"%PDF", "is a PDF: a table of it must be saved as CSV"),
@@ -50,13 +53,15 @@ class Source:
     """A file that was looked through once: it is UTF-8 without NUL bytes or endless lines.
 
     name: as the caller called it, for messages. digest: SHA-256 of its uncompressed bytes, so that names don't matter.
-    stamp: size and time of change, so that a change between two readings is noticed.
+    stamp: size and time of change, so that a change between two readings is noticed. given: the file that was named,
+    None where it came through a pipe; path: what is read.
     """
 
     path: Path
     name: str
     digest: str
     stamp: tuple[int, int]
+    given: Path | None = None
     spool: object = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -64,19 +69,23 @@ class Source:
         """Look the file through; `-` and pipes are kept in a temporary file. Raises FileError for what is no text."""
         name = "standard input" if path == STANDARD_INPUT else str(path)
         try:
-            spool = None if _is_regular(path, name) else _spooled(path)
+            given = path if _is_regular(path, name) else None
+            spool = None if given else _spooled(path)
             kept = path if spool is None else Path(spool.name)
+            if _begins_with(kept, parquet.MAGIC):
+                spool = parquet.as_csv(kept, name)
+                kept = Path(spool.name)
             stamp = _stamp(kept)
             with _bytes(kept, name) as stream:
                 digest = _look_through(stream, name)
         except (OSError, EOFError, zlib.error) as error:
             raise FileError(f"{name}: can't be read ({_reason(error)})") from error
-        return cls(kept, name, digest, stamp, spool)
+        return cls(kept, name, digest, stamp, given, spool)
 
     @property
     def short_name(self) -> str:
         """The name without its folder."""
-        return "stdin" if self.spool is not None else self.path.name
+        return "stdin" if self.given is None else self.given.name
 
     @contextmanager
     def text(self) -> Iterator[IO[str]]:
@@ -127,6 +136,11 @@ def _spooled(path: Path) -> tempfile._TemporaryFileWrapper[bytes]:
             shutil.copyfileobj(pipe, spool)
     spool.flush()
     return spool
+
+
+def _begins_with(path: Path, sign: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(sign)) == sign
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -82,7 +82,8 @@ def rows_of_sums(table: Table, variant: str | None) -> tuple[list[dict[str, str]
         if key in seen:
             raise FileError(
                 f"{table.source.name}: {at(row.line, row.number)}: {key[0]} of {key[1]} stands in line "
-                f"{seen[key].line} already; write a row per metric and arm"
+                f"{seen[key].line} already: of several rows, as one per day, none counts alone, and their n may "
+                "count a unit twice; write a row per metric and arm"
             )
         seen[key] = row
         arms.add(found["variant"])

@@ -75,6 +75,7 @@ _SAYS = Row(
                 Column("relative_lift", units.PercentUnit, "Lift"),
                 Column("relative_ci_low", units.PercentUnit, "from"),
                 Column("relative_ci_high", units.PercentUnit, "to"),
+                Column("level", units.PercentUnit, "Interval's level"),
                 Column("adjusted_p", shown="p, adjusted"),
                 Column("verdict", shown="Verdict"),
                 Column("guardrail", shown="Guardrail"),

@@ -7,6 +7,7 @@ select
     relative_lift,
     relative_ci_low,
     relative_ci_high,
+    level,
     adjusted_p,
     verdict,
     guardrail,

@@ -97,7 +97,7 @@ def _revenue(place: int, rows: Sequence[ArmRevenue]) -> Drawing:
         lambda value: wording.number(value),
         Scale.NUMBER,
         DataTable(
-            ("arm", "units", "revenue", "per unit", "incremental", "lower", "upper"),
+            ("arm", "units", "revenue", "per unit", "incremental", "lower", "upper", "level"),
             tuple(
                 (
                     row.arm,
@@ -107,6 +107,7 @@ def _revenue(place: int, rows: Sequence[ArmRevenue]) -> Drawing:
                     wording.number(row.incremental, sign=True),
                     wording.number(row.lower, sign=True),
                     wording.number(row.upper, sign=True),
+                    wording.NONE if row.lower is None else wording.level(row.level),
                 )
                 for row in rows
             ),

@@ -22,6 +22,7 @@ def effects_chart(effects: Sequence[Effect], arms: Sequence[str]) -> Drawing | N
             effect.lift_lower,
             effect.lift_upper,
             effect.verdict,
+            effect.level,
             effect.margin_as_change,
         )
         for effect in effects

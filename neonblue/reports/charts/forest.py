@@ -18,18 +18,23 @@ from neonblue.statistics import Verdict
 
 _ROOM = 3.0  # an interval may reach this many times further out than the estimates and the median interval
 
-_SHORT_LABEL = 22  # letters that fit beside the numbers on a phone
+_SHORT_LABEL = 12  # letters that fit beside the numbers on a phone
+_LONG_LABEL = 40  # letters that take half of a wide plot
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a forest plot. lower, upper: None where unbounded. margin: of a guardrail, None without one."""
+    """One line of a forest plot.
+
+    lower, upper: None where unbounded; level: of this interval. margin: of a guardrail, None without one.
+    """
 
     label: str
     value: float
     lower: float | None
     upper: float | None
     verdict: Verdict
+    level: float
     margin: float | None = None
 
 
@@ -48,7 +53,7 @@ def forest(
         axes.axvline(0, color=Ink.MUTED.value, linewidth=1)
         axes.set_xlim(low, high)
         axes.set_ylim(len(rows) - 0.5, -0.8 if width is Width.NARROW else -0.6)
-        axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW else 7))
+        axes.xaxis.set_major_locator(round_ticks(4 if width is Width.NARROW or _crowded(rows) else 7))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: wording.tick(x, Scale.SHARE, sign=True)))
         axes.grid(axis="x")
         axes.set_axisbelow(True)
@@ -93,7 +98,7 @@ def _interval(axes: Axes, place: int, row: Row, left: float, right: float) -> No
 def _labels(axes: Axes, place: int, row: Row, width: Width, long: bool) -> None:
     across = axes.get_yaxis_transform()
     interval = wording.change_interval(row.lower, row.upper)
-    text = f"{wording.share(row.value, sign=True)}  ({interval})"
+    text = f"{wording.share(row.value, sign=True)}  ({wording.level(row.level)}: {interval})"
     axes.set_yticks([])
     if width is Width.WIDE:
         axes.text(-0.02, place, row.label, transform=across, ha="right", va="center")
@@ -106,6 +111,11 @@ def _labels(axes: Axes, place: int, row: Row, width: Width, long: bool) -> None:
         axes.text(0, heading, row.label, transform=across, va="center", fontweight="bold", bbox=paper)
         side, align = (0, "left") if long else (1, "right")
         axes.text(side, above, text, transform=across, ha=align, va="center", fontsize=7.5, bbox=paper)
+
+
+def _crowded(rows: Sequence[Row]) -> bool:
+    """Whether the labels leave the axis little room."""
+    return any(len(row.label) > _LONG_LABEL for row in rows)
 
 
 def _limits(rows: Sequence[Row]) -> tuple[float, float]:
@@ -132,7 +142,7 @@ def _ends(row: Row) -> tuple[float, float]:
 
 def _words(rows: Sequence[Row]) -> str:
     return " ".join(
-        f"{row.label}: {wording.share(row.value, sign=True)}, interval "
+        f"{row.label}: {wording.share(row.value, sign=True)}, {wording.level(row.level)} interval "
         f"{wording.change_interval(row.lower, row.upper)}{_margin(row)}, {wording.VERDICTS[row.verdict]}."
         for row in rows
     )

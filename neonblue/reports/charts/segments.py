@@ -17,7 +17,7 @@ def segment_charts(segments: Sequence[SegmentEffect], control: str) -> tuple[Dra
     for place, (metric, arm) in enumerate(pairs):
         rows = [segment for segment in segments if (segment.metric, segment.arm) == (metric, arm)]
         lines = [
-            Row(f"{row.attribute}: {row.value}", row.lift, row.lower, row.upper, row.verdict)
+            Row(f"{row.attribute}: {row.value}", row.lift, row.lower, row.upper, row.verdict, row.level)
             for row in rows
             if row.lift is not None
         ]
@@ -30,7 +30,7 @@ def segment_charts(segments: Sequence[SegmentEffect], control: str) -> tuple[Dra
 def segments_table(segments: Sequence[SegmentEffect]) -> DataTable:
     """Every segment, also those without an estimate."""
     return DataTable(
-        ("segment", "units", "change", "lower", "upper", "p, adjusted", "note"),
+        ("segment", "units", "change", "lower", "upper", "level", "p, adjusted", "note"),
         tuple(
             (
                 f"{row.attribute}: {row.value}",
@@ -38,6 +38,7 @@ def segments_table(segments: Sequence[SegmentEffect]) -> DataTable:
                 wording.share(row.lift, sign=True),
                 wording.share(row.lower, sign=True),
                 wording.share(row.upper, sign=True),
+                wording.NONE if row.lift is None else wording.level(row.level),
                 wording.p_value(row.adjusted_p),
                 row.note,
             )

@@ -44,6 +44,9 @@ def sequence_chart(sequence: Sequence, place: int) -> Drawing:
             FuncFormatter(lambda y, _: wording.tick(y, sequence.scale, sign=True, suffix=" pp"))
         )
         axes.grid(axis="y")
+        axes.set_title(
+            f"difference, any-time interval at {wording.level(sequence.level)}", fontsize=8.5, loc="left"
+        )
 
     first, last = sequence.points[0], sequence.points[-1]
     interval = wording.interval(last.lower, last.upper, sequence.scale)
@@ -57,7 +60,7 @@ def sequence_chart(sequence: Sequence, place: int) -> Drawing:
             f"{wording.count(last.units)} units; it {'leaves out' if excluded else 'holds'} zero."
         ),
         table=DataTable(
-            ("day", "units", "difference", "lower", "upper"),
+            ("day", "units", "difference", "lower", "upper", "level"),
             tuple(
                 (
                     point.day.isoformat(),
@@ -65,6 +68,7 @@ def sequence_chart(sequence: Sequence, place: int) -> Drawing:
                     wording.difference(point.difference, sequence.scale),
                     wording.difference(point.lower, sequence.scale),
                     wording.difference(point.upper, sequence.scale),
+                    wording.level(sequence.level),
                 )
                 for point in sequence.points
             ),

@@ -226,6 +226,39 @@ def test_a_quantile_metric_takes_its_order_statistics() -> None:
     assert row.method == "quantile"
 
 
+def test_an_interpolated_quantile_is_labelled() -> None:
+    metric = MetricMessage(key="p90", type="quantile", event_type="load", aggregation="sum", quantile="0.9")
+    rows = [
+        QuantileRow("p90", 1, f"arm_{place}", 1000, 5.2 + place, 4.8 + place, 5.6 + place, interpolated=True)
+        for place in (0, 1)
+    ]
+    (row,) = results({1: experiment(metrics=(metric,))}, ExperimentRows(quantiles=rows))
+
+    assert row.method == "interpolated_quantile"
+
+
+@pytest.mark.parametrize(
+    ("cap", "reason"),
+    [
+        (
+            "0.999",
+            "Under the 99.9 % cap every unit has the value 0.00: choose a higher percentile, or no cap.",
+        ),
+        (None, ""),
+    ],
+)
+def test_a_cap_under_which_all_are_alike_is_the_reason(cap: str | None, reason: str) -> None:
+    metric = MetricMessage(
+        key="spent", type="mean", event_type="purchase", aggregation="sum", cap_percentile=cap
+    )
+    rows = [MomentRow("spent", 1, f"arm_{place}", 1, DAY, 5000, Decimal(0), Decimal(0)) for place in (0, 1)]
+    (row,) = results({1: experiment(metrics=(metric,))}, ExperimentRows(rows))
+
+    assert (row.status, row.p_value) == ("zero_variance", None)
+    assert row.status_reason.startswith(reason)
+    assert ("cap" in row.status_reason) == (cap is not None)
+
+
 def test_a_running_experiment_without_a_planned_size_is_judged_by_a_confidence_sequence() -> None:
     configuration = experiment(source="internal", inference="confidence_sequence")
     (row,) = results({1: configuration}, ExperimentRows([arm("arm_0", 300, 2000), arm("arm_1", 350, 2000)]))

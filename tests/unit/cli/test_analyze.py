@@ -93,6 +93,82 @@ def test_a_unit_in_two_arms_is_left_out_and_counted(analyze):
     assert checks["multiply_exposed"]["value"] == pytest.approx(1 / 800)
 
 
+@pytest.mark.parametrize("options", [(), ("--secondary", "spend"), ("--lower", "spend")])
+def test_without_a_metric_that_was_named_nothing_is_decided(analyze, options):
+    found = json.loads(analyze(unit_rows(), *options, "--json").stdout)
+    shown = analyze(unit_rows(), *options).stdout
+
+    assert {row["metric"]["role"] for row in found["results"]} == {"secondary"}
+    assert found["decision"]["action"] == "inconclusive"
+    assert found["decision"]["sentence"] == (
+        "No decision: no metric was named to decide. Say which is the aim, such as --metric converted."
+    )
+    assert "converted" in shown
+    assert "Ship" not in shown
+
+
+def test_a_guardrail_that_was_named_is_harmed_all_the_same(analyze):
+    found = json.loads(
+        analyze(unit_rows(), "--guardrail", "converted=2%", "--lower", "converted", "--json").stdout
+    )
+
+    assert found["decision"]["action"] == "roll_back"
+
+
+def test_of_sums_those_that_are_named_decide(analyze):
+    sums = "metric,variant,n,sum\nconverted,a,400,120\nconverted,b,400,240\nback,a,400,9\nback,b,400,8\n"
+
+    described = json.loads(analyze(sums, "--json").stdout)["decision"]
+    outcome = analyze(sums, "--metric", "converted", "--json")
+    unknown = analyze(sums, "--metric", "bought")
+
+    assert described["action"] == "inconclusive"
+    assert json.loads(outcome.stdout)["decision"]["sentence"].startswith("Ship b: converted +100.0 %")
+    assert {name: row["metric"]["role"] for name, row in results(outcome).items()} == {
+        "converted": "primary", "back": "secondary",
+    }  # fmt: skip
+    assert "--metric: there is no metric 'bought'; there are converted, back" in unknown.output
+
+
+def test_sums_of_single_days_are_refused(analyze):
+    sums = "metric,variant,day,n,sum\nc,a,1,400,120\nc,b,1,400,240\nc,a,2,400,90\nc,b,2,400,80\n"
+
+    outcome = analyze(sums, "--metric", "c")
+
+    assert outcome.exit_code == 1
+    assert "of several rows, as one per day, none counts alone" in " ".join(outcome.output.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"), [((), ", by its name: --control ARM names another"), (("--control", "b"), "")]
+)
+def test_which_arm_is_the_control_is_said(analyze, options, said):
+    outcome = analyze(unit_rows(), "--metric", "converted", *options)
+
+    assert f"control is '{'b' if options else 'a'}'{said}\n" in outcome.stdout
+
+
+def test_small_values_are_taken_as_they_are_written(analyze):
+    rows = "".join(f"{i},{'ab'[i % 2]},{3 + i % 2 + i // 2 % 5 / 10:.1f}e-7\n" for i in range(400))
+    compared = results(analyze(f"user_id,variant,price\n{rows}", "--metric", "price", "--json"))["price"][
+        "comparison"
+    ]
+
+    assert (compared["mean_control"], compared["mean_treatment"]) == pytest.approx(
+        (3.2e-7, 4.2e-7), rel=1e-12
+    )
+    assert compared["relative"]["value"] == pytest.approx(1 / 3.2)
+
+
+def test_an_unreadable_cell_is_named_with_its_row_and_value_where_its_column_is_asked_for(analyze):
+    rows = unit_rows().replace("\n3,b,1,9,8\n", "\n3,b,1,lots,8\n")
+
+    asked, other = analyze(rows, "--metric", "spend"), analyze(rows, "--metric", "converted")
+
+    assert "line 5 (row 4): spend: 'lots' is not a number" in " ".join(asked.output.split())
+    assert "passed over: spend (not named)" in other.output
+
+
 def test_sums_give_what_their_units_give(analyze):
     sums = "metric,variant,n,sum\nconverted,a,400,120\nconverted,b,400,240\n"
 

@@ -66,7 +66,7 @@ def test_every_metric_with_blank_cells_is_asked_about_at_once(analyze):
 
 
 def test_those_who_answered_are_compared_and_the_others_counted(analyze):
-    found = answer(analyze(UNANSWERED, "--missing", "rating=exclude", "--json"))
+    found = answer(analyze(UNANSWERED, "--metric", "rating", "--missing", "rating=exclude", "--json"))
 
     comparison = found["results"][0]["comparison"]
     assert (comparison["mean_control"], comparison["mean_treatment"], comparison["diff"]) == (4, 4, 0)
@@ -85,7 +85,7 @@ def test_those_who_answered_are_compared_and_the_others_counted(analyze):
 
 
 def test_a_higher_share_of_answers_is_no_higher_rating(analyze):
-    found = answer(analyze(ratings(), "--missing", "exclude", "--json"))
+    found = answer(analyze(ratings(), "--metric", "rating", "--missing", "exclude", "--json"))
 
     assert found["results"][0]["comparison"]["diff"] == 0
     assert found["results"][0]["verdict"] == "undecided"

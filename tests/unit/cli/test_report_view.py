@@ -64,18 +64,36 @@ def test_a_row_with_a_status_takes_no_column_from_the_others(width: int) -> None
     assert "…" not in text
 
 
-def test_direction_margin_level_and_p_alone_are_said() -> None:
+def test_direction_margin_and_p_alone_are_said() -> None:
     text = " ".join(shown(conversion(), ERRORS, width=160).split())
 
     assert "guardrail, lower is better, margin 5 %" in text
     assert "The loss is beyond its margin of 5 %." in text
-    assert "Level of the intervals: 99.99 % (conversion); 95 % (errors)." in text
     assert "alone 0.0123" in text
     assert text.count("< 0.0001") == 1
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_each_row_says_the_level_of_its_intervals(width: int) -> None:
+    rows = [
+        line.split()
+        for line in shown(conversion(), EMPTY, ERRORS, width=width).splitlines()
+        if "99.99" in line or "95 %" in line
+    ]
+
+    assert [("99.99" in row, "95" in row) for row in rows] == [(True, False), (False, True)]
+    if width == 160:
+        assert (rows[0][0], rows[1][0]) == ("conversion", "errors")
+
+
+def test_a_row_without_an_interval_has_no_level() -> None:
+    assert "95 %" not in shown(EMPTY, width=160)
+
+
 def test_a_wide_terminal_has_a_row_for_each_metric_and_a_narrow_one_lines() -> None:
-    assert "conversion treatment 12.34 % → 13.45 % +1.11 pp" in " ".join(shown(conversion()).split())
+    assert "conversion treatment 12.34 % → 13.45 % +1.11 pp" in " ".join(
+        shown(conversion(), width=140).split()
+    )
     assert "conversion treatment" not in " ".join(shown(conversion(), width=80).split())
 
 

@@ -79,6 +79,7 @@ def whole(provenance: Provenance) -> ExperimentReport:
             ArmRevenue("revenue", "blue", 14100, 170751.0, -3243.0, -16900.0, 10400.0),
         ),
         segments=tuple(
-            SegmentEffect("platform", name, "conversion", "blue", 4000, 0.1, -0.1, 0.3, 0.4) for name in ("ios", "web")
+            SegmentEffect("platform", name, "conversion", "blue", 4000, 0.1, -0.1, 0.3, 0.9875, 0.4)
+            for name in ("ios", "web")
         ),
     )  # fmt: skip

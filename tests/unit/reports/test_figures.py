@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from neonblue.reports import Effect, ExperimentReport, Format, render_figures, w
 from neonblue.reports.charts.forest import Row, forest
 from neonblue.reports.drawing import DataTable, Width, round_ticks
 from neonblue.reports.model import Scale
+from neonblue.reports.sections import sections_of
 from neonblue.statistics import Role, Verdict
 
 _STARTS = {Format.PNG: b"\x89PNG", Format.PDF: b"%PDF"}
@@ -41,6 +43,7 @@ def test_every_estimate_lies_on_the_axis_however_far_apart_they_are(
             None if low is None else value - low,
             None if high is None else value + high,
             Verdict.BETTER,
+            0.95,
         )
         for value, low, high in rows
     ]
@@ -55,18 +58,51 @@ def test_every_estimate_lies_on_the_axis_however_far_apart_they_are(
 
 def test_the_description_tells_each_effect_and_its_verdict() -> None:
     rows = [
-        Row("conversion", 0.1, 0.05, None, Verdict.BETTER),
-        Row("spend", -0.02, -0.1, 0.06, Verdict.UNDECIDED),
+        Row("conversion", 0.1, 0.05, None, Verdict.BETTER, 0.975),
+        Row("spend", -0.02, -0.1, 0.06, Verdict.UNDECIDED, 0.95),
     ]
     words = forest("f", "f", rows, DataTable((), ())).alternative
-    assert "conversion: +10.0 %, interval +5.00 % to unbounded, better." in words
-    assert "spend: −2.00 %, interval −10.0 % to +6.00 %, not decided." in words
+    assert "conversion: +10.0 %, 97.5 % interval +5.00 % to unbounded, better." in words
+    assert "spend: −2.00 %, 95 % interval −10.0 % to +6.00 %, not decided." in words
+
+
+@pytest.mark.parametrize("width", list(Width))
+def test_each_line_of_a_plot_says_the_level_of_its_interval(width: Width) -> None:
+    from matplotlib.figure import Figure
+
+    rows = [
+        Row("conversion", 0.1, 0.05, 0.2, Verdict.BETTER, 0.9875),
+        Row("spend", -0.02, -0.1, 0.06, Verdict.UNDECIDED, 0.95),
+    ]
+    figure = Figure()
+    forest("f", "f", rows, DataTable((), ())).paint(figure, width)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+
+    assert "+10.0 %  (98.75 %: +5.00 % to +20.0 %)" in texts
+    assert "−2.00 %  (95 %: −10.0 % to +6.00 %)" in texts
+
+
+def test_every_figure_with_intervals_names_their_level_in_its_picture(whole: ExperimentReport) -> None:
+    drawings = [drawing for section in sections_of(whole) for drawing in section.drawings]
+    levels = {drawing.name: re.findall(r"9[\d.]+ %", drawing.svg(Width.WIDE)) for drawing in drawings}
+
+    assert {"97.5 %", "95 %"} <= set(levels["effects"])
+    assert set(levels["sequence-0"]) == {"97.5 %"}
+    assert "98.75 %" in levels["segments-0"]
+
+
+def test_the_data_of_every_figure_with_intervals_name_their_level(whole: ExperimentReport) -> None:
+    drawings = [drawing for section in sections_of(whole) for drawing in section.drawings]
+    with_intervals = [drawing.table for drawing in drawings if "lower" in drawing.table.columns]
+
+    assert len(with_intervals) == 4
+    assert all("level" in table.columns for table in with_intervals)
 
 
 def test_a_margin_is_drawn_and_told() -> None:
     from matplotlib.figure import Figure
 
-    drawn = forest("f", "f", [Row("errors", 0.57, 0.4, 0.74, Verdict.WORSE, 0.05)], DataTable((), ()))
+    drawn = forest("f", "f", [Row("errors", 0.57, 0.4, 0.74, Verdict.WORSE, 0.95, 0.05)], DataTable((), ()))
     figure = Figure()
     drawn.paint(figure, Width.WIDE)
 
@@ -104,7 +140,7 @@ def test_marks_of_an_axis_are_1_2_or_5_apart(largest: float, most: int) -> None:
 
 
 def test_a_name_with_dollars_is_no_formula() -> None:
-    row = Row("$spend$ \\alpha $", 0.1, 0.05, 0.2, Verdict.BETTER)
+    row = Row("$spend$ \\alpha $", 0.1, 0.05, 0.2, Verdict.BETTER, 0.95)
     assert "$spend$" in forest("f", "f", [row], DataTable((), ())).svg(Width.WIDE)
 
 

@@ -68,8 +68,9 @@ def test_the_methods_are_those_that_were_used() -> None:
     assert "Tests of the differences: the unpooled z-test of proportions." in fixed
     for watched in (sequence, sequential):
         assert "tested by an e-value" in watched
-        assert "chi-square" not in watched
         assert "Tests of the differences" not in watched
+    assert "chi-square" not in sequence
+    assert "once more by chi-square at the end" in sequential
     assert "the p-values are the sequence's own" in sequence
     assert "against that look's bound" in sequential
 

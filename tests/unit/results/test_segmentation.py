@@ -52,6 +52,12 @@ def test_a_verdict_and_its_interval_agree() -> None:
         assert (effect.verdict is Verdict.UNDECIDED) == (effect.lower <= 0 <= effect.upper)
 
 
+def test_each_segment_says_the_level_of_its_interval() -> None:
+    segments = {Segment("city", "one"): experiment(100, 160), Segment("city", "two"): experiment(100, 101)}
+    found = segment_effects(segments, Plan(ended=True))
+    assert [effect.level for effect in found] == [0.975, 0.975]
+
+
 def test_a_segment_that_an_arm_has_no_units_in_has_a_note_and_no_numbers() -> None:
     alone = Experiment(
         "control", ("control", "blue"), (BOUGHT,), {("bought", "control"): Moments.proportion(1, 9)}

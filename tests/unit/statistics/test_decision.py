@@ -134,6 +134,14 @@ def test_an_unproven_guardrail_holds_back_the_ship():
     assert "not shown to be within its margin" in decision.sentence
 
 
+def test_a_sentence_says_the_level_of_each_interval():
+    rates, second = {"a": (1_000, 10_000), "b": (1_300, 10_000)}, {"a": (1_000, 10_000), "b": (1_200, 10_000)}
+    sentence = analyze(three_arms(rates, second=second), NOW).decision.sentence
+
+    assert "conversion +30.0 % (97.5 % interval +" in sentence
+    assert "signup +20.0 % (95 % interval +" in sentence
+
+
 def test_no_difference_at_the_end_is_inconclusive():
     decision = analyze(experiment(BASE, Moments.proportion(1010, 10_000)), NOW).decision
 
@@ -279,10 +287,24 @@ def test_a_guardrail_without_a_margin_holds_until_it_is_worse():
     assert decided(101).action is Action.ROLL_BACK
 
 
+def test_at_the_end_of_a_watched_plan_one_look_finds_what_e_values_do_not():
+    bent = experiment(BASE, UP, observed=(10_000, 9_500))  # chi-square p = 0.0003
+
+    running = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+    ended = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, ended=True))
+
+    assert [check.name for check in running.health if check.name.startswith("sample_ratio")] == [
+        "sample_ratio (1)"
+    ]
+    assert running.decision.action is not Action.INVALID
+    assert ended.decision.action is Action.INVALID
+    assert ended.decision.broken == ("sample_ratio (at the end)",)
+
+
 def test_a_difference_without_a_baseline_is_told_in_the_metric_s_unit():
     decision = analyze(experiment(Moments.proportion(0, 500), Moments.proportion(20, 500)), NOW).decision
 
-    assert "conversion +4.00 pp (+2.60 pp to +6.10 pp" in decision.sentence
+    assert "conversion +4.00 pp (95 % interval +2.60 pp to +6.10 pp" in decision.sentence
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from neonblue.statistics.checks import check_health
 from neonblue.statistics.experiment import Experiment
 from neonblue.statistics.metric import added, guard_metric, metric_effect
 from neonblue.statistics.missing_covariate import PartialCovariateMoments, adjust_partial, compare_partial
-from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
+from neonblue.statistics.tables import MetricColumns, UnitTable, cappings, experiment_from_units
 
 NAN = float("nan")
 
@@ -222,7 +222,7 @@ def test_a_table_with_blank_covariates_keeps_them_apart_in_every_arm():
     spec = MetricColumns(Metric("m", MetricKind.MEAN), "y", covariate="x")
 
     found = experiment_from_units(table, [spec], "a")
-    capped = experiment_from_units(table, [spec], "a", winsorize=0.9).moments["m", "b"]
+    capped = experiment_from_units(table, [spec], "a", caps=cappings(table, [spec], 0.9)).moments["m", "b"]
 
     assert found.moments["m", "b"] == ARMS[1]
     assert found.moments["m", "a"].missing.n == 0

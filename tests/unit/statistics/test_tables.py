@@ -13,8 +13,10 @@ from neonblue.statistics import (
     analyze,
 )
 from neonblue.statistics.tables import (
+    Capping,
     MetricColumns,
     UnitTable,
+    cappings,
     experiment_from_sums,
     experiment_from_units,
     kind_of_row,
@@ -68,18 +70,39 @@ def test_rows_of_a_unit_add_up_and_a_unit_of_two_arms_is_left_out():
 
 def test_means_and_covariates_are_capped_over_all_arms():
     spec = column(MetricKind.MEAN, covariate="before")
-    capped = experiment_from_units(TABLE, [spec], "a", winsorize=0.9).moments["m", "b"]
+    caps = cappings(TABLE, [spec], 0.9)
+    capped = experiment_from_units(TABLE, [spec], "a", caps=caps).moments["m", "b"]
 
     assert capped.outcome.sum < experiment_from_units(TABLE, [spec], "a").moments["m", "b"].outcome.sum
 
 
-def test_proportions_are_not_capped():
-    spec = column(MetricKind.PROPORTION, "bought")
+def test_the_caps_are_told_with_who_lies_above_them():
+    (capping,) = cappings(TABLE, [column(MetricKind.MEAN, covariate="before")], 0.9).values()
 
-    assert (
-        experiment_from_units(TABLE, [spec], "a", winsorize=0.6).moments
-        == experiment_from_units(TABLE, [spec], "a").moments
-    )
+    cap = float(np.quantile(VALUES, 0.9))
+    above = {"a": int((VALUES[::2] > cap).sum()), "b": int((VALUES[1::2] > cap).sum())}
+    assert capping == Capping(0.9, cap, float(np.quantile(COLUMNS["before"], 0.9)), above)
+    assert sum(above.values()) > 0
+
+
+def test_proportions_are_not_capped():
+    assert cappings(TABLE, [column(MetricKind.PROPORTION, "bought")], 0.6) == {}
+
+
+@pytest.mark.parametrize("floor", [0.0, 5.0])
+def test_a_cap_that_leaves_no_variance_is_refused(floor):
+    rare = UnitTable(ARMS, {"spend": np.where(np.arange(VALUES.size) == 3, 900.0, floor)})
+
+    with pytest.raises(
+        ValueError, match=f"the 98 % cap of m is {floor:g}: under it every unit has the same value"
+    ):
+        cappings(rare, [column(MetricKind.MEAN)], 0.98)
+
+
+def test_values_that_are_all_alike_have_a_cap_above_nobody():
+    alike = UnitTable(ARMS, {"spend": np.full(VALUES.size, 2.0)})
+
+    assert cappings(alike, [column(MetricKind.MEAN)], 0.98)["m"].above == {"a": 0, "b": 0}
 
 
 def test_an_arm_without_rows_has_no_data():

@@ -147,7 +147,7 @@ def test_the_separator_is_the_one_that_rows_agree_on(write: Write) -> None:
         (TEXT.encode("utf-16-le"), "holds a NUL byte"),
         (TEXT.encode("utf-32"), "is in UTF-32"),
         (b"PK\x03\x04rest", "Excel workbook"),
-        (b"PAR1rest", "Parquet"),
+        (b"PAR1rest", "can't be read as Parquet"),
         (b"\x28\xb5\x2f\xfdrest", "zstd"),
         ('[{"user_id": 1}]', "is JSON"),
         ("<!DOCTYPE html><p>Sign in", "is HTML"),
