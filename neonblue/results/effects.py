@@ -9,7 +9,7 @@ from typing import Any
 from neonblue.results.effect import Effect, Scale
 from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.standing import GuardrailState
-from neonblue.statistics.wording import lower_is_better
+from neonblue.statistics.wording import lower_is_better, remarks
 
 _SHARES = ("proportion", "retention")
 
@@ -111,9 +111,9 @@ def _notes(result: MetricResult) -> list[str]:
         notes.append(comparison.relative.message)
     if isinstance(result.guardrail, Status):
         notes.append(result.guardrail.message)
-    if result.fallback is not None:
-        notes.append(f"Without the covariate: {result.fallback.message}")
-    return notes
+    if result.waits is not None and result.waits != comparison.absolute:
+        notes.append(result.waits.message)
+    return [*notes, *remarks(result)]
 
 
 def _bound(bound: float) -> float | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from neonblue.statistics.adjusting import as_adjusted
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
+from neonblue.statistics.deciding import DecidingRule, Sample, rule_for, too_few_outcomes
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.multiplicity import Family, Procedure, judge
@@ -62,7 +62,7 @@ class MetricResult:
     fallback: why the covariate was not used, where there was one. fixed_p: the p-value of a single look, given at the
     planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference"
     is rejected, now or at an earlier look. looked: of a look taken now; None where p and interval are an earlier one's.
-    final: whether no look will follow.
+    final: whether no look will follow. waits: why a rate with units enough has no p-value yet: too few outcomes.
     """
 
     metric: Metric
@@ -79,6 +79,7 @@ class MetricResult:
     rejected: bool = False
     looked: Looked | None = None
     final: bool = False
+    waits: Status | None = None
 
 
 def analyze_metrics(
@@ -136,7 +137,7 @@ class _Cell:
         strata, fallback = _strata(experiment, metric, arm), None
         if not isinstance(strata, Status):
             strata, fallback = as_adjusted(strata)
-        sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(strata)
+        sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(metric.kind, strata)
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
             share = reached_share(experiment, metric.name, arm, planned)
@@ -150,7 +151,7 @@ class _Cell:
 
     @property
     def ready(self) -> bool:
-        return self.rule.ready(self.first.n_control, self.first.n_treatment)
+        return self.rule.ready(self.first.n_control, self.first.n_treatment, self.sample.outcomes)
 
     @property
     def sequence(self) -> bool:
@@ -198,6 +199,7 @@ class _Cell:
             rejected=rejected,
             looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
             final=self.plan.ended or final,
+            waits=too_few_outcomes(self.sample) if self.sequence and not shown else None,
         )
 
     def _comparison(self, level: float | None) -> Comparison:
