@@ -73,8 +73,9 @@ def _left_out(item: Mapping[str, Any]) -> list[str]:
 
 def _effect(result: MetricResult) -> Effect:
     comparison = result.comparison
-    test = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
-    lift = comparison.relative if isinstance(comparison.relative, Lift) else None
+    shown = result.waits is None
+    test = comparison.absolute if shown and isinstance(comparison.absolute, Estimate) else None
+    lift = comparison.relative if shown and isinstance(comparison.relative, Lift) else None
     return Effect(
         metric=result.metric.name,
         arm=result.arm,
@@ -85,7 +86,7 @@ def _effect(result: MetricResult) -> Effect:
         n_treatment=comparison.n_treatment,
         control=comparison.mean_control,
         treatment=comparison.mean_treatment,
-        difference=test.diff if test else comparison.diff,
+        difference=test.diff if test else comparison.diff if shown else None,
         lower=_bound(test.interval.lower) if test else None,
         upper=_bound(test.interval.upper) if test else None,
         level=test.interval.level if test else 0.95,

@@ -153,6 +153,12 @@ class _Cell:
     def ready(self) -> bool:
         return self.rule.ready(self.first.n_control, self.first.n_treatment, self.sample.outcomes)
 
+    def _ready_for(self, margin: Margin) -> bool:
+        """As `ready`; a rate that is worse by an absolute margin has the outcomes of the margin as well."""
+        n_c, n_t = self.first.n_control, self.first.n_treatment
+        of_margin = 0.0 if margin.relative else min(n_c, n_t) * margin.size
+        return self.rule.ready(n_c, n_t, max(self.sample.outcomes, of_margin))
+
     @property
     def sequence(self) -> bool:
         return self.plan.deciding is Deciding.CONFIDENCE_SEQUENCE
@@ -181,6 +187,8 @@ class _Cell:
             rejected, adjusted = False, max(adjusted or 0.0, self.standing.adjusted_p or 0.0)
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
+        state = guardrail_after(self.standing.guardrail, _state(guardrail))
+        waiting = self.sequence and not shown and state in (None, GuardrailState.OPEN)
         final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
@@ -194,12 +202,12 @@ class _Cell:
             guardrail=guardrail,
             fallback=self.fallback,
             fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
-            guardrail_state=guardrail_after(self.standing.guardrail, _state(guardrail)),
+            guardrail_state=state,
             log10_p=self._log10_p(p),
             rejected=rejected,
             looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
             final=self.plan.ended or final,
-            waits=too_few_outcomes(self.sample) if self.sequence and not shown else None,
+            waits=too_few_outcomes(self.sample) if waiting else None,
         )
 
     def _comparison(self, level: float | None) -> Comparison:
@@ -264,7 +272,7 @@ class _Cell:
             return margin
         if isinstance(self.strata, Status):
             return self.strata
-        if not (self.tested and self.ready):
+        if not (self.tested and self._ready_for(margin)):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
         return guard_strata(self.metric.kind, self.strata, margin, alpha)

@@ -32,7 +32,9 @@ def stratified_effect(strata: Sequence[Effect]) -> Effect:
     information = [cmh_weight(e.n_control, e.n_treatment) for e in strata]
     shares = [w / math.fsum(information) for w in information]
     leading = max(zip(information, strata, strict=True), key=lambda pair: (pair[1].variance > 0, pair[0]))[1]
-    full = [with_raised_variance(_with_borrowed_spread(effect, strata)) for effect in strata]
+    full = [_with_borrowed_spread(effect, strata) for effect in strata]
+    if not leading.normal:
+        full = [with_raised_variance(effect) for effect in full]
 
     def mean(field: str, power: int = 1) -> float:
         return math.fsum(w**power * getattr(e, field) for w, e in zip(shares, full, strict=True))

@@ -44,7 +44,7 @@ _CHECKS = {"multiply_exposed": "units in several arms"}
 
 def change(result: MetricResult) -> str:
     """One metric of one arm, e.g. "conversion +30.0 % (+1.80 % to +67.5 %, p = 0.0350)"."""
-    test = result.comparison.absolute
+    test = result.waits or result.comparison.absolute
     if isinstance(test, Status):
         return f"{result.metric.name}: {test.message.rstrip('.')}"
     p = "" if result.adjusted_p is None else f", {numbers.p_is(result.adjusted_p)}"

@@ -33,6 +33,7 @@ SHARES: tuple[Sizes, ...] = (
     (99_000, 1000),
 )
 FEWER = (SHARES[0], SHARES[3], SHARES[4], SHARES[5])
+CANARIES = ((1800, 200), (1900, 100), (9900, 100))
 _CRITICAL = float(stats.norm.isf(0.025))
 _UNIT_DRAWS = 2_000_000
 _TAIL = 0.035
@@ -164,6 +165,11 @@ def _adjusted(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) ->
     return _judged(sizes, (gap[0] - slope * gap[1], *own), compare_cuped_arrays(*rows).inference)
 
 
+def _mildly_skewed(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+    """Lognormal, mean 1, with a deviation just below the half of it from which on a metric counts as skewed."""
+    return rng.lognormal(-(0.464**2) / 2, 0.464, shape)
+
+
 def _blocks(sims: int, n: int) -> list[int]:
     block = max(1, _UNIT_DRAWS // n)
     return [min(block, sims - start) for start in range(0, sims, block)]
@@ -200,12 +206,13 @@ METRICS = {
     "revenue": (_revenue, REVENUE, SHARES, 3000),
     "revenue per visit (ratio)": (_spend_per_visit, REVENUE / 6, FEWER, 400),
     "revenue adjusted (CUPED)": (_adjusted, REVENUE, FEWER, 3000),
-    "exponential": (_values(lambda rng, shape: rng.standard_exponential(shape)), 1.0, FEWER, 400),
+    "exponential": (_values(lambda rng, shape: rng.standard_exponential(shape)), 1.0, CANARIES, 1000),
+    "lognormal, deviation 0.49 of the mean": (_values(_mildly_skewed), 1.0, CANARIES, 1000),
     "normal, deviation 0.3 of the mean": (
         _values(lambda rng, shape: rng.normal(1, 0.3, shape)),
         1.0,
-        FEWER,
-        400,
+        CANARIES,
+        1000,
     ),
 }
 

@@ -39,14 +39,14 @@ class Watched:
 
 def watched(scale: float = 1.0) -> Iterator[Watched]:
     """Revenue and rates under the confidence sequence, without an effect and at +50 %."""
-    sims = max(round(600 * scale), 10)
+    sims = max(round(500 * scale), 10)
     for sizes in EACH_LOOK:
         rng = np.random.default_rng(2026)
         yield Watched("revenue", sizes, _revenue(rng, sims, sizes, 0.0), _revenue(rng, sims, sizes, 0.5))
     for rate in RATES:
         for sizes in (EACH_LOOK[0], EACH_LOOK[3], EACH_LOOK[4]):
             rng = np.random.default_rng(2026)
-            null = _rates(rng, 5 * sims, sizes, rate, 1.0)
+            null = _rates(rng, 4 * sims, sizes, rate, 1.0)
             yield Watched(f"rate {rate:g}", sizes, null, _rates(rng, sims, sizes, rate, 1.5))
 
 
@@ -138,7 +138,7 @@ def power_by_units(scale: float = 1.0) -> Iterator[tuple[str, str, list[float]]]
 
     The cap is the percentile of all units' revenue without an effect.
     """
-    sims = max(round(400 * scale), 10)
+    sims = max(round(300 * scale), 10)
     for share, split in ((0.5, "1:1"), (0.1, "9:1"), (0.05, "95:5"), (0.01, "99:1")):
         for percentile in CAPS:
             rng, cap = np.random.default_rng(2026), math.inf

@@ -40,7 +40,7 @@ from neonblue.statistics.arrays import compare_cuped_arrays, compare_mean_arrays
 from neonblue.statistics.deciding import Sample
 from neonblue.statistics.metric import analyze_metric, guard_metric, own_effect
 from neonblue.statistics.noninferiority import Margin
-from neonblue.statistics.standing import NOTHING
+from neonblue.statistics.standing import NOTHING, GuardrailState
 from tests.calibration.lopsided import revenue
 
 ANY_TIME = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
@@ -238,6 +238,9 @@ def test_a_rate_waits_for_five_expected_outcomes_in_the_smaller_arm_and_says_for
     assert early.waits is not None
     assert "0.2 of at least 5 expected outcomes" in early.waits.message
     assert "about 220,000 units" in early.waits.message
+    (effect,) = effects_of([early])
+    assert effect.difference is effect.lower is effect.lift is None
+    assert early.waits.message in effect.note
 
     (later,) = analyze(errors((490, 245_000), (30, 2480)), ANY_TIME).results
 
@@ -260,3 +263,16 @@ def test_outcomes_are_the_rarer_of_successes_and_failures_in_the_arm_with_fewest
     assert Sample.of(MetricKind.PROPORTION, [pair]).outcomes == pytest.approx(1.0)
     assert Sample.of(MetricKind.PROPORTION, [pair, pair]).outcomes == pytest.approx(2.0)
     assert Sample.of(MEAN, [pair]).outcomes == math.inf
+
+
+def test_an_absolute_margin_brings_the_outcomes_of_the_loss_that_it_allows():
+    crashes = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.02)
+    few = dataclasses.replace(errors((2, 38_000), (1, 2000)), metrics=(crashes,))
+    relative = dataclasses.replace(few, metrics=(dataclasses.replace(crashes, margin_relative=True),))
+
+    held, waiting = (analyze(each, ANY_TIME).results[0] for each in (few, relative))
+
+    assert held.guardrail_state is GuardrailState.HELD
+    assert held.waits is None
+    assert waiting.guardrail_state is None
+    assert waiting.waits is not None
