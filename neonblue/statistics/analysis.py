@@ -160,6 +160,11 @@ class _Cell:
         return self.rule.ready(n_c, n_t, max(self.sample.outcomes, of_margin))
 
     @property
+    def _enough_units(self) -> bool:
+        """Whether a sequence has units enough, and lacks nothing but outcomes where it is not ready."""
+        return self.sequence and self.rule.ready(self.first.n_control, self.first.n_treatment, math.inf)
+
+    @property
     def sequence(self) -> bool:
         return self.plan.deciding is Deciding.CONFIDENCE_SEQUENCE
 
@@ -188,7 +193,7 @@ class _Cell:
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
         state = guardrail_after(self.standing.guardrail, _state(guardrail))
-        waiting = self.sequence and not shown and state in (None, GuardrailState.OPEN)
+        waiting = self._enough_units and not shown and state in (None, GuardrailState.OPEN)
         final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
