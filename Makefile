@@ -11,7 +11,7 @@ DATA ?= .neonblue
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -77,6 +77,9 @@ coverage: setup ## the branches of the statistics that its tests take: all of th
 
 calibration: setup ## simulate the statistics' error rates (minutes) and write the table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration
+
+lopsided: setup ## simulate lopsided arms of skewed metrics (minutes) and write their tables in docs/statistics.md
+	@$(BIN)/python -m tests.calibration --lopsided
 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata

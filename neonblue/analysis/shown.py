@@ -88,12 +88,13 @@ def too_small(plan: Plan, arms: int, units: tuple[int, int], waiting: int = 0) -
 
 
 def too_early(result: MetricResult, plan: Plan, arms: int = 2, waiting: int = 0) -> Status | None:
-    """Why a comparison is not shown yet, as `too_small`; None also where a look has found something."""
+    """Why a comparison is not shown yet, as `too_small` or for few outcomes; None where a look found something."""
     found = result.rejected or result.guardrail_state in (GuardrailState.BREACHED, GuardrailState.HELD)
     judged = result.p_value is not None and plan.deciding is not Deciding.GROUP_SEQUENTIAL
     if found or judged:
         return None
-    return too_small(plan, arms, (result.comparison.n_control, result.comparison.n_treatment), waiting)
+    units = result.comparison.n_control, result.comparison.n_treatment
+    return too_small(plan, arms, units, waiting) or result.waits
 
 
 def is_too_early(result: MetricResult) -> bool:

@@ -23,6 +23,7 @@ from neonblue.statistics import (
     sample_ratio_over_versions,
 )
 from neonblue.statistics.standing import NOTHING
+from neonblue.statistics.wording import remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ResultItem:
     difference: mean_variant - mean_control, with its interval at `level`; relative_lift: difference / |mean_control|.
     p_value: valid under the plan; log10_p: its logarithm, also where it is too small for a float; adjusted_p: within
     the metric's family. Under a plan with looks, p-values and intervals are those of the look that stands, while n and
-    means are of now. status: ok, or why there is no test; status_reason: also why a covariate was left out.
+    means are of now. status: ok, or why there is no test; status_reason: also how the test differs from the usual one.
     guardrail: held, open or breached against its margin; empty without one. unfinished_*: units whose window has not
     ended or was cut short, in none of the other numbers; so_far_*: their mean until now. missing_*: units without a
     value, left out. share: of the planned size, null without one.
@@ -132,8 +133,9 @@ class Answer:
 
     status: ok, or why there are no numbers or none that say anything yet (`State`); `reason` says it in words. The
     decision is what the data say, null where there is no number to decide on. units: in the numbers; assigned: with an
-    assignment. units_needed: over all arms, before a comparison is shown; null where all are. about: the experiment's
-    status, days, arms and the decision that people recorded; null where no configuration has arrived.
+    assignment. units_needed: over all arms, before a comparison is shown; null where all are, or wait for outcomes
+    alone. about: the experiment's status, days, arms and the decision that people recorded; null where no configuration
+    has arrived.
     """
 
     experiment: str
@@ -188,7 +190,7 @@ def answer_of(question: Question, report: Report, stamp: Stamp, why: Why = OK, a
         units=experiment.units,
         assigned=assigned,
         units_needed=smallest_arm(question.plan, len(experiment.arms)) * len(experiment.arms)
-        if early
+        if any(result.waits is None for result in early)
         else None,
         plan=_plan(question),
         decision=None
@@ -282,7 +284,7 @@ def _item(question: Question, result: MetricResult, ratio: SampleRatio | Status 
         guardrail=_guardrail(result),
         method=test.method.value if test else "",
         status=missing.code.value if missing else "ok",
-        status_reason=missing.message if missing else _without_covariate(result),
+        status_reason=missing.message if missing else " ".join(remarks(result)),
         sample_ratio_p=finite(ratio.p_value) if isinstance(ratio, SampleRatio) else None,
         sample_ratio_status=_ratio_status(ratio),
         unfinished_control=unfinished[0].units,
@@ -310,10 +312,6 @@ def _share(question: Question, result: MetricResult) -> float | None:
 def _reason(result: MetricResult) -> str:
     missing = result.comparison.absolute
     return missing.message if isinstance(missing, Status) else ""
-
-
-def _without_covariate(result: MetricResult) -> str:
-    return f"Without the covariate: {result.fallback.message}" if result.fallback else ""
 
 
 def _check(check: HealthCheck) -> CheckItem:

@@ -9,7 +9,7 @@ from typing import Any
 from neonblue.results.effect import Effect, Scale
 from neonblue.statistics import Estimate, Lift, Method, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.standing import GuardrailState
-from neonblue.statistics.wording import lower_is_better
+from neonblue.statistics.wording import lower_is_better, remarks
 
 _SHARES = ("proportion", "retention")
 _INTERPOLATED = "Values around the quantile are equal: it is interpolated between them."
@@ -74,8 +74,9 @@ def _left_out(item: Mapping[str, Any]) -> list[str]:
 
 def _effect(result: MetricResult) -> Effect:
     comparison = result.comparison
-    test = comparison.absolute if isinstance(comparison.absolute, Estimate) else None
-    lift = comparison.relative if isinstance(comparison.relative, Lift) else None
+    shown = result.waits is None
+    test = comparison.absolute if shown and isinstance(comparison.absolute, Estimate) else None
+    lift = comparison.relative if shown and isinstance(comparison.relative, Lift) else None
     return Effect(
         metric=result.metric.name,
         arm=result.arm,
@@ -86,7 +87,7 @@ def _effect(result: MetricResult) -> Effect:
         n_treatment=comparison.n_treatment,
         control=comparison.mean_control,
         treatment=comparison.mean_treatment,
-        difference=test.diff if test else comparison.diff,
+        difference=test.diff if test else comparison.diff if shown else None,
         lower=_bound(test.interval.lower) if test else None,
         upper=_bound(test.interval.upper) if test else None,
         level=test.interval.level if test else 0.95,
@@ -117,9 +118,9 @@ def _notes(result: MetricResult) -> list[str]:
         notes.append(_INTERPOLATED)
     if isinstance(result.guardrail, Status):
         notes.append(result.guardrail.message)
-    if result.fallback is not None:
-        notes.append(f"Without the covariate: {result.fallback.message}")
-    return notes
+    if result.waits is not None and result.waits != comparison.absolute:
+        notes.append(result.waits.message)
+    return [*notes, *remarks(result)]
 
 
 def _bound(bound: float) -> float | None:

@@ -11,7 +11,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.answer import finite
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
 from neonblue.statistics.adjusting import as_adjusted
-from neonblue.statistics.deciding import Sample
+from neonblue.statistics.deciding import Sample, too_few_outcomes
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
 
@@ -64,9 +64,13 @@ def day_effects(
                     )
                     continue
                 shown, _ = as_adjusted(strata)
-                test, sample = compare_strata(metric.kind, shown, alpha).absolute, Sample.of(shown)
+                test, sample = (
+                    compare_strata(metric.kind, shown, alpha).absolute,
+                    Sample.of(metric.kind, shown),
+                )
                 units = sample.n_control, sample.n_treatment
-                test = too_small(question.plan, len(experiment.arms), units) or test
+                few = too_small(question.plan, len(experiment.arms), units) or too_few_outcomes(sample)
+                test = few or test
                 effects.append(_effect(metric.name, arm, day, sample, test, alpha, question.plan.tuning))
     return tuple(effects)
 

@@ -51,7 +51,10 @@ def adjustable_strata(strata: Sequence[Pair]) -> Status | None:
 
 
 def covariate_difference(strata: Sequence[Pair]) -> Estimate | None:
-    """The covariate's difference between the arms within the strata (Welch's test), among units that have one."""
+    """The covariate's difference between the arms within the strata, among units that have one.
+
+    Welch's test on `stratified_effect`.
+    """
     found = [
         mean_effect(control.covariate, treatment.covariate)
         for control, treatment in ((_observed(c), _observed(t)) for c, t in strata)

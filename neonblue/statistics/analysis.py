@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from neonblue.statistics.adjusting import as_adjusted
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.deciding import DecidingRule, Sample, rule_for
+from neonblue.statistics.deciding import DecidingRule, Sample, rule_for, too_few_outcomes
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.multiplicity import Family, Procedure, judge
@@ -62,7 +62,7 @@ class MetricResult:
     fallback: why the covariate was not used, where there was one. fixed_p: the p-value of a single look, given at the
     planned end only, None before it: whoever watches it beforehand would be misled. rejected: whether "no difference"
     is rejected, now or at an earlier look. looked: of a look taken now; None where p and interval are an earlier one's.
-    final: whether no look will follow.
+    final: whether no look will follow. waits: why a rate with units enough has no p-value yet: too few outcomes.
     """
 
     metric: Metric
@@ -79,6 +79,7 @@ class MetricResult:
     rejected: bool = False
     looked: Looked | None = None
     final: bool = False
+    waits: Status | None = None
 
 
 def analyze_metrics(
@@ -136,7 +137,7 @@ class _Cell:
         strata, fallback = _strata(experiment, metric, arm), None
         if not isinstance(strata, Status):
             strata, fallback = as_adjusted(strata)
-        sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(strata)
+        sample = Sample(0, 0, 0.0) if isinstance(strata, Status) else Sample.of(metric.kind, strata)
         planned, share = plan.planned_units, 0.0
         if planned is not None and not isinstance(strata, Status):
             share = reached_share(experiment, metric.name, arm, planned)
@@ -150,7 +151,18 @@ class _Cell:
 
     @property
     def ready(self) -> bool:
-        return self.rule.ready(self.first.n_control, self.first.n_treatment)
+        return self.rule.ready(self.first.n_control, self.first.n_treatment, self.sample.outcomes)
+
+    def _ready_for(self, margin: Margin) -> bool:
+        """As `ready`; a rate that is worse by an absolute margin has the outcomes of the margin as well."""
+        n_c, n_t = self.first.n_control, self.first.n_treatment
+        of_margin = 0.0 if margin.relative else min(n_c, n_t) * margin.size
+        return self.rule.ready(n_c, n_t, max(self.sample.outcomes, of_margin))
+
+    @property
+    def _enough_units(self) -> bool:
+        """Whether a sequence has units enough, and lacks nothing but outcomes where it is not ready."""
+        return self.sequence and self.rule.ready(self.first.n_control, self.first.n_treatment, math.inf)
 
     @property
     def sequence(self) -> bool:
@@ -180,6 +192,8 @@ class _Cell:
             rejected, adjusted = False, max(adjusted or 0.0, self.standing.adjusted_p or 0.0)
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
+        state = guardrail_after(self.standing.guardrail, _state(guardrail))
+        waiting = self._enough_units and not shown and state in (None, GuardrailState.OPEN)
         final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
@@ -193,11 +207,12 @@ class _Cell:
             guardrail=guardrail,
             fallback=self.fallback,
             fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
-            guardrail_state=guardrail_after(self.standing.guardrail, _state(guardrail)),
+            guardrail_state=state,
             log10_p=self._log10_p(p),
             rejected=rejected,
             looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
             final=self.plan.ended or final,
+            waits=too_few_outcomes(self.sample) if waiting else None,
         )
 
     def _comparison(self, level: float | None) -> Comparison:
@@ -262,7 +277,7 @@ class _Cell:
             return margin
         if isinstance(self.strata, Status):
             return self.strata
-        if not (self.tested and self.ready):
+        if not (self.tested and self._ready_for(margin)):
             return None
         alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
         return guard_strata(self.metric.kind, self.strata, margin, alpha)

@@ -7,13 +7,14 @@ Where there is no estimate the numbers are nan and `status` says why.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.fieller import fieller_limits
 from neonblue.statistics.inference import Inference, critical_value, infer, welch_df
+from neonblue.statistics.lopsided import raised_variances
 from neonblue.statistics.metric import needs_score_array
 from neonblue.statistics.precision import centred_product, quotient_difference, residual_sum
 from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
@@ -34,7 +35,7 @@ class ComparisonArrays:
     value_control, value_treatment: mean, rate or ratio per arm; diff, se, statistic, df, p_value, log10_p,
     lower, upper as in `Estimate`; lift, lift_lower, lift_upper as in `Lift`. status, lift_status: a
     StatusCode's value where there is no estimate (no bounded lift), '' where there is. score: where the
-    score test was used.
+    score test was used. raised: where lopsided arms of a skewed metric have the variance of `raised_variances`.
     """
 
     value_control: FloatArray
@@ -46,6 +47,7 @@ class ComparisonArrays:
     status: StatusArray
     lift_status: StatusArray
     score: NDArray[np.bool_]
+    raised: NDArray[np.bool_]
 
 
 def compare_mean_arrays(
@@ -57,7 +59,7 @@ def compare_mean_arrays(
     squares_treatment: ArrayLike,
     alpha: ArrayLike = 0.05,
 ) -> ComparisonArrays:
-    """Welch's test and Fieller's lift, as `compare_means`, for arrays of counts, sums and sums of squares.
+    """Welch's test and Fieller's lift, as `analyze_metric` of a mean, for arrays of counts, sums and sums of squares.
 
     n_*: units >= 0; sum_*, squares_*: in the metric's unit and its square; alpha in (0, 1). All broadcast to the
     shape of the result. Raises ValueError for an alpha out of range. Formulas and sources as `welch_test` and
@@ -73,7 +75,7 @@ def compare_mean_arrays(
 def compare_ratio_arrays(
     control: ArrayLike, treatment: ArrayLike, alpha: ArrayLike = 0.05
 ) -> ComparisonArrays:
-    """The delta method and Fieller's lift, as `compare_ratios`.
+    """The delta method and Fieller's lift, as `analyze_metric` of a ratio.
 
     control, treatment: arrays whose first axis holds n, sum_m, sum_d, sum_mm, sum_dd, sum_md; the other axes and
     alpha, in (0, 1), broadcast to the shape of the result. Raises ValueError for an alpha out of range. Formula and
@@ -91,7 +93,7 @@ def compare_ratio_arrays(
 def compare_cuped_arrays(
     control: ArrayLike, treatment: ArrayLike, alpha: ArrayLike = 0.05
 ) -> ComparisonArrays:
-    """CUPED with theta within arms and Fieller's lift, as `cuped_test` and `cuped_lift`.
+    """CUPED with theta within arms and Fieller's lift, as `cuped_test` and `cuped_lift` on `metric_effect`.
 
     control, treatment: arrays whose first axis holds n, sum_y, sum_x, sum_yy, sum_xx, sum_xy; the other axes and
     alpha, in (0, 1), broadcast to the shape of the result. A constant covariate leaves the plain test. Raises
@@ -223,7 +225,20 @@ def _compare(
     control_variance: FloatArray | None = None,
     df: float | None = None,
 ) -> ComparisonArrays:
-    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted."""
+    """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted.
+
+    The t test takes `raised_variances`.
+    """
+    baseline = control.variance if control_variance is None else control_variance
+    raised = np.zeros(diff.shape, dtype=bool)
+    if df is None:
+        mean = control.value + diff * _divide(treatment.n, control.n + treatment.n)
+        var_c, var_t, raised = raised_variances(
+            control.n, control.variance, treatment.n, treatment.variance, mean
+        )
+        gained = var_c - control.variance
+        baseline, covariance = baseline + gained, covariance - gained
+        control, treatment = replace(control, variance=var_c), replace(treatment, variance=var_t)
     variance = control.variance + treatment.variance
     status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
     # No number, or one that is too large for its square.
@@ -232,7 +247,6 @@ def _compare(
     usable = status == _NO_STATUS
     freedom = welch_df(control.variance, control.n, treatment.variance, treatment.n) if df is None else df
     inference = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)
-    baseline = control.variance if control_variance is None else control_variance
     critical = critical_value(alpha, inference.df)
     lower, upper = fieller_limits(control.value, baseline, diff, variance, covariance, critical)
     lower, upper = np.where(usable, lower, np.nan), np.where(usable, upper, np.nan)
@@ -248,6 +262,7 @@ def _compare(
         status=status.astype(_STATUS),
         lift_status=lift_status.astype(_STATUS),
         score=np.zeros(diff.shape, dtype=bool),
+        raised=raised & usable,
     )
 
 
@@ -300,4 +315,5 @@ def _with_score(
         status=status,
         lift_status=lift_status,
         score=chosen,
+        raised=plain.raised,
     )

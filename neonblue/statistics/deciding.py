@@ -7,13 +7,17 @@ than the statistic itself, so few units make a sequential verdict more careful, 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from neonblue.statistics import numbers
+from neonblue.statistics.adjusting import plain
 from neonblue.statistics.experiment import Deciding, Plan
 from neonblue.statistics.group_sequential import EarlierLook, GroupSequential
-from neonblue.statistics.metric import Pair
+from neonblue.statistics.metric import MetricKind, Pair
+from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     evidence_p,
@@ -23,27 +27,36 @@ from neonblue.statistics.sequential.confidence_sequence import (
 )
 from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
+from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.stratified import information
 from neonblue.statistics.tails import deviate, normal_sf
 
 SMALLEST_ARM = 100
+SMALLEST_OUTCOMES = 5
 _SMALLEST_ALPHA = 1e-290
 _BY_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How much a comparison knows. n_*: units; information: sum over strata of n_c n_t / (n_c + n_t), in units."""
+    """How much a comparison knows.
+
+    n_*: units; information: sum over strata of n_c n_t / (n_c + n_t), in units. outcomes: of a proportion, the
+    successes or failures, whichever are fewer, that the arm with fewest of them would have if the arms were alike; inf
+    of other metrics.
+    """
 
     n_control: int
     n_treatment: int
     information: float
+    outcomes: float = math.inf
 
     @classmethod
-    def of(cls, strata: Sequence[Pair]) -> Self:
+    def of(cls, kind: MetricKind, strata: Sequence[Pair]) -> Self:
         """Of the strata that are compared."""
         sizes = [(control.n, treatment.n) for control, treatment in strata]
-        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information(strata))
+        expected = _expected_outcomes(strata) if kind is MetricKind.PROPORTION else math.inf
+        return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information(strata), expected)
 
     @property
     def units(self) -> float:
@@ -57,8 +70,8 @@ class DecidingRule(Protocol):
     units: of both arms together in the comparison at hand, as `Sample.units`.
     """
 
-    def ready(self, control: int, treatment: int) -> bool:
-        """Whether the plan allows a verdict at this look, with so many units in the arms."""
+    def ready(self, control: int, treatment: int, outcomes: float) -> bool:
+        """Whether the plan allows a verdict at this look, with so many units in the arms and `Sample.outcomes`."""
 
     def p_value(self, test: Estimate, units: float) -> float:
         """The two-sided p-value that is valid under the plan, in [0, 1]."""
@@ -79,7 +92,7 @@ class FixedHorizon:
 
     complete: bool
 
-    def ready(self, control: int, treatment: int) -> bool:  # noqa: ARG002 - the protocol's signature
+    def ready(self, control: int, treatment: int, outcomes: float) -> bool:  # noqa: ARG002 - the protocol's signature
         """Whether the planned end is there."""
         return self.complete
 
@@ -104,6 +117,9 @@ class FixedHorizon:
 class AnyTime:
     """Asymptotic confidence sequence: a verdict at any look from SMALLEST_ARM units in each arm.
 
+    Of a proportion also from SMALLEST_OUTCOMES expected outcomes on: with one or two in a small arm the score test has
+    nearly all of its error in one tail, and each look would add to it.
+
     alpha: the level the sequence is tuned for, in (0, 1/2); tuning: units of both arms at which it is
     tightest, > 0. Both are part of the plan. Other levels of the same family use the same tuning, so that p-value
     and interval are dual. Raises ValueError for values out of range.
@@ -117,9 +133,9 @@ class AnyTime:
         if self.alpha >= 0.5:
             raise ValueError(f"alpha: must be below 0.5 for a sequence, got {self.alpha}")
 
-    def ready(self, control: int, treatment: int) -> bool:
-        """Whether each arm has the units below which the normal approximation is not to be trusted."""
-        return min(control, treatment) >= SMALLEST_ARM
+    def ready(self, control: int, treatment: int, outcomes: float) -> bool:
+        """Whether each arm has the units and outcomes below which the normal approximation is not to be trusted."""
+        return min(control, treatment) >= SMALLEST_ARM and outcomes >= SMALLEST_OUTCOMES
 
     def p_value(self, test: Estimate, units: float) -> float:
         """Always-valid p of this look alone: min(1, 1 / e-value)."""
@@ -140,6 +156,22 @@ class AnyTime:
     def spent(self, alpha: float) -> float:
         """All of it: it is shared by all looks there may ever be."""
         return alpha
+
+
+def too_few_outcomes(sample: Sample) -> Status | None:
+    """Why no confidence sequence judges a proportion yet, and after how many units one will; None where it does.
+
+    None, too, before there is any outcome: the test has a reason of its own then.
+    """
+    if not 0 < sample.outcomes < SMALLEST_OUTCOMES:
+        return None
+    units = sample.n_control + sample.n_treatment
+    needed = numbers.two_digits_up(units * SMALLEST_OUTCOMES / sample.outcomes)
+    message = (
+        f"Too early: {sample.outcomes:.1f} of at least {SMALLEST_OUTCOMES} expected outcomes in the smaller arm, "
+        f"enough after about {needed:,} units of both."
+    )
+    return Status(StatusCode.TOO_EARLY, message)
 
 
 def rule_for(
@@ -172,3 +204,15 @@ def _in_shares(looks: tuple[EarlierLook, ...]) -> tuple[EarlierLook, ...]:
     if not grown or max(worth) > min(worth) * (1 + _BY_CHANCE):
         return looks
     return tuple(EarlierLook(look.share, look.share) for look in looks)
+
+
+def _expected_outcomes(strata: Sequence[Pair]) -> float:
+    """The least of successes and failures that either arm would have at the rate of both, added up over the strata."""
+    counts = [(plain(control), plain(treatment)) for control, treatment in strata]
+    live = [(c, t) for c, t in counts if isinstance(c, Moments) and isinstance(t, Moments) and c.n and t.n]
+    successes = [(c.n, t.n, (c.sum + t.sum) / (c.n + t.n)) for c, t in live]
+    return min(
+        math.fsum(pair[arm] * (pair[2] if of_successes else 1 - pair[2]) for pair in successes)
+        for arm in (0, 1)
+        for of_successes in (True, False)
+    )

@@ -18,7 +18,8 @@ class Effect:
     n_*: units; control: the control's value; diff: the difference. var_control: variance of the control's
     value; var_from_control, var_from_treatment: the parts of the variance of `diff` that each arm brings,
     not both 0; covariance: of `diff` with the control's value. normal: judged by z instead of t with
-    Welch's degrees of freedom; freedom: the degrees of freedom themselves, where the two arms don't give them.
+    Welch's degrees of freedom; freedom: the degrees of freedom themselves, where the two arms don't give them. raised:
+    whether the smaller arm's variance is not its own (see `lopsided`).
     """
 
     method: Method
@@ -32,6 +33,7 @@ class Effect:
     covariance: float
     normal: bool = False
     freedom: float | None = None
+    raised: bool = False
 
     @classmethod
     def of_arms(
@@ -82,7 +84,7 @@ class Effect:
     ) -> Estimate:
         """Test of "the difference is `null`" with the interval that inverts it."""
         inference = infer(self.diff, math.sqrt(self.variance), self.df, alpha, alternative, null)
-        return inference.estimate(alpha, self.method)
+        return inference.estimate(alpha, self.method, raised=self.raised)
 
     def lift(self, alpha: float, alternative: Alternative = Alternative.TWO_SIDED) -> Lift | Status:
         """The difference relative to the control's size by Fieller's theorem, dual to `test`."""
@@ -107,4 +109,5 @@ class Effect:
             covariance=self.covariance - size * self.var_control,
             normal=self.normal,
             freedom=self.freedom,
+            raised=self.raised,
         )

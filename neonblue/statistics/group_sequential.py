@@ -58,7 +58,7 @@ class GroupSequential:
         reached = max(self.share, *(look.share for look in self.earlier), 0.0)
         return 2 * self.spending.spent(reached, alpha / 2)
 
-    def ready(self, control: int, treatment: int) -> bool:  # noqa: ARG002 - the protocol's signature
+    def ready(self, control: int, treatment: int, outcomes: float) -> bool:  # noqa: ARG002 - the protocol's signature
         """Always: what is too early has a boundary too high."""
         return True
 

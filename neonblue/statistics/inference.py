@@ -28,7 +28,7 @@ class Inference:
     lower: FloatArray
     upper: FloatArray
 
-    def estimate(self, alpha: float, method: Method) -> Estimate:
+    def estimate(self, alpha: float, method: Method, *, raised: bool = False) -> Estimate:
         """The only element of arrays of shape (), as an Estimate at level 1 - alpha."""
         return Estimate(
             diff=float(self.diff),
@@ -41,6 +41,7 @@ class Inference:
             p_less=float(self.p_less),
             interval=Interval.at(float(self.lower), float(self.upper), alpha),
             method=method,
+            raised=raised,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import Theta, compare_cuped, cuped_effect
 from neonblue.statistics.effect import Effect
+from neonblue.statistics.lopsided import are_lopsided, with_raised_variance
 from neonblue.statistics.means import compare_means, mean_effect
 from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial, partial_effect
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
@@ -29,7 +31,7 @@ from neonblue.statistics.proportions import (
 )
 from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles, quantile_effect
 from neonblue.statistics.ratio import compare_ratios, ratio_effect
-from neonblue.statistics.result import Alternative
+from neonblue.statistics.result import Alternative, Estimate
 from neonblue.statistics.score import score_lift, score_test
 from neonblue.statistics.status import Status
 
@@ -68,9 +70,23 @@ def analyze_metric(
 
     MEAN: Welch's test, with CUPED when both arms are CovariateMoments or PartialCovariateMoments (falling back to the
     plain test where the covariate can't be used). PROPORTION: see `compare_proportions`; with a covariate as a mean.
-    RATIO: the delta method. The lift's interval always agrees with the test on the difference. Raises
-    ValueError when the moments do not fit the kind, or alpha lies outside (0, 1).
+    RATIO: the delta method. Of these, lopsided arms of a skewed metric have the variance of `with_raised_variance`. The
+    lift's interval always agrees with the test on the difference. Raises ValueError when the moments do not fit the
+    kind, or alpha lies outside (0, 1).
     """
+    comparison = _compared(kind, control, treatment, alpha, alternative)
+    if not (isinstance(comparison.absolute, Estimate) and are_lopsided(control.n, treatment.n)):
+        return comparison
+    effect = metric_effect(kind, control, treatment)
+    if isinstance(effect, Status) or not effect.raised:
+        return comparison
+    absolute, relative = effect.test(alpha, alternative), effect.lift(alpha, alternative)
+    return replace(comparison, absolute=absolute, relative=relative)
+
+
+def _compared(
+    kind: MetricKind, control: AnyMoments, treatment: AnyMoments, alpha: float, alternative: Alternative
+) -> Comparison:
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
             return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
@@ -92,10 +108,16 @@ def analyze_metric(
 
 
 def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
-    """The difference with its variances, in the metric's unit, by the same choice as `analyze_metric`.
+    """The difference with its variances, in the metric's unit, by the same choices as `analyze_metric`.
 
     The plain effect where CUPED can't be used. Statuses of the test; ValueError when the moments do not fit the kind.
     """
+    effect = own_effect(kind, control, treatment)
+    return effect if isinstance(effect, Status) else with_raised_variance(effect)
+
+
+def own_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
+    """As `metric_effect`, with each arm's own variance however lopsided the arms are."""
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
             if compare_cuped(control, treatment).adjustment:

@@ -22,6 +22,12 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def two_digits_up(value: float) -> int:
+    """A count to be reached, > 0, rounded up to two digits: 12345.6 as 13000."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / step - 1e-9) * round(step) if step >= 1 else math.ceil(value - 1e-9)
+
+
 def p_value(p: float | None) -> str:
     """Four decimals; below 0.0001 as a bound."""
     if p is None:

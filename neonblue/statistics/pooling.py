@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neonblue.statistics.effect import Effect
+from neonblue.statistics.lopsided import with_raised_variance
 
 
 def cmh_weight(n_control: int, n_treatment: int) -> float:
@@ -21,7 +22,8 @@ def stratified_effect(strata: Sequence[Effect]) -> Effect:
     give the smallest variance where units vary alike everywhere, so a lopsided stratum can't drown the others. Each
     stratum brings its own variances, so the effect may differ between strata. An arm whose values are all alike in a
     stratum tells nothing of its spread: it takes that of the same arm in the others, so that a handful of units
-    without an outcome does not count as certain. Degrees of freedom by Satterthwaite over the arms that vary.
+    without an outcome does not count as certain. Lopsided strata of a skewed metric have the variance of
+    `with_raised_variance`. Degrees of freedom by Satterthwaite over the arms that vary.
     ValueError where no stratum varies. Source: Cochran (1954), Biometrics 10; Mantel and Haenszel (1959); Greenland
     and Robins (1985), Biometrics 41; Satterthwaite (1946).
     """
@@ -31,6 +33,8 @@ def stratified_effect(strata: Sequence[Effect]) -> Effect:
     shares = [w / math.fsum(information) for w in information]
     leading = max(zip(information, strata, strict=True), key=lambda pair: (pair[1].variance > 0, pair[0]))[1]
     full = [_with_borrowed_spread(effect, strata) for effect in strata]
+    if not leading.normal:
+        full = [with_raised_variance(effect) for effect in full]
 
     def mean(field: str, power: int = 1) -> float:
         return math.fsum(w**power * getattr(e, field) for w, e in zip(shares, full, strict=True))
@@ -46,15 +50,21 @@ def stratified_effect(strata: Sequence[Effect]) -> Effect:
         var_from_treatment=mean("var_from_treatment", 2),
         covariance=mean("covariance", 2),
         normal=leading.normal,
-        freedom=_freedom(shares, strata),
+        freedom=_freedom(shares, strata, full),
+        raised=any(effect.raised for effect in full),
     )
 
 
-def _freedom(shares: Sequence[float], strata: Sequence[Effect]) -> float:
-    parts = [(w * w * e.var_from_control, e.n_control) for w, e in zip(shares, strata, strict=True)]
-    parts += [(w * w * e.var_from_treatment, e.n_treatment) for w, e in zip(shares, strata, strict=True)]
+def _freedom(shares: Sequence[float], own: Sequence[Effect], full: Sequence[Effect]) -> float:
+    """Of the variances in `full`, without the arms that have none of their own."""
+    parts = []
+    for w, e, f in zip(shares, own, full, strict=True):
+        if e.var_from_control > 0:
+            parts.append((w * w * f.var_from_control, e.n_control))
+        if e.var_from_treatment > 0:
+            parts.append((w * w * f.var_from_treatment, e.n_treatment))
     total = math.fsum(variance for variance, _ in parts)
-    return 1 / math.fsum((variance / total) ** 2 / (n - 1) for variance, n in parts if variance > 0)
+    return 1 / math.fsum((variance / total) ** 2 / (n - 1) for variance, n in parts)
 
 
 def _with_borrowed_spread(effect: Effect, strata: Sequence[Effect]) -> Effect:

@@ -75,7 +75,8 @@ class Estimate:
     statistic: the test statistic (z or t); df: its degrees of freedom, inf for z.
     p_value: two-sided, in (0, 1]; log10_p: its base-10 logarithm, finite where p_value underflows.
     p_greater, p_less: one-sided p-values against "treatment is greater" and "treatment is less".
-    interval: dual to the test of the chosen alternative at the same level.
+    interval: dual to the test of the chosen alternative at the same level. raised: whether the smaller arm is taken to
+    vary as all units do, since the arms are lopsided and the metric is skewed.
     """
 
     diff: float
@@ -88,6 +89,7 @@ class Estimate:
     p_less: float
     interval: Interval
     method: Method
+    raised: bool = False
 
     @property
     def significant(self) -> bool:

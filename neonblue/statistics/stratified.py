@@ -18,8 +18,8 @@ from neonblue.statistics.metric import (
     Pair,
     analyze_metric,
     guard_metric,
-    metric_effect,
     needs_score_test,
+    own_effect,
 )
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.noninferiority import (
@@ -99,7 +99,7 @@ def combine(kind: MetricKind, strata: Sequence[Pair]) -> Effect | Status:
     """
     if kind is MetricKind.QUANTILE and len(strata) > 1:
         return _QUANTILES
-    found = [metric_effect(kind, *pair) for pair in strata]
+    found = [own_effect(kind, *pair) for pair in strata]
     if not any(isinstance(effect, Effect) for effect in found):
         return next((effect for effect in found if isinstance(effect, Status)), _NO_DATA)
     effects = [

@@ -34,12 +34,17 @@ FINDINGS = {
 }
 """A mark for what a check found, and its word, empty where it found nothing."""
 
+_RAISED = (
+    "Lopsided arms of a skewed metric: the smaller arm is taken to vary as the units of both do, and the interval is "
+    "wider for it."
+)
+
 _CHECKS = {"multiply_exposed": "units in several arms"}
 
 
 def change(result: MetricResult) -> str:
     """One metric of one arm, e.g. "conversion +30.0 % (95 % interval +1.80 % to +67.5 %, p = 0.0350)"."""
-    test = result.comparison.absolute
+    test = result.waits or result.comparison.absolute
     if isinstance(test, Status):
         return f"{result.metric.name}: {test.message.rstrip('.')}"
     p = "" if result.adjusted_p is None else f", {numbers.p_is(result.adjusted_p)}"
@@ -79,6 +84,16 @@ def margin_of(metric: Metric, before: str = "") -> str:
         return ""
     of_shares = metric.kind is MetricKind.PROPORTION
     return before + numbers.margin(metric.margin, relative=metric.margin_relative, of_shares=of_shares)
+
+
+def remarks(result: MetricResult) -> list[str]:
+    """How its test differs from the metric's usual one, in sentences."""
+    test, found = result.comparison.absolute, []
+    if isinstance(test, Estimate) and test.raised:
+        found.append(_RAISED)
+    if result.fallback is not None:
+        found.append(f"Without the covariate: {result.fallback.message}")
+    return found
 
 
 def lower_is_better(metric: Metric) -> bool:

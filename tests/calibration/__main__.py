@@ -1,6 +1,7 @@
 """`python -m tests.calibration`: measure, print the table, and write it into docs/statistics.md.
 
-With `--strata` the table of comparisons over versions of different shares instead.
+With `--strata` the table of comparisons over versions of different shares instead, with `--lopsided` those of lopsided
+arms.
 """
 
 from __future__ import annotations
@@ -8,9 +9,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.calibration import strata
+from tests.calibration import lopsided, lopsided_looks, strata
 from tests.calibration.measurements import measure
-from tests.calibration.table import STRATA_BEGIN, STRATA_END, markdown, write
+from tests.calibration.table import (
+    LOPSIDED_BEGIN,
+    LOPSIDED_END,
+    STRATA_BEGIN,
+    STRATA_END,
+    markdown,
+    write,
+)
 
 _SHORT = 0.02
 
@@ -26,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="size, power and width over versions of different shares instead",
     )
+    parser.add_argument(
+        "--lopsided", action="store_true", help="size, coverage and power of lopsided arms instead"
+    )
     options = parser.parse_args(arguments)
     scale = _SHORT if options.short else 1.0
     if options.strata:
@@ -34,11 +45,26 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.short:
             write(table, begin=STRATA_BEGIN, end=STRATA_END)
         return 0
+    if options.lopsided:
+        table = _lopsided(scale)
+        print(table)
+        if not options.short:
+            write(table, begin=LOPSIDED_BEGIN, end=LOPSIDED_END)
+        return 0
     rows = list(measure(scale))
     print(markdown(rows))
     if not options.short:
         write(markdown(rows))
     return 0 if all(row.holds for row in rows) else 1
+
+
+def _lopsided(scale: float) -> str:
+    looks = lopsided_looks
+    one_look = lopsided.markdown(list(lopsided.measure(scale)), list(lopsided.rivals(scale)))
+    watched = looks.markdown(
+        list(looks.watched(scale)), list(looks.margins(scale)), list(looks.power_by_units(scale))
+    )
+    return f"{one_look}\n\n{watched}"
 
 
 if __name__ == "__main__":

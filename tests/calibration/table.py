@@ -8,6 +8,7 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+LOPSIDED_BEGIN, LOPSIDED_END = "<!-- lopsided: begin -->", "<!-- lopsided: end -->"
 STRATA_BEGIN, STRATA_END = "<!-- strata: begin -->", "<!-- strata: end -->"
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -116,3 +117,35 @@ def test_looking_after_every_unit_rarely_finds_a_breach_that_is_none() -> None:
         )
 
     assert paused <= 7  # P(more than 7 of 60 | 5 %) is below 1 %
+
+
+def test_a_lopsided_canary_of_revenue_without_an_effect_is_not_paused() -> None:
+    rng, paused = np.random.default_rng(19), 0
+    revenue = metric(
+        key="revenue",
+        type="mean",
+        event_type="order",
+        aggregation="sum",
+        direction="increase",
+        margin=None,
+    )
+    variants = [
+        VariantMessage(key="control", weight=95, is_control=True),
+        VariantMessage(key="treatment", weight=5),
+    ]
+    for _ in range(12):
+        sums = {"control": (0, 0.0, 0.0), "treatment": (0, 0.0, 0.0)}
+        for _ in range(10):
+            for arm, n in (("control", 1900), ("treatment", 100)):
+                values = np.where(rng.random(n) < 0.05, rng.lognormal(3, 1.5, n), 0.0)
+                count, total, squares = sums[arm]
+                sums[arm] = count + n, total + float(values.sum()), squares + float((values**2).sum())
+            seen = [
+                MomentRow("revenue", 1, arm, 1, date.min, n, Decimal(total), Decimal(squares))
+                for arm, (n, total, squares) in sums.items()
+            ]
+            if breaches(msgspec.structs.replace(experiment(revenue), variants=variants), seen):
+                paused += 1
+                break
+
+    assert paused == 0

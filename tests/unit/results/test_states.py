@@ -197,6 +197,22 @@ def test_few_units_are_told_with_the_number_that_is_needed() -> None:
     assert (found.plan.day, found.plan.planned_days, found.plan.days_left) == (7, 14, 8.0)
 
 
+def test_a_rate_of_few_outcomes_has_no_numbers_that_read_like_a_result() -> None:
+    day, counts = date(2026, 3, 3), {"control": (20, 9900), "b": (3, 100)}
+    moments = [MomentRow("m", 1, arm, 1, day, n, Decimal(x), Decimal(x)) for arm, (x, n) in counts.items()]
+    rows = ExperimentRows(moments, [], entered_units(moments), exposed=10_000, assigned=10_000)
+    question = ask({1: experiment("running", "live", "proportion")}, rows, NOW.date(), now=NOW)
+
+    found = answer_of(question, shown(question, question.answer()), Stamp(NOW, NOW, 1), OK, 10_000)
+
+    (item,) = found.items
+    assert "0.2 of at least 5 expected outcomes in the smaller arm" in item.status_reason
+    assert item.difference is item.ci_low is item.relative_lift is item.p_value is None
+    assert found.units_needed is None
+    assert found.decision is not None
+    assert found.decision.action != "roll_back"
+
+
 def test_few_units_before_the_first_look_are_told_as_well() -> None:
     found = answer(experiment("running", "planned", "proportion"), "few units", "proportion", looks=())
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neonblue.statistics import MetricKind, Moments, compare_strata
-from tests.calibration import strata
+from tests.calibration import lopsided, lopsided_looks, strata
 from tests.calibration.measurements import measure
 from tests.calibration.table import BEGIN, END, Row, about, at_most, exactly, markdown, within, write
 
@@ -87,3 +87,19 @@ def test_versions_find_no_effect_where_pooling_does():
     assert sum(ramp.tails["versions"]) < 0.1
     assert sum(ramp.tails["pooled"]) > 0.3
     assert ramp.power["versions"] > 0.5
+
+
+def test_the_tables_of_lopsided_arms_have_every_metric_and_split():
+    rows, others = list(lopsided.measure(0.001)), list(lopsided.rivals(0.001))
+    table = lopsided.markdown(rows, others)
+
+    assert len(rows) == sum(len(splits) for _, _, splits, _ in lopsided.METRICS.values())
+    assert table.count("| 19,000 : 1,000 |") == 4
+
+
+def test_the_tables_of_watched_arms_have_every_split_and_cap():
+    looks, held = list(lopsided_looks.watched(0.001)), list(lopsided_looks.margins(0.001))
+    table = lopsided_looks.markdown(looks, held, [("1:1", "none", [0.5] * len(lopsided_looks.UNITS))])
+
+    assert table.count("revenue: Welch / engine / pooled") == len(lopsided_looks.EACH_LOOK)
+    assert "| 1:1, none | 50 |" in table

@@ -156,7 +156,7 @@ def test_one_arm_without_an_outcome_takes_the_spread_of_that_arm_in_the_others()
 
 
 def test_a_treatment_that_never_varies_has_no_spread_to_take():
-    alike = (Moments(80, 90.0, 400.0), Moments(40, 0.0, 0.0))
+    alike = (Moments(80, 90.0, 400.0), Moments(80, 0.0, 0.0))
 
     assert combine(MetricKind.MEAN, [alike, alike]).var_from_treatment == 0
 
