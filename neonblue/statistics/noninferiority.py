@@ -81,13 +81,12 @@ class NonInferiority:
     alpha: float
     non_inferior: bool
 
-    @property
-    def inferior(self) -> bool:
-        """Whether the opposite is shown at the same level: worse than the margin.
+    def inferior_at(self, alpha: float) -> bool:
+        """Whether the opposite is shown, one-sided at this alpha: worse than the margin.
 
         By the other tail's logarithm: 1 - p_value is 0 from 8 standard errors on, and would be below any alpha.
         """
-        return self.log10_p_inferior < math.log10(self.alpha)
+        return self.log10_p_inferior < math.log10(alpha)
 
 
 def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInferiority | Status:
