@@ -7,11 +7,12 @@ STAMP := $(VENV)/.installed
 OSV ?= https://api.osv.dev
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 DATA ?= .neonblue
+LIVES ?= 2000
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration strata lives audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -80,6 +81,9 @@ calibration: setup ## simulate the statistics' error rates (minutes) and write t
 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata
+
+lives: setup ## play whole lives of experiments (half an hour) and write their table in docs/statistics.md: LIVES=2000 of each family
+	@$(BIN)/python -m neonblue.simulation.lives --lives $(LIVES) --keep docs/lives.jsonl --page docs/statistics.md
 
 audit: setup ## ask OSV for known advisories on every locked part (sends their names and versions): OSV=https://… for a mirror
 	@$(BIN)/python -m neonblue.supply_chain.advisories --service $(OSV)
