@@ -83,3 +83,16 @@ def test_few_outcomes_far_beyond_the_margin_are_not_a_loss_at_an_early_look(dire
     ):
         assert abs(guard.statistic) > 11
         assert not guard.inferior_at(guard.alpha)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("sizes", [(30, 5), (5, 30), (200, 20)])
+def test_the_bound_lies_on_the_margin_where_the_p_value_is_alpha(relative, sizes):
+    """In small arms as well: bound and verdict are of one test, with the same degrees of freedom."""
+    arms = [Moments(n, n * mean, n * (mean**2 + 9)) for n, mean in zip(sizes, (10.0, 11.0), strict=True)]
+    margin = Margin(0.3 if relative else 3.0, relative, Direction.LOWER_IS_BETTER)
+
+    p = guard_metric(MetricKind.MEAN, *arms, margin).p_value
+    at_the_line = guard_metric(MetricKind.MEAN, *arms, margin, p)
+
+    assert at_the_line.bound == pytest.approx(margin.size, rel=1e-9)
