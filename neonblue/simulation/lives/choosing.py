@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
 from neonblue.contract.messages import DenominatorMessage, MetricMessage
+from neonblue.simulation.lives.design import Design
 from neonblue.simulation.lives.measures import Measure, Shape
 
 NONE: Mapping[str, float] = {}
@@ -103,3 +105,24 @@ def uneven(random: Generator, days: int) -> tuple[float, ...]:
     week = 0.15 * np.sin(2 * np.pi * (at + random.integers(7)) / 7)
     trend = random.choice([-0.2, 0.0, 0.2]) * at / max(days - 1, 1)
     return tuple(float(level) for level in 1 + week + trend)
+
+
+def some_days(random: Generator) -> int:
+    """How long it lasts."""
+    return int(random.integers(3, 7))
+
+
+def with_size(random: Generator, design: Design) -> Design:
+    """With a plan that is just met, overrun, or not reached."""
+    share = float(random.choice([0.7, 1.0, 1.0, 1.0, 1.4]))
+    return replace(design, planned_units=max(round(design.per_day * design.days * share), 1))
+
+
+def with_size_or_without(random: Generator, design: Design) -> Design:
+    """With a planned size or decided at any time."""
+    return with_size(random, design) if random.random() < 0.5 else design
+
+
+def one_of(random: Generator, choices: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    """One of the weights."""
+    return choices[random.integers(len(choices))]
