@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from numpy.random import Generator
 
 from neonblue.simulation.lives.choosing import HOUR, flat, measure
 from neonblue.simulation.lives.design import Design, Owner, arms_of
 from neonblue.simulation.lives.measures import Measure, Shape
-from neonblue.simulation.lives.sizes import planned_for, units_for
+from neonblue.simulation.lives.sizes import units_for
+
+_NORMAL_SD = 10.0
 
 
 def at_margin(random: Generator) -> Design:
@@ -47,11 +51,9 @@ def better(random: Generator) -> Design:
     """One arm is better, by what the plan is to find with a power of 80 %; a guardrail holds its margin."""
     arms = int(random.integers(2, 5))
     days = int(random.integers(3, 7))
-    shape, mean, sd = ((Shape.RATE, 0.2, 0.4), (Shape.COUNT, 3.0, 3.0**0.5), (Shape.NORMAL, 20.0, 10.0))[
-        random.integers(3)
-    ]
+    shape, mean = ((Shape.RATE, 0.2), (Shape.COUNT, 3.0), (Shape.NORMAL, 20.0))[random.integers(3)]
     effect = mean * float(random.choice([0.1, 0.15]))
-    units = planned_for(effect, sd, arms, days)
+    units = units_for(effect, (_sd(shape, mean), _sd(shape, mean + effect)), arms, days, arms - 1)
     return Design(
         weights=(1,) * arms,
         per_day=-(-units // days),
@@ -68,7 +70,9 @@ def worse(random: Generator) -> Design:
     guards = int(random.integers(1, 5))
     days = int(random.integers(3, 7))
     effect = 0.02
-    units = units_for(effect, 0.3, arms, days, (arms - 1) * guards * 2)
+    units = units_for(
+        effect, (_sd(Shape.RATE, 0.1), _sd(Shape.RATE, 0.12)), arms, days, (arms - 1) * guards * 2
+    )
     broken = measure(
         "g0", Shape.RATE, "guardrail", 0.1, {"t1": effect}, direction="decrease", window_seconds=HOUR
     )
@@ -84,3 +88,10 @@ def worse(random: Generator) -> Design:
         levels=flat(days),
         planned_units=units,
     )
+
+
+def _sd(shape: Shape, mean: float) -> float:
+    """Of one unit."""
+    if shape is Shape.RATE:
+        return math.sqrt(mean * (1 - mean))
+    return math.sqrt(mean) if shape is Shape.COUNT else _NORMAL_SD
