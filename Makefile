@@ -7,11 +7,12 @@ STAMP := $(VENV)/.installed
 OSV ?= https://api.osv.dev
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 DATA ?= .neonblue
+LIVES ?= 2000
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -83,6 +84,9 @@ lopsided: setup ## simulate lopsided arms of skewed metrics (minutes) and write 
 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata
+
+lives: setup ## play whole lives of experiments (half an hour) and write their table in docs/statistics.md: LIVES=2000 of each family
+	@$(BIN)/python -m neonblue.simulation.lives --lives $(LIVES) --keep docs/lives.jsonl --page docs/statistics.md
 
 audit: setup ## ask OSV for known advisories on every locked part (sends their names and versions): OSV=https://… for a mirror
 	@$(BIN)/python -m neonblue.supply_chain.advisories --service $(OSV)

@@ -10,12 +10,15 @@ from datetime import date
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.guardrails import can_be_watched
 from neonblue.statistics import (
     AllocationVersion,
+    Deciding,
     Direction,
     Experiment,
     Metric,
     MetricKind,
+    Plan,
     QuantileSummary,
     Role,
 )
@@ -31,6 +34,7 @@ KINDS = {
 }
 _COVARIATE_KINDS = frozenset({MetricKind.MEAN})
 _MEDIAN = 0.5
+_ENDED = frozenset({"concluded", "archived"})
 
 Weights = tuple[tuple[str, float], ...]
 Cells = dict[tuple[str, str], AnyMoments]
@@ -50,7 +54,9 @@ def experiment_of(
     return Experiment(
         control=control,
         arms=tuple(variant.key for variant in newest.variants),
-        metrics=tuple(metric_of(metric, newest.unit_type) for metric in newest.metrics),
+        metrics=tuple(
+            metric_of(metric, newest.unit_type, watchers_of(newest, metric)) for metric in newest.metrics
+        ),
         moments=_moments_of_all(newest, moments, _adjusted(newest, moments))
         | _quantiles(newest, rows.quantiles),
         versions=allocation_versions(configurations, rows.units or entered_units(rows.moments), moments),
@@ -62,8 +68,8 @@ def experiment_of(
     )
 
 
-def metric_of(metric: MetricMessage, unit: str) -> Metric:
-    """The metric with its part in the decision."""
+def metric_of(metric: MetricMessage, unit: str, watchers: int = 1) -> Metric:
+    """The metric with its part in the decision. watchers: as in `Metric`."""
     decrease = metric.direction == "decrease"
     return Metric(
         name=metric.key,
@@ -73,7 +79,28 @@ def metric_of(metric: MetricMessage, unit: str) -> Metric:
         margin=None if metric.margin is None else float(metric.margin),
         margin_relative=metric.margin_relative,
         unit=unit,
+        watchers=watchers,
     )
+
+
+def watchers_of(experiment: ExperimentMessage, metric: MetricMessage) -> int:
+    """How many tests of a guardrail may raise an alarm: the decision's, and that of the sensor where it watches.
+
+    Both are one where the experiment is decided by a confidence sequence as well: that is the sensor's.
+    """
+    watched = experiment.source == "internal" and can_be_watched(metric)
+    return 2 if watched and plan_of(experiment).deciding is not Deciding.CONFIDENCE_SEQUENCE else 1
+
+
+def plan_of(experiment: ExperimentMessage) -> Plan:
+    """The plan that was frozen at the start. What was collected elsewhere is complete: one look decides."""
+    ended = experiment.status in _ENDED
+    if experiment.source == "external" or experiment.inference is None:
+        return Plan(ended=ended or experiment.source == "external", planned_units=experiment.planned_units)
+    deciding = Deciding(experiment.inference)
+    if deciding is Deciding.GROUP_SEQUENTIAL and experiment.planned_units is None:
+        deciding = Deciding.CONFIDENCE_SEQUENCE
+    return Plan(deciding=deciding, planned_units=experiment.planned_units, ended=ended)
 
 
 def allocation_versions(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
 from neonblue.analysis.caps import with_empty_caps_told
-from neonblue.analysis.experiment import experiment_of
+from neonblue.analysis.experiment import experiment_of, plan_of
 from neonblue.analysis.rows import ExperimentRows
 from neonblue.analysis.standings import replayed, standings_of
 from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
@@ -17,7 +17,6 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze, analyze_metrics
 from neonblue.statistics.analysis import Standings
 
-_ENDED = frozenset({"concluded", "archived"})
 _PENDING = "No decision yet: the experiment is concluded, and the next decision run takes its last look."
 
 
@@ -102,17 +101,6 @@ def ask(
         return question
     closed = replace(_closed(question, configurations, rows, closed_to), looking=True)
     return closed if taken else replace(question, pending=_tests_anything(closed))
-
-
-def plan_of(experiment: ExperimentMessage) -> Plan:
-    """The plan that was frozen at the start. What was collected elsewhere is complete: one look decides."""
-    ended = experiment.status in _ENDED
-    if experiment.source == "external" or experiment.inference is None:
-        return Plan(ended=ended or experiment.source == "external", planned_units=experiment.planned_units)
-    deciding = Deciding(experiment.inference)
-    if deciding is Deciding.GROUP_SEQUENTIAL and experiment.planned_units is None:
-        deciding = Deciding.CONFIDENCE_SEQUENCE
-    return Plan(deciding=deciding, planned_units=experiment.planned_units, ended=ended)
 
 
 def _closed_to(newest: ExperimentMessage, plan: Plan, midnight: datetime, now: datetime) -> datetime:

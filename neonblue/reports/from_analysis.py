@@ -118,7 +118,11 @@ def methods_of(plan: Plan, analysis: Report) -> tuple[str, ...]:
             "(Benjamini–Hochberg)."
         )
     if Role.GUARDRAIL in roles:
-        sentences.append("Guardrails are judged one by one; with a margin, by a one-sided test of it.")
+        sentences.append(
+            f"Guardrails, arms and the watch over them together raise a false alarm at a rate of "
+            f"{_percent(plan.alpha / 2)} (Bonferroni); that a margin is held is a one-sided test at "
+            f"{_percent(plan.alpha)} each."
+        )
     if any(check.name.startswith("sample_ratio") for check in analysis.health):
         test = "chi-square" if plan.deciding is Deciding.FIXED else "an e-value, which holds at every look"
         if any(check.name == FINAL_RATIO for check in analysis.health):

@@ -41,10 +41,12 @@ def day_effects(
     """Every metric but quantiles (they do not add up over days), for every treatment and day that brought units.
 
     Units are compared as in the results: within the versions in which both arms were live, by closed windows. The level
-    of each sequence leaves the primary metrics' error rate to all of them together (Bonferroni).
+    of each sequence leaves the primary metrics' error rate to all of them together (Bonferroni), and the guardrails' to
+    all of their alarms.
     """
     primary = sum(metric.role is Role.PRIMARY for metric in question.experiment.metrics)
     family = max(primary * len(question.experiment.treatments), 1)
+    sharing = {Role.PRIMARY: family, Role.GUARDRAIL: max(question.experiment.alarms, 1)}
     finished = finished_by(question.closed_to)
     judged = [row for row in rows.moments if finished(row)]
     effects = []
@@ -54,7 +56,7 @@ def day_effects(
         for metric in experiment.metrics:
             if metric.kind is MetricKind.QUANTILE:
                 continue
-            alpha = question.plan.alpha / (family if metric.role is Role.PRIMARY else 1)
+            alpha = question.plan.alpha / sharing.get(metric.role, 1)
             for arm in experiment.treatments:
                 strata = experiment.compared(metric.name, arm)
                 if isinstance(strata, Status):

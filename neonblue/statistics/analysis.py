@@ -12,7 +12,7 @@ from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for, too_few_outcomes
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.metric import MetricKind, Pair
-from neonblue.statistics.multiplicity import Family, Procedure, judge
+from neonblue.statistics.multiplicity import Family, Procedure, judge, judge_shared
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
 from neonblue.statistics.shares import reached_share
@@ -88,7 +88,9 @@ def analyze_metrics(
     """Every metric of every treatment arm, in the experiment's order of metrics, then arms.
 
     Primary metrics x arms are one family under Holm at `plan.alpha`; secondary ones one under
-    Benjamini-Hochberg at `plan.false_discovery_rate`; guardrails stand alone. Each interval is then
+    Benjamini-Hochberg at `plan.false_discovery_rate`. One alarm of a guardrail suffices to stop an arm, so
+    `experiment.alarms` share `plan.alpha`, half of it on the side of harm; to be within a margin is tested at
+    `plan.alpha` each, since all of them must be (Schultzberg, Ankargren and Franberg 2024). Each interval is then
     computed at the level that matches the family's verdict. standings: what earlier looks left, which stands. looking:
     whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent.
     """
@@ -102,7 +104,7 @@ def analyze_metrics(
             if metric.role is role
             for arm in experiment.treatments
         ]
-        family = _judge(role, [cell.p_value for cell in cells], plan)
+        family = _judge(role, [cell.p_value for cell in cells], plan, experiment.alarms)
         for index, cell in enumerate(cells):
             found[cell.metric.name, cell.arm] = cell.result(
                 family.rejected[index], family.adjusted[index], family.interval_alpha[index]
@@ -115,7 +117,7 @@ def analyze_metrics(
 class _Cell:
     """One metric of one arm on the way to its result.
 
-    fallback: why the covariate is left out. tested: whether it is tested anew.
+    fallback: why the covariate is left out. tested: whether it is tested anew. alarms: that share the error of harm.
     """
 
     metric: Metric
@@ -128,6 +130,7 @@ class _Cell:
     rule: DecidingRule
     standing: Standing
     tested: bool
+    alarms: int
     first: Comparison
 
     @classmethod
@@ -147,7 +150,8 @@ class _Cell:
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:
             tested = looking and not standing.final and standing.grown(sample.information)
         first = _compare(metric, strata, plan.alpha)
-        return cls(metric, arm, plan, strata, fallback, sample, share, rule, standing, tested, first)
+        alarms = experiment.alarms
+        return cls(metric, arm, plan, strata, fallback, sample, share, rule, standing, tested, alarms, first)
 
     @property
     def ready(self) -> bool:
@@ -192,7 +196,7 @@ class _Cell:
             rejected, adjusted = False, max(adjusted or 0.0, self.standing.adjusted_p or 0.0)
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
-        state = guardrail_after(self.standing.guardrail, _state(guardrail))
+        state = guardrail_after(self.standing.guardrail, self._state(guardrail))
         waiting = self._enough_units and not shown and state in (None, GuardrailState.OPEN)
         final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
@@ -279,8 +283,18 @@ class _Cell:
             return self.strata
         if not (self.tested and self._ready_for(margin)):
             return None
-        alpha = self.rule.one_sided_alpha(self.plan.alpha, max(self.sample.units, 1))
-        return guard_strata(self.metric.kind, self.strata, margin, alpha)
+        return guard_strata(self.metric.kind, self.strata, margin, self._one_sided(self.plan.alpha))
+
+    def _state(self, guardrail: NonInferiority | Status | None) -> GuardrailState | None:
+        """Of this look alone. Harm is half of the two-sided error that is shared, as without a margin."""
+        if not isinstance(guardrail, NonInferiority):
+            return None
+        if guardrail.inferior_at(self._one_sided(self.plan.alpha / 2 / self.alarms)):
+            return GuardrailState.BREACHED
+        return GuardrailState.HELD if guardrail.non_inferior else GuardrailState.OPEN
+
+    def _one_sided(self, alpha: float) -> float:
+        return self.rule.one_sided_alpha(alpha, max(self.sample.units, 1))
 
     def _log10_p(self, p: float | None) -> float | None:
         """Of the look's own p where the plan takes it as it is: finite also where p underflows."""
@@ -299,14 +313,12 @@ class _Cell:
         return Looked(self.sample.information, self.share, self.rule.spent(self.plan.alpha), z)
 
 
-def _judge(role: Role, p_values: list[float | None], plan: Plan) -> Family:
+def _judge(role: Role, p_values: list[float | None], plan: Plan, alarms: int) -> Family:
     if role is Role.PRIMARY:
         return judge(p_values, Procedure.HOLM, plan.alpha)
     if role is Role.SECONDARY:
         return judge(p_values, Procedure.BENJAMINI_HOCHBERG, plan.false_discovery_rate)
-    rejected = tuple(p is not None and p <= plan.alpha for p in p_values)
-    levels = tuple(None if p is None else plan.alpha for p in p_values)
-    return Family(Procedure.BONFERRONI, plan.alpha, tuple(p_values), rejected, levels)
+    return judge_shared(p_values, alarms, plan.alpha)
 
 
 def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] | Status:
@@ -343,14 +355,6 @@ def _rises(diff: float, interval: Interval | None) -> bool:
     if interval is not None and not interval.contains(0.0):
         return interval.lower > 0
     return diff > 0
-
-
-def _state(guardrail: NonInferiority | Status | None) -> GuardrailState | None:
-    if not isinstance(guardrail, NonInferiority):
-        return None
-    if guardrail.inferior:
-        return GuardrailState.BREACHED
-    return GuardrailState.HELD if guardrail.non_inferior else GuardrailState.OPEN
 
 
 def _fixed_p(comparison: Comparison) -> float | None:

@@ -39,7 +39,8 @@ class Metric:
 
     unit: what one observation of its moments is, e.g. "user"; it must be the experiment's randomisation unit.
     margin: the acceptable loss of a guardrail, > 0, in the metric's unit or (margin_relative) as a share of
-    the control's value; None: the guardrail only must not be significantly worse.
+    the control's value; None: the guardrail only must not be significantly worse. watchers: of a guardrail, how many
+    raise an alarm by a test of their own, >= 1: the error of a false alarm is shared among them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Metric:
     margin: float | None = None
     margin_relative: bool = False
     unit: str = "user"
+    watchers: int = 1
 
     @property
     def acceptable_loss(self) -> Margin | None:
@@ -152,6 +154,15 @@ class Experiment:
         strata = _by_share(found, [share for _, _, share in given])
         none = f"No unit entered {arm} while it was live beside {self.control}."
         return strata or Status(StatusCode.MISSING_ARM, none)
+
+    @property
+    def alarms(self) -> int:
+        """How many tests of guardrails may say that there is harm: guardrails x treatments, by each that watches.
+
+        Also in arms that were dropped: what they might have said was part of the error.
+        """
+        watchers = sum(metric.watchers for metric in self.metrics if metric.role is Role.GUARDRAIL)
+        return watchers * len(self.treatments)
 
     @property
     def units(self) -> int:

@@ -77,6 +77,23 @@ def judge(p_values: Sequence[float | None], procedure: Procedure, alpha: float =
     return Family(procedure, alpha, tuple(adjusted), tuple(rejected), tuple(levels))
 
 
+def judge_shared(p_values: Sequence[float | None], tests: int, alpha: float = 0.05) -> Family:
+    """Bonferroni over so many tests, of which these are some: also those count that are not given, or are missing.
+
+    tests: at least as many as p-values. Errors as `judge`.
+    """
+    if tests < len(p_values):
+        raise ValueError(f"tests: there are {len(p_values)} p-values, got {tests}")
+    others = [1.0] * (tests - len(p_values))
+    whole = judge([*(1.0 if p is None else p for p in p_values), *others], Procedure.BONFERRONI, alpha)
+
+    def kept(values: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        return tuple(None if p is None else value for p, value in zip(p_values, values, strict=False))
+
+    rejected = whole.rejected[: len(p_values)]
+    return Family(whole.procedure, alpha, kept(whole.adjusted), rejected, kept(whole.interval_alpha))
+
+
 def _bonferroni(p: FloatArray) -> FloatArray:
     return np.minimum(p * p.size, 1.0)
 

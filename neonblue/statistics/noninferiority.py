@@ -81,20 +81,20 @@ class NonInferiority:
     alpha: float
     non_inferior: bool
 
-    @property
-    def inferior(self) -> bool:
-        """Whether the opposite is shown at the same level: worse than the margin.
+    def inferior_at(self, alpha: float) -> bool:
+        """Whether the opposite is shown, one-sided at this alpha: worse than the margin.
 
         By the other tail's logarithm: 1 - p_value is 0 from 8 standard errors on, and would be below any alpha.
         """
-        return self.log10_p_inferior < math.log10(self.alpha)
+        return self.log10_p_inferior < math.log10(alpha)
 
 
 def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInferiority | Status:
     """Non-inferiority of any effect: of a mean, a rate, a ratio, a quantile or an adjusted difference.
 
     With a relative margin m the hypothesis is diff = -m |control| (higher is better), tested as a linear
-    contrast: the control's own error counts, unlike where m * control is taken for a known number. Raises
+    contrast: the control's own error counts, unlike where m * control is taken for a known number. Its degrees of
+    freedom are those of the difference, as the lift's bound has: verdict and bound are of one test. Raises
     ValueError for an alpha outside (0, 1). Source: Rothmann, Wiens and Chan (2011), Design and Analysis of
     Non-Inferiority Trials.
     """
@@ -109,7 +109,7 @@ def non_inferior(effect: Effect, margin: Margin, alpha: float = 0.05) -> NonInfe
     else:
         bound = _bound(effect.test(alpha, margin.alternative).interval, margin)
     se = math.sqrt(contrast.variance)
-    return _verdict(effect.diff, contrast.diff, se, contrast.df, margin, alpha, bound)
+    return _verdict(effect.diff, contrast.diff, se, effect.df, margin, alpha, bound)
 
 
 def non_inferior_proportion_score(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import DenominatorMessage, ExperimentMessage, MetricMessage
-from orchestration.defs.guardrails.watch import Breach
+from neonblue.guardrails import Breach
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow

@@ -11,9 +11,9 @@ from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContex
 
 from neonblue.alerting import Alert
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.guardrails import Breach, breaches, watched_guardrails
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import Paused, read_sums, read_watermark, record
-from orchestration.defs.guardrails.watch import Breach, breaches, watched_guardrails
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.resources import Api, ClickHouse
 

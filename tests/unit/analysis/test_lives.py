@@ -18,9 +18,9 @@ from api.looks.schemas import LookIn
 from neonblue.analysis import Question, ask, look_of
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.guardrails import breaches
 from neonblue.statistics import Action, Estimate, MetricResult, Report, Verdict
 from neonblue.statistics.experiment import Deciding
-from orchestration.defs.guardrails.watch import breaches
 from tests.unit.analysis.lives import day, midnight
 from tests.unit.analysis.whole_lives import Life, Occasion
 

@@ -12,7 +12,10 @@ import pytest
 
 from neonblue.analysis import MomentRow
 from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage
-from orchestration.defs.guardrails.watch import breaches, watched_guardrails
+from neonblue.guardrails import breaches, watched_guardrails
+
+BARELY = 150
+"""Failures of 2,000 that are one guardrail's alarm beside 100 of 2,000, and not one of two."""
 
 
 def metric(**fields: Any) -> MetricMessage:
@@ -102,6 +105,28 @@ def test_without_a_margin_it_must_be_significantly_worse_in_the_metrics_directio
 
     assert len(breaches(experiment(unmargined), rows((100, 2000), (240, 2000)))) == 1
     assert breaches(experiment(unmargined), rows((240, 2000), (100, 2000))) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "fields", "found"),
+    [
+        ([], {}, True),
+        ([], {"inference": "group_sequential", "planned_units": 4000}, False),
+        ([{"key": "late", "window_seconds": None}], {}, False),
+        ([{"key": "sold", "role": "primary", "margin": None}], {}, True),
+    ],
+)
+def test_the_error_is_shared_with_every_other_alarm(
+    others: list[dict[str, Any]], fields: dict[str, Any], found: bool
+) -> None:
+    """With a guardrail that the sensor does not watch, and with the decision where that tests in a way of its own."""
+    one = experiment(
+        metric(margin=None),
+        *(metric(**other) for other in others),
+        **{"inference": "confidence_sequence", **fields},
+    )
+
+    assert bool(breaches(one, rows((100, 2000), (BARELY, 2000)))) is found
 
 
 def test_looking_after_every_unit_rarely_finds_a_breach_that_is_none() -> None:

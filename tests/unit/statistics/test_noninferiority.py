@@ -36,7 +36,7 @@ def test_a_loss_is_shown_only_where_its_own_tail_is_below_alpha(z, alpha, inferi
     guard = non_inferior(loss(z), Margin(1.0), alpha)
 
     assert guard.statistic == pytest.approx(z)
-    assert (guard.inferior, guard.non_inferior) == (inferior, False)
+    assert (guard.inferior_at(guard.alpha), guard.non_inferior) == (inferior, False)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_loss_is_shown_only_where_its_own_tail_is_below_alpha(z, alpha, inferi
 def test_a_guardrail_holds_only_where_its_tail_is_below_alpha(z, alpha, held):
     guard = non_inferior(loss(z), Margin(1.0), alpha)
 
-    assert (guard.non_inferior, guard.inferior) == (held, False)
+    assert (guard.non_inferior, guard.inferior_at(guard.alpha)) == (held, False)
 
 
 def test_both_tails_are_told_by_their_logarithms():
@@ -65,7 +65,7 @@ def test_a_loss_is_judged_by_the_tail_of_few_degrees_of_freedom():
     guard = guard_metric(MetricKind.MEAN, control, treatment, Margin(1.0), EARLY)
 
     assert guard.statistic < -11
-    assert not guard.inferior
+    assert not guard.inferior_at(guard.alpha)
     assert guard.log10_p_inferior == pytest.approx(
         stats.t.logcdf(guard.statistic, guard.df) / math.log(10), rel=1e-9
     )
@@ -82,4 +82,17 @@ def test_few_outcomes_far_beyond_the_margin_are_not_a_loss_at_an_early_look(dire
         guard_strata(MetricKind.PROPORTION, [arms, arms], margin, 1e-200),
     ):
         assert abs(guard.statistic) > 11
-        assert not guard.inferior
+        assert not guard.inferior_at(guard.alpha)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("sizes", [(30, 5), (5, 30), (200, 20)])
+def test_the_bound_lies_on_the_margin_where_the_p_value_is_alpha(relative, sizes):
+    """In small arms as well: bound and verdict are of one test, with the same degrees of freedom."""
+    arms = [Moments(n, n * mean, n * (mean**2 + 9)) for n, mean in zip(sizes, (10.0, 11.0), strict=True)]
+    margin = Margin(0.3 if relative else 3.0, relative, Direction.LOWER_IS_BETTER)
+
+    p = guard_metric(MetricKind.MEAN, *arms, margin).p_value
+    at_the_line = guard_metric(MetricKind.MEAN, *arms, margin, p)
+
+    assert at_the_line.bound == pytest.approx(margin.size, rel=1e-9)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 
@@ -37,15 +34,18 @@ def watched_guardrails(experiment: ExperimentMessage) -> list[MetricMessage]:
     """The guardrails of a running experiment whose window is at most an hour."""
     if experiment.status != "running" or experiment.source != "internal":
         return []
-    return [
-        metric
-        for metric in experiment.metrics
-        if metric.role == "guardrail"
+    return [metric for metric in experiment.metrics if can_be_watched(metric)]
+
+
+def can_be_watched(metric: MetricMessage) -> bool:
+    """Whether it is a guardrail that the sensor can sum from the events, with a window of at most an hour."""
+    return (
+        metric.role == "guardrail"
         and metric.type in _WATCHED_TYPES
         and metric.cap_percentile is None
         and metric.window_seconds is not None
         and metric.window_seconds <= LONGEST_WINDOW_SECONDS
-    ]
+    )
 
 
 def breaches(
@@ -57,20 +57,19 @@ def breaches(
 
     rows: sums over the units that have finished their window, by the version they entered under; configurations: the
     experiment's snapshots by version, by default the one. With a margin the harm must exceed it; without one the metric
-    must be significantly worse. Of an arm that was dropped nothing is left to pause.
+    must be significantly worse. The error is shared with every other alarm of the experiment's guardrails, those of its
+    decision included. Of an arm that was dropped nothing is left to pause.
     """
-    from neonblue.analysis import ExperimentRows, ask
+    from neonblue.analysis import ExperimentRows, experiment_of
+    from neonblue.statistics import Deciding, Plan, analyze_metrics
 
-    watched = msgspec.structs.replace(
-        experiment, metrics=watched_guardrails(experiment), inference="confidence_sequence"
-    )
-    question = ask(
-        {**(configurations or {}), experiment.version: watched}, ExperimentRows(moments=list(rows)), date.max
-    )
+    watched = {metric.key for metric in watched_guardrails(experiment)}
+    versions = {**(configurations or {}), experiment.version: experiment}
+    seen = experiment_of(versions, ExperimentRows(moments=list(rows)), lambda _: True)
     return [
         _breach(experiment.key, result)
-        for result in question.answer().results
-        if result.arm not in question.experiment.dropped and _harmed(result)
+        for result in analyze_metrics(seen, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+        if result.metric.name in watched and result.arm not in seen.dropped and _harmed(result)
     ]
 
 
