@@ -76,7 +76,9 @@ def _run(outcome: RunOutcome, options: Options, stop: threading.Event, say: Say)
         alerts = AlertListener()
         closing.callback(alerts.stop)
         library = storage.faketime() if plan.has(Kind.CLOCK_STEPS) else None
-        clock = storage.clock_environment(options.folder, library) if library is not None else {}
+        clock = {}
+        if library is not None:
+            clock = closing.enter_context(storage.clock_environment(options.folder, library))
         stack = OwnStack(options.folder, options.services, clock)
         stack.prepare(alerts.address)
         closing.callback(stack.end)

@@ -112,13 +112,17 @@ def faketime() -> Path | None:
     return next(found, None)
 
 
-def clock_environment(folder: Path, library: Path) -> dict[str, str]:
-    """What lets the processes of the stack in `folder` follow the clock file beside it."""
+@contextmanager
+def clock_environment(folder: Path, library: Path) -> Iterator[dict[str, str]]:
+    """What lets the processes of the stack in `folder` follow the clock file beside it, which goes at the end."""
     clock = folder.parent / f"{folder.name}.{CLOCK_FILE}"
     clock.write_text("+0\n")
-    return {
-        PRELOAD: str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    try:
+        yield {
+            PRELOAD: str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+    finally:
+        clock.unlink(missing_ok=True)
