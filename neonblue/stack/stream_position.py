@@ -46,10 +46,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The looks so far: the members of the newest, and the position before they came."""
+    """The looks so far: the members of the newest, and the position before they came, or that they have read on from.
+
+    still: the partitions whose position has not moved since the members came. One that they could not go on from moves
+    only with what they read next, which may be long after they came.
+    """
 
     members: frozenset[str]
     before: Mapping[int, int]
+    still: frozenset[int] = frozenset()
 
     def after(self, look: Position) -> tuple[Course, list[Span]]:
         """With one more look, and what was passed since the members before were last seen.
@@ -59,14 +64,14 @@ class Course:
         """
         if not look.members:
             return Course(look.members, self.before), []
-        if look.members == self.members:
-            return Course(look.members, look.offsets), []
-        passed = [
-            Span(partition, start, end)
+        still = self.still if look.members == self.members else frozenset({*look.offsets, *self.before})
+        moved = {
+            partition: (self.before.get(partition, 0), end)
             for partition, end in look.offsets.items()
-            if (start := self.before.get(partition, 0)) < end
-        ]
-        return Course(look.members, look.offsets), passed
+            if partition in still and self.before.get(partition, 0) != end
+        }
+        passed = [Span(partition, start, end) for partition, (start, end) in moved.items() if start < end]
+        return Course(look.members, {**self.before, **look.offsets}, still - moved.keys()), passed
 
 
 class PositionWatch:

@@ -22,6 +22,18 @@ def test_who_reads_on_passes_nothing() -> None:
     assert course == Course(READER, {0: 500, 1: 3})
 
 
+def test_a_reader_whose_position_moves_long_after_it_came_is_looked_at_once() -> None:
+    course, passed = Course(READER, {0: 5, 1: 7}).after(Position(NEXT, {0: 5, 1: 9}))
+    assert passed == [Span(1, 7, 9)]
+    course, passed = course.after(Position(NEXT, {0: 5, 1: 12}))
+    assert passed == []
+
+    course, passed = course.after(Position(NEXT, {0: 90, 1: 15}))
+
+    assert passed == [Span(0, 5, 90)]
+    assert course.after(Position(NEXT, {0: 99, 1: 20}))[1] == []
+
+
 def test_what_lies_between_two_readers_is_looked_at() -> None:
     course = Course(READER, {0: 5, 1: 7, 2: 9})
     course, passed = course.after(Position(NOBODY, {0: 5, 1: 7, 2: 9}))
