@@ -130,7 +130,9 @@ def _held(
 ) -> tuple[float, float]:
     tests = [guard(*pair) for pair in zip(*arms, strict=True)]
     judged = [test for test in tests if isinstance(test, NonInferiority)]
-    return sum(t.inferior for t in judged) / len(tests), sum(t.non_inferior for t in judged) / len(tests)
+    return sum(t.inferior_at(t.alpha) for t in judged) / len(tests), sum(
+        t.non_inferior for t in judged
+    ) / len(tests)
 
 
 def power_by_units(scale: float = 1.0) -> Iterator[tuple[str, str, list[float]]]:

@@ -16,7 +16,7 @@ from neonblue.analysis import MomentRow
 from neonblue.clickhouse import connect
 from neonblue.client import Client, NewAssignment, event_of
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails import breaches
+from neonblue.guardrails.breaches import breaches
 from neonblue.settings import Settings
 from orchestration.defs.significance.repository import read_configurations
 

@@ -12,7 +12,8 @@ from numpy.random import Generator
 
 from neonblue.analysis import Question, ask, look_of
 from neonblue.contract.looks import LookMessage
-from neonblue.guardrails import breaches, watched_guardrails
+from neonblue.guardrails.breaches import breaches
+from neonblue.guardrails.watched import watched_guardrails
 from neonblue.simulation.lives.design import Design
 from neonblue.simulation.lives.holding import Held, answers_alike
 from neonblue.simulation.lives.life import Life

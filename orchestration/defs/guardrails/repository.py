@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import DenominatorMessage, ExperimentMessage, MetricMessage
-from neonblue.guardrails import Breach
+from neonblue.guardrails.breaches import Breach
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow

@@ -11,7 +11,8 @@ from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContex
 
 from neonblue.alerting import Alert
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails import Breach, breaches, watched_guardrails
+from neonblue.guardrails.breaches import Breach, breaches
+from neonblue.guardrails.watched import watched_guardrails
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import Paused, read_sums, read_watermark, record
 from orchestration.defs.significance.repository import read_configurations

@@ -18,7 +18,7 @@ from api.looks.schemas import LookIn
 from neonblue.analysis import Question, ask, look_of
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails import breaches
+from neonblue.guardrails.breaches import breaches
 from neonblue.statistics import Action, Estimate, MetricResult, Report, Verdict
 from neonblue.statistics.experiment import Deciding
 from tests.unit.analysis.lives import day, midnight

@@ -110,7 +110,7 @@ def test_a_seed_gives_the_same_rate_again() -> None:
         (History(MetricKind.MEAN, np.zeros(500)), "same value"),
         (History(MetricKind.PROPORTION, np.repeat([1.0, 0.0], [24, 476])), "only 24 units differ"),
         (History(MetricKind.RATIO, np.ones(500), np.ones(500)), "same value"),
-        (History(MetricKind.QUANTILE, np.repeat([0.0, 1.0], [400, 100])), "drawings gave a test"),
+        (History(MetricKind.QUANTILE, np.repeat([0.0, 1.0], [100, 400]), level=0.9), "drawings gave a test"),
     ],
 )
 def test_what_cannot_be_drawn_has_a_reason(history: History, reason: str) -> None:

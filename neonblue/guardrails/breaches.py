@@ -1,4 +1,4 @@
-"""Which guardrails can be watched as the events come in, and which of them are breached. Pure."""
+"""Which guardrails of an experiment are breached. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.guardrails.watched import watched_guardrails
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow
     from neonblue.statistics import MetricResult
-
-LONGEST_WINDOW_SECONDS = 3600
-_WATCHED_TYPES = frozenset({"proportion", "retention", "count", "mean", "ratio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +26,6 @@ class Breach:
     mean_control: float
     mean_variant: float
     reason: str
-
-
-def watched_guardrails(experiment: ExperimentMessage) -> list[MetricMessage]:
-    """The guardrails of a running experiment whose window is at most an hour."""
-    if experiment.status != "running" or experiment.source != "internal":
-        return []
-    return [metric for metric in experiment.metrics if can_be_watched(metric)]
-
-
-def can_be_watched(metric: MetricMessage) -> bool:
-    """Whether it is a guardrail that the sensor can sum from the events, with a window of at most an hour."""
-    return (
-        metric.role == "guardrail"
-        and metric.type in _WATCHED_TYPES
-        and metric.cap_percentile is None
-        and metric.window_seconds is not None
-        and metric.window_seconds <= LONGEST_WINDOW_SECONDS
-    )
 
 
 def breaches(

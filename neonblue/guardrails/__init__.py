@@ -1,0 +1,1 @@
+"""Guardrails that are watched as the events come in, by confidence sequences."""
