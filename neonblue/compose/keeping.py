@@ -79,7 +79,7 @@ def _foundation(settings: Settings) -> tuple[Step, ...]:
         KafkaUsers(settings),
         Topics(settings),
         Watched(ClickHouse(settings)),
-        ClickHouseSchema(settings),
+        ClickHouseSchema(settings, profile=False),  # other services mount the folder
     )
 
 

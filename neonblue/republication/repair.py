@@ -70,13 +70,12 @@ def repair(
 ) -> Repaired:
     """Publish again what is missing or altered, and wait until the stores agree, or `wait_seconds` are over.
 
-    One at a time: a second waits for the first, and publishes what that has left. progress: told kind, rows
-    published of it, and bytes that the stream must read first. actor: who the audit log says it was. Raises
+    One at a time: a second waits for the first, up to `wait_seconds`, and publishes what that has left. progress: told
+    kind, rows published of it, and bytes that the stream must read first. actor: who the audit log says it was. Raises
     RepairUnderWay, StreamStandsStill, psycopg.Error, ClickHouseError.
     """
-    deadline = time.monotonic() + wait_seconds
     with _turn(settings, wait_seconds):
-        return _repair(settings, deadline, progress or (lambda *_: None), actor)
+        return _repair(settings, time.monotonic() + wait_seconds, progress or (lambda *_: None), actor)
 
 
 @contextmanager
@@ -88,7 +87,8 @@ def _turn(settings: Settings, wait_seconds: float) -> Iterator[None]:
         while connection.execute("SELECT pg_try_advisory_lock(%s)", (TURN,)).fetchone() != (True,):
             if time.monotonic() >= deadline:
                 raise RepairUnderWay(
-                    f"another repair has been under way for {wait_seconds:g} s: 'neonblue status' tells of it"
+                    f"another repair has been under way for {wait_seconds:g} s: the supervisor's stands in "
+                    "'neonblue status', one of a person in the audit log"
                 )
             time.sleep(min(1.0, wait_seconds))
         yield

@@ -146,7 +146,8 @@ def migrate(settings: Settings, before: Callable[[str, list[str]], object] | Non
     """
     filled = placeholders(settings.clickhouse)
     with _connect(settings.clickhouse) as client:
-        client.command(fill(_HISTORY, filled))
+        if "schema_migrations" not in _present(client):  # on a cluster each statement waits for every host
+            client.command(fill(_HISTORY, filled))
         migrations = read_migrations(folder(Folder.CLICKHOUSE))
         applied = _applied(client)
         pending = plan(migrations, applied)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import structlog
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -91,7 +92,11 @@ class PositionWatch:
         except KafkaException:
             self._client = None
             raise
-        course, passed = (self._course or self._begun(look)).after(look)
+        noted = self._memory.read().position
+        course = self._course
+        if course is None or (noted == {} and course.before):
+            course = _begun(noted, look)
+        course, passed = course.after(look)
         skipped = sum(span.end - span.start - self._read(span) for span in passed)
         if skipped > 0:
             self._memory.repair("ClickHouse's position in the topic went over messages")
@@ -100,11 +105,6 @@ class PositionWatch:
         if passed or time.monotonic() >= self._note_at:
             self._memory.position_is(course.before)
             self._note_at = time.monotonic() + _NOTED_SECONDS
-
-    def _begun(self, look: Position) -> Course:
-        """What another life has noted; a folder of before that has nothing begins where it is."""
-        noted = self._memory.read().position
-        return Course(frozenset(), look.offsets if noted is None else noted)
 
     def _look(self) -> Position:
         if self._client is None:
@@ -121,14 +121,22 @@ class PositionWatch:
         )
 
     def _read(self, span: Span) -> int:
-        """How many of the messages have left a row; 0 of too many to count."""
+        """How many of the messages have left a row; 0 where that is too much to count."""
         if span.end - span.start > _MOST_COUNTED:
             return 0
         where = f"WHERE _partition = {span.partition} AND _offset >= {span.start} AND _offset < {span.end}"
         rows = " UNION ALL ".join(f"SELECT _offset FROM {table} {where}" for table in TABLES)  # noqa: S608 - numbers
         query = f"SELECT uniqExact(_offset) FROM ({rows}) SETTINGS final = 0"  # noqa: S608 - as above
-        (count,) = probe.clickhouse(self._settings.clickhouse, query, _READ_SECONDS)
+        try:
+            (count,) = probe.clickhouse(self._settings.clickhouse, query, _READ_SECONDS)
+        except (httpx.ReadTimeout, httpx.HTTPStatusError):  # it would be as much the next time
+            return 0
         return int(count)
+
+
+def _begun(noted: Mapping[int, int] | None, look: Position) -> Course:
+    """Where nothing was seen yet, or of another topic: from what is noted. A folder of before begins where it is."""
+    return Course(frozenset(), look.offsets if noted is None else noted)
 
 
 def _result(futures: Mapping[str, Any]) -> Any:

@@ -23,7 +23,7 @@ from neonblue.stack.clickhouse_server.errors import (
 from neonblue.stack.clickhouse_server.execution import Execution
 from neonblue.stack.clickhouse_server.guard import Guard, Passed
 from neonblue.stack.clickhouse_server.limits import QueryLimits
-from neonblue.stack.clickhouse_server.native import reframed
+from neonblue.stack.clickhouse_server.native import WITH_CUSTOM_SERIALIZATION, reframed
 from neonblue.stack.clickhouse_server.places import Places
 from neonblue.stack.clickhouse_server.request import Request
 from neonblue.stack.clickhouse_server.respond import Response, content_type, summary
@@ -113,7 +113,9 @@ class QueryService:
         most = _WHOLE if request.whole else _HEAD
         first = bytearray()
         pieces = execution.pieces()
-        if request.protocol_version and _output_format(request, statement).lower() == "native":
+        # Clients of lower versions, clickhouse-connect among them, read what the engine writes.
+        reframes = request.protocol_version >= WITH_CUSTOM_SERIALIZATION
+        if reframes and _output_format(request, statement).lower() == "native":
             pieces = reframed(pieces, request.protocol_version)
         async for piece in pieces:
             first += piece

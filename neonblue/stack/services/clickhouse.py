@@ -99,6 +99,7 @@ class ClickHouse(Service):
 class ClickHouseSchema(Step):
     """The ingestion layer's tables and views, and the profile by which dbt reaches them.
 
+    profile: whether dbt is run in this data folder. The profile holds the password; elsewhere none is left.
     While one of them was gone, messages were read that it did not get: they are published again, also where it, or all
     of ClickHouse's data, was lost while the stack was down.
     """
@@ -107,14 +108,20 @@ class ClickHouseSchema(Step):
     requires = ("clickhouse", "topics")
     watch_seconds = 5.0
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, profile: bool = True) -> None:
         self._settings = settings
+        self._profile = profile
         self._memory = StreamMemory(settings.data_dir)
         self._migrations: list[Any] | None = None
         self._missing: list[str] = []
 
     def run(self) -> None:
-        dbt_profile.write(self._settings)
+        if self._profile:
+            dbt_profile.write(self._settings)
+        else:
+            (dbt_profile.profile_folder(self._settings.data_dir) / dbt_profile.PROFILE).unlink(
+                missing_ok=True
+            )
         migrations = _migrations()
         migrations.migrate(self._settings, self._note_loss)
         self._memory.clickhouse_is(migrations.identity(self._settings))

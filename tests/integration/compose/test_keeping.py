@@ -75,6 +75,9 @@ def rights(client: AdminClient, user: str) -> set[tuple[str, str, str]]:
 def test_what_somebody_took_away_is_there_again_and_what_is_there_stays(
     stack: Stack, keeper: Settings
 ) -> None:
+    of_before = keeper.data_dir / "dbt" / "profiles.yml"
+    of_before.parent.mkdir()
+    of_before.touch()
     client = admin(stack.settings)
     user = stack.settings.kafka.user_of("clickhouse")
     before = rights(client, user)
@@ -96,6 +99,10 @@ def test_what_somebody_took_away_is_there_again_and_what_is_there_stays(
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
     with psycopg.connect(stack.settings.postgres.acting(Role.CDC).dsn()) as connection:
         connection.execute("SELECT count(*) FROM outbox_events")
+    secret = stack.settings.clickhouse.password.get_secret_value()
+    files = [path for path in keeper.data_dir.rglob("*") if path.is_file()]
+    assert not [path for path in files if secret in path.read_text(errors="replace")]
+    assert not of_before.exists()
 
 
 @pytest.mark.timeout(200)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from neonblue.settings import Settings
+from neonblue.stack import probe
 from neonblue.stack.stream_memory import StreamMemory
 from neonblue.stack.stream_position import Course, Position, PositionWatch, Span
+
+
+def status_error() -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "http://clickhouse")
+    return httpx.HTTPStatusError("memory", request=request, response=httpx.Response(500, request=request))
+
 
 READER, NEXT = frozenset({"a"}), frozenset({"b"})
 NOBODY = frozenset[str]()
@@ -95,3 +103,37 @@ def test_a_folder_that_has_noted_nothing_begins_where_it_is(
 ) -> None:
     assert watching(memory, monkeypatch, Position(READER, {0: 90})) == []
     assert watching(memory, monkeypatch, Position(NEXT, {0: 95})) == [Span(0, 90, 95)]
+
+
+def test_a_topic_that_is_made_anew_is_looked_at_from_its_beginning(
+    memory: StreamMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.position_is({0: 4_000})
+    watch, counted = PositionWatch(Settings(), memory), list[Span]()
+    monkeypatch.setattr(PositionWatch, "_read", lambda _, span: counted.append(span) or 0)
+    monkeypatch.setattr(PositionWatch, "_look", lambda _: Position(READER, {0: 4_000}))
+    watch.look()
+
+    memory.position_is({})
+    monkeypatch.setattr(PositionWatch, "_look", lambda _: Position(NEXT, {0: 300}))
+    watch.look()
+    watch.look()
+
+    assert counted == [Span(0, 0, 300)]
+    assert memory.read().position == {0: 300}
+
+
+@pytest.mark.parametrize("refusal", [httpx.ReadTimeout("late"), status_error()])
+def test_what_cannot_be_counted_is_compared_instead(
+    memory: StreamMemory, monkeypatch: pytest.MonkeyPatch, refusal: httpx.HTTPError
+) -> None:
+    def refuse(*_: object) -> list[int]:
+        raise refusal
+
+    memory.position_is({})
+    monkeypatch.setattr(PositionWatch, "_look", lambda _: Position(READER, {0: 9}))
+    monkeypatch.setattr(probe, "clickhouse", refuse)
+
+    PositionWatch(Settings(), memory).look()
+
+    assert memory.read().to_repair
