@@ -35,6 +35,6 @@ def _told(result: MetricResult, percentile: Decimal | None) -> MetricResult:
     status = replace(
         test,
         message=f"Under the {(100 * percentile).normalize():f} % cap every unit has the value "
-        f"{number(comparison.mean_control)}: choose a higher percentile, or no cap.",
+        f"{number(comparison.mean_control)}: either none has another yet, or the percentile is too low.",
     )
     return replace(result, comparison=replace(comparison, absolute=status))

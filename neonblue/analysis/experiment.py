@@ -86,10 +86,13 @@ def metric_of(metric: MetricMessage, unit: str, watchers: int = 1) -> Metric:
 def watchers_of(experiment: ExperimentMessage, metric: MetricMessage) -> int:
     """How many tests of a guardrail may raise an alarm: the decision's, and that of the sensor where it watches.
 
-    Both are one where the experiment is decided by a confidence sequence as well: that is the sensor's.
+    Both are one where the decision is by a confidence sequence as well and adjusts nothing: that is the sensor's.
     """
-    watched = experiment.source == "internal" and can_be_watched(metric)
-    return 2 if watched and plan_of(experiment).deciding is not Deciding.CONFIDENCE_SEQUENCE else 1
+    if experiment.source != "internal" or not can_be_watched(metric):
+        return 1
+    adjusted = metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
+    same = plan_of(experiment).deciding is Deciding.CONFIDENCE_SEQUENCE and not adjusted
+    return 1 if same else 2
 
 
 def plan_of(experiment: ExperimentMessage) -> Plan:

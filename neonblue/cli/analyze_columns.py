@@ -44,6 +44,11 @@ class Roles:
         direction = Direction.LOWER_IS_BETTER if name in self.lower else Direction.HIGHER_IS_BETTER
         return Metric(name, kind, role, direction, size, relative)
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Those with a role of their own, each once."""
+        return tuple(dict.fromkeys((*self.secondary, *(_margin(text)[0] for text in self.guardrail))))
+
     def check(self, names: Sequence[str]) -> None:
         """FileError for a name that is no metric."""
         guarded = [_margin(text)[0] for text in self.guardrail]
@@ -74,11 +79,15 @@ def metrics_of(kinds: Mapping[str, MetricKind], given: Sequence[str], roles: Rol
 
 
 def columns_of(sheet: Sheet, given: Sequence[str], roles: Roles) -> tuple[MetricColumns, ...]:
-    """The metrics of a file of units: those given, which decide, else its outcomes, of which none does.
+    """The metrics of a file of units: those given, which decide, and those that another option names by their column.
 
+    Without any given, its outcomes, of which none decides.
     Raises FileError naming the option and what is wrong with it.
     """
-    specs = tuple(_spec(sheet, text, roles) for text in given) or _outcomes(sheet, roles)
+    specs = tuple(_spec(sheet, text, roles) for text in given)
+    named = {spec.metric.name for spec in specs}
+    beside = [name for name in roles.named if name in sheet.table.columns and name not in named]
+    specs = (*specs, *(_spec(sheet, name, roles) for name in beside)) if given else _outcomes(sheet, roles)
     names = [spec.metric.name for spec in specs]
     if len(set(names)) < len(names):
         raise FileError(f"--metric: the names must differ, got {', '.join(names)}")

@@ -197,7 +197,11 @@ class _Cell:
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
         state = guardrail_after(self.standing.guardrail, self._state(guardrail))
-        waiting = self._enough_units and not shown and state in (None, GuardrailState.OPEN)
+        few = too_few_outcomes(self.sample) if self._enough_units and not shown else None
+        verdict = self._verdict(comparison, rejected)
+        if few is not None and state is GuardrailState.HELD:
+            # The margin's own test has outcomes enough; the difference's interval would contradict it.
+            comparison = replace(comparison, absolute=few, relative=few)
         final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
@@ -207,7 +211,7 @@ class _Cell:
             comparison=comparison,
             p_value=p,
             adjusted_p=(self.standing.adjusted_p if kept else adjusted) if shown else None,
-            verdict=self._verdict(comparison, rejected),
+            verdict=verdict,
             guardrail=guardrail,
             fallback=self.fallback,
             fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
@@ -216,7 +220,7 @@ class _Cell:
             rejected=rejected,
             looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
             final=self.plan.ended or final,
-            waits=too_few_outcomes(self.sample) if waiting else None,
+            waits=few if state in (None, GuardrailState.OPEN) else None,
         )
 
     def _comparison(self, level: float | None) -> Comparison:

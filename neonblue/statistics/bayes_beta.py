@@ -90,7 +90,7 @@ def beta_posterior(
 def _posterior(arm: Moments, prior: tuple[float, float]) -> Beta:
     if not 0 <= arm.sum <= arm.n:
         raise ValueError(f"sum: successes must lie between 0 and n={arm.n}, got {arm.sum}")
-    return Beta(prior[0] + arm.sum, prior[1] + arm.n - arm.sum)
+    return Beta(prior[0] + arm.sum, prior[1] + (arm.n - arm.sum))
 
 
 def _central(beta: Beta, tail: float, level: float) -> Interval:

@@ -43,7 +43,8 @@ def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck
     weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
     if plan.deciding is not Deciding.FIXED:
         watched = sequential_sample_ratio_checks(observed, weights, names, threshold)
-        if not names or not plan.complete(experiment.units):
+        reached = plan.deciding is Deciding.GROUP_SEQUENTIAL and plan.complete(experiment.units)
+        if not names or not (plan.ended or reached):
             return watched
         # One look at the end finds more than e-values do, which hold at every look.
         final = sample_ratio_over_versions(observed, weights, threshold)

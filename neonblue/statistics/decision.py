@@ -113,9 +113,9 @@ def _wins(results: tuple[MetricResult, ...], arm: str) -> bool:
 
 
 def _holds(result: MetricResult) -> bool:
-    """Whether a guardrail speaks for the arm: its margin is proven, or, without one, no harm was found."""
+    """Whether a guardrail speaks for the arm: its margin is proven, or, without one, it was judged without harm."""
     if result.metric.margin is None:
-        return result.verdict in (Verdict.BETTER, Verdict.UNDECIDED)
+        return result.waits is None and result.verdict in (Verdict.BETTER, Verdict.UNDECIDED)
     return result.guardrail_state is GuardrailState.HELD
 
 

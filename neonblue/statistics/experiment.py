@@ -192,7 +192,7 @@ def _by_share(pairs: Sequence[Pair], shares: Sequence[float]) -> list[Pair]:
 class Plan:
     """How the experiment is decided, as stored at its launch.
 
-    alpha: family-wise error of the primary metrics, and one-sided error of each guardrail;
+    alpha: family-wise error of the primary metrics, of all alarms of guardrails, and of each margin that is held;
     false_discovery_rate: of the secondary metrics. deciding: which test decides. planned_units: size over
     all arms, None without a plan; units_per_day: the rate of new units, for the time left. looks:
     information fractions of the earlier looks of a group-sequential test, ascending. tuning: the sample

@@ -16,8 +16,8 @@ _ROWS_AT_ONCE = 65_536
 def as_csv(path: Path, name: str) -> tempfile._TemporaryFileWrapper[bytes]:
     """A temporary CSV of the file's rows: nothing recorded is a blank cell, times are in ISO 8601.
 
-    name: as the caller called it. Raises FileError for what is no Parquet file, for columns of lists, records or bytes,
-    and where the library that reads it is not installed.
+    name: as the caller called it. Raises FileError for what is no Parquet file, for columns of lists, records, bytes or
+    UUIDs, and where the library that reads it is not installed.
     """
     try:
         import pyarrow as pa
@@ -51,12 +51,13 @@ def _plain_schema(pa: Any, schema: Any, name: str) -> Any:
     """Types that CSV can hold: decimals and repeated values as texts, others as they are."""
     fields = []
     for field in schema:
-        kind = field.type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        bytes_of = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+        known = not isinstance(kind, pa.BaseExtensionType)
+        if not known or pa.types.is_nested(kind) or any(is_kind(kind) for is_kind in bytes_of):
             raise FileError(
                 f"{name}: column {field.name!r} holds {field.type}: a table of numbers and texts is read"
             )
-        fields.append(pa.field(field.name, pa.string() if pa.types.is_decimal(kind) else kind))
+        as_text = pa.types.is_decimal(kind) or pa.types.is_string_view(kind)
+        fields.append(pa.field(field.name, pa.string() if as_text else kind))
     return pa.schema(fields)

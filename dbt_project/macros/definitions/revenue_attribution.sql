@@ -2,7 +2,9 @@
 {#-
     One row per experiment, metric version that sums values, and variant of the newest configuration, over the units
     that have a value.
-    The interval is Welch's with the normal quantile; variances are taken in exact decimals before they become floats.
+    The interval is Welch's with the normal quantile; where lopsided arms have a skewed metric, with Student's variance
+    if that is larger, as the results' (neonblue/statistics/lopsided.py). Variances are taken in exact decimals before
+    they become floats.
 -#}
 with totals as (
 
@@ -43,7 +45,18 @@ compared as (
         totals.revenue as revenue,
         totals.revenue_per_unit as revenue_per_unit,
         totals.revenue_per_unit - control.revenue_per_unit as difference_per_unit,
-        1.959963984540054 * sqrt(totals.variance_of_mean + control.variance_of_mean) as half_width,
+        toFloat64(totals.units) + control.units as both_units,
+        (
+            toFloat64(totals.units) * (totals.units - 1) * totals.variance_of_mean
+            + toFloat64(control.units) * (control.units - 1) * control.variance_of_mean
+        ) / (both_units - 2) as pooled_variance,
+        least(totals.units, control.units) < 0.4 * both_units
+        and sqrt(pooled_variance) > 0.5 * abs(toFloat64(totals.revenue + control.revenue) / both_units) as is_skewed,
+        totals.variance_of_mean + control.variance_of_mean as welch_variance,
+        pooled_variance * (1 / totals.units + 1 / control.units) as student_variance,
+        1.959963984540054 * sqrt(
+            if(is_skewed, greatest(welch_variance, student_variance), welch_variance)
+        ) as half_width,
         multiIf(
             variants.is_control, 'control',
             control.units = 0, 'no_control',

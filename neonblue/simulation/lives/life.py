@@ -145,10 +145,10 @@ class Life:
         return ExperimentRows(moments, quantiles, units, exposed=sum(unit.units for unit in units))
 
     def watched_rows(self) -> list[MomentRow]:
-        """As the sensor sums them from the events."""
+        """As the sensor sums them from the events: it has no covariates."""
         measures = {measure.key: measure for measure in self.design.measures}
         return [
-            _Batch(measures[key], arm, version, date.min, _NOBODY, sums, None).row()
+            replace(_Batch(measures[key], arm, version, date.min, _NOBODY, sums, None).row(), covariate=None)
             for (key, arm, version), sums in self._watched.items()
         ]
 

@@ -27,6 +27,7 @@ from tests.integration.dbt_project.expected_values import (
     first_of_a_person,
     mean_and_variance,
     moments_of,
+    variance_of_difference,
 )
 
 CONVERSIONS = {"conversion", "purchase", "signup", "subscription"}
@@ -228,12 +229,13 @@ class Expected:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
         for (number, key), arms in groups.items():
-            mean, variance = mean_and_variance(arms["control"])
+            mean, _ = mean_and_variance(arms["control"])
             for variant, values in arms.items():
                 lift: tuple[float | None, ...] = (None, None, None)
                 if variant != "control":
-                    other, spread = mean_and_variance(values)
-                    n, half = len(values), 1.959963984540054 * math.sqrt(variance + spread)
+                    other, _ = mean_and_variance(values)
+                    n = len(values)
+                    half = 1.959963984540054 * math.sqrt(variance_of_difference(arms["control"], values))
                     lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
                 rows[number, key, variant] = (len(values), exact[number, key, variant], *lift)
         return rows

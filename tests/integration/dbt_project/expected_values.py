@@ -113,6 +113,16 @@ def moments_of(totals: list[Total]) -> tuple[Any, ...]:
     )
 
 
+def variance_of_difference(first: list[float], second: list[float]) -> float:
+    """Welch's; where the smaller arm has less than two fifths of the units of a skewed metric, Student's if larger."""
+    (mean, of_first), (other, of_second) = mean_and_variance(first), mean_and_variance(second)
+    n, m = len(first), len(second)
+    pooled = (n * (n - 1) * of_first + m * (m - 1) * of_second) / (n + m - 2)
+    skewed = math.sqrt(pooled) > abs(n * mean + m * other) / (n + m) / 2
+    student = pooled * (1 / n + 1 / m) if min(n, m) < 0.4 * (n + m) and skewed else 0.0
+    return max(of_first + of_second, student)
+
+
 def mean_and_variance(values: list[float]) -> tuple[float, float]:
     """The mean and the variance of it."""
     mean = math.fsum(values) / len(values)

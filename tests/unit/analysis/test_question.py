@@ -242,7 +242,8 @@ def test_an_interpolated_quantile_is_labelled() -> None:
     [
         (
             "0.999",
-            "Under the 99.9 % cap every unit has the value 0.00: choose a higher percentile, or no cap.",
+            "Under the 99.9 % cap every unit has the value 0.00: either none has another yet, or the percentile is too "
+            "low.",
         ),
         (None, ""),
     ],

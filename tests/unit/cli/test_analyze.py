@@ -115,6 +115,14 @@ def test_a_guardrail_that_was_named_is_harmed_all_the_same(analyze):
     assert found["decision"]["action"] == "roll_back"
 
 
+def test_a_guardrail_beside_the_metric_that_decides_is_named_by_its_own_option(analyze):
+    options = ("--metric", "spend", "--guardrail", "converted=2%", "--lower", "converted")
+    found = json.loads(analyze(unit_rows(), *options, "--json").stdout)
+
+    roles = {row["metric"]["name"]: row["metric"]["role"] for row in found["results"]}
+    assert roles == {"spend": "primary", "converted": "guardrail"}
+
+
 def test_of_sums_those_that_are_named_decide(analyze):
     sums = "metric,variant,n,sum\nconverted,a,400,120\nconverted,b,400,240\nback,a,400,9\nback,b,400,8\n"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from neonblue.analysis import MomentRow
+from neonblue.analysis.experiment import watchers_of
 from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage
 from neonblue.guardrails.breaches import breaches
 from neonblue.guardrails.watched import watched_guardrails
@@ -175,3 +176,14 @@ def test_a_lopsided_canary_of_revenue_without_an_effect_is_not_paused() -> None:
                 break
 
     assert paused == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "watchers"), [({"type": "count"}, 2), ({"type": "count", "cuped": False}, 1), ({}, 1)]
+)
+def test_a_decision_that_adjusts_for_a_covariate_is_another_test_than_the_sensors(
+    fields: dict[str, Any], watchers: int
+) -> None:
+    watched = metric(**fields)
+
+    assert watchers_of(experiment(watched, inference="confidence_sequence"), watched) == watchers

@@ -2,7 +2,11 @@
 
 import pytest
 
-from neonblue.statistics import Choice, Moments, beta_posterior, choose
+from neonblue.statistics import Choice, Moments, Status, beta_posterior, choose
+
+
+def test_the_smallest_prior_that_is_named_is_taken():
+    assert not isinstance(beta_posterior(*[Moments.proportion(10, 10)] * 2, prior=(0.03, 0.03)), Status)
 
 
 @pytest.mark.parametrize(

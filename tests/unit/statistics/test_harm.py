@@ -17,6 +17,7 @@ from neonblue.statistics import (
     Moments,
     Plan,
     Role,
+    Status,
     Verdict,
     analyze_metrics,
 )
@@ -26,6 +27,7 @@ from neonblue.statistics.standing import GuardrailState
 
 N = 10_000
 ENDED = Plan(ended=True)
+SEQUENCE = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
 ERRORS = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER)
 
 
@@ -118,3 +120,27 @@ def test_tests_that_are_not_given_count_in_a_shared_error() -> None:
     assert judge_shared([], 0).rejected == ()
     with pytest.raises(ValueError, match="tests"):
         judge_shared([0.5, 0.5], 1)
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (0, 9)])
+def test_a_guardrail_of_too_few_outcomes_is_not_held(counts: tuple[int, int]) -> None:
+    aim = Metric("bought", MetricKind.PROPORTION)
+    moments = {("bought", "c"): Moments.proportion(1_000, N), ("bought", "t1"): Moments.proportion(1_500, N)}
+    moments |= {
+        ("errors", arm): Moments.proportion(count, N) for arm, count in zip(("c", "t1"), counts, strict=True)
+    }
+
+    watched = analyze(Experiment("c", ("c", "t1"), (aim, ERRORS), moments), SEQUENCE)
+
+    assert watched.decision.action is Action.KEEP_RUNNING
+
+
+def test_a_margin_that_is_held_by_few_outcomes_shows_no_interval_beside_it() -> None:
+    loss = replace(ERRORS, margin=0.05)
+    moments = {("errors", "c"): Moments.proportion(10, 20_000), ("errors", "t1"): Moments.proportion(4, 400)}
+
+    (found,) = analyze(Experiment("c", ("c", "t1"), (loss,), moments), SEQUENCE).results
+
+    assert found.guardrail_state is GuardrailState.HELD
+    assert isinstance(found.comparison.absolute, Status)
+    assert isinstance(found.comparison.relative, Status)

@@ -60,7 +60,15 @@ def test_it_is_analysed_as_its_csv(tmp_path: Path, columns: dict[str, pa.Array])
     assert data.experiment.moments["converted", "control"].sum == sum(columns["converted"].to_pylist()[::2])
 
 
-@pytest.mark.parametrize("odd", [pa.array([[1]] * COUNT), pa.array([b"\x00"] * COUNT)])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pa.array([[1]] * COUNT),
+        pa.array([b"\x00"] * COUNT),
+        pa.array([b"abcd"] * COUNT, pa.binary(4)),
+        pa.array([bytes(16)] * COUNT, pa.uuid()),
+    ],
+)
 def test_a_column_that_is_no_cell_is_refused(
     tmp_path: Path, columns: dict[str, pa.Array], odd: pa.Array
 ) -> None:
