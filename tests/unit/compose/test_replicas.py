@@ -77,16 +77,22 @@ def test_the_engine_merges_a_replicas_configuration_last(folder: Path, tmp_path:
     )
     for name, source in (("neonblue", "clickhouse-config"), ("replica", f"ha-{host}")):
         shutil.copy(folder / "secrets" / f"{source}.xml", tmp_path / "config.d" / f"{name}.xml")
-    macros, clusters = asked(
+    macros, clusters, places = asked(
         f"{tmp_path / 'engine'}?config-file={tmp_path / 'config.xml'}",
         "SELECT macro, substitution FROM system.macros ORDER BY macro",
         "SELECT cluster, shard_num, replica_num, host_name, port FROM system.clusters ORDER BY ALL",
+        "SELECT name, value FROM system.server_settings WHERE name LIKE 'default_replica%' AND changed ORDER BY name",
     )
     found = dict(line.split("\t") for line in macros)
     assert found["replica"] == host
     assert found["shard"] == "1"
     assert found["kafka_broker_list"] == replicas.bootstrap(kept.load(folder))
     assert found["kafka_topic"].startswith(STACK.kafka.topic)
+    # By its name, which a table that is made again after a replica's loss has too.
+    assert places == [
+        "default_replica_name\t{replica}",
+        "default_replica_path\t/clickhouse/tables/{shard}/{database}/{table}",
+    ]
     assert clusters == [
         f"{replicas.CLUSTER}\t1\t{at}\t{one}\t9000" for at, one in enumerate(replicas.REPLICAS, 1)
     ]
