@@ -33,6 +33,10 @@ _STATE = "SELECT sync_state FROM pg_stat_replication WHERE application_name = 's
 _ADVANCE = "SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn()), pg_log_standby_snapshot()"
 _SYNCED = "SELECT 1 FROM pg_replication_slots WHERE synced AND NOT temporary AND slot_name = %s"
 _SLOT = "SELECT failover, invalidation_reason FROM pg_replication_slots WHERE slot_name = %s"
+_WAITS_FOR = (
+    "SELECT current_setting('synchronous_standby_names'), current_setting('synchronized_standby_slots')"
+)
+_STANDBYS = "SELECT wal_status, active FROM pg_replication_slots WHERE slot_name = 'standby'"
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -105,7 +109,7 @@ class Pair:
         return process
 
     def done(self, *words: object) -> None:
-        assert self.start(*words).wait(timeout=SECONDS) == 0, (self._folder / "log").read_text()[-2000:]
+        assert self.start(*words).wait(timeout=SECONDS) == 0, self.log()[-2000:]
 
     def start_primary(self) -> subprocess.Popen[bytes]:
         data = self._folder / "primary"
@@ -119,12 +123,28 @@ class Pair:
             "-A",
             "scram-sha-256",
         )
+        return self.serve_primary()
+
+    def serve_primary(self) -> subprocess.Popen[bytes]:
         options = {"config_file": "primary.conf", "hba_file": "pg_hba.conf"}
         words = [f"--{name}={self._folder / file}" for name, file in options.items()]
-        return self.start("postgres", "-D", data, *words)
+        return self.start("postgres", "-D", self._folder / "primary", *words)
 
     def start_standby(self) -> subprocess.Popen[bytes]:
         return self.start("/bin/bash", "-eu", "postgres-standby.sh")
+
+    def lose_standby(self) -> None:
+        """With all that it held."""
+        shutil.rmtree(self._folder / "standby")
+
+    def go_back(self) -> subprocess.Popen[bytes]:
+        """To what was the standby's data as the primary's."""
+        shutil.rmtree(self._folder / "primary")
+        (self._folder / "standby").rename(self._folder / "primary")
+        return self.serve_primary()
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text()
 
     def enter(self, port: int, database: str = "neonblue") -> Connection:
         """As the superuser, within a minute and a half."""
@@ -182,19 +202,26 @@ def pair() -> Iterator[Pair]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_the_standby_has_every_commit_and_the_slot_and_takes_over(pair: Pair) -> None:
+def begin(pair: Pair) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], Connection]:
+    """Primary, standby and a session of the superuser, once commits wait. The standby is there before its role is."""
     primary = pair.start_primary()
     with pair.enter(pair.primary, "postgres") as first:
         for name in ("neonblue", "dagster"):
             first.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
-    owner = pair.enter(pair.primary)
-    settings = pair.keeps.settings.postgres
-    postgres_roles.reconcile(owner, settings)
-
     standby = pair.start_standby()
+    until(lambda: f'password authentication failed for user "{Role.SUPERVISOR.login}"' in pair.log())
+    owner = pair.enter(pair.primary)
+    postgres_roles.reconcile(owner, pair.keeps.settings.postgres)
+
     pair.enter(pair.standby).close()
     pair.done("/bin/bash", "-eu", "postgres-synchronous.sh")
     until(lambda: synchronous(owner))
+    return primary, standby, owner
+
+
+def test_the_standby_has_every_commit_and_the_slot_and_takes_over(pair: Pair) -> None:
+    primary, standby, owner = begin(pair)
+    settings = pair.keeps.settings.postgres
     owner.execute("CREATE TABLE kept (id int)")
     cdc = settings.acting(Role.CDC).model_copy(update={"port": pair.primary}).dsn()
     with psycopg.connect(cdc, autocommit=True) as debezium:
@@ -215,7 +242,7 @@ def test_the_standby_has_every_commit_and_the_slot_and_takes_over(pair: Pair) ->
         commit = pool.submit(pair.insert, 1)
         with pytest.raises(TimeoutError):
             commit.result(timeout=5)
-        pair.start_standby()
+        standby = pair.start_standby()
         commit.result(timeout=SECONDS)
     until(lambda: synchronous(owner))
     until(has_the_slot)
@@ -229,6 +256,51 @@ def test_the_standby_has_every_commit_and_the_slot_and_takes_over(pair: Pair) ->
     assert after.execute(_SLOT, [SLOT]).fetchone() == (True, None)
     after.execute("INSERT INTO kept VALUES (3)")
     after.close()
+    owner.close()
+
+    standby.send_signal(signal.SIGINT)
+    standby.wait(timeout=60)
+    pair.go_back()
+    pair.start_standby()
+    pair.done("/bin/bash", "-eu", "postgres-synchronous.sh")
+    with pair.enter(pair.primary) as back:
+        until(lambda: synchronous(back))
+        assert back.execute("SELECT count(*) FROM kept").fetchone() == (3,)
+        assert back.execute(_SLOT, [SLOT]).fetchone() == (True, None)
+        back.execute("INSERT INTO kept VALUES (4)")
+
+
+@pytest.mark.parametrize("slot", ["extended", "lost"])
+def test_a_standby_that_is_made_anew_takes_over(pair: Pair, slot: str) -> None:
+    primary, standby, owner = begin(pair)
+    owner.execute("CREATE TABLE kept (id int)")
+    standby.send_signal(signal.SIGINT)
+    standby.wait(timeout=60)
+    pair.lose_standby()
+    owner.execute("ALTER SYSTEM SET max_wal_size = '32MB'")
+    if slot == "lost":
+        owner.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'")
+    owner.execute("SELECT pg_reload_conf()")
+
+    def is_left() -> bool:
+        for _ in range(3):
+            owner.execute("SELECT pg_logical_emit_message(false, 'filler', ''), pg_switch_wal()")
+        owner.execute("CHECKPOINT")
+        return owner.execute(_STANDBYS).fetchone() == (slot, False)
+
+    until(is_left)
+    pair.start_standby()
+    pair.enter(pair.standby).close()
+    until(lambda: synchronous(owner))
+    owner.execute("INSERT INTO kept VALUES (1)")
+
+    primary.send_signal(signal.SIGQUIT)
+    primary.wait(timeout=60)
+    pair.done("pg_ctl", "promote", "-w", "-D", "standby")
+    with pair.enter(pair.standby) as after:
+        assert after.execute(_WAITS_FOR).fetchone() == ("", "")
+        after.execute("INSERT INTO kept VALUES (2)")
+        assert after.execute("SELECT count(*) FROM kept").fetchone() == (2,)
     owner.close()
 
 

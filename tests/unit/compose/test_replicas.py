@@ -20,6 +20,7 @@ from neonblue.files import folder as files
 from neonblue.settings import ClickHouseSettings, Role, Settings
 from neonblue.stack import templates
 from neonblue.stack.clickhouse_migrations import placeholders, read_migrations
+from tests.unit.compose.deployments import PROFILES, compose_config
 from tests.unit.compose.test_clickhouse import asked
 from tests.unit.compose.test_files import COMPOSE, run
 
@@ -77,16 +78,22 @@ def test_the_engine_merges_a_replicas_configuration_last(folder: Path, tmp_path:
     )
     for name, source in (("neonblue", "clickhouse-config"), ("replica", f"ha-{host}")):
         shutil.copy(folder / "secrets" / f"{source}.xml", tmp_path / "config.d" / f"{name}.xml")
-    macros, clusters = asked(
+    macros, clusters, places = asked(
         f"{tmp_path / 'engine'}?config-file={tmp_path / 'config.xml'}",
         "SELECT macro, substitution FROM system.macros ORDER BY macro",
         "SELECT cluster, shard_num, replica_num, host_name, port FROM system.clusters ORDER BY ALL",
+        "SELECT name, value FROM system.server_settings WHERE name LIKE 'default_replica%' AND changed ORDER BY name",
     )
     found = dict(line.split("\t") for line in macros)
     assert found["replica"] == host
     assert found["shard"] == "1"
     assert found["kafka_broker_list"] == replicas.bootstrap(kept.load(folder))
     assert found["kafka_topic"].startswith(STACK.kafka.topic)
+    # By its name, which a table that is made again after a replica's loss has too.
+    assert places == [
+        "default_replica_name\t{replica}",
+        "default_replica_path\t/clickhouse/tables/{shard}/{database}/{table}",
+    ]
     assert clusters == [
         f"{replicas.CLUSTER}\t1\t{at}\t{one}\t9000" for at, one in enumerate(replicas.REPLICAS, 1)
     ]
@@ -160,6 +167,28 @@ def test_the_standby_follows_as_a_user_that_the_primary_lets_in(folder: Path) ->
         f"host replication {place['user']} all scram-sha-256"
         in (folder / "config/ha/pg_hba.conf").read_text()
     )
+
+
+def test_the_standby_waits_for_the_primary_alone(replicated: dict[str, Any]) -> None:
+    """What commits waits for the standby: it would for ever, were the standby to wait for it."""
+    assert replicated["postgres-standby"]["depends_on"] == {
+        "postgres": {"condition": "service_healthy", "required": True}
+    }
+    assert not replicated["postgres"].get("depends_on")
+
+
+def test_after_the_takeover_nobody_asks_the_old_primary(folder: Path, tmp_path: Path) -> None:
+    after = tmp_path / "after"
+    shutil.copytree(folder, after)
+    with (after / ".env").open("a") as file:
+        file.write("\nPOSTGRES_AT=postgres-standby\n")
+    found = compose_config(after, *PROFILES, overlay="ha.yaml")["services"]
+    script = found["postgres-synchronous"]["command"][0].replace("$$", "$")
+    subprocess.run(["/bin/bash", "-euc", script], check=True, timeout=10, env={"PATH": "/usr/bin:/bin"})
+    for name in ("api", "dagster", "exporter", "keeper", "set-up"):
+        assert found[name]["environment"]["NEONBLUE_POSTGRES_HOST"] == "postgres-standby"
+    source = found["postgres-exporter"]["environment"]["DATA_SOURCE_URI"]
+    assert source == f"postgres-standby:{STACK.postgres.port}/neonblue?sslmode=disable"
 
 
 def test_the_slot_is_one_that_standbys_keep(replicated: dict[str, Any]) -> None:
