@@ -64,7 +64,7 @@ def send(
 
 def rows_of(warehouse: Warehouse, configuration: dict[str, Any], *, live: bool) -> ExperimentRows:
     message = msgspec.convert(configuration, ExperimentMessage)
-    return read_rows(Reader.of(warehouse.client, live=live), [{1: message}], NOW)[1]
+    return read_rows(Reader.of(warehouse.client, live=live), [{1: message}], datetime.now(UTC))[1]
 
 
 def young_and_old() -> list[tuple[str, str, datetime]]:
@@ -117,8 +117,8 @@ def test_who_did_not_answer_has_no_value_and_who_answered_0_has_one(warehouse: W
     (built,) = rows_of(warehouse, configuration, live=False).moments
     assert (built.n, built.missing, built.sum_value, built.covariate) == (2, 1, Decimal(4), None)
 
-    # In an open hour one who was silent answers 0.
-    warehouse.topic.send(envelope("event", happened("cyd", "rating", NOW - timedelta(seconds=1), "0")))
+    # In an open hour, which that of this module's beginning may no more be, one who was silent answers 0.
+    warehouse.topic.send(envelope("event", happened("cyd", "rating", datetime.now(UTC), "0")))
     warehouse.refresh_live()
     (live,) = rows_of(warehouse, configuration, live=True).moments
     assert (live.n, live.missing, live.sum_value) == (3, 0, Decimal(4))
