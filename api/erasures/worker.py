@@ -66,9 +66,9 @@ class ErasureWorker:
         """One attempt at everything that is due; how many erasures that were. Raises psycopg.Error."""
         async with self.pool.connection() as connection:
             claimed = await repository.claim(connection, _AT_ONCE)
+            if not claimed:
+                return 0
             clock = await Clock.of(connection)
-        if not claimed:
-            return 0
         now = clock.read
         async with self._holding([erasure.id for erasure in claimed]):
             settled = [await self._tried(replace(erasure, problem=None), now) for erasure in claimed]

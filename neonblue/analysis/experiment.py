@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow, quantile_level
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 from neonblue.guardrails.watched import can_be_watched
@@ -33,7 +33,6 @@ KINDS = {
     "quantile": MetricKind.QUANTILE,
 }
 _COVARIATE_KINDS = frozenset({MetricKind.MEAN})
-_MEDIAN = 0.5
 _ENDED = frozenset({"concluded", "archived"})
 
 Weights = tuple[tuple[str, float], ...]
@@ -223,7 +222,7 @@ def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> C
 
 
 def _quantile(metric: MetricMessage, row: QuantileRow) -> QuantileSummary:
-    level = float(metric.quantile) if metric.quantile is not None else _MEDIAN
+    level = quantile_level(metric)
     return QuantileSummary(row.n, row.n, level, row.value, row.lower, row.upper, row.interpolated)
 
 

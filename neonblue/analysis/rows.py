@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from neonblue.contract.messages import MetricMessage
+
+if TYPE_CHECKING:
+    from neonblue.statistics import QuantileSummary
+
+_MEDIAN = 0.5
+
+
+def quantile_level(metric: MetricMessage) -> float:
+    """Which quantile the metric is, in (0, 1): the median where it says none."""
+    return _MEDIAN if metric.quantile is None else float(metric.quantile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,29 @@ class QuantileRow:
     unfinished: int = 0
     missing: int = 0
     interpolated: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        metric: MetricMessage,
+        variant: str,
+        found: QuantileSummary,
+        unfinished: int = 0,
+        missing: int = 0,
+    ) -> QuantileRow:
+        """What a summary of the arm's units says."""
+        return cls(
+            metric.key,
+            metric.version,
+            variant,
+            found.n,
+            found.value,
+            found.lower,
+            found.upper,
+            unfinished,
+            missing,
+            found.interpolated,
+        )
 
 
 @dataclass(frozen=True, slots=True)

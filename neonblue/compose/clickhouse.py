@@ -125,6 +125,7 @@ def _constraints(limits: QueryLimits) -> Iterable[str]:
 
 
 def filled(name: str, **values: object) -> str:
+    """A file of ``compose/clickhouse`` with these in its places. Raises KeyError for a place without a value."""
     text = (folder(Folder.COMPOSE) / "clickhouse" / name).read_text(encoding="utf-8")
     return Template(text).substitute({key: str(value) for key, value in values.items()})
 

@@ -66,14 +66,12 @@ def secrets(keeps: Kept, listen: str, log_dir: str, plugins: str) -> dict[str, s
         )
         for host in BROKERS
     }
-    ui: Any = yaml.safe_load(watching.secrets(keeps)["kafka-ui.yml"])
-    ui["kafka"]["clusters"][0]["bootstrapServers"] = bootstrap(keeps)
     password = settings.postgres.password_of(Role.SUPERVISOR).get_secret_value()
     return brokers | {
         "ha-worker.properties": templates.worker(
             settings, plugins, listen=listen, bootstrap_servers=bootstrap(keeps)
         ),
-        "ha-kafka-ui.yml": str(yaml.safe_dump(ui, sort_keys=False)),
+        "ha-kafka-ui.yml": watching.kafka_ui(keeps, bootstrap(keeps)),
         "ha-standby.pgpass": f"postgres:{settings.postgres.port}:*:{Role.SUPERVISOR.login}:{password}\n",
         **{f"ha-{host}.xml": _replica(keeps, host) for host in REPLICAS},
     }

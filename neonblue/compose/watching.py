@@ -58,7 +58,7 @@ def secrets(keeps: Kept) -> dict[str, str]:
         "clickhouse-reader-password": settings.clickhouse.readonly_password.get_secret_value(),
         "postgres-monitoring-password": settings.postgres.monitoring_password.get_secret_value(),
         "valkey-monitoring.json": json.dumps(_valkey_passwords(keeps)),
-        "kafka-ui.yml": _kafka_ui(keeps),
+        "kafka-ui.yml": kafka_ui(keeps, f"kafka:{settings.kafka.port}"),
     }
 
 
@@ -74,12 +74,12 @@ def _valkey_passwords(keeps: Kept) -> dict[str, str]:
     return {f"redis://{who}{place}": keeps.valkey_watcher for who in ("", f"{WATCHER}@")}
 
 
-def _kafka_ui(keeps: Kept) -> str:
+def kafka_ui(keeps: Kept, brokers: str) -> str:
     """It is whom the exporter is: sees the topic and how far ClickHouse is, and reads no message."""
     settings = keeps.settings
     cluster = {
         "name": "neonblue",
-        "bootstrapServers": f"kafka:{settings.kafka.port}",
+        "bootstrapServers": brokers,
         "readOnly": True,
         "properties": in_java(settings.kafka.security("monitoring")),
     }

@@ -49,17 +49,8 @@ def breaches(
     return [
         _breach(experiment.key, result)
         for result in analyze_metrics(seen, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
-        if result.metric.name in watched and result.arm not in seen.dropped and _harmed(result)
+        if result.metric.name in watched and result.arm not in seen.dropped and result.speaks_against
     ]
-
-
-def _harmed(result: MetricResult) -> bool:
-    from neonblue.statistics import Verdict
-    from neonblue.statistics.standing import GuardrailState
-
-    if result.metric.margin is not None:
-        return result.guardrail_state is GuardrailState.BREACHED
-    return result.verdict is Verdict.WORSE
 
 
 def _breach(key: str, result: MetricResult) -> Breach:

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from neonblue.results.effect import Effect, Scale
-from neonblue.statistics import Estimate, Lift, Method, MetricKind, MetricResult, Role, Status, Verdict
+from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.wording import lower_is_better, remarks
 
 _SHARES = ("proportion", "retention")
-_INTERPOLATED = "Values around the quantile are equal: it is interpolated between them."
 
 
 def effects_of(results: Sequence[MetricResult]) -> tuple[Effect, ...]:
@@ -58,11 +57,11 @@ def effect_of_item(item: Mapping[str, Any]) -> Effect:
 
 
 def _left_out(item: Mapping[str, Any]) -> list[str]:
-    """Who is not in the item's numbers, and whether its values are interpolated."""
+    """Who is not in the item's numbers."""
     judged = item["n_control"] + item["n_variant"]
     unfinished = item["unfinished_control"] + item["unfinished_variant"]
     missing = item["missing_control"] + item["missing_variant"]
-    found = [_INTERPOLATED] if item.get("method") == Method.INTERPOLATED_QUANTILE else []
+    found = []
     if unfinished:
         found.append(
             f"{judged + missing:,} of {judged + missing + unfinished:,} units have finished their window."
@@ -111,11 +110,6 @@ def _notes(result: MetricResult) -> list[str]:
         notes.append(comparison.absolute.message)
     elif isinstance(comparison.relative, Status):
         notes.append(comparison.relative.message)
-    if (
-        isinstance(comparison.absolute, Estimate)
-        and comparison.absolute.method is Method.INTERPOLATED_QUANTILE
-    ):
-        notes.append(_INTERPOLATED)
     if isinstance(result.guardrail, Status):
         notes.append(result.guardrail.message)
     if result.waits is not None and result.waits != comparison.absolute:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neonblue.analysis.rows import QuantileRow
+from neonblue.analysis.rows import QuantileRow, quantile_level
 from neonblue.contract.messages import MetricMessage
 from neonblue.results.moments import Versions
 from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
@@ -95,17 +95,5 @@ def _columns(rows: Iterable[Sequence[Any]]) -> tuple[_Values, list[int]]:
 
 
 def _quantile_row(metric: MetricMessage, variant: str, values: _Values, states: list[int]) -> QuantileRow:
-    level = float(metric.quantile) if metric.quantile is not None else _MEDIAN
-    found = QuantileSummary.from_values(values, level)
-    return QuantileRow(
-        metric.key,
-        metric.version,
-        variant,
-        values.size,
-        found.value,
-        found.lower,
-        found.upper,
-        unfinished=states[_UNFINISHED],
-        missing=states[_MISSING],
-        interpolated=found.interpolated,
-    )
+    found = QuantileSummary.from_values(values, quantile_level(metric))
+    return QuantileRow.of(metric, variant, found, states[_UNFINISHED], states[_MISSING])

@@ -24,6 +24,7 @@ from neonblue.statistics import (
     judge,
 )
 from neonblue.statistics.adjusting import as_adjusted
+from neonblue.statistics.wording import remarks_on_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def _effect(cell: _Cell, found: Comparison | None, adjusted: float | None, rejec
 def _note(found: Comparison | None, lift: Lift | Status | None) -> str:
     if found is None:
         return "An arm has no units here."
-    return lift.message if isinstance(lift, Status) else ""
+    lacking = [lift.message] if isinstance(lift, Status) else []
+    return " ".join([*lacking, *remarks_on_test(found)])
 
 
 def _verdict(metric: Metric, found: Comparison | None, rejected: bool) -> Verdict:

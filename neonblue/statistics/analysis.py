@@ -81,6 +81,13 @@ class MetricResult:
     final: bool = False
     waits: Status | None = None
 
+    @property
+    def speaks_against(self) -> bool:
+        """Whether it shows harm: of a guardrail with a margin its breach, else a significant change for the worse."""
+        if self.metric.role is Role.GUARDRAIL and self.metric.margin is not None:
+            return self.guardrail_state is GuardrailState.BREACHED
+        return self.verdict is Verdict.WORSE
+
 
 def analyze_metrics(
     experiment: Experiment, plan: Plan, standings: Standings | None = None, *, looking: bool = True

@@ -95,13 +95,8 @@ def _of(results: tuple[MetricResult, ...], arm: str, *roles: Role) -> list[Metri
 
 def _harm(results: tuple[MetricResult, ...], arm: str) -> MetricResult | None:
     """The first result that speaks against the arm."""
-    for result in _of(results, arm, Role.PRIMARY, Role.GUARDRAIL):
-        if result.metric.role is Role.GUARDRAIL and result.metric.margin is not None:
-            if result.guardrail_state is GuardrailState.BREACHED:
-                return result
-        elif result.verdict is Verdict.WORSE:
-            return result
-    return None
+    judged = _of(results, arm, Role.PRIMARY, Role.GUARDRAIL)
+    return next((result for result in judged if result.speaks_against), None)
 
 
 def _wins(results: tuple[MetricResult, ...], arm: str) -> bool:

@@ -45,22 +45,21 @@ class MidDistribution:
 
         Raises OutsideError where values that were not given would be needed.
         """
-        place, weight = self._place(level * self.n)
+        ranks = self.below + np.cumsum(self.counts) - self.counts / 2
+        place, weight = self._place(ranks, level * self.n)
         value = self._between(place, weight)
         half = z * math.sqrt(self._variance(level, place, weight) / (self.n - 1))
-        low, high = self._place((level - half) * self.n), self._place((level + half) * self.n)
-        if self._beyond((level - half) * self.n) or self._beyond((level + half) * self.n):
+        ends = (level - half) * self.n, (level + half) * self.n
+        low, high = (self._place(ranks, end) for end in ends)
+        if ends[0] < ranks[0] or ends[1] > ranks[-1]:
             return Bounded(value, value, value)
         return Bounded(value, min(self._between(*low), value), max(self._between(*high), value))
 
-    @property
-    def _ranks(self) -> FloatArray:
-        """The mid-distribution function at the values, times n."""
-        return self.below + np.cumsum(self.counts) - self.counts / 2
+    def _place(self, ranks: FloatArray, rank: float) -> tuple[int, float]:
+        """The value at or below the rank, and how far the rank lies from there to the next one, in [0, 1).
 
-    def _place(self, rank: float) -> tuple[int, float]:
-        """The value at or below the rank, and how far the rank lies from there to the next one, in [0, 1)."""
-        ranks = self._ranks
+        ranks: the mid-distribution function at the values, times n.
+        """
         place = int(np.searchsorted(ranks, rank, side="right")) - 1
         if place < 0:
             if self.below:
@@ -71,10 +70,6 @@ class MidDistribution:
                 raise OutsideError("above")
             return place, 0.0
         return place, float((rank - ranks[place]) / (ranks[place + 1] - ranks[place]))
-
-    def _beyond(self, rank: float) -> bool:
-        ranks = self._ranks
-        return bool(rank < ranks[0] or rank > ranks[-1])
 
     def _between(self, place: int, weight: float) -> float:
         low = self.values[place]

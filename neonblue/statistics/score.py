@@ -315,7 +315,7 @@ def _all_alike(control: Moments, treatment: Moments, alpha: float) -> Status:
         return NO_VARIANCE
     digits = numbers.share_places(None, None, found.upper)
     low, high = (numbers.points(bound, digits=digits) for bound in (found.lower, found.upper))
-    between = f"The difference lies between {low} and {high} ({numbers.level(found.level)} score interval)."
+    between = f"The difference lies between {low} and {high} ({numbers.level(found.level)} score interval of one look)."
     return replace(NO_VARIANCE, message=f"{NO_VARIANCE.message} {between}")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from neonblue.statistics import numbers
 from neonblue.statistics.analysis import MetricResult, Verdict
+from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.experiment import Metric
 from neonblue.statistics.health import Finding
 from neonblue.statistics.metric import MetricKind
 from neonblue.statistics.noninferiority import Direction
-from neonblue.statistics.result import Estimate, Lift
+from neonblue.statistics.result import Estimate, Lift, Method
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.status import Status
 
@@ -38,6 +39,8 @@ _RAISED = (
     "Lopsided arms of a skewed metric: the smaller arm is taken to vary as the units of both do, and the interval is "
     "wider for it."
 )
+
+_INTERPOLATED = "Values around the quantile are equal: it is interpolated between them."
 
 _CHECKS = {"multiply_exposed": "units in several arms"}
 
@@ -88,12 +91,17 @@ def margin_of(metric: Metric, before: str = "") -> str:
 
 def remarks(result: MetricResult) -> list[str]:
     """How its test differs from the metric's usual one, in sentences."""
-    test, found = result.comparison.absolute, []
-    if isinstance(test, Estimate) and test.raised:
-        found.append(_RAISED)
-    if result.fallback is not None:
-        found.append(f"Without the covariate: {result.fallback.message}")
-    return found
+    without = [] if result.fallback is None else [f"Without the covariate: {result.fallback.message}"]
+    return [*remarks_on_test(result.comparison), *without]
+
+
+def remarks_on_test(comparison: Comparison) -> list[str]:
+    """As `remarks`, of what the units' values alone bring about."""
+    test = comparison.absolute
+    if not isinstance(test, Estimate):
+        return []
+    raised = [_RAISED] if test.raised else []
+    return [_INTERPOLATED, *raised] if test.method is Method.INTERPOLATED_QUANTILE else raised
 
 
 def lower_is_better(metric: Metric) -> bool:

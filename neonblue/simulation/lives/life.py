@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow
+from neonblue.analysis.rows import quantile_level
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
 from neonblue.guardrails.watched import watched_guardrails
@@ -18,7 +19,6 @@ from neonblue.simulation.lives.measures import Drawn, Measure, Sums
 from neonblue.statistics import QuantileSummary
 
 FIRST = date(2026, 3, 2)
-_MEDIAN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,20 +171,8 @@ class Life:
         values = np.concatenate([drawn.values for drawn in found]) if found else np.array([])
         if values.size < 2:
             return None
-        given = measure.message.quantile
-        level = _MEDIAN if given is None else float(given)
-        summary = QuantileSummary.from_values(values / 10**measure.places, level)
-        missing = sum(drawn.missing for drawn in found)
-        return QuantileRow(
-            measure.key,
-            measure.message.version,
-            arm,
-            summary.n,
-            summary.value,
-            summary.lower,
-            summary.upper,
-            missing=missing,
-        )
+        summary = QuantileSummary.from_values(values / 10**measure.places, quantile_level(measure.message))
+        return QuantileRow.of(measure.message, arm, summary, missing=sum(drawn.missing for drawn in found))
 
     def _configure(self, status: str, concluded_at: str | None = None) -> None:
         design, now = self.design, self.midnight + timedelta(hours=10 if concluded_at else 0)

@@ -18,8 +18,7 @@ from neonblue.simulation.lives.design import Design
 from neonblue.simulation.lives.holding import Held, answers_alike
 from neonblue.simulation.lives.life import Life
 from neonblue.simulation.lives.truth import Truth
-from neonblue.statistics import Action, Estimate, MetricResult, Report, Role, Verdict
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics import Action, Estimate, Report, Role
 
 _LOOKS_A_DAY = 2  # of the sensor; a day's units come in so many parts
 _RUN_AT = timedelta(hours=1)
@@ -183,7 +182,7 @@ class _Player:
             return
         live = question.experiment.live_treatments
         for result in report.results:
-            if result.arm in live and said_harm(result):
+            if result.arm in live and result.metric.role is not Role.SECONDARY and result.speaks_against:
                 harmed = self.truth.harmed(result.metric.name, result.arm)
                 self.seen.found |= harmed and self.truth.harmful
                 self.seen.wrong_harm |= not harmed
@@ -196,10 +195,3 @@ class _Player:
 
     def _say(self, sentence: str) -> None:
         self.seen.said.append(f"day {self.life.day}: {sentence}")
-
-
-def said_harm(result: MetricResult) -> bool:
-    """Whether the result speaks against its arm: the decision then stops the arm, or rolls all of them back."""
-    if result.metric.role is Role.GUARDRAIL and result.metric.margin is not None:
-        return result.guardrail_state is GuardrailState.BREACHED
-    return result.metric.role is not Role.SECONDARY and result.verdict is Verdict.WORSE

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from neonblue.simulation.lives.families import BY_KEY, FAMILIES, Family
-from neonblue.simulation.lives.tally import ERROR, INVALID, Rate, Tally
+from neonblue.simulation.lives.tally import Rate, Tally
 
 BEGIN, END = "<!-- lives: begin -->", "<!-- lives: end -->"
 COLUMNS = ("family", "lives", "false ship", "false harm", "covered (level)", "found", "invalid", "holds")
@@ -43,11 +43,6 @@ def _row(family: Family, tally: Tally) -> str:
 
 def _percent(rate: Rate) -> str:
     return "-" if rate.value is None else f"{rate.value:.1%}"
-
-
-def targets() -> str:
-    """The families' promises in words."""
-    return f"false ship and false harm at most {ERROR:.0%}, invalid at most {INVALID:.0%}"
 
 
 def keep(path: Path, tallies: Iterable[Tally]) -> None:

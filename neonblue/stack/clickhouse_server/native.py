@@ -13,22 +13,23 @@ from collections.abc import AsyncIterator
 
 from neonblue.stack.clickhouse_server.native_types import Column, IncompleteError, column, number
 
-WITH_BLOCK_INFORMATION = 1
 WITH_CUSTOM_SERIALIZATION = 54454
+"""Clients of lower versions, clickhouse-connect among them, are given what the engine writes."""
 WITH_OUT_OF_ORDER_BUCKETS = 54480
 _LARGE = 64 * 1024
 _INFORMATION = b"\x01\x00\x02\xff\xff\xff\xff"
 """Fields 1 and 2: no overflow rows, no bucket."""
+_OWN = b"\0"
+"""Before a column's data: its serialization is its type's own."""
 _BUCKETS = b"\x03\x00"
 """Field 3: no buckets out of order."""
 
 
 class Reframer:
-    """Takes a result in pieces, gives it out column by column."""
+    """Takes a result in pieces, gives it out column by column. version: from WITH_CUSTOM_SERIALIZATION on."""
 
     def __init__(self, version: int) -> None:
         self._information = _INFORMATION + (_BUCKETS if version >= WITH_OUT_OF_ORDER_BUCKETS else b"") + b"\0"
-        self._custom = b"\0" if version >= WITH_CUSTOM_SERIALIZATION else b""
         self._held = bytearray()
         self._wanted = 1
         self._columns = 0
@@ -71,7 +72,7 @@ class Reframer:
         found: Column = column(self._held, self._rows)
         self._columns -= 1
         head = self._taken(found.data)
-        return head + self._custom + self._taken(found.end - found.data)
+        return head + _OWN + self._taken(found.end - found.data)
 
     def _taken(self, size: int) -> bytes:
         taken = bytes(self._held[:size])

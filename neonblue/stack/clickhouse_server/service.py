@@ -113,7 +113,6 @@ class QueryService:
         most = _WHOLE if request.whole else _HEAD
         first = bytearray()
         pieces = execution.pieces()
-        # Clients of lower versions, clickhouse-connect among them, read what the engine writes.
         reframes = request.protocol_version >= WITH_CUSTOM_SERIALIZATION
         if reframes and _output_format(request, statement).lower() == "native":
             pieces = reframed(pieces, request.protocol_version)

@@ -62,8 +62,8 @@ class Topics(Step):
     def run(self) -> None:
         client = admin(self._settings)
         present = _present(client, self._wanted)
-        self._note_losses(present)
-        if self._settings.kafka.topic not in present:
+        gone = self._note_losses(present)
+        if self._settings.kafka.topic in gone or self._settings.kafka.topic not in present:
             self._memory.position_is({})
         self._make(client, present)
         self._memory.topics_are({name: topic.id for name, topic in self._all_present(client).items()})
@@ -90,12 +90,13 @@ class Topics(Step):
     def close(self) -> None:
         self._client = None
 
-    def _note_losses(self, present: Mapping[str, Present]) -> None:
-        for name in lost(self._memory.read().topics, present):
+    def _note_losses(self, present: Mapping[str, Present]) -> list[str]:
+        gone = lost(self._memory.read().topics, present)
+        for name in gone:
             _log.warning("topic_lost", topic=name, then="it is made anew")
             if name == self._settings.kafka.topic:
                 self._memory.repair(f"the topic {name} was deleted")
-                self._memory.position_is({})
+        return gone
 
     def _make(self, client: AdminClient, present: Mapping[str, Present]) -> None:
         new = [

@@ -65,3 +65,15 @@ def test_a_segment_that_an_arm_has_no_units_in_has_a_note_and_no_numbers() -> No
     (effect,) = segment_effects({Segment("platform", "tv"): alone}, Plan(ended=True))
     assert (effect.lift, effect.adjusted_p, effect.verdict) == (None, None, Verdict.UNKNOWN)
     assert effect.note == "An arm has no units here."
+
+
+def test_a_segment_of_lopsided_arms_says_how_it_was_judged() -> None:
+    spent = Metric("spent", MetricKind.MEAN, Role.PRIMARY)
+    arms = {"c": Moments(1_900, 2_000.0, 200_000.0), "t": Moments(100, 40.0, 400.0)}
+    moments = {("spent", arm): sums for arm, sums in arms.items()}
+
+    (effect,) = segment_effects(
+        {Segment("city", "one"): Experiment("c", ("c", "t"), (spent,), moments)}, Plan(ended=True)
+    )
+
+    assert "Lopsided arms of a skewed metric" in effect.note

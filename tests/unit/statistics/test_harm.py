@@ -124,7 +124,7 @@ def test_tests_that_are_not_given_count_in_a_shared_error() -> None:
 
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (0, 9)])
 def test_a_guardrail_of_too_few_outcomes_is_not_held(counts: tuple[int, int]) -> None:
-    aim = Metric("bought", MetricKind.PROPORTION)
+    aim = Metric("bought", MetricKind.PROPORTION, Role.PRIMARY)
     moments = {("bought", "c"): Moments.proportion(1_000, N), ("bought", "t1"): Moments.proportion(1_500, N)}
     moments |= {
         ("errors", arm): Moments.proportion(count, N) for arm, count in zip(("c", "t1"), counts, strict=True)

@@ -71,7 +71,10 @@ def test_arms_that_are_all_alike_show_the_interval_that_there_is(successes):
     assert isinstance(found, Status)
     assert found.code is StatusCode.ZERO_VARIANCE
     assert interval.upper == pytest.approx(0.01265, abs=5e-5)
-    assert "The difference lies between −1.27 pp and +1.27 pp (95 % score interval)." in found.message
+    assert (
+        "The difference lies between −1.27 pp and +1.27 pp (95 % score interval of one look)."
+        in found.message
+    )
 
 
 @pytest.mark.parametrize("prior", [1e-6, 0.01])

@@ -37,6 +37,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     go = shutil.which("go")
     if go is None:
         pytest.skip("Go is not installed")
+    fetched = subprocess.run([go, "mod", "download"], cwd=_SOURCE, check=False, timeout=600)
+    if fetched.returncode:
+        pytest.skip("the client's modules can't be fetched")
     built = tmp_path_factory.mktemp("clickhouse_go") / "client"
     subprocess.run(
         [go, "build", "-o", str(built), "."],

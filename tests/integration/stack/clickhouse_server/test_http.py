@@ -44,6 +44,21 @@ def test_query_in_url_in_body_and_in_both(server: Server) -> None:
     assert server.post("FROM numbers(3)", query="SELECT sum(number)").text == "3\n"
 
 
+@pytest.mark.parametrize(
+    ("version", "more"), [("1", 0), ("54405", 0), ("54453", 0), ("54454", 10), ("54480", 12)]
+)
+def test_results_in_native_are_reframed_for_clients_that_read_so_alone(
+    server: Server, version: str, more: int
+) -> None:
+    """Eight bytes of information about the block, ten with that of its buckets, and one before each column's data."""
+    query = "SELECT 1 AS a, 'b' AS b FORMAT Native"
+
+    plain, asked = server.post(query).content, server.post(query, client_protocol_version=version).content
+
+    assert len(asked) == len(plain) + more
+    assert more or asked == plain
+
+
 def test_headers_tell_id_format_zone_and_summary(server: Server) -> None:
     response = server.post("SELECT number FROM numbers(10) FORMAT JSONEachRow", query_id="my-id")
     assert response.headers["X-ClickHouse-Query-Id"] == "my-id"

@@ -51,8 +51,6 @@ def reframed(result: bytes, version: int, size: int = 1_000_000) -> bytes:
 @pytest.mark.parametrize(
     ("version", "block", "before_data"),
     [
-        (1, b"\x01\x00\x02\xff\xff\xff\xff\x00", b""),
-        (54453, b"\x01\x00\x02\xff\xff\xff\xff\x00", b""),
         (54454, b"\x01\x00\x02\xff\xff\xff\xff\x00", b"\x00"),
         (54480, b"\x01\x00\x02\xff\xff\xff\xff\x03\x00\x00", b"\x00"),
     ],
