@@ -85,7 +85,7 @@ lopsided: setup ## simulate lopsided arms of skewed metrics (minutes) and write 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata
 
-lives: setup ## play whole lives of experiments (half an hour) and write their table in docs/statistics.md: LIVES=2000 of each family
+lives: setup ## play whole lives of experiments and write their table in docs/statistics.md: LIVES=2000 of each family
 	@$(BIN)/python -m neonblue.simulation.lives --lives $(LIVES) --keep docs/lives.jsonl --page docs/statistics.md
 
 audit: setup ## ask OSV for known advisories on every locked part (sends their names and versions): OSV=https://… for a mirror
