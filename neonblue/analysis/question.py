@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
@@ -10,7 +11,7 @@ from neonblue.analysis.caps import with_empty_caps_told
 from neonblue.analysis.experiment import experiment_of, plan_of
 from neonblue.analysis.rows import ExperimentRows
 from neonblue.analysis.standings import replayed, standings_of
-from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
+from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far, waits_for_windows
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
@@ -28,7 +29,7 @@ class Question:
     page opened between two looks is none. pending: whether the experiment is concluded and its last look still to be
     taken. closed_to: up to when units and events are judged. unfinished: units whose
     window has not ended, by metric and arm: shown beside the others, never judged. now: when it is asked, by default
-    closed_to.
+    closed_to. waits: whether the one test of imported data waits for windows to end.
     """
 
     configuration: ExperimentMessage
@@ -41,14 +42,23 @@ class Question:
     pending: bool = False
     unfinished: Mapping[tuple[str, str], SoFar] = field(default_factory=dict)
     now: datetime | None = None
+    waits: bool = False
 
     def answer(self) -> Report:
         """Health, every metric in every arm, and the decision."""
         found = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
         report = with_empty_caps_told(self.configuration, found)
+        if self.waits and report.decision.action in (Action.KEEP_RUNNING, Action.INCONCLUSIVE):
+            return replace(report, decision=Decision(Action.KEEP_RUNNING, self._waiting()))
         if self.pending and report.decision.action is Action.INCONCLUSIVE:
             return replace(report, decision=Decision(Action.INCONCLUSIVE, _PENDING))
         return report
+
+    def _waiting(self) -> str:
+        units: Counter[str] = Counter()
+        for (metric, _), found in self.unfinished.items():
+            units[metric] += found.units
+        return f"Not yet: the windows of {max(units.values()):,} units are open. One test decides once all have ended."
 
 
 def ask(
@@ -66,7 +76,7 @@ def ask(
     rows count, by default its begin. Of a metric with a window, units whose window has ended are judged. Under a
     group-sequential plan each closed day with news is a look. looks: those that were kept; a look that is due is taken
     only where `taking`, by the run that keeps it, once all that it judges is counted. None: the looks are those that
-    would have been taken on these rows.
+    would have been taken on these rows. The one test of imported data waits until every window has ended.
     """
     newest = configurations[max(configurations)]
     plan = plan_of(newest)
@@ -82,7 +92,8 @@ def ask(
         now=now,
     )
     if plan.deciding is Deciding.FIXED:
-        return question
+        waits = newest.source == "external" and waits_for_windows(configurations, rows, now)
+        return replace(question, plan=replace(plan, ended=False), waits=True) if waits else question
     if looks is None:
         if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
             return question

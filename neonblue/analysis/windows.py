@@ -64,6 +64,22 @@ class SoFar:
 NOBODY = SoFar(0, None)
 
 
+def waits_for_windows(
+    configurations: Mapping[int, ExperimentMessage], rows: ExperimentRows, now: datetime
+) -> bool:
+    """Whether units of a current metric may still finish their window, so that their share of the answer is to come."""
+    newest = configurations[max(configurations)]
+    versions = {metric.key: metric.version for metric in newest.metrics}
+    moments = any(
+        row.finishes_at is not None and not row.cut_short and row.finishes_at > now
+        for row in rows.moments
+        if versions.get(row.metric_key) == row.metric_version
+    )
+    # Of a quantile it is not known which windows were cut short: after a pause nothing is waited for.
+    uncut = not interruptions(configurations)
+    return moments or (uncut and any(row.unfinished for row in rows.quantiles if row.metric_key in versions))
+
+
 def so_far(newest: ExperimentMessage, rows: ExperimentRows, now: datetime) -> dict[tuple[str, str], SoFar]:
     """The unfinished units of every metric with a window, by metric and arm."""
     versions = {metric.key: metric.version for metric in newest.metrics}

@@ -161,6 +161,51 @@ def test_units_too_young_to_answer_do_not_count_as_no() -> None:
     assert question.unfinished["conv", "t"].mean == 0
 
 
+def test_the_one_test_of_imported_data_waits_until_every_window_has_ended() -> None:
+    """The young units may turn the answer: what was "better" of the others would be taken back a day later."""
+    experiment = configuration(source="external", metrics=(WEEK,))
+    moments = [
+        counted(arm, day(entered), 1000, x, finishes_at=midnight(entered + 8))
+        for entered, found in ((1, (100, 200)), (3, (200, 100)))
+        for arm, x in zip(("control", "t"), found, strict=True)
+    ]
+
+    early, whole = (ask({1: experiment}, rows_of(moments), day(today)).answer() for today in (9, 11))
+
+    assert early.decision.action is Action.KEEP_RUNNING
+    assert early.decision.sentence == (
+        "Not yet: the windows of 2,000 units are open. One test decides once all have ended."
+    )
+    assert [result.verdict for result in early.results] == [Verdict.UNDECIDED]
+    assert early.results[0].p_value is None
+    assert whole.decision.action is Action.INCONCLUSIVE
+    assert whole.results[0].comparison.n_treatment == 2000
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_imported_quantiles_wait_for_their_windows_but_for_none_that_a_pause_cut(paused: bool) -> None:
+    median = MetricMessage(
+        key="conv",
+        type="quantile",
+        event_type="visit",
+        aggregation="sum",
+        quantile="0.5",
+        window_seconds=86_400,
+    )
+    versions = {
+        number: configuration(number, source="external", metrics=(median,), status=status)
+        for number, status in enumerate(("running", "paused" if paused else "running", "running"), start=1)
+    }
+    quantiles = [
+        QuantileRow("conv", 1, arm, 900, 10.0, 9.0, 11.0, unfinished=100) for arm in ("control", "t")
+    ]
+
+    question = ask(versions, ExperimentRows(quantiles=quantiles), day(9))
+
+    assert question.waits is not paused
+    assert (question.answer().decision.action is Action.KEEP_RUNNING) is not paused
+
+
 def test_a_look_of_a_windowed_metric_judges_who_had_finished_by_the_days_end() -> None:
     experiment = configuration(planned_units=4_000, metrics=(WEEK,))
     moments = [
