@@ -26,7 +26,7 @@ from tests.unit.compose.deployments import compose_config
 
 _SECONDS = 420.0
 _UNITS = 300
-_WRITES = "import pathlib; pathlib.Path('/opt/neonblue/x').touch()"
+_WRITES = "import pathlib; pathlib.Path('/opt/x').touch()"
 
 
 class Rehearsal:
@@ -160,6 +160,7 @@ def rehearse(store: Path, folder: Path) -> None:
         show.say("cli", f"counts {show.count()} events in ClickHouse")
         for name in ("dagster-code", "dagster", "dagster-daemon"):
             show.start(name)
+        show.say("cli", "\n" + show.once("cli", "build"))
         show.say("cli", "\n" + show.once("cli", "results", "demo"))
 
 
