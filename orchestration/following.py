@@ -40,11 +40,6 @@ class DagsterAwayError(Exception):
     """Dagster does not answer, or not yet with its jobs. The message says what to do."""
 
 
-def page(settings: Settings, run_id: str) -> str:
-    """The address of a run's page."""
-    return f"{settings.dagster.page}/runs/{run_id}"
-
-
 class _Status(msgspec.Struct):
     status: str = ""
 
@@ -93,7 +88,7 @@ def follow(settings: Settings, run_id: str) -> Iterator[Moment]:
             except (httpx.HTTPError, msgspec.DecodeError) as error:
                 if time.monotonic() - heard > _PATIENCE_SECONDS:
                     raise DagsterAwayError(
-                        f"Dagster does not answer any more; the run may go on: see {page(settings, run_id)}"
+                        f"Dagster does not answer any more; the run may go on: see {settings.dagster.run_page(run_id)}"
                     ) from error
                 time.sleep(_POLL_SECONDS)
                 continue

@@ -14,7 +14,7 @@ from dagster import DagsterRunStatus
 from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from neonblue.settings import Settings
-from orchestration.following import DagsterAwayError, follow, page
+from orchestration.following import DagsterAwayError, follow
 from orchestration.tags import DAYS_TAG, PARTITION_TAG, REBUILD_TAG, Rebuild
 
 _BY_DAY = "everything"
@@ -98,9 +98,9 @@ def launch(settings: Settings, job: str = "everything", timeout: float | None = 
     deadline = math.inf if timeout is None else time.monotonic() + timeout
     for moment in follow(settings, run_id):
         if moment.finished:
-            return Run(run_id, DagsterRunStatus(moment.status), page(settings, run_id))
+            return Run(run_id, DagsterRunStatus(moment.status), settings.dagster.run_page(run_id))
         if time.monotonic() > deadline:
             break
     raise TimeoutError(
-        f"the run {run_id} of {job} has not ended after {timeout:g} s: see {page(settings, run_id)}"
+        f"the run {run_id} of {job} has not ended after {timeout:g} s: see {settings.dagster.run_page(run_id)}"
     )

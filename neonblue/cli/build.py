@@ -32,7 +32,7 @@ def build(
     chosen = chosen_days(days or [], datetime.now(UTC).date())
     settings = Settings.load(data_dir)
     # Loading Dagster takes seconds: a wrong option is told before.
-    from orchestration.following import DagsterAwayError, page
+    from orchestration.following import DagsterAwayError
     from orchestration.launch import submit
 
     began = time.monotonic()
@@ -43,7 +43,7 @@ def build(
     except DagsterAwayError as error:
         fail(str(error))
     outcome = moment.course.outcome(succeeded=moment.succeeded, seconds=time.monotonic() - began)
-    for line in report(outcome, page(settings, run_id)):
+    for line in report(outcome, settings.dagster.run_page(run_id)):
         console().print(line)
     if not outcome.succeeded:
         raise typer.Exit(1)
@@ -51,7 +51,7 @@ def build(
 
 def _watch(settings: Settings, run_id: str, shown: Status) -> Moment:
     """The run's last moment; what runs is shown meanwhile."""
-    from orchestration.following import follow, page
+    from orchestration.following import follow
 
     said = ""
     try:
@@ -60,7 +60,7 @@ def _watch(settings: Settings, run_id: str, shown: Status) -> Moment:
             if moment.finished:
                 return moment
     except KeyboardInterrupt:
-        fail(f"the run goes on without this command: see {page(settings, run_id)}")
+        fail(f"the run goes on without this command: see {settings.dagster.run_page(run_id)}")
     raise RuntimeError("a run was followed, but not to its end")
 
 

@@ -46,6 +46,10 @@ class DagsterSettings(Component):
         """Where people find it."""
         return (self.public_url or self.address).rstrip("/")
 
+    def run_page(self, run_id: str) -> str:
+        """Where people find a run."""
+        return f"{self.page}/runs/{run_id}"
+
     @property
     def authorization(self) -> dict[str, str]:
         """The header field of the stack's own calls."""

@@ -43,7 +43,7 @@ USED: Mapping[str, frozenset[str]] = {
     "dagster-code": _POSTGRES
     | _CLICKHOUSE
     | _API
-    | {"dagster_url", "alert_urls", "reports_location"}
+    | {"dagster_url", "dagster_public_url", "alert_urls", "reports_location"}
     | {"kafka_password", "kafka_dagster_password"},
     "dagster-daemon": frozenset(),
     "dagster": frozenset({"dagster_token", "dagster_page_secret", "dagster_url", "dagster_public_url", "api_url"}),

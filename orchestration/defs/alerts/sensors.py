@@ -48,7 +48,7 @@ def tell_failures(instance: DagsterInstance, alerts: Alerts, records: Iterable[E
             continue
         evaluation = event.asset_check_evaluation_data
         asset = evaluation.asset_key.to_user_string()
-        page = f"{Settings.load().dagster.address}/runs/{record.run_id}"
+        page = Settings.load().dagster.run_page(record.run_id)
         alert = failed_check(
             asset,
             evaluation.check_name,
@@ -71,7 +71,7 @@ def tell_failures(instance: DagsterInstance, alerts: Alerts, records: Iterable[E
 def failed_runs(context: RunFailureSensorContext, alerts: Alerts) -> None:
     """One alert for each job."""
     run = context.dagster_run
-    page = f"{Settings.load().dagster.address}/runs/{run.run_id}"
+    page = Settings.load().dagster.run_page(run.run_id)
     alerts.tell(context.instance, failed_run(run.job_name, context.failure_event.message or "", page))
 
 

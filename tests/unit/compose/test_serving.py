@@ -12,7 +12,10 @@ from neonblue.compose.serving import SERVICES
 from neonblue.settings import Settings
 from orchestration.web.origins import Site
 
-NEEDS_NONE = {"dagster-daemon": {"NEONBLUE_DAGSTER_URL"}}
+NEEDS_NONE = {
+    "dagster-daemon": {"NEONBLUE_DAGSTER_URL", "NEONBLUE_DAGSTER_PUBLIC_URL"},
+    "exporter": {"NEONBLUE_DAGSTER_PUBLIC_URL"},
+}
 """Addresses that every container is given, and that a process asks nobody at."""
 
 
@@ -52,3 +55,13 @@ def test_dagsters_page_is_served_under_the_name_by_which_other_containers_ask(
     site = Site.of(reached.get("NEONBLUE_DAGSTER_PUBLIC_URL"), reached.get("NEONBLUE_DAGSTER_URL"))
 
     assert site.check_host([asked]) == asked
+
+
+@pytest.mark.parametrize("service", ["cli", "dagster-code"])
+def test_people_are_sent_to_dagsters_page_where_they_can_open_it(
+    services: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    for variable, value in services[service]["environment"].items():
+        monkeypatch.setenv(variable, str(value))
+
+    assert Settings.load(tmp_path).dagster.run_page("run") == "http://127.0.0.1:3000/runs/run"
