@@ -74,4 +74,4 @@ def _of_run(record: logging.LogRecord) -> Mapping[str, Any]:
         return fields
     error = getattr(event.event_specific_data, "error", None)
     more = {} if error is None else {"exception": error.to_string()}
-    return {"event": event.event_type_value.lower()} | fields | more
+    return {"event": event.event_type.name.lower()} | fields | more

@@ -19,6 +19,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
+from neonblue.stack.supervisor_log import write_to_file
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 600
@@ -61,6 +62,7 @@ def stack() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="neonblue-end-to-end-"))
     folder.chmod(0o755)
     running = Stack(settings_in(folder))
+    write_to_file(folder)  # as `neonblue up` does
     try:
         with running:
             running.wait_ready(timeout=READY_SECONDS)

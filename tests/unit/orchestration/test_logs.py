@@ -69,3 +69,4 @@ def test_every_line_is_json_once_and_those_of_a_run_carry_its_id(tmp_path: Path)
     (failed,) = (line for line in lines if line["event"] == "step_failure")
     assert (failed["level"], failed["run_id"]) == ("error", run_id)
     assert "no room" in failed["exception"]
+    assert {"run_start", "run_failure"} <= {line["event"] for line in lines}
