@@ -29,7 +29,6 @@ from api.assignments.service import AssignmentService
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
 from api.background import Keeper
-from api.database import Pool
 from api.disk import DiskWatch
 from api.erasures.caches import Caches
 from api.erasures.model import Terms
@@ -46,14 +45,15 @@ from api.holdouts.service import HoldoutService
 from api.http.cross_origin import TokenOrigins
 from api.http.refusal_log import REFUSALS
 from api.http.security import Tokens
-from api.ingest.group_commit import GroupCommit, GroupLimits
-from api.ingest.recent import RecentMap
 from api.layers.service import LayerService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
-from api.outbox_release import OutboxRelease
-from api.partitions import Partitions
 from api.pipeline import Pipeline
+from api.postgres.database import Pool
+from api.postgres.group_commit import GroupCommit, GroupLimits
+from api.postgres.outbox_release import OutboxRelease
+from api.postgres.partitions import Partitions
+from api.recent import RecentMap
 from api.results.cache import Looks
 from api.results.report_service import ReportService
 from api.results.repository import ResultsReader

@@ -9,11 +9,11 @@ from api.access import repository
 from api.access.repository import Row
 from api.access.schemas import NewToken, TokenIn, TokenOut, TokenPage
 from api.audit import Actor, Change, record
-from api.database import Pool
 from api.http.cross_origin import TokenOrigins
 from api.http.pages import cut
 from api.http.problems import Problem
 from api.http.security import Scope, Tokens, digest_of_secret
+from api.postgres.database import Pool
 
 SECRET_PREFIX = "neonblue_sk_"  # noqa: S105 - what secrets begin with, so that scanners find leaked ones
 PUBLISHABLE_PREFIX = "neonblue_pk_"

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
 from api.audit import Change, record_access
-from api.database import Pool
 from api.http.callers import Caller, may_log_in
 from api.http.dependencies import CallerDep, ServicesDep
 from api.http.hot import client_of
 from api.http.problems import Problem
 from api.http.security import Token, digest_of_secret, unauthorized
+from api.postgres.database import Pool
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
 

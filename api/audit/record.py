@@ -10,8 +10,8 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
 from api.http.problems import Problem, unavailable
+from api.postgres.database import Connection
 
 _RECORD = """
 INSERT INTO audit_log (actor, address, request_id, action, object_type, object_id, before, after)

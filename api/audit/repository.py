@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from api.audit.schemas import AuditFilter
-from api.database import Connection
+from api.postgres.database import Connection
 
 _PAGE = """
 SELECT id, at, actor, address, request_id, action, object_type, object_id, before, after,

@@ -15,7 +15,6 @@ from confluent_kafka import KafkaException
 from psycopg import errors
 
 from api.audit import Actor, Change, record
-from api.database import Clock, Connection, Pool
 from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import open_warehouse
@@ -24,8 +23,9 @@ from api.erasures.repository import Deleted
 from api.erasures.schemas import Receipt, State, StoreName, Verification
 from api.erasures.topic import oldest_message
 from api.http.problems import Problem
-from api.ingest.copying import write_outbox
 from api.links.repository import lock_ids
+from api.postgres.copying import write_outbox
+from api.postgres.database import Clock, Connection, Pool
 from api.users.holdings import anonymous_ids
 from api.users.identity import Identify, person_digest
 from api.users.pseudonyms import forget_key, pseudonym

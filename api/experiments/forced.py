@@ -8,7 +8,6 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from api.audit import Actor
-from api.database import Connection, Pool
 from api.experiments import repository, versions
 from api.experiments.answers import ForcedVariantOut, ForcedVariants
 from api.experiments.registry import Registry
@@ -19,6 +18,7 @@ from api.experiments.states import ENDED
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.postgres.database import Connection, Pool
 from api.users.identity import Identify
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation

@@ -9,10 +9,10 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
 from api.experiments.schemas import VariantIn
 from api.metric_catalogue.definitions import stored
 from api.metric_catalogue.service import UsedMetric
+from api.postgres.database import Connection
 
 CHANNEL = "neonblue_experiments"
 """Notifications of changes; the payload is the experiment's id."""

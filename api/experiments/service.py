@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
 from api.experiments import changes, fitness, repository, versions
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
@@ -27,6 +26,7 @@ from api.http.refusals import misread, refuse
 from api.layers.service import reserve
 from api.looks import repository as looks
 from api.metric_catalogue.service import UsedMetric, resolve
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import MetricMessage, encode_message

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import structlog
 
 from api.audit import Actor
-from api.database import Connection, Pool
 from api.experiments import changes, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.registry import Registry
@@ -19,6 +18,7 @@ from api.experiments.states import IllegalStep, Status, Step, due_step, next_sta
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.postgres.database import Connection, Pool
 
 log = structlog.get_logger("api.experiments")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
 from api.experiments import repository as experiments
 from api.experiments.registry import Registry
 from api.experiments.versions import Occasion, keep_version, refresh
@@ -19,6 +18,7 @@ from api.http.etags import require_match, version_tag
 from api.http.pages import cut
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 

@@ -15,8 +15,8 @@ from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.hot import ASSIGNMENTS as PATH
 from api.http.hot import given_request_id, new_request_id
 from api.http.problems import Problem
-from api.ingest.recent import RecentMap
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS
+from api.recent import RecentMap
 from api.services import Services
 from neonblue.serving.limits import ConnectionLimits
 

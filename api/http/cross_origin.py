@@ -11,7 +11,7 @@ import structlog
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.database import Pool
+from api.postgres.database import Pool
 
 log = structlog.get_logger("api.http")
 

@@ -24,8 +24,8 @@ from api.http.headers import OF_HOT_ANSWERS
 from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
 from api.http.security import Token
-from api.ingest.failures import DiskFull, Unavailable
 from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.postgres.failures import DiskFull, Unavailable
 from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code

@@ -14,10 +14,10 @@ from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.database import Connection
 from api.http.callers import caller_of
 from api.http.hot import idempotency_key_of
 from api.http.problems import CONTENT_TYPE, Problem
+from api.postgres.database import Connection
 from api.services import Services
 
 _CLAIM = """

@@ -14,10 +14,10 @@ from time import monotonic
 import psycopg
 
 from api.audit import Actor, Change, record
-from api.database import Pool
 from api.http.problems import Problem, unavailable
 from api.http.strangers import Strangers
-from api.ingest.recent import RecentMap
+from api.postgres.database import Pool
+from api.recent import RecentMap
 
 _READ = """
 SELECT id, name, scopes, origins, rate_limit, expires_at, revoked_at,

@@ -7,9 +7,9 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 from time import monotonic
 
-from api.database import Pool
 from api.http.problems import Problem
-from api.ingest.recent import RecentMap
+from api.postgres.database import Pool
+from api.recent import RecentMap
 
 _LIVE = "SELECT token_hash FROM api_tokens WHERE revoked_at IS NULL"
 _WINDOW_SECONDS = 60.0

@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut
 from api.http.problems import Problem
@@ -15,6 +14,7 @@ from api.layers import repository
 from api.layers.repository import LayerInUse, LayerKeyTaken, Row
 from api.layers.schemas import LayerNew, LayerOut, LayerPage, LayerPatch
 from api.layers.slots import Slots, find_slots, free_slots
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 _READ = """
 SELECT anonymous.unit_type, anonymous.id, link.user_id

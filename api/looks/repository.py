@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
+from api.postgres.database import Connection
 from neonblue.contract.instants import format_instant, parse_instant
 from neonblue.contract.looks import LookMessage, stored_look
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import msgspec
 
 from api.audit import Actor, Change, record
-from api.database import Pool
 from api.experiments import repository as experiments
 from api.experiments.answers import ExperimentOut
 from api.experiments.service import found, locked
@@ -16,6 +15,7 @@ from api.http.problems import Problem
 from api.http.refusals import refuse
 from api.looks import repository, rules
 from api.looks.schemas import LookIn
+from api.postgres.database import Pool
 from neonblue.contract.looks import LookMessage
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut
 from api.http.problems import Problem
@@ -27,6 +26,7 @@ from api.metric_catalogue.schemas import (
     MetricVersions,
     NewMetricVersion,
 )
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.messages import MetricMessage
 from neonblue.contract.violation import Violation

@@ -14,8 +14,8 @@ import msgspec
 from psycopg import IsolationLevel, sql
 
 from api.audit import Actor
-from api.database import Connection, Pool, connect
 from api.http.problems import Problem
+from api.postgres.database import Connection, Pool, connect
 from api.users import repository
 from api.users.holdings import anonymous_ids, of_person, tables_of_people, times_of
 from api.users.identity import Identify

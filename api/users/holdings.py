@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 PERSON_KEYS = "person_keys"
 APART = ("erasures", PERSON_KEYS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 _MAKE = """
 INSERT INTO person_keys AS held (unit_type, user_id, key, changed) VALUES (%s, %s, %s, %s)

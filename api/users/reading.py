@@ -8,8 +8,8 @@ import psycopg
 
 from api.audit import Actor, Change, record_access
 from api.audit.record import unrecorded
-from api.database import Connection
 from api.links.repository import lock_ids
+from api.postgres.database import Connection
 from api.users.pseudonyms import pseudonym
 from api.users.repository import Person
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
 from api.http.problems import Problem
+from api.postgres.database import Connection, Pool
 from api.users import repository
 from api.users.identity import Identify
 from api.users.pseudonyms import pseudonym

@@ -17,9 +17,9 @@ import pytest
 from fastapi import Response
 
 from api.background import Keeper
-from api.database import Pool
 from api.experiments.registry import Registry
 from api.health.endpoints import readyz
+from api.postgres.database import Pool
 from api.services import Services, create_services
 from neonblue.settings import PostgresSettings, Settings
 from tests.integration.api.conftest import TOKEN, Server, _free_port

@@ -13,7 +13,7 @@ from uvicorn.server import Server
 from api.http.at_once import Application, Call, Caller, Response
 from api.http.body import Headers
 from api.http.protocol import Protocol
-from api.ingest.recent import RecentMap
+from api.recent import RecentMap
 
 BODY = b'{"experiment":"e","user_id":"u"}'
 

@@ -12,10 +12,10 @@ import httpx
 from psycopg.conninfo import make_conninfo
 from starlette.types import Message, Receive, Scope, Send
 
-from api.database import Pool
 from api.http.callers import Caller
 from api.http.idempotent import Idempotent
 from api.http.security import Token
+from api.postgres.database import Pool
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.conftest import Server
 from tests.integration.api.test_durability import query

@@ -14,11 +14,11 @@ import httpx
 import psycopg
 import pytest
 
-from api.database import Connection, Pool
 from api.erasures import repository, service
 from api.erasures.model import Erasure, Terms
 from api.erasures.schemas import Verification
 from api.erasures.service import ErasureService
+from api.postgres.database import Connection, Pool
 from api.users.identity import identifier, person_digest
 from tests.integration.api.fleet import wait_until
 from tests.integration.api.people.conftest import Place, another_api

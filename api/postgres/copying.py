@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from api.database import Connection
+from api.postgres.database import Connection
 from neonblue.contract.events import Event
 from neonblue.contract.outbox import OutboxRow
 

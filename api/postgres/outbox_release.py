@@ -16,8 +16,8 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from api.database import Connection, Pool
-from api.partitions import LOCK, OUTBOX, existing_partitions
+from api.postgres.database import Connection, Pool
+from api.postgres.partitions import LOCK, OUTBOX, existing_partitions
 
 _LOOK_SECONDS = 1.0
 _PATIENCE_SECONDS = 40.0

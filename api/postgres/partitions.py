@@ -1,6 +1,6 @@
 """Daily partitions of `events` and `outbox_events`: made ahead, and on demand for imported history.
 
-How old ones of the outbox go: see `api.outbox_release`.
+How old ones of the outbox go: see `api.postgres.outbox_release`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from psycopg import sql
 
-from api.database import Connection, Pool
+from api.postgres.database import Connection, Pool
 
 EVENTS = "events"
 OUTBOX = "outbox_events"

@@ -18,9 +18,9 @@ import structlog
 from psycopg import errors
 
 from api.background import Keeper
-from api.database import Connection, dropped
-from api.ingest.failures import Refused, Unavailable, is_outage
 from api.metrics import COMMIT_ITEMS, COMMIT_SECONDS, QUEUE_BYTES, QUEUE_ITEMS, QUEUE_LIMIT_BYTES
+from api.postgres.database import Connection, dropped
+from api.postgres.failures import Refused, Unavailable, is_outage
 from neonblue.log_lines import REQUEST_ID
 from neonblue.tracing import CURRENT
 
@@ -234,7 +234,7 @@ class GroupCommit(Generic[J, R]):
             spans := [waiting.span for waiting in group if waiting.span is not None]
         ):
             return _UNTRACED
-        from api.ingest.traced import transaction
+        from api.postgres.traced import transaction
 
         return transaction(
             self.tracing, self.name, spans, len(group), sum(waiting.job.items for waiting in group)
