@@ -45,6 +45,7 @@ from api.holdouts.service import HoldoutService
 from api.http.cross_origin import TokenOrigins
 from api.http.refusal_log import REFUSALS
 from api.http.security import Tokens
+from api.identity.identify import identifier
 from api.layers.service import LayerService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
@@ -59,7 +60,6 @@ from api.results.report_service import ReportService
 from api.results.repository import ResultsReader
 from api.results.service import ResultsService
 from api.users.export import Exporter
-from api.users.identity import identifier
 from api.users.service import UserService
 from neonblue.settings import Settings
 

@@ -11,7 +11,7 @@ from api.assignments.schemas import StoredAssignment, StoredAssignments
 from api.audit import Actor
 from api.http.dependencies import ServicesDep, require
 from api.http.security import Scope
-from api.links.repository import read_links
+from api.identity.links import read_links
 from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Person
 from neonblue.contract.limits import KEY_LENGTH

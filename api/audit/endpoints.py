@@ -12,7 +12,7 @@ from api.audit.schemas import AuditEntry, AuditFilter, AuditPage
 from api.http.dependencies import ServicesDep, require
 from api.http.pages import cut, read_cursor
 from api.http.security import Scope
-from api.users.pseudonyms import known_pseudonym
+from api.identity.pseudonyms import known_pseudonym
 
 router = APIRouter(prefix="/v1/audit", tags=["access"])
 

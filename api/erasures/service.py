@@ -23,12 +23,12 @@ from api.erasures.repository import Deleted
 from api.erasures.schemas import Receipt, State, StoreName, Verification
 from api.erasures.topic import oldest_message
 from api.http.problems import Problem
-from api.links.repository import lock_ids
+from api.identity.holdings import anonymous_ids
+from api.identity.identify import Identify, person_digest
+from api.identity.links import lock_ids
+from api.identity.pseudonyms import forget_key, pseudonym
 from api.postgres.copying import write_outbox
 from api.postgres.database import Clock, Connection, Pool
-from api.users.holdings import anonymous_ids
-from api.users.identity import Identify, person_digest
-from api.users.pseudonyms import forget_key, pseudonym
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ErasureMessage, encode_message

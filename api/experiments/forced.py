@@ -18,8 +18,8 @@ from api.experiments.states import ENDED
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.identity.identify import Identify
 from api.postgres.database import Connection, Pool
-from api.users.identity import Identify
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 

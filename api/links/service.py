@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from api.assignments.repository import NewAssignment, insert_carried, upsert_users
 from api.http.problems import Problem
-from api.links.repository import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
+from api.identity.identify import Identify
+from api.identity.links import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
 from api.links.schemas import Conflict, LinkIn, LinkOut
 from api.metrics import LINKS
 from api.postgres.copying import write_outbox
 from api.postgres.database import Connection, Pool, began_at
-from api.users.identity import Identify
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import AssignmentMessage, LinkMessage, encode_message
 from neonblue.contract.outbox import ASSIGNMENTS, Aggregate, Happening, Message, OutboxRow, pack

@@ -8,10 +8,10 @@ from typing import Any
 
 from api.audit import Actor, Change, record
 from api.http.problems import Problem
+from api.identity.identify import Identify
+from api.identity.pseudonyms import pseudonym
 from api.postgres.database import Connection, Pool
 from api.users import repository
-from api.users.identity import Identify
-from api.users.pseudonyms import pseudonym
 from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Held, Person
 from api.users.schemas import ATTRIBUTES_BYTES, UserOut

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.audit.chain import Chain, Head, Row, link
-from api.users.pseudonyms import named
+from api.identity.pseudonyms import named
 
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 contents = st.lists(st.lists(texts, min_size=3, max_size=3), min_size=1, max_size=8)

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from api.erasures.repository import delete_late
+from api.identity.pseudonyms import pseudonym
 from api.postgres.database import connect
-from api.users.pseudonyms import pseudonym
 from api.users.repository import Person
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.access.test_audit import verify
