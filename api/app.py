@@ -13,7 +13,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api.access.cross_origin import CrossOrigin
+from api.access.dependencies import declared_access
 from api.access.endpoints import router as tokens
+from api.access.on_behalf import OnBehalf
+from api.access.route_access import RouteAccess
 from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
@@ -27,15 +31,11 @@ from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
 from api.http.at_once import Application, AtOnce
-from api.http.cross_origin import CrossOrigin
-from api.http.dependencies import declared_access
 from api.http.errors import install_error_handlers
 from api.http.hot import HotCalls
 from api.http.idempotent import Idempotent
-from api.http.on_behalf import OnBehalf
 from api.http.openapi import describe
 from api.http.request_context import RequestContext
-from api.http.route_access import RouteAccess
 from api.layers.endpoints import router as layers
 from api.leaving import leave_when_hopeless
 from api.links.endpoints import router as links

@@ -18,9 +18,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api.access.admission import Admission
+from api.access.cross_origin import TokenOrigins
 from api.access.limits import RateLimits
 from api.access.service import TokenService
 from api.access.sessions import Sessions
+from api.access.tokens import Tokens
 from api.arrivals import Arrivals
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
@@ -42,9 +44,7 @@ from api.experiments.registry import Registry
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.holdouts.service import HoldoutService
-from api.http.cross_origin import TokenOrigins
 from api.http.refusal_log import REFUSALS
-from api.http.security import Tokens
 from api.identity.identify import identifier
 from api.layers.service import LayerService
 from api.looks.service import LookService

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
+from api.access.dependencies import ServicesDep, require
 from api.access.schemas import NewToken, TokenIn, TokenOut, TokenPage
+from api.access.tokens import Scope
 from api.audit import Actor
-from api.http.dependencies import ServicesDep, require
 from api.http.pages import Cursor, Limit, read_cursor
-from api.http.security import Scope
 
 router = APIRouter(prefix="/v1/tokens", tags=["access"])
 

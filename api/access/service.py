@@ -6,13 +6,13 @@ import secrets
 from dataclasses import dataclass
 
 from api.access import repository
+from api.access.cross_origin import TokenOrigins
 from api.access.repository import Row
 from api.access.schemas import NewToken, TokenIn, TokenOut, TokenPage
+from api.access.tokens import Scope, Tokens, digest_of_secret
 from api.audit import Actor, Change, record
-from api.http.cross_origin import TokenOrigins
 from api.http.pages import cut
 from api.http.problems import Problem
-from api.http.security import Scope, Tokens, digest_of_secret
 from api.postgres.database import Pool
 
 SECRET_PREFIX = "neonblue_sk_"  # noqa: S105 - what secrets begin with, so that scanners find leaked ones

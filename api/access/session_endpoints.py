@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from api.access.callers import Caller, may_log_in
+from api.access.dependencies import CallerDep, ServicesDep
 from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
+from api.access.tokens import Token, digest_of_secret, unauthorized
 from api.audit import Change, record_access
-from api.http.callers import Caller, may_log_in
-from api.http.dependencies import CallerDep, ServicesDep
 from api.http.hot import client_of
 from api.http.problems import Problem
-from api.http.security import Token, digest_of_secret, unauthorized
 from api.postgres.database import Pool
 
 router = APIRouter(prefix="/v1/session", tags=["access"])

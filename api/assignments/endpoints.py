@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.assignments.repository import read_of_user
 from api.assignments.schemas import StoredAssignment, StoredAssignments
 from api.audit import Actor
-from api.http.dependencies import ServicesDep, require
-from api.http.security import Scope
 from api.identity.links import read_links
 from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Person

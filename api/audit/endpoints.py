@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.audit.record import Actor
 from api.audit.repository import read_page
 from api.audit.schemas import AuditEntry, AuditFilter, AuditPage
-from api.http.dependencies import ServicesDep, require
 from api.http.pages import cut, read_cursor
-from api.http.security import Scope
 from api.identity.pseudonyms import known_pseudonym
 
 router = APIRouter(prefix="/v1/audit", tags=["access"])

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.audit import Actor
 from api.erasures.schemas import Receipt, Verification
-from api.http.dependencies import ServicesDep, require
-from api.http.security import Scope
 
 router = APIRouter(prefix="/v1/erasures", tags=["erasures"])
 

@@ -7,13 +7,13 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.audit import Actor
 from api.evaluation.ofrep import OfrepService
 from api.evaluation.schemas import REQUEST_BODY
-from api.http.dependencies import ServicesDep, require
 from api.http.etags import content_tag, is_current
 from api.http.problems import unavailable
-from api.http.security import Scope
 
 router = APIRouter(tags=["evaluation"])
 

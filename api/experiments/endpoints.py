@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.access.dependencies import Editor, ServicesDep, Viewer
 from api.experiments import fitness, verdicts
 from api.experiments.answers import (
     DueList,
@@ -21,7 +22,6 @@ from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, S
 from api.experiments.states import Status, Step
 from api.fields import Key as KeyText
 from api.fields import Name, SearchText, Tag
-from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.problems import Problem

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.access.dependencies import Editor, ServicesDep, Viewer
 from api.experiments.answers import ForcedVariants
 from api.experiments.endpoints import Key
 from api.experiments.schemas import ForcedVariantIn
 from api.fields import PlainKey
-from api.http.dependencies import Editor, ServicesDep, Viewer
 
 router = APIRouter(prefix="/v1/experiments/{key}/forced-variants", tags=["experiments"])
 

@@ -8,8 +8,8 @@ import psycopg
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.access.dependencies import ServicesDep
 from api.health.schemas import Alive, Readiness
-from api.http.dependencies import ServicesDep
 from api.services import Services
 
 router = APIRouter(tags=["health"])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http import security
+from api.access import tokens
 from api.http.body import Headers, is_lines
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.hot import ASSIGNMENTS as PATH
@@ -64,7 +64,7 @@ class AtOnce:
         try:
             if is_lines(headers):
                 return None
-            return Caller(security.digest_of(headers.get(b"authorization")), given_request_id(headers))
+            return Caller(tokens.digest_of(headers.get(b"authorization")), given_request_id(headers))
         except Problem:
             return None
 
@@ -73,7 +73,7 @@ class AtOnce:
         started = perf_counter()
         services = self.services
         try:
-            token = services.tokens.authorize_known(caller.token_digest, security.Scope.ASSIGN)
+            token = services.tokens.authorize_known(caller.token_digest, tokens.Scope.ASSIGN)
             found = None if token is None else services.assignments.at_hand(body)
         except Problem:
             return None

@@ -17,13 +17,13 @@ import psycopg
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.access import tokens
+from api.access.tokens import Token
 from api.events.service import Retryable
-from api.http import security
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.headers import OF_HOT_ANSWERS
 from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
-from api.http.security import Token
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.postgres.failures import DiskFull, Unavailable
 from api.services import Services
@@ -63,9 +63,9 @@ class HotCalls:
     def __init__(self, services: Services, rest: ASGIApp) -> None:
         self._services = services
         self._rest = rest
-        self._calls: dict[str, tuple[security.Scope, Handler]] = {
-            "/v1/events": (security.Scope.INGEST, self._events),
-            ASSIGNMENTS: (security.Scope.ASSIGN, self._assignments),
+        self._calls: dict[str, tuple[tokens.Scope, Handler]] = {
+            "/v1/events": (tokens.Scope.INGEST, self._events),
+            ASSIGNMENTS: (tokens.Scope.ASSIGN, self._assignments),
         }
         self._under_way = 0
 
@@ -81,7 +81,7 @@ class HotCalls:
             self._under_way -= 1
 
     async def _handle(
-        self, scope: Scope, receive: Receive, send: Send, right: security.Scope, handler: Handler
+        self, scope: Scope, receive: Receive, send: Send, right: tokens.Scope, handler: Handler
     ) -> None:
         started = perf_counter()
         headers: Headers = dict(scope["headers"])

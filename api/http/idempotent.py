@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.callers import caller_of
+from api.access.callers import caller_of
 from api.http.hot import idempotency_key_of
 from api.http.problems import CONTENT_TYPE, Problem
 from api.postgres.database import Connection

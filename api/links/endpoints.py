@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.audit import Actor
-from api.http.dependencies import ServicesDep, require
-from api.http.security import Scope
 from api.links.schemas import LinkIn, LinkOut
 from api.links.service import LinkService
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Response
 
+from api.access.dependencies import ServicesDep, Viewer, require
+from api.access.tokens import Scope
 from api.audit import Actor
 from api.experiments.endpoints import Key
-from api.http.dependencies import ServicesDep, Viewer, require
-from api.http.security import Scope
 from api.looks.schemas import LookIn, LookList, LookOut
 from neonblue.contract.looks import LookMessage
 

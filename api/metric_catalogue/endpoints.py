@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.access.dependencies import Editor, ServicesDep, Viewer
 from api.fields import Key, Name, SearchText
 from api.fields import Tag as TagText
-from api.http.dependencies import Editor, ServicesDep, Viewer
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.metric_catalogue.definitions import MetricType

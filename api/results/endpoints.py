@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AwareDatetime
 
+from api.access.dependencies import ServicesDep, Viewer
 from api.experiments.endpoints import Key
-from api.http.dependencies import ServicesDep, Viewer
 from api.results.schemas import Health, Part, Results, Segments, Snapshots, TimeSeries
 from api.results.tables import RESPONSES, Format, table, wanted
 from neonblue.results.answer import ResultItem

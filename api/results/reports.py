@@ -7,8 +7,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from api.access.dependencies import ServicesDep, Viewer
 from api.experiments.endpoints import Key
-from api.http.dependencies import ServicesDep, Viewer
 from api.results.schemas import Reports
 
 router = APIRouter(tags=["reports"])

@@ -8,11 +8,11 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.audit import Actor
 from api.erasures.schemas import Receipt
-from api.http.dependencies import ServicesDep, require
 from api.http.problems import Problem
-from api.http.security import Scope
 from api.users.schemas import AttributesIn, UserOut
 from neonblue.contract.limits import KEY_LENGTH
 from neonblue.contract.requests import DEFAULT_UNIT_TYPE

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.http.dependencies import ServicesDep, require
+from api.access.dependencies import ServicesDep, require
+from api.access.tokens import Scope
 from api.http.problems import Problem
-from api.http.security import Scope
 from api.web import assets, pages
 from api.web.pages import Link
 from neonblue.pages import MEDIA_TYPES, own_file

@@ -12,9 +12,9 @@ import httpx
 from psycopg.conninfo import make_conninfo
 from starlette.types import Message, Receive, Scope, Send
 
-from api.http.callers import Caller
+from api.access.callers import Caller
+from api.access.tokens import Token
 from api.http.idempotent import Idempotent
-from api.http.security import Token
 from api.postgres.database import Pool
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.conftest import Server

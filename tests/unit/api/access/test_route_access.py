@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, Depends
 
+from api.access.dependencies import Editor, declared_access, require
+from api.access.route_access import OPEN, Access, RouteAccess
+from api.access.tokens import Scope
 from api.app import _ROUTERS, create_app
-from api.http.dependencies import Editor, declared_access, require
 from api.http.hot import HotCalls
-from api.http.route_access import OPEN, Access, RouteAccess
-from api.http.security import Scope
 from neonblue.settings import Settings
 
 METHODS = ("get", "put", "post", "patch", "delete")

@@ -13,9 +13,9 @@ from time import monotonic
 
 import psycopg
 
+from api.access.strangers import Strangers
 from api.audit import Actor, Change, record
 from api.http.problems import Problem, unavailable
-from api.http.strangers import Strangers
 from api.postgres.database import Pool
 from api.recent import RecentMap
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from api.http.on_behalf import OnBehalf
+from api.access.on_behalf import OnBehalf
 
 SECRET = "what-the-page-shows"
 PAGE = (b"x-neonblue-page", SECRET.encode())

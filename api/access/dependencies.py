@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
+from api.access.callers import Caller, caller_of
+from api.access.route_access import Access
 from api.access.sessions import COOKIE
+from api.access.tokens import FOR_PEOPLE, Scope
 from api.audit import Actor
-from api.http.callers import Caller, caller_of
-from api.http.route_access import Access
-from api.http.security import FOR_PEOPLE, Scope
 from api.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="An API token")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
+from api.access.tokens import FOR_PEOPLE, Scope, Token, digest_of
 from api.audit import Actor, actor_of
 from api.http.hot import client_of
 from api.http.problems import Problem
-from api.http.security import FOR_PEOPLE, Scope, Token, digest_of
 from api.services import Services
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from api.http import security
+from api.access import tokens
 
 OPEN = frozenset(
     {
@@ -38,7 +38,7 @@ class Access:
     """What a call asks of its caller. known: to be somebody. scope: to have this one; None: any."""
 
     known: bool
-    scope: security.Scope | None = None
+    scope: tokens.Scope | None = None
 
 
 class Found(NamedTuple):
