@@ -23,6 +23,13 @@ from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit.endpoints import router as audit
 from api.collector import settle_collector
+from api.edge.at_once import Application, AtOnce
+from api.edge.errors import install_error_handlers
+from api.edge.hot import HotCalls
+from api.edge.idempotent import Idempotent
+from api.edge.leaving import leave_when_hopeless
+from api.edge.request_context import RequestContext
+from api.edge.services import create_services
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
@@ -30,21 +37,14 @@ from api.experiments.endpoints import router as experiments
 from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
-from api.http.at_once import Application, AtOnce
-from api.http.errors import install_error_handlers
-from api.http.hot import HotCalls
-from api.http.idempotent import Idempotent
 from api.http.openapi import describe
-from api.http.request_context import RequestContext
 from api.layers.endpoints import router as layers
-from api.leaving import leave_when_hopeless
 from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.looks.endpoints import router as looks
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.results.reports import router as reports
-from api.services import create_services
 from api.users.endpoints import router as users
 from api.web.endpoints import router as web
 from neonblue import __version__
@@ -106,7 +106,7 @@ def create_app(
         whole = OnBehalf(whole, secret)
     at_once = AtOnce(services)
     if services.arrivals is not None:
-        from api.http.traced import TracedAtOnce, TracedCalls
+        from api.edge.traced import TracedAtOnce, TracedCalls
 
         tracing = services.arrivals.tracing
         whole = TracedCalls(whole, tracing, services.arrivals.expect)

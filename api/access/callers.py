@@ -9,9 +9,9 @@ from starlette.requests import Request
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
 from api.access.tokens import FOR_PEOPLE, Scope, Token, digest_of
 from api.audit import Actor, actor_of
-from api.http.hot import client_of
+from api.edge.hot import client_of
+from api.edge.services import Services
 from api.http.problems import Problem
-from api.services import Services
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATE = "caller"

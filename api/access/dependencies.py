@@ -13,7 +13,7 @@ from api.access.route_access import Access
 from api.access.sessions import COOKIE
 from api.access.tokens import FOR_PEOPLE, Scope
 from api.audit import Actor
-from api.services import Services
+from api.edge.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="An API token")
 _cookie = APIKeyCookie(

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.access.dependencies import Editor, ServicesDep, Viewer
+from api.edge.services import Services
 from api.experiments import fitness, verdicts
 from api.experiments.answers import (
     DueList,
@@ -25,7 +26,6 @@ from api.fields import Name, SearchText, Tag
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.problems import Problem
-from api.services import Services
 from neonblue.results.answer import Answer
 
 __all__ = ["Key", "Viewer", "router"]

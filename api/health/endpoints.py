@@ -9,8 +9,8 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.access.dependencies import ServicesDep
+from api.edge.services import Services
 from api.health.schemas import Alive, Readiness
-from api.services import Services
 
 router = APIRouter(tags=["health"])
 

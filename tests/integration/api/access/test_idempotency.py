@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.access.callers import Caller
 from api.access.tokens import Token
-from api.http.idempotent import Idempotent
+from api.edge.idempotent import Idempotent
 from api.postgres.database import Pool
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.conftest import Server

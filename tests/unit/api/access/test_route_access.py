@@ -12,7 +12,7 @@ from api.access.dependencies import Editor, declared_access, require
 from api.access.route_access import OPEN, Access, RouteAccess
 from api.access.tokens import Scope
 from api.app import _ROUTERS, create_app
-from api.http.hot import HotCalls
+from api.edge.hot import HotCalls
 from neonblue.settings import Settings
 
 METHODS = ("get", "put", "post", "patch", "delete")

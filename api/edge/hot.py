@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import tokens
 from api.access.tokens import Token
+from api.edge.services import Services
 from api.events.service import Retryable
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.headers import OF_HOT_ANSWERS
@@ -26,7 +27,6 @@ from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.postgres.failures import DiskFull, Unavailable
-from api.services import Services
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError

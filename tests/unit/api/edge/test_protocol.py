@@ -10,9 +10,9 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import Server
 
-from api.http.at_once import Application, Call, Caller, Response
+from api.edge.at_once import Application, Call, Caller, Response
+from api.edge.protocol import Protocol
 from api.http.body import Headers
-from api.http.protocol import Protocol
 from api.recent import RecentMap
 
 BODY = b'{"experiment":"e","user_id":"u"}'

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.callers import caller_of
-from api.http.hot import idempotency_key_of
+from api.edge.hot import idempotency_key_of
+from api.edge.services import Services
 from api.http.problems import CONTENT_TYPE, Problem
 from api.postgres.database import Connection
-from api.services import Services
 
 _CLAIM = """
 INSERT INTO idempotency_keys (token_id, key, request_hash)

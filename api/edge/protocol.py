@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.http.at_once import Application, AtOnce, Call
+from api.edge.at_once import Application, AtOnce, Call
+from api.edge.hot import ASSIGNMENTS, new_request_id
 from api.http.body import Headers
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
-from api.http.hot import ASSIGNMENTS, new_request_id
 from api.http.problems import CONTENT_TYPE, Problem
 from api.metrics import REQUESTS
 from neonblue.serving.limits import ConnectionLimits

@@ -9,7 +9,7 @@ import threading
 
 import structlog
 
-from api.services import Services
+from api.edge.services import Services
 
 log = structlog.get_logger("api.background")
 

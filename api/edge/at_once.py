@@ -10,14 +10,14 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import tokens
+from api.edge.hot import ASSIGNMENTS as PATH
+from api.edge.hot import given_request_id, new_request_id
+from api.edge.services import Services
 from api.http.body import Headers, is_lines
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
-from api.http.hot import ASSIGNMENTS as PATH
-from api.http.hot import given_request_id, new_request_id
 from api.http.problems import Problem
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS
 from api.recent import RecentMap
-from api.services import Services
 from neonblue.serving.limits import ConnectionLimits
 
 _FIELDS = on_the_wire(OF_HOT_ANSWERS)

@@ -9,9 +9,9 @@ from time import time
 from opentelemetry.trace import Span, SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.at_once import AtOnce, Caller, Response
+from api.edge.at_once import AtOnce, Caller, Response
+from api.edge.hot import ASSIGNMENTS
 from api.http.body import Headers
-from api.http.hot import ASSIGNMENTS
 from neonblue.tracing.context import Parent, parent_of
 from neonblue.tracing.tracer import Tracing, failed
 
