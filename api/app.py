@@ -21,7 +21,7 @@ from api.access.route_access import RouteAccess
 from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
-from api.audit.endpoints import router as audit
+from api.audit_log.endpoints import router as audit
 from api.collector import settle_collector
 from api.edge.at_once import Application, AtOnce
 from api.edge.errors import install_error_handlers

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query
 from api.access.dependencies import ServicesDep, require
 from api.access.tokens import Scope
 from api.audit.record import Actor
-from api.audit.repository import read_page
-from api.audit.schemas import AuditEntry, AuditFilter, AuditPage
+from api.audit_log.repository import read_page
+from api.audit_log.schemas import AuditEntry, AuditFilter, AuditPage
 from api.http.pages import cut, read_cursor
 from api.identity.pseudonyms import known_pseudonym
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from api.audit.schemas import AuditFilter
+from api.audit_log.schemas import AuditFilter
 from api.postgres.database import Connection
 
 _PAGE = """
