@@ -20,12 +20,12 @@ from api.experiments.answers import (
     WarningOut,
 )
 from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, StepIn
-from api.experiments.states import Status, Step
 from api.fields import Key as KeyText
 from api.fields import Name, SearchText, Tag
 from api.http.etags import IfMatch, version_tag
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.problems import Problem
+from neonblue.contract.life_cycle import Status, Step
 from neonblue.results.answer import Answer
 
 __all__ = ["Key", "Viewer", "router"]

@@ -14,13 +14,13 @@ from api.experiments.registry import Registry
 from api.experiments.repository import Row
 from api.experiments.schemas import ForcedVariantIn
 from api.experiments.service import found, locked
-from api.experiments.states import ENDED
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
 from api.identity.identify import Identify
 from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
+from neonblue.contract.life_cycle import ENDED
 from neonblue.contract.violation import Violation
 
 MOST = 1_000

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from api.experiments import examples
-from api.experiments.states import Status, Step
 from api.fields import (
     BasisPoints,
     Flag,
@@ -29,6 +28,7 @@ from api.metric_catalogue.schemas import MetricUse
 from neonblue.bucketing import FULL_ALLOCATION, compile_expression
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
+from neonblue.contract.life_cycle import Status, Step
 from neonblue.contract.violation import ContractError
 
 __all__ = ["Status", "Step"]

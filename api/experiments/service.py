@@ -16,7 +16,6 @@ from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, V
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
 from api.experiments.schemas import ExperimentIn, ExperimentPatch
-from api.experiments.states import STARTED, Status
 from api.experiments.versions import Occasion
 from api.holdouts import repository as holdouts
 from api.http.etags import require_match, version_tag
@@ -29,6 +28,7 @@ from api.metric_catalogue.service import UsedMetric, resolve
 from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
+from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.messages import MetricMessage, encode_message
 from neonblue.contract.violation import Violation
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.experiments.states import IllegalStep, Status, Step, due_step, legal_steps, next_status
+from neonblue.contract.life_cycle import IllegalStep, Status, Step, due_step, legal_steps, next_status
 
 LEGAL = {
     ("draft", "schedule"): "scheduled",
