@@ -9,8 +9,8 @@ from starlette.requests import Request
 from api.access.sessions import COOKIE, CSRF_HEADER, Session
 from api.access.tokens import FOR_PEOPLE, Scope, Token, digest_of
 from api.audit import Actor, actor_of
-from api.edge.hot import client_of
 from api.edge.services import Services
+from api.http.head import client_of
 from api.http.problems import Problem
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

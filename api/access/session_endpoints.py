@@ -12,7 +12,7 @@ from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
 from api.access.tokens import Token, digest_of_secret, unauthorized
 from api.audit import Change, record_access
-from api.edge.hot import client_of
+from api.http.head import client_of
 from api.http.problems import Problem
 from api.postgres.database import Pool
 

@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.access import tokens
 from api.edge.hot import ASSIGNMENTS as PATH
-from api.edge.hot import given_request_id, new_request_id
 from api.edge.services import Services
 from api.http.body import Headers, is_lines
+from api.http.head import given_request_id, new_request_id
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.problems import Problem
 from api.metrics import ASSIGNMENTS, REQUEST_SECONDS, REQUESTS

@@ -5,11 +5,8 @@ Everything else is FastAPI's. Their OpenAPI operations are in each resource's `s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import count
-from secrets import token_hex
 from time import perf_counter
 
 import msgspec
@@ -22,6 +19,7 @@ from api.access.tokens import Token
 from api.edge.services import Services
 from api.events.service import Retryable
 from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.head import client_of, idempotency_key_of, request_id_of
 from api.http.headers import OF_HOT_ANSWERS
 from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
@@ -36,14 +34,10 @@ log = structlog.get_logger("api.http")
 
 ASSIGNMENTS = "/v1/assignments"
 
-_PROCESS = token_hex(8)
-_REQUESTS = count(1)
 _UNDER_WAY = 1_000
 """Requests at once; each may hold a body of the largest size."""
 
 _encode = msgspec.json.Encoder().encode
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
-_KEY = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +136,6 @@ class HotCalls:
         return Answer(200, _encode(answer))
 
 
-def given_request_id(headers: Headers) -> str | None:
-    """The caller's request id where it is a plain one."""
-    given = headers.get(b"x-request-id")
-    return given.decode() if given is not None and _REQUEST_ID(given) else None
-
-
-def new_request_id() -> str:
-    """This process, and which request."""
-    return f"{_PROCESS}-{next(_REQUESTS):x}"
-
-
-def request_id_of(headers: Headers) -> str:
-    """The caller's request id, else a new one."""
-    return given_request_id(headers) or new_request_id()
-
-
 def problem_of(error: Exception) -> Problem:
     """What the client is told of an error."""
     if isinstance(error, Problem):
@@ -178,26 +156,10 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, "internal", "Something went wrong here; the request id names it in the log")
 
 
-def client_of(scope: Scope) -> str | None:
-    """The address of the client, or of whoever stands before it."""
-    client = scope.get("client")
-    return None if client is None else client[0]
-
-
 def _refusal(code: str, message: str, field: str | None, variant_key: str | None) -> Problem:
     status = {"unknown_experiment": 404, "not_running": 409, "assignment_conflict": 409}.get(code, 422)
     members = {} if variant_key is None else {"variant_key": variant_key}
     return Problem(status, code, message, field=field, members=members)
-
-
-def idempotency_key_of(given: bytes) -> str:
-    """The key in the header. Raises Problem `invalid_idempotency_key`."""
-    key = given.decode("latin-1")
-    if not _KEY(key):
-        raise Problem(
-            400, "invalid_idempotency_key", "1 to 255 visible ASCII characters", field="idempotency-key"
-        )
-    return key
 
 
 def _retryable(headers: Headers, token_id: int) -> Retryable | None:

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.callers import caller_of
-from api.edge.hot import idempotency_key_of
 from api.edge.services import Services
+from api.http.head import idempotency_key_of
 from api.http.problems import CONTENT_TYPE, Problem
 from api.postgres.database import Connection
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from api.edge.at_once import Application, AtOnce, Call
-from api.edge.hot import ASSIGNMENTS, new_request_id
+from api.edge.hot import ASSIGNMENTS
 from api.http.body import Headers
+from api.http.head import new_request_id
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
 from api.http.problems import CONTENT_TYPE, Problem
 from api.metrics import REQUESTS

@@ -9,11 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access.callers import caller_of
 from api.access.route_access import Access, RouteAccess
-from api.edge.hot import client_of, problem_of, request_id_of
+from api.edge.hot import problem_of
 from api.edge.services import Services
 from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
+from api.http.head import client_of, request_id_of
 from api.http.json_rules import check_body
 from api.http.problems import CONTENT_TYPE, Problem
 from api.http.refusal_log import REFUSALS, Refusal, unmatched
