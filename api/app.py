@@ -30,6 +30,7 @@ from api.edge.idempotent import Idempotent
 from api.edge.leaving import leave_when_hopeless
 from api.edge.request_context import RequestContext
 from api.edge.services import create_services
+from api.erasures.endpoints import of_people as erasing
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
@@ -56,7 +57,7 @@ _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-    looks, tokens, session, audit, users, erasures, health, web,
+    looks, tokens, session, audit, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
-    app.state.services = services
+    app.state.parts = services.parts
     for router in _ROUTERS:
         app.include_router(router)
     for path in _HOT:

@@ -1,4 +1,4 @@
-"""What FastAPI's endpoints ask for."""
+"""What FastAPI's endpoints ask of whoever calls."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from api.access.callers import Caller, caller_of
+from api.access.callers import Caller, Gate
 from api.access.route_access import Access
 from api.access.sessions import COOKIE
 from api.access.tokens import FOR_PEOPLE, Scope
 from api.audit import Actor
-from api.edge.services import Services
+from api.http.parts import part
 
 _bearer = HTTPBearer(auto_error=False, description="An API token")
 _cookie = APIKeyCookie(
@@ -21,12 +21,6 @@ _cookie = APIKeyCookie(
     auto_error=False,
     description="A session, from POST /v1/session; changes of state need its X-CSRF-Token",
 )
-
-
-def get_services(request: Request) -> Services:
-    """The process's services."""
-    services: Services = request.app.state.services
-    return services
 
 
 def _nothing() -> None:
@@ -41,7 +35,7 @@ def declared_access(dependency: Callable[..., Any] | None) -> Access | None:
     return None if dependency is None else _DECLARED.get(dependency)
 
 
-ServicesDep = Annotated[Services, Depends(get_services)]
+GateDep = Annotated[Gate, Depends(part(Gate))]
 
 
 def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
@@ -50,10 +44,8 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     bearer = Security(_bearer, scopes=[scope])
     cookie = Security(_cookie, scopes=[scope]) if scope in FOR_PEOPLE else Depends(_nothing)
 
-    async def authorize(
-        request: Request, services: ServicesDep, _: object = bearer, __: object = cookie
-    ) -> Actor:
-        caller = await caller_of(request, services)
+    async def authorize(request: Request, gate: GateDep, _: object = bearer, __: object = cookie) -> Actor:
+        caller = await gate.caller_of(request)
         caller.check_may(scope)
         return caller.actor(request)
 
@@ -61,11 +53,9 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
     return authorize
 
 
-async def get_caller(
-    request: Request, services: ServicesDep, _: Annotated[object, Security(_cookie)]
-) -> Caller:
+async def get_caller(request: Request, gate: GateDep, _: Annotated[object, Security(_cookie)]) -> Caller:
     """Whoever calls, with whatever scope."""
-    return await caller_of(request, services)
+    return await gate.caller_of(request)
 
 
 _DECLARED[get_caller] = Access(known=True)
@@ -73,3 +63,5 @@ _DECLARED[get_caller] = Access(known=True)
 CallerDep = Annotated[Caller, Depends(get_caller)]
 Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
 Editor = Annotated[Actor, Depends(require(Scope.EDITOR))]
+Admin = Annotated[Actor, Depends(require(Scope.ADMIN))]
+Assigner = Annotated[Actor, Depends(require(Scope.ASSIGN))]

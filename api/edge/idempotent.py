@@ -14,7 +14,6 @@ from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access.callers import caller_of
 from api.edge.services import Services
 from api.http.head import idempotency_key_of
 from api.http.problems import CONTENT_TYPE, Problem
@@ -74,7 +73,7 @@ class Idempotent:
             await self._app(scope, receive, send)
             return
         key = idempotency_key_of(given)
-        caller = await caller_of(Request(scope), self._services)
+        caller = await self._services.gate.caller_of(Request(scope))
         await self._once((caller.token.id, key), scope, receive, send)
 
     async def _once(self, name: tuple[int, str], scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,6 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.access.callers import caller_of
 from api.access.route_access import Access, RouteAccess
 from api.edge.hot import problem_of
 from api.edge.services import Services
@@ -100,7 +99,7 @@ class RequestContext:
     async def _admit(self, access: Access, scope: Scope) -> None:
         """Raises Problem: 401, 403, 429, 503."""
         if access.known:
-            caller = await caller_of(Request(scope), self._services)
+            caller = await self._services.gate.caller_of(Request(scope))
             if access.scope is not None:
                 caller.check_may(access.scope)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from api.access.admission import Admission
+from api.access.callers import Gate
 from api.access.cross_origin import TokenOrigins
 from api.access.limits import RateLimits
 from api.access.service import TokenService
@@ -28,14 +29,17 @@ from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
 from api.assignments.lookup import Lookup
 from api.assignments.service import AssignmentService
+from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
+from api.audit_log.service import AuditLog
 from api.background import Keeper
 from api.disk import DiskWatch
 from api.erasures.caches import Caches
 from api.erasures.model import Terms
 from api.erasures.service import ErasureService
 from api.erasures.worker import ErasureWorker
+from api.evaluation.ofrep import OfrepService
 from api.events import idempotency
 from api.events.service import EventService
 from api.events.writer import RECENT_IDS, EventJob, EventResult, EventWriter
@@ -43,10 +47,12 @@ from api.experiments.forced import ForcedVariantService
 from api.experiments.registry import Registry
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
+from api.experiments.verdicts import LiveResults
 from api.holdouts.service import HoldoutService
 from api.http.refusal_log import REFUSALS
 from api.identity.identify import identifier
 from api.layers.service import LayerService
+from api.links.service import LinkService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
 from api.pipeline import Pipeline
@@ -90,9 +96,12 @@ class Services:
     shared: SharedCache
     events: EventService
     assignments: AssignmentService
+    stored: AssignmentReader
+    ofrep: OfrepService
+    links: LinkService
     experiments: ExperimentService
     access: TokenService
-    sessions: Sessions
+    gate: Gate
     admission: Admission
     life_cycle: LifeCycle
     forced_variants: ForcedVariantService
@@ -105,12 +114,20 @@ class Services:
     erasures: ErasureService
     eraser: ErasureWorker
     results: ResultsService
+    live_results: LiveResults
     reports: ReportService
+    audit_log: AuditLog
     calls: CallLog
     disk: DiskWatch
     arrivals: Arrivals | None
     keeper: Keeper = field(default_factory=Keeper)
     prepared: bool = False
+
+    @property
+    def parts(self) -> Mapping[type, object]:
+        """What endpoints ask for, by its type."""
+        held = (self, *(getattr(self, part.name) for part in fields(self)))
+        return {type(part): part for part in held}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -247,6 +264,15 @@ def create_services(settings: Settings) -> Services:
         timedelta(hours=settings.kafka.retention_hours),
     )
     looks = LookService(pool)
+    assignments = AssignmentService(decider, registry, cache, ahead, identify)
+    results = ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds))
+    admission = Admission(
+        RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
+        RateLimits(
+            settings.valkey.dsn, api.visitor_limit_per_second, api.rate_limit_when_unavailable, "visitor"
+        ),
+    )
+    sessions = Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds)
     return Services(
         settings,
         pool,
@@ -258,16 +284,14 @@ def create_services(settings: Settings) -> Services:
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
-        AssignmentService(decider, registry, cache, ahead, identify),
+        assignments,
+        AssignmentReader(pool, identify),
+        OfrepService(assignments),
+        LinkService(pool, api.outbox_batches, identify),
         experiments,
         TokenService(pool, tokens, origins),
-        Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds),
-        Admission(
-            RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
-            RateLimits(
-                settings.valkey.dsn, api.visitor_limit_per_second, api.rate_limit_when_unavailable, "visitor"
-            ),
-        ),
+        Gate(tokens, sessions, admission),
+        admission,
         LifeCycle(pool, registry),
         ForcedVariantService(pool, registry, identify),
         LayerService(pool),
@@ -278,8 +302,10 @@ def create_services(settings: Settings) -> Services:
         Exporter(dsn, pool, identify),
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
-        ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds)),
+        results,
+        LiveResults(results.live),
         ReportService(settings, reader, experiments),
+        AuditLog(pool, identify),
         CallLog(pool, api.audit_summary_seconds),
         disk,
         None if tracing is None else Arrivals(settings.clickhouse, tracing),
