@@ -29,7 +29,7 @@ from api.edge.hot import HotCalls
 from api.edge.idempotent import Idempotent
 from api.edge.leaving import leave_when_hopeless
 from api.edge.request_context import RequestContext
-from api.edge.services import create_services
+from api.edge.wiring import create_services
 from api.erasures.endpoints import of_people as erasing
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation

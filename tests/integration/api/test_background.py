@@ -17,7 +17,8 @@ import pytest
 from fastapi import Response
 
 from api.background import Keeper
-from api.edge.services import Services, create_services
+from api.edge.services import Services
+from api.edge.wiring import create_services
 from api.experiments.registry import Registry
 from api.health.endpoints import readyz
 from api.postgres.database import Pool

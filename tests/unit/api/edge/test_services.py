@@ -12,7 +12,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.app import _ROUTERS
-from api.edge.services import Services, create_services
+from api.edge.services import Services
+from api.edge.wiring import create_services
 from api.http.parts import ASKED
 from neonblue.settings import Settings
 
