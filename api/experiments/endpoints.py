@@ -23,7 +23,7 @@ from api.experiments.steps import LifeCycle
 from api.experiments.verdicts import LiveResults
 from api.fields import Key as KeyText
 from api.fields import Name, SearchText, Tag
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.parts import part
 from neonblue.contract.life_cycle import Status, Step
@@ -49,8 +49,8 @@ async def create_experiment(
     """
     if dry_run:
         response.status_code = 200
-        return answered(await service.would_create(new, actor))
-    return tagged(response, await service.create(new, actor))
+        return _answered(await service.would_create(new, actor))
+    return _shown(response, await service.create(new, actor))
 
 
 @router.get("")
@@ -79,7 +79,7 @@ async def take_due_steps(life_cycle: Cycle, actor: Editor) -> DueList:
 @router.get("/{key}")
 async def get_experiment(key: Key, service: Service, _: Viewer, response: Response) -> ExperimentAnswer:
     """One experiment."""
-    return tagged(response, await service.get(key))
+    return _shown(response, await service.get(key))
 
 
 @router.patch("/{key}")
@@ -95,8 +95,8 @@ async def change_experiment(
     """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
     experiment = await service.patch(key, patch, if_match, actor)
     if patch.decision is None:
-        return tagged(response, experiment)
-    return tagged(response, experiment, verdicts.against(patch.decision, await results.now(key)))
+        return _shown(response, experiment)
+    return _shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
 
 
 @router.delete("/{key}", status_code=204)
@@ -123,7 +123,7 @@ def _taking(step: Step) -> Callable[..., Awaitable[ExperimentAnswer]]:
         if_match: IfMatch = None,
     ) -> ExperimentAnswer:
         reason = None if why is None else why.reason
-        return tagged(response, await life_cycle.take(key, step, if_match, actor, reason))
+        return _shown(response, await life_cycle.take(key, step, if_match, actor, reason))
 
     return take
 
@@ -162,18 +162,17 @@ async def conclude_experiment(
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
-    return tagged(response, experiment, [] if decision is None else verdicts.against(decision, said))
+    return _shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
 
 
-def tagged(
+def _shown(
     response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()
 ) -> ExperimentAnswer:
     """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
-    response.headers["etag"] = version_tag(experiment.version)
-    return answered(experiment, told)
+    return tagged(response, _answered(experiment, told), experiment.version)
 
 
-def answered(experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
+def _answered(experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
     """The answer with its warnings. told: those of this call alone, before those of the state."""
     warnings = [*told, *fitness.warnings_of(experiment)]
     return ExperimentAnswer.model_validate(experiment.model_dump() | {"warnings": warnings})

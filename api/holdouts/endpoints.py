@@ -10,7 +10,7 @@ from api.access.dependencies import Editor, Viewer
 from api.fields import Key
 from api.holdouts.schemas import HoldoutNew, HoldoutOut, HoldoutPage, HoldoutPatch
 from api.holdouts.service import HoldoutService
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.parts import part
 
@@ -24,7 +24,8 @@ KeyPath = Annotated[Key, Path(examples=["2026"])]
 @router.post("", status_code=201)
 async def create_holdout(new: HoldoutNew, service: Service, actor: Editor, response: Response) -> HoldoutOut:
     """Create a holdout: units in it enter no experiment from now on."""
-    return _tagged(response, await service.create(new, actor))
+    holdout = await service.create(new, actor)
+    return tagged(response, holdout, holdout.version)
 
 
 @router.get("")
@@ -36,7 +37,8 @@ async def list_holdouts(service: Service, _: Viewer, cursor: Cursor = None, limi
 @router.get("/{key}")
 async def get_holdout(key: KeyPath, service: Service, _: Viewer, response: Response) -> HoldoutOut:
     """One holdout."""
-    return _tagged(response, await service.get(key))
+    holdout = await service.get(key)
+    return tagged(response, holdout, holdout.version)
 
 
 @router.patch("/{key}")
@@ -49,15 +51,11 @@ async def change_holdout(
     if_match: IfMatch = None,
 ) -> HoldoutOut:
     """Change a holdout. While experiments that respect it run, its share may only grow."""
-    return _tagged(response, await service.patch(key, patch, if_match, actor))
+    holdout = await service.patch(key, patch, if_match, actor)
+    return tagged(response, holdout, holdout.version)
 
 
 @router.delete("/{key}", status_code=204)
 async def delete_holdout(key: KeyPath, service: Service, actor: Editor) -> None:
     """Delete a holdout that no experiment names: its units may enter experiments again."""
     await service.delete(key, actor)
-
-
-def _tagged(response: Response, holdout: HoldoutOut) -> HoldoutOut:
-    response.headers["etag"] = version_tag(holdout.version)
-    return holdout

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from api.access.dependencies import Editor, Viewer
 from api.fields import Key
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.parts import part
 from api.layers.schemas import LayerNew, LayerOut, LayerPage, LayerPatch
@@ -24,7 +24,8 @@ KeyPath = Annotated[Key, Path(examples=["checkout"])]
 @router.post("", status_code=201)
 async def create_layer(new: LayerNew, service: Service, actor: Editor, response: Response) -> LayerOut:
     """Create a layer: experiments that share it never share a unit."""
-    return _tagged(response, await service.create(new, actor))
+    layer = await service.create(new, actor)
+    return tagged(response, layer, layer.version)
 
 
 @router.get("")
@@ -36,7 +37,8 @@ async def list_layers(service: Service, _: Viewer, cursor: Cursor = None, limit:
 @router.get("/{key}")
 async def get_layer(key: KeyPath, service: Service, _: Viewer, response: Response) -> LayerOut:
     """One layer, with the slots that are held and the room that is left."""
-    return _tagged(response, await service.get(key))
+    layer = await service.get(key)
+    return tagged(response, layer, layer.version)
 
 
 @router.patch("/{key}")
@@ -49,15 +51,11 @@ async def change_layer(
     if_match: IfMatch = None,
 ) -> LayerOut:
     """Rename a layer. Its salt stays: it decides who is in which slot."""
-    return _tagged(response, await service.patch(key, patch, if_match, actor))
+    layer = await service.patch(key, patch, if_match, actor)
+    return tagged(response, layer, layer.version)
 
 
 @router.delete("/{key}", status_code=204)
 async def delete_layer(key: KeyPath, service: Service, actor: Editor) -> None:
     """Delete a layer that no experiment refers to."""
     await service.delete(key, actor)
-
-
-def _tagged(response: Response, layer: LayerOut) -> LayerOut:
-    response.headers["etag"] = version_tag(layer.version)
-    return layer

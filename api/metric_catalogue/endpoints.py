@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from api.access.dependencies import Editor, Viewer
 from api.fields import Key, Name, SearchText
 from api.fields import Tag as TagText
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
 from api.http.parts import part
 from api.metric_catalogue.definitions import MetricType
@@ -35,7 +35,8 @@ async def create_metric(
     new: CatalogueMetricIn, catalogue: Catalogue, actor: Editor, response: Response
 ) -> CatalogueMetricOut:
     """Add a metric to the catalogue."""
-    return _tagged(response, await catalogue.create(new, actor))
+    metric = await catalogue.create(new, actor)
+    return tagged(response, metric, metric.revision)
 
 
 @router.get("")
@@ -57,7 +58,8 @@ async def list_metrics(
 @router.get("/{key}")
 async def get_metric(key: KeyPath, catalogue: Catalogue, _: Viewer, response: Response) -> CatalogueMetricOut:
     """One metric with its newest definition."""
-    return _tagged(response, await catalogue.get(key))
+    metric = await catalogue.get(key)
+    return tagged(response, metric, metric.revision)
 
 
 @router.patch("/{key}")
@@ -70,7 +72,8 @@ async def change_metric(
     if_match: IfMatch = None,
 ) -> CatalogueMetricOut:
     """Change a metric. While experiments refer to it, what it means stays: POST a new version."""
-    return _tagged(response, await catalogue.patch(key, patch, if_match, actor))
+    metric = await catalogue.patch(key, patch, if_match, actor)
+    return tagged(response, metric, metric.revision)
 
 
 @router.get("/{key}/versions")
@@ -84,9 +87,5 @@ async def create_metric_version(
     key: KeyPath, new: NewMetricVersion, catalogue: Catalogue, actor: Editor, response: Response
 ) -> CatalogueMetricOut:
     """Give the metric a new meaning. Experiments keep the version they refer to."""
-    return _tagged(response, await catalogue.add_version(key, new, actor))
-
-
-def _tagged(response: Response, metric: CatalogueMetricOut) -> CatalogueMetricOut:
-    response.headers["etag"] = version_tag(metric.revision)
-    return metric
+    metric = await catalogue.add_version(key, new, actor)
+    return tagged(response, metric, metric.revision)

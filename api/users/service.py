@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.audit import Actor, Change, record
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.identity.identify import Identify
 from api.identity.pseudonyms import pseudonym
 from api.postgres.database import Connection, Pool
@@ -28,9 +28,7 @@ class UserService:
         person = self._person(unit_type, user_id)
         async with self.pool.transaction() as connection:
             await hold_still(connection, person)
-            held = await repository.read(connection, person)
-            if held is None:
-                raise Problem(404, "not_found", "There is no such user")
+            held = found(await repository.read(connection, person), "user")
             await record_reading(connection, actor, person, Reading.ATTRIBUTES)
         return _out(unit_type, user_id, held)
 
