@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from api.experiments.answers import WarningOut
 from api.experiments.schemas import DecisionIn
 from api.http.problems import Problem
+from neonblue.analysis.answer import Answer
 from neonblue.contract.codes import Code
-from neonblue.results.answer import Answer
 from neonblue.results.said import contradicts, said_in
 
 _SECONDS = 3.0

@@ -15,8 +15,9 @@ from api.http.parts import part
 from api.results.schemas import Health, Part, Results, Segments, Snapshots, TimeSeries
 from api.results.service import ResultsService
 from api.results.tables import RESPONSES, Format, table, wanted
-from neonblue.results.answer import ResultItem
-from neonblue.results.over_time import DayEffect
+from neonblue.analysis.answer import ResultItem
+from neonblue.analysis.over_time import DayEffect
+from neonblue.analysis.segmentation import SegmentEffect
 from neonblue.results.parts import (
     CohortItem,
     FunnelItem,
@@ -29,7 +30,6 @@ from neonblue.results.parts import (
     read_funnel,
     read_journeys,
 )
-from neonblue.results.segmentation import SegmentEffect
 
 router = APIRouter(prefix="/v1/experiments", tags=["results"])
 

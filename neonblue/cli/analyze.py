@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from neonblue.analysis.why import State
 from neonblue.cli.analyze_columns import Roles, parse_weights
 from neonblue.cli.analyze_data import FileData, Options, read_experiment
 from neonblue.cli.analyze_decision import with_aim_asked
@@ -32,7 +33,6 @@ from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.cli.written_files import require_replaceable
 from neonblue.results.heading import heading_of
 from neonblue.results.said import said_of
-from neonblue.results.why import State
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neonblue.results.about import About, ArmShare
+from neonblue.analysis.about import About, ArmShare
 from neonblue.statistics import numbers
 from neonblue.texts import instant, plain
 

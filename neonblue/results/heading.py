@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neonblue.results.about import About, RecordedDecision
+from neonblue.analysis.about import About, RecordedDecision
 from neonblue.results.said import Outcome, Said, contradicts
 from neonblue.texts import instant, person, plain
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from neonblue.results.why import State
+from neonblue.analysis.why import State
 
 if TYPE_CHECKING:
-    from neonblue.results.answer import Answer
+    from neonblue.analysis.answer import Answer
 
 
 class Outcome(StrEnum):

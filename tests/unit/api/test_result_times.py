@@ -14,8 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from api.results import schemas
 from api.results.tables import Format, table
-from neonblue.results.answer import ResultItem
-from neonblue.results.instants import Instant, utc_text
+from neonblue.analysis.answer import ResultItem
+from neonblue.analysis.instants import Instant, utc_text
 from neonblue.results.parts import (
     CohortItem,
     FunnelItem,

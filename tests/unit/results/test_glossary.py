@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from neonblue.analysis.why import State
 from neonblue.results.glossary import GLOSSARY
 from neonblue.results.heading import WORDS
-from neonblue.results.why import State
 from neonblue.statistics.wording import VERDICTS
 
 ROOT = Path(__file__).parents[3]

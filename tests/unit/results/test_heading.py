@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from neonblue.analysis.about import About, about_of
+from neonblue.analysis.why import State
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage, MetricMessage, VariantMessage
-from neonblue.results.about import About, about_of
 from neonblue.results.facts import facts_of
 from neonblue.results.heading import heading_of
 from neonblue.results.said import Outcome, Said, said_of
-from neonblue.results.why import State
 from neonblue.statistics import Action
 from neonblue.texts import person, plain
 

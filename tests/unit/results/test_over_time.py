@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from neonblue.analysis import MomentRow, ask
+from neonblue.analysis.over_time import day_effects
 from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
-from neonblue.results.over_time import day_effects
 from neonblue.statistics import StatusCode
 from tests.unit.analysis.lives import configuration, day, rows_of, valued
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.analysis import MomentRow
+from neonblue.analysis.restatement import Cause, Published, restatements
 from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage
-from neonblue.results.restatement import Cause, Published, restatements
 
 DAY = date(2026, 2, 1)
 LONG_AFTER = datetime(2026, 3, 1, tzinfo=UTC)

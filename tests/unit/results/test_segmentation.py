@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neonblue.results.segmentation import Segment, segment_effects
+from neonblue.analysis.segmentation import Segment, segment_effects
 from neonblue.statistics import Experiment, Metric, MetricKind, Moments, Plan, Role, Verdict
 
 BOUGHT = Metric("bought", MetricKind.PROPORTION, Role.PRIMARY)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_by, too_small
+from neonblue.analysis.answer import finite
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.answer import finite
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
 from neonblue.statistics.adjusting import as_adjusted
 from neonblue.statistics.deciding import Sample, too_few_outcomes

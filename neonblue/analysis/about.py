@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from neonblue.analysis.instants import Instant
 from neonblue.contract.instants import parse_instant
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage
-from neonblue.results.instants import Instant
 
 _DAY = timedelta(days=1)
 _WHOLE = 10_000  # basis points of traffic

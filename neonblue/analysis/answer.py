@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from neonblue.analysis import Question, course_of, is_too_early, smallest_arm
+from neonblue.analysis.about import About
+from neonblue.analysis.instants import Instant
+from neonblue.analysis.stamp import Stamp
+from neonblue.analysis.why import OK, State, Why
 from neonblue.analysis.windows import NOBODY
-from neonblue.results.about import About
-from neonblue.results.instants import Instant
-from neonblue.results.stamp import Stamp
-from neonblue.results.why import OK, State, Why
 from neonblue.statistics import (
     Estimate,
     HealthCheck,
