@@ -11,7 +11,7 @@ from api.experiments.schemas import DecisionIn
 from api.http.problems import Problem
 from neonblue.analysis.answer import Answer
 from neonblue.contract.codes import Code
-from neonblue.results.said import contradicts, said_in
+from neonblue.findings.said import contradicts, said_in
 
 _SECONDS = 3.0
 """How long a decision waits for the results that it is compared with."""

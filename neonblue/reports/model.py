@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from neonblue.analysis.about import About
 from neonblue.analysis.segmentation import SegmentEffect
-from neonblue.results.effect import Effect, Scale
-from neonblue.results.said import Outcome, Said
+from neonblue.findings.effect import Effect, Scale
+from neonblue.findings.said import Outcome, Said
 from neonblue.statistics import Finding, finding_of
 
 __all__ = [

@@ -13,8 +13,8 @@ from api.experiments.verdicts import against
 from neonblue.analysis.answer import Answer, DecisionItem, nothing
 from neonblue.analysis.stamp import Stamp
 from neonblue.analysis.why import OK, State, Why
-from neonblue.results.heading import heading_of
-from neonblue.results.said import said_in
+from neonblue.findings.heading import heading_of
+from neonblue.findings.said import said_in
 from neonblue.statistics import Action
 from tests.unit.results.test_heading import about, decided
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neonblue.results.effect import Effect, Scale
+from neonblue.findings.effect import Effect, Scale
 from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.wording import lower_is_better, remarks

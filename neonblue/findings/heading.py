@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neonblue.analysis.about import About, RecordedDecision
-from neonblue.results.said import Outcome, Said, contradicts
+from neonblue.findings.said import Outcome, Said, contradicts
 from neonblue.texts import instant, person, plain
 
 _NOT_STARTED = ("draft", "scheduled")

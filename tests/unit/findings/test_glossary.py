@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from neonblue.analysis.why import State
-from neonblue.results.glossary import GLOSSARY
-from neonblue.results.heading import WORDS
+from neonblue.findings.glossary import GLOSSARY
+from neonblue.findings.heading import WORDS
 from neonblue.statistics.wording import VERDICTS
 
 ROOT = Path(__file__).parents[3]

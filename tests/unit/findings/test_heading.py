@@ -10,9 +10,9 @@ import pytest
 from neonblue.analysis.about import About, about_of
 from neonblue.analysis.why import State
 from neonblue.contract.messages import DecisionMessage, ExperimentMessage, MetricMessage, VariantMessage
-from neonblue.results.facts import facts_of
-from neonblue.results.heading import heading_of
-from neonblue.results.said import Outcome, Said, said_of
+from neonblue.findings.facts import facts_of
+from neonblue.findings.heading import heading_of
+from neonblue.findings.said import Outcome, Said, said_of
 from neonblue.statistics import Action
 from neonblue.texts import person, plain
 
