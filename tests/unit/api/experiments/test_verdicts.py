@@ -16,7 +16,7 @@ from neonblue.analysis.why import OK, State, Why
 from neonblue.findings.heading import heading_of
 from neonblue.findings.said import said_in
 from neonblue.statistics import Action
-from tests.unit.results.test_heading import about, decided
+from tests.unit.findings.test_heading import about, decided
 
 STAMP = Stamp(datetime(2026, 3, 1, tzinfo=UTC), None, 1, "x")
 SAID = nothing("e", 1, STAMP, OK)
