@@ -96,10 +96,10 @@ def create_app(
     for path in _HOT:
         app.add_route(path, _never, methods=["POST"], include_in_schema=False)
     describe(app, _HOT)
-    app.add_middleware(Idempotent, services=services)
+    app.add_middleware(Idempotent, pool=services.pool, gate=services.gate)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     access = RouteAccess([route for router in (app, *_ROUTERS) for route in router.routes], declared_access)
-    app.add_middleware(RequestContext, services=services, access=access)
+    app.add_middleware(RequestContext, gate=services.gate, access=access, calls=services.calls)
     install_error_handlers(app)
     api = services.settings.api
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)

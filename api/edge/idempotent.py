@@ -14,10 +14,10 @@ from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.edge.services import Services
+from api.access.callers import Gate
 from api.http.head import idempotency_key_of
 from api.http.problems import CONTENT_TYPE, Problem
-from api.postgres.database import Connection
+from api.postgres.database import Connection, Pool
 
 _CLAIM = """
 INSERT INTO idempotency_keys (token_id, key, request_hash)
@@ -63,9 +63,10 @@ class _Undone(Exception):  # noqa: N818 - no error: the answer says why nothing 
 class Idempotent:
     """Holds a `POST` that carries an Idempotency-Key in one transaction with its answer."""
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
+    def __init__(self, app: ASGIApp, pool: Pool, gate: Gate) -> None:
         self._app = app
-        self._services = services
+        self._pool = pool
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = _header(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -73,7 +74,7 @@ class Idempotent:
             await self._app(scope, receive, send)
             return
         key = idempotency_key_of(given)
-        caller = await self._services.gate.caller_of(Request(scope))
+        caller = await self._gate.caller_of(Request(scope))
         await self._once((caller.token.id, key), scope, receive, send)
 
     async def _once(self, name: tuple[int, str], scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +82,7 @@ class Idempotent:
         place = f"{scope['method']} {scope['path']}?".encode() + scope["query_string"]
         request_hash = sha256(place + b"\n" + state["body"]).digest()
         try:
-            async with self._services.pool.binding() as connection:
+            async with self._pool.binding() as connection:
                 await connection.execute(_PATIENCE)
                 taken = await connection.execute(_CLAIM, (*name, request_hash))
                 if await taken.fetchone() is None:

@@ -7,9 +7,10 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access.callers import Gate
 from api.access.route_access import Access, RouteAccess
+from api.audit.calls import CallLog
 from api.edge.hot import problem_of
-from api.edge.services import Services
 from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
@@ -37,10 +38,11 @@ class RequestContext:
     `state.headers` are added to the answer, whatever it is.
     """
 
-    def __init__(self, app: ASGIApp, services: Services, access: RouteAccess) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, access: RouteAccess, calls: CallLog) -> None:
         self._app = app
-        self._services = services
+        self._gate = gate
         self._access = access
+        self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,12 +96,12 @@ class RequestContext:
         """For the audit log, which has what was changed already."""
         caller, route = scope["state"].get("caller"), scope.get("route")
         if caller is not None and route is not None:
-            self._services.calls.read(scope["method"], route.path, caller.token.id, status, client_of(scope))
+            self._calls.read(scope["method"], route.path, caller.token.id, status, client_of(scope))
 
     async def _admit(self, access: Access, scope: Scope) -> None:
         """Raises Problem: 401, 403, 429, 503."""
         if access.known:
-            caller = await self._services.gate.caller_of(Request(scope))
+            caller = await self._gate.caller_of(Request(scope))
             if access.scope is not None:
                 caller.check_may(access.scope)
 
