@@ -18,8 +18,9 @@ import pytest
 import redis
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, landlock
-from neonblue.stack.process import alive, members
+from neonblue.stack import Stack
+from neonblue.stack.processes import landlock
+from neonblue.stack.processes.process import alive, members
 from neonblue.stack.services import clickhouse
 from neonblue.stack.services.clickhouse import walls
 from tests.integration.stack.conftest import new_folder, settings_in, supervise, until

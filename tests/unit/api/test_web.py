@@ -14,7 +14,7 @@ import pytest
 from api.app import create_app
 from api.web.assets import SWAGGER_JAR, SWAGGER_UI
 from neonblue.settings import Settings
-from neonblue.stack.jars import locked
+from neonblue.stack.jvm.jars import locked
 
 Get = Callable[..., httpx.Response]
 HTML = {"accept": "text/html,application/xhtml+xml"}

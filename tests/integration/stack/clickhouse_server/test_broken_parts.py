@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from neonblue.settings import ClickHouseSettings, Settings
-from neonblue.stack import broken_parts
-from neonblue.stack.broken_parts import UNREADABLE, BrokenParts
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services import broken_parts
+from neonblue.stack.services.broken_parts import UNREADABLE, BrokenParts
+from neonblue.stack.services.stream_memory import StreamMemory
 from tests.integration.stack.clickhouse_server.conftest import ADMIN, Server
 
 TABLE = "events_processed"
