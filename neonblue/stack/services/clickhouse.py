@@ -75,7 +75,7 @@ class ClickHouse(Service):
         self._account = own_account(self.name, user, self._folder, Path(sys.executable))
 
     def command(self) -> Command:
-        module = "neonblue.stack.clickhouse_server"
+        module = "neonblue.clickhouse_server"
         port = str(self._settings.clickhouse.port)
         return Command(
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),

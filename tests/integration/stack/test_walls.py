@@ -188,7 +188,7 @@ def test_valkey_writes_nothing_but_its_own_folder(stack: Stack) -> None:
 def start_as_the_version_before(settings: Settings) -> subprocess.Popen[bytes]:
     """The server as this user, under the usual umask, with no walls."""
     folder = settings.data_dir / "clickhouse"
-    command = [sys.executable, "-m", "neonblue.stack.clickhouse_server", "--path", str(folder)]
+    command = [sys.executable, "-m", "neonblue.clickhouse_server", "--path", str(folder)]
     secrets = {
         "NEONBLUE_CLICKHOUSE_PASSWORD": settings.clickhouse.password.get_secret_value(),
         "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": settings.clickhouse.readonly_password.get_secret_value(),

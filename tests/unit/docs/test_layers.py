@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("neonblue", "api", "orchestration")
+PACKAGES = ("neonblue", "neonblue.stack", "api", "orchestration")
 
 
 def checked(package: str) -> list[set[str]]:
@@ -24,7 +24,7 @@ def checked(package: str) -> list[set[str]]:
 
 def told(package: str) -> list[set[str]]:
     page = (ROOT / "docs" / "architecture" / "layers.md").read_text()
-    (section,) = re.findall(rf"^## {package}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(rf"^##+ {re.escape(package)}\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
     return [set(re.findall(r"`(\w+)`", row)) for row in rows]
 
@@ -36,7 +36,7 @@ def test_the_page_has_the_layers_that_are_checked(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_part_has_one_place(package: str) -> None:
-    folder = ROOT / package
+    folder = ROOT / package.replace(".", "/")
     parts = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
     parts |= {path.parent.name for path in folder.glob("*/__init__.py")}
     placed = [part for layer in checked(package) for part in layer]

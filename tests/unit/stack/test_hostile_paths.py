@@ -14,10 +14,10 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from neonblue.clickhouse_server import config
+from neonblue.clickhouse_server.settings import KafkaSettings, ServerSettings
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.stack import folders
-from neonblue.stack.clickhouse_server import config
-from neonblue.stack.clickhouse_server.settings import KafkaSettings, ServerSettings
 from neonblue.stack.errors import RequirementError
 from neonblue.stack.jvm import jars, java
 from neonblue.stack.services import dagster, environment, templates, valkey
