@@ -28,10 +28,7 @@ from api.metric_catalogue.schemas import MetricUse
 from neonblue.bucketing import FULL_ALLOCATION, compile_expression
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
-from neonblue.contract.life_cycle import Status, Step
 from neonblue.contract.violation import ContractError
-
-__all__ = ["Status", "Step"]
 
 Outcome = Literal["ship", "roll_back", "inconclusive"]
 
