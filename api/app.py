@@ -13,12 +13,24 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from api.access.cross_origin import CrossOrigin
+from api.access.dependencies import declared_access
 from api.access.endpoints import router as tokens
+from api.access.on_behalf import OnBehalf
+from api.access.route_access import RouteAccess
 from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
-from api.audit.endpoints import router as audit
+from api.audit_log.endpoints import router as audit
 from api.collector import settle_collector
+from api.edge.at_once import Application, AtOnce
+from api.edge.errors import install_error_handlers
+from api.edge.hot import HotCalls
+from api.edge.idempotent import Idempotent
+from api.edge.leaving import leave_when_hopeless
+from api.edge.request_context import RequestContext
+from api.edge.wiring import create_services
+from api.erasures.endpoints import of_people as erasing
 from api.erasures.endpoints import router as erasures
 from api.evaluation.endpoints import router as evaluation
 from api.events.schemas import EVENTS_OPERATION
@@ -26,25 +38,14 @@ from api.experiments.endpoints import router as experiments
 from api.experiments.forced_endpoints import router as forced_variants
 from api.health.endpoints import router as health
 from api.holdouts.endpoints import router as holdouts
-from api.http.at_once import Application, AtOnce
-from api.http.cross_origin import CrossOrigin
-from api.http.dependencies import declared_access
-from api.http.errors import install_error_handlers
-from api.http.hot import HotCalls
-from api.http.idempotent import Idempotent
-from api.http.on_behalf import OnBehalf
 from api.http.openapi import describe
-from api.http.request_context import RequestContext
-from api.http.route_access import RouteAccess
 from api.layers.endpoints import router as layers
-from api.leaving import leave_when_hopeless
 from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.looks.endpoints import router as looks
 from api.metric_catalogue.endpoints import router as metrics
 from api.results.endpoints import router as results
 from api.results.reports import router as reports
-from api.services import create_services
 from api.users.endpoints import router as users
 from api.web.endpoints import router as web
 from neonblue import __version__
@@ -56,7 +57,7 @@ _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-    looks, tokens, session, audit, users, erasures, health, web,
+    looks, tokens, session, audit, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 
@@ -89,16 +90,16 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
-    app.state.services = services
+    app.state.parts = services.parts
     for router in _ROUTERS:
         app.include_router(router)
     for path in _HOT:
         app.add_route(path, _never, methods=["POST"], include_in_schema=False)
     describe(app, _HOT)
-    app.add_middleware(Idempotent, services=services)
+    app.add_middleware(Idempotent, pool=services.pool, gate=services.gate)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_BYTES)
     access = RouteAccess([route for router in (app, *_ROUTERS) for route in router.routes], declared_access)
-    app.add_middleware(RequestContext, services=services, access=access)
+    app.add_middleware(RequestContext, gate=services.gate, access=access, calls=services.calls)
     install_error_handlers(app)
     api = services.settings.api
     whole: ASGIApp = CrossOrigin(HotCalls(services, app), api.cross_origins, services.origins)
@@ -106,7 +107,7 @@ def create_app(
         whole = OnBehalf(whole, secret)
     at_once = AtOnce(services)
     if services.arrivals is not None:
-        from api.http.traced import TracedAtOnce, TracedCalls
+        from api.edge.traced import TracedAtOnce, TracedCalls
 
         tracing = services.arrivals.tracing
         whole = TracedCalls(whole, tracing, services.arrivals.expect)

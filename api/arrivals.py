@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from api.ingest.recent import RecentMap
+from api.recent import RecentMap
 from neonblue.clickhouse import connect
 from neonblue.settings import ClickHouseSettings
 from neonblue.tracing import parent_of

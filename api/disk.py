@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from api.ingest.failures import DiskFull
 from api.metrics import (
     DISK_FREE_BYTES,
     DISK_FREE_FILES,
@@ -18,6 +17,7 @@ from api.metrics import (
     DISK_WARN_BYTES,
     DISK_WARN_FILES,
 )
+from api.postgres.failures import DiskFull
 from neonblue import disk
 from neonblue.disk import Room
 from neonblue.settings import DiskSettings

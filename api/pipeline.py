@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import psycopg
 import structlog
 
-from api.database import Pool
 from api.freshness import Freshness
 from api.http.problems import Problem
 from api.metrics import PIPELINE_AGE_SECONDS, PIPELINE_LAG_BYTES, PIPELINE_LIMIT_BYTES, SLOT_PRESENT
+from api.postgres.database import Pool
 
 _POLL_SECONDS = 1.0
 _RETRY_AFTER_SECONDS = 5

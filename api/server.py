@@ -12,8 +12,8 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from api.http.at_once import Application
-from api.http.protocol import Protocol
+from api.edge.at_once import Application
+from api.edge.protocol import Protocol
 from api.logs import configure_logs
 from neonblue.serving.inherited import Inherited
 from neonblue.serving.protocol import end_keeping

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dagster import AssetsDefinition, AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from orchestration.defs.calibration.assets import KEY as RATES
-from orchestration.defs.experiments.assets import DECISION, REPORT
-from orchestration.defs.experiments.overview import KEY as OVERVIEW
+from orchestration.keys import DECISION, OVERVIEW, RATES, REPORT
 from orchestration.tags import REBUILD_TAG, Rebuild
 
 _MAINTENANCE = AssetSelection.groups("maintenance")

@@ -1,1 +1,1 @@
-"""Who may do what: API tokens, sessions of people, rate limits."""
+"""Who may do what: API tokens and their scopes, sessions of people, rate limits, web origins."""

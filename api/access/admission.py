@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.access.limits import Headers, RateLimits
-from api.http.security import Token
-from api.http.strangers import network_of
+from api.access.strangers import network_of
+from api.access.tokens import Token
 
 
 @dataclass(frozen=True, slots=True)

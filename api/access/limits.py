@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from throttled.asyncio import RedisStore, Throttled, per_sec
 
 from api.http.problems import Problem
-from api.ingest.recent import RecentMap
+from api.recent import RecentMap
 
 log = structlog.get_logger("api.access")
 

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from api.access.schemas import TokenIn
-from api.database import Connection
+from api.postgres.database import Connection
 
 Row = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, StringConstraints, field_validator, model_validator
 
+from api.access.tokens import PUBLISHABLE, Scope
 from api.fields import Instant, Name, Strict
-from api.http.security import PUBLISHABLE, Scope
 
 _LONGEST = timedelta(days=3_660)
 _USUAL = timedelta(days=365)

@@ -6,14 +6,13 @@ import secrets
 from dataclasses import dataclass
 
 from api.access import repository
-from api.access.repository import Row
+from api.access.cross_origin import TokenOrigins
 from api.access.schemas import NewToken, TokenIn, TokenOut, TokenPage
+from api.access.tokens import Scope, Tokens, digest_of_secret
 from api.audit import Actor, Change, record
-from api.database import Pool
-from api.http.cross_origin import TokenOrigins
 from api.http.pages import cut
-from api.http.problems import Problem
-from api.http.security import Scope, Tokens, digest_of_secret
+from api.http.problems import Problem, found
+from api.postgres.database import Pool
 
 SECRET_PREFIX = "neonblue_sk_"  # noqa: S105 - what secrets begin with, so that scanners find leaked ones
 PUBLISHABLE_PREFIX = "neonblue_pk_"
@@ -48,7 +47,7 @@ class TokenService:
     async def get(self, token_id: int) -> TokenOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return TokenOut.model_validate(_found(await repository.read_one(connection, token_id)))
+            return TokenOut.model_validate(found(await repository.read_one(connection, token_id), "token"))
 
     async def revoke(self, token_id: int, actor: Actor) -> None:
         """From now on it opens nothing; other processes see it when they next look. Once revoked, stays so.
@@ -57,7 +56,7 @@ class TokenService:
         """
         async with self.pool.transaction() as connection:
             administrators = await repository.lock_administrators(connection)
-            before = _found(await repository.read_one(connection, token_id, lock=True))
+            before = found(await repository.read_one(connection, token_id, lock=True), "token")
             if before["revoked_at"] is not None:
                 return
             if Scope.ADMIN in before["scopes"] and administrators <= {token_id}:
@@ -66,9 +65,3 @@ class TokenService:
             await record(connection, actor, Change("revoke", "token", str(token_id), before, after))
         self.tokens.forget()
         self.origins.forget()
-
-
-def _found(row: Row | None) -> Row:
-    if row is None:
-        raise Problem(404, "not_found", "There is no such token")
-    return row

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
+from api.access.callers import Caller, may_log_in
+from api.access.dependencies import CallerDep, GateDep
 from api.access.schemas import CallerOut, SessionIn, SessionOut
 from api.access.sessions import COOKIE, Session
+from api.access.tokens import Token, digest_of_secret, unauthorized
 from api.audit import Change, record_access
-from api.database import Pool
-from api.http.callers import Caller, may_log_in
-from api.http.dependencies import CallerDep, ServicesDep
-from api.http.hot import client_of
+from api.http.head import client_of
+from api.http.parts import part
 from api.http.problems import Problem
-from api.http.security import Token, digest_of_secret, unauthorized
+from api.postgres.database import Pool
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
+
+PoolDep = Annotated[Pool, Depends(part(Pool))]
 
 _LOGINS_PER_SECOND = 20
 """With one token: each is an entry of the audit log, whose writers wait for each other."""
 
 
 @router.post("", status_code=201)
-async def log_in(given: SessionIn, request: Request, response: Response, services: ServicesDep) -> SessionOut:
+async def log_in(
+    given: SessionIn, request: Request, response: Response, gate: GateDep, pool: PoolDep
+) -> SessionOut:
     """Log in with a token that has one of the scopes viewer, editor, admin: sets the session's cookie."""
     request.state.secret_answer = True
     digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
-    token = await services.tokens.identify(digest, client_of(request.scope), each=True)
-    request.state.headers += await services.admission.admit(token, client_of(request.scope))
-    await services.admission.tokens.admit(f"login:{token.id}", _LOGINS_PER_SECOND)
+    token = await gate.tokens.identify(digest, client_of(request.scope), each=True)
+    request.state.headers += await gate.admission.admit(token, client_of(request.scope))
+    await gate.admission.tokens.admit(f"login:{token.id}", _LOGINS_PER_SECOND)
     if not may_log_in(token):
         raise Problem(
             403,
@@ -38,12 +44,12 @@ async def log_in(given: SessionIn, request: Request, response: Response, service
             token=token.id,
         )
     caller = Caller(token, None)
-    await _record(services.pool, caller, request, "log_in")
-    cookie, session = await services.sessions.open(digest)
+    await _record(pool, caller, request, "log_in")
+    cookie, session = await gate.sessions.open(digest)
     response.set_cookie(
         COOKIE,
         cookie,
-        max_age=services.sessions.absolute_seconds,
+        max_age=gate.sessions.absolute_seconds,
         httponly=True,
         secure=request.url.scheme == "https",
         samesite="lax",
@@ -64,11 +70,13 @@ async def show_caller(caller: CallerDep) -> CallerOut:
 
 
 @router.delete("", status_code=204)
-async def log_out(request: Request, response: Response, services: ServicesDep, caller: CallerDep) -> None:
+async def log_out(
+    request: Request, response: Response, gate: GateDep, pool: PoolDep, caller: CallerDep
+) -> None:
     """End the session."""
     _session(caller.session)
-    await services.sessions.close(request.cookies[COOKIE])
-    await _record(services.pool, caller, request, "log_out")
+    await gate.sessions.close(request.cookies[COOKIE])
+    await _record(pool, caller, request, "log_out")
     response.delete_cookie(COOKIE, httponly=True, secure=request.url.scheme == "https", samesite="lax")
 
 

@@ -15,8 +15,8 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from api.access.tokens import unauthorized
 from api.http.problems import Problem
-from api.http.security import unauthorized
 
 COOKIE = "neonblue_session"
 CSRF_HEADER = "x-csrf-token"

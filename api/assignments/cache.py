@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from api.ingest.recent import RecentMap
+from api.recent import RecentMap
 
 UnitKey = tuple[int, str, str]
 """Experiment id, unit type, the client's id of the unit."""

@@ -18,10 +18,10 @@ from api.assignments.writer import AssignmentJob, Outcome, Wanted
 from api.disk import DiskWatch
 from api.experiments.registry import Registry
 from api.fairness import Turns
-from api.ingest.failures import Refused, Unavailable
-from api.ingest.group_commit import GroupCommit
-from api.ingest.recent import RecentMap
 from api.metrics import ASSIGNMENTS, TARGETING_ERRORS
+from api.postgres.failures import Refused, Unavailable
+from api.postgres.group_commit import GroupCommit
+from api.recent import RecentMap
 from neonblue.bucketing import Reason, Unit, evaluate, forced_variant
 from neonblue.contract.codes import Code
 from neonblue.contract.messages import encode_message

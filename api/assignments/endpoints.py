@@ -6,39 +6,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from api.assignments.repository import read_of_user
-from api.assignments.schemas import StoredAssignment, StoredAssignments
-from api.audit import Actor
-from api.http.dependencies import ServicesDep, require
-from api.http.security import Scope
-from api.links.repository import read_links
-from api.users.reading import Reading, hold_still, record_reading
-from api.users.repository import Person
+from api.access.dependencies import Viewer
+from api.assignments.schemas import StoredAssignments
+from api.assignments.stored import AssignmentReader
+from api.http.parts import part
 from neonblue.contract.limits import KEY_LENGTH
 from neonblue.contract.requests import DEFAULT_UNIT_TYPE
 
 router = APIRouter(prefix="/v1/assignments", tags=["assignments"])
 
-Viewer = Annotated[Actor, Depends(require(Scope.VIEWER))]
+Reader = Annotated[AssignmentReader, Depends(part(AssignmentReader))]
 Id = Annotated[str, Query(min_length=1, max_length=KEY_LENGTH, pattern=r"^[^\x00-\x1f]+$")]
 
 
 @router.get("")
 async def stored(
-    services: ServicesDep, actor: Viewer, user_id: Id, unit_type: Id = DEFAULT_UNIT_TYPE
+    reader: Reader, actor: Viewer, user_id: Id, unit_type: Id = DEFAULT_UNIT_TYPE
 ) -> StoredAssignments:
     """What is stored of a unit, in every experiment, whatever its state. Assigns nothing."""
-    unit = (unit_type, services.users.identify(user_id))
-    async with services.pool.transaction() as connection:
-        await hold_still(connection, Person(*unit))
-        rows = await read_of_user(connection, *unit)
-        links = await read_links(connection, {unit})
-        if rows or links:
-            await record_reading(connection, actor, Person(*unit), Reading.ASSIGNMENTS)
-    fields = ("experiment", "experiment_id", "variant_key", "version", "assigned_at", "exposed_at")
-    return StoredAssignments(
-        user_id=user_id,
-        unit_type=unit_type,
-        linked_to=links.get(unit),
-        items=[StoredAssignment.model_validate(dict(zip(fields, row, strict=True))) for row in rows],
-    )
+    return await reader.of_unit(unit_type, user_id, actor)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from api.assignments.cache import Stored, UnitKey
 from api.assignments.repository import read_assignments
-from api.database import Pool
-from api.links.repository import read_links
+from api.identity.links import read_links
+from api.postgres.database import Pool
 
 User = tuple[str, str]
 """Unit type and id."""

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from api.assignments.cache import Stored, UnitKey
-from api.database import Connection
+from api.postgres.database import Connection
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import encode_message
 

@@ -14,8 +14,8 @@ from api.assignments.deciding import Decider
 from api.assignments.planning import Target, plan
 from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, Turns, off_the_loop
+from api.identity.identify import Identify
 from api.metrics import SHOWN
-from api.users.identity import Identify
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
 from neonblue.contract.codes import Code

@@ -16,9 +16,9 @@ from api.assignments.repository import (
     read_assignments,
     upsert_users,
 )
-from api.database import BEGAN_AT, Connection, connect
-from api.ingest.inserting import insert_exposures, insert_outbox
-from api.partitions import Partitions
+from api.postgres.database import BEGAN_AT, Connection, connect
+from api.postgres.inserting import insert_exposures, insert_outbox
+from api.postgres.partitions import Partitions
 from neonblue.contract.events import EXPOSURE, Event, uuid7_of_now
 from neonblue.contract.messages import AssignmentMessage, encode_message
 from neonblue.contract.outbox import ASSIGNMENTS, EVENTS, Message, pack

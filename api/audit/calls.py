@@ -12,9 +12,9 @@ import structlog
 
 from api.audit.record import Actor, Change, actor_of, record_all
 from api.audit.summary import OTHERS, UNKNOWN, Action, Count, Kind, Summary
-from api.database import Connection, Pool
 from api.http.refusal_log import Refusal
 from api.metrics import AUDIT_LOST_CALLS, AUDIT_UNWRITTEN_CALLS
+from api.postgres.database import Connection, Pool
 from neonblue.contract.instants import format_instant
 
 log = structlog.get_logger("api.audit")

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 _ROWS = """
 SELECT id, (extract(epoch FROM at) * 1000000)::bigint::text, actor, address, request_id, action, object_type,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
-from api.http.problems import Problem, unavailable
+from api.http.problems import Problem, found, unavailable
+from api.postgres.database import Connection
 
 _RECORD = """
 INSERT INTO audit_log (actor, address, request_id, action, object_type, object_id, before, after)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
+State = TypeVar("State", bound=Mapping[str, Any])
+
 _ADDRESS_LENGTH = 64
 """A proxy that is believed may name any text."""
 
@@ -47,6 +49,18 @@ async def record(connection: Connection, actor: Actor, change: Change) -> None:
     Other changes wait from here on until the transaction ends, so that the entries form one chain: record last.
     """
     await connection.execute(_RECORD, _row(actor, change))
+
+
+async def recorded(
+    connection: Connection, actor: Actor, doing: Change, read: Awaitable[State | None]
+) -> State:
+    """As `record`, of what can be read once it is done, which is returned. doing: the change, without its `after`.
+
+    Raises Problem `not_found` where nothing can be read.
+    """
+    after = found(await read, doing.object_type)
+    await record(connection, actor, replace(doing, after=after))
+    return after
 
 
 async def record_all(connection: Connection, entries: Iterable[tuple[Actor, Change]]) -> None:

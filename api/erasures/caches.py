@@ -12,9 +12,9 @@ import structlog
 
 from api.assignments.cache import AssignmentCache, SharedCache, UnitKey
 from api.assignments.deciding import Decider
-from api.database import Pool, connect
 from api.erasures import repository
 from api.experiments.registry import Registry
+from api.postgres.database import Pool, connect
 from api.users.repository import Person
 
 log = structlog.get_logger("api.erasures")

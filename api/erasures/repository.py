@@ -14,11 +14,11 @@ from psycopg import errors, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
 from api.erasures.model import Erasure
 from api.erasures.schemas import Removed
-from api.users.holdings import ASSIGNMENTS, EVENTS, LINKS, holds, of_person, tables_of_people
-from api.users.pseudonyms import forget_key, names_a_change
+from api.identity.holdings import ASSIGNMENTS, EVENTS, LINKS, holds, of_person, tables_of_people
+from api.identity.pseudonyms import forget_key, names_a_change
+from api.postgres.database import Connection
 from api.users.repository import Person
 
 CHANNEL = "neonblue_erasures"

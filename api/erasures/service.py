@@ -15,7 +15,6 @@ from confluent_kafka import KafkaException
 from psycopg import errors
 
 from api.audit import Actor, Change, record
-from api.database import Clock, Connection, Pool
 from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import open_warehouse
@@ -23,12 +22,13 @@ from api.erasures.model import Erasure, Seen, Terms, entries, looked, receipt, r
 from api.erasures.repository import Deleted
 from api.erasures.schemas import Receipt, State, StoreName, Verification
 from api.erasures.topic import oldest_message
-from api.http.problems import Problem
-from api.ingest.copying import write_outbox
-from api.links.repository import lock_ids
-from api.users.holdings import anonymous_ids
-from api.users.identity import Identify, person_digest
-from api.users.pseudonyms import forget_key, pseudonym
+from api.http.problems import found
+from api.identity.holdings import anonymous_ids
+from api.identity.identify import Identify, person_digest
+from api.identity.links import lock_ids
+from api.identity.pseudonyms import forget_key, pseudonym
+from api.postgres.copying import write_outbox
+from api.postgres.database import Clock, Connection, Pool
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ErasureMessage, encode_message
@@ -74,9 +74,7 @@ class ErasureService:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
             erasure = await repository.read(connection, erasure_id)
-        if erasure is None:
-            raise Problem(404, "not_found", "There is no such erasure")
-        return receipt(erasure, self.terms)
+        return receipt(found(erasure, "erasure"), self.terms)
 
     async def verify(self) -> Verification:
         """Look at every erasure that is not closed, and close those of which nothing can come back.
@@ -240,7 +238,4 @@ def _kept_open(before: Erasure, after: Erasure) -> Erasure:
 
 async def _known(connection: Connection, digest: bytes) -> Erasure:
     """The erasure that left nothing to erase. Raises Problem `not_found`."""
-    erasure = await repository.newest_of(connection, digest)
-    if erasure is None:
-        raise Problem(404, "not_found", "There is no such user")
-    return erasure
+    return found(await repository.newest_of(connection, digest), "user")

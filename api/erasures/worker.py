@@ -17,13 +17,13 @@ import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from redis.exceptions import RedisError
 
-from api.database import Clock, Pool
 from api.erasures import repository
 from api.erasures.caches import Caches
 from api.erasures.clickhouse import DEAD_LETTERS
 from api.erasures.model import Erasure, Terms, clears_from, entries, removed_more, settles_at
 from api.erasures.schemas import Removed, State
 from api.erasures.service import warehouse
+from api.postgres.database import Clock, Pool
 from api.users.repository import Person
 from neonblue.settings import ClickHouseSettings
 

@@ -7,17 +7,18 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
-from api.audit import Actor
+from api.access.dependencies import Assigner
 from api.evaluation.ofrep import OfrepService
 from api.evaluation.schemas import REQUEST_BODY
-from api.http.dependencies import ServicesDep, require
+from api.experiments.registry import Registry
 from api.http.etags import content_tag, is_current
+from api.http.parts import part
 from api.http.problems import unavailable
-from api.http.security import Scope
 
 router = APIRouter(tags=["evaluation"])
 
-Assigner = Annotated[Actor, Depends(require(Scope.ASSIGN))]
+Experiments = Annotated[Registry, Depends(part(Registry))]
+Ofrep = Annotated[OfrepService, Depends(part(OfrepService))]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of the last answer")]
 FlagKey = Annotated[str, Path(description="The experiment's key")]
 
@@ -34,14 +35,14 @@ _MEDIA_TYPE = "application/json"
         304: {"description": "Nothing has changed"},
     },
 )
-async def configuration(services: ServicesDep, _: Assigner, if_none_match: IfNoneMatch = None) -> Response:
+async def configuration(experiments: Experiments, _: Assigner, if_none_match: IfNoneMatch = None) -> Response:
     """What evaluating without this API needs: each running experiment's salt, ranges, layer, holdouts, targeting.
 
     Testers are named by their bucket alone.
     """
-    if not services.registry.loaded:
+    if not experiments.loaded:
         raise unavailable("The experiments are not loaded yet")
-    document = services.registry.document()
+    document = experiments.document()
     tag = f'"{document.revision}"'
     if is_current(if_none_match, tag):
         return Response(status_code=304, headers={"etag": tag})
@@ -57,9 +58,9 @@ async def configuration(services: ServicesDep, _: Assigner, if_none_match: IfNon
         404: {"description": "No running experiment has this key"},
     },
 )
-async def evaluate_flag(key: FlagKey, request: Request, services: ServicesDep, _: Assigner) -> Response:
+async def evaluate_flag(key: FlagKey, request: Request, ofrep: Ofrep, _: Assigner) -> Response:
     """OpenFeature: the variant of one experiment as a flag. Records the exposure."""
-    reply = await OfrepService(services.assignments).one(key, await request.body())
+    reply = await ofrep.one(key, await request.body())
     return Response(reply.body, reply.status, media_type=_MEDIA_TYPE)
 
 
@@ -73,14 +74,14 @@ async def evaluate_flag(key: FlagKey, request: Request, services: ServicesDep, _
     },
 )
 async def evaluate_flags(
-    request: Request, services: ServicesDep, _: Assigner, if_none_match: IfNoneMatch = None
+    request: Request, ofrep: Ofrep, _: Assigner, if_none_match: IfNoneMatch = None
 ) -> Response:
     """OpenFeature: every running experiment of the unit's type. Records no exposure.
 
     Stores nothing but the assignments of experiments whose population is the assigned; the others answer with what
     is stored, else with what the unit will get.
     """
-    reply = await OfrepService(services.assignments).all(await request.body())
+    reply = await ofrep.all(await request.body())
     if reply.status != 200:
         return Response(reply.body, reply.status, media_type=_MEDIA_TYPE)
     tag = content_tag(reply.body)

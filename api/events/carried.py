@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from api.assignments.cache import Stored, UnitKey
 from api.assignments.repository import NewAssignment, insert_carried, upsert_users
-from api.database import Connection
 from api.experiments.registry import LiveExperiment
 from api.metrics import CARRIED
+from api.postgres.database import Connection
 from neonblue.bucketing import variant_of
 from neonblue.contract.events import Event
 from neonblue.contract.messages import AssignmentMessage, encode_message

@@ -12,7 +12,7 @@ from enum import Enum
 
 import msgspec
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 _CLAIM = """
 INSERT INTO idempotency_keys (token_id, key, request_hash)

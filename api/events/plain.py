@@ -9,11 +9,11 @@ from enum import StrEnum
 
 from api.assignments.cache import Stored, UnitKey
 from api.assignments.repository import insert_evaluated, read_assignments, upsert_users
-from api.database import Connection
 from api.events.carried import unit_of
 from api.experiments.registry import LiveExperiment
-from api.links.repository import read_links
+from api.identity.links import read_links
 from api.metrics import UNASSIGNED_EXPOSURES
+from api.postgres.database import Connection
 from neonblue.bucketing import Unit, evaluate, forced_variant
 from neonblue.contract.events import Event
 

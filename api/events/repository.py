@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from api.database import Connection
-from api.ingest.copying import COPY_EVENTS, COPY_PENDING, copy_rows, event_row
+from api.postgres.copying import COPY_EVENTS, COPY_PENDING, copy_rows, event_row
+from api.postgres.database import Connection
 from neonblue.contract.events import Event
 
 PREPARE = """

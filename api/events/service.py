@@ -15,10 +15,10 @@ from api.events.writer import EventJob, EventResult
 from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, off_the_loop
 from api.http.problems import Problem
-from api.ingest.failures import Refused
-from api.ingest.group_commit import GroupCommit
+from api.identity.identify import Identify
 from api.metrics import EVENTS
-from api.users.identity import Identify
+from api.postgres.failures import Refused
+from api.postgres.group_commit import GroupCommit
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder

@@ -10,15 +10,15 @@ from psycopg import errors
 
 from api.assignments.cache import AssignmentCache, Stored, UnitKey
 from api.assignments.repository import expose, read_assignments
-from api.database import Connection, begin, connect
 from api.events import idempotency
 from api.events.carried import count_carried, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
 from api.events.plain import Find, PlainExposures, store_plain
 from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
-from api.ingest.copying import write_outbox
-from api.ingest.recent import RecentMap
-from api.partitions import Partitions
+from api.postgres.copying import write_outbox
+from api.postgres.database import Connection, begin, connect
+from api.postgres.partitions import Partitions
+from api.recent import RecentMap
 from neonblue.contract.events import EXPOSURE, Event
 from neonblue.contract.outbox import ASSIGNMENTS, EVENTS, Message, pack
 

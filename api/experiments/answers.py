@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.experiments import examples
-from api.experiments.states import Status
 from api.metric_catalogue.schemas import MetricOut
+from neonblue.contract.life_cycle import Status
 
 
 class VariantOut(BaseModel):

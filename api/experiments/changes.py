@@ -7,8 +7,8 @@ from typing import Any
 
 from api.experiments.answers import ExperimentOut
 from api.experiments.schemas import DecisionIn, ExperimentFields, ExperimentIn, ExperimentPatch, VariantIn
-from api.experiments.states import STARTED, Status
 from neonblue.contract.codes import Code
+from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.violation import Violation
 
 GROUP_SEQUENTIAL = "group_sequential"

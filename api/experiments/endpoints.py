@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
+from api.access.dependencies import Editor, Viewer
 from api.experiments import fitness, verdicts
 from api.experiments.answers import (
     DueList,
@@ -18,31 +18,30 @@ from api.experiments.answers import (
     WarningOut,
 )
 from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, StepIn
-from api.experiments.states import Status, Step
+from api.experiments.service import ExperimentService
+from api.experiments.steps import LifeCycle
+from api.experiments.verdicts import LiveResults
 from api.fields import Key as KeyText
 from api.fields import Name, SearchText, Tag
-from api.http.dependencies import Editor, ServicesDep, Viewer
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
-from api.http.problems import Problem
-from api.services import Services
-from neonblue.results.answer import Answer
-
-__all__ = ["Key", "Viewer", "router"]
+from api.http.parts import part
+from neonblue.contract.life_cycle import Status, Step
 
 router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 
-Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
-_SAID_SECONDS = 3.0
-"""How long a decision waits for the results that it is compared with."""
+Service = Annotated[ExperimentService, Depends(part(ExperimentService))]
+Cycle = Annotated[LifeCycle, Depends(part(LifeCycle))]
+Results = Annotated[LiveResults, Depends(part(LiveResults))]
 
+Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
 DryRun = Annotated[bool, Query(description="Validate all of it, and store nothing")]
 Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
 
 
 @router.post("", status_code=201, responses={200: {"model": ExperimentAnswer, "description": "Of a dry run"}})
 async def create_experiment(
-    new: ExperimentIn, services: ServicesDep, actor: Editor, response: Response, dry_run: DryRun = False
+    new: ExperimentIn, service: Service, actor: Editor, response: Response, dry_run: DryRun = False
 ) -> ExperimentAnswer:
     """Create a draft.
 
@@ -50,13 +49,13 @@ async def create_experiment(
     """
     if dry_run:
         response.status_code = 200
-        return answered(await services.experiments.would_create(new, actor))
-    return tagged(response, await services.experiments.create(new, actor))
+        return _answered(await service.would_create(new, actor))
+    return _shown(response, await service.create(new, actor))
 
 
 @router.get("")
 async def list_experiments(
-    services: ServicesDep,
+    service: Service,
     _: Viewer,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -68,120 +67,90 @@ async def list_experiments(
 ) -> ExperimentPage:
     """Experiments, newest first."""
     filters = {"status": status or None, "tag": tag, "owner": owner, "layer": layer, "text": text}
-    return await services.experiments.page(read_cursor(cursor), filters, limit)
+    return await service.page(read_cursor(cursor), filters, limit)
 
 
 @router.post("/due")
-async def take_due_steps(services: ServicesDep, actor: Editor) -> DueList:
+async def take_due_steps(life_cycle: Cycle, actor: Editor) -> DueList:
     """Take every scheduled start and stop whose time has come. Safe to repeat."""
-    return await services.life_cycle.take_due(actor)
+    return await life_cycle.take_due(actor)
 
 
 @router.get("/{key}")
-async def get_experiment(key: Key, services: ServicesDep, _: Viewer, response: Response) -> ExperimentAnswer:
+async def get_experiment(key: Key, service: Service, _: Viewer, response: Response) -> ExperimentAnswer:
     """One experiment."""
-    return tagged(response, await services.experiments.get(key))
+    return _shown(response, await service.get(key))
 
 
 @router.patch("/{key}")
 async def change_experiment(
     key: Key,
     patch: ExperimentPatch,
-    services: ServicesDep,
+    service: Service,
+    results: Results,
     actor: Editor,
     response: Response,
     if_match: IfMatch = None,
 ) -> ExperimentAnswer:
     """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
-    experiment = await services.experiments.patch(key, patch, if_match, actor)
+    experiment = await service.patch(key, patch, if_match, actor)
     if patch.decision is None:
-        return tagged(response, experiment)
-    return tagged(response, experiment, verdicts.against(patch.decision, await _said(services, key)))
+        return _shown(response, experiment)
+    return _shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
 
 
 @router.delete("/{key}", status_code=204)
-async def delete_experiment(key: Key, services: ServicesDep, actor: Editor, if_match: IfMatch = None) -> None:
+async def delete_experiment(key: Key, service: Service, actor: Editor, if_match: IfMatch = None) -> None:
     """Delete a draft. What ever ran is archived, not deleted."""
-    await services.experiments.delete(key, if_match, actor)
+    await service.delete(key, if_match, actor)
 
 
 @router.get("/{key}/versions")
 async def list_experiment_versions(
-    key: Key, services: ServicesDep, _: Viewer, cursor: Cursor = None, limit: Limit = 50
+    key: Key, service: Service, _: Viewer, cursor: Cursor = None, limit: Limit = 50
 ) -> VersionPage:
     """Every change: who made it, when, why, and what differed. Newest first."""
-    return await services.experiments.versions(key, read_cursor(cursor), limit)
+    return await service.versions(key, read_cursor(cursor), limit)
 
 
-@router.post("/{key}/schedule")
-async def schedule_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Have a draft start at its `scheduled_start_at`."""
-    return tagged(response, await services.life_cycle.take(key, Step.SCHEDULE, if_match, actor, _of(why)))
+def _taking(step: Step) -> Callable[..., Awaitable[ExperimentAnswer]]:
+    async def take(
+        key: Key,
+        life_cycle: Cycle,
+        actor: Editor,
+        response: Response,
+        why: StepIn | None = None,
+        if_match: IfMatch = None,
+    ) -> ExperimentAnswer:
+        reason = None if why is None else why.reason
+        return _shown(response, await life_cycle.take(key, step, if_match, actor, reason))
+
+    return take
 
 
-@router.post("/{key}/unschedule")
-async def unschedule_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Make a scheduled experiment a draft again."""
-    return tagged(response, await services.life_cycle.take(key, Step.UNSCHEDULE, if_match, actor, _of(why)))
-
-
-@router.post("/{key}/start")
-async def start_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Start now: units are assigned from now on, and the inference is chosen for good."""
-    return tagged(response, await services.life_cycle.take(key, Step.START, if_match, actor, _of(why)))
-
-
-@router.post("/{key}/pause")
-async def pause_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Pause: no new unit is assigned."""
-    return tagged(response, await services.life_cycle.take(key, Step.PAUSE, if_match, actor, _of(why)))
-
-
-@router.post("/{key}/resume")
-async def resume_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Go on with a paused experiment."""
-    return tagged(response, await services.life_cycle.take(key, Step.RESUME, if_match, actor, _of(why)))
+_STEPS = {
+    Step.SCHEDULE: "Have a draft start at its `scheduled_start_at`.",
+    Step.UNSCHEDULE: "Make a scheduled experiment a draft again.",
+    Step.START: "Start now: units are assigned from now on, and the inference is chosen for good.",
+    Step.PAUSE: "Pause: no new unit is assigned.",
+    Step.RESUME: "Go on with a paused experiment.",
+    Step.ARCHIVE: "Put a concluded experiment away, for good.",
+}
+for _step, _sentence in _STEPS.items():
+    router.add_api_route(
+        f"/{{key}}/{_step}",
+        _taking(_step),
+        methods=["POST"],
+        name=f"{_step}_experiment",
+        description=_sentence,
+    )
 
 
 @router.post("/{key}/conclude")
 async def conclude_experiment(
     key: Key,
-    services: ServicesDep,
+    life_cycle: Cycle,
+    results: Results,
     actor: Editor,
     response: Response,
     decision: DecisionIn | None = None,
@@ -191,46 +160,19 @@ async def conclude_experiment(
 
     A decision that the data do not bear out is recorded all the same; `warnings` says what they say.
     """
-    said = None if decision is None else await _said(services, key)
-    experiment = await services.life_cycle.conclude(key, decision, if_match, actor)
-    return tagged(response, experiment, [] if decision is None else verdicts.against(decision, said))
+    said = None if decision is None else await results.now(key)
+    experiment = await life_cycle.conclude(key, decision, if_match, actor)
+    return _shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
 
 
-@router.post("/{key}/archive")
-async def archive_experiment(
-    key: Key,
-    services: ServicesDep,
-    actor: Editor,
-    response: Response,
-    why: StepIn | None = None,
-    if_match: IfMatch = None,
-) -> ExperimentAnswer:
-    """Put a concluded experiment away, for good."""
-    return tagged(response, await services.life_cycle.take(key, Step.ARCHIVE, if_match, actor, _of(why)))
-
-
-def tagged(
+def _shown(
     response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()
 ) -> ExperimentAnswer:
     """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
-    response.headers["etag"] = version_tag(experiment.version)
-    return answered(experiment, told)
+    return tagged(response, _answered(experiment, told), experiment.version)
 
 
-def answered(experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
+def _answered(experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
     """The answer with its warnings. told: those of this call alone, before those of the state."""
     warnings = [*told, *fitness.warnings_of(experiment)]
     return ExperimentAnswer.model_validate(experiment.model_dump() | {"warnings": warnings})
-
-
-async def _said(services: Services, key: str) -> Answer | None:
-    """The results as they are now; None where they can't be read soon, which keeps nobody from deciding."""
-    try:
-        async with asyncio.timeout(_SAID_SECONDS):
-            return await services.results.live(key)
-    except (Problem, TimeoutError):
-        return None
-
-
-def _of(why: StepIn | None) -> str | None:
-    return None if why is None else why.reason

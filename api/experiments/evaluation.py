@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from api.database import Connection
+from api.postgres.database import Connection
 from neonblue.bucketing.document import (
     ExperimentEntry,
     HoldoutEntry,

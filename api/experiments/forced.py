@@ -8,19 +8,19 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from api.audit import Actor
-from api.database import Connection, Pool
 from api.experiments import repository, versions
 from api.experiments.answers import ForcedVariantOut, ForcedVariants
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
 from api.experiments.schemas import ForcedVariantIn
-from api.experiments.service import found, locked
-from api.experiments.states import ENDED
+from api.experiments.service import locked
 from api.experiments.versions import Occasion
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.http.refusals import refuse
-from api.users.identity import Identify
+from api.identity.identify import Identify
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
+from neonblue.contract.life_cycle import ENDED
 from neonblue.contract.violation import Violation
 
 MOST = 1_000
@@ -47,7 +47,7 @@ class ForcedVariantService:
     async def all(self, key: str) -> ForcedVariants:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            row = found(await repository.read_one(connection, key))
+            row = found(await repository.read_one(connection, key), "experiment")
             return _shown(await _read(connection, row["id"]))
 
     async def put(self, key: str, forced: ForcedVariantIn, actor: Actor) -> ForcedVariants:

@@ -11,9 +11,9 @@ import msgspec
 import psycopg
 import structlog
 
-from api.database import Pool, connect
 from api.experiments.evaluation import EvaluationRow, Mark, Unreadable, read_evaluations, read_marks
 from api.experiments.repository import CHANNEL
+from api.postgres.database import Pool, connect
 from neonblue.bucketing import Configuration, compile_expression
 from neonblue.bucketing.document import ConfigurationDocument, ExperimentEntry, VariantEntry
 

@@ -9,10 +9,10 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
 from api.experiments.schemas import VariantIn
 from api.metric_catalogue.definitions import stored
 from api.metric_catalogue.service import UsedMetric
+from api.postgres.database import Connection
 
 CHANNEL = "neonblue_experiments"
 """Notifications of changes; the payload is the experiment's id."""
@@ -89,6 +89,7 @@ _DELETE = (
     "DELETE FROM experiment_versions WHERE experiment_id = %s",
     "DELETE FROM experiments WHERE id = %s",
 )
+_ANY_LOOK = "SELECT EXISTS (SELECT FROM experiment_looks WHERE experiment_id = %s)"
 _REMEMBER = "INSERT INTO deleted_drafts (experiment_id, snapshot) VALUES (%s, %s)"
 Row = dict[str, Any]
 """A row as read, with its variants and metrics: handed on to a typed model at once."""
@@ -201,3 +202,10 @@ async def delete(connection: Connection, experiment_id: int, snapshot: bytes) ->
     for statement in _DELETE:
         await connection.execute(statement, (experiment_id,))
     await connection.execute(_REMEMBER, (experiment_id, snapshot.decode()))
+
+
+async def any_look(connection: Connection, experiment_id: int) -> bool:
+    """Whether a look at it has been taken. Under the experiment's lock none is taken meanwhile."""
+    cursor = await connection.execute(_ANY_LOOK, (experiment_id,))
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])

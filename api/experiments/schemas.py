@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from api.experiments import examples
-from api.experiments.states import Status, Step
 from api.fields import (
     BasisPoints,
     Flag,
@@ -30,8 +29,6 @@ from neonblue.bucketing import FULL_ALLOCATION, compile_expression
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
-
-__all__ = ["Status", "Step"]
 
 Outcome = Literal["ship", "roll_back", "inconclusive"]
 

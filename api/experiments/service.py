@@ -11,24 +11,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
-from api.experiments import changes, fitness, repository, versions
+from api.experiments import changes, fitness, holdouts, repository, versions
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
 from api.experiments.schemas import ExperimentIn, ExperimentPatch
-from api.experiments.states import STARTED, Status
 from api.experiments.versions import Occasion
-from api.holdouts import repository as holdouts
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut, write_cursor
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.http.refusals import misread, refuse
 from api.layers.service import reserve
-from api.looks import repository as looks
 from api.metric_catalogue.service import UsedMetric, resolve
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
+from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.messages import MetricMessage, encode_message
 from neonblue.contract.violation import Violation
 
@@ -62,7 +60,9 @@ class ExperimentService:
     async def get(self, key: str) -> ExperimentOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return ExperimentOut.model_validate(found(await repository.read_one(connection, key)))
+            return ExperimentOut.model_validate(
+                found(await repository.read_one(connection, key), "experiment")
+            )
 
     async def page(self, before: int | None, filters: Mapping[str, Any], limit: int) -> ExperimentPage:
         """A page of experiments, newest first. `filters`: status, tag, owner, layer, text."""
@@ -77,7 +77,7 @@ class ExperimentService:
     async def versions(self, key: str, before: int | None, limit: int) -> VersionPage:
         """A page of versions, newest first. Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            found(await repository.read_one(connection, key))
+            found(await repository.read_one(connection, key), "experiment")
             rows = await versions.read_versions(connection, key, before or _BEYOND_ALL, limit + 1)
         items = [VersionOut.model_validate(row) for row in rows[:limit]]
         more = len(rows) > limit
@@ -140,16 +140,9 @@ async def locked(connection: Connection, key: str, if_match: str | None, *, requ
     """
     await holdouts.share_lock(connection)
     await repository.lock(connection, key)
-    row = found(await repository.read_one(connection, key))
+    row = found(await repository.read_one(connection, key), "experiment")
     if required or if_match is not None:
         require_match(if_match, version_tag(row["version"]))
-    return row
-
-
-def found(row: Row | None) -> Row:
-    """Raises Problem `not_found`."""
-    if row is None:
-        raise Problem(404, "not_found", "There is no such experiment")
     return row
 
 
@@ -167,7 +160,7 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
         changed.add("metrics")
     if "decision" in patch.model_fields_set and patch.decision != changes.decision_of(current):
         changed.add("decision")
-    looked = "planned_units" in changed and await looks.any_taken(connection, row["id"])
+    looked = "planned_units" in changed and await repository.any_look(connection, row["id"])
     refused = changes.refusals(current, before, after, changed, looked=looked)
     if refused:
         raise refuse(409, refused)

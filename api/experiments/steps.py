@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 import structlog
 
 from api.audit import Actor
-from api.database import Connection, Pool
 from api.experiments import changes, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
 from api.experiments.schemas import DecisionIn
 from api.experiments.service import locked
-from api.experiments.states import IllegalStep, Status, Step, due_step, next_status
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
+from api.postgres.database import Connection, Pool
+from neonblue.contract.life_cycle import IllegalStep, Status, Step, due_step, next_status
 
 log = structlog.get_logger("api.experiments")
 

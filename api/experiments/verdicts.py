@@ -1,12 +1,35 @@
-"""A decision beside what the data say: a pure comparison, which warns and refuses nothing."""
+"""A decision beside what the data say: the comparison warns and refuses nothing."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
 from api.experiments.answers import WarningOut
 from api.experiments.schemas import DecisionIn
+from api.http.problems import Problem
+from neonblue.analysis.answer import Answer
 from neonblue.contract.codes import Code
-from neonblue.results.answer import Answer
-from neonblue.results.said import contradicts, said_in
+from neonblue.findings.said import contradicts, said_in
+
+_SECONDS = 3.0
+"""How long a decision waits for the results that it is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResults:
+    """What an experiment's results say now. read: them, by the experiment's key; raises Problem."""
+
+    read: Callable[[str], Awaitable[Answer]]
+
+    async def now(self, key: str) -> Answer | None:
+        """None where they can't be read soon, which keeps nobody from deciding."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                return await self.read(key)
+        except (Problem, TimeoutError):
+            return None
 
 
 def against(decision: DecisionIn, answer: Answer | None) -> list[WarningOut]:

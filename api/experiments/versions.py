@@ -14,7 +14,6 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from api.audit import Actor, Change, record
-from api.database import Connection
 from api.experiments import repository
 from api.experiments.answers import ExperimentOut
 from api.experiments.changes import difference
@@ -22,7 +21,8 @@ from api.experiments.registry import Registry
 from api.experiments.repository import CHANNEL, Row
 from api.experiments.schemas import DecisionIn
 from api.http.problems import Problem
-from api.ingest.copying import write_outbox
+from api.postgres.copying import write_outbox
+from api.postgres.database import Connection
 from neonblue.contract.instants import format_instant
 from neonblue.contract.limits import OUTBOX_ROW_BYTES
 from neonblue.contract.messages import (

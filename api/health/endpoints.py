@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 import psycopg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.edge.services import Services
 from api.health.schemas import Alive, Readiness
-from api.http.dependencies import ServicesDep
-from api.services import Services
+from api.http.parts import part
 
 router = APIRouter(tags=["health"])
+
+Everything = Annotated[Services, Depends(part(Services))]
 
 _LOOK_SECONDS = 2.0
 
 
 @router.get("/healthz", responses={503: {"model": Alive}})
-async def healthz(services: ServicesDep, response: Response) -> Alive:
+async def healthz(services: Everything, response: Response) -> Alive:
     """The process lives. 503: it will not get over what is wrong with it, and must be started again."""
     if hopeless := services.background_hopeless:
         response.status_code = 503
@@ -27,7 +30,7 @@ async def healthz(services: ServicesDep, response: Response) -> Alive:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(services: ServicesDep, response: Response) -> Readiness:
+async def readyz(services: Everything, response: Response) -> Readiness:
     """Whether events can be stored, and what is down. Valkey, the replication slot, the stream and work in the
     background that no event needs may be: then it is slower or something stands still, but nothing is lost. `disk`:
     `full` means that events are refused for lack of room.

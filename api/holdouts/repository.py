@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 Row = dict[str, Any]
 
-_LOCK = 0x6E_62_68_6F
-"""Of PostgreSQL's advisory locks: a change of a holdout excludes changes of experiments, which share it."""
-
-_SHARE = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
-_EXCLUDE = f"SELECT pg_advisory_xact_lock({_LOCK})"
 _COLUMNS = "SELECT id, key, name, salt, share, version, created_at FROM holdouts "
 _ONE = _COLUMNS + "WHERE key = %s"
 _PAGE = _COLUMNS + "WHERE id < %s ORDER BY id DESC LIMIT %s"
@@ -30,27 +24,10 @@ ORDER BY id
 _NAMING = """
 SELECT key FROM experiments WHERE %s = ANY(holdouts) AND status NOT IN ('concluded', 'archived') ORDER BY id LIMIT 20
 """
-_UNKNOWN = "SELECT asked.key FROM unnest(%s::text[]) AS asked (key) WHERE asked.key NOT IN (SELECT key FROM holdouts)"
 
 
 class HoldoutKeyTaken(Exception):  # noqa: N818 - a fact the service turns into its answer
     """There is a holdout with this key."""
-
-
-async def share_lock(connection: Connection) -> None:
-    """Keep holdouts as they are until the transaction's end: the first thing a change of an experiment does."""
-    await connection.execute(_SHARE.encode())
-
-
-async def exclude(connection: Connection) -> None:
-    """Keep experiments from changing until the transaction's end: the first thing a change of a holdout does."""
-    await connection.execute(_EXCLUDE.encode())
-
-
-async def find_unknown(connection: Connection, keys: Sequence[str]) -> list[str]:
-    """Those of the keys that no holdout has."""
-    cursor = await connection.execute(_UNKNOWN, (list(keys),))
-    return [key for (key,) in await cursor.fetchall()]
 
 
 async def read_one(connection: Connection, key: str) -> Row | None:

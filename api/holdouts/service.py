@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
+from api.experiments import holdouts
 from api.experiments import repository as experiments
 from api.experiments.registry import Registry
 from api.experiments.versions import Occasion, keep_version, refresh
@@ -17,8 +17,9 @@ from api.holdouts.repository import HoldoutKeyTaken, Row
 from api.holdouts.schemas import HoldoutNew, HoldoutOut, HoldoutPage, HoldoutPatch
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.http.refusals import refuse
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 
@@ -34,10 +35,10 @@ class HoldoutService:
         """Raises Problem `holdout_exists`."""
         try:
             async with self.pool.transaction() as connection:
-                await repository.exclude(connection)
+                await holdouts.exclude(connection)
                 salt = new.salt or secrets.token_hex(16)
                 await repository.insert(connection, new.key, new.name, salt, new.share)
-                after = _found(await repository.read_one(connection, new.key))
+                after = found(await repository.read_one(connection, new.key), "holdout")
                 respecting = await repository.read_respecting(connection, new.key)
                 occasion = Occasion("holdout_create", actor)
                 touched = await _keep_versions(connection, respecting, None, after, occasion)
@@ -49,7 +50,7 @@ class HoldoutService:
     async def get(self, key: str) -> HoldoutOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return HoldoutOut.model_validate(_found(await repository.read_one(connection, key)))
+            return HoldoutOut.model_validate(found(await repository.read_one(connection, key), "holdout"))
 
     async def page(self, before: int | None, limit: int) -> HoldoutPage:
         async with self.pool.connection() as connection:
@@ -61,8 +62,8 @@ class HoldoutService:
         """Raises Problem `not_found`, `may_only_grow`, or of `require_match`."""
         touched: list[int] = []
         async with self.pool.transaction() as connection:
-            await repository.exclude(connection)
-            before = _found(await repository.read_one(connection, key))
+            await holdouts.exclude(connection)
+            before = found(await repository.read_one(connection, key), "holdout")
             require_match(if_match, version_tag(before["version"]))
             name, share = (
                 getattr(patch, field) if field in patch.model_fields_set else before[field]
@@ -75,7 +76,7 @@ class HoldoutService:
                 message = f"is {before['share']} and may only grow while experiments run"
                 raise refuse(409, [Violation(Code.MAY_ONLY_GROW, message, "share")])
             await repository.update(connection, before["id"], name, share)
-            after = _found(await repository.read_one(connection, key))
+            after = found(await repository.read_one(connection, key), "holdout")
             occasion = Occasion("holdout_change", actor, patch.reason)
             touched = await _keep_versions(connection, respecting, before, after, occasion)
             await record(connection, actor, Change("change", "holdout", key, before, after))
@@ -84,8 +85,8 @@ class HoldoutService:
     async def delete(self, key: str, actor: Actor) -> None:
         """Raises Problem `not_found`, or `holdout_in_use` where an experiment names it."""
         async with self.pool.transaction() as connection:
-            await repository.exclude(connection)
-            before = _found(await repository.read_one(connection, key))
+            await holdouts.exclude(connection)
+            before = found(await repository.read_one(connection, key), "holdout")
             naming = await repository.read_naming(connection, key)
             if naming:
                 raise Problem(
@@ -125,9 +126,3 @@ async def _keep_versions(
             await keep_version(connection, row, key, occasion, told)
             touched.append(row["id"])
     return touched
-
-
-def _found(row: Row | None) -> Row:
-    if row is None:
-        raise Problem(404, "not_found", "There is no such holdout")
-    return row

@@ -1,1 +1,1 @@
-"""What every request goes through: bodies, problems, tokens, request ids."""
+"""The words of HTTP that every call uses: bodies, problems, tags, pages. Knows no resource and no store."""

@@ -3,7 +3,7 @@
 An endpoint that shows one thing answers with `ETag`; one that changes it takes `IfMatch` and calls
 `require_match` on the row that it locked, before it changes anything:
 
-    response.headers["etag"] = version_tag(experiment.version)
+    return tagged(response, layer, layer.version)
     require_match(if_match, version_tag(row["version"]))
 """
 
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from fastapi import Header
+from fastapi import Header, Response
 
 from api.http.problems import Problem
+
+Shown = TypeVar("Shown")
 
 IfMatch = Annotated[
     str | None,
@@ -34,6 +36,12 @@ _HEADER_LENGTH = 2_000
 def version_tag(version: int) -> str:
     """The tag of a thing whose every change counts its version up."""
     return f'"{version}"'
+
+
+def tagged(response: Response, shown: Shown, version: int) -> Shown:
+    """What is answered, with its state's ETag."""
+    response.headers["etag"] = version_tag(version)
+    return shown
 
 
 def content_tag(content: bytes) -> str:

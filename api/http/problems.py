@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from neonblue.contract.violation import Violation
+
+T = TypeVar("T")
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -56,6 +58,13 @@ class Problem(Exception):  # noqa: N818 - the standard's word
         if self.field is not None:
             document["field"] = self.field
         return msgspec.json.encode(document | self.members | {"request_id": request_id})
+
+
+def found(thing: T | None, name: str) -> T:
+    """The thing, which has this name. Raises Problem `not_found` where there is none."""
+    if thing is None:
+        raise Problem(404, "not_found", f"There is no such {name}")
+    return thing
 
 
 def disk_full(detail: str) -> Problem:

@@ -7,8 +7,8 @@ from typing import Any
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from api.database import Connection
 from api.layers.slots import Slots
+from api.postgres.database import Connection
 
 Row = dict[str, Any]
 

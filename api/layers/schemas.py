@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.experiments.states import Status
 from api.fields import Key, Name, Salt, Strict, describe_patch
+from neonblue.contract.life_cycle import Status
 
 _SHOWN: dict[str, Any] = {
     "key": "checkout",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from api.audit import Actor, Change, record
-from api.database import Connection, Pool
+from api.audit import Actor, Change, record, recorded
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.http.refusals import refuse
 from api.layers import repository
 from api.layers.repository import LayerInUse, LayerKeyTaken, Row
 from api.layers.schemas import LayerNew, LayerOut, LayerPage, LayerPatch
 from api.layers.slots import Slots, find_slots, free_slots
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import Violation
 
@@ -30,14 +30,17 @@ class LayerService:
         try:
             async with self.pool.transaction() as connection:
                 await repository.insert(connection, new.key, new.name, new.salt or secrets.token_hex(16))
-                return await _recorded(connection, "create", new.key, None, actor)
+                doing = Change("create", "layer", new.key, None, None)
+                return _shown(
+                    await recorded(connection, actor, doing, repository.read_one(connection, new.key))
+                )
         except LayerKeyTaken:
             raise Problem(409, "layer_exists", "A layer with this key exists", field="key") from None
 
     async def get(self, key: str) -> LayerOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return _shown(_found(await repository.read_one(connection, key)))
+            return _shown(found(await repository.read_one(connection, key), "layer"))
 
     async def page(self, before: int | None, limit: int) -> LayerPage:
         async with self.pool.connection() as connection:
@@ -53,7 +56,8 @@ class LayerService:
             if "name" not in patch.model_fields_set or patch.name == before["name"]:
                 return _shown(before)
             await repository.rename(connection, before["id"], patch.name)
-            return await _recorded(connection, "change", key, before, actor)
+            doing = Change("change", "layer", key, before, None)
+            return _shown(await recorded(connection, actor, doing, repository.read_one(connection, key)))
 
     async def delete(self, key: str, actor: Actor) -> None:
         """Raises Problem `not_found`, `layer_in_use`."""
@@ -86,23 +90,9 @@ async def reserve(connection: Connection, key: str, share: int, experiment_id: i
 
 async def _locked(connection: Connection, key: str) -> Row:
     await repository.lock(connection, key)
-    return _found(await repository.read_one(connection, key))
-
-
-async def _recorded(
-    connection: Connection, action: str, key: str, before: Row | None, actor: Actor
-) -> LayerOut:
-    after = _found(await repository.read_one(connection, key))
-    await record(connection, actor, Change(action, "layer", key, before, after))
-    return _shown(after)
+    return found(await repository.read_one(connection, key), "layer")
 
 
 def _shown(row: Row) -> LayerOut:
     gaps = [gap.share for gap in free_slots(Slots(held["start"], held["end"]) for held in row["slots"])]
     return LayerOut.model_validate(row | {"free": sum(gaps), "largest_free": max(gaps, default=0)})
-
-
-def _found(row: Row | None) -> Row:
-    if row is None:
-        raise Problem(404, "not_found", "There is no such layer")
-    return row

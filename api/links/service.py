@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.assignments.repository import NewAssignment, insert_carried, upsert_users
-from api.database import Connection, Pool, began_at
 from api.http.problems import Problem
-from api.ingest.copying import write_outbox
-from api.links.repository import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
+from api.identity.identify import Identify
+from api.identity.links import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
 from api.links.schemas import Conflict, LinkIn, LinkOut
 from api.metrics import LINKS
-from api.users.identity import Identify
+from api.postgres.copying import write_outbox
+from api.postgres.database import Connection, Pool, began_at
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import AssignmentMessage, LinkMessage, encode_message
 from neonblue.contract.outbox import ASSIGNMENTS, Aggregate, Happening, Message, OutboxRow, pack

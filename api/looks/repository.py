@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
+from api.postgres.database import Connection
 from neonblue.contract.instants import format_instant, parse_instant
 from neonblue.contract.looks import LookMessage, stored_look
 
@@ -15,7 +15,6 @@ SELECT experiments.key, number, closed_to, taken_at, configuration_version, expe
 FROM experiment_looks JOIN experiments ON experiments.id = experiment_id
 WHERE experiment_id = %s ORDER BY number
 """
-_ANY = "SELECT EXISTS (SELECT FROM experiment_looks WHERE experiment_id = %s)"
 _INSERT = """
 INSERT INTO experiment_looks
     (experiment_id, number, closed_to, configuration_version, inference, planned_units, alpha, cells)
@@ -27,13 +26,6 @@ async def read_looks(connection: Connection, experiment_id: int) -> list[LookMes
     """Every look at the experiment, in its order."""
     cursor = await connection.execute(_READ, (experiment_id,))
     return [stored_look(*row) for row in await cursor.fetchall()]
-
-
-async def any_taken(connection: Connection, experiment_id: int) -> bool:
-    """Whether a look has been taken. Under the experiment's lock none is taken meanwhile."""
-    cursor = await connection.execute(_ANY, (experiment_id,))
-    row = await cursor.fetchone()
-    return row is not None and bool(row[0])
 
 
 async def insert(connection: Connection, experiment_id: int, look: LookMessage) -> LookMessage:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 
 from api.experiments.answers import ExperimentOut
-from api.experiments.states import STARTED, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import format_instant
+from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.contract.violation import Violation
 

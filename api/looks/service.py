@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import msgspec
 
 from api.audit import Actor, Change, record
-from api.database import Pool
 from api.experiments import repository as experiments
 from api.experiments.answers import ExperimentOut
-from api.experiments.service import found, locked
-from api.http.problems import Problem
+from api.experiments.service import locked
+from api.http.problems import Problem, found
 from api.http.refusals import refuse
 from api.looks import repository, rules
 from api.looks.schemas import LookIn
+from api.postgres.database import Pool
 from neonblue.contract.looks import LookMessage
 
 
@@ -26,7 +26,7 @@ class LookService:
     async def all(self, key: str) -> list[LookMessage]:
         """Every look at the experiment, in order. Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            row = found(await experiments.read_one(connection, key))
+            row = found(await experiments.read_one(connection, key), "experiment")
             return await repository.read_looks(connection, row["id"])
 
     async def of_experiment(self, experiment_id: int) -> list[LookMessage]:

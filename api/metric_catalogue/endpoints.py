@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
+from api.access.dependencies import Editor, Viewer
 from api.fields import Key, Name, SearchText
 from api.fields import Tag as TagText
-from api.http.dependencies import Editor, ServicesDep, Viewer
-from api.http.etags import IfMatch, version_tag
+from api.http.etags import IfMatch, tagged
 from api.http.pages import Cursor, Limit, read_cursor
+from api.http.parts import part
 from api.metric_catalogue.definitions import MetricType
 from api.metric_catalogue.schemas import (
     CatalogueMetricIn,
@@ -20,23 +21,27 @@ from api.metric_catalogue.schemas import (
     MetricVersions,
     NewMetricVersion,
 )
+from api.metric_catalogue.service import MetricCatalogue
 
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
+
+Catalogue = Annotated[MetricCatalogue, Depends(part(MetricCatalogue))]
 
 KeyPath = Annotated[Key, Path(examples=["revenue_14d"])]
 
 
 @router.post("", status_code=201)
 async def create_metric(
-    new: CatalogueMetricIn, services: ServicesDep, actor: Editor, response: Response
+    new: CatalogueMetricIn, catalogue: Catalogue, actor: Editor, response: Response
 ) -> CatalogueMetricOut:
     """Add a metric to the catalogue."""
-    return _tagged(response, await services.metrics.create(new, actor))
+    metric = await catalogue.create(new, actor)
+    return tagged(response, metric, metric.revision)
 
 
 @router.get("")
 async def list_metrics(
-    services: ServicesDep,
+    catalogue: Catalogue,
     _: Viewer,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -47,44 +52,40 @@ async def list_metrics(
 ) -> MetricPage:
     """Metrics with their newest definitions, newest first."""
     filters = {"type": type, "tag": tag, "owner": owner, "text": text}
-    return await services.metrics.page(read_cursor(cursor), filters, limit)
+    return await catalogue.page(read_cursor(cursor), filters, limit)
 
 
 @router.get("/{key}")
-async def get_metric(
-    key: KeyPath, services: ServicesDep, _: Viewer, response: Response
-) -> CatalogueMetricOut:
+async def get_metric(key: KeyPath, catalogue: Catalogue, _: Viewer, response: Response) -> CatalogueMetricOut:
     """One metric with its newest definition."""
-    return _tagged(response, await services.metrics.get(key))
+    metric = await catalogue.get(key)
+    return tagged(response, metric, metric.revision)
 
 
 @router.patch("/{key}")
 async def change_metric(
     key: KeyPath,
     patch: MetricPatch,
-    services: ServicesDep,
+    catalogue: Catalogue,
     actor: Editor,
     response: Response,
     if_match: IfMatch = None,
 ) -> CatalogueMetricOut:
     """Change a metric. While experiments refer to it, what it means stays: POST a new version."""
-    return _tagged(response, await services.metrics.patch(key, patch, if_match, actor))
+    metric = await catalogue.patch(key, patch, if_match, actor)
+    return tagged(response, metric, metric.revision)
 
 
 @router.get("/{key}/versions")
-async def list_metric_versions(key: KeyPath, services: ServicesDep, _: Viewer) -> MetricVersions:
+async def list_metric_versions(key: KeyPath, catalogue: Catalogue, _: Viewer) -> MetricVersions:
     """What the metric meant, newest version first."""
-    return await services.metrics.versions(key)
+    return await catalogue.versions(key)
 
 
 @router.post("/{key}/versions", status_code=201)
 async def create_metric_version(
-    key: KeyPath, new: NewMetricVersion, services: ServicesDep, actor: Editor, response: Response
+    key: KeyPath, new: NewMetricVersion, catalogue: Catalogue, actor: Editor, response: Response
 ) -> CatalogueMetricOut:
     """Give the metric a new meaning. Experiments keep the version they refer to."""
-    return _tagged(response, await services.metrics.add_version(key, new, actor))
-
-
-def _tagged(response: Response, metric: CatalogueMetricOut) -> CatalogueMetricOut:
-    response.headers["etag"] = version_tag(metric.revision)
-    return metric
+    metric = await catalogue.add_version(key, new, actor)
+    return tagged(response, metric, metric.revision)

@@ -8,7 +8,7 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 Row = dict[str, Any]
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from api.audit import Actor, Change, record
-from api.database import Connection, Pool
+from api.audit import Actor, Change, recorded
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.http.refusals import misread, refuse
 from api.metric_catalogue import repository
 from api.metric_catalogue.definitions import MetricDefinition, completed, stored
@@ -27,6 +26,7 @@ from api.metric_catalogue.schemas import (
     MetricVersions,
     NewMetricVersion,
 )
+from api.postgres.database import Connection, Pool
 from neonblue.contract.codes import Code
 from neonblue.contract.messages import MetricMessage
 from neonblue.contract.violation import Violation
@@ -56,14 +56,15 @@ class MetricCatalogue:
             async with self.pool.transaction() as connection:
                 definition = stored(new.message(new.key, 1))
                 await repository.insert(connection, new.key, described, definition, actor.name)
-                return await _recorded(connection, "create", new.key, None, actor)
+                doing = Change("create", "metric", new.key, None, None)
+                return _shown(await recorded(connection, actor, doing, _read(connection, new.key)))
         except MetricKeyTaken:
             raise Problem(409, "metric_exists", "A metric with this key exists", field="key") from None
 
     async def get(self, key: str) -> CatalogueMetricOut:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
-            return _shown(_found(await repository.read_one(connection, key)))
+            return _shown(found(await _read(connection, key), "metric"))
 
     async def page(self, before: int | None, filters: Mapping[str, str | None], limit: int) -> MetricPage:
         """A page of metrics, newest first. `filters`: type, tag, owner, text."""
@@ -78,9 +79,8 @@ class MetricCatalogue:
         """Raises Problem `not_found`."""
         async with self.pool.connection() as connection:
             rows = await repository.read_versions(connection, key)
-        if not rows:
-            raise _unknown()
-        return MetricVersions(items=[MetricVersionOut(**row["definition"], **row) for row in rows])
+        items = [MetricVersionOut(**row["definition"], **row) for row in found(rows or None, "metric")]
+        return MetricVersions(items=items)
 
     async def patch(
         self, key: str, patch: MetricPatch, if_match: str | None, actor: Actor
@@ -88,7 +88,7 @@ class MetricCatalogue:
         """Raises Problem `metric_in_use` naming each field that would change the meaning, or of `require_match`."""
         async with self.pool.transaction() as connection:
             await repository.lock(connection, key)
-            before = _found(await repository.read_one(connection, key))
+            before = found(await _read(connection, key), "metric")
             require_match(if_match, version_tag(before["revision"]))
             definition = _redefined(before, patch)
             changed = [name for name, value in definition.items() if value != before["definition"][name]]
@@ -103,13 +103,14 @@ class MetricCatalogue:
             if changed:
                 await repository.redefine(connection, before["id"], before["version"], definition)
             await repository.describe(connection, before["id"], described)
-            return await _recorded(connection, "change", key, before, actor)
+            doing = Change("change", "metric", key, before, None)
+            return _shown(await recorded(connection, actor, doing, _read(connection, key)))
 
     async def add_version(self, key: str, new: NewMetricVersion, actor: Actor) -> CatalogueMetricOut:
         """Raises Problem `same_definition` where nothing is new."""
         async with self.pool.transaction() as connection:
             await repository.lock(connection, key)
-            before = _found(await repository.read_one(connection, key))
+            before = found(await _read(connection, key), "metric")
             version = before["version"] + 1
             definition = stored(new.message(key, version))
             if definition == before["definition"]:
@@ -117,7 +118,8 @@ class MetricCatalogue:
             await repository.add_version(
                 connection, before["id"], version, definition, actor.name, new.reason
             )
-            return await _recorded(connection, "new_version", key, before, actor)
+            doing = Change("new_version", "metric", key, before, None)
+            return _shown(await recorded(connection, actor, doing, _read(connection, key)))
 
 
 async def resolve(
@@ -169,23 +171,10 @@ def _refuse_meaning(fields: Sequence[str]) -> None:
         raise refuse(409, violations, "metric_in_use")
 
 
-async def _recorded(
-    connection: Connection, action: str, key: str, before: Row | None, actor: Actor
-) -> CatalogueMetricOut:
-    after = _found(await repository.read_one(connection, key))
-    await record(connection, actor, Change(action, "metric", key, before, after))
-    return _shown(after)
-
-
 def _shown(row: Row) -> CatalogueMetricOut:
     return CatalogueMetricOut(**row["definition"], **row)
 
 
-def _found(row: Row | None) -> Row:
-    if row is None:
-        raise _unknown()
-    return row | {"definition": completed(row["definition"])}
-
-
-def _unknown() -> Problem:
-    return Problem(404, "not_found", "There is no such metric")
+async def _read(connection: Connection, key: str) -> Row | None:
+    row = await repository.read_one(connection, key)
+    return None if row is None else row | {"definition": completed(row["definition"])}

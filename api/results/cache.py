@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from api.ingest.recent import RecentMap
 from api.metrics import RESULT_LOOKS
+from api.recent import RecentMap
 from neonblue.results.look import Look
 
 _EXPERIMENTS = 200

@@ -6,15 +6,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
 
+from api.access.dependencies import Viewer
 from api.experiments.endpoints import Key
-from api.http.dependencies import ServicesDep, Viewer
+from api.http.parts import part
 from api.results.schemas import Health, Part, Results, Segments, Snapshots, TimeSeries
+from api.results.service import ResultsService
 from api.results.tables import RESPONSES, Format, table, wanted
-from neonblue.results.answer import ResultItem
-from neonblue.results.over_time import DayEffect
+from neonblue.analysis.answer import ResultItem
+from neonblue.analysis.over_time import DayEffect
+from neonblue.analysis.segmentation import SegmentEffect
 from neonblue.results.parts import (
     CohortItem,
     FunnelItem,
@@ -27,9 +30,10 @@ from neonblue.results.parts import (
     read_funnel,
     read_journeys,
 )
-from neonblue.results.segmentation import SegmentEffect
 
 router = APIRouter(prefix="/v1/experiments", tags=["results"])
+
+Service = Annotated[ResultsService, Depends(part(ResultsService))]
 
 Accept = Annotated[str | None, Header(include_in_schema=False)]
 AsOf = Annotated[
@@ -48,11 +52,10 @@ class Shown(StrEnum):
 
 @router.get("/{key}/results", response_model=Results, responses=RESPONSES)
 async def results(
-    key: Key, services: ServicesDep, _: Viewer, as_of: AsOf = None, accept: Accept = None
+    key: Key, service: Service, _: Viewer, as_of: AsOf = None, accept: Accept = None
 ) -> Results | Response:
     """Computed now from what has arrived; with `as_of` the stored snapshot of that time, never a recomputation."""
     form = wanted(accept)
-    service = services.results
     found = await (service.live(key) if as_of is None else service.published(key, as_of))
     if form is Format.JSON:
         return found
@@ -60,15 +63,15 @@ async def results(
 
 
 @router.get("/{key}/results/snapshots")
-async def snapshots(key: Key, services: ServicesDep, _: Viewer, limit: Limit = 100) -> Snapshots:
+async def snapshots(key: Key, service: Service, _: Viewer, limit: Limit = 100) -> Snapshots:
     """What was published, newest first."""
-    return await services.results.snapshots(key, limit)
+    return await service.snapshots(key, limit)
 
 
 @router.get("/{key}/timeseries", response_model=TimeSeries, responses=RESPONSES)
 async def timeseries(
     key: Key,
-    services: ServicesDep,
+    service: Service,
     _: Viewer,
     interval: Interval = Interval.DAY,
     of: Shown = Shown.EVENTS,
@@ -76,7 +79,7 @@ async def timeseries(
 ) -> TimeSeries | Response:
     """Events, exposures and values per UTC hour or day; by day also each metric's difference so far."""
     form = wanted(accept)
-    found = await services.results.series(key, interval)
+    found = await service.series(key, interval)
     if form is Format.JSON:
         return found
     if of is Shown.EFFECTS:
@@ -85,56 +88,52 @@ async def timeseries(
 
 
 @router.get("/{key}/funnel", response_model=Part[FunnelItem], responses=RESPONSES)
-async def funnel(
-    key: Key, services: ServicesDep, _: Viewer, accept: Accept = None
-) -> Part[FunnelItem] | Response:
+async def funnel(key: Key, service: Service, _: Viewer, accept: Accept = None) -> Part[FunnelItem] | Response:
     """Units per step, in order, from the first exposure on."""
     form = wanted(accept)
-    return _written(form, FunnelItem, await services.results.part(key, read_funnel), f"{key}-funnel")
+    return _written(form, FunnelItem, await service.part(key, read_funnel), f"{key}-funnel")
 
 
 @router.get("/{key}/journeys", response_model=Part[JourneyItem], responses=RESPONSES)
 async def journeys(
-    key: Key, services: ServicesDep, _: Viewer, limit: Limit = 50, accept: Accept = None
+    key: Key, service: Service, _: Viewer, limit: Limit = 50, accept: Accept = None
 ) -> Part[JourneyItem] | Response:
     """The paths most units went, of each variant at most `limit`."""
     form = wanted(accept)
-    found = await services.results.part(
-        key, lambda warehouse, experiment: read_journeys(warehouse, experiment, limit)
-    )
+    found = await service.part(key, lambda warehouse, experiment: read_journeys(warehouse, experiment, limit))
     return _written(form, JourneyItem, found, f"{key}-journeys")
 
 
 @router.get("/{key}/cohorts", response_model=Part[CohortItem], responses=RESPONSES)
 async def cohorts(
-    key: Key, services: ServicesDep, _: Viewer, accept: Accept = None
+    key: Key, service: Service, _: Viewer, accept: Accept = None
 ) -> Part[CohortItem] | Response:
     """Retention by day of the first exposure."""
     form = wanted(accept)
-    return _written(form, CohortItem, await services.results.part(key, read_cohorts), f"{key}-cohorts")
+    return _written(form, CohortItem, await service.part(key, read_cohorts), f"{key}-cohorts")
 
 
 @router.get("/{key}/segments", response_model=Segments, responses=RESPONSES)
-async def segments(key: Key, services: ServicesDep, _: Viewer, accept: Accept = None) -> Segments | Response:
+async def segments(key: Key, service: Service, _: Viewer, accept: Accept = None) -> Segments | Response:
     """Primary metrics in segments of the attributes at assignment; p-values corrected over all of them."""
     form = wanted(accept)
-    return _written(form, SegmentEffect, await services.results.segments(key), f"{key}-segments")
+    return _written(form, SegmentEffect, await service.segments(key), f"{key}-segments")
 
 
 @router.get("/{key}/revenue", response_model=Part[RevenueItem], responses=RESPONSES)
 async def revenue(
-    key: Key, services: ServicesDep, _: Viewer, accept: Accept = None
+    key: Key, service: Service, _: Viewer, accept: Accept = None
 ) -> Part[RevenueItem] | Response:
     """Revenue within each metric's window, and what the variant brought beyond control's rate."""
     form = wanted(accept)
-    return _written(form, RevenueItem, await services.results.revenue(key), f"{key}-revenue")
+    return _written(form, RevenueItem, await service.revenue(key), f"{key}-revenue")
 
 
 @router.get("/{key}/health", response_model=Health, responses=RESPONSES)
-async def health(key: Key, services: ServicesDep, _: Viewer, accept: Accept = None) -> Health | Response:
+async def health(key: Key, service: Service, _: Viewer, accept: Accept = None) -> Health | Response:
     """Whether the numbers can be trusted: the checks, and where units are lost on the way into the analysis."""
     form = wanted(accept)
-    return _written(form, StageItem, await services.results.health(key), f"{key}-health")
+    return _written(form, StageItem, await service.health(key), f"{key}-health")
 
 
 Written = TypeVar("Written", bound=Part[Any])

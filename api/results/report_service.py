@@ -11,7 +11,7 @@ import structlog
 from obstore.exceptions import BaseError
 
 from api.experiments.service import ExperimentService
-from api.http.problems import Problem
+from api.http.problems import Problem, found
 from api.results.repository import ResultsReader
 from api.results.schemas import ReportOut, Reports
 from neonblue.results.publish import ReportLine, find_report, list_overviews, list_reports
@@ -40,9 +40,7 @@ class ReportService:
 
     async def file(self, report_id: UUID) -> tuple[ReportLine, bytes]:
         """A file with its line. Raises Problem `not_found`, `report_gone` or `reports_unavailable`."""
-        line = await self.reader.read(lambda client: find_report(client, str(report_id)))
-        if line is None:
-            raise Problem(404, "not_found", "There is no such report")
+        line = found(await self.reader.read(lambda client: find_report(client, str(report_id))), "report")
         try:
             return line, await asyncio.to_thread(self._get, line.location)
         except FileNotFoundError:

@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from neonblue.results.answer import Answer, CheckItem
-from neonblue.results.instants import Instant
-from neonblue.results.over_time import DayEffect
+from neonblue.analysis.answer import Answer, CheckItem
+from neonblue.analysis.instants import Instant
+from neonblue.analysis.over_time import DayEffect
+from neonblue.analysis.restatement import Restatement
+from neonblue.analysis.segmentation import SegmentEffect
 from neonblue.results.parts import SeriesItem, StageItem
-from neonblue.results.restatement import Restatement
-from neonblue.results.segmentation import SegmentEffect
 from neonblue.results.snapshot import SnapshotLine
 
 Item = TypeVar("Item")

@@ -25,10 +25,13 @@ from api.results.schemas import (
     Source,
     TimeSeries,
 )
+from neonblue.analysis.answer import Answer
+from neonblue.analysis.over_time import day_effects
+from neonblue.analysis.restatement import Published, restatements
+from neonblue.analysis.stamp import Stamp
+from neonblue.analysis.why import State
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.answer import Answer
 from neonblue.results.look import Look, look
-from neonblue.results.over_time import day_effects
 from neonblue.results.parts import (
     Interval,
     RevenueItem,
@@ -37,13 +40,10 @@ from neonblue.results.parts import (
     read_stages,
     shown_revenue,
 )
-from neonblue.results.restatement import Published, restatements
 from neonblue.results.segments import read_segments
 from neonblue.results.snapshot import Snapshot, list_snapshots, read_snapshot
-from neonblue.results.stamp import Stamp
 from neonblue.results.states import never_built
 from neonblue.results.warehouse import NotBuilt, Warehouse
-from neonblue.results.why import State
 
 Item = TypeVar("Item")
 Reader = Callable[[Warehouse, ExperimentMessage], Sequence[Item]]

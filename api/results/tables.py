@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 from fastapi import Response
 
 from api.http.problems import Problem
-from neonblue.results.instants import utc_text
+from neonblue.analysis.instants import utc_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

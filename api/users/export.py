@@ -14,11 +14,11 @@ import msgspec
 from psycopg import IsolationLevel, sql
 
 from api.audit import Actor
-from api.database import Connection, Pool, connect
 from api.http.problems import Problem
+from api.identity.holdings import anonymous_ids, of_person, tables_of_people, times_of
+from api.identity.identify import Identify
+from api.postgres.database import Connection, Pool, connect
 from api.users import repository
-from api.users.holdings import anonymous_ids, of_person, tables_of_people, times_of
-from api.users.identity import Identify
 from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Person
 from neonblue.contract.instants import format_instant

@@ -8,9 +8,9 @@ import psycopg
 
 from api.audit import Actor, Change, record_access
 from api.audit.record import unrecorded
-from api.database import Connection
-from api.links.repository import lock_ids
-from api.users.pseudonyms import pseudonym
+from api.identity.links import lock_ids
+from api.identity.pseudonyms import pseudonym
+from api.postgres.database import Connection
 from api.users.repository import Person
 
 

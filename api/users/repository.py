@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from api.database import Connection
+from api.postgres.database import Connection
 
 _READ = """
 SELECT attributes, created_at FROM users WHERE (unit_type, external_id) = (%s, %s)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.audit import Actor, Change, record
-from api.database import Connection, Pool
-from api.http.problems import Problem
+from api.http.problems import Problem, found
+from api.identity.identify import Identify
+from api.identity.pseudonyms import pseudonym
+from api.postgres.database import Connection, Pool
 from api.users import repository
-from api.users.identity import Identify
-from api.users.pseudonyms import pseudonym
 from api.users.reading import Reading, hold_still, record_reading
 from api.users.repository import Held, Person
 from api.users.schemas import ATTRIBUTES_BYTES, UserOut
@@ -28,9 +28,7 @@ class UserService:
         person = self._person(unit_type, user_id)
         async with self.pool.transaction() as connection:
             await hold_still(connection, person)
-            held = await repository.read(connection, person)
-            if held is None:
-                raise Problem(404, "not_found", "There is no such user")
+            held = found(await repository.read(connection, person), "user")
             await record_reading(connection, actor, person, Reading.ATTRIBUTES)
         return _out(unit_type, user_id, held)
 

@@ -9,14 +9,18 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from api.http.dependencies import ServicesDep, require
+from api.access.dependencies import require
+from api.access.tokens import Scope
+from api.http.parts import part
 from api.http.problems import Problem
-from api.http.security import Scope
 from api.web import assets, pages
 from api.web.pages import Link
 from neonblue.pages import MEDIA_TYPES, own_file
+from neonblue.settings import Settings
 
 router = APIRouter(tags=["start"])
+
+Configured = Annotated[Settings, Depends(part(Settings))]
 
 Accept = Annotated[str, Header(include_in_schema=False)]
 
@@ -49,9 +53,9 @@ class Start(BaseModel):
 
 
 @router.get("/", include_in_schema=False)
-async def start_page(request: Request, services: ServicesDep, accept: Accept = "") -> Response:
+async def start_page(request: Request, settings: Configured, accept: Accept = "") -> Response:
     """A page for browsers, JSON for all others."""
-    dagster = services.settings.dagster.page
+    dagster = settings.dagster.page
     if "text/html" not in accept:
         return JSONResponse(_start(request, dagster).model_dump(), headers={"vary": "accept"})
     links = [
@@ -64,15 +68,15 @@ async def start_page(request: Request, services: ServicesDep, accept: Accept = "
 
 
 @router.get("/v1", dependencies=[Depends(require(Scope.VIEWER))])
-async def list_resources(request: Request, services: ServicesDep) -> Start:
+async def list_resources(request: Request, settings: Configured) -> Start:
     """Where to go from here: the resources by name, the documentation and Dagster's page."""
-    return _start(request, services.settings.dagster.page)
+    return _start(request, settings.dagster.page)
 
 
 @router.get("/docs", include_in_schema=False)
-async def documentation(request: Request, services: ServicesDep) -> Response:
+async def documentation(request: Request, settings: Configured) -> Response:
     """Swagger UI; where its files are missing, a list of the calls that says so."""
-    folder = services.settings.cache_dir
+    folder = settings.cache_dir
     if await asyncio.to_thread(assets.swagger_file, folder, "swagger-ui.css") is not None:
         return HTMLResponse(pages.documentation(), headers=_PAGE)
     page = pages.plain_documentation(request.app.openapi(), assets.SWAGGER_JAR)
@@ -80,9 +84,9 @@ async def documentation(request: Request, services: ServicesDep) -> Response:
 
 
 @router.get("/docs/{name}", include_in_schema=False)
-async def documentation_file(name: str, services: ServicesDep) -> Response:
+async def documentation_file(name: str, settings: Configured) -> Response:
     """A file of Swagger UI."""
-    folder = services.settings.cache_dir
+    folder = settings.cache_dir
     return _file(name, await asyncio.to_thread(assets.swagger_file, folder, name))
 
 

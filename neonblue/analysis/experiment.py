@@ -9,8 +9,8 @@ from datetime import date
 
 from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, QuantileRow, quantile_level
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
+from neonblue.contract.guardrails import can_be_watched
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
-from neonblue.guardrails.watched import can_be_watched
 from neonblue.statistics import (
     AllocationVersion,
     Deciding,

@@ -173,7 +173,7 @@ def _server(directory: Path) -> Iterator[Settings]:
             [
                 sys.executable,
                 "-m",
-                "neonblue.stack.clickhouse_server",
+                "neonblue.clickhouse_server",
                 "--path",
                 str(directory / "data"),
                 "--port",

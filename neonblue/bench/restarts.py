@@ -13,8 +13,8 @@ from neonblue.bench.http import Answer, Target
 from neonblue.bench.load import loop_factory
 from neonblue.bench.steady import Call, Steady
 from neonblue.settings import Settings
-from neonblue.stack import control
-from neonblue.stack.restarts import How, Outcome
+from neonblue.stack.supervisor import control
+from neonblue.stack.supervisor.restarts import How, Outcome
 
 _UNITS = 2_000
 _EXPERIMENTS = 5

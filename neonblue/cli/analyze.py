@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from neonblue.analysis.why import State
 from neonblue.cli.analyze_columns import Roles, parse_weights
 from neonblue.cli.analyze_data import FileData, Options, read_experiment
 from neonblue.cli.analyze_decision import with_aim_asked
@@ -30,9 +31,8 @@ from neonblue.cli.report_view import as_json, print_comparison, rows_of
 from neonblue.cli.results import print_heading
 from neonblue.cli.terminal import AsJson, console, fail
 from neonblue.cli.written_files import require_replaceable
-from neonblue.results.heading import heading_of
-from neonblue.results.said import said_of
-from neonblue.results.why import State
+from neonblue.findings.heading import heading_of
+from neonblue.findings.said import said_of
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
 from neonblue.statistics.experiment import Deciding

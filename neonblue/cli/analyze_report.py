@@ -11,7 +11,7 @@ from neonblue import __version__
 from neonblue.cli.analyze_data import FileData
 from neonblue.cli.analyze_decision import decides
 from neonblue.cli.terminal import fail
-from neonblue.results.effect import Effect
+from neonblue.findings.effect import Effect
 from neonblue.statistics import Plan, Report
 
 

@@ -59,7 +59,7 @@ def verify(
 async def _verify(dsn: str, expected: bytes | None, behind: tuple[int, bytes] | None) -> Verdict:
     from api.audit.chain import Head
     from api.audit.chain import verify as verify_chain
-    from api.database import connect
+    from api.postgres.database import connect
 
     async with await connect(dsn, "audit") as connection:
         return await verify_chain(connection, expected, None if behind is None else Head(*behind))

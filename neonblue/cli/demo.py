@@ -72,7 +72,7 @@ def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
                 return settings
     from neonblue.stack import Stack, checkup, folders
     from neonblue.stack.errors import StackError
-    from neonblue.stack.supervisor_log import write_to_file
+    from neonblue.stack.supervisor.supervisor_log import write_to_file
 
     folders.require(settings.data_dir)
     checkup.require_packages(settings)

@@ -16,12 +16,13 @@ from rich.markup import escape
 from neonblue.cli.services_table import megabytes
 from neonblue.cli.terminal import console, fail
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folder_lock, logs
-from neonblue.stack.names import MONITORING
-from neonblue.stack.overview import take
-from neonblue.stack.progress import Progress, describe
-from neonblue.stack.progress import of as progress_of
-from neonblue.stack.record import read
+from neonblue.stack import catalogue
+from neonblue.stack.supervisor import folder_lock, logs
+from neonblue.stack.supervisor.names import MONITORING
+from neonblue.stack.supervisor.overview import take
+from neonblue.stack.supervisor.progress import Progress, describe
+from neonblue.stack.supervisor.progress import of as progress_of
+from neonblue.stack.supervisor.record import read
 
 _REFRESH_SECONDS = 0.5
 

@@ -13,7 +13,7 @@ import typer
 from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings
-from neonblue.stack import folder_lock, record
+from neonblue.stack.supervisor import folder_lock, record
 
 _POLL_SECONDS = 0.1
 

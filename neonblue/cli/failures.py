@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings, SettingsError
-from neonblue.stack import folder_lock
 from neonblue.stack.errors import StackError
+from neonblue.stack.supervisor import folder_lock
 
 _OURS = ("neonblue", "api", "orchestration")
 _ENGINE = re.compile(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from neonblue.log_lines import Line, read
 from neonblue.log_lines.line import foreign, foreign_readable, uncoloured
-from neonblue.stack.log_times import parted
+from neonblue.stack.supervisor.log_times import parted
 
 Show = Callable[[str, str], str]
 """show(the log's name, the line as it is in the file): what is printed."""

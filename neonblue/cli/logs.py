@@ -14,9 +14,9 @@ from neonblue.cli.log_view import Show, Shown, as_written
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.log_lines import read
 from neonblue.settings import Settings
-from neonblue.stack import logs as log_files
-from neonblue.stack.log_times import merged
-from neonblue.stack.names import LOGS, STEPS, SUPERVISOR
+from neonblue.stack.supervisor import logs as log_files
+from neonblue.stack.supervisor.log_times import merged
+from neonblue.stack.supervisor.names import LOGS, STEPS, SUPERVISOR
 
 _POLL_SECONDS = 0.3
 _STEPS_LINES = 100_000

@@ -31,8 +31,8 @@ def report(
 ) -> None:
     """Write the report of the experiment KEY: one HTML file that needs nothing else."""
     from neonblue.clickhouse import connect
+    from neonblue.findings.heading import heading_of
     from neonblue.reports import Format, render_figures, render_report
-    from neonblue.results.heading import heading_of
     from neonblue.results.kept import keep_look, kept_looks
     from neonblue.results.look import look
     from neonblue.results.publish import HTML, Rendered, publish

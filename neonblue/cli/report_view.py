@@ -14,8 +14,8 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from neonblue.results.effect import COLUMNS, Effect, shown
-from neonblue.results.effects import effects_of
+from neonblue.findings.effect import COLUMNS, Effect, shown
+from neonblue.findings.effects import effects_of
 from neonblue.statistics import Estimate, Experiment, Report
 from neonblue.statistics.numbers import true_minus
 from neonblue.texts import plain

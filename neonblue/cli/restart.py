@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from neonblue.cli.terminal import AsJson, DataDir, console
 from neonblue.settings import Settings
-from neonblue.stack import control
-from neonblue.stack.restarts import How, Outcome
+from neonblue.stack.supervisor import control
+from neonblue.stack.supervisor.restarts import How, Outcome
 
 _API = "api"
 

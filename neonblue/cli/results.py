@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from neonblue.analysis.about import About
 from neonblue.cli.api import Api, experiment_path
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.report_view import print_comparison
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
-from neonblue.results.about import About
-from neonblue.results.effects import effect_of_item
-from neonblue.results.facts import facts_of
-from neonblue.results.heading import Heading, heading_of
-from neonblue.results.said import Outcome, said_of
+from neonblue.findings.effects import effect_of_item
+from neonblue.findings.facts import facts_of
+from neonblue.findings.heading import Heading, heading_of
+from neonblue.findings.said import Outcome, said_of
 from neonblue.settings import Settings
 from neonblue.statistics import Finding, finding_of
 from neonblue.statistics.numbers import true_minus

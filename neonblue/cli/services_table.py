@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from neonblue.stack import troubles
-from neonblue.stack.overview import Overview, ServiceView
-from neonblue.stack.troubles import Trouble
+from neonblue.stack.supervisor import troubles
+from neonblue.stack.supervisor.overview import Overview, ServiceView
+from neonblue.stack.supervisor.troubles import Trouble
 
 _COLOURS = {
     "ready": "green",

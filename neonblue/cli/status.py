@@ -10,11 +10,11 @@ from neonblue.cli.failures import has_stack, no_stack
 from neonblue.cli.services_table import megabytes, problem, problems, table
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
-from neonblue.stack import troubles
-from neonblue.stack.board import State
-from neonblue.stack.overview import Overview, take
-from neonblue.stack.telling import ask_api
-from neonblue.stack.troubles import Trouble
+from neonblue.stack.supervisor import troubles
+from neonblue.stack.supervisor.board import State
+from neonblue.stack.supervisor.overview import Overview, take
+from neonblue.stack.supervisor.telling import ask_api
+from neonblue.stack.supervisor.troubles import Trouble
 
 
 def status(as_json: AsJson = False, data_dir: DataDir = None) -> None:

@@ -22,13 +22,14 @@ from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack import Stack, checkup, folders, logs
-from neonblue.stack.board import State, Status
+from neonblue.stack import Stack, checkup, folders
 from neonblue.stack.catalogue import address
 from neonblue.stack.errors import ServiceError, StackError
-from neonblue.stack.overview import Overview, take
 from neonblue.stack.services import monitoring
-from neonblue.stack.supervisor_log import write_to_file
+from neonblue.stack.supervisor import logs
+from neonblue.stack.supervisor.board import State, Status
+from neonblue.stack.supervisor.overview import Overview, take
+from neonblue.stack.supervisor.supervisor_log import write_to_file
 
 _STARTING_REFRESH_SECONDS = 0.5
 _READY_REFRESH_SECONDS = 3.0

@@ -10,13 +10,13 @@ from xml.sax.saxutils import escape
 
 from pydantic import SecretStr
 
+from neonblue.clickhouse_server import rights
+from neonblue.clickhouse_server.limits import QueryLimits
+from neonblue.clickhouse_server.settings import QUERY_SIZE, READER_QUERIES, READER_QUERY_SIZE
 from neonblue.compose.kept import Kept
 from neonblue.compose.parts import WATCHER, WRITER
 from neonblue.files import Folder, folder
 from neonblue.settings.kafka import sasl
-from neonblue.stack.clickhouse_server import rights
-from neonblue.stack.clickhouse_server.limits import QueryLimits
-from neonblue.stack.clickhouse_server.settings import QUERY_SIZE, READER_QUERIES, READER_QUERY_SIZE
 
 _READER_PART_OF_MEMORY = 8
 _HOUR = 3_600

@@ -13,8 +13,7 @@ from neonblue.compose.kept import Kept
 from neonblue.compose.machine import Machine
 from neonblue.compose.parts import PARTS, WATCHER, connect_variables, secrets_of
 from neonblue.files import Folder, folder, write_private
-from neonblue.stack import templates
-from neonblue.stack.services import postgres, valkey
+from neonblue.stack.services import postgres, templates, valkey
 
 SYSTEM_USER = 10001
 """Whom the containers run as where root makes the folder."""

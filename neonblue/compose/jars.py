@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from neonblue.stack import jars
-from neonblue.stack.jars import Artifact
+from neonblue.stack.jvm import jars
+from neonblue.stack.jvm.jars import Artifact
 
 
 def arrange(cache: Path, target: Path, artifacts: tuple[Artifact, ...]) -> None:

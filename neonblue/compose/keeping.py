@@ -16,13 +16,8 @@ import structlog
 from neonblue.backoff import backoff
 from neonblue.log_lines import LogLines, configure
 from neonblue.settings import Settings
-from neonblue.stack import kafka_users
-from neonblue.stack.board import Board, State, Status
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.folder_lock import FolderLock
-from neonblue.stack.nodes import External, Step, dependents, ordered, requirements
-from neonblue.stack.record import Recorder
-from neonblue.stack.runner import StepRunner, explain
+from neonblue.stack.services import kafka_users
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect
@@ -32,7 +27,12 @@ from neonblue.stack.services.kafka import Kafka, admin
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.repair import StreamRepair
 from neonblue.stack.services.topics import Topics
-from neonblue.stack.telling import Teller
+from neonblue.stack.supervisor.board import Board, State, Status
+from neonblue.stack.supervisor.folder_lock import FolderLock
+from neonblue.stack.supervisor.nodes import External, Step, dependents, ordered, requirements
+from neonblue.stack.supervisor.record import Recorder
+from neonblue.stack.supervisor.runner import StepRunner, explain
+from neonblue.stack.supervisor.telling import Teller
 
 _log = structlog.get_logger("neonblue.compose")
 

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 from neonblue.files import write_private
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import bcrypt, environment
+from neonblue.stack.services import bcrypt, environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import yaml  # type: ignore[import-untyped]
 from neonblue.compose import clickhouse, watching
 from neonblue.compose.kept import Kept
 from neonblue.settings import Role
-from neonblue.stack import templates
+from neonblue.stack.services import templates
 
 CLUSTER = "neonblue"
 """ClickHouse's, as NEONBLUE_CLICKHOUSE_CLUSTER names it."""

@@ -8,10 +8,10 @@ from typing import NoReturn
 
 from neonblue.settings import Settings
 from neonblue.stack.folders import PRIVATE_UMASK
-from neonblue.stack.nodes import Service
 from neonblue.stack.services.api import Api
 from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterWeb
 from neonblue.stack.services.monitoring import Exporter
+from neonblue.stack.supervisor.nodes import Service
 
 SERVICES: Mapping[str, type[Api | DagsterCode | DagsterWeb | DagsterDaemon | Exporter]] = {
     service.name: service for service in (Api, DagsterCode, DagsterWeb, DagsterDaemon, Exporter)

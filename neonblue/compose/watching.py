@@ -13,8 +13,7 @@ from neonblue.compose.parts import WATCHER
 from neonblue.files import Folder, folder
 from neonblue.settings.kafka import in_java
 from neonblue.settings.monitoring import USER
-from neonblue.stack import bcrypt
-from neonblue.stack.services import monitoring_files
+from neonblue.stack.services import bcrypt, monitoring_files
 
 KAFKA_UI_PORT = 18080
 _SECRETS = "/run/secrets"

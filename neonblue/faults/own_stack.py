@@ -16,9 +16,12 @@ from pathlib import Path
 import httpx
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import environment, folder_lock, folders, logs, ports, record
-from neonblue.stack.board import State, Status
-from neonblue.stack.process import Identity, alive, kill, members
+from neonblue.stack import folders
+from neonblue.stack.processes import ports
+from neonblue.stack.processes.process import Identity, alive, kill, members
+from neonblue.stack.services import environment
+from neonblue.stack.supervisor import folder_lock, logs, record
+from neonblue.stack.supervisor.board import State, Status
 
 DOWN_SECONDS = 120.0
 """As long as ``neonblue down`` waits."""

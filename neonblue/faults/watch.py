@@ -17,8 +17,8 @@ import httpx
 
 from neonblue.faults.own_stack import OwnStack
 from neonblue.log_lines import read
-from neonblue.stack import logs
-from neonblue.stack.board import State
+from neonblue.stack.supervisor import logs
+from neonblue.stack.supervisor.board import State
 
 LOOK_SECONDS = 0.5
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails.watched import watched_guardrails
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow

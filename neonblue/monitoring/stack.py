@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neonblue.monitoring.samples import Family, Sample
-from neonblue.stack.board import State
-from neonblue.stack.overview import Overview, take
+from neonblue.stack.supervisor.board import State
+from neonblue.stack.supervisor.overview import Overview, take
 
 READY = Family("neonblue_service_ready", "1 where this service or step is ready", ("service", "kind"))
 RESTARTS = Family(

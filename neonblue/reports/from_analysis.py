@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neonblue.findings.effects import effects_of
 from neonblue.reports.model import (
     ArmShare,
     ExperimentReport,
@@ -12,7 +13,6 @@ from neonblue.reports.model import (
     Shares,
     Unavailable,
 )
-from neonblue.results.effects import effects_of
 from neonblue.statistics import (
     Deciding,
     Estimate,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeAlias
 
-from neonblue.results.about import About
-from neonblue.results.effect import Effect, Scale
-from neonblue.results.said import Outcome, Said
-from neonblue.results.segmentation import SegmentEffect
+from neonblue.analysis.about import About
+from neonblue.analysis.segmentation import SegmentEffect
+from neonblue.findings.effect import Effect, Scale
+from neonblue.findings.said import Outcome, Said
 from neonblue.statistics import Finding, finding_of
 
 __all__ = [

@@ -7,14 +7,14 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
+from neonblue.findings.effect import shown
+from neonblue.findings.facts import facts_of
+from neonblue.findings.glossary import GLOSSARY
+from neonblue.findings.heading import heading_of
 from neonblue.reports import wording
 from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
-from neonblue.results.effect import shown
-from neonblue.results.facts import facts_of
-from neonblue.results.glossary import GLOSSARY
-from neonblue.results.heading import heading_of
 from neonblue.statistics.wording import FINDINGS
 from neonblue.texts import instant, plain
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neonblue.results.effect import Scale
+from neonblue.findings.effect import Scale
 from neonblue.statistics.numbers import (
     MINUS,
     NONE,

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from neonblue.analysis import ExperimentRows, Question, ask, look_of, shown
+from neonblue.analysis.about import about_of
+from neonblue.analysis.answer import Answer, answer_of, nothing
+from neonblue.analysis.stamp import Stamp, stamp_now
+from neonblue.analysis.why import State, Why
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.about import about_of
-from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.arrivals import Arrivals, read_arrivals, unbuilt_days
 from neonblue.results.checks import arrival_checks
-from neonblue.results.stamp import Stamp, stamp_now
 from neonblue.results.states import (
     NOT_INGESTED,
     before_the_start,
@@ -23,7 +24,6 @@ from neonblue.results.states import (
 )
 from neonblue.results.sums import read_rows
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
-from neonblue.results.why import State, Why
 from neonblue.statistics import Report
 
 

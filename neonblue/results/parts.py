@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from neonblue.analysis import Question, too_small
+from neonblue.analysis.answer import finite
+from neonblue.analysis.instants import Instant
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.answer import finite
-from neonblue.results.instants import Instant
 from neonblue.results.warehouse import Mart, Warehouse
 
 Row = TypeVar("Row")

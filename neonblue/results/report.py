@@ -9,8 +9,13 @@ from datetime import date, timedelta
 from typing import TypeAlias, TypeVar
 
 from neonblue.analysis import ExperimentRows, Question, entered_by_day
+from neonblue.analysis.over_time import day_effects, of_metric
+from neonblue.analysis.stamp import Stamp
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.findings.effects import effects_of, scale_of
+from neonblue.findings.notes import notes_of
+from neonblue.findings.said import said_in
 from neonblue.reports import (
     ArmExposure,
     ArmRevenue,
@@ -26,15 +31,10 @@ from neonblue.reports import (
     report_of_analysis,
 )
 from neonblue.reports import Sequence as Line
-from neonblue.results.effects import effects_of, scale_of
 from neonblue.results.look import Look, look
-from neonblue.results.notes import notes_of
-from neonblue.results.over_time import day_effects, of_metric
 from neonblue.results.parts import CohortItem, read_cohorts, read_funnel, read_revenue, shown_revenue
 from neonblue.results.publish import ReportLine, newest_page
-from neonblue.results.said import said_in
 from neonblue.results.segments import read_segments
-from neonblue.results.stamp import Stamp
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
 from neonblue.statistics import MetricKind, Role
 

@@ -8,13 +8,13 @@ from datetime import date
 
 from clickhouse_connect.driver.client import Client
 
+from neonblue.analysis.stamp import stamp_now
 from neonblue.contract.looks import LookMessage
 from neonblue.reports import Format, render_figures, render_overview, render_report
 from neonblue.results.look import Look, look
 from neonblue.results.publish import HTML, Rendered, ReportLine, publish
 from neonblue.results.report import overview_of, report_of
 from neonblue.results.snapshot import Snapshot, snapshot_of, store_snapshot
-from neonblue.results.stamp import stamp_now
 from neonblue.results.store import ReportStore
 from neonblue.results.warehouse import Warehouse
 

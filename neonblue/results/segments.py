@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from neonblue.analysis import ExperimentRows, MomentRow, Question, experiment_of, finished_by
+from neonblue.analysis.segmentation import Segment, SegmentEffect, segment_effects
 from neonblue.results.moments import Versions, moment_row, window_parameters
-from neonblue.results.segmentation import Segment, SegmentEffect, segment_effects
 from neonblue.results.warehouse import Mart, Warehouse
 from neonblue.statistics import Experiment
 

@@ -10,9 +10,9 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from neonblue.analysis import ArmUnits, MomentRow
+from neonblue.analysis.answer import Answer
+from neonblue.analysis.instants import Instant
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.answer import Answer
-from neonblue.results.instants import Instant
 from neonblue.results.look import Look
 
 _COLUMNS = (

@@ -6,10 +6,10 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from neonblue.analysis import ExperimentRows
+from neonblue.analysis.why import OK, State, Why
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.results.arrivals import Arrivals
 from neonblue.results.warehouse import Counted
-from neonblue.results.why import OK, State, Why
 from neonblue.texts import instant
 
 BUILD_MINUTE = 5

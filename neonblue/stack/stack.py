@@ -14,12 +14,15 @@ from typing import cast
 import structlog
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, environment, folders, logs, ports, progress, record
-from neonblue.stack.board import Board, Listener, State, Status
-from neonblue.stack.control import Control
+from neonblue.stack import catalogue, folders
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
-from neonblue.stack.folder_lock import FolderLock
-from neonblue.stack.nodes import (
+from neonblue.stack.processes import ports
+from neonblue.stack.services import environment
+from neonblue.stack.supervisor import logs, progress, record
+from neonblue.stack.supervisor.board import Board, Listener, State, Status
+from neonblue.stack.supervisor.control import Control
+from neonblue.stack.supervisor.folder_lock import FolderLock
+from neonblue.stack.supervisor.nodes import (
     Node,
     Service,
     Step,
@@ -29,9 +32,9 @@ from neonblue.stack.nodes import (
     select,
     with_requirements,
 )
-from neonblue.stack.runner import Runner, StepRunner
-from neonblue.stack.service_runner import ServiceRunner
-from neonblue.stack.telling import Teller
+from neonblue.stack.supervisor.runner import Runner, StepRunner
+from neonblue.stack.supervisor.service_runner import ServiceRunner
+from neonblue.stack.supervisor.telling import Teller
 
 _log = structlog.get_logger("neonblue.stack")
 

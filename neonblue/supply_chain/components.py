@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from neonblue.files import Folder, folder
-from neonblue.stack.jars import LOCK_FILE, parse_lock
+from neonblue.stack.jvm.jars import LOCK_FILE, parse_lock
 
 PYTHON_LOCK = "requirements.lock"
 

@@ -23,7 +23,7 @@ from neonblue.settings import Settings
 from neonblue.stack.clickhouse_migrations import read_migrations
 
 _START_SECONDS = 60
-_SERVER = (sys.executable, "-m", "neonblue.stack.clickhouse_server")
+_SERVER = (sys.executable, "-m", "neonblue.clickhouse_server")
 # Stands in for the Kafka table where no broker runs: an insert takes the way of a consumed message.
 TOPIC_STAND_IN = """
 CREATE TABLE raw_events_kafka

@@ -8,8 +8,8 @@ import signal
 
 from neonblue.faults.plan import Fault
 from neonblue.faults.strikes.context import Context, Healed, StrikeError, at_once
-from neonblue.stack.board import State
-from neonblue.stack.process import Identity, alive
+from neonblue.stack.processes.process import Identity, alive
+from neonblue.stack.supervisor.board import State
 
 
 def kill(context: Context, fault: Fault) -> Healed:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neonblue.findings.effect import Effect, direction_of, margin_of
 from neonblue.reports import wording
 from neonblue.reports.charts.forest import Row, forest
 from neonblue.reports.drawing import DataTable, Drawing
-from neonblue.results.effect import Effect, direction_of, margin_of
 
 COLUMNS = ("metric", "arm", "change", "lower", "upper", "level", "p alone", "p, adjusted", "margin", "better")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neonblue.analysis.segmentation import SegmentEffect
 from neonblue.reports import wording
 from neonblue.reports.charts.forest import Row, forest
 from neonblue.reports.drawing import DataTable, Drawing
-from neonblue.results.segmentation import SegmentEffect
 
 
 def segment_charts(segments: Sequence[SegmentEffect], control: str) -> tuple[Drawing, ...]:

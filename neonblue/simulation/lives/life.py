@@ -11,9 +11,9 @@ from numpy.random import Generator
 
 from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, QuantileRow
 from neonblue.analysis.rows import quantile_level
+from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
-from neonblue.guardrails.watched import watched_guardrails
 from neonblue.simulation.lives.design import CONTROL, Design
 from neonblue.simulation.lives.measures import Drawn, Measure, Sums
 from neonblue.statistics import QuantileSummary

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.random import Generator
 
 from neonblue.analysis import Question, ask, look_of
+from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.looks import LookMessage
 from neonblue.guardrails.breaches import breaches
-from neonblue.guardrails.watched import watched_guardrails
 from neonblue.simulation.lives.design import Design
 from neonblue.simulation.lives.holding import Held, answers_alike
 from neonblue.simulation.lives.life import Life

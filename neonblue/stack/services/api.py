@@ -11,14 +11,14 @@ from importlib.util import find_spec
 import httpx
 
 from neonblue.settings import Settings
-from neonblue.stack import probe
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError, StackError
-from neonblue.stack.listeners import Address
-from neonblue.stack.nodes import Service, Step
-from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.processes.listeners import Address
+from neonblue.stack.processes.ports import PortUse
+from neonblue.stack.processes.process import Command
 from neonblue.stack.services import postgres_roles, postgres_superuser
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service, Step
 
 _UPGRADE = """
 from api.migrations import upgrade

@@ -10,16 +10,18 @@ from typing import Any
 
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack import confinement, dbt_profile, probe
-from neonblue.stack.accounts import own_account
-from neonblue.stack.broken_parts import ONLY_WATCHED
-from neonblue.stack.confinement import Confinement
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Service, Step
-from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Account, Command
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.processes import confinement
+from neonblue.stack.processes.accounts import own_account
+from neonblue.stack.processes.confinement import Confinement
+from neonblue.stack.processes.ports import PortUse
+from neonblue.stack.processes.process import Account, Command
+from neonblue.stack.services import dbt_profile
+from neonblue.stack.services.broken_parts import ONLY_WATCHED
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service, Step
 
 _NICE = 3
 """Queries, merges and refreshes yield to what is being stored."""
@@ -73,7 +75,7 @@ class ClickHouse(Service):
         self._account = own_account(self.name, user, self._folder, Path(sys.executable))
 
     def command(self) -> Command:
-        module = "neonblue.stack.clickhouse_server"
+        module = "neonblue.clickhouse_server"
         port = str(self._settings.clickhouse.port)
         return Command(
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),

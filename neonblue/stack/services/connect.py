@@ -9,13 +9,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import write_private
 from neonblue.settings import ConnectSettings, Role, Settings
-from neonblue.stack import jars, java, kafka_access, probe, templates
-from neonblue.stack.environment import process_environment
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.jvm import jars, java
+from neonblue.stack.processes.ports import PortUse
+from neonblue.stack.processes.process import Command
+from neonblue.stack.services import kafka_access, templates
+from neonblue.stack.services.environment import process_environment
 from neonblue.stack.services.kafka import jar_cache
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service
 
 _CONFIGURATION = "worker.properties"
 _LOGIN = "login.conf"

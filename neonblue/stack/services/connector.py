@@ -9,10 +9,11 @@ import psycopg
 import structlog
 
 from neonblue.settings import Role, Settings
-from neonblue.stack import probe, templates
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Step
+from neonblue.stack.services import templates
 from neonblue.stack.services.connect import credentials
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Step
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.1

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from neonblue.settings import Role, Settings
-from neonblue.stack import probe, sockets
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.processes import sockets
+from neonblue.stack.processes.ports import PortUse
+from neonblue.stack.processes.process import Command
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service
 
 _CODE_SERVER = "code-server"
 """Its socket's folder, in Dagster's home. Whoever reaches it runs jobs: it is for the stack's own user alone."""

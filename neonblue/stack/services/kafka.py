@@ -15,12 +15,14 @@ from confluent_kafka.admin import AdminClient
 
 from neonblue.files import write_private
 from neonblue.settings import Settings
-from neonblue.stack import jars, java, kafka_users, probe, templates
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Service, Step
-from neonblue.stack.ports import LOOPBACK, PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.jvm import jars, java
+from neonblue.stack.processes.ports import LOOPBACK, PortUse
+from neonblue.stack.processes.process import Command
+from neonblue.stack.services import kafka_users, templates
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service, Step
 
 _log = structlog.get_logger("neonblue.stack")
 

@@ -16,15 +16,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import Folder, folder, write_private
 from neonblue.settings import Role, Settings
-from neonblue.stack import bcrypt, probe
-from neonblue.stack.confinement import Confinement
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.names import MONITORING
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import LOOPBACK, PortUse
-from neonblue.stack.process import Command
-from neonblue.stack.services import monitoring_files
+from neonblue.stack.processes.confinement import Confinement
+from neonblue.stack.processes.ports import LOOPBACK, PortUse
+from neonblue.stack.processes.process import Command
+from neonblue.stack.services import bcrypt, monitoring_files
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.names import MONITORING
+from neonblue.stack.supervisor.nodes import Service
 
 _TLS_MODES = ("disable", "require", "verify-ca", "verify-full")
 _TLS_FILES = ("sslrootcert", "sslcert", "sslkey")

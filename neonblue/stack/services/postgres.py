@@ -17,15 +17,15 @@ from psycopg import sql
 
 from neonblue.files import write_private
 from neonblue.settings import Role, Settings
-from neonblue.stack import probe
-from neonblue.stack.accounts import account_for, owned_folder, reachable
-from neonblue.stack.environment import process_environment
 from neonblue.stack.errors import RequirementError, ServiceError
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import LOOPBACK, PortUse
-from neonblue.stack.process import Account, Command
+from neonblue.stack.processes.accounts import account_for, owned_folder, reachable
+from neonblue.stack.processes.ports import LOOPBACK, PortUse
+from neonblue.stack.processes.process import Account, Command
 from neonblue.stack.services import postgres_roles, postgres_superuser
+from neonblue.stack.services.environment import process_environment
 from neonblue.stack.services.postgres_processes import end_orphans
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service
 
 CONFIGURATION_FILE = "neonblue.conf"
 _FIRST = "postgres"

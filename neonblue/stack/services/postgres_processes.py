@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from neonblue.stack.process import kill
+from neonblue.stack.processes.process import kill
 
 _GRACE_SECONDS = 10.0
 

@@ -14,12 +14,12 @@ from confluent_kafka import KafkaException
 
 from neonblue.backoff import backoff
 from neonblue.settings import Settings
-from neonblue.stack.broken_parts import UNREADABLE, BrokenParts, set_aside
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Step
-from neonblue.stack.runner import explain
-from neonblue.stack.stream_memory import StreamMemory
-from neonblue.stack.stream_position import PositionWatch
+from neonblue.stack.services.broken_parts import UNREADABLE, BrokenParts, set_aside
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.services.stream_position import PositionWatch
+from neonblue.stack.supervisor.nodes import Step
+from neonblue.stack.supervisor.runner import explain
 
 _log = structlog.get_logger("neonblue.stack")
 

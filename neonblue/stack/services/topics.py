@@ -21,11 +21,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from neonblue.settings import Settings
-from neonblue.stack import templates
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.nodes import Step
+from neonblue.stack.services import templates
 from neonblue.stack.services.kafka import admin
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.supervisor.nodes import Step
 
 _log = structlog.get_logger("neonblue.stack")
 

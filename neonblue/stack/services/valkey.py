@@ -7,12 +7,12 @@ from pathlib import Path
 import redis
 
 from neonblue.settings import Settings
-from neonblue.stack import probe
-from neonblue.stack.confinement import Confinement
-from neonblue.stack.environment import process_environment
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import LOOPBACK, PortUse
-from neonblue.stack.process import Command
+from neonblue.stack.processes.confinement import Confinement
+from neonblue.stack.processes.ports import LOOPBACK, PortUse
+from neonblue.stack.processes.process import Command
+from neonblue.stack.services.environment import process_environment
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.nodes import Service
 
 # The kernel resolves this for each process by itself. Valkey takes a path that holds *, ? or [ for a pattern.
 _OWN_FOLDER = Path("/proc/self/cwd")

@@ -8,12 +8,11 @@ from dagster import AssetExecutionContext, AssetKey, Config, MaterializeResult, 
 from orchestration.defs.calibration.repository import Measured, read_history, read_metrics, write_rates
 from orchestration.defs.significance.repository import read_stamp
 from orchestration.defs.sources.assets import OWNERS
+from orchestration.keys import RATES
 from orchestration.resources import ClickHouse
 
 if TYPE_CHECKING:
     from orchestration.defs.calibration.randomization import Rate
-
-KEY = AssetKey("randomization_rates")
 
 
 class Drawings(Config):
@@ -24,7 +23,7 @@ class Drawings(Config):
 
 
 @asset(
-    key=KEY,
+    key=RATES,
     deps=[AssetKey("unit_metric_values"), AssetKey("metric_caps")],
     group_name="calibration",
     kinds={"python", "numpy", "clickhouse"},
@@ -39,8 +38,8 @@ def randomization_rates(
     context: AssetExecutionContext, config: Drawings, clickhouse: ClickHouse
 ) -> MaterializeResult[None]:
     """Draws for every metric, appends to `randomization_rates`."""
+    from orchestration.defs.calibration.figures import rates_plot
     from orchestration.defs.calibration.randomization import false_positive_rate
-    from orchestration.figures import rates_plot
 
     rates: list[tuple[Measured, int, Rate | str]] = []
     with clickhouse.client() as client:

@@ -2,7 +2,7 @@
 
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
-from orchestration.defs.calibration.assets import KEY
+from orchestration.keys import RATES
 from orchestration.resources import ClickHouse
 
 _MISCALIBRATED = """
@@ -14,7 +14,7 @@ ORDER BY experiment_key, metric_key
 
 
 @asset_check(
-    asset=KEY,
+    asset=RATES,
     name="every_metric_keeps_its_error_rate",
     description="The bounds of each metric's rate of p < 0.05 between arms drawn at random reach 4 to 6 %.",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from clickhouse_connect.driver.client import Client
 from dagster import (
     AssetExecutionContext,
-    AssetKey,
     BackfillPolicy,
     MaterializeResult,
     MetadataValue,
@@ -17,7 +16,7 @@ from dagster import (
 from neonblue.settings import Settings
 from orchestration.alone import Alone, check_spec
 from orchestration.defs.experiments.looking import taken, waiting
-from orchestration.defs.significance.assets import KEY, MOMENTS
+from orchestration.defs.significance.assets import MOMENTS
 from orchestration.defs.significance.repository import (
     ExperimentData,
     RunStamp,
@@ -27,6 +26,7 @@ from orchestration.defs.significance.repository import (
     write_decision,
 )
 from orchestration.defs.sources.assets import OWNERS
+from orchestration.keys import DECISION, REPORT, TESTS
 from orchestration.partitions import experiments
 from orchestration.resources import Api, ClickHouse, Postgres
 
@@ -34,13 +34,10 @@ if TYPE_CHECKING:
     from neonblue.analysis import Question
     from neonblue.statistics import HealthCheck, Report
 
-DECISION = AssetKey("experiment_decision")
-REPORT = AssetKey("experiment_report")
-
 
 @asset(
     key=DECISION,
-    deps=[KEY, *MOMENTS],
+    deps=[TESTS, *MOMENTS],
     partitions_def=experiments,
     backfill_policy=BackfillPolicy.single_run(),
     group_name="results",

@@ -22,9 +22,9 @@ def waiting(client: Client, experiment: ExperimentData) -> str:
 
     Raises ClickHouse's or the network's error.
     """
+    from neonblue.analysis.why import State
     from neonblue.results.look import read_state
     from neonblue.results.warehouse import Warehouse
-    from neonblue.results.why import State
 
     if experiment.newest.source != "external":
         return ""

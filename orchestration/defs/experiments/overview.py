@@ -2,14 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from neonblue.settings import Settings
-from orchestration.defs.experiments.assets import DECISION
 from orchestration.defs.sources.assets import OWNERS
+from orchestration.keys import DECISION, OVERVIEW
 from orchestration.resources import Api, ClickHouse
-
-KEY = AssetKey("weekly_overview")
 
 _NEWEST = """
 SELECT experiment_key, action, sentence, units
@@ -21,7 +19,7 @@ LIMIT 1 BY experiment_key
 
 
 @asset(
-    key=KEY,
+    key=OVERVIEW,
     deps=[DECISION],
     group_name="results",
     kinds={"python", "html"},

@@ -11,8 +11,8 @@ from dagster import (
     schedule,
 )
 
-from orchestration.defs.significance.assets import KEY as TESTED
 from orchestration.jobs import decisions, reports, weekly_report
+from orchestration.keys import TESTS
 from orchestration.queue import waits
 from orchestration.tags import PARTITION_TAG
 
@@ -31,7 +31,7 @@ def request_for(keys: Sequence[str]) -> RunRequest | SkipReason:
 
 def has_results(context: ScheduleEvaluationContext) -> bool:
     """Whether a build has come to its end. On a new installation the first hour has none yet."""
-    return context.instance.get_latest_materialization_event(TESTED) is not None
+    return context.instance.get_latest_materialization_event(TESTS) is not None
 
 
 def _request(context: ScheduleEvaluationContext, job: str) -> RunRequest | SkipReason:

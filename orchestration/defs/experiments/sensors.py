@@ -15,9 +15,9 @@ from dagster import (
 
 from neonblue.contract.messages import ExperimentMessage
 from orchestration.defs.experiments.changes import final_reports, partition_changes
-from orchestration.defs.significance.assets import KEY
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.jobs import reports
+from orchestration.keys import TESTS
 from orchestration.partitions import experiments
 from orchestration.resources import Api, ClickHouse
 
@@ -57,7 +57,7 @@ def concluded_experiments(
 ) -> SensorResult | SkipReason:
     """One run for each experiment that was concluded and has its partition."""
     present = set(context.instance.get_dynamic_partitions(_EXPERIMENTS))
-    tests = context.instance.get_latest_materialization_event(KEY)
+    tests = context.instance.get_latest_materialization_event(TESTS)
     tested_at = None if tests is None else datetime.fromtimestamp(tests.timestamp, UTC)
     due = [(key, name) for key, name in final_reports(_newest(clickhouse), tested_at) if key in present]
     if not due:

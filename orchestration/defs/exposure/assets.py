@@ -9,16 +9,15 @@ from orchestration.defs.experiments.changes import LIVE
 from orchestration.defs.exposure.repository import read_stages, write_stages
 from orchestration.defs.significance.repository import read_configurations, read_stamp
 from orchestration.defs.sources.assets import OWNERS
+from orchestration.keys import STAGES
 from orchestration.resources import ClickHouse, Postgres
 
 if TYPE_CHECKING:
     from orchestration.defs.exposure.stages import StageRatio
 
-KEY = AssetKey("sample_ratio_stages")
-
 
 @asset(
-    key=KEY,
+    key=STAGES,
     deps=[
         AssetKey(["postgres", "assignments"]),
         AssetKey(["postgres", "user_links"]),
@@ -30,7 +29,7 @@ KEY = AssetKey("sample_ratio_stages")
     kinds={"python", "postgres", "clickhouse"},
     owners=OWNERS,
     code_version="2",
-    check_specs=[check_spec(KEY)],
+    check_specs=[check_spec(STAGES)],
     description="Units at each stage (assigned, exposed, ingested, analysed), and where the arms' ratio breaks.",
 )
 def sample_ratio_stages(
@@ -57,7 +56,7 @@ def sample_ratio_stages(
                 write_stages(client, versions, units[number], ratios, stamp)
                 lines += [_line(key, ratio) for ratio in ratios]
     return MaterializeResult(
-        check_results=[alone.check(KEY)],
+        check_results=[alone.check(STAGES)],
         metadata={"experiments": len(newest), "stages": MetadataValue.md("\n".join(lines))},
     )
 

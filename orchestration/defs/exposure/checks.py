@@ -2,7 +2,7 @@
 
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
-from orchestration.defs.exposure.assets import KEY
+from orchestration.keys import STAGES
 from orchestration.resources import ClickHouse
 
 _BROKEN = """
@@ -17,7 +17,7 @@ ORDER BY experiment_key
 
 
 @asset_check(
-    asset=KEY,
+    asset=STAGES,
     name="every_stage_keeps_the_sample_ratio",
     description="No stage between the assignment and the analysis loses units of one arm more than of another.",
 )

@@ -10,9 +10,9 @@ from clickhouse_connect.driver.client import Client
 from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
 
 from neonblue.alerting import Alert
+from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.breaches import Breach, breaches
-from neonblue.guardrails.watched import watched_guardrails
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import Paused, read_sums, read_watermark, record
 from orchestration.defs.significance.repository import read_configurations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from neonblue.analysis import Question
-from neonblue.results.answer import ResultItem, result_items
+from neonblue.analysis.answer import ResultItem, result_items
 from neonblue.statistics import Estimate, MetricResult, Report
 
 

@@ -8,23 +8,23 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from orchestration.alone import Alone, check_spec
 from orchestration.defs.significance.repository import read_experiments, read_looks, read_stamp, write_results
 from orchestration.defs.sources.assets import OWNERS
+from orchestration.keys import TESTS
 from orchestration.resources import ClickHouse, Postgres
 
 if TYPE_CHECKING:
     from orchestration.defs.significance.analysis import ResultRow
 
-KEY = AssetKey("significance_tests")
 MOMENTS = [AssetKey("metric_moments"), AssetKey("first_exposures"), AssetKey("exposure_health")]
 
 
 @asset(
-    key=KEY,
+    key=TESTS,
     deps=[*MOMENTS, AssetKey("unit_metric_values")],
     group_name="results",
     kinds={"python", "scipy", "clickhouse"},
     owners=OWNERS,
     code_version="3",
-    check_specs=[check_spec(KEY)],
+    check_specs=[check_spec(TESTS)],
     description=(
         "Every metric of every experiment, treatment against control, under the plan fixed at its start: proportions, "
         "means, ratios and quantiles, with the covariate where there is one, and families by role."
@@ -36,7 +36,7 @@ def significance_tests(
     """Reads `metric_moments` and the looks that are kept, tests each metric, appends to `experiment_results`."""
     from neonblue.analysis import shown
     from orchestration.defs.significance.analysis import result_rows
-    from orchestration.figures import forest_plot
+    from orchestration.defs.significance.figures import forest_plot
 
     alone = Alone()
     with clickhouse.client() as client:
@@ -51,7 +51,7 @@ def significance_tests(
                 rows += result_rows(question, shown(question, question.answer()))
         write_results(client, rows, stamp)
     return MaterializeResult(
-        check_results=[alone.check(KEY)],
+        check_results=[alone.check(TESTS)],
         metadata={
             "dagster/row_count": len(rows),
             "experiments": len({row.experiment_id for row in rows}),

@@ -11,8 +11,8 @@ from dagster import (
     asset_check,
 )
 
-from orchestration.defs.significance.assets import KEY
 from orchestration.defs.significance.sampling import differences, sample_metric
+from orchestration.keys import TESTS
 from orchestration.resources import ClickHouse
 
 _MISMATCHES = """
@@ -28,7 +28,7 @@ _SHOWN = 20
 
 
 @asset_check(
-    asset=KEY,
+    asset=TESTS,
     name="sample_ratio",
     description="No experiment's arms differ from their weights with p < 0.001.",
 )

@@ -17,10 +17,11 @@ import pytest
 from fastapi import Response
 
 from api.background import Keeper
-from api.database import Pool
+from api.edge.services import Services
+from api.edge.wiring import create_services
 from api.experiments.registry import Registry
 from api.health.endpoints import readyz
-from api.services import Services, create_services
+from api.postgres.database import Pool
 from neonblue.settings import PostgresSettings, Settings
 from tests.integration.api.conftest import TOKEN, Server, _free_port
 from tests.integration.api.experiments import CHANNEL, Written, write

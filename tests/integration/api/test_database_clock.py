@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from api.database import Clock, began_at, begin, connect
+from api.postgres.database import Clock, began_at, begin, connect
 from neonblue.contract.instants import format_instant
 from tests.integration.api.conftest import Server
 

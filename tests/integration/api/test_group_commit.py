@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from api.database import Connection, connect
-from api.ingest.failures import Unavailable
-from api.ingest.group_commit import GroupCommit, GroupLimits
+from api.postgres.database import Connection, connect
+from api.postgres.failures import Unavailable
+from api.postgres.group_commit import GroupCommit, GroupLimits
 from tests.integration.api.conftest import Server
 
 

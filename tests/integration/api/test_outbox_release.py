@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from api.database import Pool
-from api.outbox_release import OutboxRelease
+from api.postgres.database import Pool
+from api.postgres.outbox_release import OutboxRelease
 from tests.integration.api.conftest import Server, wait_until
 from tests.integration.api.test_durability import query
 

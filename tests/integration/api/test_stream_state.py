@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.database import Pool
 from api.http.problems import Problem
 from api.pipeline import BEHIND_SECONDS, Pipeline
+from api.postgres.database import Pool
 from tests.integration.api.conftest import Server
 from tests.integration.api.test_durability import query
 

@@ -12,10 +12,10 @@ from clickhouse_connect.driver.client import Client
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
 from neonblue.stack import clickhouse_migrations
-from neonblue.stack.broken_parts import ONLY_WATCHED
 from neonblue.stack.clickhouse_migrations import MigrationError, migrate
+from neonblue.stack.services.broken_parts import ONLY_WATCHED
 from neonblue.stack.services.clickhouse import ClickHouseSchema
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services.stream_memory import StreamMemory
 from tests.integration.warehouse import TOPIC_STAND_IN, Topic, connect, envelope, event, rows, running
 
 

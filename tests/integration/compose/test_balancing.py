@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from neonblue.stack.ports import free_ports
+from neonblue.stack.processes.ports import free_ports
 
 SECONDS = 60.0
 CADDYFILE = Path(__file__).parents[3] / "compose" / "Caddyfile"

@@ -20,8 +20,8 @@ import pytest
 from neonblue.compose import deployment, kept
 from neonblue.compose.kept import Kept
 from neonblue.settings import Role
-from neonblue.stack.accounts import account_for
-from neonblue.stack.ports import free_ports
+from neonblue.stack.processes.accounts import account_for
+from neonblue.stack.processes.ports import free_ports
 from neonblue.stack.services import postgres, postgres_roles
 from tests.unit.compose.deployments import LARGE, compose_config
 

@@ -20,8 +20,8 @@ from dotenv import dotenv_values
 from neonblue.compose import deployment, kept
 from neonblue.compose.parts import WATCHER
 from neonblue.monitoring.stack import READY, StackSource
-from neonblue.stack.overview import take
-from neonblue.stack.ports import free_ports
+from neonblue.stack.processes.ports import free_ports
+from neonblue.stack.supervisor.overview import take
 from tests.unit.compose.deployments import LARGE, compose_config
 
 SECONDS = 60.0

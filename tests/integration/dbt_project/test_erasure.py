@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.erasures.clickhouse import Warehouse as Sweep
-from api.users.identity import person_digest
+from api.identity.identify import person_digest
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import insert_experiments
 from tests.integration.dbt_project.conftest import LIVE_DATABASE, Warehouse

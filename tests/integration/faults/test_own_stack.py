@@ -22,7 +22,7 @@ from neonblue.faults.strikes import processes
 from neonblue.faults.strikes.context import Context
 from neonblue.faults.watch import AlertListener, Watch, first
 from neonblue.settings import Settings
-from neonblue.stack.process import alive
+from neonblue.stack.processes.process import alive
 from tests.end_to_end.waiting import until
 
 ROOT = Path(__file__).parents[3]

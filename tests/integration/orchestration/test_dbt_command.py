@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import dbt_profile
+from neonblue.stack.services import dbt_profile
 from orchestration.locking import building
 from orchestration.project import dbt_executable, project_path, target_path
 from tests.integration.orchestration.conftest import Analysis

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from neonblue.analysis.stamp import Stamp
 from neonblue.results.publish import Rendered, delete_old, publish
-from neonblue.results.stamp import Stamp
 from neonblue.results.store import ReportStore
 from tests.integration.orchestration.conftest import Analysis
 from tests.integration.warehouse import rows

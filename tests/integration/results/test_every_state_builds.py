@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from api.experiments.states import Status
+from neonblue.contract.life_cycle import Status
 from neonblue.reconciliation.compare import Span
 from neonblue.reconciliation.present import Present
 from orchestration.defs.maintenance.repository import EVENTS, drop_partitions, read_partitions

@@ -13,10 +13,10 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from neonblue.findings.said import said_of
 from neonblue.results.look import look
 from neonblue.results.report import report_of
 from neonblue.results.run import publish_experiment
-from neonblue.results.said import said_of
 from neonblue.results.store import ReportStore
 from neonblue.results.warehouse import Warehouse
 from orchestration.defs.experiments.looking import waiting

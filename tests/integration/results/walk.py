@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from api.experiments.states import Status, Step, legal_steps
 from api.metric_catalogue.definitions import LONGEST_WINDOW_SECONDS
 from api.metric_catalogue.rules import _AGGREGATIONS as AGGREGATIONS
 from api.metric_catalogue.rules import _CAPPED as CAPPED
 from neonblue.contract.identifiers import uuid7
+from neonblue.contract.life_cycle import Status, Step, legal_steps
 
 Json = dict[str, Any]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import environment
-from neonblue.stack.ports import with_free_ports
+from neonblue.stack.processes.ports import with_free_ports
+from neonblue.stack.services import environment
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 LIGHT = ("postgres", "valkey")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
-from neonblue.stack.supervisor_log import write_to_file
+from neonblue.stack.supervisor.supervisor_log import write_to_file
 
 
 def main() -> None:

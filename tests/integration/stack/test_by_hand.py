@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import dbt_profile
+from neonblue.stack.services import dbt_profile
 from orchestration.project import dbt_executable, project_path
 from tests.integration.orchestration.browser import (
     NEEDED,

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import sockets
+from neonblue.stack.processes import sockets
 from neonblue.stack.services.dagster import environment, home
 from tests.integration.stack.conftest import settings_in, supervise, until
 

@@ -22,7 +22,7 @@ import pytest
 from neonblue.client.identifiers import uuid7
 from neonblue.settings import DiskSettings, Settings
 from neonblue.stack import Stack
-from neonblue.stack.folder_lock import holder
+from neonblue.stack.supervisor.folder_lock import holder
 from tests.integration.stack.conftest import new_folder, settings_in, until
 
 MEBIBYTE = 1024**2

@@ -13,12 +13,13 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, probe
-from neonblue.stack.board import Board, State, Status
-from neonblue.stack.nodes import Service
-from neonblue.stack.process import Command
-from neonblue.stack.restarts import How
-from neonblue.stack.service_runner import ServiceRunner
+from neonblue.stack import Stack
+from neonblue.stack.processes.process import Command
+from neonblue.stack.supervisor import probe
+from neonblue.stack.supervisor.board import Board, State, Status
+from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.restarts import How
+from neonblue.stack.supervisor.service_runner import ServiceRunner
 from tests.integration.stack.conftest import LIGHT, until
 from tests.integration.warehouse import free_port
 

@@ -15,10 +15,11 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, probe, record
-from neonblue.stack.board import State
+from neonblue.stack import Stack
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
+from neonblue.stack.supervisor import probe, record
+from neonblue.stack.supervisor.board import State
 from tests.integration.stack.conftest import until
 
 INSERT = """

@@ -23,10 +23,11 @@ from neonblue.bench.assign import running_experiments
 from neonblue.bench.http import Answer, Target
 from neonblue.bench.steady import Account, Call, Steady
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import control, ports, record, sockets
-from neonblue.stack.board import State, Status
 from neonblue.stack.errors import StackError
-from neonblue.stack.restarts import How, Outcome
+from neonblue.stack.processes import ports, sockets
+from neonblue.stack.supervisor import control, record
+from neonblue.stack.supervisor.board import State, Status
+from neonblue.stack.supervisor.restarts import How, Outcome
 from tests.integration.stack.conftest import supervise, until
 
 pytestmark = pytest.mark.timeout(600)

@@ -20,8 +20,10 @@ from sqlalchemy.pool import NullPool
 
 import api.migrations
 from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
-from neonblue.stack import Stack, environment, process
+from neonblue.stack import Stack
 from neonblue.stack.errors import ServiceError
+from neonblue.stack.processes import process
+from neonblue.stack.services import environment
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.postgres_roles import API_LIMITS, GRANTS
 from neonblue.stack.services.postgres_superuser import Connection

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from neonblue.settings import Role, Settings
 from neonblue.settings.faults import is_secret
-from neonblue.stack import Stack, record
-from neonblue.stack.process import members
+from neonblue.stack import Stack
+from neonblue.stack.processes.process import members
 from neonblue.stack.services.connect import credentials
+from neonblue.stack.supervisor import record
 
 ALLOWED: dict[str, set[str]] = {
     "postgres": set(),

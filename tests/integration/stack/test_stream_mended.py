@@ -18,12 +18,14 @@ from pydantic import SecretStr
 
 from neonblue.clickhouse import connect
 from neonblue.settings import Role, Settings
-from neonblue.stack import Stack, probe, templates
+from neonblue.stack import Stack
+from neonblue.stack.services import templates
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.services.kafka import admin
+from neonblue.stack.services.stream_memory import StreamMemory
 from neonblue.stack.services.topics import Topics
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.supervisor import probe
 from tests.integration.stack.conftest import until
 from tests.integration.stack.loading import Load, receiver
 

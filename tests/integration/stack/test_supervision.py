@@ -15,10 +15,12 @@ import psycopg
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, ports, record
-from neonblue.stack.board import State
+from neonblue.stack import Stack
 from neonblue.stack.errors import AlreadyRunningError, PortsTakenError, ServiceError
-from neonblue.stack.process import Identity, alive, members
+from neonblue.stack.processes import ports
+from neonblue.stack.processes.process import Identity, alive, members
+from neonblue.stack.supervisor import record
+from neonblue.stack.supervisor.board import State
 from tests.integration.stack.conftest import LIGHT, settings_in, supervise, until
 
 

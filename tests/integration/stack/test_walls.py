@@ -18,8 +18,9 @@ import pytest
 import redis
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, landlock
-from neonblue.stack.process import alive, members
+from neonblue.stack import Stack
+from neonblue.stack.processes import landlock
+from neonblue.stack.processes.process import alive, members
 from neonblue.stack.services import clickhouse
 from neonblue.stack.services.clickhouse import walls
 from tests.integration.stack.conftest import new_folder, settings_in, supervise, until
@@ -187,7 +188,7 @@ def test_valkey_writes_nothing_but_its_own_folder(stack: Stack) -> None:
 def start_as_the_version_before(settings: Settings) -> subprocess.Popen[bytes]:
     """The server as this user, under the usual umask, with no walls."""
     folder = settings.data_dir / "clickhouse"
-    command = [sys.executable, "-m", "neonblue.stack.clickhouse_server", "--path", str(folder)]
+    command = [sys.executable, "-m", "neonblue.clickhouse_server", "--path", str(folder)]
     secrets = {
         "NEONBLUE_CLICKHOUSE_PASSWORD": settings.clickhouse.password.get_secret_value(),
         "NEONBLUE_CLICKHOUSE_READONLY_PASSWORD": settings.clickhouse.readonly_password.get_secret_value(),

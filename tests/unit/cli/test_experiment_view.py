@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from api.access.tokens import Scope
 from api.experiments.answers import ExperimentOut
-from api.http.security import Scope
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.cli.experiment_view import (
     days_running,

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from neonblue import __version__
 from neonblue.cli.main import COMMANDS, app
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import environment
-from neonblue.stack.folder_lock import FolderLock
+from neonblue.stack.services import environment
+from neonblue.stack.supervisor.folder_lock import FolderLock
 
 NEEDING_A_STACK = [
     ("results", "checkout"),
@@ -156,7 +156,9 @@ def test_a_service_that_does_not_answer_in_a_running_stack_is_told_as_such(
     run: Run, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     started(tmp_path)
-    holder = "from neonblue.stack.folder_lock import FolderLock; import sys; from pathlib import Path\n"
+    holder = (
+        "from neonblue.stack.supervisor.folder_lock import FolderLock; import sys; from pathlib import Path\n"
+    )
     holder += "FolderLock(Path(sys.argv[1])).acquire(); print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", holder, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

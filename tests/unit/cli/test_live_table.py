@@ -13,8 +13,9 @@ import pytest
 from rich.console import Console
 
 from neonblue.cli import up
-from neonblue.stack import Stack, record
-from neonblue.stack.board import State, Status
+from neonblue.stack import Stack
+from neonblue.stack.supervisor import record
+from neonblue.stack.supervisor.board import State, Status
 
 
 def screen(output: str, height: int) -> list[str]:

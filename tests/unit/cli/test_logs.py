@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from neonblue.cli.main import app
-from neonblue.stack import catalogue, names
-from neonblue.stack.nodes import Service
+from neonblue.stack import catalogue
+from neonblue.stack.supervisor import names
+from neonblue.stack.supervisor.nodes import Service
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from neonblue.cli.report_view import comparison_grid
-from neonblue.results.effect import COLUMNS, Effect, Scale
+from neonblue.findings.effect import COLUMNS, Effect, Scale
 from neonblue.statistics import Role, Verdict
 from neonblue.statistics.standing import GuardrailState
 from neonblue.texts import plain

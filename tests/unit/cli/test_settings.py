@@ -15,7 +15,7 @@ from neonblue.cli.main import app
 from neonblue.cli.settings import as_markdown
 from neonblue.cli.settings_list import settings_list
 from neonblue.settings import Settings
-from neonblue.stack.environment import variables, with_secrets, write
+from neonblue.stack.services.environment import variables, with_secrets, write
 
 ROOT = Path(__file__).parents[3]
 

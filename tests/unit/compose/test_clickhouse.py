@@ -14,17 +14,17 @@ from xml.etree import ElementTree
 
 import pytest
 
+from neonblue.clickhouse_server import rights
+from neonblue.clickhouse_server.limits import QueryLimits
 from neonblue.compose import clickhouse, kept
 from neonblue.compose.parts import WATCHER, WRITER
 from neonblue.monitoring import clickhouse as exporter
-from neonblue.stack.clickhouse_server import rights
-from neonblue.stack.clickhouse_server.limits import QueryLimits
 
-EMBEDDED = Path(clickhouse.__file__).parents[1] / "stack" / "clickhouse_server"
+EMBEDDED = Path(clickhouse.__file__).parents[1] / "clickhouse_server"
 CONFIG, USERS = "secrets/clickhouse-config.xml", "secrets/clickhouse-users.xml"
 _ASK = """
 import json, sys
-from neonblue.stack.clickhouse_server import library
+from neonblue.clickhouse_server import library
 place, questions = sys.argv[1], json.loads(sys.argv[2])
 engine = library.load().connect(place)
 print(json.dumps([engine.query(one, "TabSeparated").bytes().decode() for one in questions]))

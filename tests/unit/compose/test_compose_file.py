@@ -17,7 +17,9 @@ from dotenv import dotenv_values
 from neonblue.compose.parts import PARTS, WATCHER, WRITER
 from neonblue.settings import Role, Settings
 from neonblue.settings.faults import setting_fields
-from neonblue.stack import checkup, java, templates
+from neonblue.stack import checkup
+from neonblue.stack.jvm import java
+from neonblue.stack.services import templates
 from neonblue.stack.services.connect import database_variables
 from neonblue.stack.services.kafka import _GREETING
 from tests.unit.compose.deployments import PROFILES, compose_config

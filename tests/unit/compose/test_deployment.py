@@ -14,7 +14,7 @@ from neonblue.cli.main import app
 from neonblue.compose import deployment, kept
 from neonblue.compose.machine import Machine
 from neonblue.settings import Settings
-from neonblue.stack.secret_use import USED
+from neonblue.stack.services.secret_use import USED
 from tests.unit.compose.deployments import LARGE
 
 

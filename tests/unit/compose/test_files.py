@@ -15,7 +15,7 @@ import pytest
 
 from neonblue.compose.jars import arrange
 from neonblue.settings import Settings
-from neonblue.stack import jars
+from neonblue.stack.jvm import jars
 from neonblue.stack.services.postgres import configuration
 
 ROOT = Path(__file__).parents[3]

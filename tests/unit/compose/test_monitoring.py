@@ -17,7 +17,7 @@ from neonblue.compose import kept
 from neonblue.compose.parts import WATCHER
 from neonblue.settings import Role, Settings, TracesSettings
 from neonblue.settings.monitoring import USER
-from neonblue.stack import bcrypt
+from neonblue.stack.services import bcrypt
 from tests.unit.compose.deployments import compose_config
 
 STACK = Settings.model_construct()

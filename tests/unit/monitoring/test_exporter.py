@@ -22,7 +22,7 @@ from neonblue.monitoring.alerts import Group, Told, message
 from neonblue.monitoring.samples import Family, Sample
 from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Watchers
-from neonblue.stack.overview import Overview, ServiceView
+from neonblue.stack.supervisor.overview import Overview, ServiceView
 
 THING = Family("neonblue_thing", "A thing", ("kind",))
 TOKEN = "of-alertmanager"

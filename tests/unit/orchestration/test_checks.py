@@ -12,8 +12,8 @@ import yaml
 from dagster import Definitions
 
 from api.experiments.schemas import ExperimentFields
-from api.experiments.states import Status
 from api.metric_catalogue.definitions import Aggregation, DefinitionFields, MetricType, Role
+from neonblue.contract.life_cycle import Status
 from neonblue.settings import Settings
 from orchestration.definitions import build
 from orchestration.project import prepare_manifest, project_path

@@ -12,9 +12,9 @@ import pytest
 
 from neonblue.analysis import MomentRow
 from neonblue.analysis.experiment import watchers_of
+from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage
 from neonblue.guardrails.breaches import breaches
-from neonblue.guardrails.watched import watched_guardrails
 
 BARELY = 150
 """Failures of 2,000 that are one guardrail's alarm beside 100 of 2,000, and not one of two."""

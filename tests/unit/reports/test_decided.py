@@ -19,9 +19,9 @@ from neonblue.reports import (
     render_overview,
     render_report,
 )
+from tests.unit.findings.test_heading import DECISIONS, HOSTILE, about, decided
 from tests.unit.reports.conftest import FIRST
 from tests.unit.reports.test_page import Page
-from tests.unit.results.test_heading import DECISIONS, HOSTILE, about, decided
 
 
 def words(text: str) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from neonblue.analysis import ExperimentRows, MomentRow, QuantileRow, ask, entered_units, shown
+from neonblue.analysis.answer import Answer, answer_of, nothing
 from neonblue.analysis.rows import Products
+from neonblue.analysis.stamp import Stamp
+from neonblue.analysis.why import OK, State
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import DenominatorMessage, ExperimentMessage, MetricMessage, VariantMessage
-from neonblue.results.answer import Answer, answer_of, nothing
 from neonblue.results.arrivals import Arrivals
-from neonblue.results.stamp import Stamp
 from neonblue.results.states import (
     BUILD_MINUTE,
     NOT_INGESTED,
@@ -26,7 +27,6 @@ from neonblue.results.states import (
     state_of,
 )
 from neonblue.results.warehouse import Counted
-from neonblue.results.why import OK, State
 from orchestration.defs.warehouse.schedules import hourly
 
 NOW = datetime(2026, 3, 8, 19, 30, tzinfo=UTC)

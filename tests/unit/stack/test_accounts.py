@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from neonblue.stack import accounts
-from neonblue.stack.process import Account
+from neonblue.stack.processes import accounts
+from neonblue.stack.processes.process import Account
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts services as other users")
 NOBODY = Account("nobody", uid=65534, gid=65534)

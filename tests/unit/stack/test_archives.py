@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from neonblue.stack import archives
-from neonblue.stack.archives import ArchiveError, Bounds, differs, unpack
+from neonblue.stack.jvm import archives
+from neonblue.stack.jvm.archives import ArchiveError, Bounds, differs, unpack
 
 OLDEST = Path("/usr/bin/python3.11")
 """A distribution's own Python: Debian 12's is 3.11.2."""

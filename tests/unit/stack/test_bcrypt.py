@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neonblue.stack.bcrypt import _library, hashed
+from neonblue.stack.services.bcrypt import _library, hashed
 
 
 def test_a_hash_is_made_again_from_its_own_password_alone() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import ClickHouseSettings, KafkaSettings, Settings
-from neonblue.stack import java, landlock
-from neonblue.stack.confinement import Confinement, python_library
 from neonblue.stack.errors import StackError
-from neonblue.stack.ports import free_ports
-from neonblue.stack.process import Command, start
+from neonblue.stack.jvm import java
+from neonblue.stack.processes import landlock
+from neonblue.stack.processes.confinement import Confinement, python_library
+from neonblue.stack.processes.ports import free_ports
+from neonblue.stack.processes.process import Command, start
 from neonblue.stack.services.clickhouse import walls
 
 KNOWN = landlock.version()

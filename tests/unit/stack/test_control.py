@@ -17,13 +17,13 @@ from typing import cast
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import landlock, sockets
-from neonblue.stack.board import Board, State, Status
-from neonblue.stack.confinement import Confinement, python_library
-from neonblue.stack.control import Control
-from neonblue.stack.nodes import Service
-from neonblue.stack.process import Command
-from neonblue.stack.service_runner import ServiceRunner
+from neonblue.stack.processes import landlock, sockets
+from neonblue.stack.processes.confinement import Confinement, python_library
+from neonblue.stack.processes.process import Command
+from neonblue.stack.supervisor.board import Board, State, Status
+from neonblue.stack.supervisor.control import Control
+from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.service_runner import ServiceRunner
 
 _ASK = """
 import os, socket, sys, time

@@ -12,8 +12,8 @@ from jinja2 import Environment
 
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack import dbt_profile
-from neonblue.stack.folder_lock import FolderLock
+from neonblue.stack.services import dbt_profile
+from neonblue.stack.supervisor.folder_lock import FolderLock
 
 HARD = "a'b\"c\\d}}e{{f"
 

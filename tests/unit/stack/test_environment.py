@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
-from neonblue.stack import environment, secret_use
 from neonblue.stack.errors import StackError
-from neonblue.stack.names import SERVICES
+from neonblue.stack.services import environment, secret_use
 from neonblue.stack.services.connect import database_variables
+from neonblue.stack.supervisor.names import SERVICES
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:

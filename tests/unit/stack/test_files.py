@@ -15,13 +15,14 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import logs, overview, ports, record
-from neonblue.stack.accounts import reachable
-from neonblue.stack.board import State, Status
 from neonblue.stack.errors import AlreadyRunningError, PortsTakenError
-from neonblue.stack.folder_lock import FolderLock, holder
-from neonblue.stack.ports import PortUse
-from neonblue.stack.process import Account, Identity, alive, members
+from neonblue.stack.processes import ports
+from neonblue.stack.processes.accounts import reachable
+from neonblue.stack.processes.ports import PortUse
+from neonblue.stack.processes.process import Account, Identity, alive, members
+from neonblue.stack.supervisor import logs, overview, record
+from neonblue.stack.supervisor.board import State, Status
+from neonblue.stack.supervisor.folder_lock import FolderLock, holder
 
 
 def test_a_port_in_use_is_named_with_its_service_and_setting() -> None:
@@ -205,7 +206,7 @@ def test_a_folder_closed_to_others_can_not_be_reached() -> None:
 _HOLDING = """
 import resource, sys
 from pathlib import Path
-from neonblue.stack.folder_lock import FolderLock
+from neonblue.stack.supervisor.folder_lock import FolderLock
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 with FolderLock(Path(sys.argv[1])):
     print(flush=True)

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack.board import Board, State, Status
 from neonblue.stack.errors import StackError
-from neonblue.stack.listeners import Address
-from neonblue.stack.nodes import Service
-from neonblue.stack.ports import PortUse, free_ports
-from neonblue.stack.process import Command, Identity, alive
-from neonblue.stack.restarts import How, Outcome, Request
-from neonblue.stack.service_runner import ServiceRunner
+from neonblue.stack.processes.listeners import Address
+from neonblue.stack.processes.ports import PortUse, free_ports
+from neonblue.stack.processes.process import Command, Identity, alive
+from neonblue.stack.supervisor.board import Board, State, Status
+from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.restarts import How, Outcome, Request
+from neonblue.stack.supervisor.service_runner import ServiceRunner
 
 SERVES = "os.write(ready, b'1')\ntime.sleep(600)"
 NEVER_READY = "time.sleep(600)"

@@ -14,12 +14,13 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from neonblue.clickhouse_server import config
+from neonblue.clickhouse_server.settings import KafkaSettings, ServerSettings
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import environment, folders, jars, java, templates
-from neonblue.stack.clickhouse_server import config
-from neonblue.stack.clickhouse_server.settings import KafkaSettings, ServerSettings
+from neonblue.stack import folders
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.services import dagster, valkey
+from neonblue.stack.jvm import jars, java
+from neonblue.stack.services import dagster, environment, templates, valkey
 from neonblue.stack.services.connect import Connect
 from neonblue.stack.services.kafka import Kafka
 from neonblue.stack.services.postgres import configuration

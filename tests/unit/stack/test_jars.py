@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.stack.errors import ArtifactError
-from neonblue.stack.jars import (
+from neonblue.stack.jvm.jars import (
     Artifact,
     accept,
     damaged,
@@ -25,7 +25,7 @@ from neonblue.stack.jars import (
     plugin_is_whole,
     remove_damaged,
 )
-from neonblue.stack.jars_lock import parse_resolved
+from neonblue.stack.jvm.jars_lock import parse_resolved
 
 JAR = Artifact("org.example", "thing", "1.2", "jar", "", hashlib.sha256(b"right").hexdigest())
 PARTS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-_", min_size=1, max_size=12)

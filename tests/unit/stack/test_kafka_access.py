@@ -11,8 +11,9 @@ import pytest
 from neonblue.files import write_private
 from neonblue.settings import Settings
 from neonblue.settings.kafka import PARTS, KafkaSettings, in_java
-from neonblue.stack import checkup, environment, kafka_access, templates
+from neonblue.stack import checkup
 from neonblue.stack.errors import RequirementError
+from neonblue.stack.services import environment, kafka_access, templates
 from tests.unit.stack.test_templates import properties
 
 TLS: dict[str, Any] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from neonblue.stack.liveness import LONGEST_GAP, Course, Look, Patience
+from neonblue.stack.processes.liveness import LONGEST_GAP, Course, Look, Patience
 
 READY = Patience(stopped=5, idle=30, busy=120)
 STARTING = Patience(stopped=5, idle=120, busy=1800)

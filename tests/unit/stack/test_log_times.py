@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.stack.log_times import merged, parted, time_of
+from neonblue.stack.supervisor.log_times import merged, parted, time_of
 
 MOMENT = datetime(2026, 11, 30, 1, 2, 3, 456000, tzinfo=UTC)
 

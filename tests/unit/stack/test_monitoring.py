@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from neonblue.cli.main import app
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, environment, names
+from neonblue.stack import catalogue
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.nodes import Service, dependents
-from neonblue.stack.services import monitoring
+from neonblue.stack.services import environment, monitoring
+from neonblue.stack.supervisor import names
+from neonblue.stack.supervisor.nodes import Service, dependents
 
 EVERY = ("prometheus", "alertmanager", "prometheus-postgres-exporter", "redis_exporter")
 

@@ -9,7 +9,7 @@ import pytest
 from neonblue.backoff import LONGEST_DELAY, backoff
 from neonblue.settings import Settings
 from neonblue.stack import catalogue
-from neonblue.stack.nodes import Node, Step, dependents, ordered, requirements, select
+from neonblue.stack.supervisor.nodes import Node, Step, dependents, ordered, requirements, select
 
 
 class Plain(Step):

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from neonblue.stack import ports
 from neonblue.stack.errors import PortsTakenError
-from neonblue.stack.ports import LOOPBACK, PortUse
+from neonblue.stack.processes import ports
+from neonblue.stack.processes.ports import LOOPBACK, PortUse
 
 
 def test_a_port_in_use_is_named_with_its_setting() -> None:

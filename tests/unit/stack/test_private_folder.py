@@ -10,9 +10,10 @@ import pytest
 
 from neonblue.files import write_private
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack import folders, logs
+from neonblue.stack import folders
 from neonblue.stack.services.postgres import CONFIGURATION_FILE, Postgres
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.supervisor import logs
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import catalogue
-from neonblue.stack.board import State, Status
-from neonblue.stack.progress import Progress, describe, of
+from neonblue.stack.supervisor.board import State, Status
+from neonblue.stack.supervisor.progress import Progress, describe, of
 
 NEEDED = {"postgres", "api"}
 

@@ -14,7 +14,7 @@ from neonblue.stack.errors import ServiceError
 from neonblue.stack.services import repair
 from neonblue.stack.services.clickhouse import ClickHouseSchema
 from neonblue.stack.services.repair import Outcome, StreamRepair
-from neonblue.stack.stream_memory import StreamMemory
+from neonblue.stack.services.stream_memory import StreamMemory
 
 REASON = "the topic experiments_events was deleted"
 

@@ -8,7 +8,7 @@ import pytest
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.settings.faults import RETIRED
-from neonblue.stack import environment
+from neonblue.stack.services import environment
 
 
 @pytest.mark.parametrize("name", sorted(RETIRED))

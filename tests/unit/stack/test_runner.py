@@ -15,15 +15,15 @@ from threading import Thread
 import pytest
 
 from neonblue.settings import ApiSettings, Settings
-from neonblue.stack import record
-from neonblue.stack.board import Board, State, Status
-from neonblue.stack.disk_step import Disk
 from neonblue.stack.errors import StackError
-from neonblue.stack.nodes import Service, Step
-from neonblue.stack.process import Command
-from neonblue.stack.runner import StepRunner
-from neonblue.stack.service_runner import GIVE_UP_AFTER, ServiceRunner
+from neonblue.stack.processes.process import Command
 from neonblue.stack.services.api import Api
+from neonblue.stack.services.disk_step import Disk
+from neonblue.stack.supervisor import record
+from neonblue.stack.supervisor.board import Board, State, Status
+from neonblue.stack.supervisor.nodes import Service, Step
+from neonblue.stack.supervisor.runner import StepRunner
+from neonblue.stack.supervisor.service_runner import GIVE_UP_AFTER, ServiceRunner
 
 
 def until(condition: Callable[[], object], what: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neonblue.stack import sockets
+from neonblue.stack.processes import sockets
 
 
 @pytest.fixture

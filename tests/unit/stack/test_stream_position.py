@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import probe
-from neonblue.stack.stream_memory import StreamMemory
-from neonblue.stack.stream_position import Course, Position, PositionWatch, Span
+from neonblue.stack.services.stream_memory import StreamMemory
+from neonblue.stack.services.stream_position import Course, Position, PositionWatch, Span
+from neonblue.stack.supervisor import probe
 
 
 def status_error() -> httpx.HTTPStatusError:

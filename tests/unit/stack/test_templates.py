@@ -8,7 +8,7 @@ import re
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import templates
+from neonblue.stack.services import templates
 from neonblue.stack.services.connect import database_variables
 
 FOUR_MEBIBYTES = str(4 * 1024 * 1024)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from neonblue.stack.services.stream_memory import FILE, StreamMemory
+from neonblue.stack.services.templates import Topic
 from neonblue.stack.services.topics import Present, lost, wrongs
-from neonblue.stack.stream_memory import FILE, StreamMemory
-from neonblue.stack.templates import Topic
 
 WANTED = (Topic("events", 3, {}), Topic("offsets", 1, {}))
 KNOWN = {"events": "a", "offsets": "b"}

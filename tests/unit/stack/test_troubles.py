@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neonblue.stack.board import State, Status
-from neonblue.stack.reminding import LASTING_SECONDS, OVER_SECONDS, Reminder, Restarts
-from neonblue.stack.troubles import Trouble, of_api, of_parts
+from neonblue.stack.supervisor.board import State, Status
+from neonblue.stack.supervisor.reminding import LASTING_SECONDS, OVER_SECONDS, Reminder, Restarts
+from neonblue.stack.supervisor.troubles import Trouble, of_api, of_parts
 
 KAFKA = Status("kafka", State.READY)
 REPEAT = 3_600.0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.analysis.standings import standing_after
-from neonblue.results.effects import effects_of
+from neonblue.findings.effects import effects_of
 from neonblue.statistics import (
     Action,
     CovariateMoments,

@@ -13,9 +13,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.database import connect
 from api.erasures.repository import delete_late
-from api.users.pseudonyms import pseudonym
+from api.identity.pseudonyms import pseudonym
+from api.postgres.database import connect
 from api.users.repository import Person
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.access.test_audit import verify

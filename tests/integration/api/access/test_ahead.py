@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from api.access.limits import RateLimits
-from api.database import Connection, Pool
+from api.access.tokens import Scope, Tokens, digest_of_secret
 from api.http.problems import Problem
-from api.http.security import Scope, Tokens, digest_of_secret
+from api.postgres.database import Connection, Pool
 from tests.integration.api.access.conftest import Cache
 from tests.integration.api.conftest import Server
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.http.hot import HotCalls
+from api.edge.hot import HotCalls
 from neonblue.settings import Settings
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.fleet import wait_until

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -12,10 +11,10 @@ import httpx
 from psycopg.conninfo import make_conninfo
 from starlette.types import Message, Receive, Scope, Send
 
-from api.database import Pool
-from api.http.callers import Caller
-from api.http.idempotent import Idempotent
-from api.http.security import Token
+from api.access.callers import Caller, Gate
+from api.access.tokens import Token
+from api.edge.idempotent import Idempotent
+from api.postgres.database import Pool
 from tests.integration.api.access.conftest import TokenMaker, bearer, code
 from tests.integration.api.conftest import Server
 from tests.integration.api.test_durability import query
@@ -126,8 +125,8 @@ def test_a_call_may_wait_for_another_service_while_it_holds_its_key(
             answered.append(message)
 
         try:
-            services = SimpleNamespace(pool=pool)
-            await Idempotent(slow, services)(scope, None, send)  # type: ignore[arg-type]
+            gate = Gate(None, None, None)  # type: ignore[arg-type] # the caller is known
+            await Idempotent(slow, pool, gate)(scope, None, send)  # type: ignore[arg-type]
         finally:
             await pool.close()
         return answered

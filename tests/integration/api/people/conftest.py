@@ -19,7 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
-from neonblue.stack.environment import process_environment
+from neonblue.stack.services.environment import process_environment
 from tests.integration.api.fleet import answers, wait_until
 from tests.integration.warehouse import connect, create_ingestion_layer, envelope, free_port, running
 

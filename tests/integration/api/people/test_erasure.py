@@ -14,12 +14,12 @@ import httpx
 import psycopg
 import pytest
 
-from api.database import Connection, Pool
 from api.erasures import repository, service
 from api.erasures.model import Erasure, Terms
 from api.erasures.schemas import Verification
 from api.erasures.service import ErasureService
-from api.users.identity import identifier, person_digest
+from api.identity.identify import identifier, person_digest
+from api.postgres.database import Connection, Pool
 from tests.integration.api.fleet import wait_until
 from tests.integration.api.people.conftest import Place, another_api
 from tests.integration.scanning import in_clickhouse, in_postgres, in_valkey

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from neonblue.settings import Settings
-from neonblue.stack import jars, java
+from neonblue.stack.jvm import jars, java
 from neonblue.stack.services.kafka import jar_cache
 
 _PROPERTIES = """

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import environment
-from neonblue.stack.services import kafka
+from neonblue.stack.services import environment, kafka
 
 
 def test_a_cluster_whose_name_begins_with_a_dash_is_made(

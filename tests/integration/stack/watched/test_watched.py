@@ -11,10 +11,11 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import Stack, record
-from neonblue.stack.names import MONITORING
-from neonblue.stack.process import members
+from neonblue.stack import Stack
+from neonblue.stack.processes.process import members
 from neonblue.stack.services.api import Api
+from neonblue.stack.supervisor import record
+from neonblue.stack.supervisor.names import MONITORING
 from tests.integration.stack.conftest import until
 from tests.integration.stack.test_secrets import secrets
 from tests.integration.stack.watched.watching import (

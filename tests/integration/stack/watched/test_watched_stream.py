@@ -7,9 +7,9 @@ import time
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack import probe
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
+from neonblue.stack.supervisor import probe
 from tests.integration.stack.conftest import until
 from tests.integration.stack.watched.watching import (
     MINUTE,

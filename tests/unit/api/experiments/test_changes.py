@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from api.experiments.answers import ExperimentOut
 from api.experiments.changes import changed_fields, difference, patched, refusals, written
 from api.experiments.schemas import ExperimentPatch
-from api.experiments.states import Status
+from neonblue.contract.life_cycle import Status
 from neonblue.contract.violation import ContractError
 
 Fields = dict[str, Any]

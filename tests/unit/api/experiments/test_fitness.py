@@ -13,7 +13,7 @@ from api.experiments.answers import ExperimentOut
 from api.experiments.changes import patched, written
 from api.experiments.fitness import unfit, warnings_of
 from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch
-from api.experiments.states import Status
+from neonblue.contract.life_cycle import Status
 from tests.unit.api.experiments.test_changes import experiment
 
 ABSENT = object()

@@ -10,13 +10,13 @@ import pytest
 
 from api.experiments.schemas import DecisionIn
 from api.experiments.verdicts import against
-from neonblue.results.answer import Answer, DecisionItem, nothing
-from neonblue.results.heading import heading_of
-from neonblue.results.said import said_in
-from neonblue.results.stamp import Stamp
-from neonblue.results.why import OK, State, Why
+from neonblue.analysis.answer import Answer, DecisionItem, nothing
+from neonblue.analysis.stamp import Stamp
+from neonblue.analysis.why import OK, State, Why
+from neonblue.findings.heading import heading_of
+from neonblue.findings.said import said_in
 from neonblue.statistics import Action
-from tests.unit.results.test_heading import about, decided
+from tests.unit.findings.test_heading import about, decided
 
 STAMP = Stamp(datetime(2026, 3, 1, tzinfo=UTC), None, 1, "x")
 SAID = nothing("e", 1, STAMP, OK)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.users.identity import identifier, person_digest
+from api.identity.identify import identifier, person_digest
 from api.users.schemas import ATTRIBUTES_BYTES, AttributesIn
 from api.users.service import merged
 

@@ -1,0 +1,1 @@
+"""The audit log as a resource: its entries, page by page."""

@@ -1,0 +1,76 @@
+"""A person in a request's address: `/v1/users/{user_id}`, and the type of the id."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Query, Request
+
+from api.http.problems import Problem
+from neonblue.contract.limits import KEY_LENGTH
+from neonblue.contract.requests import DEFAULT_UNIT_TYPE
+from neonblue.contract.texts import check_text
+from neonblue.contract.violation import ContractError
+
+_EXPORT = "export"
+_PRINTABLE = r"^[^\x00-\x1f]+$"
+_PLACE = 3
+"""Of the id among the parts of `/v1/users/{user_id}`."""
+
+
+def _unit_type(
+    unit_type: Annotated[
+        str,
+        Query(
+            min_length=1, max_length=KEY_LENGTH, pattern=_PRINTABLE, description="Of the id: user, device, …"
+        ),
+    ] = DEFAULT_UNIT_TYPE,
+) -> str:
+    return _checked(unit_type, "unit_type")
+
+
+def _user_id(request: Request) -> str:
+    """The id as it was sent: it may hold anything, slashes too (as %2F), so it is read from the undecoded path."""
+    parts = _parts(request)
+    text = unquote_to_bytes(b"/".join(parts)).decode(errors="replace")
+    if not 1 <= len(text) <= KEY_LENGTH:
+        raise Problem(422, "too_long", f"An id has 1 to {KEY_LENGTH} characters", field="user_id")
+    return _checked(text, "user_id")
+
+
+UnitType = Annotated[str, Depends(_unit_type)]
+UserId = Annotated[str, Depends(_user_id)]
+ID_PARAMETER = {
+    "parameters": [
+        {
+            "name": "user_id",
+            "in": "path",
+            "required": True,
+            "description": "The client's own id, percent-encoded",
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": _PRINTABLE},
+        }
+    ]
+}
+"""For the OpenAPI document, which is told nothing of a path that is read undecoded."""
+
+
+def is_all_id(request: Request) -> bool:
+    """Whether a path that ends in `/export` is all id: its slash was encoded."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    return raw.partition(b"?")[0].rpartition(b"/")[2] != _EXPORT.encode()
+
+
+def _parts(request: Request) -> list[bytes]:
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    parts = raw.partition(b"?")[0].split(b"/")[_PLACE:]
+    export_route = request.scope["route"].path.endswith(f"/{_EXPORT}")
+    return parts[:-1] if export_route and not is_all_id(request) else parts
+
+
+def _checked(text: str, field: str) -> str:
+    try:
+        check_text(text, field)
+    except ContractError as error:
+        raise Problem(422, error.violation.code, error.violation.message, field=field) from None
+    return text

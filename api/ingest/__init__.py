@@ -1,1 +1,0 @@
-"""Durable writing: group commit, COPY, the outbox."""

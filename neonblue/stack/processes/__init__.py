@@ -1,0 +1,1 @@
+"""Processes of this machine: started as somebody, within walls, on ports, and watched."""

@@ -1,0 +1,1 @@
+"""What keeps services running: in their order, restarted, written down, told of."""

@@ -1,0 +1,119 @@
+"""The start page and the documentation: never blank, and whole without any other host."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.web.assets import SWAGGER_JAR, SWAGGER_UI
+from neonblue.settings import Settings
+from neonblue.stack.jvm.jars import locked
+
+Get = Callable[..., httpx.Response]
+HTML = {"accept": "text/html,application/xhtml+xml"}
+IN_JAR = f"META-INF/resources/webjars/swagger-ui/{SWAGGER_UI}"
+REFERENCE = re.compile(r'(?:src|<link [^>]*href)="([^"]+)"')
+
+
+@pytest.fixture
+def get(tmp_path: Path) -> Get:
+    app = create_app(Settings(cache_dir=tmp_path, data_dir=tmp_path))
+
+    def ask(path: str, **headers: str) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.get(path, headers=headers)
+
+        return asyncio.run(send())
+
+    return ask
+
+
+@pytest.fixture
+def swagger_ui(tmp_path: Path) -> Path:
+    path = tmp_path / SWAGGER_JAR
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as jar:
+        for name in ("swagger-ui.css", "swagger-ui-bundle.js", "index.html"):
+            jar.writestr(f"{IN_JAR}/{name}", name)
+    return path
+
+
+def check_whole(get: Get, page: httpx.Response) -> None:
+    """Whatever the page loads comes from here, and its policy lets nothing else in."""
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<style|<script>|style=|onload=|//", page.text.replace("http://127.0.0.1", ""))
+    found = REFERENCE.findall(page.text)
+    assert found
+    for reference in found:
+        answer = get(f"/{reference}")
+        assert answer.status_code == 200, reference
+        assert answer.content
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_lock_names_the_version_of_swagger_ui_that_is_served() -> None:
+    (artifact,) = (artifact for artifact in locked() if artifact.name == "swagger-ui")
+    assert (artifact.version, Path("jars") / artifact.path) == (SWAGGER_UI, Path(SWAGGER_JAR))
+    assert not artifact.on_class_path
+
+
+@pytest.mark.usefixtures("swagger_ui")
+def test_the_documentation_is_swagger_ui_from_this_host(get: Get) -> None:
+    page = get("/docs", **HTML)
+    check_whole(get, page)
+    assert '<div id="swagger-ui">' in page.text
+    assert get("/docs/swagger-ui.css").headers["content-type"] == "text/css; charset=utf-8"
+    assert get("/docs/index.html").status_code == 404
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_without_swagger_ui_the_documentation_lists_every_call_and_says_what_is_missing(
+    get: Get, tmp_path: Path, damaged: bool
+) -> None:
+    if damaged:
+        (tmp_path / SWAGGER_JAR).parent.mkdir(parents=True)
+        (tmp_path / SWAGGER_JAR).write_bytes(b"half of it")
+    page = get("/docs", **HTML)
+    check_whole(get, page)
+    assert SWAGGER_JAR in page.text
+    assert "neonblue up" in page.text
+    paths = get("/openapi.json").json()["paths"]
+    assert "/v1/experiments/{key}" in paths
+    assert [path for path in paths if f" {path}</code>" not in page.text] == []
+
+
+def test_the_start_page_leads_everywhere_and_is_json_for_programs(get: Get) -> None:
+    page = get("/", **HTML)
+    check_whole(get, page)
+    document = get("/").json()
+    assert get("/v1").status_code == 401
+    assert document["links"]["dagster"] in page.text
+    assert '<a href="docs">' in page.text
+    for name in ("experiments", "documentation", "health"):
+        assert get(document["links"][name]).status_code != 404
+    assert get("/").headers["vary"] == page.headers["vary"] == "accept"
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/pages.py", "/assets/..%2fpages.py", "/docs/..%2f..%2fx.css", "/redoc"]
+)
+def test_no_other_file_is_served(get: Get, path: str) -> None:
+    assert get(path).status_code == 404
+
+
+def test_the_icon_is_our_own(get: Get) -> None:
+    assert get("/favicon.ico").content == get("/favicon.svg").content
+    assert get("/favicon.ico").headers["content-type"].startswith("image/svg+xml")
