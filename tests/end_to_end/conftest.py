@@ -19,7 +19,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
-from neonblue.stack.supervisor_log import write_to_file
+from neonblue.stack.supervisor.supervisor_log import write_to_file
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 600

@@ -46,7 +46,9 @@ USED: Mapping[str, frozenset[str]] = {
     | {"dagster_url", "dagster_public_url", "alert_urls", "reports_location"}
     | {"kafka_password", "kafka_dagster_password"},
     "dagster-daemon": frozenset(),
-    "dagster": frozenset({"dagster_token", "dagster_page_secret", "dagster_url", "dagster_public_url", "api_url"}),
+    "dagster": frozenset(
+        {"dagster_token", "dagster_page_secret", "dagster_url", "dagster_public_url", "api_url"}
+    ),
     "exporter": frozenset(
         {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
     )
