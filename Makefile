@@ -12,7 +12,7 @@ LIVES ?= 2000
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom client dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,9 @@ audit: setup ## ask OSV for known advisories on every locked part (sends their n
 
 sbom: setup ## write sbom.json: every locked part and embedded engine, in CycloneDX
 	@$(BIN)/python -m neonblue.supply_chain.sbom sbom.json
+
+client: setup ## make the client that blocks from the one for asyncio
+	@$(BIN)/python distributions/client/blocking.py
 
 dashboards: setup ## write Grafana's dashboards in compose/grafana/dashboards
 	@$(BIN)/python -m neonblue.dashboards
