@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,25 +55,48 @@ IMPORTED_AS = {
 """How a package is imported where not by its name, with what it brings for sure and its users import too."""
 
 
-def imports(*places: str, root: Path = ROOT, everywhere: bool = True) -> dict[str, str]:
-    """The packages of others that the code imports, each with a module that does; not `everywhere`: at its start."""
+def modules(*places: str) -> set[Path]:
+    return {path for place in places for path in (ROOT / place).rglob("*.py")}
+
+
+def imports(paths: set[Path], *, everywhere: bool = True) -> dict[str, str]:
+    """The packages of others that these modules import, each with one that does; not `everywhere`: at its start."""
     found: dict[str, str] = {}
-    for path in (path for place in places for path in sorted((root / place).rglob("*.py"))):
-        beside = {one.stem for one in path.parent.glob("*.py")} if path.stem == "launch" else set()
-        tree = ast.parse(path.read_text())
-        for name in _names(ast.walk(tree) if everywhere else iter(tree.body)):
+    for path in sorted(paths):
+        for name in _names(path, everywhere):
             top = name.partition(".")[0]
-            if top not in OURS | set(sys.stdlib_module_names) | beside:
-                found.setdefault(top, str(path.relative_to(root)))
+            if top not in OURS | set(sys.stdlib_module_names):
+                found.setdefault(top, str(path.relative_to(ROOT)))
     return found
 
 
-def _names(nodes: Iterator[ast.AST]) -> Iterator[str]:
-    for node in nodes:
+def with_what_they_import(paths: set[Path]) -> set[Path]:
+    """These modules and those of ours that are loaded with them."""
+    found, new = set(paths), set(paths)
+    while new:
+        named = {name for path in new for name in _names(path, everywhere=False)}
+        places = {ROOT.joinpath(*name.split(".")) for name in named if name.partition(".")[0] in OURS}
+        places |= {parent for place in places for parent in place.parents if ROOT in parent.parents}
+        files = {file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")}
+        new = {file for file in files - found if file.is_file()}
+        found |= new
+    return found
+
+
+def _names(path: Path, everywhere: bool) -> Iterator[str]:
+    """What a module imports. `launch` runs with its siblings alone, and imports them by their bare names."""
+    beside = {one.stem for one in path.parent.glob("*.py")} if path.stem == "launch" else set()
+    for node in ast.walk(_read(path)) if everywhere else _read(path).body:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module or ""
+            yield from (alias.name for alias in node.names if alias.name not in beside)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def _read(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def provided(project: Project, *extras: str) -> set[str]:
@@ -96,7 +120,9 @@ def provided(project: Project, *extras: str) -> set[str]:
 @pytest.mark.parametrize("extra", sorted(CODE))
 def test_an_extra_names_what_its_code_imports(extra: str) -> None:
     lacking = {
-        name: at for name, at in imports(*CODE[extra]).items() if name not in provided(PLATFORM, extra)
+        name: at
+        for name, at in imports(modules(*CODE[extra])).items()
+        if name not in provided(PLATFORM, extra)
     }
 
     assert lacking == {}
@@ -110,16 +136,24 @@ def test_every_extra_is_looked_at() -> None:
 
 
 def test_the_client_names_what_it_imports() -> None:
-    places = ("neonblue/client", "neonblue/contract", "neonblue/bucketing")
+    held = modules("neonblue/client", "neonblue/contract", "neonblue/bucketing")
 
-    assert imports(*places).keys() == provided(CLIENT, "targeting")
-    assert imports(*places, everywhere=False).keys() == provided(CLIENT)
+    assert imports(held).keys() == provided(CLIENT, "targeting")
+    assert imports(held, everywhere=False).keys() == provided(CLIENT)
+    assert with_what_they_import(held) - held == {ROOT / "neonblue" / "__init__.py"}
 
 
 def test_the_doctor_knows_what_the_stacks_own_code_can_not_be_without() -> None:
-    needed = imports("neonblue/stack", everywhere=False).keys() - provided(PLATFORM)
+    """Where it finds these, the rest of its looks can be imported, whatever else is missing."""
+    needed = imports(with_what_they_import(modules("neonblue/stack")), everywhere=False).keys()
 
-    assert set(prerequisites._SUPERVISOR) == needed
+    assert needed - provided(PLATFORM) <= set(prerequisites._SUPERVISOR) <= provided(PLATFORM, "stack")
+
+
+def test_the_doctors_first_looks_need_no_extra() -> None:
+    first = with_what_they_import({ROOT / "neonblue" / "cli" / "doctor.py"})
+
+    assert imports(first, everywhere=False).keys() <= provided(PLATFORM)
 
 
 def test_what_one_distribution_holds_the_other_leaves_out() -> None:
