@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from neonblue.settings import Settings
@@ -96,4 +97,11 @@ def _system() -> Finding:
 def _packages(settings: Settings) -> Finding:
     if missing := missing_packages(settings):
         return Finding("packages", f"without {', '.join(missing)}", False, _INSTALL)
+    try:
+        installed, client = version("neonblue"), version("neonblue-client")
+    except PackageNotFoundError:  # in a checkout they are one tree
+        return Finding("packages", "all there")
+    if installed != client:
+        advice = f"pip install neonblue-client=={installed}"
+        return Finding("packages", f"neonblue {installed} beside neonblue-client {client}", False, advice)
     return Finding("packages", "all there")
