@@ -15,6 +15,7 @@ import pytest
 
 from neonblue import __version__
 from neonblue.stack import prerequisites
+from tests import wheels
 
 ROOT = Path(__file__).parents[2]
 OURS = {"neonblue", "api", "orchestration"}
@@ -161,6 +162,10 @@ def test_what_one_distribution_holds_the_other_leaves_out() -> None:
 
     assert all(source == f"../../{target}" for source, target in held.items())
     assert sorted(held.values()) == sorted(PLATFORM["tool"]["hatch"]["build"]["targets"]["wheel"]["exclude"])
+
+
+def test_the_wheels_share_no_file_and_lose_none(tmp_path: Path) -> None:
+    wheels.check_files(wheels.build(tmp_path))
 
 
 def test_both_are_of_one_version_and_one_promise() -> None:
