@@ -12,7 +12,7 @@ LIVES ?= 2000
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -94,6 +94,17 @@ audit: setup ## ask OSV for known advisories on every locked part (sends their n
 sbom: setup ## write sbom.json: every locked part and embedded engine, in CycloneDX
 	@$(BIN)/python -m neonblue.supply_chain.sbom sbom.json
 
+wheels: setup ## build both wheels in dist/: neonblue-client, and neonblue, which needs it
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --wheel --out-dir dist distributions/client
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --wheel --out-dir dist .
+	@ls -s --block-size=kB dist/*.whl
+
+wheels-test: setup ## both wheels and every extra in fresh environments (six minutes, 2 GB for a while)
+	@$(BIN)/python -m tests.wheels
+
+client: setup ## make the client that blocks from the one for asyncio
+	@$(BIN)/python distributions/client/blocking.py
+
 dashboards: setup ## write Grafana's dashboards in compose/grafana/dashboards
 	@$(BIN)/python -m neonblue.dashboards
 
@@ -102,8 +113,8 @@ dashboard-pictures: setup ## draw them in dashboard-pictures/ from a stack that 
 
 lock: ## resolve the Python packages anew
 	@[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev $(LOCKED) --upgrade -o requirements.lock
-	@$(BIN)/uv pip compile --quiet pyproject.toml --extra containers $(LOCKED) --constraint requirements.lock --upgrade -o compose/requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra all --group dev $(LOCKED) --no-emit-package neonblue-client --upgrade -o requirements.lock
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra containers $(LOCKED) --no-emit-package neonblue-client --constraint requirements.lock --upgrade -o compose/requirements.lock
 
 clean: ## remove .venv and caches (the data folder stays)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -40,7 +40,7 @@ def running_experiments(settings: Settings, count: int) -> Iterator[list[str]]:
     """The keys of so many running experiments; archived afterwards, whatever happened."""
     keys = [f"bench-{uuid.uuid4().hex[:12]}" for _ in range(count)]
     variants = [Variant("control", 1, is_control=True), Variant("treatment", 1)]
-    metrics = [Metric("conversion", "proportion", "purchase", "any")]
+    metrics = [Metric(key="conversion", type="proportion", event_type="purchase", aggregation="any")]
     started: list[str] = []
     with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
         try:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
-
-from cel_expr_python import cel
 
 from neonblue.bucketing.cel_tree import Kind, Node, Tree, call, constant, read_tree
 from neonblue.bucketing.targeting_cost import is_too_long
@@ -26,16 +25,6 @@ ORDERINGS = frozenset({"_<_", "_<=_", "_>_", "_>=_"})
 COMPARISONS = ORDERINGS | {"_==_", "_!=_"}
 IN = "@in"
 
-# A version is the bytes of its order. CEL's checker is not told, so that a text may stand beside one: `_read_versions`
-# makes each such text a version, and refuses what else could stand there.
-_ENVIRONMENT = cel.NewEnv(
-    variables={ATTRIBUTES: cel.Type.Map(cel.Type.STRING, cel.Type.DYN)},
-    functions=[
-        cel.FunctionDecl(
-            SEMVER, [cel.Overload("semver_string", cel.Type.DYN, [cel.Type.STRING], False, version_key)]
-        )
-    ],
-)
 _PLACE = re.compile(r"ERROR: <input>:(?P<line>\d+):(?P<column>\d+): (?P<what>[^\n]*)")
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _LOOPS = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(")
@@ -45,6 +34,33 @@ _NO_VERSION = re.compile(r"is no version such as|overloads found : semver\(")
 
 class TargetingError(Exception):
     """The expression has no answer for these attributes, such as where one that it reads is missing."""
+
+
+@cache
+def _cel() -> Any:
+    """CEL's library, loaded with the first expression: it is 50 MB, and many programs have none. Raises ImportError."""
+    from cel_expr_python import cel
+
+    return cel
+
+
+@cache
+def _environment() -> Any:
+    """CEL with `semver`.
+
+    A version is the bytes of its order. CEL's checker is not told, so that a text may stand beside one:
+    `_read_versions` makes each such text a version, and refuses what else could stand there.
+    """
+    cel = _cel()
+    kinds = cel.Type
+    return cel.NewEnv(
+        variables={ATTRIBUTES: kinds.Map(kinds.STRING, kinds.DYN)},
+        functions=[
+            cel.FunctionDecl(
+                SEMVER, [cel.Overload("semver_string", kinds.DYN, [kinds.STRING], False, version_key)]
+            )
+        ],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +96,8 @@ class Targeting:
 def compile_expression(text: str) -> Targeting:
     """The expression, checked: it reads `attributes` alone (`attributes.country == "DE"`) and is a boolean.
 
-    Raises ValueError, which says what is wrong and where. What an expression could say and never does is for
-    `check_expression` to refuse, before it is stored.
+    Raises ValueError, which says what is wrong and where, and ImportError where CEL is not installed. What an
+    expression could say and never does is for `check_expression` to refuse, before it is stored.
     """
     if len(text) > EXPRESSION_LENGTH:
         raise ValueError(f"must be at most {EXPRESSION_LENGTH} characters long")
@@ -89,14 +105,14 @@ def compile_expression(text: str) -> Targeting:
         raise ValueError("must not contain the NUL character")
     try:
         text.encode()
-        compiled = _ENVIRONMENT.compile(text)
+        compiled = _environment().compile(text)
     except UnicodeEncodeError:
         raise ValueError("contains half of a surrogate pair, which is no character") from None
     except (RuntimeError, TypeError) as error:
         raise ValueError(_explain(str(error))) from None
     kind = compiled.return_type()
-    if kind != cel.Type.BOOL:
-        hint = "compare it: `== true`" if kind == cel.Type.DYN else f"not {kind.name().lower()}"
+    if kind != _cel().Type.BOOL:
+        hint = "compare it: `== true`" if kind == _cel().Type.DYN else f"not {kind.name().lower()}"
         raise ValueError(f"must be true or false, {hint}")
     return Targeting(text, _read_versions(compiled) if SEMVER in text else compiled)
 
@@ -104,8 +120,8 @@ def compile_expression(text: str) -> Targeting:
 def evaluate_part(tree: Tree, expression: bytes) -> Any:
     """What a part of an expression that reads no attribute is. Raises ValueError where it has no answer."""
     try:
-        found = _ENVIRONMENT.deserialize(tree.of(expression)).eval(data={})
-        if found.type() == cel.Type.ERROR:
+        found = _environment().deserialize(tree.of(expression)).eval(data={})
+        if found.type() == _cel().Type.ERROR:
             raise ValueError(str(found.value()))
         return found.plain_value()
     except (RuntimeError, ValueError) as error:
@@ -135,7 +151,7 @@ def _read_versions(compiled: Any) -> Any:
     for node in tree.root.walk():
         if is_version(node) and node.number not in compared:
             raise refusal(node, "a version can only be compared: semver(attributes.version) >= '1.10.0'")
-    return _ENVIRONMENT.deserialize(tree.with_parts(replaced))
+    return _environment().deserialize(tree.with_parts(replaced))
 
 
 def _compared(node: Node) -> Iterator[Node]:

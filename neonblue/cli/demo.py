@@ -70,12 +70,12 @@ def _running(settings: Settings, closing: ExitStack, out: Console) -> Settings:
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(f"{settings.api.address}/healthz", timeout=2).is_success:
                 return settings
-    from neonblue.stack import Stack, checkup, folders
+    from neonblue.stack import Stack, checkup, folders, prerequisites
     from neonblue.stack.errors import StackError
     from neonblue.stack.supervisor.supervisor_log import write_to_file
 
     folders.require(settings.data_dir)
-    checkup.require_packages(settings)
+    prerequisites.require_packages(settings)
     checkup.require_reachable_kafka(settings)
     write_to_file(settings.data_dir)
     started = time.monotonic()

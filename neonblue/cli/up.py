@@ -22,7 +22,7 @@ from neonblue.cli.number_options import A_DAY_OF_SECONDS
 from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack import Stack, checkup, folders
+from neonblue.stack import Stack, checkup, folders, prerequisites
 from neonblue.stack.catalogue import address
 from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.services import monitoring
@@ -66,7 +66,7 @@ def up(
     """
     settings = Settings.load(data_dir)
     folders.require(settings.data_dir)
-    checkup.require_packages(settings)
+    prerequisites.require_packages(settings)
     checkup.require_reachable_kafka(settings)
     watched = Beside.MONITORING in (beside or ())
     if watched:

@@ -16,17 +16,17 @@ from neonblue.client.errors import (
     UnavailableError,
     ValidationError,
 )
-from neonblue.client.identifiers import uuid7
 from neonblue.client.local import LocalAssignment
 from neonblue.client.messages import (
     Assignment,
     Decision,
-    EventItem,
+    Denominator,
     EventReceipt,
     Experiment,
     ItemStatus,
     Layer,
     Metric,
+    MetricReference,
     NewAssignment,
     NewEvent,
     NewExperiment,
@@ -34,6 +34,8 @@ from neonblue.client.messages import (
 )
 from neonblue.client.retry import RetryPolicy
 from neonblue.client.sync import Client
+from neonblue.contract.answers import EventItem
+from neonblue.contract.identifiers import uuid7
 
 __all__ = [
     "ApiError",
@@ -46,6 +48,7 @@ __all__ = [
     "ClosedError",
     "ConflictError",
     "Decision",
+    "Denominator",
     "EventItem",
     "EventReceipt",
     "Experiment",
@@ -53,6 +56,7 @@ __all__ = [
     "Layer",
     "LocalAssignment",
     "Metric",
+    "MetricReference",
     "NewAssignment",
     "NewEvent",
     "NewExperiment",

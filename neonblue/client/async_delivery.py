@@ -10,9 +10,10 @@ from neonblue.client.errors import ClosedError, QueueFullError
 from neonblue.client.messages import EventReceipt
 from neonblue.client.outcome import Outcome
 from neonblue.client.quiet_log import log
+from neonblue.client.transport import AsyncSleep
 
-Send = Callable[[list[bytes]], Awaitable[EventReceipt]]
-"""Makes one request until it is answered for good."""
+Send = Callable[[list[bytes], AsyncSleep], Awaitable[EventReceipt]]
+"""Makes one request until it is answered for good; sleeps by the given function between attempts."""
 
 _PAUSE_SECONDS = 1.0
 
@@ -168,7 +169,7 @@ class AsyncDelivery:
 
     async def _deliver(self, items: list[bytes]) -> None:
         try:
-            receipt = await self._send(items)
+            receipt = await self._send(items, asyncio.sleep)
         except Exception as error:
             self._taken = self._taken[len(items) :]
             self._outcome.lost(items, error)

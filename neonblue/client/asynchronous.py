@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
-from uuid import UUID
 
-import httpx
-
+from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client import calls
+from neonblue.client.async_connection import CONNECTIONS, AsyncConnection, AsyncTransport
 from neonblue.client.async_delivery import AsyncDelivery
+from neonblue.client.async_refresher import AsyncRefresher
 from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
-from neonblue.client.errors import ClientError, ClosedError, QueueFullError, UnavailableError
+from neonblue.client.errors import ClientError, ClosedError, QueueFullError
 from neonblue.client.forks import renew_after_fork
 from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
-from neonblue.client.local import (
-    CONFIGURATION_ATTEMPTS,
-    DEFAULT,
-    LocalAssignment,
-    LocalEvaluator,
-    until_next_look,
-)
+from neonblue.client.local import CONFIGURATION_ATTEMPTS, DEFAULT, LocalAssignment, LocalEvaluator
 from neonblue.client.messages import (
     Assignment,
     Decision,
@@ -36,16 +28,21 @@ from neonblue.client.messages import (
     NewExperiment,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
-from neonblue.client.quiet_log import log
 from neonblue.client.retry import RetryPolicy
-from neonblue.client.transport import T, execute_async, headers
+from neonblue.client.transport import AsyncSleep, T
 
 
 class AsyncClient:
     """Talks to NeonBlue's API from one event loop at a time; the same calls and times as `Client`.
 
-    Use it as `async with AsyncClient(…) as client`: leaving the block flushes what `track` queued. There is no flush
-    at the program's exit: what waited when an event loop ended is sent by the next one, or by `close`.
+    `track` and `expose` only queue. A task sends batches and retries them until they are stored.
+    It is flushed by `flush`, `close` and the end of the `async with` block, not at the program's exit:
+    what waited when an event loop ended is sent by the next one, or by `close`.
+
+    Everything else is sent at once and raises a `ClientError` when refused.
+
+    timeout_seconds: the longest one request takes. assign_seconds: the longest that `assign`, `assign_all` and the
+    download before the first `variant` take, retries included: a page waits for them.
     """
 
     def __init__(
@@ -60,30 +57,18 @@ class AsyncClient:
         timeout_seconds: float = 30.0,
         assign_seconds: float = ASSIGN_SECONDS,
         refresh_seconds: float = 30.0,
-        connections: int = 16,
-        transport: httpx.AsyncBaseTransport | None = None,
+        connections: int = CONNECTIONS,
+        transport: AsyncTransport | None = None,
     ) -> None:
-        self._connect = partial(
-            httpx.AsyncClient,
-            base_url=base_url,
-            headers=headers(token),
-            timeout=httpx.Timeout(timeout_seconds, pool=None),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            transport=transport,
-        )
-        self._connection: httpx.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection = AsyncConnection(base_url, token, timeout_seconds, connections, transport)
         self._retry = retry or RetryPolicy()
         self._options = batch or BatchOptions()
         self._assign_seconds = assign_seconds
         self._outcome = Outcome(on_rejected, on_lost)
         self._delivery = AsyncDelivery(self._send_batch, self._options, self._outcome)
-        self._closed = False
         self._local = LocalEvaluator()
-        self._refresh_seconds = refresh_seconds
-        self._loading = asyncio.Lock()
-        self._refreshing: asyncio.Task[None] | None = None
-        self._failure: ClientError | None = None
+        self._refresher = AsyncRefresher(self._local, self._fetch_configuration, refresh_seconds)
+        self._closed = False
         renew_after_fork(self)
 
     # Sent at once
@@ -97,7 +82,9 @@ class AsyncClient:
     ) -> Assignment:
         """The unit's variant; its exposure is recorded unless `expose=False`. Fields: see `NewAssignment`.
 
-        default: as in `Client.assign`.
+        default: the variant to use where the API does not answer within `assign_seconds`, or refuses; then nothing
+        is raised, `reason` is "default", no exposure is stored by this client, and `counts.defaulted` grows. Without
+        one a ClientError is raised.
         """
         item = NewAssignment(experiment=experiment, user_id=user_id, **fields)
         try:
@@ -108,7 +95,7 @@ class AsyncClient:
             if default is None:
                 raise
             self._outcome.defaulted(experiment, error)
-            return Assignment(user_id, default, experiment, reason=DEFAULT)
+            return Assignment.by_default(experiment, user_id, default, DEFAULT)
         await self._carry(item, [answer])
         return answer
 
@@ -189,10 +176,16 @@ class AsyncClient:
         expose: bool = True,
         default: str | None = None,
     ) -> LocalAssignment:
-        """As `Client.variant`: by the downloaded configuration, with no call but the first."""
+        """The unit's variant by the downloaded configuration: no call, but for the first, which downloads it.
+
+        Queues the exposure, which carries the assignment, once for each unit. What the API has stored of a unit is
+        not known here: after a change of targeting or attributes a unit that was in may be told that it is out.
+
+        default: the variant to use where there is no configuration yet, as in `assign`.
+        """
         self._ensure_open()
         try:
-            await self._load_configuration()
+            await self._refresher.start()
         except ClientError as error:
             if default is None:
                 raise
@@ -212,7 +205,7 @@ class AsyncClient:
         *,
         wait_seconds: float | None = WAIT_SECONDS,
         **fields: Unpack[EventFields],
-    ) -> UUID:
+    ) -> str:
         """Queue an event and return its id. Waits while the queue is full, at most `wait_seconds` (None: for ever).
 
         Raises QueueFullError after that, ClosedError on a closed client.
@@ -221,7 +214,7 @@ class AsyncClient:
         await self._delivery.put(calls.encode(event), wait_seconds)
         return event.id
 
-    async def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> UUID:
+    async def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> str:
         """Queue an exposure: the unit met its variant now."""
         fields["experiment"] = experiment
         return await self.track("exposure", user_id, **fields)
@@ -236,17 +229,19 @@ class AsyncClient:
         return await self._delivery.flush(timeout_seconds)
 
     async def close(self, timeout_seconds: float | None = None) -> None:
-        """As `Client.close`."""
+        """Flush, then end what runs in the background and the connections.
+
+        What is not stored within `timeout_seconds` (`BatchOptions.close_seconds` unless given) is counted as lost and
+        told to `on_lost`.
+        """
         if self._closed:
             return
         self._closed = True
-        if self._refreshing is not None and not self._refreshing.done():
-            self._refreshing.cancel()
+        await self._refresher.stop()
         await self._delivery.close(
             self._options.close_seconds if timeout_seconds is None else timeout_seconds
         )
-        if self._connection is not None and self._loop is asyncio.get_running_loop():
-            await self._connection.aclose()
+        await self._connection.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -256,32 +251,16 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    # The background
-
-    @property
-    def _http(self) -> httpx.AsyncClient:
-        self._enter_loop()
-        if self._connection is None:
-            self._connection = self._connect()
-        return self._connection
-
-    def _enter_loop(self) -> None:
-        """Connections and locks belong to the loop that made them."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._connection, self._loading = loop, None, asyncio.Lock()
-
     def _after_fork(self) -> None:
-        # The parent's connections are left open and unused: closing them here could end a request of the parent's.
-        self._parents_connection, self._connection = self._connection, None
+        self._connection.after_fork()
         self._outcome.after_fork()
         self._delivery.after_fork()
         self._local.after_fork()
-        self._loop = self._refreshing = self._failure = None
+        self._refresher.after_fork()
 
-    async def _send_batch(self, items: list[bytes]) -> EventReceipt:
+    async def _send_batch(self, items: list[bytes], sleep: AsyncSleep) -> EventReceipt:
         patient = replace(self._retry, attempts=self._options.attempts)
-        return await execute_async(self._http, calls.encoded_events(items), patient)
+        return await self._connection.execute(calls.encoded_events(items), patient, sleep=sleep)
 
     async def _carry(self, item: NewAssignment, answers: Sequence[Assignment]) -> None:
         """Queue the exposures that could not be stored with their assignments."""
@@ -296,38 +275,10 @@ class AsyncClient:
         except QueueFullError as error:
             self._outcome.lost([calls.encode(new_event("exposure", found.user_id, fields))], error)
 
-    async def _load_configuration(self) -> None:
-        """Have a configuration, and a task of this loop that looks for newer ones. Raises ClientError.
-
-        As with `Client`, only the first call waits for an API that is away.
-        """
-        self._enter_loop()
-        if not self._is_refreshing():
-            async with self._loading:
-                if not self._is_refreshing():
-                    if not self._local.ready:
-                        await self._look()
-                    self._refreshing = asyncio.create_task(self._refresh(), name="neonblue-configuration")
-        if not self._local.ready:
-            raise UnavailableError(f"there is no configuration yet: {self._failure}") from self._failure
-
-    def _is_refreshing(self) -> bool:
-        task = self._refreshing
-        return task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop()
-
-    async def _refresh(self) -> None:
-        while True:
-            await asyncio.sleep(until_next_look(self._local, self._refresh_seconds))
-            await self._look()
-
-    async def _look(self) -> None:
+    async def _fetch_configuration(self) -> ConfigurationDocument | None:
         brief = replace(self._retry, attempts=min(self._retry.attempts, CONFIGURATION_ATTEMPTS))
         call = calls.configuration(self._local.revision)
-        try:
-            self._local.install(await execute_async(self._http, call, brief, self._assign_seconds))
-        except ClientError as error:  # the configuration at hand stays good
-            self._failure = error
-            log.warning("configuration_not_refreshed", error=str(error))
+        return await self._connection.execute(call, brief, self._assign_seconds)
 
     def _ensure_open(self) -> None:
         if self._closed:
@@ -335,4 +286,4 @@ class AsyncClient:
 
     async def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
-        return await execute_async(self._http, call, self._retry, within_seconds)
+        return await self._connection.execute(call, self._retry, within_seconds)

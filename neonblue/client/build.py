@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
-from neonblue.client.identifiers import uuid7
 from neonblue.client.local import LocalAssignment
 from neonblue.client.messages import Assignment, NewAssignment, NewEvent
+from neonblue.contract.identifiers import uuid7
 
 
 class EventFields(TypedDict, total=False):
-    """What `track` takes beside type and unit; see `NewEvent`."""
+    """What `track` takes beside type and unit; see `NewEvent`, whose fields these are."""
 
     experiment: str
     experiment_id: int | None
@@ -25,7 +25,7 @@ class EventFields(TypedDict, total=False):
     value: Decimal | float | str
     properties: dict[str, object]
     timestamp: datetime
-    id: UUID
+    id: UUID | str
 
 
 def new_event(event_type: str, user_id: str, fields: EventFields) -> NewEvent:
@@ -36,21 +36,13 @@ def new_event(event_type: str, user_id: str, fields: EventFields) -> NewEvent:
     timestamp = fields.get("timestamp") or datetime.now(UTC)
     if timestamp.tzinfo is None:
         raise ValueError("timestamp: must have a time zone")
-    milliseconds = int(timestamp.timestamp() * 1000)
-    return NewEvent(
-        id=fields.get("id") or uuid7(milliseconds),
-        user_id=user_id,
-        event_type=event_type,
-        timestamp=timestamp.astimezone(UTC),
-        unit_type=fields.get("unit_type"),
-        experiment=fields.get("experiment"),
-        experiment_id=fields.get("experiment_id"),
-        variant_key=fields.get("variant_key"),
-        configuration_version=fields.get("configuration_version"),
-        session_id=fields.get("session_id"),
-        value=_decimal(fields.get("value")),
-        properties=fields.get("properties"),
-    )
+    milliseconds = max(0, int(timestamp.timestamp() * 1000))
+    given: dict[str, Any] = dict(fields) | {
+        "id": str(fields.get("id") or uuid7(milliseconds)),
+        "timestamp": timestamp.astimezone(UTC),
+        "value": _decimal(fields.get("value")),
+    }
+    return NewEvent(user_id=user_id, event_type=event_type, **given)
 
 
 def exposure_fields(assignment: Assignment | LocalAssignment, unit_type: str | None = None) -> EventFields:

@@ -15,8 +15,8 @@ from neonblue.client.errors import ClosedError, QueueFullError
 from neonblue.client.messages import EventReceipt
 from neonblue.client.outcome import Outcome
 from neonblue.client.quiet_log import log
+from neonblue.client.transport import Sleep
 
-Sleep = Callable[[float], object]
 Send = Callable[[list[bytes], Sleep], EventReceipt]
 """Makes one request until it is answered for good; sleeps by the given function between attempts."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,13 @@ import msgspec
 
 from neonblue.bucketing import Configuration, Unit, evaluate
 from neonblue.bucketing.document import SCHEMA_VERSION, ConfigurationDocument, ExperimentEntry
-from neonblue.client.errors import ClientError, UnavailableError
+from neonblue.client.errors import ClientError
 from neonblue.client.quiet_log import log
 
 NOT_RUNNING = "not_running"
+UNREADABLE = "unreadable"
+"""The reason of an experiment that runs and that this client can't evaluate: its log says why."""
+NO_TARGETING = "its targeting needs CEL, which is not installed: pip install 'neonblue-client[targeting]'"
 DEFAULT = "default"
 """The reason of a variant that is the caller's own, for want of an answer."""
 
@@ -56,7 +59,7 @@ class LocalEvaluator:
     """The newest configuration. May be shared by threads: a new one replaces the old in one step."""
 
     def __init__(self) -> None:
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, _Running | None] = {}
         self._lock = threading.Lock()
         self._young: set[tuple[str, str]] = set()
         self._old: set[tuple[str, str]] = set()
@@ -77,12 +80,14 @@ class LocalEvaluator:
             return
         if document.schema_version != SCHEMA_VERSION:
             raise ClientError(f"the configuration has version {document.schema_version}: update this client")
-        running: dict[str, _Running] = {}
+        running: dict[str, _Running | None] = {}  # None: it can't be evaluated here
         for entry in document.experiments:
             try:
                 configuration = entry.configuration()
-            except ValueError as error:
-                log.error("experiment_unreadable", experiment=entry.key, error=str(error))
+            except (ValueError, ImportError) as error:
+                why = NO_TARGETING if isinstance(error, ImportError) else str(error)
+                log.error("experiment_unreadable", experiment=entry.key, error=why)
+                running[entry.key] = None
                 continue
             payloads = {variant.key: variant.payload for variant in entry.variants}
             running[entry.key] = _Running(entry, configuration, payloads)
@@ -92,9 +97,11 @@ class LocalEvaluator:
         self, experiment: str, user_id: str, attributes: Mapping[str, Any] | None
     ) -> LocalAssignment:
         """The unit's variant in this experiment."""
-        found = self._running.get(experiment)
+        running = self._running
+        found = running.get(experiment)
         if found is None:
-            return LocalAssignment(experiment, user_id, None, NOT_RUNNING)
+            reason = UNREADABLE if experiment in running else NOT_RUNNING
+            return LocalAssignment(experiment, user_id, None, reason)
         evaluation = evaluate(found.configuration, Unit(user_id, attributes or {}))
         variant = evaluation.variant_key
         payload = None if variant is None else found.payloads.get(variant)
@@ -123,55 +130,3 @@ def spread(seconds: float) -> float:
 def until_next_look(evaluator: LocalEvaluator, seconds: float) -> float:
     """Seconds to the next look for a configuration: soon, while there is none."""
     return spread(seconds if evaluator.ready else min(seconds, _WAITED_FOR_SECONDS))
-
-
-class Refresher:
-    """Keeps an evaluator's configuration fresh from a background thread."""
-
-    def __init__(
-        self, evaluator: LocalEvaluator, fetch: Callable[[], ConfigurationDocument | None], seconds: float
-    ) -> None:
-        self._evaluator = evaluator
-        self._fetch = fetch
-        self._seconds = seconds
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Begin anew: a forked child has the configuration, but no thread."""
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._failure: ClientError | None = None
-
-    def start(self) -> None:
-        """Have a configuration and a thread that looks for newer ones.
-
-        The first call downloads it. Raises ClientError where that fails; until the thread has better luck, later
-        calls do so at once: nobody waits twice for an API that is away.
-        """
-        if self._thread is None or not self._thread.is_alive():
-            with self._lock:
-                if self._thread is None or not self._thread.is_alive():
-                    if not self._evaluator.ready:
-                        self._look()
-                    self._thread = threading.Thread(
-                        target=self._run, name="neonblue-configuration", daemon=True
-                    )
-                    self._thread.start()
-        if not self._evaluator.ready:
-            raise UnavailableError(f"there is no configuration yet: {self._failure}") from self._failure
-
-    def stop(self) -> None:
-        """End the thread. One that is in the middle of a request is left to its end."""
-        self._ended.set()
-
-    def _run(self) -> None:
-        while not self._ended.wait(until_next_look(self._evaluator, self._seconds)):
-            self._look()
-
-    def _look(self) -> None:
-        try:
-            self._evaluator.install(self._fetch())
-        except ClientError as error:  # the configuration at hand stays good
-            self._failure = error
-            log.warning("configuration_not_refreshed", error=str(error))

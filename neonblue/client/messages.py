@@ -1,108 +1,64 @@
-"""What the client sends and what it gets back: the bodies of the HTTP calls."""
+"""What the client sends and what it gets back: the bodies of the HTTP calls.
+
+What the contract defines is taken from it. What only the API defines is written out here; a test holds its fields equal
+to those of the API's own description.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
-from uuid import UUID
+from typing import Any, Self
 
 import msgspec
 
+from neonblue.contract.answers import AssignmentAnswer, EventItem, EventsAnswer, Status
+from neonblue.contract.messages import DenominatorMessage, MetricFields
+from neonblue.contract.requests import AssignmentRequest, EventRequest
 
-class NewEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An event to store. `experiment` (a key) or `experiment_id` names its experiment, if any.
+NewAssignment = AssignmentRequest
+Denominator = DenominatorMessage
+ItemStatus = Status
 
-    variant_key, configuration_version: on an exposure, an assignment that may not be stored yet.
-    """
 
-    id: UUID
-    user_id: str
-    event_type: str
+class NewEvent(EventRequest, frozen=True, kw_only=True):
+    """An event to store, as `EventRequest` says. With an id and a time, sending it again is the same event."""
+
+    id: str
     timestamp: datetime
-    unit_type: str | None = None
-    experiment: str | None = None
-    experiment_id: int | None = None
-    variant_key: str | None = None
-    session_id: str | None = None
-    value: Decimal | None = None
-    properties: dict[str, Any] | None = None
-    configuration_version: int | None = None
 
 
-class NewAssignment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A unit to assign: to one experiment, or to all running ones of its type where none is named.
-
-    expose: whether it meets its variant now; where absent, it does if one experiment is named. variant_key and
-    timestamp: for external experiments only.
-    """
-
-    user_id: str
-    experiment: str | None = None
-    unit_type: str | None = None
-    attributes: dict[str, Any] | None = None
-    expose: bool | None = None
-    variant_key: str | None = None
-    timestamp: datetime | None = None
-
-
-class ItemStatus(StrEnum):
-    """What became of one event of a request."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    REJECTED = "rejected"
-
-
-class EventItem(msgspec.Struct, frozen=True):
-    """The answer on one event: `index` is its place in the request."""
-
-    index: int
-    status: ItemStatus
-    id: str | None = None
-    code: str | None = None
-    field: str | None = None
-    message: str | None = None
-
-
-class EventReceipt(msgspec.Struct, frozen=True):
+class EventReceipt(EventsAnswer, frozen=True):
     """The answer on a request of events: accepted and duplicate ones are durably stored."""
-
-    accepted: int
-    duplicates: int
-    rejected: int
-    items: list[EventItem] = msgspec.field(default_factory=list)
 
     @property
     def rejections(self) -> list[EventItem]:
         """The events that broke a rule, with field and rule; sending them again changes nothing."""
-        return [item for item in self.items if item.status is ItemStatus.REJECTED]
+        return [item for item in self.items if item.status is Status.REJECTED]
 
 
-class Assignment(msgspec.Struct, frozen=True):
-    """A unit's variant. None: not in the experiment, `reason` says why. `created`: whether this call made it.
-
-    `durable`: whether all that was to be stored is; where not, the client sends the exposure until it is.
+class Assignment(AssignmentAnswer, kw_only=True):
+    """A unit's variant, as `AssignmentAnswer` says. None: not in the experiment, `reason` says why.
 
     In an answer on many, an item that broke a rule has `status` "rejected" with code, field and message.
     """
 
-    user_id: str = ""
-    variant_key: str | None = None
-    experiment: str = ""
-    experiment_id: int | None = None
-    version: int | None = None
-    assigned_at: datetime | None = None
-    created: bool = False
-    reason: str | None = None
-    payload: Any = None
-    durable: bool = True
-    index: int | None = None
-    status: str | None = None
-    code: str | None = None
-    field: str | None = None
-    message: str | None = None
+    assigned_at: datetime | None  # type: ignore[assignment]  # the time that the API writes as a text
+
+    @classmethod
+    def by_default(cls, experiment: str, user_id: str, variant_key: str, reason: str) -> Self:
+        """The caller's own variant, for want of an answer."""
+        return cls(
+            experiment=experiment,
+            user_id=user_id,
+            experiment_id=None,
+            variant_key=variant_key,
+            version=None,
+            assigned_at=None,
+            created=False,
+            reason=reason,
+        )
 
 
 class Assignments(msgspec.Struct, frozen=True):
@@ -118,42 +74,29 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: int = 1
     is_control: bool = False
     name: str | None = None
-    payload: Any = None
+    payload: dict[str, Any] | None = None
     active: bool = True
 
 
-class Denominator(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a ratio divides by."""
+class Metric(MetricFields[Decimal], frozen=True, omit_defaults=True, kw_only=True):
+    """What is measured on each unit, as `MetricFields` says; `MetricReference` names one of the catalogue instead.
 
-    event_type: str
-    aggregation: str
-    property_filter: dict[str, str] | None = None
-
-
-class Metric(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is measured on each unit: `proportion` with `any`, `mean` with `count` or `sum` of the value.
-
-    missing: what a unit without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
+    version: the API's; leave it out. cuped: None: wherever the type allows it.
     """
 
+    version: int | None = None  # type: ignore[assignment]  # a default that is not sent: the API's own
+    cuped: bool | None = None  # type: ignore[assignment]
+
+
+class MetricReference(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A metric of the catalogue: its newest version where none is named. What is given replaces the definition's."""
+
     key: str
-    type: str
-    event_type: str
-    aggregation: str
-    role: str = "primary"
-    direction: str = "increase"
-    property_filter: dict[str, str] | None = None
-    window_seconds: int | None = None
-    cap: Decimal | None = None
     version: int | None = None
-    missing: str = "zero"
-    denominator: Denominator | None = None
-    window_start_seconds: int = 0
-    cap_percentile: Decimal | None = None
-    quantile: Decimal | None = None
+    role: str | None = None
     minimum_effect: Decimal | None = None
     margin: Decimal | None = None
-    margin_relative: bool = True
+    margin_relative: bool | None = None
     cuped: bool | None = None
 
 
@@ -185,7 +128,7 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
     key: str
     variants: list[Variant]
-    metrics: list[Metric]
+    metrics: Sequence[Metric | MetricReference]
     name: str | None = None
     hypothesis: str | None = None
     source: str | None = None

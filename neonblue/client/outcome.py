@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from neonblue.client.messages import EventItem, EventReceipt
+from neonblue.client.messages import EventReceipt
 from neonblue.client.quiet_log import log
+from neonblue.contract.answers import EventItem
 
 OnRejected = Callable[[EventItem], object]
 OnLost = Callable[[Sequence[bytes], Exception], object]

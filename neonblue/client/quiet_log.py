@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
-
-import structlog
 
 
 class QuietLog:
-    """As structlog's logger, of which no method raises."""
+    """The logger `neonblue.client` of Python's logging: an event's name with fields. No method raises."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger("neonblue.client")
+        self._log = logging.getLogger("neonblue.client")
 
     def warning(self, event: str, **fields: object) -> None:
-        with suppress(Exception):
-            self._log.warning(event, **fields)
+        self._write(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        with suppress(Exception):
-            self._log.error(event, **fields)
+        self._write(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
         """With the trace of the exception that is being handled."""
+        self._write(logging.ERROR, event, fields, trace=True)
+
+    def _write(self, level: int, event: str, fields: dict[str, object], *, trace: bool = False) -> None:
         with suppress(Exception):
-            self._log.exception(event, **fields)
+            said = "".join(f" {name}={value!r}" for name, value in fields.items())
+            self._log.log(level, "%s%s", event, said, exc_info=trace, extra={"neonblue": fields})
 
 
 log = QuietLog()

@@ -1,25 +1,22 @@
-"""The client for programs that block."""
+"""The client for programs that block. Made from asynchronous.py by `make client`: change that one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, Unpack
-from uuid import UUID
-
-import httpx
 
 from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client import calls
 from neonblue.client.batching import BatchOptions
 from neonblue.client.build import EventFields, exposure_fields, new_event, unstored
-from neonblue.client.delivery import Delivery, Sleep
+from neonblue.client.connection import CONNECTIONS, Connection, Transport
+from neonblue.client.delivery import Delivery
 from neonblue.client.errors import ClientError, ClosedError, QueueFullError
 from neonblue.client.forks import renew_after_fork
 from neonblue.client.limits import ASSIGN_SECONDS, FLUSH_SECONDS, WAIT_SECONDS
-from neonblue.client.local import CONFIGURATION_ATTEMPTS, DEFAULT, LocalAssignment, LocalEvaluator, Refresher
+from neonblue.client.local import CONFIGURATION_ATTEMPTS, DEFAULT, LocalAssignment, LocalEvaluator
 from neonblue.client.messages import (
     Assignment,
     Decision,
@@ -30,16 +27,18 @@ from neonblue.client.messages import (
     NewExperiment,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
+from neonblue.client.refresher import Refresher
 from neonblue.client.retry import RetryPolicy
-from neonblue.client.transport import T, execute, headers
+from neonblue.client.transport import Sleep, T
 
 
 class Client:
     """Talks to NeonBlue's API; may be shared by threads, and used on both sides of a fork.
 
-    `track` and `expose` only queue: a background thread sends batches, retries them until they are stored,
-    and is flushed by `flush`, `close`, leaving the `with` block, or the program's exit. Everything else is
-    sent at once and raises a `ClientError` when refused.
+    `track` and `expose` only queue. A thread sends batches and retries them until they are stored.
+    It is flushed by `flush`, `close`, the end of the `with` block and the program's exit.
+
+    Everything else is sent at once and raises a `ClientError` when refused.
 
     timeout_seconds: the longest one request takes. assign_seconds: the longest that `assign`, `assign_all` and the
     download before the first `variant` take, retries included: a page waits for them.
@@ -57,24 +56,18 @@ class Client:
         timeout_seconds: float = 30.0,
         assign_seconds: float = ASSIGN_SECONDS,
         refresh_seconds: float = 30.0,
-        transport: httpx.BaseTransport | None = None,
+        connections: int = CONNECTIONS,
+        transport: Transport | None = None,
     ) -> None:
-        self._connect = partial(
-            httpx.Client,
-            base_url=base_url,
-            headers=headers(token),
-            timeout=timeout_seconds,
-            transport=transport,
-        )
-        self._connection: httpx.Client | None = None
+        self._connection = Connection(base_url, token, timeout_seconds, connections, transport)
         self._retry = retry or RetryPolicy()
         self._options = batch or BatchOptions()
         self._assign_seconds = assign_seconds
         self._outcome = Outcome(on_rejected, on_lost)
         self._delivery = Delivery(self._send_batch, self._options, self._outcome)
-        self._closed = False
         self._local = LocalEvaluator()
         self._refresher = Refresher(self._local, self._fetch_configuration, refresh_seconds)
+        self._closed = False
         renew_after_fork(self)
 
     # Sent at once
@@ -101,20 +94,20 @@ class Client:
             if default is None:
                 raise
             self._outcome.defaulted(experiment, error)
-            return Assignment(user_id, default, experiment, reason=DEFAULT)
+            return Assignment.by_default(experiment, user_id, default, DEFAULT)
         self._carry(item, [answer])
         return answer
 
     def assign_all(self, user_id: str, **fields: Any) -> list[Assignment]:
         """The unit's variant in every running experiment of its type; call `expose` when one is used."""
         item = NewAssignment(user_id=user_id, **fields)
-        answers = self._execute(calls.assign_all(item), self._assign_seconds).items
+        answers = (self._execute(calls.assign_all(item), self._assign_seconds)).items
         self._carry(item, answers)
         return answers
 
     def assign_many(self, items: Sequence[NewAssignment]) -> list[Assignment]:
         """Variants of at most 1,000 units, in their order."""
-        answers = self._execute(calls.assign_many(items)).items
+        answers = (self._execute(calls.assign_many(items))).items
         for answer in answers:
             if answer.index is not None:
                 self._carry(items[answer.index], [answer])
@@ -211,7 +204,7 @@ class Client:
         *,
         wait_seconds: float | None = WAIT_SECONDS,
         **fields: Unpack[EventFields],
-    ) -> UUID:
+    ) -> str:
         """Queue an event and return its id. Blocks while the queue is full, at most `wait_seconds` (None: for ever).
 
         Raises QueueFullError after that, ClosedError on a closed client.
@@ -220,7 +213,7 @@ class Client:
         self._delivery.put(calls.encode(event), wait_seconds)
         return event.id
 
-    def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> UUID:
+    def expose(self, experiment: str, user_id: str, /, **fields: Unpack[EventFields]) -> str:
         """Queue an exposure: the unit met its variant now."""
         fields["experiment"] = experiment
         return self.track("exposure", user_id, **fields)
@@ -235,7 +228,7 @@ class Client:
         return self._delivery.flush(timeout_seconds)
 
     def close(self, timeout_seconds: float | None = None) -> None:
-        """Flush, then end the background threads and the connections.
+        """Flush, then end what runs in the background and the connections.
 
         What is not stored within `timeout_seconds` (`BatchOptions.close_seconds` unless given) is counted as lost and
         told to `on_lost`.
@@ -245,7 +238,7 @@ class Client:
         self._closed = True
         self._refresher.stop()
         self._delivery.close(self._options.close_seconds if timeout_seconds is None else timeout_seconds)
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -255,15 +248,8 @@ class Client:
     ) -> None:
         self.close()
 
-    @property
-    def _http(self) -> httpx.Client:
-        if self._connection is None:
-            self._connection = self._connect()
-        return self._connection
-
     def _after_fork(self) -> None:
-        # The parent's connections are left open and unused: closing them here could end a request of the parent's.
-        self._parents_connection, self._connection = self._connection, None
+        self._connection.after_fork()
         self._outcome.after_fork()
         self._delivery.after_fork()
         self._local.after_fork()
@@ -271,7 +257,7 @@ class Client:
 
     def _send_batch(self, items: list[bytes], sleep: Sleep) -> EventReceipt:
         patient = replace(self._retry, attempts=self._options.attempts)
-        return execute(self._http, calls.encoded_events(items), patient, sleep)
+        return self._connection.execute(calls.encoded_events(items), patient, sleep=sleep)
 
     def _carry(self, item: NewAssignment, answers: Sequence[Assignment]) -> None:
         """Queue the exposures that could not be stored with their assignments."""
@@ -288,9 +274,8 @@ class Client:
 
     def _fetch_configuration(self) -> ConfigurationDocument | None:
         brief = replace(self._retry, attempts=min(self._retry.attempts, CONFIGURATION_ATTEMPTS))
-        return execute(
-            self._http, calls.configuration(self._local.revision), brief, within_seconds=self._assign_seconds
-        )
+        call = calls.configuration(self._local.revision)
+        return self._connection.execute(call, brief, self._assign_seconds)
 
     def _ensure_open(self) -> None:
         if self._closed:
@@ -298,4 +283,4 @@ class Client:
 
     def _execute(self, call: calls.Call[T], within_seconds: float | None = None) -> T:
         self._ensure_open()
-        return execute(self._http, call, self._retry, within_seconds=within_seconds)
+        return self._connection.execute(call, self._retry, within_seconds)

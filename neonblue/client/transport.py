@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
@@ -14,6 +14,9 @@ from neonblue.client.errors import UnavailableError, api_error
 from neonblue.client.retry import RetryPolicy, parse_retry_after, repeatable
 
 T = TypeVar("T")
+
+Sleep = Callable[[float], object]
+AsyncSleep = Callable[[float], Awaitable[object]]
 
 _SHORTEST_SECONDS = 0.001
 
@@ -97,7 +100,7 @@ def execute(
     http: httpx.Client,
     call: Call[T],
     policy: RetryPolicy,
-    sleep: Callable[[float], object] = time.sleep,
+    sleep: Sleep = time.sleep,
     within_seconds: float | None = None,
 ) -> T:
     """Make `call` until it is answered for good. Raises ApiError or UnavailableError."""
@@ -118,7 +121,11 @@ def execute(
 
 
 async def execute_async(
-    http: httpx.AsyncClient, call: Call[T], policy: RetryPolicy, within_seconds: float | None = None
+    http: httpx.AsyncClient,
+    call: Call[T],
+    policy: RetryPolicy,
+    sleep: AsyncSleep = asyncio.sleep,
+    within_seconds: float | None = None,
 ) -> T:
     """As `execute`, without blocking the event loop."""
     attempts = Attempts(call, policy, within_seconds)
@@ -129,9 +136,9 @@ async def execute_async(
                 call.method, call.path, content=call.body, headers=call.headers, **options
             )
         except httpx.RequestError as error:
-            await asyncio.sleep(attempts.after_error(error))
+            await sleep(attempts.after_error(error))
             continue
         wait = attempts.after_answer(response)
         if wait is None:
             return _answer(call, response)
-        await asyncio.sleep(wait)
+        await sleep(wait)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neonblue.stack import folders
-from neonblue.stack.checkup import Finding
+from neonblue.stack.prerequisites import Finding
 
 _GIBIBYTE = 1024**3
 _MEMORY = 8 * _GIBIBYTE

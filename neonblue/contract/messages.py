@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from neonblue.contract.limits import SCHEMA_VERSION
+
+Number = TypeVar("Number", str, Decimal)
+"""A decimal: its exact text in messages, a number where a program reads or writes it."""
 
 
 class EventMessage(Struct, frozen=True, gc=False):
@@ -68,16 +72,16 @@ class DenominatorMessage(Struct, frozen=True, kw_only=True):
     aggregation: str
 
 
-class MetricMessage(Struct, frozen=True, kw_only=True):
+class MetricFields(Struct, Generic[Number], frozen=True, kw_only=True):
     """What is measured on each unit.
 
     type: `proportion` and `retention` (whether the unit has such an event: aggregation `any`), `count` (how many),
     `mean` (`count`, or `sum` of value), `ratio` (the same over `denominator`), `quantile` (of the units' totals).
-    Seconds count from the first exposure: events of [window_start_seconds, window_seconds). Decimals are texts:
-    `cap` on a unit's total; `cap_percentile`, 0 to 1, pooled over all arms; `quantile`, 0 to 1; `minimum_effect`, the
-    smallest relative lift of interest; `margin`, what a guardrail may get worse by, relative to control's mean where
-    `margin_relative`, else absolute. `cuped`: whether the variance is reduced by the metric before the exposure.
-    `missing`: what a unit without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
+    Seconds count from the first exposure: events of [window_start_seconds, window_seconds). `cap` on a unit's total;
+    `cap_percentile`, 0 to 1, pooled over all arms; `quantile`, 0 to 1; `minimum_effect`, the smallest relative lift of
+    interest; `margin`, what a guardrail may get worse by, relative to control's mean where `margin_relative`, else
+    absolute. `cuped`: whether the variance is reduced by the metric before the exposure. `missing`: what a unit
+    without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
     """
 
     key: str
@@ -91,14 +95,18 @@ class MetricMessage(Struct, frozen=True, kw_only=True):
     denominator: DenominatorMessage | None = None
     window_start_seconds: int = 0
     window_seconds: int | None = None
-    cap: str | None = None
-    cap_percentile: str | None = None
-    quantile: str | None = None
-    minimum_effect: str | None = None
-    margin: str | None = None
+    cap: Number | None = None
+    cap_percentile: Number | None = None
+    quantile: Number | None = None
+    minimum_effect: Number | None = None
+    margin: Number | None = None
     margin_relative: bool = True
     cuped: bool = True
     missing: str = "zero"
+
+
+class MetricMessage(MetricFields[str], frozen=True, kw_only=True):
+    """A metric's definition as snapshots carry it: decimals are texts."""
 
 
 class LayerMessage(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ ConfigurationVersion = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
-class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
+class EventRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An event as sent. The rules that take more than one field are in `neonblue.contract.events`.
 
     configuration_version: on an exposure, the version under which `variant_key` was worked out without the store;
@@ -39,7 +39,7 @@ class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     configuration_version: ConfigurationVersion | None = None
 
 
-class AssignmentRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
+class AssignmentRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A unit to assign: to one experiment, or to all running ones of its type where none is named.
 
     `expose`: whether the unit meets its variant now; where absent, it does if one experiment is named.

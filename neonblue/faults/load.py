@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import httpx
 
@@ -26,7 +25,7 @@ from neonblue.client import (
     RetryPolicy,
     Variant,
 )
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.faults.notes import Notes
 
 STEADY, CHANGING = "faults-steady", "faults-changing"
@@ -231,7 +230,7 @@ class Load:
         )
 
 
-def event_id(now: datetime) -> UUID:
+def event_id(now: datetime) -> str:
     """An id of this moment."""
     return uuid7(int(now.timestamp() * 1000))
 
@@ -243,5 +242,5 @@ def _experiment(key: str, seed: int) -> NewExperiment:
         hypothesis="Faults change nothing.",
         salt=f"{key}-{seed}",
         variants=[Variant("control", 1, is_control=True), Variant("treatment", 1)],
-        metrics=[Metric("conversion", "proportion", "purchase", "any")],
+        metrics=[Metric(key="conversion", type="proportion", event_type="purchase", aggregation="any")],
     )

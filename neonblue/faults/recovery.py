@@ -109,7 +109,7 @@ class Recovery:
     def _send(self) -> str:
         """Send an event past the proxy; its id, or '' where it was not acknowledged."""
         now = datetime.now(UTC)
-        one = str(event_id(now))
+        one = event_id(now)
         body = {"id": one, "user_id": _OWNER, "event_type": "pulse", "timestamp": now.isoformat()}
         self._context.notes.sending([one], _OWNER)
         try:

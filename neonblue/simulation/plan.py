@@ -100,7 +100,7 @@ class Plan:
             if value is None or (value == 0 and not metric.excludes):
                 continue
             yield NewEvent(
-                id=uuid5(NAMESPACE, f"{prefix}:{reading.row}:{metric.column.name}:{metric.name}"),
+                id=str(uuid5(NAMESPACE, f"{prefix}:{reading.row}:{metric.column.name}:{metric.name}")),
                 user_id=reading.unit,
                 event_type=metric.name,
                 timestamp=_time(reading, self.start) + OUTCOME_DELAY,

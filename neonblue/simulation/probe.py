@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from uuid import UUID
 
 import httpx
 
@@ -58,10 +57,10 @@ async def probe(client: AsyncClient, settings: ClickHouseSettings, stop: asyncio
 
 
 async def _await_visible(
-    clickhouse: httpx.AsyncClient, database: str, event_id: UUID, latencies: Latencies
+    clickhouse: httpx.AsyncClient, database: str, event_id: str, latencies: Latencies
 ) -> None:
     acknowledged = time.monotonic()
-    parameters = {"database": database, "param_user": PROBE_USER, "param_id": str(event_id)}
+    parameters = {"database": database, "param_user": PROBE_USER, "param_id": event_id}
     while time.monotonic() - acknowledged < GIVE_UP_SECONDS:
         response = await clickhouse.post("/", params=parameters, content=QUERY)
         response.raise_for_status()

@@ -12,6 +12,18 @@ import numpy as np
 from neonblue.client import Metric, NewExperiment, Variant
 
 CONTROL, TREATMENT = "control", "treatment"
+METRICS = [
+    Metric(key="conversion", type="proportion", event_type="purchase", aggregation="any"),
+    Metric(key="revenue", type="mean", event_type="purchase", aggregation="sum", role="secondary"),
+    Metric(
+        key="errors",
+        type="proportion",
+        event_type="error",
+        aggregation="any",
+        role="guardrail",
+        direction="decrease",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +78,7 @@ class Scenario:
             hypothesis="Fewer steps sell more, and break no more often.",
             salt=f"simulation-{self.seed}",
             variants=[Variant(CONTROL, 1, is_control=True), Variant(TREATMENT, 1)],
-            metrics=[
-                Metric("conversion", "proportion", "purchase", "any"),
-                Metric("revenue", "mean", "purchase", "sum", role="secondary"),
-                Metric("errors", "proportion", "error", "any", role="guardrail", direction="decrease"),
-            ],
+            metrics=METRICS,
         )
 
     def user_id(self, number: int) -> str:

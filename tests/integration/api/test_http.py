@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.contract.limits import EVENT_BYTES
 from tests.integration.api.conftest import Server, wait_until
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 def _event(**fields: Any) -> Json:
     now = datetime.now(UTC)
-    base: Json = {"id": str(uuid7()), "user_id": "u", "event_type": "visit", "timestamp": now.isoformat()}
+    base: Json = {"id": uuid7(), "user_id": "u", "event_type": "visit", "timestamp": now.isoformat()}
     return {key: value for key, value in (base | fields).items() if value is not None}
 
 
@@ -85,7 +85,7 @@ def test_a_retry_on_the_next_day_is_the_same_event(api: httpx.Client, postgres: 
     """The partition's day is the id's, whatever the day of the request."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     before = midnight - timedelta(milliseconds=1)
-    event = _event(id=str(uuid7(int(before.timestamp() * 1000))), timestamp=midnight.isoformat())
+    event = _event(id=uuid7(int(before.timestamp() * 1000)), timestamp=midnight.isoformat())
     assert _counts(_send(api, event)) == (1, 0, 0)
     assert _counts(_send(api, event)) == (0, 1, 0)
     days = _rows(postgres, "SELECT day FROM events WHERE id = %s", event["id"])

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.contract.limits import REQUEST_BYTES
 from tests.integration.api.conftest import Server
 from tests.integration.api.fleet import running_api, running_process, wait_until
@@ -218,7 +218,7 @@ def test_a_stream_that_is_behind_or_lost_its_slot_is_a_429_until_it_caught_up(
             large = [event("u", properties={"x": "x" * 50_000}) for _ in range(15)]
 
             def refused() -> bool:
-                answer = api.post("/v1/events", json=[e | {"id": str(uuid7())} for e in large])
+                answer = api.post("/v1/events", json=[e | {"id": uuid7()} for e in large])
                 return answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
 
             wait_until(refused, "the API says 429")

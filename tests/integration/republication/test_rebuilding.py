@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.contract.instants import format_instant
 from neonblue.reconciliation import reconcile
 from neonblue.reconciliation.compare import Kind

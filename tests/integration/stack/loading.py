@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 
 from neonblue.clickhouse import connect
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.settings import Settings
 from tests.integration.stack.conftest import until
 
@@ -40,7 +40,7 @@ class Load:
         headers = {"authorization": f"Bearer {self._settings.api.token.get_secret_value()}"}
         with httpx.Client(base_url=self._settings.api.address, headers=headers, trust_env=False) as api:
             while not self._ended.wait(_PAUSE_SECONDS):
-                ids = [str(uuid7()) for _ in range(_TOGETHER)]
+                ids = [uuid7() for _ in range(_TOGETHER)]
                 try:
                     answer = api.post(
                         "/v1/events", json=[{"id": one, "user_id": "u", "event_type": "x"} for one in ids]

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.settings import DiskSettings, Settings
 from neonblue.stack import Stack
 from neonblue.stack.supervisor.folder_lock import holder
@@ -64,7 +64,7 @@ class Load(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(0.02):
             now = datetime.now(UTC).isoformat()
-            event = {"id": str(uuid7()), "event_type": "visit", "timestamp": now, "user_id": "u"}
+            event = {"id": uuid7(), "event_type": "visit", "timestamp": now, "user_id": "u"}
             try:
                 answer = self._http.post("/v1/events", json=[event])
             except httpx.TransportError as error:

@@ -90,8 +90,9 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         ],
         "metrics": [
             Metric(
-                "the-metric", "ratio", "the-event", "sum", property_filter={"p": "the-filter"}, window_seconds=3_601,
-                denominator=Denominator("the-denominator", "count"),
+                key="the-metric", type="ratio", event_type="the-event", aggregation="sum",
+                property_filter={"p": "the-filter"}, window_seconds=3_601,
+                denominator=Denominator(event_type="the-denominator", aggregation="count"),
             )
         ],
         "planned_days": 14, "planned_units": 4_001, "inference": "the-inference", "scheduled_start_at": NOW,
@@ -146,7 +147,7 @@ def test_history_says_what_differed_by_whom_and_why(capsys: pytest.CaptureFixtur
 def test_a_text_that_someone_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str], text: str) -> None:
     hostile = Experiment(
         key="a", status="running", owner=text, name=text, variants=[Variant("a", name=text)],
-        metrics=[Metric(text, "mean", text, "sum")],
+        metrics=[Metric(key=text, type="mean", event_type=text, aggregation="sum")],
         decision=RecordedDecision(outcome="ship", reason=text, variant_key=text),
         warnings=[ExperimentWarning(code="c", message=text)],
     )  # fmt: skip

@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import msgspec
 import pytest
+
+from neonblue.contract.answers import AssignmentAnswer
 
 
 @dataclass
@@ -18,6 +21,19 @@ class Failure:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b'{"title": "no", "code": "test_failure"}'
+
+
+def assignment(**fields: Any) -> bytes:
+    """The API's answer on one unit."""
+    nothing = {
+        "experiment_id": None,
+        "variant_key": None,
+        "version": None,
+        "assigned_at": None,
+        "created": False,
+    }
+    named = {"experiment": "checkout", "user_id": "ada"}
+    return msgspec.json.encode(AssignmentAnswer(**named | nothing | fields))
 
 
 class RecordingServer:

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 
 from neonblue.client import (
@@ -20,7 +19,7 @@ from neonblue.client import (
     UnavailableError,
 )
 
-from .conftest import Failure, RecordingServer
+from .conftest import Failure, RecordingServer, assignment
 
 AWAY = "http://127.0.0.1:9"
 PATIENT = RetryPolicy(attempts=1_000, base_seconds=0.01, cap_seconds=0.05)
@@ -70,9 +69,7 @@ def test_a_refusal_becomes_the_default_only_where_there_is_one(server: Recording
 
 
 def test_an_answer_is_not_the_default(server: RecordingServer) -> None:
-    server.answers["/v1/assignments"] = msgspec.json.encode(
-        {"user_id": "ada", "variant_key": None, "reason": "not_targeted"}
-    )
+    server.answers["/v1/assignments"] = assignment(reason="not_targeted")
     with Client(server.url, "token") as client:
         found = client.assign("checkout", "ada", default="control")
 
@@ -119,8 +116,7 @@ def test_the_client_of_asyncio_does_the_same(silent: str) -> None:
 
 def test_a_full_queue_costs_an_exposure_but_never_the_answer(server: RecordingServer) -> None:
     server.gate.clear()
-    answer = {"user_id": "ada", "variant_key": "b", "experiment": "checkout", "version": 1, "durable": False}
-    server.answers["/v1/assignments"] = msgspec.json.encode(answer)
+    server.answers["/v1/assignments"] = assignment(variant_key="b", version=1, durable=False)
     with Client(server.url, "token", batch=BatchOptions(items=1, queue_items=2, linger_seconds=0)) as client:
         found = [client.assign("checkout", f"u{number}").variant_key for number in range(10)]
         server.gate.set()

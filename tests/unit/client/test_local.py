@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from neonblue.bucketing import Unit, evaluate
+from neonblue.bucketing import Unit, evaluate, targeting
 from neonblue.bucketing.document import ExperimentEntry, forced_digits
 from neonblue.client import AsyncClient, BatchOptions, Client, RetryPolicy, UnavailableError
 
-from .conftest import RecordingServer
+from .conftest import RecordingServer, assignment
 
 QUICK = RetryPolicy(attempts=2, base_seconds=0.001, cap_seconds=0.002)
 BRIEF = BatchOptions(linger_seconds=0)
@@ -115,18 +116,42 @@ def test_an_experiment_that_this_client_can_not_read_harms_no_other(server: Reco
     broken = entry(key="broken", targeting="attributes.age.of.wisdom(")
     server.configuration = document(broken, entry(allocation=10_000))
     with Client(server.url, "token") as client:
-        assert client.variant("broken", "u").reason == "not_running"
+        assert client.variant("broken", "u").reason == "unreadable"
         assert client.variant("checkout", "u").variant_key is not None
 
 
-ANSWER = {"experiment": "checkout", "user_id": "u", "experiment_id": 1, "variant_key": "b", "version": 3}
+def _forget() -> None:
+    """As in a process that has not loaded CEL."""
+    targeting._cel.cache_clear()
+    targeting._environment.cache_clear()
+
+
+def test_targeting_that_can_not_be_read_here_says_what_to_install(
+    server: RecordingServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    _forget()
+    server.configuration = document(
+        entry(key="adults", targeting="attributes.age >= 18"), entry(allocation=10_000)
+    )
+    try:
+        with Client(server.url, "token") as client:
+            assert client.variant("adults", "u", {"age": 20}).reason == "unreadable"
+            assert client.variant("checkout", "u").variant_key is not None
+    finally:
+        _forget()
+
+    assert "pip install 'neonblue-client[targeting]'" in caplog.text
+
+
+ANSWER = {"user_id": "u", "experiment_id": 1, "variant_key": "b", "version": 3}
 
 
 @pytest.mark.parametrize(("durable", "told"), [(True, 0), (False, 1)])
 def test_an_assignment_that_was_not_stored_travels_with_the_exposure(
     server: RecordingServer, durable: bool, told: int
 ) -> None:
-    server.answers["/v1/assignments"] = msgspec.json.encode(ANSWER | {"durable": durable})
+    server.answers["/v1/assignments"] = assignment(**ANSWER, durable=durable)
     with Client(server.url, "token") as client:
         client.assign("checkout", "u")
         client.assign("checkout", "u", expose=False)
@@ -136,7 +161,7 @@ def test_an_assignment_that_was_not_stored_travels_with_the_exposure(
 
 def test_the_asyncio_client_does_the_same(server: RecordingServer) -> None:
     server.configuration = document(entry(allocation=10_000))
-    server.answers["/v1/assignments"] = msgspec.json.encode(ANSWER | {"durable": False, "user_id": "away"})
+    server.answers["/v1/assignments"] = assignment(**ANSWER | {"durable": False, "user_id": "away"})
 
     async def run() -> None:
         async with AsyncClient(server.url, "token", refresh_seconds=0.01) as client:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from neonblue.client.identifiers import uuid7
+from neonblue.contract.identifiers import uuid7
 from neonblue.reconciliation import reconcile, service
 from neonblue.reconciliation.accepted import Accepted
 from neonblue.reconciliation.compare import Bucket, Digest, Digests, Kind, Span
@@ -26,7 +26,7 @@ VARIANT = {"key": "a", "weight": 1}
 def forged(kind: Kind, at: str) -> bytes:
     known: dict[str, Any] = {"schema_version": 1, "unit_type": "user", "user_id": "victim", "received_at": at}
     messages: dict[Kind, tuple[str, dict[str, Any]]] = {
-        Kind.EVENTS: ("event", event(id=str(uuid7()), received_at=at)),
+        Kind.EVENTS: ("event", event(id=uuid7(), received_at=at)),
         Kind.ASSIGNMENTS: (
             "assignment",
             known | {"experiment_id": EXPERIMENT, "variant_key": "a", "version": 1, "assigned_at": at},
