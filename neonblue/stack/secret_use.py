@@ -50,6 +50,7 @@ USED: Mapping[str, frozenset[str]] = {
     "exporter": frozenset(
         {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
     )
+    | _POSTGRES
     | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token"}
     | {"alert_urls", "monitoring_token"},
     "prometheus": frozenset(),
@@ -68,6 +69,7 @@ POSTGRES_ROLES: Mapping[str, Role] = {
     "postgres-schema": Role.API,
     "api": Role.API,
     "dagster-code": Role.ORCHESTRATION,
+    "exporter": Role.MONITORING,
 }
 """As whom a service or step connects to PostgreSQL: its user and password in the environment are that role's."""
 
