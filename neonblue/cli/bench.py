@@ -23,7 +23,8 @@ from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
 from neonblue.bench.restarts import RestartsReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
-from neonblue.cli.number_options import A_DAY_OF_SECONDS
+from neonblue.cli.bench_options import Connections, Seconds
+from neonblue.cli.bench_traces import traces
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 
@@ -34,7 +35,6 @@ bench = typer.Typer(
 DUPLICATE_SHARES = (0.0, 0.01, 0.1)
 PACED_RATE = 5_000.0
 
-Seconds = Annotated[float, typer.Option(min=1, max=A_DAY_OF_SECONDS, help="Length of each run.")]
 Rate = Annotated[
     float | None, typer.Option(min=1, max=1e6, help="Only this: so many events (requests) a second.")
 ]
@@ -45,7 +45,7 @@ def ingest(
     seconds: Seconds = 10.0,
     rate: Rate = None,
     batch: Annotated[int | None, typer.Option(min=1, max=1000, help="Only this: events a request.")] = None,
-    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
+    connections: Connections = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -75,7 +75,7 @@ def assign(
     seconds: Seconds = 10.0,
     rate: Rate = None,
     experiments: Annotated[int, typer.Option(min=1, max=10_000, help="Running experiments.")] = 100,
-    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
+    connections: Connections = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -204,6 +204,9 @@ def _show_restarts(report: RestartsReport) -> None:
     for reason in report.not_restarted:
         out.print(f"not restarted: {reason}")
     out.print("[dim]built for: no request fails[/]")
+
+
+bench.command()(traces)
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
