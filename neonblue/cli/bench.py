@@ -24,6 +24,7 @@ from neonblue.bench.queries import QueriesReport
 from neonblue.bench.restarts import RestartsReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
 from neonblue.cli.bench_options import Connections, Seconds
+from neonblue.cli.bench_sizing import sizing
 from neonblue.cli.bench_traces import traces
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
@@ -207,6 +208,7 @@ def _show_restarts(report: RestartsReport) -> None:
 
 
 bench.command()(traces)
+bench.command()(sizing)
 
 
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
