@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from neonblue.bench import assign
 from neonblue.bench.ingest import IngestReport, Load, drain, drive
 from neonblue.bench.load import Plan
-from neonblue.bench.storage import message_bytes, table_size, topic_bytes, topic_ends
+from neonblue.bench.storage import column_compression, message_bytes, table_size, topic_bytes, topic_ends
 from neonblue.clickhouse import connect
 from neonblue.settings import Role, Settings
 from neonblue.stack.overview import take
@@ -35,10 +35,6 @@ _PARTS = """
 SELECT table AS name, sum(bytes_on_disk) FROM system.parts
 WHERE active AND database = currentDatabase() AND NOT startsWith(table, '.')
 GROUP BY name
-"""
-_COLUMNS = """
-SELECT sum(data_uncompressed_bytes), sum(data_compressed_bytes) FROM system.columns
-WHERE database = currentDatabase() AND table = 'events_processed'
 """
 _RECENT_DAYS = 9
 _COMPACTED = ("events_processed", "assignments")
@@ -113,8 +109,7 @@ def measure(settings: Settings, events: int, users: int, say: Callable[[str], ob
         if on_disk is None:
             raise RuntimeError("merges have made the table smaller meanwhile: take more --events")
         report.compression = report.message_bytes * _MILLION / on_disk
-        uncompressed, compressed = clickhouse.query(_COLUMNS).result_rows[0]
-        report.columns = uncompressed / max(1, compressed)
+        report.columns = column_compression(clickhouse)
         if users:
             say("users")
             before = _take(settings, clickhouse)

@@ -271,11 +271,13 @@ def _show_queries(report: QueriesReport) -> None:
         table.add_row(name, f"{median:.0f}", f"{high:.0f}")
     out.print(table)
     table = Table(header_style="dim", box=SIMPLE_HEAD)
-    for name in ("table", "rows", "bytes a row"):
+    for name in ("table", "rows", "bytes a row", "MB a million events"):
         table.add_column(name, justify="left" if name == "table" else "right")
     for name, rows in report.rows.items():
-        table.add_row(name, f"{rows:,}", f"{report.bytes_per_row[name]:.1f}")
+        size = report.bytes_per_row[name]
+        table.add_row(name, f"{rows:,}", f"{size:.1f}", f"{rows * size / report.events:.1f}")
     out.print(table)
+    out.print(f"columns of events_processed, uncompressed to compressed: {report.compression:.1f} : 1")
     out.print(
         f"{report.events:,} events: a full build {report.full_build_seconds:.0f} s "
         f"({report.build_seconds_per_million:.1f} s a million), a build without news "
