@@ -142,6 +142,33 @@ def need(report: SizingReport, settings: Settings, events: int) -> Need:
     return Need(events, grows * share, outbox + topic + recent, of.cpu * share / 86_400)
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Of a machine. rate: events a second that it takes for hours. limit: what it is then short of.
+
+    days: until its disk is full but for a quarter, where a tenth of that comes on average; below 0: from the first on.
+    """
+
+    rate: float
+    limit: str
+    days: float
+
+
+def capacity(report: SizingReport, settings: Settings, processors: int, disk: float) -> Capacity:
+    """Derived, not measured: half the processors for events, and of each service no more than one.
+
+    Builds and queries share the processors, and a service does most of its work in one thread. disk: bytes.
+    """
+    of = report.of_events
+    assert of is not None  # noqa: S101 - a report that was measured
+    busiest = max(of.cpu_seconds, key=lambda name: of.cpu_seconds[name])
+    by_all, by_one = processors / 2 * _MILLION / of.cpu, _MILLION / of.cpu_seconds[busiest]
+    rate = min(by_all, by_one)
+    daily = need(report, settings, int(rate / 10 * 86_400))
+    days = (0.75 * disk - daily.stands) / daily.grows
+    return Capacity(rate, "processors" if by_all <= by_one else busiest, days)
+
+
 def cost(before: Taken, after: Taken, count: int) -> Cost:
     """Of a million, by what `count` of them took."""
 

@@ -17,6 +17,8 @@ from neonblue.settings import Settings
 
 PROMISED = 10
 A_DAY = (1_000_000, 10_000_000, 100_000_000)
+MACHINES = ((2, 100), (4, 500), (8, 2_000), (16, 4_000))
+"""Processors, and GB of disk."""
 _MEGA, _GIGA, _MEBI = 1e6, 1e9, 1024**2
 
 
@@ -55,6 +57,11 @@ def _show(report: SizingReport, settings: Settings) -> None:
     )
     out.print(f"its columns by themselves (system.columns): {report.columns:.1f} : 1")
     out.print(_days(report, settings))
+    out.print(_machines(report, settings))
+    out.print(
+        "[dim]derived, not measured: half the processors for events, one at most for each service; the disk at a tenth "
+        "of that rate on average, a quarter of it free[/]"
+    )
     out.print("[dim]marts and their bytes: 'neonblue bench queries'[/]")
 
 
@@ -97,6 +104,15 @@ def _days(report: SizingReport, settings: Settings) -> Table:
         need = measuring.need(report, settings, count)
         sizes = (need.grows, 365 * need.grows, need.stands)
         table.add_row(f"{count:,}", *(f"{size / _GIGA:,.1f}" for size in sizes), f"{need.processors:.2f}")
+    return table
+
+
+def _machines(report: SizingReport, settings: Settings) -> Table:
+    table = _table("a machine of", "events a second", "short of", "days until the disk is full")
+    for processors, disk in MACHINES:
+        found = measuring.capacity(report, settings, processors, disk * _GIGA)
+        name = f"{processors} processors, {disk:,} GB"
+        table.add_row(name, f"{found.rate:,.0f}", found.limit, f"{max(0.0, found.days):,.0f}")
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neonblue.bench.sizing import Cost, SizingReport, Taken, cost, need
+from neonblue.bench.sizing import Cost, SizingReport, Taken, capacity, cost, need
 from neonblue.settings import Settings
 
 BEFORE = Taken({"events": 100, "audit_log": 8}, {"events_processed": 50}, 10, 1_000, {"kafka": 2.0})
@@ -58,3 +58,23 @@ def test_the_topic_takes_no_more_than_its_limit() -> None:
     report = SizingReport(of_events=Cost({}, {}, 1e12, 0.0, {}))
 
     assert need(report, settings, 1_000_000).stands == settings.kafka.retention_gigabytes * 1e9
+
+
+@pytest.mark.parametrize(
+    ("processors", "rate", "limit"), [(2, 10_000, "processors"), (16, 20_000, "connect")]
+)
+def test_a_machine_is_short_of_processors_or_of_one_for_its_busiest_service(
+    processors: int, rate: float, limit: str
+) -> None:
+    kept = Cost(
+        {"events": 400e6},
+        {"events_processed": 100e6},
+        None,
+        0.0,
+        {"connect": 50.0, "api": 30.0, "kafka": 20.0},
+    )
+
+    found = capacity(SizingReport(of_events=kept), Settings(), processors, 1e12)
+
+    assert (found.rate, found.limit) == (rate, limit)
+    assert found.days == pytest.approx(0.75e12 / (rate / 10 * 86_400 * 500))
