@@ -58,7 +58,7 @@ GROUP BY name ORDER BY size DESC
 class QueriesReport:
     """Milliseconds per query (median and 95th percentile), seconds per build, bytes per row.
 
-    compression: of the columns of `events_processed`, uncompressed to compressed.
+    compression: of the columns of `events_processed`, uncompressed to compressed; None where that is not known.
     """
 
     events: int
@@ -70,7 +70,7 @@ class QueriesReport:
     milliseconds: dict[str, tuple[float, float]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     bytes_per_row: dict[str, float] = field(default_factory=dict)
-    compression: float = 0.0
+    compression: float | None = None
 
     @property
     def build_seconds_per_million(self) -> float:

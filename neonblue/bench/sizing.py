@@ -75,7 +75,7 @@ class SizingReport:
 
     message_bytes: of an event's message, uncompressed, as ClickHouse reads it. compression: of these to the bytes on
     disk of `events_processed`. columns: of that table's columns, uncompressed to compressed, as ``system.columns`` has
-    them.
+    them; None where it has not.
     memory: bytes of each service before and, at most, during the load.
     """
 
@@ -85,7 +85,7 @@ class SizingReport:
     of_users: Cost | None = None
     message_bytes: float = 0.0
     compression: float = 0.0
-    columns: float = 0.0
+    columns: float | None = None
     memory: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:

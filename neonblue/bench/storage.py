@@ -81,7 +81,10 @@ def table_size(client: Client) -> tuple[int, int]:
     return int(rows or 0), int(size or 0)
 
 
-def column_compression(client: Client) -> float:
-    """Bytes of the columns of `events_processed` to what they take compressed, as ClickHouse itself counts both."""
+def column_compression(client: Client) -> float | None:
+    """Bytes of the columns of `events_processed` to what they take compressed, as ClickHouse itself counts both.
+
+    None while all its parts are small: ClickHouse counts columns only where each has a file of its own.
+    """
     uncompressed, compressed = client.query(COLUMNS).result_rows[0]
-    return float(uncompressed) / max(1.0, float(compressed))
+    return float(uncompressed) / float(compressed) if compressed else None

@@ -23,7 +23,7 @@ from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
 from neonblue.bench.restarts import RestartsReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
-from neonblue.cli.bench_options import Connections, Seconds
+from neonblue.cli.bench_options import Connections, Seconds, ratio
 from neonblue.cli.bench_sizing import sizing
 from neonblue.cli.bench_traces import traces
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
@@ -277,7 +277,7 @@ def _show_queries(report: QueriesReport) -> None:
         size = report.bytes_per_row[name]
         table.add_row(name, f"{rows:,}", f"{size:.1f}", f"{rows * size / report.events:.1f}")
     out.print(table)
-    out.print(f"columns of events_processed, uncompressed to compressed: {report.compression:.1f} : 1")
+    out.print(f"columns of events_processed, uncompressed to compressed: {ratio(report.compression)}")
     out.print(
         f"{report.events:,} events: a full build {report.full_build_seconds:.0f} s "
         f"({report.build_seconds_per_million:.1f} s a million), a build without news "

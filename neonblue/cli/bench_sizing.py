@@ -12,6 +12,7 @@ from rich.table import Table
 
 from neonblue.bench import sizing as measuring
 from neonblue.bench.sizing import Cost, SizingReport
+from neonblue.cli.bench_options import ratio
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 
@@ -55,7 +56,7 @@ def _show(report: SizingReport, settings: Settings) -> None:
         f"compression: {report.compression:.1f} : 1, from messages of {report.message_bytes:.0f} bytes an event, as "
         f"ClickHouse reads them, to the bytes on disk of events_processed [dim](promised {PROMISED} : 1)[/]"
     )
-    out.print(f"its columns by themselves (system.columns): {report.columns:.1f} : 1")
+    out.print(f"its columns by themselves (system.columns): {ratio(report.columns)}")
     out.print(_days(report, settings))
     out.print(_machines(report, settings))
     out.print(

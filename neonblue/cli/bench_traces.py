@@ -41,32 +41,34 @@ def traces(
     if json_output:
         typer.echo(json.dumps(report.as_json(), indent=2))
         return
-    _show_traces(report)
+    _show(report)
 
 
-def _show_traces(report: TracesReport) -> None:
+FIGURES = (
+    ("events_per_second", "events/s", "{:,.0f}"),
+    ("latency_p50", "p50 ms", "{:.1f}"),
+    ("latency_p99", "p99 ms", "{:.1f}"),
+    ("cpu_seconds", "CPU s/1,000 requests", "{:.3f}"),
+)
+COUNTS = (("spans_sent", "spans"), ("spans_dropped", "dropped"), ("failures", "failed"))
+
+
+def _show(report: TracesReport) -> None:
     table = Table(header_style="dim", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    names = ("batch", "traces", "events/s", "p50 ms", "p99 ms", "CPU s/1,000 req")
-    for name in (*names, "events/s", "p50", "p99", "CPU", "spans", "dropped", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    measured = ("events_per_second", "latency_p50", "latency_p99", "cpu_seconds")
+    for name in ("batch", "traces", *(shown for _, shown, _ in FIGURES), *(shown for _, shown in COUNTS)):
+        table.add_column(name, justify="right")
     for batch in BATCHES:
         for mode in MODES:
-            runs = report.of(batch, mode)
-            forms = zip(measured, ("{:,.0f}", "{:.1f}", "{:.1f}", "{:.3f}"), strict=True)
-            table.add_row(
-                str(batch),
-                mode.name,
-                *(form.format(report.median(batch, mode, name)) for name, form in forms),
-                *(f"{report.ratio(batch, mode, name):.3f}" for name in measured),
-                *(
-                    f"{sum(getattr(run, name) for run in runs):,}"
-                    for name in ("spans_sent", "spans_dropped", "failures")
-                ),
+            cells = (
+                f"{form.format(report.median(batch, mode, name))} ×{report.ratio(batch, mode, name):.2f}"
+                for name, _, form in FIGURES
             )
+            runs = report.of(batch, mode)
+            counts = (f"{sum(getattr(run, name) for run in runs):,}" for name, _ in COUNTS)
+            table.add_row(str(batch), mode.name, *cells, *counts)
     out = console()
     out.print(table)
     out.print(
-        f"[dim]medians of {report.rounds} rounds of {report.seconds:g} s; the four columns behind them: to the same "
-        "round without traces, the median[/]"
+        f"[dim]medians of {report.rounds} rounds of {report.seconds:g} s; behind each the ratio to the same round "
+        "without traces, the median[/]"
     )
