@@ -29,7 +29,13 @@ def deliver(urls: Sequence[SecretStr], alert: Alert) -> None:
     for url in urls:
         if not recipients.add(url.get_secret_value()):
             raise RuntimeError("alert.urls: an address is none that Apprise knows")
-    if not recipients.notify(title=alert.title, body=alert.body, notify_type=alert.severity.value):
+    # As text: what takes HTML would run the lines together, and lose what is in angle brackets.
+    if not recipients.notify(
+        title=alert.title,
+        body=alert.body,
+        notify_type=alert.severity.value,
+        body_format=apprise.NotifyFormat.TEXT,
+    ):
         raise RuntimeError(f"alert.urls: an address did not take the alert {alert.subject}")
 
 

@@ -21,7 +21,7 @@ WARMING_CONNECTIONS = 32
 
 @dataclass(slots=True)
 class AssignReport:
-    """One run; latencies in milliseconds."""
+    """One run; latencies in milliseconds. answered: the requests that were, failed ones too."""
 
     kind: str
     rate: float | None
@@ -30,6 +30,7 @@ class AssignReport:
     latency_p95: float = 0.0
     latency_p99: float = 0.0
     failures: int = 0
+    answered: int = 0
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -78,6 +79,7 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
             runner.run(_warm(target, known))
             requests = itertools.cycle(known)
         measured = runner.run(run(target, plan, requests.__next__, on_answer))
+    report.answered = len(measured.latencies)
     report.requests_per_second = measured.requests_per_second
     report.latency_p50, report.latency_p95, report.latency_p99 = (
         measured.quantile(share) * 1000 for share in (0.5, 0.95, 0.99)

@@ -7,6 +7,8 @@ import re
 import time
 from dataclasses import asdict, dataclass
 
+from clickhouse_connect.driver.client import Client
+
 from neonblue.bench.bodies import EventBodies
 from neonblue.bench.http import Answer, Target
 from neonblue.bench.load import Measured, Plan, loop_factory, run
@@ -65,13 +67,8 @@ def measure(settings: Settings, load: Load) -> IngestReport:
         rows_before, size_before = table_size(clickhouse)
         kafka_before, offsets_before = topic_bytes(settings), topic_ends(settings)
         started = time.monotonic()
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            measured, latencies = runner.run(_load(settings, load, report))
-        _summarize(report, measured, latencies)
-        wanted = rows_before + report.accepted
-        deadline = time.monotonic() + DRAIN_SECONDS
-        while table_size(clickhouse)[0] < wanted and time.monotonic() < deadline:
-            time.sleep(0.05)
+        drive(settings, load, report)
+        drain(clickhouse, rows_before + report.accepted)
         report.end_to_end_per_second = report.accepted / (time.monotonic() - started)
         clickhouse.command("OPTIMIZE TABLE events_processed")
         rows, size = table_size(clickhouse)
@@ -82,6 +79,20 @@ def measure(settings: Settings, load: Load) -> IngestReport:
     if kafka is not None and kafka_before is not None:
         report.kafka_bytes_per_event = (kafka - kafka_before) / max(1, report.accepted)
     return report
+
+
+def drive(settings: Settings, load: Load, report: IngestReport) -> None:
+    """Run one load, and note what was answered and how soon. ClickHouse may be behind afterwards."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        measured, latencies = runner.run(_load(settings, load, report))
+    _summarize(report, measured, latencies)
+
+
+def drain(clickhouse: Client, rows: int) -> None:
+    """Wait until ClickHouse has so many rows of events, or for two minutes."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while table_size(clickhouse)[0] < rows and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 async def _load(settings: Settings, load: Load, report: IngestReport) -> tuple[Measured, Latencies]:

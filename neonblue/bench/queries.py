@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 from clickhouse_connect.driver.client import Client
 
+from neonblue.bench.storage import column_compression
 from neonblue.clickhouse import connect
 from neonblue.files import Folder, folder
 from neonblue.results.moments import MOMENTS, window_parameters
@@ -34,7 +35,6 @@ _RUNS = 21
 # The tables that a history is written into, and the view from one to the other; the rest of the ingestion layer reads
 # the topic.
 _CREATED = re.compile(r"ENGINE = \w*MergeTree| TO recent_events ")
-_ROLLUPS = ("hourly_metrics", "metric_moments", "unit_metric_values", "user_journeys")
 _OF_EXPERIMENT = "SELECT * FROM {relation:Identifier} WHERE experiment_id = {experiment:UInt32}"
 # The statement and the relation it asks; moments as every look at an experiment reads them.
 _QUERIES = {
@@ -47,9 +47,19 @@ _QUERIES = {
 }
 
 
+_SIZES = """
+SELECT table AS name, sum(rows), sum(bytes_on_disk) AS size FROM system.parts
+WHERE active AND rows > 0 AND database = currentDatabase() AND NOT startsWith(table, '.')
+GROUP BY name ORDER BY size DESC
+"""
+
+
 @dataclass(slots=True)
 class QueriesReport:
-    """Milliseconds per query (median and 95th percentile), seconds per build, bytes per row."""
+    """Milliseconds per query (median and 95th percentile), seconds per build, bytes per row.
+
+    compression: of the columns of `events_processed`, uncompressed to compressed; None where that is not known.
+    """
 
     events: int
     users: int
@@ -60,6 +70,7 @@ class QueriesReport:
     milliseconds: dict[str, tuple[float, float]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     bytes_per_row: dict[str, float] = field(default_factory=dict)
+    compression: float | None = None
 
     @property
     def build_seconds_per_million(self) -> float:
@@ -93,8 +104,8 @@ def measure(
         say("asking")
         for name, (query, relation) in _QUERIES.items():
             report.milliseconds[name] = _time(client, query, relation, experiments)
-        for table in ("events_processed", "recent_events", *_ROLLUPS):
-            report.rows[table], report.bytes_per_row[table] = _size(client, table)
+        report.rows, report.bytes_per_row = _sizes(client)
+        report.compression = column_compression(client)
         _keep(directory, report)
     return report
 
@@ -112,13 +123,10 @@ def _time(client: Client, query: str, relation: str, experiments: int) -> tuple[
     return statistics.median(took), statistics.quantiles(took, n=20)[-1]
 
 
-def _size(client: Client, table: str) -> tuple[int, float]:
-    rows, size = client.query(
-        "SELECT sum(rows), sum(bytes_on_disk) FROM system.parts "
-        "WHERE active AND database = currentDatabase() AND table = {table:String}",
-        parameters={"table": table},
-    ).result_rows[0]
-    return int(rows), size / max(rows, 1)
+def _sizes(client: Client) -> tuple[dict[str, int], dict[str, float]]:
+    """Rows, and bytes on disk of each, of every table that has rows; the largest table first."""
+    found = client.query(_SIZES).result_rows
+    return {name: int(rows) for name, rows, _ in found}, {name: size / rows for name, rows, size in found}
 
 
 def _build(directory: Path, settings: Settings) -> float:

@@ -17,6 +17,11 @@ SELECT sum(rows), sum(bytes_on_disk) FROM system.parts
 WHERE active AND database = currentDatabase() AND table = 'events_processed'
 """
 
+COLUMNS = """
+SELECT sum(data_uncompressed_bytes), sum(data_compressed_bytes) FROM system.columns
+WHERE database = currentDatabase() AND table = 'events_processed'
+"""
+
 
 def topic_bytes(settings: Settings) -> int | None:
     """Size of the topic's log segments; None where the broker's files are not on this machine."""
@@ -74,3 +79,12 @@ def table_size(client: Client) -> tuple[int, int]:
     """Rows (copies included) and bytes on disk of `events_processed`."""
     rows, size = client.query(PARTS).result_rows[0]
     return int(rows or 0), int(size or 0)
+
+
+def column_compression(client: Client) -> float | None:
+    """Bytes of the columns of `events_processed` to what they take compressed, as ClickHouse itself counts both.
+
+    None while all its parts are small: ClickHouse counts columns only where each has a file of its own.
+    """
+    uncompressed, compressed = client.query(COLUMNS).result_rows[0]
+    return float(uncompressed) / float(compressed) if compressed else None

@@ -23,7 +23,9 @@ from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
 from neonblue.bench.restarts import RestartsReport
 from neonblue.bench.statistics import COMPARISONS, LOOKS, OVER_VERSIONS
-from neonblue.cli.number_options import A_DAY_OF_SECONDS
+from neonblue.cli.bench_options import Connections, Seconds, ratio
+from neonblue.cli.bench_sizing import sizing
+from neonblue.cli.bench_traces import traces
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 
@@ -34,7 +36,6 @@ bench = typer.Typer(
 DUPLICATE_SHARES = (0.0, 0.01, 0.1)
 PACED_RATE = 5_000.0
 
-Seconds = Annotated[float, typer.Option(min=1, max=A_DAY_OF_SECONDS, help="Length of each run.")]
 Rate = Annotated[
     float | None, typer.Option(min=1, max=1e6, help="Only this: so many events (requests) a second.")
 ]
@@ -45,7 +46,7 @@ def ingest(
     seconds: Seconds = 10.0,
     rate: Rate = None,
     batch: Annotated[int | None, typer.Option(min=1, max=1000, help="Only this: events a request.")] = None,
-    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
+    connections: Connections = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -75,7 +76,7 @@ def assign(
     seconds: Seconds = 10.0,
     rate: Rate = None,
     experiments: Annotated[int, typer.Option(min=1, max=10_000, help="Running experiments.")] = 100,
-    connections: Annotated[int, typer.Option(min=1, max=10_000, help="Connections at once.")] = 32,
+    connections: Connections = 32,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -206,6 +207,10 @@ def _show_restarts(report: RestartsReport) -> None:
     out.print("[dim]built for: no request fails[/]")
 
 
+bench.command()(traces)
+bench.command()(sizing)
+
+
 IngestColumn = tuple[str, Callable[[IngestReport], str]]
 INGEST_COLUMNS: Sequence[IngestColumn] = (
     ("batch", lambda r: str(r.batch)),
@@ -266,11 +271,13 @@ def _show_queries(report: QueriesReport) -> None:
         table.add_row(name, f"{median:.0f}", f"{high:.0f}")
     out.print(table)
     table = Table(header_style="dim", box=SIMPLE_HEAD)
-    for name in ("table", "rows", "bytes a row"):
+    for name in ("table", "rows", "bytes a row", "MB a million events"):
         table.add_column(name, justify="left" if name == "table" else "right")
     for name, rows in report.rows.items():
-        table.add_row(name, f"{rows:,}", f"{report.bytes_per_row[name]:.1f}")
+        size = report.bytes_per_row[name]
+        table.add_row(name, f"{rows:,}", f"{size:.1f}", f"{rows * size / report.events:.1f}")
     out.print(table)
+    out.print(f"columns of events_processed, uncompressed to compressed: {ratio(report.compression)}")
     out.print(
         f"{report.events:,} events: a full build {report.full_build_seconds:.0f} s "
         f"({report.build_seconds_per_million:.1f} s a million), a build without news "

@@ -34,7 +34,6 @@ _UNFINISHED = frozenset(
         "ILIKE",
         "FROM",
         "JOIN",
-        "TABLE",
         "BETWEEN",
         "CASE",
         "WHEN",
@@ -222,11 +221,18 @@ def _format_clause(found: list[Token]) -> Token | None:
     return clause
 
 
+def _is_column(found: list[Token], number: int) -> bool:
+    """Whether TABLE is a column's name, as in ``system.parts``, and not the word before a table's."""
+    return _verb(found) in _SELECTING and not (number and found[number - 1].is_word("INTO"))
+
+
 def _is_clause(found: list[Token], number: int) -> bool:
     before, after = found[number - 1] if number else None, found[number + 1 : number + 3]
     if before is None or not after or after[0].kind not in {Kind.WORD, Kind.QUOTED}:
         return False
     if (before.kind is Kind.WORD and before.text in _UNFINISHED) or after[0].is_word("DESC", "ASC"):
+        return False
+    if before.is_word("TABLE") and not _is_column(found, number - 1):
         return False
     if before.kind is Kind.SIGN and before.text not in ")]}*":
         return False

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import structlog
 
 from neonblue.backoff import backoff
+from neonblue.compose.standby import Standby
 from neonblue.log_lines import LogLines, configure
 from neonblue.settings import Settings
 from neonblue.stack.errors import ServiceError
@@ -130,7 +131,7 @@ def keep(settings: Settings) -> None:
 
 
 def _keep(settings: Settings) -> None:
-    nodes = (*_foundation(settings), *_stream(settings))
+    nodes = (*_foundation(settings), Standby(settings), *_stream(settings))
     names = {node.name for node in nodes}
     kinds = {node.name: "external" if isinstance(node, External | KafkaUsers) else "step" for node in nodes}
 

@@ -49,7 +49,7 @@ PARTS: Mapping[str, Part] = {
     "dagster-daemon": Part((Role.DAGSTER,)),
     "demo": Part(more=("API_TOKEN",)),
     "exporter": Part(
-        kafka="monitoring", clickhouse="watcher", more=("CONNECT_URL", "DAGSTER_TOKEN", "MONITORING_TOKEN")
+        (Role.MONITORING,), "monitoring", "watcher", ("CONNECT_URL", "DAGSTER_TOKEN", "MONITORING_TOKEN")
     ),
 }
 """By service. ``keeper`` is also ``set-up``: it makes the roles, users, tables and topics, as the supervisor of an

@@ -17,6 +17,7 @@ from neonblue.monitoring.clickhouse import ClickHouseSource
 from neonblue.monitoring.connect import ConnectSource
 from neonblue.monitoring.dagster import DagsterSource
 from neonblue.monitoring.kafka import KafkaSource
+from neonblue.monitoring.postgres import PostgresSource
 from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Source, Watchers
 from neonblue.monitoring.stack import StackSource
@@ -28,6 +29,7 @@ def sources(settings: Settings) -> list[Source]:
     return [
         StackSource(settings.data_dir),
         ConnectSource(settings.connect),
+        PostgresSource(settings.postgres),
         KafkaSource(settings),
         ClickHouseSource(settings.clickhouse),
         DagsterSource(settings.dagster),

@@ -95,6 +95,7 @@ _ACCEPTED = Row(
                 ),
             ),
             unit=units.EventsPerSecond,
+            width=6,
         ),
         Panel(
             "Commits",
@@ -107,6 +108,7 @@ _ACCEPTED = Row(
                 ),
             ),
             unit=units.Seconds,
+            width=6,
         ),
         Panel(
             "Waiting to be stored",
@@ -114,7 +116,17 @@ _ACCEPTED = Row(
             "sent again by its client.",
             (Prometheus("sum by (queue) (neonblue_queue_bytes)", "{{queue}}"),),
             unit=units.BytesIEC,
+            width=6,
             alerts=("QueueGrows",),
+        ),
+        Panel(
+            "Waiting for a standby",
+            "Commits that PostgreSQL holds until its standby has them too; only with ha.yaml there is one. Some are "
+            "under way under load; where they stay, the standby is missing and nothing is answered.",
+            (Prometheus("max(neonblue_commits_waiting)", "waiting"),),
+            unit=units.NoUnit,
+            width=6,
+            alerts=("StandbyMissing",),
         ),
     ),
 )

@@ -92,9 +92,10 @@ class Api(Service):
         self._settings = self._renewed(settings)
 
     def _renewed(self, settings: Settings) -> Settings:
-        """With the API's settings as they are in `settings`, but those that other processes know it by."""
+        """With the API's settings and those of traces as in `settings`, but those that other processes know it by."""
         kept = {name: getattr(self._settings.api, name) for name in _KNOWN_ELSEWHERE}
-        return self._settings.model_copy(update={"api": settings.api.model_copy(update=kept)})
+        api = settings.api.model_copy(update=kept)
+        return self._settings.model_copy(update={"api": api, "traces": settings.traces})
 
     def answer(self, seconds: float) -> None:
         """One that says of itself that it must be started again counts as one that is silent."""

@@ -25,7 +25,8 @@ def connect(postgres: PostgresSettings, database: str | None = None) -> Connecti
             connect_timeout=_CONNECT_SECONDS,
             autocommit=True,
             application_name="neonblue-stack",
-            options="-c search_path=pg_catalog -c lock_timeout=10s",
+            # What is made here is made again at each start: it waits for no standby, which may be away.
+            options="-c search_path=pg_catalog -c lock_timeout=10s -c synchronous_commit=local",
         )
     except psycopg.OperationalError as error:
         if postgres.external or "password authentication failed" not in str(error):

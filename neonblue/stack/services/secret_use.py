@@ -52,6 +52,7 @@ USED: Mapping[str, frozenset[str]] = {
     "exporter": frozenset(
         {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
     )
+    | _POSTGRES
     | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token"}
     | {"alert_urls", "monitoring_token"},
     "prometheus": frozenset(),
@@ -70,6 +71,7 @@ POSTGRES_ROLES: Mapping[str, Role] = {
     "postgres-schema": Role.API,
     "api": Role.API,
     "dagster-code": Role.ORCHESTRATION,
+    "exporter": Role.MONITORING,
 }
 """As whom a service or step connects to PostgreSQL: its user and password in the environment are that role's."""
 

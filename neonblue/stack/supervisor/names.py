@@ -16,6 +16,8 @@ SERVICES = (
 MONITORING = ("exporter", "postgres-exporter", "valkey-exporter", "alertmanager", "prometheus")
 """What watches the services, where that is asked for."""
 DISK = "disk"
+STANDBY = "postgres-standby"
+"""Of a deployment by containers alone: whether the standbys are there that PostgreSQL waits for."""
 STEPS = ("jars", "postgres-schema", "topics", "clickhouse-schema", "connector", "stream-repair", DISK)
 """Work between the services' starts. A step has no log of its own: what becomes of it is in the supervisor's."""
 SUPERVISOR = "supervisor"

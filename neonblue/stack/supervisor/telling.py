@@ -16,6 +16,7 @@ from neonblue.alerting.mailbox import Mailbox
 from neonblue.settings import Settings
 from neonblue.stack.supervisor import probe, progress, troubles
 from neonblue.stack.supervisor.board import Board
+from neonblue.stack.supervisor.names import STANDBY
 from neonblue.stack.supervisor.nodes import Node, with_requirements
 from neonblue.stack.supervisor.reminding import Reminder, Restarts
 from neonblue.stack.supervisor.troubles import Trouble
@@ -28,6 +29,8 @@ _FIRST_LOOKS_SECONDS = 0.5
 _API_SECONDS = 3.0
 _LATE_SECONDS = 300.0
 """A start that takes longer is no start any more: what is not ready then is told."""
+_NO_START = frozenset({STANDBY})
+"""What no start brings about is told before all was ready once: for want of it nothing may ever be."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -79,7 +82,7 @@ class Teller(threading.Thread):
         if self._settled:
             found += self._api_troubles()
         else:
-            found = [trouble for trouble in found if not trouble.lasting]
+            found = [trouble for trouble in found if not trouble.lasting or trouble.about in _NO_START]
         news = self._reminder.look(found, now)
         for trouble in news.new:
             _log.warning("trouble", about=trouble.about, what=trouble.what, command=trouble.command)

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from neonblue.stack.supervisor.board import State
-from neonblue.stack.supervisor.names import MONITORING, SERVICES, SUPERVISOR
+from neonblue.stack.supervisor.names import MONITORING, SERVICES, STANDBY, SUPERVISOR
 
 LOW = "low:"
 """What the detail of a part begins with that still works, but not for long."""
-_REPAIRS = {"stream-repair": "neonblue reconcile --repair", "disk": "neonblue doctor"}
+_REPAIRS = {
+    "stream-repair": "neonblue reconcile --repair",
+    "disk": "neonblue doctor",
+    STANDBY: "docker compose up --detach postgres-standby postgres-synchronous; to go on without it, or to copy it "
+    "anew: docs/deploying.md#without-the-standby",
+}
 _LOGS = {"connector": "connect", "disk": SUPERVISOR}
 _OF_THE_API = {
     "postgres": "neonblue logs postgres",

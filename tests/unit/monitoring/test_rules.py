@@ -13,6 +13,7 @@ import yaml
 
 from neonblue.cli.main import COMMANDS
 from neonblue.monitoring.connect import ANSWER_SECONDS, ConnectSource
+from neonblue.monitoring.postgres import PostgresSource
 from neonblue.stack.services import monitoring_files
 from tests.unit.monitoring.rules import FOLDER, alerts, metrics, rules
 
@@ -151,7 +152,13 @@ def test_a_recorded_series_is_not_recorded_twice() -> None:
     assert len(names) == len(set(names)) > 0
 
 
-@pytest.mark.parametrize(("alert", "look"), [("ConnectorNotRunning", ConnectSource.seconds + ANSWER_SECONDS)])
+@pytest.mark.parametrize(
+    ("alert", "look"),
+    [
+        ("ConnectorNotRunning", ConnectSource.seconds + ANSWER_SECONDS),
+        ("StandbyMissing", PostgresSource.seconds),
+    ],
+)
 def test_a_fault_that_must_be_told_within_a_minute_is_told_in_three_quarters_of_it(
     alert: str, look: float
 ) -> None:

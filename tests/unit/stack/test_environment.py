@@ -175,6 +175,8 @@ OF_ROLE = {
     (Role.API, True): "postgres_url",
     (Role.ORCHESTRATION, False): "postgres_orchestration_password",
     (Role.ORCHESTRATION, True): "postgres_orchestration_url",
+    (Role.MONITORING, False): "postgres_monitoring_password",
+    (Role.MONITORING, True): "postgres_url",
 }
 """What a process of the role connects with, in the stack's own server and in an external one."""
 
