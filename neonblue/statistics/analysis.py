@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -90,7 +90,12 @@ class MetricResult:
 
 
 def analyze_metrics(
-    experiment: Experiment, plan: Plan, standings: Standings | None = None, *, looking: bool = True
+    experiment: Experiment,
+    plan: Plan,
+    standings: Standings | None = None,
+    *,
+    looking: bool = True,
+    only: Collection[str] | None = None,
 ) -> tuple[MetricResult, ...]:
     """Every metric of every treatment arm, in the experiment's order of metrics, then arms.
 
@@ -99,15 +104,17 @@ def analyze_metrics(
     `experiment.alarms` share `plan.alpha`, half of it on the side of harm; to be within a margin is tested at
     `plan.alpha` each, since all of them must be (Schultzberg, Ankargren and Franberg 2024). Each interval is then
     computed at the level that matches the family's verdict. standings: what earlier looks left, which stands. looking:
-    whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent.
+    whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent. only:
+    names of guardrails, where the others are not asked for: the error is shared by all of them.
     """
+    metrics = [metric for metric in experiment.metrics if only is None or metric.name in only]
     found: dict[tuple[str, str], MetricResult] = {}
     for role in Role:
         cells = [
             _Cell.of(
                 experiment, plan, metric, arm, (standings or {}).get((metric.name, arm), NOTHING), looking
             )
-            for metric in experiment.metrics
+            for metric in metrics
             if metric.role is role
             for arm in experiment.treatments
         ]
@@ -116,7 +123,7 @@ def analyze_metrics(
             found[cell.metric.name, cell.arm] = cell.result(
                 family.rejected[index], family.adjusted[index], family.interval_alpha[index]
             )
-    order = [(metric.name, arm) for metric in experiment.metrics for arm in experiment.treatments]
+    order = [(metric.name, arm) for metric in metrics for arm in experiment.treatments]
     return tuple(found[key] for key in order)
 
 
@@ -125,6 +132,7 @@ class _Cell:
     """One metric of one arm on the way to its result.
 
     fallback: why the covariate is left out. tested: whether it is tested anew. alarms: that share the error of harm.
+    first: the test at `plan.alpha`, whose intervals are not to be read.
     """
 
     metric: Metric
@@ -156,7 +164,7 @@ class _Cell:
         tested = True
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:
             tested = looking and not standing.final and standing.grown(sample.information)
-        first = _compare(metric, strata, plan.alpha)
+        first = _compare(metric, strata, plan.alpha, limits=False)
         alarms = experiment.alarms
         return cls(metric, arm, plan, strata, fallback, sample, share, rule, standing, tested, alarms, first)
 
@@ -235,7 +243,7 @@ class _Cell:
         if not self.testing:
             return self._as_it_stands()
         if level is None:
-            return self.first
+            return _compare(self.metric, self.strata, self.plan.alpha)
         nominal = self.rule.nominal_alpha(level, self.sample.units)
         now = _compare(self.metric, self.strata, nominal).at_level(level_of(level))
         if not self.sequence:
@@ -355,10 +363,12 @@ def _margin(metric: Metric) -> Margin | Status | None:
         return Status(StatusCode.IMPOSSIBLE_REQUEST, f"The margin can't be tested: {error}.")
 
 
-def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:
+def _compare(
+    metric: Metric, strata: Sequence[Pair] | Status, alpha: float, *, limits: bool = True
+) -> Comparison:
     if isinstance(strata, Status):
         return Comparison(0, 0, None, None, None, strata, strata)
-    return compare_strata(metric.kind, strata, alpha)
+    return compare_strata(metric.kind, strata, alpha, limits=limits)
 
 
 def _rises(diff: float, interval: Interval | None) -> bool:
