@@ -178,10 +178,17 @@ class _Cell:
         of_margin = 0.0 if margin.relative else min(n_c, n_t) * margin.size
         return self.rule.ready(n_c, n_t, max(self.sample.outcomes, of_margin))
 
+    def _few_outcomes(self) -> Status | None:
+        """Why it is not ready though it has units enough: it lacks nothing but outcomes."""
+        n_c, n_t = self.first.n_control, self.first.n_treatment
+        if not self.rule.ready(n_c, n_t, math.inf):
+            return None
+        return too_few_outcomes(self.sample, self.rule.outcomes_needed(n_c, n_t), ended=self._last)
+
     @property
-    def _enough_units(self) -> bool:
-        """Whether a sequence has units enough, and lacks nothing but outcomes where it is not ready."""
-        return self.sequence and self.rule.ready(self.first.n_control, self.first.n_treatment, math.inf)
+    def _last(self) -> bool:
+        """Whether no look at this comparison will follow."""
+        return self.plan.ended or self.standing.final or (self.tested and self.share >= 1)
 
     @property
     def sequence(self) -> bool:
@@ -212,12 +219,14 @@ class _Cell:
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
         state = guardrail_after(self.standing.guardrail, self._state(guardrail))
-        few = too_few_outcomes(self.sample) if self._enough_units and not shown else None
+        few = None if shown else self._few_outcomes()
+        if few is not None and self.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+            # No look, or the last one, which tests nothing: between looks the same is said.
+            comparison = replace(comparison, absolute=few, relative=few)
         verdict = self._verdict(comparison, rejected)
         if few is not None and state is GuardrailState.HELD:
             # The margin's own test has outcomes enough; the difference's interval would contradict it.
             comparison = replace(comparison, absolute=few, relative=few)
-        final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
         return MetricResult(
@@ -229,12 +238,12 @@ class _Cell:
             verdict=verdict,
             guardrail=guardrail,
             fallback=self.fallback,
-            fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
+            fixed_p=_fixed_p(self.first) if self._last else None,
             guardrail_state=state,
             log10_p=self._log10_p(p),
             rejected=rejected,
-            looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
-            final=self.plan.ended or final,
+            looked=self._looked() if self._counts(guardrail) else None,
+            final=self._last,
             waits=few if state in (None, GuardrailState.OPEN) else None,
         )
 
@@ -325,6 +334,13 @@ class _Cell:
         if p == self.standing.p_value and self.standing.log10_p is not None:
             return self.standing.log10_p
         return math.log10(p) if p > 0 else None
+
+    def _counts(self, guardrail: NonInferiority | Status | None) -> bool:
+        """Whether this is a look: what can test nothing for want of outcomes leaves its error to the next one."""
+        if not self.tested or isinstance(self.strata, Status):
+            return False
+        waits = self.plan.deciding is Deciding.GROUP_SEQUENTIAL and not (self.ready or self._last)
+        return not waits or isinstance(guardrail, NonInferiority)
 
     def _looked(self) -> Looked:
         test = self.first.absolute

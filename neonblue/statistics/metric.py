@@ -78,8 +78,8 @@ def analyze_metric(
     plain test where the covariate can't be used). PROPORTION: see `compare_proportions`; with a covariate as a mean.
     RATIO: the delta method. Of these, lopsided arms of a skewed metric have the variance of `with_raised_variance`. The
     lift's interval always agrees with the test on the difference. limits: False where only the p-value is asked for: a
-    score test's intervals, which take a search, are then the whole line, and there is no `exact_p`. Raises ValueError
-    when the moments do not fit the kind, or alpha lies outside (0, 1).
+    score test's intervals, which take a search, are then the whole line. Raises ValueError when the moments
+    do not fit the kind, or alpha lies outside (0, 1).
     """
     comparison = _compared(kind, control, treatment, alpha, alternative, limits)
     if not (isinstance(comparison.absolute, Estimate) and are_lopsided(control.n, treatment.n)):
@@ -196,7 +196,7 @@ def compare_proportions(
     problem = not_countable(control, treatment)
     if problem:
         return Comparison.of(control, treatment, problem, problem)
-    exact = fisher_exact_p(control, treatment) if limits and _is_tiny(control, treatment) else None
+    exact = fisher_exact_p(control, treatment) if _is_tiny(control, treatment) else None
     if needs_score_test(control, treatment):
         test = score_test(control, treatment, alpha, alternative, limits=limits)
         lift = score_lift(control, treatment, alpha, alternative, limits=limits)
