@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from neonblue.analysis.rows import ExperimentRows
+from neonblue.analysis.sums import all_alike
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import MetricResult, Report, Status, StatusCode
+from neonblue.statistics import Comparison, Report, Status, StatusCode
 from neonblue.statistics.numbers import number
 
+EmptyCaps = Mapping[str, Status]
+"""Of each metric with a cap under which all units are alike, the reason why there is nothing to test."""
 
-def with_empty_caps_told(configuration: ExperimentMessage, report: Report) -> Report:
-    """The report; of a metric with a cap under which all units are alike, the reason names the cap.
+
+def empty_caps(configuration: ExperimentMessage, rows: ExperimentRows) -> EmptyCaps:
+    """Which caps leave no variance: over all units, as the cap itself is taken.
 
     A percentile that more units than it leaves out share with the lowest value, such as 0 where buyers are rare, is
     that value.
     """
-    caps = {
-        metric.key: Decimal(metric.cap_percentile)
-        for metric in configuration.metrics
-        if metric.cap_percentile is not None
-    }
-    return replace(
-        report, results=tuple(_told(result, caps.get(result.metric.name)) for result in report.results)
-    )
+    found = {}
+    for metric in configuration.metrics:
+        if metric.cap_percentile is None:
+            continue
+        value = all_alike(
+            [
+                row
+                for row in rows.moments
+                if (row.metric_key, row.metric_version) == (metric.key, metric.version)
+            ]
+        )
+        if value is not None:
+            percent = (100 * Decimal(metric.cap_percentile)).normalize()
+            found[metric.key] = Status(
+                StatusCode.ZERO_VARIANCE,
+                f"Under the {percent:f} % cap every unit has the value {number(float(value))}: either none has another "
+                "yet, or the percentile is too low.",
+            )
+    return found
 
 
-def _told(result: MetricResult, percentile: Decimal | None) -> MetricResult:
-    test, comparison = result.comparison.absolute, result.comparison
-    if percentile is None or not isinstance(test, Status) or test.code is not StatusCode.ZERO_VARIANCE:
-        return result
-    if comparison.mean_control != comparison.mean_treatment:
-        return result
-    status = replace(
-        test,
-        message=f"Under the {(100 * percentile).normalize():f} % cap every unit has the value "
-        f"{number(comparison.mean_control)}: either none has another yet, or the percentile is too low.",
+def with_empty_caps_told(caps: EmptyCaps, report: Report) -> Report:
+    """The report with the cap as the reason where it is one."""
+    results = tuple(
+        replace(result, comparison=told(caps, result.metric.name, result.comparison))
+        for result in report.results
     )
-    return replace(result, comparison=replace(comparison, absolute=status))
+    return replace(report, results=results)
+
+
+def told(caps: EmptyCaps, metric: str, comparison: Comparison) -> Comparison:
+    """One comparison of the metric, in whatever part of an answer; the same where the cap has nothing to do with it."""
+    test, reason = comparison.absolute, caps.get(metric)
+    if reason is None or not isinstance(test, Status) or test.code is not StatusCode.ZERO_VARIANCE:
+        return comparison
+    return replace(comparison, absolute=reason, relative=reason)

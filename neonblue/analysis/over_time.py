@@ -8,6 +8,7 @@ from datetime import date
 
 from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_by, too_small
 from neonblue.analysis.answer import finite
+from neonblue.analysis.caps import told
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
 from neonblue.statistics.adjusting import as_adjusted
@@ -66,10 +67,8 @@ def day_effects(
                     )
                     continue
                 shown, _ = as_adjusted(strata)
-                test, sample = (
-                    compare_strata(metric.kind, shown, alpha).absolute,
-                    Sample.of(metric.kind, shown),
-                )
+                found = told(question.caps, metric.name, compare_strata(metric.kind, shown, alpha))
+                test, sample = found.absolute, Sample.of(metric.kind, shown)
                 units = sample.n_control, sample.n_treatment
                 few = too_small(question.plan, len(experiment.arms), units) or too_few_outcomes(sample)
                 test = few or test

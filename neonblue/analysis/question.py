@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 
-from neonblue.analysis.caps import with_empty_caps_told
+from neonblue.analysis.caps import EmptyCaps, empty_caps, with_empty_caps_told
 from neonblue.analysis.experiment import experiment_of, plan_of
 from neonblue.analysis.rows import ExperimentRows
 from neonblue.analysis.standings import replayed, standings_of
@@ -29,7 +29,8 @@ class Question:
     page opened between two looks is none. pending: whether the experiment is concluded and its last look still to be
     taken. closed_to: up to when units and events are judged. unfinished: units whose
     window has not ended, by metric and arm: shown beside the others, never judged. now: when it is asked, by default
-    closed_to. waits: whether the one test of imported data waits for windows to end.
+    closed_to. waits: whether the one test of imported data waits for windows to end. caps: those that leave nothing to
+    test.
     """
 
     configuration: ExperimentMessage
@@ -43,11 +44,12 @@ class Question:
     unfinished: Mapping[tuple[str, str], SoFar] = field(default_factory=dict)
     now: datetime | None = None
     waits: bool = False
+    caps: EmptyCaps = field(default_factory=dict)
 
     def answer(self) -> Report:
         """Health, every metric in every arm, and the decision."""
         found = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
-        report = with_empty_caps_told(self.configuration, found)
+        report = with_empty_caps_told(self.caps, found)
         if self.waits and report.decision.action in (Action.KEEP_RUNNING, Action.INCONCLUSIVE):
             return replace(report, decision=Decision(Action.KEEP_RUNNING, self._waiting()))
         if self.pending and report.decision.action is Action.INCONCLUSIVE:
@@ -90,6 +92,7 @@ def ask(
         now,
         unfinished=so_far(newest, rows, now),
         now=now,
+        caps=empty_caps(newest, rows),
     )
     if plan.deciding is Deciding.FIXED:
         waits = newest.source == "external" and waits_for_windows(configurations, rows, now)

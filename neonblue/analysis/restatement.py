@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from neonblue.analysis import MomentRow
+from neonblue.analysis.rows import NO_PRODUCTS, Products
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 
 
@@ -31,7 +32,9 @@ _WORDS = {
     Cause.WINDOW_OPEN: "Units were still within their window, or their day was still open, when this was published.",
     Cause.LATE_EVENTS: "Events of these units arrived after this was published.",
     Cause.UNITS_ADDED: "Units that entered on these days arrived after this was published.",
-    Cause.UNITS_REMOVED: "Units were erased, or were found in several variants, after this was published.",
+    Cause.UNITS_REMOVED: (
+        "Units were erased, linked with another id, or found in several variants after this was published."
+    ),
     Cause.CODE_CHANGED: "The models of another version of the code give other sums.",
 }
 
@@ -97,12 +100,26 @@ def restatements(
 class _Sums:
     metric_version: int
     n: int
+    missing: int
     total: Decimal
     squares: Decimal
+    denominator: Products
+    covariate: Products
+
+    @property
+    def units(self) -> int:
+        """With and without a value: one that has none yet is there."""
+        return self.n + self.missing
 
     def plus(self, row: MomentRow) -> _Sums:
         return _Sums(
-            row.metric_version, self.n + row.n, self.total + row.sum_value, self.squares + row.sum_squares
+            row.metric_version,
+            self.n + row.n,
+            self.missing + row.missing,
+            self.total + row.sum_value,
+            self.squares + row.sum_squares,
+            self.denominator.plus(row.denominator or NO_PRODUCTS),
+            self.covariate.plus(row.covariate or NO_PRODUCTS),
         )
 
 
@@ -118,7 +135,7 @@ def _by_cell(rows: Iterable[MomentRow]) -> dict[tuple[str, str], dict[date, _Sum
     for row in rows:
         if row.metric_version == newest[row.metric_key]:
             cell = cells[row.metric_key, row.variant_key]
-            nothing = _Sums(row.metric_version, 0, Decimal(0), Decimal(0))
+            nothing = _Sums(row.metric_version, 0, 0, Decimal(0), Decimal(0), NO_PRODUCTS, NO_PRODUCTS)
             cell[row.exposure_date] = cell.get(row.exposure_date, nothing).plus(row)
     return cells
 
@@ -132,8 +149,8 @@ def _was_open(day: date, metric: MetricMessage, computed_at: datetime) -> bool:
 
 
 def _cause(then: _Days, now: _Days, days: Iterable[date], *, open_: bool, other_code: bool) -> Cause:
-    before = {day: then[day].n if day in then else 0 for day in days}
-    after = {day: now[day].n if day in now else 0 for day in days}
+    before = {day: then[day].units if day in then else 0 for day in days}
+    after = {day: now[day].units if day in now else 0 for day in days}
     if any(after[day] < before[day] for day in before):
         return Cause.UNITS_REMOVED
     if open_:
@@ -147,6 +164,7 @@ def _restatement(
     key: str, variant: str, cause: Cause, days: tuple[date, ...], then: _Days, now: _Days
 ) -> Restatement:
     removed = cause is Cause.METRIC_REMOVED
+    ratio = any(sums.denominator != NO_PRODUCTS for sums in then.values())
     return Restatement(
         key,
         variant,
@@ -155,8 +173,8 @@ def _restatement(
         days,
         _units(then),
         None if removed else _units(now),
-        _mean(then),
-        _mean(now),
+        _mean(then, ratio=ratio),
+        _mean(now, ratio=ratio),
     )
 
 
@@ -164,6 +182,8 @@ def _units(days: _Days) -> int:
     return sum(sums.n for sums in days.values())
 
 
-def _mean(days: _Days) -> float | None:
-    n = _units(days)
-    return float(sum((sums.total for sums in days.values()), Decimal(0)) / n) if n else None
+def _mean(days: _Days, *, ratio: bool) -> float | None:
+    """Per unit with a value; of a ratio per denominator."""
+    total = sum((sums.total for sums in days.values()), Decimal(0))
+    of = sum((sums.denominator.sum for sums in days.values()), Decimal(0)) if ratio else Decimal(_units(days))
+    return float(total / of) if of else None

@@ -28,6 +28,14 @@ class Products:
     squares: Decimal
     products: Decimal
 
+    def plus(self, more: Products) -> Products:
+        """Over the units of both."""
+        return Products(self.sum + more.sum, self.squares + more.squares, self.products + more.products)
+
+
+NO_PRODUCTS = Products(Decimal(0), Decimal(0), Decimal(0))
+"""Of nobody, and of units all of whose second values are 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class MomentRow:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from neonblue.analysis import too_small
+from neonblue.analysis.caps import EmptyCaps, told
 from neonblue.statistics import (
     Comparison,
     Direction,
@@ -63,26 +64,31 @@ class _Cell:
     metric: Metric
     arm: str
     plan: Plan
+    caps: EmptyCaps
 
     def compare(self, alpha: float) -> Comparison | None:
         strata = self.experiment.compared(self.metric.name, self.arm)
         if isinstance(strata, Status):
             return None if strata.code is StatusCode.MISSING_ARM else _without_test(strata)
-        found = compare_strata(self.metric.kind, as_adjusted(strata)[0], alpha)
+        found = told(
+            self.caps, self.metric.name, compare_strata(self.metric.kind, as_adjusted(strata)[0], alpha)
+        )
         units = found.n_control, found.n_treatment
         few = too_small(self.plan, len(self.experiment.arms), units)
         return found if few is None else replace(found, diff=None, absolute=few, relative=few)
 
 
-def segment_effects(segments: Mapping[Segment, Experiment], plan: Plan) -> tuple[SegmentEffect, ...]:
+def segment_effects(
+    segments: Mapping[Segment, Experiment], plan: Plan, caps: EmptyCaps | None = None
+) -> tuple[SegmentEffect, ...]:
     """Every primary metric and arm in every segment, by one look at a fixed horizon.
 
     All of them are one family under Benjamini-Hochberg at the plan's false discovery rate; each interval is at the
     level that agrees with its verdict. They explain and do not decide: looked at before the end of a plan they
-    keep no error rate.
+    keep no error rate. caps: of the whole experiment, as those that the segments' values have.
     """
     cells = [
-        _Cell(segment, experiment, metric, arm, plan)
+        _Cell(segment, experiment, metric, arm, plan, caps or {})
         for segment, experiment in segments.items()
         for metric in experiment.metrics
         if metric.role is Role.PRIMARY

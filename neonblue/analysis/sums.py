@@ -70,6 +70,13 @@ def covariate_of(rows: Sequence[MomentRow]) -> CovariateMoments:
         )
 
 
+def all_alike(rows: Sequence[MomentRow]) -> Decimal | None:
+    """The value that every unit of all rows has; None where two differ, or there is no unit with a value."""
+    with localcontext(_EXACT):
+        n, total, squares = _value(rows)
+        return total / n if n and n * squares == total * total else None
+
+
 def _value(rows: Iterable[MomentRow]) -> tuple[int, Decimal, Decimal]:
     n, total, squares = 0, _NOTHING, _NOTHING
     for row in rows:

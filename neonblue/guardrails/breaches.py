@@ -48,8 +48,8 @@ def breaches(
     seen = experiment_of(versions, ExperimentRows(moments=list(rows)), lambda _: True)
     return [
         _breach(experiment.key, result)
-        for result in analyze_metrics(seen, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
-        if result.metric.name in watched and result.arm not in seen.dropped and result.speaks_against
+        for result in analyze_metrics(seen, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE), only=watched)
+        if result.arm not in seen.dropped and result.speaks_against
     ]
 
 

@@ -55,7 +55,7 @@ def read_segments(warehouse: Warehouse, versions: Versions, question: Question) 
         segment: _experiment(versions, rows, question.closed_to)
         for segment, rows in segment_moments(warehouse, versions, question.closed_to).items()
     }
-    return segment_effects(parts, question.plan)
+    return segment_effects(parts, question.plan, question.caps)
 
 
 def segment_moments(

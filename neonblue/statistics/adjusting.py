@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from neonblue.statistics import numbers
 from neonblue.statistics.association import Counts, equal_shares_p
-from neonblue.statistics.cuped import compare_cuped
+from neonblue.statistics.cuped import usable_effect
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import mean_effect
 from neonblue.statistics.metric import AnyMoments, Pair
-from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial
+from neonblue.statistics.missing_covariate import PartialCovariateMoments, usable_partial_effect
 from neonblue.statistics.moments import CovariateMoments
 from neonblue.statistics.pooling import stratified_effect
 from neonblue.statistics.result import Estimate
@@ -82,10 +82,14 @@ def plain(moments: AnyMoments) -> AnyMoments:
 
 def _reason(control: AnyMoments, treatment: AnyMoments) -> Status | None:
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        return compare_cuped(control, treatment).fallback
+        return _problem(usable_effect(control, treatment))
     if isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
-        return compare_partial(control, treatment).fallback
+        return _problem(usable_partial_effect(control, treatment))
     return None
+
+
+def _problem(effect: Effect | Status) -> Status | None:
+    return effect if isinstance(effect, Status) else None
 
 
 def _observed(arm: AnyMoments) -> CovariateMoments | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -90,7 +90,12 @@ class MetricResult:
 
 
 def analyze_metrics(
-    experiment: Experiment, plan: Plan, standings: Standings | None = None, *, looking: bool = True
+    experiment: Experiment,
+    plan: Plan,
+    standings: Standings | None = None,
+    *,
+    looking: bool = True,
+    only: Collection[str] | None = None,
 ) -> tuple[MetricResult, ...]:
     """Every metric of every treatment arm, in the experiment's order of metrics, then arms.
 
@@ -99,15 +104,17 @@ def analyze_metrics(
     `experiment.alarms` share `plan.alpha`, half of it on the side of harm; to be within a margin is tested at
     `plan.alpha` each, since all of them must be (Schultzberg, Ankargren and Franberg 2024). Each interval is then
     computed at the level that matches the family's verdict. standings: what earlier looks left, which stands. looking:
-    whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent.
+    whether this is a look of a group-sequential plan; between two looks nothing is tested and no error is spent. only:
+    names of guardrails, where the others are not asked for: the error is shared by all of them.
     """
+    metrics = [metric for metric in experiment.metrics if only is None or metric.name in only]
     found: dict[tuple[str, str], MetricResult] = {}
     for role in Role:
         cells = [
             _Cell.of(
                 experiment, plan, metric, arm, (standings or {}).get((metric.name, arm), NOTHING), looking
             )
-            for metric in experiment.metrics
+            for metric in metrics
             if metric.role is role
             for arm in experiment.treatments
         ]
@@ -116,7 +123,7 @@ def analyze_metrics(
             found[cell.metric.name, cell.arm] = cell.result(
                 family.rejected[index], family.adjusted[index], family.interval_alpha[index]
             )
-    order = [(metric.name, arm) for metric in experiment.metrics for arm in experiment.treatments]
+    order = [(metric.name, arm) for metric in metrics for arm in experiment.treatments]
     return tuple(found[key] for key in order)
 
 
@@ -125,6 +132,7 @@ class _Cell:
     """One metric of one arm on the way to its result.
 
     fallback: why the covariate is left out. tested: whether it is tested anew. alarms: that share the error of harm.
+    first: the test at `plan.alpha`, whose intervals are not to be read.
     """
 
     metric: Metric
@@ -156,7 +164,7 @@ class _Cell:
         tested = True
         if plan.deciding is Deciding.GROUP_SEQUENTIAL:
             tested = looking and not standing.final and standing.grown(sample.information)
-        first = _compare(metric, strata, plan.alpha)
+        first = _compare(metric, strata, plan.alpha, limits=False)
         alarms = experiment.alarms
         return cls(metric, arm, plan, strata, fallback, sample, share, rule, standing, tested, alarms, first)
 
@@ -170,10 +178,17 @@ class _Cell:
         of_margin = 0.0 if margin.relative else min(n_c, n_t) * margin.size
         return self.rule.ready(n_c, n_t, max(self.sample.outcomes, of_margin))
 
+    def _few_outcomes(self) -> Status | None:
+        """Why it is not ready though it has units enough: it lacks nothing but outcomes."""
+        n_c, n_t = self.first.n_control, self.first.n_treatment
+        if not self.rule.ready(n_c, n_t, math.inf):
+            return None
+        return too_few_outcomes(self.sample, self.rule.outcomes_needed(n_c, n_t), ended=self._last)
+
     @property
-    def _enough_units(self) -> bool:
-        """Whether a sequence has units enough, and lacks nothing but outcomes where it is not ready."""
-        return self.sequence and self.rule.ready(self.first.n_control, self.first.n_treatment, math.inf)
+    def _last(self) -> bool:
+        """Whether no look at this comparison will follow."""
+        return self.plan.ended or self.standing.final or (self.tested and self.share >= 1)
 
     @property
     def sequence(self) -> bool:
@@ -204,12 +219,14 @@ class _Cell:
         rejected = self.standing.rejected or (rejected and self.testing and shown)
         guardrail = self._guardrail()
         state = guardrail_after(self.standing.guardrail, self._state(guardrail))
-        few = too_few_outcomes(self.sample) if self._enough_units and not shown else None
+        few = None if shown else self._few_outcomes()
+        if few is not None and self.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+            # No look, or the last one, which tests nothing: between looks the same is said.
+            comparison = replace(comparison, absolute=few, relative=few)
         verdict = self._verdict(comparison, rejected)
         if few is not None and state is GuardrailState.HELD:
             # The margin's own test has outcomes enough; the difference's interval would contradict it.
             comparison = replace(comparison, absolute=few, relative=few)
-        final = self.standing.final or (self.tested and self.share >= 1)
         p = self.p_value if shown else None
         kept = not self.testing and self.standing.adjusted_p is not None
         return MetricResult(
@@ -221,12 +238,12 @@ class _Cell:
             verdict=verdict,
             guardrail=guardrail,
             fallback=self.fallback,
-            fixed_p=_fixed_p(self.first) if self.plan.ended or final else None,
+            fixed_p=_fixed_p(self.first) if self._last else None,
             guardrail_state=state,
             log10_p=self._log10_p(p),
             rejected=rejected,
-            looked=self._looked() if self.tested and not isinstance(self.strata, Status) else None,
-            final=self.plan.ended or final,
+            looked=self._looked() if self._counts(guardrail) else None,
+            final=self._last,
             waits=few if state in (None, GuardrailState.OPEN) else None,
         )
 
@@ -235,7 +252,7 @@ class _Cell:
         if not self.testing:
             return self._as_it_stands()
         if level is None:
-            return self.first
+            return _compare(self.metric, self.strata, self.plan.alpha)
         nominal = self.rule.nominal_alpha(level, self.sample.units)
         now = _compare(self.metric, self.strata, nominal).at_level(level_of(level))
         if not self.sequence:
@@ -318,6 +335,13 @@ class _Cell:
             return self.standing.log10_p
         return math.log10(p) if p > 0 else None
 
+    def _counts(self, guardrail: NonInferiority | Status | None) -> bool:
+        """Whether this is a look: what can test nothing for want of outcomes leaves its error to the next one."""
+        if not self.tested or isinstance(self.strata, Status):
+            return False
+        waits = self.plan.deciding is Deciding.GROUP_SEQUENTIAL and not (self.ready or self._last)
+        return not waits or isinstance(guardrail, NonInferiority)
+
     def _looked(self) -> Looked:
         test = self.first.absolute
         z = math.copysign(deviate(test.log10_p), test.diff) if isinstance(test, Estimate) else None
@@ -355,10 +379,12 @@ def _margin(metric: Metric) -> Margin | Status | None:
         return Status(StatusCode.IMPOSSIBLE_REQUEST, f"The margin can't be tested: {error}.")
 
 
-def _compare(metric: Metric, strata: Sequence[Pair] | Status, alpha: float) -> Comparison:
+def _compare(
+    metric: Metric, strata: Sequence[Pair] | Status, alpha: float, *, limits: bool = True
+) -> Comparison:
     if isinstance(strata, Status):
         return Comparison(0, 0, None, None, None, strata, strata)
-    return compare_strata(metric.kind, strata, alpha)
+    return compare_strata(metric.kind, strata, alpha, limits=limits)
 
 
 def _rises(diff: float, interval: Interval | None) -> bool:

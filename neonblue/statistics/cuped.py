@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import compare_means, too_few
+from neonblue.statistics.means import compare_means, not_testable, too_few
 from neonblue.statistics.moments import CovariateMoments, Moments
 from neonblue.statistics.precision import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
@@ -207,32 +207,47 @@ def compare_adjusted(
 
     fewest: units with a covariate in the arm that has fewer of them.
     """
-    plain = compare_means(control, treatment, alpha, alternative)
-    if isinstance(adjustment, Status):
-        return CupedComparison(plain, None, adjustment)
-    if not isinstance(plain.absolute, Estimate):
-        return CupedComparison(plain, None, plain.absolute)
-    if fewest < _SMALL_ARM:
-        message = (
-            f"An arm has fewer than {_SMALL_ARM} units with a covariate: its slope would be too uncertain."
-        )
-        return CupedComparison(plain, None, Status(StatusCode.NOT_ENOUGH_UNITS, message))
-    effect = effect_of(adjustment, control, treatment.n)
-    if isinstance(effect, Status):
-        return CupedComparison(plain, None, effect)
-    if adjustment.theta_control == adjustment.theta_treatment == 0:
-        message = "The covariate does not vary with the outcome: nothing to adjust by."
-        return CupedComparison(plain, None, Status(StatusCode.ZERO_VARIANCE, message))
+    effect = adjusted_effect(control, treatment, adjustment, fewest)
+    if isinstance(effect, Status) or isinstance(adjustment, Status):
+        reason = effect if isinstance(effect, Status) else None
+        return CupedComparison(compare_means(control, treatment, alpha, alternative), None, reason)
     comparison = Comparison(
         n_control=control.n,
         n_treatment=treatment.n,
-        mean_control=plain.mean_control,
-        mean_treatment=plain.mean_treatment,
+        mean_control=control.mean,
+        mean_treatment=treatment.mean,
         diff=adjustment.diff,
         absolute=effect.test(alpha, alternative),
         relative=effect.lift(alpha, alternative),
     )
     return CupedComparison(comparison, adjustment, None)
+
+
+def adjusted_effect(
+    control: Moments, treatment: Moments, adjustment: CupedAdjustment | Status, fewest: int
+) -> Effect | Status:
+    """The effect that `compare_adjusted` tests, or why it takes the plain one."""
+    if isinstance(adjustment, Status):
+        return adjustment
+    problem = not_testable(control, treatment)
+    if problem:
+        return problem
+    if fewest < _SMALL_ARM:
+        message = (
+            f"An arm has fewer than {_SMALL_ARM} units with a covariate: its slope would be too uncertain."
+        )
+        return Status(StatusCode.NOT_ENOUGH_UNITS, message)
+    effect = effect_of(adjustment, control, treatment.n)
+    if not isinstance(effect, Status) and adjustment.theta_control == adjustment.theta_treatment == 0:
+        message = "The covariate does not vary with the outcome: nothing to adjust by."
+        return Status(StatusCode.ZERO_VARIANCE, message)
+    return effect
+
+
+def usable_effect(control: CovariateMoments, treatment: CovariateMoments) -> Effect | Status:
+    """The effect that `compare_cuped` tests, or why it takes the plain one."""
+    fewest = min(control.n, treatment.n)
+    return adjusted_effect(control.outcome, treatment.outcome, adjust(control, treatment), fewest)
 
 
 def residual_squares(arm: CovariateMoments, slope: float) -> float:

@@ -73,6 +73,9 @@ class DecidingRule(Protocol):
     def ready(self, control: int, treatment: int, outcomes: float) -> bool:
         """Whether the plan allows a verdict at this look, with so many units in the arms and `Sample.outcomes`."""
 
+    def outcomes_needed(self, control: int, treatment: int) -> float:
+        """The `Sample.outcomes` of a proportion from which on it does, in arms of so many units; 0 for any."""
+
     def p_value(self, test: Estimate, units: float) -> float:
         """The two-sided p-value that is valid under the plan, in [0, 1]."""
 
@@ -95,6 +98,10 @@ class FixedHorizon:
     def ready(self, control: int, treatment: int, outcomes: float) -> bool:  # noqa: ARG002 - the protocol's signature
         """Whether the planned end is there."""
         return self.complete
+
+    def outcomes_needed(self, control: int, treatment: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """None: one look adds no error to another's."""
+        return 0.0
 
     def p_value(self, test: Estimate, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """The test's own p-value."""
@@ -135,7 +142,12 @@ class AnyTime:
 
     def ready(self, control: int, treatment: int, outcomes: float) -> bool:
         """Whether each arm has the units and outcomes below which the normal approximation is not to be trusted."""
-        return min(control, treatment) >= SMALLEST_ARM and outcomes >= SMALLEST_OUTCOMES
+        enough = outcomes >= self.outcomes_needed(control, treatment)
+        return min(control, treatment) >= SMALLEST_ARM and enough
+
+    def outcomes_needed(self, control: int, treatment: int) -> float:  # noqa: ARG002 - the protocol's signature
+        """SMALLEST_OUTCOMES, whatever the arms' sizes: there is no end at which they would be missed."""
+        return SMALLEST_OUTCOMES
 
     def p_value(self, test: Estimate, units: float) -> float:
         """Always-valid p of this look alone: min(1, 1 / e-value)."""
@@ -158,18 +170,20 @@ class AnyTime:
         return alpha
 
 
-def too_few_outcomes(sample: Sample) -> Status | None:
-    """Why no confidence sequence judges a proportion yet, and after how many units one will; None where it does.
+def too_few_outcomes(
+    sample: Sample, needed: float = SMALLEST_OUTCOMES, *, ended: bool = False
+) -> Status | None:
+    """Why a proportion is not judged yet, and after how many units it will be; None where it is.
 
-    None, too, before there is any outcome: the test has a reason of its own then.
+    None, too, before there is any outcome: the test has a reason of its own then. needed: `outcomes_needed` of the
+    rule, by default a confidence sequence's. ended: whether no look will follow.
     """
-    if not 0 < sample.outcomes < SMALLEST_OUTCOMES:
+    if not 0 < sample.outcomes < needed:
         return None
-    units = sample.n_control + sample.n_treatment
-    needed = numbers.two_digits_up(units * SMALLEST_OUTCOMES / sample.outcomes)
+    units = numbers.two_digits_up((sample.n_control + sample.n_treatment) * needed / sample.outcomes)
     message = (
-        f"Too early: {sample.outcomes:.1f} of at least {SMALLEST_OUTCOMES} expected outcomes in the smaller arm, "
-        f"enough after about {needed:,} units of both."
+        f"{'Too few outcomes' if ended else 'Too early'}: {sample.outcomes:.1f} of at least {needed:g} expected "
+        f"outcomes in the smaller arm, enough after about {units:,} units of both."
     )
     return Status(StatusCode.TOO_EARLY, message)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.inference import critical_value
+from neonblue.statistics.precision import floats
 from neonblue.statistics.result import Alternative, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
@@ -40,7 +41,7 @@ def fieller_limits(
     excludes 0 exactly when |diff| > c sd(diff). Arrays broadcast. Source: Fieller (1954).
     """
     values = (control, var_control, diff, var_diff, covariance, critical)
-    mean, var_mean, d, var_d, cov, c = (np.asarray(v, dtype=float) for v in values)
+    mean, var_mean, d, var_d, cov, c = floats(*values)
     c2 = c * c
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # All in units of |control|: squares of the metric's own values could overflow or vanish.

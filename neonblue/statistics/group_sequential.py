@@ -16,6 +16,8 @@ from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.tails import deviate, normal_sf
 
 LARGEST_ALPHA = 0.5
+SMALLEST_OUTCOMES = 2
+SMALL_ARM = 0.2
 _SMALLEST_ALPHA = 1e-290
 _HIGHEST = 37.0  # stands for an infinite boundary where a root is sought
 
@@ -58,9 +60,13 @@ class GroupSequential:
         reached = max(self.share, *(look.share for look in self.earlier), 0.0)
         return 2 * self.spending.spent(reached, alpha / 2)
 
-    def ready(self, control: int, treatment: int, outcomes: float) -> bool:  # noqa: ARG002 - the protocol's signature
-        """Always: what is too early has a boundary too high."""
-        return True
+    def ready(self, control: int, treatment: int, outcomes: float) -> bool:
+        """From `outcomes_needed` on: what else is too early has a boundary too high."""
+        return outcomes >= self.outcomes_needed(control, treatment)
+
+    def outcomes_needed(self, control: int, treatment: int) -> float:
+        """SMALLEST_OUTCOMES where an arm has less than a fifth of the units: a lone outcome there is beyond 2 se."""
+        return SMALLEST_OUTCOMES if min(control, treatment) < SMALL_ARM * (control + treatment) else 0.0
 
     def p_value(self, test: Estimate, units: float) -> float:  # noqa: ARG002 - the protocol's signature
         """The repeated p-value of this look, in (0, 1]; above LARGEST_ALPHA it is given as 1."""

@@ -29,7 +29,7 @@ class SampleRatio:
     """Observed units per arm against the allocation.
 
     observed, expected: units per arm, expected 0 in arms of weight zero; chi2 and df over arms of positive
-    weight; p_value, log10_p: upper tail; exact_p: two-sided binomial p-value for two arms, else None.
+    weight; p_value, log10_p: upper tail. share: the first arm's of two in one version, else None.
     detected: p_value < threshold. small_expected: an expected count is below 5, where chi-square is rough.
     users_in_zero_weight_arms: units that no allocation can have put where they are: an error by itself.
     """
@@ -40,11 +40,19 @@ class SampleRatio:
     df: int
     p_value: float
     log10_p: float
-    exact_p: float | None
     threshold: float
     detected: bool
     small_expected: bool
     users_in_zero_weight_arms: int
+    share: float | None = None
+
+    @property
+    def exact_p(self) -> float | None:
+        """The two-sided binomial p-value for two arms of at most ten million units, else None."""
+        used = [count for count, expected in zip(self.observed, self.expected, strict=True) if expected]
+        if self.share is None or sum(used) > _EXACT_LIMIT:
+            return None
+        return float(scipy.stats.binomtest(used[0], sum(used), self.share).pvalue)
 
     @property
     def healthy(self) -> bool:
@@ -111,10 +119,6 @@ def sample_ratio(
     chi2 = float(((used - expected[positive]) ** 2 / expected[positive]).sum())
     df = int(positive.sum()) - 1
     p_value, log10_p = (float(v) for v in tails.chi2_sf(chi2, df))
-    exact = None
-    if df == 1 and total <= _EXACT_LIMIT:
-        share = float(expected[positive][0]) / total
-        exact = float(scipy.stats.binomtest(int(used[0]), total, share).pvalue)
     return SampleRatio(
         observed=tuple(int(c) for c in counts),
         expected=tuple(float(e) for e in expected),
@@ -122,11 +126,11 @@ def sample_ratio(
         df=df,
         p_value=p_value,
         log10_p=log10_p,
-        exact_p=exact,
         threshold=threshold,
         detected=p_value < threshold,
         small_expected=bool(expected[positive].min() < SMALL_EXPECTED_COUNT),
         users_in_zero_weight_arms=int(counts[~positive].sum()),
+        share=float(expected[positive][0]) / total if df == 1 else None,
     )
 
 
@@ -169,7 +173,6 @@ def sample_ratio_over_versions(
         df=df,
         p_value=p_value,
         log10_p=log10_p,
-        exact_p=None,
         threshold=threshold,
         detected=p_value < threshold,
         small_expected=bool(expected[expected > 0].min() < SMALL_EXPECTED_COUNT),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics import tails
+from neonblue.statistics.precision import broadcast, floats
 from neonblue.statistics.result import Alternative, Estimate, Interval, Method
 
 FloatArray = NDArray[np.float64]
@@ -52,9 +54,21 @@ def critical_value(
 
     alpha in (0, 1) and df > 0 broadcast. Raises ValueError for an alpha out of range.
     """
+    level, freedom = floats(alpha, df)
+    if level.ndim == freedom.ndim == 0:
+        return np.asarray(_single_critical(float(level), float(freedom), alternative))
+    return _critical(level, freedom, alternative)
+
+
+@functools.lru_cache(maxsize=1024)
+def _single_critical(alpha: float, df: float, alternative: Alternative) -> float:
+    """Of one test: its difference and its lift ask for the same."""
+    return float(_critical(alpha, df, alternative))
+
+
+def _critical(alpha: ArrayLike, df: ArrayLike, alternative: Alternative) -> FloatArray:
     require_alpha(alpha)
-    tail = np.asarray(alpha, dtype=float) / (2 if alternative is Alternative.TWO_SIDED else 1)
-    return -tails.t_quantile(tail, df)
+    return -tails.t_quantile(np.divide(alpha, 2 if alternative is Alternative.TWO_SIDED else 1), df)
 
 
 def infer(
@@ -71,12 +85,13 @@ def infer(
     All broadcast. The interval is diff -+ c se with c the critical value of the same test; for a one-sided
     alternative its other end is infinite. Raises ValueError for an alpha outside (0, 1).
     """
-    diff, se, df, null = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (diff, se, df, null)))
+    diff, se, df, null = broadcast(diff, se, df, null)
     usable = se > 0
     se, df = np.where(usable, se, np.nan), np.where(usable, df, np.nan)
     statistic = (diff - null) / se
     p_value, log10_p = tails.t_two_sided(statistic, df)
-    p_greater, p_less = tails.t_sf(statistic, df), tails.t_sf(-statistic, df)
+    p_greater = tails.one_sided(p_value, statistic > 0)
+    p_less = tails.one_sided(p_value, statistic < 0)
     margin = critical_value(alpha, df, alternative) * se
     infinity = np.where(usable, np.inf, np.nan)
     lower = -infinity if alternative is Alternative.LESS else diff - margin
@@ -93,9 +108,7 @@ def welch_df(
     nan where both variances are 0. Between min(n) - 1 and the sum of n minus 2.
     Source: Welch (1947), Satterthwaite (1946).
     """
-    a, n_a, b, n_b = (
-        np.asarray(v, dtype=float) for v in (var_control, n_control, var_treatment, n_treatment)
-    )
+    a, n_a, b, n_b = floats(var_control, n_control, var_treatment, n_treatment)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = a / (a + b)
         return np.asarray(1 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1)))

@@ -66,12 +66,10 @@ def compare_means(
 
     Both intervals have level 1 - alpha and agree on the decision. Raises ValueError for an alpha outside (0, 1).
     """
-    return Comparison.of(
-        control,
-        treatment,
-        welch_test(control, treatment, alpha, alternative),
-        welch_lift(control, treatment, alpha, alternative),
-    )
+    effect = mean_effect(control, treatment)
+    test = effect if isinstance(effect, Status) else effect.test(alpha, alternative)
+    lift = effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
+    return Comparison.of(control, treatment, test, ZERO_BASELINE if control.n and control.mean == 0 else lift)
 
 
 def not_testable(control: Moments, treatment: Moments) -> Status | None:

@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import Theta, compare_cuped, cuped_effect
+from neonblue.statistics.cuped import Theta, compare_cuped, usable_effect
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.lopsided import are_lopsided, with_raised_variance
 from neonblue.statistics.means import compare_means, mean_effect
-from neonblue.statistics.missing_covariate import PartialCovariateMoments, compare_partial, partial_effect
+from neonblue.statistics.missing_covariate import (
+    PartialCovariateMoments,
+    compare_partial,
+    usable_partial_effect,
+)
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.noninferiority import (
     Margin,
@@ -65,16 +69,19 @@ def analyze_metric(
     treatment: AnyMoments,
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
+    *,
+    limits: bool = True,
 ) -> Comparison:
     """Compare two arms on one metric with the default test of its kind.
 
     MEAN: Welch's test, with CUPED when both arms are CovariateMoments or PartialCovariateMoments (falling back to the
     plain test where the covariate can't be used). PROPORTION: see `compare_proportions`; with a covariate as a mean.
     RATIO: the delta method. Of these, lopsided arms of a skewed metric have the variance of `with_raised_variance`. The
-    lift's interval always agrees with the test on the difference. Raises ValueError when the moments do not fit the
-    kind, or alpha lies outside (0, 1).
+    lift's interval always agrees with the test on the difference. limits: False where only the p-value is asked for: a
+    score test's intervals, which take a search, are then the whole line. Raises ValueError when the moments
+    do not fit the kind, or alpha lies outside (0, 1).
     """
-    comparison = _compared(kind, control, treatment, alpha, alternative)
+    comparison = _compared(kind, control, treatment, alpha, alternative, limits)
     if not (isinstance(comparison.absolute, Estimate) and are_lopsided(control.n, treatment.n)):
         return comparison
     effect = metric_effect(kind, control, treatment)
@@ -85,7 +92,12 @@ def analyze_metric(
 
 
 def _compared(
-    kind: MetricKind, control: AnyMoments, treatment: AnyMoments, alpha: float, alternative: Alternative
+    kind: MetricKind,
+    control: AnyMoments,
+    treatment: AnyMoments,
+    alpha: float,
+    alternative: Alternative,
+    limits: bool,
 ) -> Comparison:
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
@@ -103,7 +115,7 @@ def _compared(
         if kind is MetricKind.MEAN:
             return compare_means(control, treatment, alpha, alternative)
         if kind is MetricKind.PROPORTION:
-            return compare_proportions(control, treatment, alpha, alternative)
+            return compare_proportions(control, treatment, alpha, alternative, limits=limits)
     raise _misfit(kind, control, treatment)
 
 
@@ -120,14 +132,12 @@ def own_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> 
     """As `metric_effect`, with each arm's own variance however lopsided the arms are."""
     if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            if compare_cuped(control, treatment).adjustment:
-                return cuped_effect(control, treatment)
-            return mean_effect(control.outcome, treatment.outcome)
+            effect = usable_effect(control, treatment)
+            return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
     elif isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
         if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            if compare_partial(control, treatment).adjustment:
-                return partial_effect(control, treatment)
-            return mean_effect(control.outcome, treatment.outcome)
+            effect = usable_partial_effect(control, treatment)
+            return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
     elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
         if kind is MetricKind.RATIO:
             return ratio_effect(control, treatment)
@@ -175,24 +185,25 @@ def compare_proportions(
     treatment: Moments,
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
+    *,
+    limits: bool = True,
 ) -> Comparison:
     """Compare two proportions: the unpooled z test, or the score test where `needs_score_test`.
 
-    `exact_p` holds Fisher's p-value when an expected count is below 5. ValueError unless values are 0 or 1.
+    `exact_p` holds Fisher's p-value when an expected count is below 5. limits: as in `analyze_metric`.
+    ValueError unless values are 0 or 1.
     """
     problem = not_countable(control, treatment)
     if problem:
         return Comparison.of(control, treatment, problem, problem)
-    score = needs_score_test(control, treatment)
-    test, lift = (score_test, score_lift) if score else (unpooled_test, unpooled_lift)
     exact = fisher_exact_p(control, treatment) if _is_tiny(control, treatment) else None
-    return Comparison.of(
-        control,
-        treatment,
-        test(control, treatment, alpha, alternative),
-        lift(control, treatment, alpha, alternative),
-        exact if isinstance(exact, float) else None,
-    )
+    if needs_score_test(control, treatment):
+        test = score_test(control, treatment, alpha, alternative, limits=limits)
+        lift = score_lift(control, treatment, alpha, alternative, limits=limits)
+    else:
+        test = unpooled_test(control, treatment, alpha, alternative)
+        lift = unpooled_lift(control, treatment, alpha, alternative)
+    return Comparison.of(control, treatment, test, lift, exact if isinstance(exact, float) else None)
 
 
 def needs_score_test(control: Moments, treatment: Moments) -> bool:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from neonblue.statistics.cuped import (
     CupedAdjustment,
     CupedComparison,
+    adjusted_effect,
     compare_adjusted,
-    effect_of,
     residual_squares,
 )
 from neonblue.statistics.effect import Effect
@@ -85,12 +85,12 @@ def adjust_partial(
     )
 
 
-def partial_effect(control: PartialCovariateMoments, treatment: PartialCovariateMoments) -> Effect | Status:
-    """The adjusted difference as an effect; statuses as `cuped_effect`."""
-    adjustment = adjust_partial(control, treatment)
-    return (
-        adjustment if isinstance(adjustment, Status) else effect_of(adjustment, control.outcome, treatment.n)
-    )
+def usable_partial_effect(
+    control: PartialCovariateMoments, treatment: PartialCovariateMoments
+) -> Effect | Status:
+    """The effect that `compare_partial` tests, or why it takes the plain one."""
+    fewest = min(control.observed.n, treatment.observed.n)
+    return adjusted_effect(control.outcome, treatment.outcome, adjust_partial(control, treatment), fewest)
 
 
 def compare_partial(

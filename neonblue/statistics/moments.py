@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
-from neonblue.statistics.precision import centred_product, quotient_difference
+from neonblue.statistics.precision import centred_product, single_difference
 
 _ROUNDING = 1e-9
 _EPSILON = 8 * sys.float_info.epsilon
@@ -102,7 +102,7 @@ class Moments:
         """
         if self.n == 0 or other.n == 0:
             return math.nan
-        means = float(quotient_difference(self.sum, self.n, other.sum, other.n))
+        means = single_difference(self.sum, self.n, other.sum, other.n)
         return means + (self.sum_error / self.n - other.sum_error / other.n)
 
 

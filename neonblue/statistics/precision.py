@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,6 +11,18 @@ _SPLIT = 134217729.0  # 2**27 + 1: Veltkamp's constant for doubles
 _RESOLUTION = 8 * np.finfo(float).eps
 
 FloatArray = NDArray[np.float64]
+Number = TypeVar("Number", float, FloatArray)
+
+
+def floats(*values: ArrayLike) -> tuple[FloatArray, ...]:
+    """Arrays of float64; of a single value NumPy's scalar, which is computed with in a fraction of an array's time."""
+    return tuple(np.asarray(value, dtype=float)[()] for value in values)
+
+
+def broadcast(*values: ArrayLike) -> tuple[FloatArray, ...]:
+    """As `floats`, of one shape."""
+    found = floats(*values)
+    return found if all(value.ndim == 0 for value in found) else np.broadcast_arrays(*found)
 
 
 def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: ArrayLike) -> FloatArray:
@@ -18,8 +32,7 @@ def centred_product(n: ArrayLike, sum_a: ArrayLike, sum_b: ArrayLike, sum_ab: Ar
     (8 epsilon of the larger term): there the sums can't tell it from 0; nan where a product is no finite number.
     Unit: that of a times that of b. Source: Dekker (1971), error-free product.
     """
-    arrays = [np.asarray(value, dtype=float) for value in (n, sum_a, sum_b, sum_ab)]
-    n, sum_a, sum_b, sum_ab = np.broadcast_arrays(*arrays)
+    n, sum_a, sum_b, sum_ab = floats(n, sum_a, sum_b, sum_ab)
     count = np.where(n > 0, n, 1.0)
     product, error = _two_product(sum_a, sum_b)
     quotient = product / count
@@ -35,10 +48,19 @@ def quotient_difference(a_2: ArrayLike, b_2: ArrayLike, a_1: ArrayLike, b_1: Arr
 
     Arrays broadcast; nan where a denominator is 0. Source: Dekker (1971).
     """
-    arrays = [np.asarray(value, dtype=float) for value in (a_2, b_2, a_1, b_1)]
-    a_2, b_2, a_1, b_1 = np.broadcast_arrays(*arrays)
+    a_2, b_2, a_1, b_1 = (np.asarray(value, dtype=float) for value in (a_2, b_2, a_1, b_1))
+    divisors = (np.where(b == 0, np.nan, b) for b in (b_2, b_1))
+    return np.asarray(_difference(a_2, next(divisors), a_1, next(divisors)))
+
+
+def single_difference(a_2: float, b_2: float, a_1: float, b_1: float) -> float:
+    """The same of one pair of quotients, to the last digit. ZeroDivisionError where a denominator is 0."""
+    return _difference(float(a_2), float(b_2), float(a_1), float(b_1))
+
+
+def _difference(a_2: Number, b_2: Number, a_1: Number, b_1: Number) -> Number:
     (high_2, low_2), (high_1, low_1) = _quotient(a_2, b_2), _quotient(a_1, b_1)
-    return np.asarray((high_2 - high_1) + (low_2 - low_1))
+    return (high_2 - high_1) + (low_2 - low_1)
 
 
 def residual_sum(
@@ -49,23 +71,20 @@ def residual_sum(
     aa, bb, ab: centred sums; scale_a, scale_b: the sums of squares they were computed from, whose rounding
     decides what is 0. Arrays broadcast. Unit: that of a squared.
     """
-    aa, bb, ab, slope, scale_a, scale_b = (
-        np.asarray(value, dtype=float) for value in (aa, bb, ab, slope, scale_a, scale_b)
-    )
+    aa, bb, ab, slope, scale_a, scale_b = floats(aa, bb, ab, slope, scale_a, scale_b)
     residual = (aa - slope * ab) + slope * (slope * bb - ab)
     noise = _RESOLUTION * (scale_a + slope**2 * scale_b)
     return np.where(residual <= noise, 0.0, residual)
 
 
-def _quotient(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """a / b as the rounded quotient and what rounding left of it."""
-    divisor = np.where(b == 0, np.nan, b)
+def _quotient(a: Number, divisor: Number) -> tuple[Number, Number]:
+    """a / divisor as the rounded quotient and what rounding left of it."""
     quotient = a / divisor
     back, back_error = _two_product(quotient, divisor)
     return quotient, ((a - back) - back_error) / divisor
 
 
-def _two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _two_product(a: Number, b: Number) -> tuple[Number, Number]:
     """a * b as the rounded product and its exact error."""
     product = a * b
     a_high, a_low = _split(a)
@@ -74,7 +93,7 @@ def _two_product(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     return product, error
 
 
-def _split(a: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _split(a: Number) -> tuple[Number, Number]:
     scaled = _SPLIT * a
     high = scaled - (scaled - a)
     return high, a - high

@@ -83,17 +83,23 @@ def stratified_score_test(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
     null: float = 0.0,
+    *,
+    limits: bool = True,
 ) -> Estimate | Status:
     """Score test of "the difference is `null` in every stratum" with the interval that inverts it.
 
     At null 0 the square of the statistic is the Cochran-Mantel-Haenszel chi-square without continuity correction.
-    Returns ZERO_VARIANCE where no stratum has both a success and a failure. ValueError for an alpha outside (0, 1).
+    limits: as in
+    `score.score_test`. Returns ZERO_VARIANCE where no stratum has both a success and a failure. ValueError for an
+    alpha outside (0, 1).
     """
     se = math.sqrt(float(counts.difference_variance(null)))
     if se == 0:
         return score.NO_VARIANCE
     test = infer(float(counts.weighted_diff), se, math.inf, alpha, alternative, null)
     estimate = test.estimate(alpha, Method.STRATIFIED_MIETTINEN_NURMINEN)
+    if not limits:
+        return replace(estimate, interval=score.whole_line(alpha))
     return replace(estimate, interval=stratified_score_interval(counts, alpha, alternative, null))
 
 
@@ -117,21 +123,25 @@ def stratified_score_lift(
     alpha: float = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
     null: float = 0.0,
+    *,
+    limits: bool = True,
 ) -> Lift | Status:
     """The weighted difference relative to the weighted control rate, with the score interval of a common ratio.
 
     The ratio 1 and the difference 0 are the same hypothesis, so this interval excludes 0 exactly when
     `stratified_score_test` rejects; null > -1: the lift for which that is kept. Returns ZERO_BASELINE without a success
-    in control, and ZERO_VARIANCE as the test.
+    in control, and ZERO_VARIANCE as the test. limits: as there.
     """
     if float(counts.control) == 0:
         return ZERO_BASELINE
     if float(counts.difference_variance(0.0)) == 0:
         return score.NO_VARIANCE
+    value = float(counts.weighted_diff / counts.control)
+    if not limits:
+        return Lift(value, score.whole_line(alpha), Method.STRATIFIED_MIETTINEN_NURMINEN)
     lower, upper = stratified_ratio_limits(counts, critical_value(alpha, math.inf, alternative), 1 + null)
     interval = _interval(float(lower) - 1, float(upper) - 1, alpha, alternative)
-    lift = float(counts.weighted_diff / counts.control)
-    return Lift(lift, interval, Method.STRATIFIED_MIETTINEN_NURMINEN)
+    return Lift(value, interval, Method.STRATIFIED_MIETTINEN_NURMINEN)
 
 
 def stratified_difference_limits(

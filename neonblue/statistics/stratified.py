@@ -46,19 +46,22 @@ def information(strata: Sequence[Pair]) -> float:
     return math.fsum(cmh_weight(control.n, treatment.n) for control, treatment in strata)
 
 
-def compare_strata(kind: MetricKind, strata: Sequence[Pair], alpha: float = 0.05) -> Comparison:
+def compare_strata(
+    kind: MetricKind, strata: Sequence[Pair], alpha: float = 0.05, *, limits: bool = True
+) -> Comparison:
     """One metric in two arms over several strata: the row `analyze_metric` gives for one, and exactly that for one.
 
     Strata with an empty arm are left out. PROPORTION: the Mantel-Haenszel risk difference, by the stratified score
     test where `needs_score_test` in some stratum. Else see `combine`. QUANTILE: SHARES_CHANGED for several strata.
     Values per arm are those of the strata at the same weights, so that their difference is `diff`; n_*: the units that
-    are compared. Raises ValueError for an alpha outside (0, 1) or moments that do not fit the kind.
+    are compared. limits: as in `analyze_metric`. Raises ValueError for an alpha outside (0, 1) or moments
+    that do not fit the kind.
     """
     live = _live(strata)
     if len(live) == 1:
-        return analyze_metric(kind, *live[0], alpha)
+        return analyze_metric(kind, *live[0], alpha, limits=limits)
     if counts := _few_outcomes(kind, live):
-        return _compare_counts(counts, alpha)
+        return _compare_counts(counts, alpha, limits)
     effect = combine(kind, live)
     if isinstance(effect, Status):
         return _without_effect(kind, live or strata, effect)
@@ -128,7 +131,7 @@ def _few_outcomes(kind: MetricKind, strata: Sequence[Pair]) -> list[CountPair]:
     return counts if all(countable) and any(needs_score_test(*pair) for pair in counts) else []
 
 
-def _compare_counts(strata: Sequence[CountPair], alpha: float) -> Comparison:
+def _compare_counts(strata: Sequence[CountPair], alpha: float, limits: bool) -> Comparison:
     counts = StratifiedCounts.of_pairs(strata)
     control, diff = float(counts.control), float(counts.weighted_diff)
     return Comparison(
@@ -137,8 +140,8 @@ def _compare_counts(strata: Sequence[CountPair], alpha: float) -> Comparison:
         mean_control=control,
         mean_treatment=control + diff,
         diff=diff,
-        absolute=stratified_score_test(counts, alpha),
-        relative=stratified_score_lift(counts, alpha),
+        absolute=stratified_score_test(counts, alpha, limits=limits),
+        relative=stratified_score_lift(counts, alpha, limits=limits),
     )
 
 

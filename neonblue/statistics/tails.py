@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from neonblue.statistics.precision import broadcast
+
 FloatArray = NDArray[np.float64]
 
 _LN10 = math.log(10.0)
@@ -49,9 +51,14 @@ def deviate(log10_p: float) -> float:
 
 def t_sf(t: ArrayLike, df: ArrayLike) -> FloatArray:
     """P(T > t) for Student's t with df > 0 degrees of freedom; df = inf is the normal."""
-    t, df = np.broadcast_arrays(np.asarray(t, dtype=float), np.asarray(df, dtype=float))
-    half = t_two_sided(t, df)[0] / 2
-    return np.where(t > 0, half, 1 - half)
+    t = np.asarray(t, dtype=float)
+    return one_sided(t_two_sided(t, df)[0], t > 0)
+
+
+def one_sided(two_sided: ArrayLike, towards: ArrayLike) -> FloatArray:
+    """The p-value of one side from the two-sided one; towards: whether the statistic lies on that side."""
+    half = np.asarray(two_sided) / 2
+    return np.where(towards, half, 1 - half)
 
 
 def t_two_sided(t: ArrayLike, df: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -60,16 +67,17 @@ def t_two_sided(t: ArrayLike, df: ArrayLike) -> tuple[FloatArray, FloatArray]:
     Source: the incomplete beta function, P = 1 - I_y(1/2, df/2) with y = t^2 / (df + t^2), which keeps its
     digits at a hundred million degrees of freedom; for t^2 > df P = I_(1-y)(df/2, 1/2), which keeps them at few.
     """
-    t, df = np.broadcast_arrays(np.abs(np.asarray(t, dtype=float)), np.asarray(df, dtype=float))
+    t, df = broadcast(np.abs(t), df)
     normal = np.isinf(df)
+    if normal.all():
+        return normal_two_sided(t)
     freedom = np.where(normal, 1.0, df)
     length = np.hypot(np.sqrt(freedom), t)
     near, far = (t / length) ** 2, freedom / length / length
-    p = np.where(
-        t * t <= freedom,
-        special.betaincc(0.5, freedom / 2, near),
-        special.betainc(freedom / 2, 0.5, far),
-    )
+    p = special.betaincc(0.5, freedom / 2, near)
+    few = ~(t * t <= freedom)
+    if few.any():
+        p = np.where(few, special.betainc(freedom / 2, 0.5, far), p)
     log10_p = _log10(p)
     deep = (p < _SMALLEST) & ~normal
     if deep.any():
@@ -86,11 +94,15 @@ def t_quantile(probability: ArrayLike, df: ArrayLike) -> FloatArray:
     Above 1e5 degrees of freedom by the Cornish-Fisher expansion (Abramowitz and Stegun 26.7.5), whose first
     dropped term is there below 1e-17.
     """
-    probability, df = np.broadcast_arrays(np.asarray(probability, dtype=float), np.asarray(df, dtype=float))
+    probability, df = broadcast(probability, df)
+    if np.isinf(df).all():
+        return normal_quantile(probability)
     large = df > 1e5
     exact = np.asarray(special.stdtrit(np.where(large, 1.0, df), probability))
     # Where the tail is too small for it SciPy answers with inf on the wrong side.
     exact = np.where(np.isinf(exact), np.copysign(np.inf, probability - 0.5), exact)
+    if not large.any():
+        return exact
     z = normal_quantile(probability)
     first = (z**3 + z) / 4
     second = (5 * z**5 + 16 * z**3 + 3 * z) / 96

@@ -62,7 +62,10 @@ def _lopsided(scale: float) -> str:
     looks = lopsided_looks
     one_look = lopsided.markdown(list(lopsided.measure(scale)), list(lopsided.rivals(scale)))
     watched = looks.markdown(
-        list(looks.watched(scale)), list(looks.margins(scale)), list(looks.power_by_units(scale))
+        list(looks.watched(scale)),
+        list(looks.planned(scale)),
+        list(looks.margins(scale)),
+        list(looks.power_by_units(scale)),
     )
     return f"{one_look}\n\n{watched}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from scipy import stats
 
 from neonblue.statistics.arrays import compare_proportion_arrays
 from neonblue.statistics.deciding import SMALLEST_OUTCOMES, AnyTime
-from neonblue.statistics.metric import MetricKind, guard_metric, own_effect
+from neonblue.statistics.group_sequential import GroupSequential
+from neonblue.statistics.metric import MetricKind, guard_metric, needs_score_array, own_effect
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.noninferiority import Margin, NonInferiority, non_inferior
+from neonblue.statistics.score import difference_variance
+from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.status import Status
 from tests.calibration.exact import FloatArray
 from tests.calibration.lopsided import BUYERS, LOG_MEAN, LOG_SD, Sizes, by_variance, of_means, revenue
@@ -95,6 +99,69 @@ def _ever(called: FloatArray, diff: FloatArray) -> tuple[float, float]:
     return float(np.mean(ever & ~rises)), float(np.mean(ever & rises))
 
 
+PLANNED_LOOKS = 10
+ENDS: tuple[float, ...] = (0.5, 1, 1.5, 2, 3, 5, 10)
+AGAINST = (1, 4, 9, 19, 99)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A planned test of a rate of 0.002 whose small arm expects so many outcomes at the end.
+
+    Shares called worse and better at any look, by how it was judged: without an effect, and at three times the rate.
+    """
+
+    against: int
+    outcomes: float
+    null: dict[str, tuple[float, float]]
+    effect: dict[str, tuple[float, float]]
+
+
+def planned(scale: float = 1.0) -> Iterator[Ended]:
+    """Group sequences of ten looks, at which control has `against` times the units of the treatment."""
+    sims, rate = max(round(20_000 * scale), 20), RATES[1]
+    for against in AGAINST:
+        for outcomes in ENDS:
+            n = round(outcomes / rate / PLANNED_LOOKS)
+            sizes, rng = (against * n, n), np.random.default_rng(2026)
+            null = _planned(rng, sims, sizes, (rate, rate))
+            yield Ended(against, outcomes, null, _planned(rng, sims, sizes, (rate, 3 * rate)))
+
+
+def _planned(
+    rng: np.random.Generator, sims: int, sizes: Sizes, rates: tuple[float, float]
+) -> dict[str, tuple[float, float]]:
+    looks = np.arange(1.0, PLANNED_LOOKS + 1)
+    n_c, n_t = looks * sizes[0], looks * sizes[1]
+    x_c, x_t = (
+        np.cumsum(rng.binomial(n, rate, (sims, PLANNED_LOOKS)), axis=1)
+        for n, rate in zip(sizes, rates, strict=True)
+    )
+    diff = x_t / n_t - x_c / n_c
+    variance = np.where(
+        needs_score_array(n_c, x_c, n_t, x_t),
+        difference_variance(x_c, n_c, x_t, n_t, 0.0),
+        x_c / n_c * (1 - x_c / n_c) / n_c + x_t / n_t * (1 - x_t / n_t) / n_t,
+    )
+    z = np.abs(diff) / np.sqrt(np.where(variance > 0, variance, np.inf))
+    needed = GroupSequential((), 1.0, 1.0).outcomes_needed(*sizes)
+    ready = (x_c + x_t) * sizes[1] / (sizes[0] + sizes[1]) >= needed
+    first = np.where(ready.any(axis=1), ready.argmax(axis=1), PLANNED_LOOKS)
+    bounds = _boundaries()
+    return {"every look": _ever(z >= bounds[0], diff), "engine": _ever(z >= bounds[first], diff)}
+
+
+@functools.cache
+def _boundaries() -> FloatArray:
+    """The critical z of every look, by how many of the first ones were none."""
+    shares = [(look + 1) / PLANNED_LOOKS for look in range(PLANNED_LOOKS)]
+    rows = [
+        [math.inf] * none + list(spending_boundaries(shares[none:], 1.0).critical_z)
+        for none in range(PLANNED_LOOKS)
+    ]
+    return np.array([*rows, [math.inf] * PLANNED_LOOKS])
+
+
 @dataclass(frozen=True)
 class Held:
     """With a true loss as large as the margin: shares called beyond it and within it, at 5 % each."""
@@ -156,9 +223,12 @@ def power_by_units(scale: float = 1.0) -> Iterator[tuple[str, str, list[float]]]
 
 
 def markdown(
-    looks: Sequence[Watched], held: Sequence[Held], power: Sequence[tuple[str, str, list[float]]]
+    looks: Sequence[Watched],
+    ends: Sequence[Ended],
+    held: Sequence[Held],
+    power: Sequence[tuple[str, str, list[float]]],
 ) -> str:
-    """The three tables."""
+    """The four tables."""
     lines = [
         f"| confidence sequence, {LOOKS} looks | each look | false, % (worse + better) | worse + better at +50 %, % |",
         "|---|---|---|---|",
@@ -166,6 +236,15 @@ def markdown(
     for row in looks:
         names = f"{row.what}: {' / '.join(row.null)}"
         lines.append(f"| {names} | {_split(row.sizes)} | {_pairs(row.null)} | {_pairs(row.effect)} |")
+    lines += [
+        "",
+        f"| rate {RATES[1]:g}, a planned test of {PLANNED_LOOKS} looks: every look / engine | outcomes expected at its "
+        "end | "
+        "false, % (worse + better) | worse + better at three times the rate, % |",
+        "|---|---|---|---|",
+    ]
+    for end in ends:
+        lines.append(f"| {end.against}:1 | {end.outcomes:g} | {_pairs(end.null)} | {_pairs(end.effect)} |")
     lines += [
         "",
         "| a loss of 20 % against a margin of 20 %, each at 5 %: Welch / engine | beyond, % | within, % |",

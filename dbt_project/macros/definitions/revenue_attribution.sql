@@ -61,6 +61,7 @@ compared as (
             variants.is_control, 'control',
             control.units = 0, 'no_control',
             totals.units < 2 or control.units < 2, 'too_few_units',
+            welch_variance = 0, 'zero_variance',
             'ok'
         ) as status
     from totals

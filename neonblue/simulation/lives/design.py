@@ -27,11 +27,28 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What comes to units that were counted.
+
+    late: the share of units of which nothing arrives until one to three days after they entered; early: of whose values
+    all is stamped before the exposure, so that it counts as the covariate where there is one, else nowhere. grows: what
+    each later day brings to a metric without a window, of an ordinary day's. erased, linked: the share of all units of
+    which that is asked on a day; a link makes two units one person.
+    """
+
+    late: float = 0.0
+    early: float = 0.0
+    grows: float = 0.0
+    erased: float = 0.0
+    linked: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """One life. weights: control's first; per_day: units of all arms; days: until the owner concludes.
 
     levels: of every day's means, from the first day on. planned_units: None for a confidence sequence. imported: the
-    units come from a file, and there is one look.
+    units come from a file, and there is one look. later: None where what was counted stays as it is.
     """
 
     weights: tuple[int, ...]
@@ -42,6 +59,15 @@ class Design:
     planned_units: int | None = None
     imported: bool = False
     owner: Owner = Owner()
+    later: Later | None = None
+
+    @property
+    def comes_whole(self) -> bool:
+        """Whether the true difference is that of what arrives: else a part of it is missing, or more than a day's."""
+        effects = any(measure.effects for measure in self.measures)
+        return (
+            self.later is None or not effects or not (self.later.late or self.later.early or self.later.grows)
+        )
 
     @property
     def arms(self) -> tuple[str, ...]:

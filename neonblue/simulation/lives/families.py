@@ -42,6 +42,13 @@ FAMILIES = (
     Family("imported", "no effect, a file and one look", without_effect.imported),
     Family("quantiles", "no effect, quantiles of smooth values", without_effect.quantiles),
     Family("tied_quantiles", "no effect, quantiles among ties", without_effect.tied_quantiles),
+    Family("late", "no effect, late and early events, totals that grow", without_effect.late),
+    Family("people", "no effect, people who are erased or linked", without_effect.people),
+    Family(
+        "restated",
+        "one arm better, one worse, and sums that change once they have decided",
+        with_effect.restated,
+    ),
     Family("better", "one arm better, planned with a power of 80 %", with_effect.better, power=0.8),
     Family("worse", "one arm breaks a guardrail, planned with a power of 80 %", with_effect.worse, power=0.8),
 )

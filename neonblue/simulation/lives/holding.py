@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from neonblue.analysis import Question, ask
+from neonblue.analysis.restatement import Cause, Published, restatements
 from neonblue.simulation.lives.life import Life
-from neonblue.statistics import Estimate, Lift, MetricResult, NonInferiority, Report, Verdict
+from neonblue.statistics import (
+    Deciding,
+    Estimate,
+    Interval,
+    Lift,
+    MetricResult,
+    NonInferiority,
+    Report,
+    Verdict,
+)
 from neonblue.statistics.noninferiority import Direction
 from neonblue.statistics.standing import GuardrailState
 
@@ -27,26 +37,25 @@ class Held:
         self.broken: str | None = None
         self._rejected: dict[tuple[str, str], Verdict] = {}
         self._guarded: dict[tuple[str, str], GuardrailState] = {}
+        self._said: dict[tuple[str, str], tuple[float, Interval]] = {}
+        self._published: Published | None = None
 
     def after(self, problem: str | None) -> None:
         """Note a problem."""
         self.broken = self.broken or problem
 
     def check(self, question: Question, report: Report) -> None:
-        """A rejection, a breach and a held margin stay; no interval contradicts its verdict."""
+        """What is rejected, breached or held stays, with its p and interval; no interval contradicts its verdict."""
+        kept = question.plan.deciding is Deciding.GROUP_SEQUENTIAL
         for result in report.results:
-            for problem in (self._vanished(result), contradiction(result)):
+            for problem in (self._vanished(result), self._restated(result, kept), contradiction(result)):
                 if problem is not None:
                     self.after(f"{result.metric.name} in {result.arm}, {question.closed_to:%d %b}: {problem}")
 
     def _vanished(self, result: MetricResult) -> str | None:
         place = result.metric.name, result.arm
         before = self._rejected.get(place)
-        if (
-            before is not None
-            and isinstance(result.comparison.absolute, Estimate)
-            and result.verdict is not before
-        ):
+        if before is not None and result.verdict is not before:
             return f"{before} became {result.verdict}"
         if result.verdict in _DECIDED:
             self._rejected[place] = result.verdict
@@ -56,6 +65,48 @@ class Held:
         if now in _FIRM:
             self._guarded[place] = now
         return None
+
+    def _restated(self, result: MetricResult, kept: bool) -> str | None:
+        """Of what was rejected by a look, whatever became of its sums since. kept: whether later looks add nothing."""
+        place, test = (result.metric.name, result.arm), result.comparison.absolute
+        if not (result.rejected and isinstance(test, Estimate) and result.p_value is not None):
+            return None
+        now = result.p_value, test.interval
+        before = self._said.setdefault(place, now)
+        self._said[place] = now
+        if kept and now != before:
+            return f"p and interval were {before} and are {now}"
+        if now[0] > before[0] or (before[1].contains(0.0) < now[1].contains(0.0)):
+            return f"p and interval were {before} and are {now}, which says less"
+        return None
+
+    def publish(self, life: Life, at: datetime) -> None:
+        """What the sums were at the last decision run differs from these by what has happened since, and says so."""
+        if self._published is not None:
+            self.after(unexplained(life, self._published))
+        self._published = Published(life.newest, tuple(life.rows().moments), at, "the same")
+
+
+def unexplained(life: Life, published: Published) -> str | None:
+    """Which of the published sums are others now for another cause than is named, or for none."""
+    found = {
+        (each.metric_key, each.variant_key): each.cause
+        for each in restatements(published, life.newest, life.rows().moments, published.code_version)
+    }
+    for metric in life.newest.metrics:
+        for arm in life.design.arms:
+            place = metric.key, arm
+            caused = Cause.WINDOW_OPEN
+            if arm in life.removed:
+                caused = Cause.UNITS_REMOVED
+            elif place in life.late:
+                caused = Cause.LATE_EVENTS
+            changed = caused is not Cause.WINDOW_OPEN and metric.type != "quantile"
+            if found.get(place, None if changed else caused) != caused:
+                return (
+                    f"the sums of {metric.key} in {arm} changed by {caused}, and {found.get(place)} is said"
+                )
+    return None
 
 
 def contradiction(result: MetricResult) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -14,57 +14,34 @@ from neonblue.analysis.rows import quantile_level
 from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
-from neonblue.simulation.lives.design import CONTROL, Design
-from neonblue.simulation.lives.measures import Drawn, Measure, Sums
+from neonblue.simulation.lives.batches import Batch, Cell, arriving, erase, link, sizes
+from neonblue.simulation.lives.design import CONTROL, Design, Later
+from neonblue.simulation.lives.measures import Measure
+from neonblue.simulation.lives.units import Drawn
 from neonblue.statistics import QuantileSummary
 
 FIRST = date(2026, 3, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Units of one arm that entered on one day under one configuration."""
-
-    measure: Measure
-    arm: str
-    version: int
-    entered: date
-    drawn: Drawn
-    sums: Sums
-    finishes_at: datetime | None
-    cut_short: bool = False
-
-    def row(self, cap: float | None = None) -> MomentRow:
-        sums = self.sums if cap is None else self.measure.sums(self.drawn, cap)
-        ratio = self.measure.message.type == "ratio"
-        return MomentRow(
-            self.measure.key,
-            self.measure.message.version,
-            self.arm,
-            self.version,
-            self.entered,
-            sums.n,
-            sums.total,
-            sums.squares,
-            denominator=sums.second if ratio else None,
-            covariate=None if ratio else sums.second,
-            finishes_at=self.finishes_at,
-            cut_short=self.cut_short,
-            missing=sums.missing,
-        )
+RUN_AT = timedelta(hours=1)
+"""When the decision run of a day is, after the midnight that ends it."""
 
 
 class Life:
-    """One experiment from its start on. day: the open one, from 1 on; versions: its snapshots."""
+    """One experiment from its start on. day: the open one, from 1 on; versions: its snapshots.
+
+    removed: arms that lost units of what the last decision run saw; late: metrics and arms whose sums have changed
+    since then though their windows had ended.
+    """
 
     def __init__(self, design: Design, random: Generator) -> None:
         self.design, self._random = design, random
         self.day = 0
         self.versions: dict[int, ExperimentMessage] = {}
         self.weights, self.dropped = design.weights, frozenset[str]()
-        self._batches: list[_Batch] = []
+        self.removed: set[str] = set()
+        self.late: set[tuple[str, str]] = set()
+        self._batches: list[Batch] = []
         self._units: dict[tuple[int, str], int] = defaultdict(int)
-        self._watched: dict[tuple[str, str, int], Sums] = {}
+        self._several = 0
         self._configure("running")
 
     @property
@@ -80,6 +57,8 @@ class Life:
     def begin_day(self) -> None:
         """The next day, with what the owner does on its morning."""
         self.day += 1
+        if self.design.later is not None:
+            self._come(self.design.later)
         owner = self.design.owner
         if self.newest.status == "paused" and self.day not in owner.pauses:
             self._configure("running")
@@ -112,19 +91,16 @@ class Life:
             dtype=float,
         )
         entered = self._random.multinomial(units, shares / shares.sum())
-        version = max(self.versions)
-        watched = {metric.key for metric in watched_guardrails(self.newest)}
+        version, later = max(self.versions), self.design.later
         for arm, count in zip(self.design.arms, entered.tolist(), strict=True):
             if not count:
                 continue
             self._units[version, arm] += count
             for measure in self.design.measures:
                 drawn = measure.draw(self._random, arm, count, level)
-                self._add(measure, arm, version, drawn)
-                if measure.key in watched:
-                    place, sums = (measure.key, arm, version), measure.sums(drawn)
-                    before = self._watched.get(place)
-                    self._watched[place] = sums if before is None else before.plus(sums)
+                if later is not None:
+                    drawn = arriving(self._random, measure, drawn, later, self.day)
+                self._add(measure, Cell(self._entered(self.day), version, arm), drawn)
 
     def rows(self) -> ExperimentRows:
         """As the warehouse has them now."""
@@ -142,32 +118,76 @@ class Life:
             if (row := self._quantile(measure, arm)) is not None
         ]
         units = [ArmUnits(version, arm, count) for (version, arm), count in self._units.items()]
-        return ExperimentRows(moments, quantiles, units, exposed=sum(unit.units for unit in units))
+        exposed = sum(unit.units for unit in units) + self._several
+        return ExperimentRows(moments, quantiles, units, exposed=exposed, several_arms=self._several)
 
     def watched_rows(self) -> list[MomentRow]:
         """As the sensor sums them from the events: it has no covariates."""
-        measures = {measure.key: measure for measure in self.design.measures}
-        return [
-            replace(_Batch(measures[key], arm, version, date.min, _NOBODY, sums, None).row(), covariate=None)
-            for (key, arm, version), sums in self._watched.items()
-        ]
+        watched = {metric.key for metric in watched_guardrails(self.newest)}
+        found: dict[tuple[str, str, int], Batch] = {}
+        for batch in self._batches:
+            if batch.measure.key in watched:
+                place = batch.measure.key, batch.cell.arm, batch.cell.version
+                before = found.get(place)
+                sums = batch.sums if before is None else before.sums.plus(batch.sums)
+                found[place] = replace(batch, sums=sums, finishes_at=None, cut_short=False)
+        return [replace(batch.row(), covariate=None) for batch in found.values()]
 
-    def _add(self, measure: Measure, arm: str, version: int, drawn: Drawn) -> None:
-        window = measure.message.window_seconds
-        finishes = None if window is None else midnight(self.day + 1) + timedelta(seconds=window)
-        entered = FIRST + timedelta(days=self.day - 1)
+    def _add(self, measure: Measure, cell: Cell, drawn: Drawn) -> None:
         for at in range(len(self._batches) - 1, -1, -1):
             last = self._batches[at]
-            if last.entered != entered:
+            if last.cell.entered != cell.entered:
                 break
-            if (last.measure, last.arm, last.version) == (measure, arm, version):
-                both = last.drawn.with_more(drawn)
-                self._batches[at] = replace(last, drawn=both, sums=measure.sums(both))
+            if last.measure is measure and last.cell == cell:
+                self._batches[at] = last.having(last.drawn.with_more(drawn), self.day)
                 return
-        self._batches.append(_Batch(measure, arm, version, entered, drawn, measure.sums(drawn), finishes))
+        window = measure.message.window_seconds
+        finishes = None if window is None else midnight(self.day + 1) + timedelta(seconds=window)
+        self._batches.append(Batch.of(measure, cell, drawn, self.day, finishes))
+
+    def _come(self, later: Later) -> None:
+        """What the day before brought to units of the days before it, and who was erased or linked."""
+        self.removed, self.late = set(), set()
+        running = self.newest.status == "running"
+        level = self.design.levels[min(self.day - 2, self.design.days - 1)]
+        for at, batch in enumerate(self._batches):
+            drawn, before = batch.drawn, batch.cell.entered < self._entered(self.day - 1)
+            if later.grows and running and before and batch.finishes_at is None:
+                drawn = batch.measure.more(self._random, batch.cell.arm, drawn, level * later.grows)
+            now = batch.having(drawn, self.day)
+            published = midnight(self.day - 1) + RUN_AT
+            if now.sums != batch.sums and batch.finishes_at and batch.finishes_at <= published:
+                self.late.add((batch.measure.key, batch.cell.arm))
+            self._batches[at] = now
+        if later.erased:
+            self._batches, gone = erase(self._random, self._batches, later.erased, self.day)
+            self._leave(gone)
+        for _ in range(self._random.binomial(sum(self._units.values()), later.linked)):
+            self._link()
+
+    def _link(self) -> None:
+        found = sizes(self._batches)
+        cells, counts = list(found), np.array(list(found.values()), dtype=float)
+        first, second = self._random.choice(len(cells), 2, p=counts / counts.sum())
+        if first == second and found[cells[first]] < 2:
+            return
+        self._several += cells[first].arm != cells[second].arm
+        pair = cells[first], cells[second]
+        self._batches, gone = link(self._random, self._batches, pair, self.day)
+        self._leave(gone)
+
+    def _leave(self, gone: dict[Cell, int]) -> None:
+        for cell, count in gone.items():
+            self._units[cell.version, cell.arm] -= count
+            if cell.entered < self._entered(self.day - 1):
+                self.removed.add(cell.arm)
+
+    @staticmethod
+    def _entered(day: int) -> date:
+        return FIRST + timedelta(days=day - 1)
 
     def _quantile(self, measure: Measure, arm: str) -> QuantileRow | None:
-        found = [batch.drawn for batch in self._batches if batch.measure is measure and batch.arm == arm]
+        found = [batch.known for batch in self._batches if batch.measure is measure and batch.cell.arm == arm]
         values = np.concatenate([drawn.values for drawn in found]) if found else np.array([])
         if values.size < 2:
             return None
@@ -202,16 +222,13 @@ class Life:
         )
 
 
-_NOBODY = Drawn(np.zeros(0, dtype=np.int64))
-
-
 def midnight(day: int) -> datetime:
     """The begin of a life's day."""
     return datetime.combine(FIRST, time(), UTC) + timedelta(days=day - 1)
 
 
-def _pooled_cap(measure: Measure, batches: list[_Batch]) -> float | None:
+def _pooled_cap(measure: Measure, batches: list[Batch]) -> float | None:
     percentile = measure.message.cap_percentile
     if percentile is None or not batches:
         return None
-    return float(np.quantile(np.concatenate([batch.drawn.values for batch in batches]), float(percentile)))
+    return float(np.quantile(np.concatenate([batch.known.values for batch in batches]), float(percentile)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
-
-Integers = NDArray[np.int64]
+from neonblue.simulation.lives.units import Drawn, Integers, Sums
 
 _BUYERS = 0.05
 _SPREAD = 1.5  # of the logarithm of an order
@@ -36,50 +35,6 @@ class Shape(StrEnum):
         "habit"  # Poisson over a gamma habit, with a count before the exposure; a fifth of the units are new
     )
     LATENCY = "latency"  # lognormal with sigma 0.7, in hundredths: the mean is the median
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Values of single units as integers, `places` decimal places, and a second value of each."""
-
-    values: Integers
-    second: Integers | None = None
-    missing: int = 0
-
-    def with_more(self, more: Drawn) -> Drawn:
-        """Both one after the other."""
-        second = None
-        if self.second is not None and more.second is not None:
-            second = np.concatenate([self.second, more.second])
-        return Drawn(np.concatenate([self.values, more.values]), second, self.missing + more.missing)
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """The sums of a row of `metric_moments`."""
-
-    n: int
-    total: Decimal
-    squares: Decimal
-    second: Products | None
-    missing: int
-
-    def plus(self, more: Sums) -> Sums:
-        """Of both."""
-        second = self.second
-        if second is not None and more.second is not None:
-            second = Products(
-                second.sum + more.second.sum,
-                second.squares + more.second.squares,
-                second.products + more.second.products,
-            )
-        return Sums(
-            self.n + more.n,
-            self.total + more.total,
-            self.squares + more.squares,
-            second,
-            self.missing + more.missing,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +81,29 @@ class Measure:
         if self.message.cap is not None:
             values = np.minimum(values, int(Decimal(self.message.cap).scaleb(self.places)))
         return Drawn(values, drawn.second, missing)
+
+    def more(self, random: Generator, arm: str, before: Drawn, level: float) -> Drawn:
+        """What the units have after another day of that level: more in a sum, once in whether there is any."""
+        drawn = _values(random, self, before.values.size, level, self.effects.get(arm, 0.0))
+        if self.message.aggregation == "any":
+            return replace(before, values=np.maximum(before.values, drawn.values))
+        second = before.second
+        if self.message.type == "ratio" and second is not None and drawn.second is not None:
+            second = second + drawn.second
+        return replace(before, values=before.values + drawn.values, second=second)
+
+    def known(self, drawn: Drawn, day: int) -> Drawn:
+        """What of it has arrived by then. A unit of which nothing has is one that did nothing."""
+        if drawn.arrives is None:
+            return drawn
+        there = drawn.arrives <= day
+        if self.message.missing == "exclude":
+            found = drawn.at(there)
+            return Drawn(found.values, found.second, drawn.size - found.values.size)
+        second = drawn.second
+        if self.message.type == "ratio" and second is not None:
+            second = np.where(there, second, 0)
+        return Drawn(np.where(there, drawn.values, 0), second, drawn.missing)
 
     def sums(self, drawn: Drawn, cap: float | None = None) -> Sums:
         """Exact sums; cap: in the values' integers."""

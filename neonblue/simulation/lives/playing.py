@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from zlib import crc32
 
 import numpy as np
@@ -16,12 +15,11 @@ from neonblue.contract.looks import LookMessage
 from neonblue.guardrails.breaches import breaches
 from neonblue.simulation.lives.design import Design
 from neonblue.simulation.lives.holding import Held, answers_alike
-from neonblue.simulation.lives.life import Life
+from neonblue.simulation.lives.life import RUN_AT, Life
 from neonblue.simulation.lives.truth import Truth
 from neonblue.statistics import Action, Estimate, Report, Role
 
 _LOOKS_A_DAY = 2  # of the sensor; a day's units come in so many parts
-_RUN_AT = timedelta(hours=1)
 _AFTER = 1  # decision runs after the one that follows the conclusion
 
 
@@ -101,11 +99,11 @@ class _Player:
         for _ in range(_AFTER):
             self._run()
         question, report = self._last or self._answer()
-        self.held.after(answers_alike(self.life, question, report, _RUN_AT))
+        self.held.after(answers_alike(self.life, question, report, RUN_AT))
 
     def interval(self) -> tuple[bool | None, float | None]:
         """Whether one comparison's last interval misses the truth, and its level."""
-        if self._last is None:
+        if self._last is None or not self._design.comes_whole:
             return None, None
         found = [
             (result, test.interval)
@@ -152,6 +150,8 @@ class _Player:
             self._looks.append(look)
         self._last = question, report
         self.held.check(question, report)
+        if self._design.later is not None:
+            self.held.publish(self.life, self.life.midnight + RUN_AT)
         self._judge(question, report)
         owner, action = self._design.owner, report.decision.action
         decided = action in (Action.SHIP, Action.ROLL_BACK) or (action is Action.INCONCLUSIVE and owner.heeds)
@@ -169,7 +169,7 @@ class _Player:
             self.life.rows(),
             self.life.midnight.date(),
             self._looks,
-            now=self.life.midnight + _RUN_AT,
+            now=self.life.midnight + RUN_AT,
             taking=True,
         )
         return question, question.answer()

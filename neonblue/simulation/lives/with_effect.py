@@ -7,7 +7,7 @@ import math
 from numpy.random import Generator
 
 from neonblue.simulation.lives.choosing import HOUR, flat, measure
-from neonblue.simulation.lives.design import Design, Owner, arms_of
+from neonblue.simulation.lives.design import Design, Later, Owner, arms_of
 from neonblue.simulation.lives.measures import Measure, Shape
 from neonblue.simulation.lives.sizes import units_for
 
@@ -87,6 +87,49 @@ def worse(random: Generator) -> Design:
         measures=(measure("p0", Shape.RATE, "primary", 0.2), broken, *others),
         levels=flat(days),
         planned_units=units,
+    )
+
+
+def restated(random: Generator) -> Design:
+    """One arm is clearly better and another one worse, and nearly all that was counted changes afterwards."""
+    days, arms = int(random.integers(4, 8)), arms_of(int(random.integers(2, 5)))
+    shape, mean = ((Shape.RATE, 0.2), (Shape.COUNT, 3.0), (Shape.HABIT, 3.0), (Shape.SPEND, 2.0))[
+        random.integers(4)
+    ]
+    window = HOUR if random.random() < 0.5 else None
+    effect = mean * float(random.choice([0.1, 0.25, 0.5]))
+    loss = float(random.choice([0.02, 0.05]))
+    per_day = int(random.choice([300, 1500]))
+    margin = "0.1" if random.random() < 0.5 else None
+    return Design(
+        weights=(1,) * len(arms),
+        per_day=per_day,
+        days=days,
+        measures=(
+            measure("p0", shape, "primary", mean, {"t1": effect}, window_seconds=window),
+            measure("s0", Shape.RATIO, "secondary", 0.5, {"t1": 0.1}),
+            measure(
+                "g0",
+                Shape.RATE,
+                "guardrail",
+                0.1,
+                {arms[-1]: loss} if len(arms) > 2 else {},
+                direction="decrease",
+                window_seconds=HOUR,
+                margin=margin,
+            ),
+        ),
+        levels=flat(days),
+        planned_units=round(per_day * days * float(random.choice([0.5, 0.8, 1.0])))
+        if random.random() < 0.6
+        else None,
+        owner=Owner(heeds=False),
+        later=Later(
+            late=float(random.choice([0.0, 0.2])),
+            grows=float(random.choice([0.0, 0.5])),
+            erased=float(random.choice([0.0, 0.02, 0.2])),
+            linked=float(random.choice([0.0, 0.0005])),
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from numpy.random import Generator
 
 from neonblue.simulation.lives.choosing import (
@@ -16,7 +18,7 @@ from neonblue.simulation.lives.choosing import (
     with_size,
     with_size_or_without,
 )
-from neonblue.simulation.lives.design import Design, Owner
+from neonblue.simulation.lives.design import Design, Later, Owner
 from neonblue.simulation.lives.measures import Shape
 
 _EVEN = ((1, 1), (1, 1), (2, 1), (1, 1, 1), (2, 1, 1), (1, 1, 1, 1), (1,) * 5, (1,) * 7)
@@ -210,3 +212,24 @@ def tied_quantiles(random: Generator) -> Design:
     """Quantiles of counts, where many units are alike."""
     mean, level = ((20.0, "0.9"), (5.0, "0.5"), (20.0, "0.5"))[random.integers(3)]
     return _quantiles(random, Shape.COUNT, mean, level)
+
+
+def late(random: Generator) -> Design:
+    """Events that arrive days after they happened or are stamped before the exposure, and totals that grow."""
+    later = Later(
+        late=float(random.choice([0.0, 0.1, 0.3])),
+        early=float(random.choice([0.0, 0.03])),
+        grows=float(random.choice([0.0, 0.3, 1.0])),
+    )
+    return replace(with_size_or_without(random, _plain(random)), later=later)
+
+
+def people(random: Generator) -> Design:
+    """People who are erased, and ids that turn out to be one person's, in one arm or in two."""
+    later = Later(
+        late=0.05,
+        grows=float(random.choice([0.0, 0.3])),
+        erased=float(random.choice([0.001, 0.01, 0.05])),
+        linked=float(random.choice([0.0, 0.0005])),
+    )
+    return replace(with_size_or_without(random, _plain(random)), later=later)

@@ -16,12 +16,16 @@ from neonblue.statistics.sequential.recursion import (
     crossing_probabilities,
     exceeds,
     require_increasing,
+    tail_and_density,
 )
 from neonblue.statistics.sequential.spending import Spending
-from neonblue.statistics.tails import normal_sf
+from neonblue.statistics.tails import normal_quantile, normal_sf
 
 _HIGHEST = 37.0  # P(Z > 37) is still a double above 0
 _SMALLEST = 1e-200  # error increments below it give an infinite boundary: no double can tell them from 0
+
+_CLOSE = 1e-10
+_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,15 @@ def _boundary(paths: Paths, information: float, error: float) -> float:
     """The z above which the surviving paths have probability `error`."""
     if error < _SMALLEST:
         return math.inf
-    log_error = math.log(error)
+    # A look alone has the highest boundary. The tail's logarithm is concave, so Newton's steps from there come nearer.
+    z, log_error, steps = -float(normal_quantile(error)), math.log(error), 0
+    tail, density = tail_and_density(paths, information, z)
+    while steps < _STEPS and min(tail, density) > _SMALLEST:
+        step = (math.log(tail) - log_error) * tail / density
+        z, steps = z + step, steps + 1
+        if abs(step) < _CLOSE:
+            return z
+        tail, density = tail_and_density(paths, information, z)
     return _root(lambda z: math.log(max(exceeds(paths, information, z), 1e-320)) - log_error)
 
 

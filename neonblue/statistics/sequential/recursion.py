@@ -44,6 +44,14 @@ def exceeds(paths: Paths, information: float, z: float, drift: float = 0.0) -> f
     return float(paths.mass @ special.ndtr(-_standardized(paths, information, z, drift)))
 
 
+def tail_and_density(paths: Paths, information: float, z: float) -> tuple[float, float]:
+    """As `exceeds`, and what it loses for each unit that `z` grows."""
+    at = _standardized(paths, information, z, 0.0)
+    slope = math.sqrt(information / (information - paths.information))
+    density = np.exp(-0.5 * at * at) / math.sqrt(2 * math.pi)
+    return float(paths.mass @ special.ndtr(-at)), float(paths.mass @ density) * slope
+
+
 def falls_below(paths: Paths, information: float, z: float, drift: float = 0.0) -> float:
     """P(not stopped so far, and the next look's z-value is below `z`), the look being at `information`."""
     return float(paths.mass @ special.ndtr(_standardized(paths, information, z, drift)))

@@ -236,7 +236,8 @@ class Expected:
                     other, _ = mean_and_variance(values)
                     n = len(values)
                     half = 1.959963984540054 * math.sqrt(variance_of_difference(arms["control"], values))
-                    lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
+                    if half:
+                        lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
                 rows[number, key, variant] = (len(values), exact[number, key, variant], *lift)
         return rows
 

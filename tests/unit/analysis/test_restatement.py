@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from neonblue.analysis import MomentRow
 from neonblue.analysis.restatement import Cause, Published, restatements
+from neonblue.analysis.rows import Products
 from neonblue.contract.messages import ExperimentMessage, MetricMessage, VariantMessage
 
 DAY = date(2026, 2, 1)
@@ -69,6 +70,46 @@ def test_one_more_purchase_of_the_same_units_came_late() -> None:
 @pytest.mark.parametrize(("n", "cause"), [(101, Cause.UNITS_ADDED), (99, Cause.UNITS_REMOVED)])
 def test_units_that_came_or_went_are_named(n: int, cause: Cause) -> None:
     assert causes([replace(ROW, n=n)]) == [cause]
+
+
+def of_those_with_a_value(n: int, missing: int) -> list[str]:
+    """What is said where 95 of 100 units had a value when it was published."""
+    then = replace(ROW, n=95, missing=5)
+    now = replace(ROW, n=n, missing=missing)
+    return [item.cause for item in restatements(published(then), EXPERIMENT, [now], "1.0")]
+
+
+def test_a_unit_that_has_a_value_by_now_was_there_before() -> None:
+    assert of_those_with_a_value(96, 4) == [Cause.LATE_EVENTS]
+    assert of_those_with_a_value(96, 5) == [Cause.UNITS_ADDED]
+
+
+def test_a_unit_without_a_value_that_went_is_told_too() -> None:
+    assert of_those_with_a_value(95, 4) == [Cause.UNITS_REMOVED]
+    assert of_those_with_a_value(95, 5) == []
+
+
+RATIO = replace(ROW, denominator=Products(Decimal(50), Decimal(30), Decimal(12)))
+
+
+def test_a_ratio_is_restated_by_its_denominator_alone() -> None:
+    now = replace(RATIO, denominator=Products(Decimal(80), Decimal(60), Decimal(20)))
+
+    (item,) = restatements(published(RATIO), EXPERIMENT, [now], "1.0")
+
+    assert (item.cause, item.mean_published, item.mean_now) == (Cause.LATE_EVENTS, 0.4, 0.25)
+    assert restatements(published(RATIO), EXPERIMENT, [RATIO], "1.0") == ()
+    nothing = replace(RATIO, denominator=Products(Decimal(0), Decimal(0), Decimal(0)))
+    (item,) = restatements(published(RATIO), EXPERIMENT, [nothing], "1.0")
+    assert item.mean_now is None
+
+
+def test_what_was_done_before_the_exposure_is_a_part_of_the_result() -> None:
+    then = replace(ROW, covariate=Products(Decimal(5), Decimal(5), Decimal(2)))
+
+    (item,) = restatements(published(then), EXPERIMENT, [ROW], "1.0")
+
+    assert (item.cause, item.mean_published, item.mean_now) == (Cause.LATE_EVENTS, 0.2, 0.2)
 
 
 def test_a_day_that_vanished_lost_its_units() -> None:

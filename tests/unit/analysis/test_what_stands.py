@@ -77,9 +77,9 @@ def test_a_confidence_sequence_keeps_its_smallest_p_and_the_intersection() -> No
 
 
 def test_the_share_that_was_reached_stands_when_the_shares_of_the_arms_change() -> None:
-    arms = (("control", 99, True), ("t", 1, True))
+    arms = (("control", 4, True), ("t", 1, True))
     platform = Platform(configuration(1, arms, planned_units=20_000))
-    first = [counted("control", day(1), 9900, 0), counted("t", day(1), 100, 0)]
+    first = [counted("control", day(1), 8000, 0), counted("t", day(1), 2000, 0)]
     platform.decide(first, 2)
     platform.configurations[2] = configuration(2, planned_units=20_000)
     platform.decide([*first, *(counted(arm, day(2), 500, 50, 2) for arm in ("control", "t"))], 3)

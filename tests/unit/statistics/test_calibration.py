@@ -99,7 +99,8 @@ def test_the_tables_of_lopsided_arms_have_every_metric_and_split():
 
 def test_the_tables_of_watched_arms_have_every_split_and_cap():
     looks, held = list(lopsided_looks.watched(0.001)), list(lopsided_looks.margins(0.001))
-    table = lopsided_looks.markdown(looks, held, [("1:1", "none", [0.5] * len(lopsided_looks.UNITS))])
+    ends = list(lopsided_looks.planned(0.001))
+    table = lopsided_looks.markdown(looks, ends, held, [("1:1", "none", [0.5] * len(lopsided_looks.UNITS))])
 
     assert table.count("revenue: Welch / engine / pooled") == len(lopsided_looks.EACH_LOOK)
     assert "| 1:1, none | 50 |" in table

@@ -66,6 +66,15 @@ def test_boundaries_spend_what_the_function_allows_at_any_looks(percents, spendi
     assert crossed.total == pytest.approx(2 * spending.spent(shares[-1], 0.025), abs=1e-6)
 
 
+@pytest.mark.parametrize("near", [0.99, 0.9995])
+def test_a_look_right_after_another_spends_what_is_left_though_one_alone_would_hardly_reach_as_far(near):
+    bounds = spending_boundaries([near, 1.0], 1.0)
+
+    crossed = crossing_probabilities([near, 1.0], [-z for z in bounds.critical_z], bounds.critical_z)
+
+    assert crossed.total == pytest.approx(0.05, abs=1e-6)
+
+
 def test_spending_starts_at_nothing_and_ends_at_alpha():
     for family in SpendingFamily:
         spending = Spending(family, 2.0)

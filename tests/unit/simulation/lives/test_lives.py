@@ -12,6 +12,7 @@ from neonblue.analysis import question
 from neonblue.analysis.standings import standings_of
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.simulation.lives import holding
 from neonblue.simulation.lives.families import BY_KEY
 from neonblue.simulation.lives.playing import Outcome, play
 from neonblue.simulation.lives.tally import Tally, tally
@@ -78,6 +79,28 @@ def test_a_rejection_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPatch)
     broken = [outcome.broken for seed in range(6) if (outcome := life("better", seed)).broken]
     assert broken
     assert "became undecided" in broken[0] or "the interval is" in broken[0]
+
+
+def test_a_rejection_whose_p_moves_with_the_sums_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def halved(newest: ExperimentMessage, looks: Sequence[LookMessage]) -> dict[tuple[str, str], Standing]:
+        return {
+            place: replace(each, p_value=each.p_value / 2) if each.rejected and each.p_value else each
+            for place, each in standings_of(newest, looks).items()
+        }
+
+    monkeypatch.setattr(question, "standings_of", halved)
+
+    broken = [outcome.broken for seed in range(8) if (outcome := life("restated", seed)).broken]
+    assert broken
+    assert "p and interval were" in broken[0]
+
+
+def test_sums_that_change_without_a_cause_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "restatements", lambda *given: ())
+
+    broken = [outcome.broken for seed in range(8) if (outcome := life("people", seed)).broken]
+    assert broken
+    assert "changed by units_removed, and None is said" in broken[0]
 
 
 def test_an_answer_by_the_order_of_its_rows_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

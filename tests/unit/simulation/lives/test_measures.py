@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neonblue.simulation.lives.choosing import measure
-from neonblue.simulation.lives.measures import Drawn, Shape
+from neonblue.simulation.lives.measures import Shape
+from neonblue.simulation.lives.units import Drawn
 
 N = 200_000
 
