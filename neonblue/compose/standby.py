@@ -13,6 +13,7 @@ from neonblue.stack.supervisor.names import STANDBY
 from neonblue.stack.supervisor.nodes import Step
 from neonblue.stack.supervisor.troubles import LOW
 from neonblue.standbys import Standbys
+from neonblue.texts import instant
 
 _CONNECT_SECONDS = 3
 
@@ -98,11 +99,7 @@ def _one(name: str, seen: Standbys, first_seen: dict[str, datetime]) -> str:
     """A standby mostly has a slot of its name, which knows since when it is out of use."""
     slot = seen.slots.get(name)
     if (state := seen.attached.get(name)) is not None:
-        return f"the standby {name} is behind ({state}) since {_clock(first_seen[name])}"
+        return f"the standby {name} is behind ({state}) since {instant(first_seen[name])}"
     since = (slot and slot.since) or first_seen[name]
     lost = ": its slot is lost, it has to be copied anew" if slot and slot.lost else ""
-    return f"the standby {name} is missing since {_clock(since)}{lost}"
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"the standby {name} is missing since {instant(since)}{lost}"

@@ -60,13 +60,13 @@ def test_it_is_missing_since_its_slot_is_out_of_use() -> None:
     away = replace(ONE, attached={}, slots={"a": SLOT})
 
     assert sentence(away, {"a": later}) == (
-        "the standby a is missing since 2026-03-01 12:30 UTC. Every commit waits for it: no event and no new "
+        "the standby a is missing since 2026-03-01 12:30Z. Every commit waits for it: no event and no new "
         "assignment is acknowledged. The stream stands still as well"
     )
-    assert "since 2026-03-01 13:00 UTC." in sentence(replace(away, slots={}), {"a": later})
+    assert "since 2026-03-01 13:00Z." in sentence(replace(away, slots={}), {"a": later})
     assert "its slot is lost" in sentence(replace(away, slots={"a": replace(SLOT, lost=True)}), {"a": later})
     assert sentence(replace(away, attached={"a": "catchup"}), {"a": later}).startswith(
-        "the standby a is behind (catchup) since 2026-03-01 13:00 UTC."
+        "the standby a is behind (catchup) since 2026-03-01 13:00Z."
     )
 
 
@@ -78,5 +78,5 @@ def test_what_is_not_well_while_commits_go_on_is_a_note() -> None:
     assert note(replace(ONE, slots={**ONE.slots, "outbox": safe}), {}) == ""
     two = replace(ONE, wanted=wanted("ANY 1 (a, b)"))
     assert note(two, {"b": SINCE}).startswith(
-        "low: the standby b is missing since 2026-03-01 12:30 UTC; others"
+        "low: the standby b is missing since 2026-03-01 12:30Z; others"
     )
