@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from neonblue.contract.columns import Stored
 from neonblue.contract.limits import SCHEMA_VERSION
 
 
-class EventMessage(Struct, frozen=True, gc=False):
-    """One event. `value` is a decimal text with six places.
+class EventFacts(Struct, gc=False):
+    """What a stored event says: the one list of its fields, from which columns, rows and messages follow.
 
-    `properties`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON. `traceparent`: of
-    the request that brought it (W3C Trace Context), where that is traced; it says how the event travelled, and no copy
-    made later has it.
+    Decimals and times are exact texts: `value` has six places. `properties`: an object or null; before it is
+    encoded a `msgspec.Raw` that holds the object's JSON. `variant_key` is
+    the stored assignment's where there is one, whatever the client says.
     """
 
-    schema_version: int
-    id: str
+    id: Annotated[str, Stored("uuid")]
     user_id: str
     unit_type: str
     event_type: str
-    timestamp: str
-    experiment_id: int | None
-    variant_key: str | None
-    session_id: str | None
-    value: str | None
-    properties: Any
+    timestamp: Annotated[str, Stored("timestamptz")]
+    experiment_id: int | None = None
+    variant_key: Annotated[str | None, Stored(compared=False)] = None
+    session_id: str | None = None
+    value: Annotated[str | None, Stored("numeric")] = None
+    properties: Annotated[Any, Stored("jsonb")] = None
+
+
+class EventMessage(EventFacts, gc=False, kw_only=True):
+    """One event on its way. `traceparent`: of the request that brought it (W3C Trace Context), where that is traced; it
+    says how the event travelled, and no copy made later has it.
+    """
+
+    schema_version: int
     received_at: str
     traceparent: str | UnsetType = UNSET
 

@@ -25,17 +25,17 @@ class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     the assignment is stored with the exposure unless the unit has one.
     """
 
-    user_id: Key
-    event_type: Key
-    id: str | None = None
-    timestamp: Instant | None = None
+    user_id: Annotated[Key, Meta(examples=["user-42"])]
+    event_type: Annotated[Key, Meta(examples=["purchase"])]
+    id: Annotated[str, Meta(examples=["0197a6c0-8a40-7cc1-b5d1-0f6f2f3a9a11"])] | None = None
+    timestamp: Annotated[Instant, Meta(examples=["2026-03-01T09:30:00.250000Z"])] | None = None
     unit_type: Key | None = None
     experiment_id: ExperimentId | None = None
-    experiment: Key | None = None
+    experiment: Annotated[Key, Meta(examples=["checkout-button"])] | None = None
     variant_key: Key | None = None
-    session_id: Key | None = None
-    value: Decimal | None = None
-    properties: dict[str, Any] | None = None
+    session_id: Annotated[Key, Meta(examples=["s-1"])] | None = None
+    value: Annotated[Decimal, Meta(examples=["19.990000"])] | None = None
+    properties: Annotated[dict[str, Any], Meta(examples=[{"currency": "EUR", "items": 2}])] | None = None
     configuration_version: ConfigurationVersion | None = None
 
 
