@@ -22,6 +22,7 @@ class EventFields(TypedDict, total=False):
     configuration_version: int
     unit_type: str
     session_id: str
+    app_version: str
     value: Decimal | float | str
     properties: dict[str, object]
     timestamp: datetime
@@ -48,6 +49,7 @@ def new_event(event_type: str, user_id: str, fields: EventFields) -> NewEvent:
         variant_key=fields.get("variant_key"),
         configuration_version=fields.get("configuration_version"),
         session_id=fields.get("session_id"),
+        app_version=fields.get("app_version"),
         value=_decimal(fields.get("value")),
         properties=fields.get("properties"),
     )

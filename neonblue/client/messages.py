@@ -26,6 +26,7 @@ class NewEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     experiment_id: int | None = None
     variant_key: str | None = None
     session_id: str | None = None
+    app_version: str | None = None
     value: Decimal | None = None
     properties: dict[str, Any] | None = None
     configuration_version: int | None = None

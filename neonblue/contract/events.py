@@ -141,6 +141,7 @@ def _accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLo
         experiment_id=None if experiment is None else experiment.experiment_id,
         variant_key=request.variant_key,
         session_id=request.session_id,
+        app_version=request.app_version,
         value=None if request.value is None else format_value(request.value),
         properties=None if properties is None else Raw(encoded := _encode_properties(properties)),
         carried_version=_carried_version(request, experiment),

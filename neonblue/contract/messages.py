@@ -27,6 +27,7 @@ class EventFacts(Struct, gc=False):
     experiment_id: int | None = None
     variant_key: Annotated[str | None, Stored(compared=False)] = None
     session_id: str | None = None
+    app_version: str | None = None
     value: Annotated[str | None, Stored("numeric")] = None
     properties: Annotated[Any, Stored("jsonb")] = None
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from neonblue.contract.limits import EXPERIMENT_ID_MAXIMUM, KEY_LENGTH
+from neonblue.contract.limits import APP_VERSION_LENGTH, EXPERIMENT_ID_MAXIMUM, KEY_LENGTH
 
 DEFAULT_UNIT_TYPE = "user"
 
 Key = Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
 ExperimentId = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
 ConfigurationVersion = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
+AppVersion = Annotated[str, Meta(min_length=1, max_length=APP_VERSION_LENGTH)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -34,6 +35,10 @@ class EventRequest(Struct, forbid_unknown_fields=True, omit_defaults=True):
     experiment: Annotated[Key, Meta(examples=["checkout-button"])] | None = None
     variant_key: Key | None = None
     session_id: Annotated[Key, Meta(examples=["s-1"])] | None = None
+    app_version: (
+        Annotated[AppVersion, Meta(description="The version of the app that sends it", examples=["5.2.0"])]
+        | None
+    ) = None
     value: Annotated[Decimal, Meta(examples=["19.990000"])] | None = None
     properties: Annotated[dict[str, Any], Meta(examples=[{"currency": "EUR", "items": 2}])] | None = None
     configuration_version: ConfigurationVersion | None = None

@@ -30,6 +30,7 @@ _TYPES = ("page_view", "click", "add_to_cart", "purchase", "error", "search")
 _SHARES = (0.52, 0.2, 0.08, 0.08, 0.02, 0.1)
 _PURCHASE = _TYPES.index("purchase")
 _MOST = 2.0
+_APP_VERSIONS = pa.array(["", "5.1.0", "5.2.0"])
 _PROPERTIES = tuple(
     f'{{"device": "{device}", "page": "{page}"}}'
     for device in ("mobile", "desktop")
@@ -252,6 +253,7 @@ class History:
                 "event_type": event_type,
                 "variant_key": variant,
                 "session_id": session,
+                "app_version": _APP_VERSIONS.take(pa.array((at // _DAY + user) % len(_APP_VERSIONS))),
                 "timestamp": _time(at),
                 "value": _decimals(value),
                 "properties": pa.array(_PROPERTIES).take(pa.array(draws.integers(0, len(_PROPERTIES), size))),

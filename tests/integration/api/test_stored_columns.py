@@ -12,10 +12,11 @@ import msgspec
 import psycopg
 import pytest
 
-from api.database import Connection, begin, connect
+from api.database import Connection, Pool, begin, connect
 from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
 from api.ingest.copying import write_outbox
 from api.ingest.inserting import insert_events, insert_outbox
+from api.partitions import Partitions
 from neonblue.contract.columns import listed
 from neonblue.contract.events import EVENT_COLUMNS, Event
 from neonblue.contract.outbox import Aggregate, Happening, OutboxRow
@@ -33,6 +34,20 @@ ANOTHER: dict[str, Any] = {
     "timestamptz": "2026-03-01T09:30:00.250001Z",
     "jsonb": msgspec.Raw(b'{"a":2}'),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def partitions(postgres: Server) -> None:
+    """Those of the outbox's days, and of the events' day."""
+
+    async def make() -> None:
+        pool = Pool(postgres.dsn, 1)
+        partitions = Partitions(pool, 90)
+        await partitions.maintain()
+        await partitions.ensure([made().day])
+        await pool.close()
+
+    asyncio.run(make())
 
 
 def event(**fields: Any) -> Event:

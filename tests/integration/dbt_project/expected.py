@@ -256,6 +256,7 @@ class Expected:
                 tuple(event["event_type"] for event in outcomes[:20]),
                 self._last_step(unit),
                 tuple(sorted({self._day_since(unit, event) for event in outcomes} - {None})),
+                next((event["app_version"] for event in events if event["app_version"]), ""),
                 len({event["session_id"] for event in events if event["session_id"]}),
             )
         return journeys

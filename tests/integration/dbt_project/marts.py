@@ -38,7 +38,7 @@ COLUMNS = {
     "user_journeys": (
         "experiment_id, user_id",
         "events, exposures, conversions, value, first_converted_at, last_event_at, path, last_step, active_days, "
-        "sessions",
+        "app_version, sessions",
     ),
     "funnels": ("experiment_id, variant_key, exposure_date, step", "event_type, entered_units, units"),
     "cohort_retention": (

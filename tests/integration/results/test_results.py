@@ -18,7 +18,17 @@ from tests.integration.results.conftest import House, serving
 from tests.integration.warehouse import free_port
 
 STAMP = {"computed_at", "watermark", "configuration_version", "code_version"}
-PARTS = ("results", "timeseries", "funnel", "journeys", "cohorts", "segments", "revenue", "health")
+PARTS = (
+    "results",
+    "timeseries",
+    "funnel",
+    "journeys",
+    "app-versions",
+    "cohorts",
+    "segments",
+    "revenue",
+    "health",
+)
 
 
 def test_live_results_are_those_of_the_accepted_events(house: House) -> None:
@@ -97,6 +107,15 @@ def test_the_most_common_journeys_come_first_and_no_more_than_asked(house: House
         assert len(units) == 2
         assert units == sorted(units, reverse=True)
     assert house.api.get(f"/v1/experiments/{history.KEY}/journeys", params={"limit": 0}).status_code == 422
+
+
+def test_every_unit_is_under_the_first_version_of_the_app_that_its_events_name(house: House) -> None:
+    items = house.get(f"{history.KEY}/app-versions")["items"]
+    units = {(item["variant_key"], item["app_version"]): item["units"] for item in items}
+    assert units == {("control", "5.1.0"): 300, ("treatment", "5.1.0"): 150, ("treatment", "5.2.0"): 150}
+    assert all(0 <= item["converted_units"] <= item["units"] for item in items)
+    first = house.get(f"{history.KEY}/app-versions", limit=1)["items"]
+    assert [item["variant_key"] for item in first] == ["control", "treatment"]
 
 
 def test_segments_are_one_family(house: House) -> None:

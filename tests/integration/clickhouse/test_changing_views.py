@@ -1,0 +1,122 @@
+"""The views that carry events are changed while the stream runs: nothing is lost, nothing twice, nothing set aside."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from neonblue.contract.instants import format_instant
+from neonblue.files import Folder, folder
+from neonblue.settings import Settings
+from neonblue.stack import clickhouse_migrations
+from neonblue.stack.clickhouse_migrations import migrate
+from tests.integration.warehouse import TOPIC_STAND_IN, Topic, connect, envelope, event, rows, running
+
+CHANGE = "0080_app_version.sql"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A server as it was before the change, with the stand-in for the topic."""
+    before = tmp_path / "before"
+    shutil.copytree(folder(Folder.CLICKHOUSE), before)
+    for path in before.glob("*.sql"):
+        if path.name >= CHANGE:
+            path.unlink()
+    with running(tmp_path) as settings:
+        with connect(settings) as client:
+            client.command(TOPIC_STAND_IN)
+        with monkeypatch.context() as patched:
+            patched.setattr(clickhouse_migrations, "folder", lambda _: before)
+            migrate(settings)
+        yield settings
+
+
+class Stream:
+    """Sends messages without a pause, each until it is taken: as a consumer that commits what was written."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.sent: list[str] = []
+        self.refused: list[str] = []
+
+    def __enter__(self) -> Stream:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def wait_for(self, more: int) -> None:
+        wanted = len(self.sent) + more
+        while len(self.sent) < wanted and self._thread.is_alive():
+            self._ended.wait(0.01)
+
+    def _run(self) -> None:
+        topic = Topic(self._client)
+        while not self._ended.is_set():
+            one, versioned = event(timestamp=_now()), event(timestamp=_now(), app_version="5.2.0")
+            message = envelope("event_batch", [one, versioned])
+            while True:
+                try:
+                    topic.send(message)
+                    break
+                except Exception as error:  # whatever it is, the consumer reads the message again
+                    self.refused.append(str(error))
+            self.sent += [one["id"], versioned["id"]]
+
+
+def _now() -> str:
+    return format_instant(datetime.now(UTC))
+
+
+def test_every_message_arrives_once_while_the_field_is_added(server: Settings) -> None:
+    with connect(server) as client, connect(server) as sender:
+        with Stream(sender) as stream:
+            stream.wait_for(20)
+            before = set(stream.sent)
+            assert migrate(server)[0] == CHANGE
+            after = len(stream.sent)
+            stream.wait_for(20)
+
+        assert stream.refused == []
+        for table in ("events_processed", "recent_events"):
+            found = rows(
+                client, f"SELECT toString(event_id), count(), any(app_version) FROM {table} GROUP BY 1"
+            )
+            assert sorted(identifier for identifier, _, _ in found) == sorted(stream.sent), table
+            assert {number for _, number, _ in found} == {1}
+            version = {identifier: version for identifier, _, version in found}
+            assert {version[identifier] for identifier in before} == {""}
+            last = stream.sent[after + 2 :]
+            assert [version[identifier] for identifier in last] == ["", "5.2.0"] * (len(last) // 2)
+        assert rows(client, "SELECT count() FROM dead_letters") == [(0,)]
+
+
+def test_between_any_two_of_its_statements_every_message_is_taken(server: Settings) -> None:
+    (change,) = (
+        migration
+        for migration in clickhouse_migrations.read_migrations(folder(Folder.CLICKHOUSE))
+        if migration.name == CHANGE
+    )
+    with connect(server) as client:
+        topic, sent = Topic(client), []
+        for statement in change.statements({"ON_CLUSTER": "", "REPLICATED": ""}):
+            client.command(statement)
+            for fields in ({}, {"app_version": None}, {"app_version": "5.2.0"}):
+                one = event(**fields)
+                topic.send(envelope("event", one))
+                sent.append(one["id"])
+            found = rows(client, "SELECT toString(event_id) FROM events_processed")
+            assert sorted(identifier for (identifier,) in found) == sorted(sent), statement
+        versions = rows(client, "SELECT app_version FROM events_processed ORDER BY event_id")
+    assert versions[-3:] == [("",), ("",), ("5.2.0",)]
