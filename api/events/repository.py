@@ -8,7 +8,7 @@ from typing import Any
 
 from api.database import Connection
 from api.ingest.copying import COPY_EVENTS, COPY_PENDING, copy_lines, event_lines, numbered_event_lines
-from neonblue.contract.columns import listed
+from neonblue.contract.columns import compared, listed
 from neonblue.contract.events import EVENT_COLUMNS, Event
 
 PREPARE = """
@@ -16,7 +16,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS pending_events
     (LIKE events, ordinal integer NOT NULL, PRIMARY KEY (ordinal)) ON COMMIT DELETE ROWS
 """
 _COLUMNS = f"{listed(EVENT_COLUMNS)}, received_at"
-_COMPARED = [column for column in EVENT_COLUMNS if column.compared]
 _INSERT_PENDING = f"""
 INSERT INTO events ({_COLUMNS})
 SELECT DISTINCT ON (day, id) {_COLUMNS}
@@ -29,7 +28,7 @@ SELECT pending.ordinal
 FROM pending_events AS pending CROSS JOIN LATERAL (
     SELECT * FROM events WHERE events.day = pending.day AND events.id = pending.id OFFSET 0
 ) AS stored
-WHERE ({listed(_COMPARED, "stored")}) IS DISTINCT FROM ({listed(_COMPARED, "pending")})
+WHERE ({compared(EVENT_COLUMNS, "stored")}) IS DISTINCT FROM ({compared(EVENT_COLUMNS, "pending")})
 """  # noqa: S608
 
 

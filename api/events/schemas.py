@@ -51,5 +51,11 @@ EVENTS_OPERATION = operation(
         "422": "Every event was rejected",
         "429": "The stream is behind: slow down",
     },
-    headers={"Idempotency-Key": "Makes a request whose events have no ids safe to repeat for 24 hours"},
+    headers={
+        "Idempotency-Key": "Makes a request whose events have no ids safe to repeat for 24 hours",
+        "Sent-At": (
+            "The clock that stamps the events, at this attempt: a time with a zone. Where it is more than a second and "
+            "at most a day from the API's, the events' times are corrected by the distance"
+        ),
+    },
 )

@@ -27,6 +27,7 @@ from api.http.security import Token
 from api.ingest.failures import DiskFull, Unavailable
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.services import Services
+from neonblue.contract import clocks
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
@@ -41,6 +42,7 @@ _REQUESTS = count(1)
 _UNDER_WAY = 1_000
 """Requests at once; each may hold a body of the largest size."""
 
+_SENT_AT = clocks.HEADER.encode()
 _encode = msgspec.json.Encoder().encode
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}").fullmatch
 _KEY = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
@@ -123,8 +125,14 @@ class HotCalls:
         services.pipeline.admit()
         lines = is_lines(headers)
         retryable = _retryable(headers, token.id)
+        sent_at = headers.get(_SENT_AT)
         body = await read_body(receive, headers)
-        answer = await services.events.store(body, lines=lines, retryable=retryable)
+        answer = await services.events.store(
+            body,
+            lines=lines,
+            retryable=retryable,
+            sent_at=None if sent_at is None else sent_at.decode("latin-1"),
+        )
         return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
 
     async def _assignments(self, _: Token, headers: Headers, receive: Receive) -> Answer:

@@ -14,11 +14,11 @@ from msgspec import Struct
 class Stored:
     """An annotation of a field that is stored otherwise than `text` or `integer`, or set by the platform.
 
-    compared: whether a repetition must say the same; not where the platform sets it.
+    compared: what of it a repetition must say again, in SQL with `{of}` for the table; nothing where it is empty.
     """
 
     sql_type: str = "text"
-    compared: bool = True
+    compared: str = '{of}."{name}"'
 
 
 class Column(NamedTuple):
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     name: str
     sql_type: str
     optional: bool
-    compared: bool
+    compared: str
 
 
 def columns_of(struct: type[Struct]) -> tuple[Column, ...]:
@@ -39,6 +39,11 @@ def columns_of(struct: type[Struct]) -> tuple[Column, ...]:
 def listed(columns: Iterable[Column], of: str = "") -> str:
     """The columns' names for a statement, each with the table's where `of` names it."""
     return ", ".join(f'{of}."{column.name}"' if of else f'"{column.name}"' for column in columns)
+
+
+def compared(columns: Iterable[Column], of: str) -> str:
+    """What a repetition must say again, of the table `of`."""
+    return ", ".join(column.compared.format(of=of, name=column.name) for column in columns if column.compared)
 
 
 def _column(name: str, hint: object) -> Column:

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from neonblue.contract.clocks import Clock
 from neonblue.contract.codes import Code
 from neonblue.contract.columns import Column, columns_of
 from neonblue.contract.compiled import compiled
@@ -26,6 +27,7 @@ from neonblue.contract.violation import ContractError, Violation
 
 EXPOSURE = "exposure"
 
+_MICROSECOND = timedelta(microseconds=1)
 _DAY_MILLISECONDS = 86_400_000
 _VALUE_LIMIT = Decimal(10) ** VALUE_INTEGER_DIGITS
 _NEGATIVE_ZERO = f"{Decimal('-0'):.{VALUE_DECIMAL_PLACES}f}"
@@ -62,6 +64,10 @@ class TimeWindow:
     def at(cls, now: datetime, max_age: timedelta, max_ahead: timedelta) -> TimeWindow:
         return cls(now, now - max_age, now + max_ahead)
 
+    def on_a_clock(self, offset: timedelta) -> TimeWindow:
+        """The same as a clock shows it to which `offset` must be added."""
+        return TimeWindow(self.now - offset, self.oldest - offset, self.newest - offset)
+
 
 class Event(EventFacts, gc=False, kw_only=True):
     """An event that broke no rule. `day` (ISO date) is its partition.
@@ -78,7 +84,7 @@ class Event(EventFacts, gc=False, kw_only=True):
         return encode_message(_message_of(self, received_at))
 
 
-EVENT_COLUMNS = (Column("day", "date", optional=False, compared=True), *columns_of(EventFacts))
+EVENT_COLUMNS = (Column("day", "date", optional=False, compared=""), *columns_of(EventFacts))
 """The columns of a stored event beside `received_at`. Day and id, the first two, are its key."""
 
 _message_of: Callable[[Event, str], EventMessage] = compiled(
@@ -94,10 +100,16 @@ def event_decoder() -> ItemDecoder[EventRequest]:
     return ItemDecoder(EventRequest)
 
 
-def accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLookup) -> Event | Violation:
-    """The event in its final form, or the rule it broke. Its `variant_key` is still the client's."""
+def accept(
+    request: EventRequest, window: TimeWindow, experiments: ExperimentLookup, clock: Clock | None = None
+) -> Event | Violation:
+    """The event in its final form, or the rule it broke. Its `variant_key` is still the client's.
+
+    clock: the client's at the request. Times are corrected by it and must then lie in the window; save those of
+    imported history (events of external experiments), which were stamped elsewhere.
+    """
     try:
-        return _accept(request, window, experiments)
+        return _accept(request, window, experiments, clock)
     except ContractError as error:
         return error.violation
 
@@ -121,11 +133,17 @@ def format_value(value: Decimal) -> str:
     )
 
 
-def _accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLookup) -> Event:
+def _accept(
+    request: EventRequest, window: TimeWindow, experiments: ExperimentLookup, clock: Clock | None
+) -> Event:
     experiment = None
     if request.experiment_id is not None or request.experiment is not None:
         experiment = _experiment_of(request, experiments)
-    oldest = window.oldest if experiment is None or not experiment.external else EPOCH
+    imported = experiment is not None and experiment.external
+    offset = None if clock is None or imported else clock.offset
+    if offset:
+        window = window.on_a_clock(offset)
+    oldest = EPOCH if imported else window.oldest
     timestamp = request.timestamp
     if timestamp is not None:
         _check_instant(timestamp, oldest, window.newest, "timestamp")
@@ -137,13 +155,15 @@ def _accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLo
         user_id=request.user_id,
         unit_type=request.unit_type or DEFAULT_UNIT_TYPE,
         event_type=request.event_type,
-        timestamp=format_instant(timestamp),
+        timestamp=format_instant(timestamp + offset if offset else timestamp),
         experiment_id=None if experiment is None else experiment.experiment_id,
         variant_key=request.variant_key,
         session_id=request.session_id,
         app_version=request.app_version,
         value=None if request.value is None else format_value(request.value),
         properties=None if properties is None else Raw(encoded := _encode_properties(properties)),
+        sent_at=None if clock is None else clock.sent_at,
+        clock_offset=None if offset is None else offset // _MICROSECOND,
         carried_version=_carried_version(request, experiment),
     )
     if properties is not None and len(encoded) > EVENT_BYTES - _ENVELOPE_BYTES:

@@ -10,26 +10,32 @@ from msgspec import UNSET, Struct, UnsetType
 from neonblue.contract.columns import Stored
 from neonblue.contract.limits import SCHEMA_VERSION
 
+_STATED = "{of}.\"timestamp\" - coalesce({of}.clock_offset, 0) * interval '1 microsecond'"
+"""The time as the client said it: what was added to it depends on how its clock went, which a repetition changes."""
+
 
 class EventFacts(Struct, gc=False):
     """What a stored event says: the one list of its fields, from which columns, rows and messages follow.
 
     Decimals and times are exact texts: `value` has six places. `properties`: an object or null; before it is
     encoded a `msgspec.Raw` that holds the object's JSON. `variant_key` is
-    the stored assignment's where there is one, whatever the client says.
+    the stored assignment's where there is one, whatever the client says. `sent_at`: the client's clock when it sent the
+    request, where it said so; `clock_offset`: the microseconds that were added to its time to make `timestamp`.
     """
 
     id: Annotated[str, Stored("uuid")]
     user_id: str
     unit_type: str
     event_type: str
-    timestamp: Annotated[str, Stored("timestamptz")]
+    timestamp: Annotated[str, Stored("timestamptz", _STATED)]
     experiment_id: int | None = None
-    variant_key: Annotated[str | None, Stored(compared=False)] = None
+    variant_key: Annotated[str | None, Stored(compared="")] = None
     session_id: str | None = None
     app_version: str | None = None
     value: Annotated[str | None, Stored("numeric")] = None
     properties: Annotated[Any, Stored("jsonb")] = None
+    sent_at: Annotated[str | None, Stored("timestamptz", "")] = None
+    clock_offset: Annotated[int | None, Stored("bigint", "")] = None
 
 
 class EventMessage(EventFacts, gc=False, kw_only=True):

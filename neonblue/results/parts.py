@@ -71,6 +71,11 @@ FROM {relation:Identifier}
 WHERE experiment_id = {experiment:UInt32}
 ORDER BY version, variant_key
 """
+_CLOCKS = """
+SELECT sum(events + exposures), sum(corrected_events), sum(events_from_afar)
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32}
+"""
 
 
 class Interval(StrEnum):
@@ -166,6 +171,20 @@ class StageItem:
     exposed_units: int
     active_units: int
     analysed_units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCounts:
+    """Events of an experiment; of them those whose time was corrected, and those from a clock too far away for that."""
+
+    events: int
+    corrected: int
+    from_afar: int
+
+
+def read_clocks(warehouse: Warehouse, experiment: ExperimentMessage) -> list[ClockCounts]:
+    """One item. Raises NotBuilt."""
+    return _items(ClockCounts, warehouse.of_experiment(Mart.DAILY_METRICS, _CLOCKS, experiment))
 
 
 def read_series(warehouse: Warehouse, experiment: ExperimentMessage, interval: Interval) -> list[SeriesItem]:

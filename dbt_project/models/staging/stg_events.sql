@@ -16,7 +16,9 @@ with events as (
         is_conversion,
         is_click,
         page,
-        received_at
+        received_at,
+        sent_at,
+        clock_offset
     from {{ source('ingestion', 'events_processed') }} final
 
 ),
@@ -54,7 +56,9 @@ select
     events.is_conversion as is_conversion,
     events.is_click as is_click,
     events.page as page,
-    events.received_at as received_at
+    events.received_at as received_at,
+    events.sent_at as sent_at,
+    events.clock_offset as clock_offset
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id

@@ -12,7 +12,9 @@ with events as (
         value,
         properties,
         is_conversion,
-        received_at
+        received_at,
+        sent_at,
+        clock_offset
     from {{ source('ingestion', 'recent_events') }} final
 
 ),
@@ -46,7 +48,9 @@ select
     events.value as value,
     events.properties as properties,
     events.is_conversion as is_conversion,
-    events.received_at as received_at
+    events.received_at as received_at,
+    events.sent_at as sent_at,
+    events.clock_offset as clock_offset
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id

@@ -258,6 +258,11 @@ class History:
                 "value": _decimals(value),
                 "properties": pa.array(_PROPERTIES).take(pa.array(draws.integers(0, len(_PROPERTIES), size))),
                 # What is late by more than the history is long is received at its end.
+                # Some have a clock that is corrected, some one that is too far away for that.
+                "clock_offset": pa.array(np.where(user % 50 == 7, -3_000_000, 0), pa.int64()),
+                "sent_at": pc.if_else(
+                    pa.array(user % 50 == 11), _time(at + 3 * _DAY), pa.scalar(None, _time(at).type)
+                ),
                 "received_delay": pa.array(np.minimum(delay, np.maximum(end - at, 1_000)), pa.int64()),
             }
         )
