@@ -197,6 +197,9 @@ def _exposure(unit: UnitKey, stored: Stored, instant: str) -> Event:
         timestamp=instant,
         experiment_id=unit[0],
         variant_key=stored.variant_key,
+        session_id=None,
+        value=None,
+        properties=None,
     )
 
 

@@ -28,19 +28,21 @@ class EventFacts(Struct, gc=False):
     unit_type: str
     event_type: str
     timestamp: Annotated[str, Stored("timestamptz", _STATED)]
-    experiment_id: int | None = None
-    variant_key: Annotated[str | None, Stored(compared="")] = None
-    session_id: str | None = None
+    experiment_id: int | None
+    variant_key: Annotated[str | None, Stored("text", "")]
+    session_id: str | None
+    value: Annotated[str | None, Stored("numeric")]
+    properties: Annotated[Any, Stored("jsonb")]
     app_version: str | None = None
-    value: Annotated[str | None, Stored("numeric")] = None
-    properties: Annotated[Any, Stored("jsonb")] = None
     sent_at: Annotated[str | None, Stored("timestamptz", "")] = None
     clock_offset: Annotated[int | None, Stored("bigint", "")] = None
 
 
-class EventMessage(EventFacts, gc=False, kw_only=True):
-    """One event on its way. `traceparent`: of the request that brought it (W3C Trace Context), where that is traced; it
-    says how the event travelled, and no copy made later has it.
+class EventMessage(EventFacts, gc=False, kw_only=True, omit_defaults=True):
+    """One event on its way. A field that has a default is left out where it has that.
+
+    `traceparent`: of the request that brought it (W3C Trace Context), where that is traced; it says how the event
+    travelled, and no copy made later has it.
     """
 
     schema_version: int

@@ -70,7 +70,10 @@ _FIELDS: list[tuple[str, Any]] = [
     *[("variant_key", value) for value in ([5], {})],
     *[("session_id", value) for value in ([5], {"id": 1})],
     *[("app_version", value) for value in ([5], {"major": 1})],
-    *[("sent_at", value) for value in ("yesterday", "2026-02-30T00:00:00Z", "9999-01-01T00:00:00Z", 5, "", [])],
+    *[
+        ("sent_at", value)
+        for value in ("yesterday", "2026-02-30T00:00:00Z", "9999-01-01T00:00:00Z", 5, "", [])
+    ],
     *[("clock_offset", value) for value in ("soon", 1.5, 1e300, {}, [1], 2**64, True, "")],
     *[
         ("value", value)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
 from neonblue.contract.identifiers import uuid7
 from neonblue.contract.instants import EPOCH, format_instant, parse_instant
 from neonblue.contract.violation import ContractError, Violation
+from neonblue.files import Folder, folder
 from tests.unit.contract.test_bad_events import EXPERIMENTS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -121,3 +123,8 @@ def test_the_window_is_that_of_the_clock_that_stamped(hours: int) -> None:
         assert refused.code == code
     later = read(clock, id=uuid7(int((WINDOW.newest + timedelta(hours=hours) + SECOND).timestamp() * 1000)))
     assert isinstance(later, Violation)
+
+
+def test_the_models_know_a_clock_that_is_too_far_away_by_the_same_distance() -> None:
+    project = yaml.safe_load((folder(Folder.DBT_PROJECT) / "dbt_project.yml").read_text())
+    assert timedelta(seconds=project["vars"]["farthest_clock_seconds"]) == FARTHEST
