@@ -133,6 +133,8 @@ def test_health_holds_the_checks_and_the_stages(house: House) -> None:
     found = house.get(f"{history.KEY}/health")
     assert all(check["passed"] for check in found["checks"])
     assert any(check["name"].startswith("sample_ratio") for check in found["checks"])
+    (clocks,) = (check for check in found["checks"] if check["name"] == "clocks of clients")
+    assert f"{history.FROM_AFAR} came from a clock more than 1 day off" in clocks["message"]
     for row in found["items"]:
         assert row["assigned_units"] == row["exposed_units"] == row["analysed_units"] == 300
 
