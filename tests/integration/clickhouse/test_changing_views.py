@@ -127,8 +127,7 @@ def test_between_any_two_statements_every_message_is_taken(server: Settings) -> 
         said = rows(client, f"SELECT {SAID} FROM events_processed ORDER BY event_id")
         assert (said[0], said[-3:]) == ((SILENT,), [(SILENT,), (SILENT,), (TOLD,)])
 
-        topic.send(
-            envelope("event", early)
-        )  # as republished: a copy takes the place of the row that it repeats
+        # As when it is published again: a copy takes the place of the row that it repeats.
+        topic.send(envelope("event", early))
         again = rows(client, f"SELECT {SAID} FROM events_processed ORDER BY event_id")
         assert again == [(TOLD,), *said[1:]]
