@@ -89,6 +89,11 @@ for _origin in ("process", "valkey", "postgres"):
 TARGETING_ERRORS = Counter(
     "neonblue_targeting_errors_total", "Targeting expressions without an answer: not targeted", ["experiment"]
 )
+CLOCKS = Counter(
+    "neonblue_event_clocks_total",
+    "Events whose client's clock went wrong: corrected by the measured distance, or too_far to be",
+    ["outcome"],
+)
 CARRIED = Counter(
     "neonblue_carried_assignments_total",
     "Assignments that exposures carried, by what became of them",

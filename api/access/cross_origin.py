@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.postgres.database import Pool
+from neonblue.contract import clocks
 
 log = structlog.get_logger("api.http")
 
@@ -28,6 +29,7 @@ _SENT = [
     "idempotency-key",
     "if-match",
     "if-none-match",
+    clocks.HEADER,
     "x-request-id",
 ]
 _READ = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]

@@ -17,7 +17,7 @@ from api.assignments.repository import (
     upsert_users,
 )
 from api.postgres.database import BEGAN_AT, Connection, connect
-from api.postgres.inserting import insert_exposures, insert_outbox
+from api.postgres.inserting import insert_events, insert_outbox
 from api.postgres.partitions import Partitions
 from neonblue.contract.events import EXPOSURE, Event, uuid7_of_now
 from neonblue.contract.messages import AssignmentMessage, encode_message
@@ -128,7 +128,7 @@ class AssignmentWriter:
             missing = self.partitions.missing({event.day for event in events})
             if missing:
                 await self.partitions.ensure(missing)
-            await insert_exposures(connection, events, received_at)
+            await insert_events(connection, events, received_at)
             messages = [Message(event.id, event.message(received_at)) for event in events]
             rows += pack(EVENTS, messages, batch=self.outbox_batches)
         await insert_outbox(connection, rows)
@@ -189,7 +189,17 @@ def _exposure(unit: UnitKey, stored: Stored, instant: str) -> Event:
     """Stored in the transaction that sets `exposed_at`, which happens once: the id need not be reproducible."""
     identifier, day = uuid7_of_now()
     return Event(
-        identifier, day, unit[2], unit[1], EXPOSURE, instant, unit[0], stored.variant_key, None, None, None
+        id=identifier,
+        day=day,
+        user_id=unit[2],
+        unit_type=unit[1],
+        event_type=EXPOSURE,
+        timestamp=instant,
+        experiment_id=unit[0],
+        variant_key=stored.variant_key,
+        session_id=None,
+        value=None,
+        properties=None,
     )
 
 

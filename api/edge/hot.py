@@ -25,6 +25,7 @@ from api.http.problems import CONTENT_TYPE, Problem, disk_full, unavailable
 from api.http.refusal_log import REFUSALS, Refusal
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.postgres.failures import DiskFull, Unavailable
+from neonblue.contract import clocks
 from neonblue.contract.answers import AssignmentsAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.violation import ContractError
@@ -37,6 +38,7 @@ ASSIGNMENTS = "/v1/assignments"
 _UNDER_WAY = 1_000
 """Requests at once; each may hold a body of the largest size."""
 
+_SENT_AT = clocks.HEADER.encode()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -117,8 +119,14 @@ class HotCalls:
         services.pipeline.admit()
         lines = is_lines(headers)
         retryable = _retryable(headers, token.id)
+        sent_at = headers.get(_SENT_AT)
         body = await read_body(receive, headers)
-        answer = await services.events.store(body, lines=lines, retryable=retryable)
+        answer = await services.events.store(
+            body,
+            lines=lines,
+            retryable=retryable,
+            sent_at=None if sent_at is None else sent_at.decode("latin-1"),
+        )
         return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
 
     async def _assignments(self, _: Token, headers: Headers, receive: Receive) -> Answer:

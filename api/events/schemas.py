@@ -11,24 +11,21 @@ from neonblue.contract.answers import EventsAnswer
 from neonblue.contract.limits import REQUEST_BYTES, REQUEST_ITEMS
 from neonblue.contract.requests import EventRequest
 
-_EVENT = {
-    "id": "0197a6c0-8a40-7cc1-b5d1-0f6f2f3a9a11",
-    "user_id": "user-42",
-    "event_type": "purchase",
-    "timestamp": "2026-03-01T09:30:00.250000Z",
-    "experiment": "checkout-button",
-    "session_id": "s-1",
-    "value": "19.990000",
-    "properties": {"currency": "EUR", "items": 2},
-}
+
+def _schema() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The body's schema, and an event of the examples of its fields."""
+    event = msgspec.json.schema(EventRequest)["$defs"][EventRequest.__name__]
+    example = {
+        name: kind["examples"][0]
+        for name, field in event["properties"].items()
+        for kind in (field, *field.get("anyOf", ()))
+        if "examples" in kind
+    }
+    many = {"type": "array", "items": event, "minItems": 1, "maxItems": REQUEST_ITEMS}
+    return {"oneOf": [event, many]}, example
 
 
-def _schema() -> dict[str, Any]:
-    schema = msgspec.json.schema(EventRequest)
-    name = EventRequest.__name__
-    event = schema["$defs"][name]
-    return {"oneOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": REQUEST_ITEMS}]}
-
+_BODY, _EVENT = _schema()
 
 EVENTS_OPERATION = operation(
     tag="events",
@@ -43,7 +40,7 @@ EVENTS_OPERATION = operation(
     ),
     content={
         "application/json": {
-            "schema": _schema(),
+            "schema": _BODY,
             "examples": {"one": {"value": _EVENT}, "many": {"value": [_EVENT]}},
         },
         "application/x-ndjson": {"schema": {"type": "string"}},
@@ -54,5 +51,11 @@ EVENTS_OPERATION = operation(
         "422": "Every event was rejected",
         "429": "The stream is behind: slow down",
     },
-    headers={"Idempotency-Key": "Makes a request whose events have no ids safe to repeat for 24 hours"},
+    headers={
+        "Idempotency-Key": "Makes a request whose events have no ids safe to repeat for 24 hours",
+        "Sent-At": (
+            "The clock that stamps the events, at this attempt: a time with a zone. Where it is more than a second and "
+            "at most a day from the API's, the events' times are corrected by the distance"
+        ),
+    },
 )

@@ -16,10 +16,11 @@ from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, off_the_loop
 from api.http.problems import Problem
 from api.identity.identify import Identify
-from api.metrics import EVENTS
+from api.metrics import CLOCKS, EVENTS
 from api.postgres.failures import Refused
 from api.postgres.group_commit import GroupCommit
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
+from neonblue.contract.clocks import Clock, clock_of
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
 from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
@@ -32,6 +33,8 @@ _REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's da
 _ACCEPTED = EVENTS.labels("accepted")
 _DUPLICATES = EVENTS.labels("duplicate")
 _REJECTED = EVENTS.labels("rejected")
+_CORRECTED = CLOCKS.labels("corrected")
+_TOO_FAR = CLOCKS.labels("too_far")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,24 @@ class EventService:
     _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
 
-    async def store(self, body: bytes, *, lines: bool, retryable: Retryable | None) -> EventsAnswer:
-        """Store what breaks no rule; returns once that is durable.
+    async def store(
+        self, body: bytes, *, lines: bool, retryable: Retryable | None, sent_at: str | None = None
+    ) -> EventsAnswer:
+        """Store what breaks no rule; returns once that is durable. sent_at: the client's clock as it sent the body.
 
-        Raises ContractError for a body that can't be read, Problem `idempotency_key_reused`, Unavailable, and
-        psycopg.Error when an unknown experiment can't be looked up.
+        Raises ContractError for a body or a time of sending that can't be read, Problem `idempotency_key_reused`,
+        Unavailable, and psycopg.Error when an unknown experiment can't be looked up.
         """
+        now = datetime.now(UTC)
+        clock = None if sent_at is None else clock_of(sent_at, now)
         decode = self._decoder.decode
         large = len(body) >= LARGE_BODY
         items = (await off_the_loop(decode, body, lines=lines) if large else decode(body, lines=lines)).items
-        now = datetime.now(UTC)
-        accepted = await self._accept(items, TimeWindow.at(now, self.max_age, self.max_ahead))
+        window = TimeWindow.at(datetime.now(UTC), self.max_age, self.max_ahead)
+        accepted = await self._accept(items, window, clock)
         events = [item for item in accepted if isinstance(item, Event)]
+        if clock is not None:
+            _count_clocks(clock, events)
         if retryable is None:
             fates: Sequence[Fate | Violation] = await self._write(events, len(body), None)
         else:
@@ -73,17 +82,19 @@ class EventService:
         return _answer(items, accepted, fates)
 
     async def _accept(
-        self, items: Sequence[EventRequest | Violation], window: TimeWindow
+        self, items: Sequence[EventRequest | Violation], window: TimeWindow, clock: Clock | None
     ) -> list[Event | Violation]:
         find = self.registry.find
-        accepted = [item if isinstance(item, Violation) else accept(item, window, find) for item in items]
+        accepted = [
+            item if isinstance(item, Violation) else accept(item, window, find, clock) for item in items
+        ]
         unknown = [n for n, item in enumerate(accepted) if _names_unknown(item)]
         if unknown:
             await self.registry.confirm()
             for n in unknown:
                 item = items[n]
                 if not isinstance(item, Violation):
-                    accepted[n] = accept(item, window, find)
+                    accepted[n] = accept(item, window, find, clock)
         for event in accepted:
             if not isinstance(event, Event):
                 continue
@@ -160,6 +171,13 @@ def _answer(
 
 def _given_id(request: EventRequest | Violation) -> str | None:
     return None if isinstance(request, Violation) else request.id
+
+
+def _count_clocks(clock: Clock, events: Sequence[Event]) -> None:
+    if clock.too_far:
+        _TOO_FAR.inc(len(events))
+    elif clock.offset:
+        _CORRECTED.inc(sum(1 for event in events if event.clock_offset))
 
 
 def _count(counts: dict[Status, int]) -> None:

@@ -233,6 +233,7 @@ SCHEMAS: Mapping[str, str] = MappingProxyType(
     {
         "Part[FunnelItem]": "How many units of each arm reached each step.",
         "Part[JourneyItem]": "The paths that most units of each arm went.",
+        "Part[AppVersionItem]": "Units and conversions by version of the app.",
         "Part[CohortItem]": "Who came back, by day of the first exposure.",
         "Part[RevenueItem]": "What each arm brought in.",
     }

@@ -105,6 +105,7 @@ RESULTS: dict[str, str] = {
     "entered_units": "Units that entered at step 1",
     "FunnelItem.units": "Of those, the units that reached the step after all before it",
     "path": "The types of the events, in order",
+    "app_version": "The version of the app in the unit's first event that names one; empty: none does",
     "converted_units": "Of those, the units that converted",
     "exposure_date": "The UTC day of the first exposure",
     "day_since": "Days since then",

@@ -6,18 +6,15 @@ Texts go in binary (%b): in the other form each quotation mark of a payload is e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from msgspec import Raw
 
 from api.postgres.database import Connection
-from neonblue.contract.events import Event
+from neonblue.contract.columns import Column, listed
+from neonblue.contract.events import EVENT_COLUMNS, Event
 from neonblue.contract.outbox import OutboxRow
 
-_EXPOSURES = """
-INSERT INTO events (day, id, "timestamp", received_at, experiment_id, user_id, unit_type, event_type, variant_key)
-SELECT * FROM unnest(
-    %s::date[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::integer[], %b::text[], %b::text[], %b::text[],
-    %b::text[]
-)
-"""
 _OUTBOX = """
 INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, payload)
 SELECT aggregate_type, aggregate_id, event_type, payload::jsonb
@@ -27,23 +24,32 @@ ORDER BY place
 """
 
 
-async def insert_exposures(connection: Connection, events: Sequence[Event], received_at: str) -> None:
-    """Insert events that are new and have neither session, value nor properties."""
+async def insert_events(connection: Connection, events: Sequence[Event], received_at: str) -> None:
+    """Insert events that are new."""
     ordered = sorted(events, key=lambda event: (event.day, event.id))
-    await connection.execute(
-        _EXPOSURES.encode(),
-        (
-            [event.day for event in ordered],
-            [event.id for event in ordered],
-            [event.timestamp for event in ordered],
-            [received_at] * len(ordered),
-            [event.experiment_id for event in ordered],
-            [event.user_id for event in ordered],
-            [event.unit_type for event in ordered],
-            [event.event_type for event in ordered],
-            [event.variant_key for event in ordered],
-        ),
+    held = tuple(
+        column
+        for column in EVENT_COLUMNS
+        if not column.optional or any(getattr(event, column.name) is not None for event in ordered)
     )
+    values = [[_value(getattr(event, column.name)) for event in ordered] for column in held]
+    await connection.execute(_statement(held), [*values, [received_at] * len(ordered)])
+
+
+@lru_cache(maxsize=64)
+def _statement(columns: tuple[Column, ...]) -> bytes:
+    """An INSERT of these columns from arrays; JSON travels as a text."""
+    types = ["text" if column.sql_type == "jsonb" else column.sql_type for column in columns]
+    arrays = ", ".join(f"{'%b' if kind == 'text' else '%s'}::{kind}[]" for kind in types)
+    values = ", ".join(f'"{column.name}"::{column.sql_type}' for column in columns)
+    return f"""
+INSERT INTO events ({listed(columns)}, received_at)
+SELECT {values}, received_at FROM unnest({arrays}, %s::timestamptz[]) AS event ({listed(columns)}, received_at)
+""".encode()  # noqa: S608 - the names are the contract's
+
+
+def _value(value: str | int | Raw | None) -> str | int | None:
+    return str(value, "utf-8") if isinstance(value, Raw) else value
 
 
 async def insert_outbox(connection: Connection, rows: Iterable[OutboxRow]) -> None:

@@ -19,6 +19,7 @@ from neonblue.analysis.answer import ResultItem
 from neonblue.analysis.over_time import DayEffect
 from neonblue.analysis.segmentation import SegmentEffect
 from neonblue.results.parts import (
+    AppVersionItem,
     CohortItem,
     FunnelItem,
     Interval,
@@ -26,6 +27,7 @@ from neonblue.results.parts import (
     RevenueItem,
     SeriesItem,
     StageItem,
+    read_app_versions,
     read_cohorts,
     read_funnel,
     read_journeys,
@@ -102,6 +104,18 @@ async def journeys(
     form = wanted(accept)
     found = await service.part(key, lambda warehouse, experiment: read_journeys(warehouse, experiment, limit))
     return _written(form, JourneyItem, found, f"{key}-journeys")
+
+
+@router.get("/{key}/app-versions", response_model=Part[AppVersionItem], responses=RESPONSES)
+async def app_versions(
+    key: Key, service: Service, _: Viewer, limit: Limit = 50, accept: Accept = None
+) -> Part[AppVersionItem] | Response:
+    """Conversions by the version of the app that a unit had at first, of each variant the `limit` most common."""
+    form = wanted(accept)
+    found = await service.part(
+        key, lambda warehouse, experiment: read_app_versions(warehouse, experiment, limit)
+    )
+    return _written(form, AppVersionItem, found, f"{key}-app-versions")
 
 
 @router.get("/{key}/cohorts", response_model=Part[CohortItem], responses=RESPONSES)

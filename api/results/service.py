@@ -25,16 +25,18 @@ from api.results.schemas import (
     Source,
     TimeSeries,
 )
-from neonblue.analysis.answer import Answer
+from neonblue.analysis.answer import Answer, check_item
 from neonblue.analysis.over_time import day_effects
 from neonblue.analysis.restatement import Published, restatements
 from neonblue.analysis.stamp import Stamp
 from neonblue.analysis.why import State
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.results.checks import correction_check
 from neonblue.results.look import Look, look
 from neonblue.results.parts import (
     Interval,
     RevenueItem,
+    read_clocks,
     read_revenue,
     read_series,
     read_stages,
@@ -131,7 +133,10 @@ class ResultsService:
         """Checks and stages."""
         seen = await self._look(key)
         items, status, reason = await self._items(seen, read_stages)
-        return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health)
+        clocks, *_ = await self._items(seen, read_clocks)
+        checks = [correction_check(found.events, found.corrected, found.from_afar) for found in clocks]
+        told = tuple(check_item(check) for check in checks if check is not None)
+        return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health + told)
 
     async def _look(self, key: str) -> Look:
         experiment = await self.experiments.get(key)

@@ -202,7 +202,7 @@ def answer_of(question: Question, report: Report, stamp: Stamp, why: Why = OK, a
             decision.broken,
             finite(decision.days_left),
         ),
-        health=tuple(_check(check) for check in report.health),
+        health=tuple(check_item(check) for check in report.health),
         items=result_items(question, report),
     )
 
@@ -314,7 +314,8 @@ def _reason(result: MetricResult) -> str:
     return missing.message if isinstance(missing, Status) else ""
 
 
-def _check(check: HealthCheck) -> CheckItem:
+def check_item(check: HealthCheck) -> CheckItem:
+    """The check as it is answered."""
     return CheckItem(
         check.name,
         check.passed,

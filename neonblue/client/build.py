@@ -22,6 +22,7 @@ class EventFields(TypedDict, total=False):
     configuration_version: int
     unit_type: str
     session_id: str
+    app_version: str
     value: Decimal | float | str
     properties: dict[str, object]
     timestamp: datetime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -31,6 +32,11 @@ def headers(token: str) -> dict[str, str]:
         "Content-Type": "application/json",
         "User-Agent": "neonblue-python",
     }
+
+
+def sent_now(call: Call[Any]) -> dict[str, str]:
+    """The call's own headers and this machine's clock, by which the API corrects the times of events."""
+    return {**call.headers, "Sent-At": datetime.now(UTC).isoformat()}
 
 
 def _answer(call: Call[T], response: httpx.Response) -> T:
@@ -109,7 +115,7 @@ def execute(
         options = attempts.request_options(http.timeout.read)
         try:
             response = http.request(
-                call.method, call.path, content=call.body, headers=call.headers, **options
+                call.method, call.path, content=call.body, headers=sent_now(call), **options
             )
         except httpx.RequestError as error:
             sleep(attempts.after_error(error))
@@ -133,7 +139,7 @@ async def execute_async(
         options = attempts.request_options(http.timeout.read)
         try:
             response = await http.request(
-                call.method, call.path, content=call.body, headers=call.headers, **options
+                call.method, call.path, content=call.body, headers=sent_now(call), **options
             )
         except httpx.RequestError as error:
             await sleep(attempts.after_error(error))

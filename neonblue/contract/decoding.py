@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from neonblue.contract.codes import Code
+from neonblue.contract.compiled import compiled
 from neonblue.contract.explaining import decode_item, find_duplicate_key
 from neonblue.contract.limits import REQUEST_ITEMS
 from neonblue.contract.splitting import WHITESPACE, split_array, split_lines, too_many_items
+from neonblue.contract.texts import check_text, count_keys, object_fields, text_fields
 from neonblue.contract.violation import ContractError, Violation
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 _ESCAPED_CONTROL = re.compile(rb"\\(?:u00[01]|[bfnrt])")
 _SPACED_KEY = re.compile(rb'"[ \t\n\r]+:')
@@ -30,18 +33,23 @@ class Items(Generic[T]):
 
 
 class ItemDecoder(Generic[T]):
-    """Decodes bodies of one item, an array of items, or one item per line.
+    """Decodes bodies of one item, an array of items, or one item per line. Every text is checked, by the item's type.
 
-    inspect(item, texts): checks the rules that the type can't express and returns the number of keys the
-    item has; raises ContractError. texts: whether control characters may occur.
+    check: a rule on the whole item that neither its type nor the rules on texts and objects express; raises
+    ContractError.
 
     The common case, an array without a fault, is decoded at once; whatever else is taken apart item by item.
     """
 
-    def __init__(self, item_type: type[T], inspect: Callable[[T, bool], int]) -> None:
+    def __init__(self, item_type: type[T], check: Callable[[T], None] | None = None) -> None:
+        self._texts = text_fields(item_type)
+        self._objects = object_fields(item_type)
+        self._rule = check
+        self._present: Callable[[T], int] = compiled(
+            "item", " + ".join(f"(item.{name} is not None)" for name in item_type.__struct_fields__)
+        )
         self._one = msgspec.json.Decoder(item_type).decode
         self._many = msgspec.json.Decoder(list[item_type]).decode  # type: ignore[valid-type]
-        self._inspect = inspect
 
     def decode_plain(self, body: bytes) -> T | None:
         """The item of a body that is one object without fault, escapes, or space behind a text; None of any other."""
@@ -112,6 +120,22 @@ class ItemDecoder(Generic[T]):
                 checked[index] = error.violation
         return checked, keys
 
+    def _inspect(self, item: T, texts: bool) -> int:
+        """How many keys the item has; a field that is null has none. texts: whether control characters may occur."""
+        if texts:
+            for field in self._texts:
+                text = getattr(item, field)
+                if text is not None:
+                    check_text(text, field)
+        keys = self._present(item)
+        for field in self._objects:
+            held = getattr(item, field)
+            if held is not None:
+                keys += count_keys(held, field, texts=texts)
+        if self._rule is not None:
+            self._rule(item)
+        return keys
+
     @staticmethod
     def _refuse_duplicate_keys(items: list[T | Violation], texts: list[bytes]) -> list[T | Violation]:
         return [
@@ -120,7 +144,7 @@ class ItemDecoder(Generic[T]):
         ]
 
 
-def _not_empty(items: list[T]) -> list[T]:
+def _not_empty(items: list[Any]) -> list[Any]:
     if not items:
         raise ContractError(Code.EMPTY, "the array is empty")
     return items

@@ -11,20 +11,23 @@ from functools import lru_cache
 from typing import Protocol
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
+from neonblue.contract.clocks import Clock
 from neonblue.contract.codes import Code
+from neonblue.contract.columns import Column, columns_of
+from neonblue.contract.compiled import compiled
 from neonblue.contract.decoding import ItemDecoder
 from neonblue.contract.identifiers import canonical_uuid, uuid7, uuid7_milliseconds
 from neonblue.contract.instants import EPOCH, format_instant
 from neonblue.contract.limits import EVENT_BYTES, SCHEMA_VERSION, VALUE_DECIMAL_PLACES, VALUE_INTEGER_DIGITS
-from neonblue.contract.messages import EventMessage, encode_message
+from neonblue.contract.messages import EventFacts, EventMessage, encode_message
 from neonblue.contract.requests import DEFAULT_UNIT_TYPE, EventRequest
-from neonblue.contract.texts import check_text, count_keys
 from neonblue.contract.violation import ContractError, Violation
 
 EXPOSURE = "exposure"
 
+_MICROSECOND = timedelta(microseconds=1)
 _DAY_MILLISECONDS = 86_400_000
 _VALUE_LIMIT = Decimal(10) ** VALUE_INTEGER_DIGITS
 _NEGATIVE_ZERO = f"{Decimal('-0'):.{VALUE_DECIMAL_PLACES}f}"
@@ -61,57 +64,52 @@ class TimeWindow:
     def at(cls, now: datetime, max_age: timedelta, max_ahead: timedelta) -> TimeWindow:
         return cls(now, now - max_age, now + max_ahead)
 
+    def on_a_clock(self, offset: timedelta) -> TimeWindow:
+        """The same as a clock shows it to which `offset` must be added."""
+        return TimeWindow(self.now - offset, self.oldest - offset, self.newest - offset)
 
-class Event(Struct, gc=False):
-    """An event that broke no rule. `day` (ISO date) is its partition; `properties` is its JSON.
+
+class Event(EventFacts, gc=False, kw_only=True):
+    """An event that broke no rule. `day` (ISO date) is its partition.
 
     carried_version: of an exposure that carries an assignment, the configuration's; it is not stored.
     """
 
-    id: str
     day: str
-    user_id: str
-    unit_type: str
-    event_type: str
-    timestamp: str
-    experiment_id: int | None
-    variant_key: str | None
-    session_id: str | None
-    value: str | None
-    properties: bytes | None
     carried_version: int | None = None
     traceparent: str | UnsetType = UNSET
 
     def message(self, received_at: str) -> bytes:
         """The event as it travels in the outbox."""
-        return encode_message(
-            EventMessage(
-                SCHEMA_VERSION,
-                self.id,
-                self.user_id,
-                self.unit_type,
-                self.event_type,
-                self.timestamp,
-                self.experiment_id,
-                self.variant_key,
-                self.session_id,
-                self.value,
-                None if self.properties is None else Raw(self.properties),
-                received_at,
-                self.traceparent,
-            )
-        )
+        return encode_message(_message_of(self, received_at))
+
+
+EVENT_COLUMNS = (Column("day", "date", optional=False, compared=""), *columns_of(EventFacts))
+"""The columns of a stored event beside `received_at`. Day and id, the first two, are its key."""
+
+_message_of: Callable[[Event, str], EventMessage] = compiled(
+    "event, received_at",
+    f"EventMessage({', '.join(f'event.{name}' for name in EventFacts.__struct_fields__)}, "
+    "schema_version=SCHEMA_VERSION, received_at=received_at, traceparent=event.traceparent)",
+    {"EventMessage": EventMessage, "SCHEMA_VERSION": SCHEMA_VERSION},
+)
 
 
 def event_decoder() -> ItemDecoder[EventRequest]:
     """Reads the bodies of `POST /v1/events`."""
-    return ItemDecoder(EventRequest, _inspect)
+    return ItemDecoder(EventRequest)
 
 
-def accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLookup) -> Event | Violation:
-    """The event in its final form, or the rule it broke. Its `variant_key` is still the client's."""
+def accept(
+    request: EventRequest, window: TimeWindow, experiments: ExperimentLookup, clock: Clock | None = None
+) -> Event | Violation:
+    """The event in its final form, or the rule it broke. Its `variant_key` is still the client's.
+
+    clock: the client's at the request. Times are corrected by it and must then lie in the window; save those of
+    imported history (events of external experiments), which were stamped elsewhere.
+    """
     try:
-        return _accept(request, window, experiments)
+        return _accept(request, window, experiments, clock)
     except ContractError as error:
         return error.violation
 
@@ -135,58 +133,40 @@ def format_value(value: Decimal) -> str:
     )
 
 
-def _inspect(request: EventRequest, texts: bool) -> int:
-    if texts:
-        _check_texts(request)
-    keys = (
-        2
-        + (request.id is not None)
-        + (request.timestamp is not None)
-        + (request.unit_type is not None)
-        + (request.experiment_id is not None)
-        + (request.experiment is not None)
-        + (request.variant_key is not None)
-        + (request.session_id is not None)
-        + (request.value is not None)
-        + (request.configuration_version is not None)
-    )
-    if request.properties is not None:
-        keys += 1 + count_keys(request.properties, "properties", texts=texts)
-    return keys
-
-
-def _check_texts(request: EventRequest) -> None:
-    for field in ("user_id", "event_type", "id", "unit_type", "experiment", "variant_key", "session_id"):
-        text = getattr(request, field)
-        if text is not None:
-            check_text(text, field)
-
-
-def _accept(request: EventRequest, window: TimeWindow, experiments: ExperimentLookup) -> Event:
+def _accept(
+    request: EventRequest, window: TimeWindow, experiments: ExperimentLookup, clock: Clock | None
+) -> Event:
     experiment = None
     if request.experiment_id is not None or request.experiment is not None:
         experiment = _experiment_of(request, experiments)
-    oldest = window.oldest if experiment is None or not experiment.external else EPOCH
+    imported = experiment is not None and experiment.external
+    offset = None if clock is None or imported else clock.offset
+    if offset:
+        window = window.on_a_clock(offset)
+    oldest = EPOCH if imported else window.oldest
     timestamp = request.timestamp
     if timestamp is not None:
         _check_instant(timestamp, oldest, window.newest, "timestamp")
     identifier, day, timestamp = _identify(request.id, timestamp, oldest, window)
     properties = request.properties
     event = Event(
-        identifier,
-        day,
-        request.user_id,
-        request.unit_type or DEFAULT_UNIT_TYPE,
-        request.event_type,
-        format_instant(timestamp),
-        None if experiment is None else experiment.experiment_id,
-        request.variant_key,
-        request.session_id,
-        None if request.value is None else format_value(request.value),
-        None if properties is None else _encode_properties(properties),
-        _carried_version(request, experiment),
+        id=identifier,
+        day=day,
+        user_id=request.user_id,
+        unit_type=request.unit_type or DEFAULT_UNIT_TYPE,
+        event_type=request.event_type,
+        timestamp=format_instant(timestamp + offset if offset else timestamp),
+        experiment_id=None if experiment is None else experiment.experiment_id,
+        variant_key=request.variant_key,
+        session_id=request.session_id,
+        app_version=request.app_version,
+        value=None if request.value is None else format_value(request.value),
+        properties=None if properties is None else Raw(encoded := _encode_properties(properties)),
+        sent_at=None if clock is None else clock.sent_at,
+        clock_offset=None if offset is None else offset // _MICROSECOND,
+        carried_version=_carried_version(request, experiment),
     )
-    if event.properties is not None and len(event.properties) > EVENT_BYTES - _ENVELOPE_BYTES:
+    if properties is not None and len(encoded) > EVENT_BYTES - _ENVELOPE_BYTES:
         _check_size(event)
     return event
 

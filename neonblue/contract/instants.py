@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec import to_builtins
+
+_LENGTH = len("2026-03-01T09:30:00.250000Z")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -13,7 +16,8 @@ def format_instant(instant: datetime) -> str:
         if instant.tzinfo is None:
             raise ValueError("the time has no zone")
         instant = instant.astimezone(UTC)
-    return instant.isoformat(timespec="microseconds")[:26] + "Z"
+    text: str = to_builtins(instant)
+    return text if len(text) == _LENGTH else f"{text[:-1]}.000000Z"
 
 
 def parse_instant(text: str) -> datetime:

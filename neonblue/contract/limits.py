@@ -13,6 +13,7 @@ EVENT_BYTES = 64 * 1024
 OUTBOX_ROW_BYTES = 256 * 1024
 
 KEY_LENGTH = 256
+APP_VERSION_LENGTH = 64
 NESTING_DEPTH = 16
 """Levels of objects and arrays inside `properties` and `attributes`, themselves the first."""
 

@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from neonblue.contract.columns import Stored
 from neonblue.contract.limits import SCHEMA_VERSION
 
 Number = TypeVar("Number", str, Decimal)
 """A decimal: its exact text in messages, a number where a program reads or writes it."""
 
+_STATED = "{of}.\"timestamp\" - coalesce({of}.clock_offset, 0) * interval '1 microsecond'"
+"""The time as the client said it: what was added to it depends on how its clock went, which a repetition changes."""
 
-class EventMessage(Struct, frozen=True, gc=False):
-    """One event. `value` is a decimal text with six places.
 
-    `properties`: an object or null; for encoding also a `msgspec.Raw` that holds the object's JSON. `traceparent`: of
-    the request that brought it (W3C Trace Context), where that is traced; it says how the event travelled, and no copy
-    made later has it.
+class EventFacts(Struct, gc=False):
+    """What a stored event says: the one list of its fields, from which columns, rows and messages follow.
+
+    Decimals and times are exact texts: `value` has six places. `properties`: an object or null; before it is
+    encoded a `msgspec.Raw` that holds the object's JSON. `variant_key` is
+    the stored assignment's where there is one, whatever the client says. `sent_at`: the client's clock when it sent the
+    request, where it said so; `clock_offset`: the microseconds that were added to its time to make `timestamp`.
     """
 
-    schema_version: int
-    id: str
+    id: Annotated[str, Stored("uuid")]
     user_id: str
     unit_type: str
     event_type: str
-    timestamp: str
+    timestamp: Annotated[str, Stored("timestamptz", _STATED)]
     experiment_id: int | None
-    variant_key: str | None
+    variant_key: Annotated[str | None, Stored("text", "")]
     session_id: str | None
-    value: str | None
-    properties: Any
+    value: Annotated[str | None, Stored("numeric")]
+    properties: Annotated[Any, Stored("jsonb")]
+    app_version: str | None = None
+    sent_at: Annotated[str | None, Stored("timestamptz", "")] = None
+    clock_offset: Annotated[int | None, Stored("bigint", "")] = None
+
+
+class EventMessage(EventFacts, gc=False, kw_only=True, omit_defaults=True):
+    """One event on its way. A field that has a default is left out where it has that.
+
+    `traceparent`: of the request that brought it (W3C Trace Context), where that is traced; it says how the event
+    travelled, and no copy made later has it.
+    """
+
+    schema_version: int
     received_at: str
     traceparent: str | UnsetType = UNSET
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from neonblue.contract.limits import EXPERIMENT_ID_MAXIMUM, KEY_LENGTH
+from neonblue.contract.limits import APP_VERSION_LENGTH, EXPERIMENT_ID_MAXIMUM, KEY_LENGTH
 
 DEFAULT_UNIT_TYPE = "user"
 
 Key = Annotated[str, Meta(min_length=1, max_length=KEY_LENGTH)]
 ExperimentId = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
 ConfigurationVersion = Annotated[int, Meta(ge=1, le=EXPERIMENT_ID_MAXIMUM)]
+AppVersion = Annotated[str, Meta(min_length=1, max_length=APP_VERSION_LENGTH)]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -25,17 +26,21 @@ class EventRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_default
     the assignment is stored with the exposure unless the unit has one.
     """
 
-    user_id: Key
-    event_type: Key
-    id: str | None = None
-    timestamp: Instant | None = None
+    user_id: Annotated[Key, Meta(examples=["user-42"])]
+    event_type: Annotated[Key, Meta(examples=["purchase"])]
+    id: Annotated[str, Meta(examples=["0197a6c0-8a40-7cc1-b5d1-0f6f2f3a9a11"])] | None = None
+    timestamp: Annotated[Instant, Meta(examples=["2026-03-01T09:30:00.250000Z"])] | None = None
     unit_type: Key | None = None
     experiment_id: ExperimentId | None = None
-    experiment: Key | None = None
+    experiment: Annotated[Key, Meta(examples=["checkout-button"])] | None = None
     variant_key: Key | None = None
-    session_id: Key | None = None
-    value: Decimal | None = None
-    properties: dict[str, Any] | None = None
+    session_id: Annotated[Key, Meta(examples=["s-1"])] | None = None
+    app_version: (
+        Annotated[AppVersion, Meta(description="The version of the app that sends it", examples=["5.2.0"])]
+        | None
+    ) = None
+    value: Annotated[Decimal, Meta(examples=["19.990000"])] | None = None
+    properties: Annotated[dict[str, Any], Meta(examples=[{"currency": "EUR", "items": 2}])] | None = None
     configuration_version: ConfigurationVersion | None = None
 
 

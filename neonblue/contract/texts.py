@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from neonblue.contract.codes import Code
 from neonblue.contract.limits import INTEGER_MAXIMUM, INTEGER_MINIMUM, NESTING_DEPTH
@@ -25,6 +27,23 @@ def check_text(text: str, field: str) -> None:
     if found[0] == "\x00":
         raise ContractError(Code.NUL_CHARACTER, "must not contain the NUL character", field)
     raise ContractError(Code.CONTROL_CHARACTER, "must not contain control characters", field)
+
+
+def text_fields(struct: type[Struct]) -> tuple[str, ...]:
+    """The fields that hold a text, by their types: what is new is among them without being told."""
+    return tuple(name for name, kinds in _kinds(struct).items() if str in kinds)
+
+
+def object_fields(struct: type[Struct]) -> tuple[str, ...]:
+    """The fields that hold a free-form object."""
+    return tuple(
+        name for name, kinds in _kinds(struct).items() if any(get_origin(kind) is dict for kind in kinds)
+    )
+
+
+def _kinds(struct: type[Struct]) -> dict[str, tuple[object, ...]]:
+    hints = get_type_hints(struct)
+    return {name: get_args(hints[name]) or (hints[name],) for name in struct.__struct_fields__}
 
 
 def count_keys(value: dict[str, Any], field: str, *, texts: bool = False, depth: int = 1) -> int:

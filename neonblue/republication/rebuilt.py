@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from neonblue.contract.events import Event
+from neonblue.contract.events import EVENT_COLUMNS, Event
 from neonblue.contract.instants import format_instant, parse_instant
 from neonblue.contract.messages import AssignmentMessage, ErasureMessage, LinkMessage, encode_message
 from neonblue.contract.outbox import (
@@ -24,6 +24,8 @@ from neonblue.contract.outbox import (
 from neonblue.contract.outbox import Kind as Naming
 from neonblue.reconciliation.compare import Kind
 
+_EVENT_NAMES = [column.name for column in EVENT_COLUMNS]
+
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
@@ -31,23 +33,6 @@ class Rebuilt:
 
     accepted_at: datetime
     message: Message
-
-
-class EventRow(NamedTuple):
-    """A row of `events`: decimals and JSON as texts."""
-
-    id: str
-    day: date
-    timestamp: datetime
-    received_at: datetime
-    experiment_id: int | None
-    user_id: str
-    unit_type: str
-    event_type: str
-    variant_key: str | None
-    session_id: str | None
-    value: str | None
-    properties: str | None
 
 
 class AssignmentRow(NamedTuple):
@@ -87,21 +72,19 @@ class LinkRow(NamedTuple):
     linked_at: datetime
 
 
-def event(row: EventRow) -> Rebuilt:
-    stored = Event(
-        row.id,
-        row.day.isoformat(),
-        row.user_id,
-        row.unit_type,
-        row.event_type,
-        format_instant(row.timestamp),
-        row.experiment_id,
-        row.variant_key,
-        row.session_id,
-        row.value,
-        None if row.properties is None else row.properties.encode(),
-    )
-    return Rebuilt(row.received_at, Message(row.id, stored.message(format_instant(row.received_at))))
+def event(received_at: datetime, values: Iterable[str | int | date | None]) -> Rebuilt:
+    """From a row of `events`: when it was received, and the values of `EVENT_COLUMNS`; decimals and JSON as texts."""
+    facts: dict[str, Any] = {name: _written(value) for name, value in zip(_EVENT_NAMES, values, strict=True)}
+    if facts["properties"] is not None:
+        facts["properties"] = msgspec.Raw(facts["properties"].encode())
+    stored = Event(**facts)
+    return Rebuilt(received_at, Message(stored.id, stored.message(format_instant(received_at))))
+
+
+def _written(value: str | int | date | None) -> str | int | None:
+    if isinstance(value, datetime):
+        return format_instant(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def assignment(row: AssignmentRow) -> Rebuilt:

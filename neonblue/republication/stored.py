@@ -12,12 +12,12 @@ from typing import Any
 
 import psycopg
 
+from neonblue.contract.events import EVENT_COLUMNS
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import rebuilt
 from neonblue.republication.rebuilt import (
     AssignmentRow,
     DraftRow,
-    EventRow,
     LinkRow,
     Rebuilt,
     VersionRow,
@@ -27,11 +27,11 @@ PAGE_ROWS = {Kind.EVENTS: 2_000, Kind.ASSIGNMENTS: 2_000, Kind.EXPERIMENTS: 100,
 """What is held at once: an event is at most 64 KiB, an experiment's version 256 KiB, and nearly all are far smaller."""
 Key = tuple[Any, ...]
 
-_EVENT_COLUMNS = """
-SELECT id::text, day, "timestamp", received_at, experiment_id, user_id, unit_type, event_type, variant_key, session_id,
-    value::text, properties::text
+_AS_TEXT = ("uuid", "numeric", "jsonb")
+_EVENT_COLUMNS = f"""
+SELECT received_at, {", ".join(f'"{c.name}"{"::text" * (c.sql_type in _AS_TEXT)}' for c in EVENT_COLUMNS)}
 FROM events
-"""
+"""  # noqa: S608 - the names are the contract's
 _EVENTS_AFTER = _EVENT_COLUMNS + "WHERE day = %s AND id > %s::uuid ORDER BY events.id LIMIT %s"
 _EVENTS_FOUND = _EVENT_COLUMNS + "WHERE day = %s AND id = ANY(%s::uuid[])"
 
@@ -66,6 +66,7 @@ _BEFORE_ALL: dict[Kind, Key] = {
     Kind.EXPERIMENTS: (0, 0),
     Kind.LINKS: ("", ""),
 }
+_ID = 1 + [column.name for column in EVENT_COLUMNS].index("id")
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 
 _LONG = "SET LOCAL statement_timeout = '30min'"
@@ -128,14 +129,14 @@ def events_after(
     """The next page of a day, and the id to go on behind; None: it was the last."""
     limit = PAGE_ROWS[Kind.EVENTS]
     found = connection.execute(_EVENTS_AFTER.encode(), (day, identifier or _NO_ID, limit)).fetchall()
-    last = found[-1][0] if len(found) == limit else None
-    return [rebuilt.event(EventRow(*row)) for row in found], last
+    last = found[-1][_ID] if len(found) == limit else None
+    return [rebuilt.event(received_at, values) for received_at, *values in found], last
 
 
 def find_events(connection: psycopg.Connection, day: date, ids: Sequence[str]) -> list[Rebuilt]:
     """Those of a day that have these ids."""
     found = connection.execute(_EVENTS_FOUND.encode(), (day, list(ids)))
-    return [rebuilt.event(EventRow(*row)) for row in found]
+    return [rebuilt.event(received_at, values) for received_at, *values in found]
 
 
 def assignments_after(

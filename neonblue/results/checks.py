@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from neonblue.analysis import ExperimentRows
+from neonblue.contract.clocks import FARTHEST, ON_THE_WAY
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import HealthCheck
 
@@ -15,6 +16,7 @@ _TELLING = 100
 JUST_BEFORE_SECONDS = 60
 """As the variable `just_before_seconds` of the models."""
 _MOST_JUST_BEFORE = 0.01
+_MOST_FROM_AFAR = 0.01
 
 
 def arrival_checks(
@@ -85,4 +87,27 @@ def clock_check(experiment: ExperimentMessage, rows: ExperimentRows) -> HealthCh
         _MOST_JUST_BEFORE,
         message,
         blocking=False,
+    )
+
+
+def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck | None:
+    """Whether the times of events can be trusted, where clients say when they sent them.
+
+    events: all that count; corrected: those whose time was; from_afar: those whose client's clock was too far away to
+    correct by. None where there is neither. It fails, as a warning, where more than one in a hundred is from afar.
+    """
+    if not corrected and not from_afar:
+        return None
+    share = from_afar / max(events, 1)
+    message = (
+        f"Of {events:,} events {corrected:,} came from a clock more than {ON_THE_WAY.seconds} s off, and their times "
+        "were corrected by the distance."
+    )
+    if from_afar:
+        message += (
+            f" {from_afar:,} came from a clock more than {FARTHEST.days} day off ({share:.1%}): their times are as "
+            "they were sent, and may lie before the exposure or in another day. Set the clock of what sends them."
+        )
+    return HealthCheck(
+        "clocks of clients", share <= _MOST_FROM_AFAR, share, _MOST_FROM_AFAR, message, blocking=False
     )

@@ -43,6 +43,14 @@ GROUP BY variant_key, path
 ORDER BY variant_key, units DESC, path
 LIMIT {limit:UInt32} BY variant_key
 """
+_APP_VERSIONS = """
+SELECT variant_key, app_version, count() AS units, countIf(conversions > 0), sum(conversions), sum(toFloat64(value))
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32}
+GROUP BY variant_key, app_version
+ORDER BY variant_key, units DESC, app_version
+LIMIT {limit:UInt32} BY variant_key
+"""
 _COHORTS = """
 SELECT variant_key, exposure_date, day_since, cohort_units, active_units
 FROM {relation:Identifier}
@@ -62,6 +70,11 @@ SELECT version, variant_key, assigned_units, exposed_units, active_units, analys
 FROM {relation:Identifier}
 WHERE experiment_id = {experiment:UInt32}
 ORDER BY version, variant_key
+"""
+_CLOCKS = """
+SELECT sum(events + exposures), sum(corrected_events), sum(events_from_afar)
+FROM {relation:Identifier}
+WHERE experiment_id = {experiment:UInt32}
 """
 
 
@@ -108,6 +121,18 @@ class JourneyItem:
 
 
 @dataclass(frozen=True, slots=True)
+class AppVersionItem:
+    """Units whose first event that names a version, from their first exposure on, names this one; empty: none does."""
+
+    variant_key: str
+    app_version: str
+    units: int
+    converted_units: int
+    conversions: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class CohortItem:
     """Units that entered on a day, and those of them that were active so many days later."""
 
@@ -148,6 +173,20 @@ class StageItem:
     analysed_units: int
 
 
+@dataclass(frozen=True, slots=True)
+class ClockCounts:
+    """Events of an experiment; of them those whose time was corrected, and those from a clock too far away for that."""
+
+    events: int
+    corrected: int
+    from_afar: int
+
+
+def read_clocks(warehouse: Warehouse, experiment: ExperimentMessage) -> list[ClockCounts]:
+    """One item. Raises NotBuilt."""
+    return _items(ClockCounts, warehouse.of_experiment(Mart.DAILY_METRICS, _CLOCKS, experiment))
+
+
 def read_series(warehouse: Warehouse, experiment: ExperimentMessage, interval: Interval) -> list[SeriesItem]:
     """The experiment hour by hour or day by day. Raises NotBuilt."""
     if interval is Interval.HOUR:
@@ -166,6 +205,14 @@ def read_journeys(warehouse: Warehouse, experiment: ExperimentMessage, limit: in
     """The paths that most units of each variant went, at most `limit` of each. Raises NotBuilt."""
     rows = warehouse.of_experiment(Mart.USER_JOURNEYS, _JOURNEYS, experiment, limit=limit)
     return [JourneyItem(variant, tuple(path), *rest) for variant, path, *rest in rows]
+
+
+def read_app_versions(
+    warehouse: Warehouse, experiment: ExperimentMessage, limit: int
+) -> list[AppVersionItem]:
+    """The versions of the app that most units of each variant have, at most `limit` of each. Raises NotBuilt."""
+    rows = warehouse.of_experiment(Mart.USER_JOURNEYS, _APP_VERSIONS, experiment, limit=limit)
+    return _items(AppVersionItem, rows)
 
 
 def read_cohorts(warehouse: Warehouse, experiment: ExperimentMessage) -> list[CohortItem]:

@@ -77,6 +77,4 @@ def test_what_is_not_well_while_commits_go_on_is_a_note() -> None:
     safe = replace(OUTBOX, failover=True)
     assert note(replace(ONE, slots={**ONE.slots, "outbox": safe}), {}) == ""
     two = replace(ONE, wanted=wanted("ANY 1 (a, b)"))
-    assert note(two, {"b": SINCE}).startswith(
-        "low: the standby b is missing since 2026-03-01 12:30Z; others"
-    )
+    assert note(two, {"b": SINCE}).startswith("low: the standby b is missing since 2026-03-01 12:30Z; others")

@@ -23,7 +23,10 @@ events as (
         event_date as date,
         toStartOfHour(occurred_at, 'UTC') as hour,
         is_conversion,
-        value
+        value,
+        clock_offset != 0 as is_corrected,
+        clock_offset = 0 and abs(dateDiff('second', sent_at, received_at)) > {{ var('farthest_clock_seconds') }}
+            as is_from_afar
     from {{ events }}
     where {{ condition }}
 
@@ -39,6 +42,8 @@ parts as (
         countIf(events.event_type = 'exposure') as exposures,
         countIf(events.is_conversion) as conversions,
         sum(events.value) as value,
+        countIf(events.is_corrected) as corrected_events,
+        countIf(events.is_from_afar) as events_from_afar,
         toUInt64(0) as first_exposures
     from events
     inner join exposures
@@ -58,6 +63,8 @@ parts as (
         toUInt64(0) as exposures,
         toUInt64(0) as conversions,
         toDecimal128(0, 6) as value,
+        toUInt64(0) as corrected_events,
+        toUInt64(0) as events_from_afar,
         count() as first_exposures
     from (
         select
@@ -80,6 +87,8 @@ select
     sum(parts.exposures) as exposures,
     sum(parts.conversions) as conversions,
     sum(parts.value) as value,
+    sum(parts.corrected_events) as corrected_events,
+    sum(parts.events_from_afar) as events_from_afar,
     sum(parts.first_exposures) as first_exposures
 from parts
 group by experiment_id, variant_key, hour
@@ -96,6 +105,8 @@ select
     sum(hours.exposures) as exposures,
     sum(hours.conversions) as conversions,
     sum(hours.value) as value,
+    sum(hours.corrected_events) as corrected_events,
+    sum(hours.events_from_afar) as events_from_afar,
     sum(hours.first_exposures) as first_exposures
 from {{ hours }} as hours
 where {{ condition }}

@@ -39,6 +39,7 @@ attributed as (
         {%- if sessions %}
         events.session_id as session_id,
         {%- endif %}
+        events.app_version as app_version,
         events.occurred_at as occurred_at,
         events.is_conversion as is_conversion,
         events.value as value,
@@ -81,6 +82,7 @@ units as (
         {%- if sessions %}
         uniqExactIf(session_id, session_id != '') as sessions,
         {%- endif %}
+        {{ first_version("counted.app_version != ''") }} as app_version,
         minIf(occurred_at, is_conversion) as first_converted_at,
         max(occurred_at) as last_event_at,
         arrayMap(
@@ -103,7 +105,8 @@ units as (
         countIf(is_outcome and is_closed) as closed_events,
         countIf(not is_outcome and is_closed) as closed_exposures,
         countIf(is_conversion and is_closed) as closed_conversions,
-        sumIf(counted.value, is_closed) as closed_value
+        sumIf(counted.value, is_closed) as closed_value,
+        {{ first_version("counted.app_version != '' and is_closed") }} as closed_app_version
     from counted
     group by experiment_id, unit_type, user_id
 
@@ -115,6 +118,11 @@ select
     {{ last_step('units.closed_steps', 'units.step_before') }} as closed_step
 from units
 {% endmacro %}
+
+
+{% macro first_version(condition) %}
+    argMinIf(counted.app_version, (occurred_at, toString(event_id)), {{ condition }})
+{%- endmacro %}
 
 
 {% macro last_step(steps, step_before) %}
@@ -152,6 +160,7 @@ units as (
         closed_exposures,
         closed_conversions,
         closed_value,
+        closed_app_version,
         closed_step as step_before,
         first_converted_at,
         last_event_at,
@@ -175,6 +184,7 @@ units as (
         toUInt64(0) as closed_exposures,
         toUInt64(0) as closed_conversions,
         toDecimal128(0, 6) as closed_value,
+        '' as closed_app_version,
         toUInt8(1) as step_before,
         null as first_converted_at,
         null as last_event_at,
@@ -204,6 +214,7 @@ select
     units.closed_exposures + activity.exposures as exposures,
     units.closed_conversions + activity.conversions as conversions,
     units.closed_value + activity.value as value,
+    if(units.closed_app_version != '', units.closed_app_version, activity.app_version) as app_version,
     if(
         activity.conversions = 0,
         units.first_converted_at,

@@ -9,6 +9,8 @@ select
     exposures,
     conversions,
     value,
+    corrected_events,
+    events_from_afar,
     first_exposures
 from {{ ref('hourly_metrics') }}
 where hour < {{ open_at }}
@@ -24,6 +26,8 @@ select
     exposures,
     conversions,
     value,
+    corrected_events,
+    events_from_afar,
     first_exposures
 from (
     {{ hourly_metrics_rows(

@@ -44,6 +44,7 @@ select
     units.conversions as conversions,
     units.value as value,
     units.sessions as sessions,
+    units.app_version as app_version,
     if(units.conversions = 0, null, units.first_converted_at) as first_converted_at,
     if(units.user_id = '', null, units.last_event_at) as last_event_at,
     units.path as path,
@@ -53,6 +54,7 @@ select
     units.closed_exposures as closed_exposures,
     units.closed_conversions as closed_conversions,
     units.closed_value as closed_value,
+    units.closed_app_version as closed_app_version,
     greatest(units.closed_step, 1) as closed_step,
     {{ open_at() }} as open_at
 from exposures

@@ -9,13 +9,16 @@ with events as (
         event_type,
         variant_key,
         session_id,
+        app_version,
         timestamp,
         value,
         properties,
         is_conversion,
         is_click,
         page,
-        received_at
+        received_at,
+        sent_at,
+        clock_offset
     from {{ source('ingestion', 'events_processed') }} final
 
 ),
@@ -45,6 +48,7 @@ select
     events.event_type as event_type,
     events.variant_key as variant_key,
     events.session_id as session_id,
+    events.app_version as app_version,
     events.timestamp as occurred_at,
     toDate(events.timestamp, 'UTC') as event_date,
     events.value as value,
@@ -52,7 +56,9 @@ select
     events.is_conversion as is_conversion,
     events.is_click as is_click,
     events.page as page,
-    events.received_at as received_at
+    events.received_at as received_at,
+    events.sent_at as sent_at,
+    events.clock_offset as clock_offset
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id

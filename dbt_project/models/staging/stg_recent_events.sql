@@ -7,11 +7,14 @@ with events as (
         unit_type,
         user_id,
         event_type,
+        app_version,
         timestamp,
         value,
         properties,
         is_conversion,
-        received_at
+        received_at,
+        sent_at,
+        clock_offset
     from {{ source('ingestion', 'recent_events') }} final
 
 ),
@@ -39,12 +42,15 @@ select
     if(links.user_id = '', events.user_id, links.user_id) as user_id,
     events.user_id as sent_as,
     events.event_type as event_type,
+    events.app_version as app_version,
     events.timestamp as occurred_at,
     toDate(events.timestamp, 'UTC') as event_date,
     events.value as value,
     events.properties as properties,
     events.is_conversion as is_conversion,
-    events.received_at as received_at
+    events.received_at as received_at,
+    events.sent_at as sent_at,
+    events.clock_offset as clock_offset
 from events
 left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
 left any join links on events.unit_type = links.unit_type and events.user_id = links.anonymous_id

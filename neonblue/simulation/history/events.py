@@ -30,6 +30,7 @@ _TYPES = ("page_view", "click", "add_to_cart", "purchase", "error", "search")
 _SHARES = (0.52, 0.2, 0.08, 0.08, 0.02, 0.1)
 _PURCHASE = _TYPES.index("purchase")
 _MOST = 2.0
+_APP_VERSIONS = pa.array(["", "5.1.0", "5.2.0"])
 _PROPERTIES = tuple(
     f'{{"device": "{device}", "page": "{page}"}}'
     for device in ("mobile", "desktop")
@@ -252,10 +253,16 @@ class History:
                 "event_type": event_type,
                 "variant_key": variant,
                 "session_id": session,
+                "app_version": _APP_VERSIONS.take(pa.array((at // _DAY + user) % len(_APP_VERSIONS))),
                 "timestamp": _time(at),
                 "value": _decimals(value),
                 "properties": pa.array(_PROPERTIES).take(pa.array(draws.integers(0, len(_PROPERTIES), size))),
                 # What is late by more than the history is long is received at its end.
+                # Some have a clock that is corrected, some one that is too far away for that.
+                "clock_offset": pa.array(np.where(user % 50 == 7, -3_000_000, 0), pa.int64()),
+                "sent_at": pc.if_else(
+                    pa.array(user % 50 == 11), _time(at + 3 * _DAY), pa.scalar(None, _time(at).type)
+                ),
                 "received_delay": pa.array(np.minimum(delay, np.maximum(end - at, 1_000)), pa.int64()),
             }
         )

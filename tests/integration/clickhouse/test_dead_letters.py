@@ -69,6 +69,12 @@ _FIELDS: list[tuple[str, Any]] = [
     *[("experiment_id", value) for value in (-1, 1.5, 2**40, "one", {}, [1])],
     *[("variant_key", value) for value in ([5], {})],
     *[("session_id", value) for value in ([5], {"id": 1})],
+    *[("app_version", value) for value in ([5], {"major": 1})],
+    *[
+        ("sent_at", value)
+        for value in ("yesterday", "2026-02-30T00:00:00Z", "9999-01-01T00:00:00Z", 5, "", [])
+    ],
+    *[("clock_offset", value) for value in ("soon", 1.5, 1e300, {}, [1], 2**63, True, "")],
     *[
         ("value", value)
         for value in ("much", "NaN", "1000000000000", "0.0000001", "1e3", 1e300, 1e-9, True, {}, [1], "")

@@ -146,10 +146,16 @@ class Expected:
             for event in self.attributed(unit):
                 place = (unit[0], row.variant, period(event["timestamp"]))
                 counts[place]["exposures" if event["event_type"] == "exposure" else "events"] += 1
+                counts[place]["corrected"] += event["clock_offset"] != 0
+                counts[place]["from_afar"] += _from_afar(event)
                 counts[place]["conversions"] += event["event_type"] in CONVERSIONS
                 values[place] += event["value"]
         return {
-            place: (row["events"], row["exposures"], row["conversions"], values[place], row["first"])
+            place: (
+                *(row[column] for column in ("events", "exposures", "conversions")),
+                values[place],
+                *(row[column] for column in ("corrected", "from_afar", "first")),
+            )
             for place, row in counts.items()
         }
 
@@ -159,7 +165,7 @@ class Expected:
         for number, variant in {(unit[0], row.variant) for unit, row in self.units.items()}:
             units = [unit for unit, row in self.units.items() if (unit[0], row.variant) == (number, variant)]
             mine = [columns for place, columns in days.items() if place[:2] == (number, variant)]
-            events, exposures, conversions, value, _ = (sum(column) for column in zip(*mine, strict=True))
+            events, exposures, conversions, value, *_ = (sum(column) for column in zip(*mine, strict=True))
             converted = sum(
                 any(event["event_type"] in CONVERSIONS for event in self.attributed(unit)) for unit in units
             )
@@ -257,6 +263,7 @@ class Expected:
                 tuple(event["event_type"] for event in outcomes[:20]),
                 self._last_step(unit),
                 tuple(sorted({self._day_since(unit, event) for event in outcomes} - {None})),
+                next((event["app_version"] for event in events if event["app_version"]), ""),
                 len({event["session_id"] for event in events if event["session_id"]}),
             )
         return journeys
@@ -344,3 +351,12 @@ class Expected:
             place: (row["assigned"], row["exposed"], row["active"], row["analysed"])
             for place, row in stages.items()
         }
+
+
+def _from_afar(event: Row) -> bool:
+    sent_at = event["sent_at"]
+    return (
+        sent_at is not None
+        and not event["clock_offset"]
+        and abs(sent_at - event["received_at"]) > timedelta(days=1)
+    )

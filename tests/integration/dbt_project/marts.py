@@ -15,7 +15,7 @@ MOMENTS = (
     "sum_covariate, sum_covariate_squares, sum_value_covariate, sum_denominator_covariate, just_before"
 )
 ENTERED = "version, exposure_date, entered_from, finishes_at"
-COUNTS = "events, exposures, conversions, value, first_exposures"
+COUNTS = "events, exposures, conversions, value, corrected_events, events_from_afar, first_exposures"
 # Each mart's grain and its other columns. Build columns are left out.
 COLUMNS = {
     "first_exposures": ("experiment_id, user_id", "variant_key, version, first_exposed_at"),
@@ -38,7 +38,7 @@ COLUMNS = {
     "user_journeys": (
         "experiment_id, user_id",
         "events, exposures, conversions, value, first_converted_at, last_event_at, path, last_step, active_days, "
-        "sessions",
+        "app_version, sessions",
     ),
     "funnels": ("experiment_id, variant_key, exposure_date, step", "event_type, entered_units, units"),
     "cohort_retention": (

@@ -128,7 +128,13 @@ def every_person(api: httpx.Client, running: Json, external: Json, targeted: Jso
         {"event_type": "exposure", "experiment": running["key"], "user_id": plain},
         {"event_type": "purchase", "user_id": imported, "experiment": external["key"], "timestamp": history}
         | {"id": str(uuid4()), "value": -0.000001},
-        {"event_type": "page_view", "user_id": person, "session_id": "s\\1", "value": 123456789012.125}
+        {
+            "event_type": "page_view",
+            "user_id": person,
+            "session_id": "s\\1",
+            "app_version": "5.2.0",
+            "value": 123456789012.125,
+        }
         | {"properties": {"page": "/", "n": 9007199254740993, "x": 1e-7, "z": [], "tab": "a\tb\\n"}},
     )
     carry(api, running, carried)

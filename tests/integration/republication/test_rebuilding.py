@@ -83,6 +83,7 @@ events = st.lists(
         optional={
             "unit_type": texts,
             "session_id": texts,
+            "app_version": texts,
             "value": st.decimals(-(10**11), 10**11, places=6).map(float) | st.integers(-(10**11), 10**11),
             "properties": st.dictionaries(texts, json_values, max_size=5),
         },
@@ -93,8 +94,10 @@ events = st.lists(
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(drawn=events)
-def test_events_of_any_content_are_made_anew_as_they_were(place: Place, drawn: list[Json]) -> None:
+@given(drawn=events, behind=st.none() | st.integers(-90_000, 90_000))
+def test_events_of_any_content_are_made_anew_as_they_were(
+    place: Place, drawn: list[Json], behind: int | None
+) -> None:
     dsn, after = place.settings.postgres.dsn(), last_row(place.settings.postgres.dsn())
     now = datetime.now(UTC)
     sent = [
@@ -103,7 +106,8 @@ def test_events_of_any_content_are_made_anew_as_they_were(place: Place, drawn: l
     ]
     for one in sent:
         del one["age"]
-    ok(place.api.post("/v1/events", json=sent))
+    clock = {} if behind is None else {"Sent-At": format_instant(now - timedelta(seconds=behind))}
+    place.api.post("/v1/events", json=sent, headers=clock)
     first = messages(dsn, after)
     assume(first)
 

@@ -109,9 +109,9 @@ class House:
         assert answer.status_code == 201, answer.text
         self.numbers[key] = answer.json()["id"]
 
-    def send(self, path: str, items: list[dict[str, Any]]) -> None:
+    def send(self, path: str, items: list[dict[str, Any]], **headers: str) -> None:
         for start in range(0, len(items), 1000):
-            self.api.post(path, json=items[start : start + 1000]).raise_for_status()
+            self.api.post(path, json=items[start : start + 1000], headers=headers).raise_for_status()
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         answer = self.api.get(f"/v1/experiments/{path}", params=parameters)
@@ -184,7 +184,9 @@ def house(empty_house: House) -> House:
     for key in (history.KEY, "empty"):
         empty_house.api.post(f"/v1/experiments/{key}/start").raise_for_status()
     empty_house.send("/v1/assignments", history.assignments())
-    empty_house.send("/v1/events", history.events())
+    events = history.events()
+    empty_house.send("/v1/events", events[: history.FROM_AFAR], **{"Sent-At": "1999-12-31T23:59:59Z"})
+    empty_house.send("/v1/events", events[history.FROM_AFAR :])
     empty_house.carry()
     empty_house.build()
     return empty_house

@@ -10,6 +10,8 @@ KEY = "checkout"
 START = datetime(2026, 2, 1, 12, tzinfo=UTC)
 UNITS = 600
 DAYS = 6
+FROM_AFAR = 5
+"""So many events come from a clock that is long past."""
 VARIANTS: list[dict[str, Any]] = [
     {"key": "control", "weight": 1, "is_control": True},
     {"key": "treatment", "weight": 1},
@@ -75,9 +77,9 @@ def event(unit: int, kind: str, minutes: int, **fields: Any) -> dict[str, Any]:
 def events() -> list[dict[str, Any]]:
     found = []
     for unit in range(UNITS):
-        found.append(event(unit, "page_view", 1))
+        found.append(event(unit, "page_view", 1, app_version="5.2.0" if unit % 4 == 3 else "5.1.0"))
         if buys(unit):
             found.append(event(unit, "purchase", 5, value=str(amount(unit))))
         if unit % 4 < 2:
-            found.append(event(unit, "page_view", 1500))
+            found.append(event(unit, "page_view", 1500, app_version="5.2.0"))
     return found

@@ -18,7 +18,17 @@ from tests.integration.results.conftest import House, serving
 from tests.integration.warehouse import free_port
 
 STAMP = {"computed_at", "watermark", "configuration_version", "code_version"}
-PARTS = ("results", "timeseries", "funnel", "journeys", "cohorts", "segments", "revenue", "health")
+PARTS = (
+    "results",
+    "timeseries",
+    "funnel",
+    "journeys",
+    "app-versions",
+    "cohorts",
+    "segments",
+    "revenue",
+    "health",
+)
 
 
 def test_live_results_are_those_of_the_accepted_events(house: House) -> None:
@@ -99,6 +109,15 @@ def test_the_most_common_journeys_come_first_and_no_more_than_asked(house: House
     assert house.api.get(f"/v1/experiments/{history.KEY}/journeys", params={"limit": 0}).status_code == 422
 
 
+def test_every_unit_is_under_the_first_version_of_the_app_that_its_events_name(house: House) -> None:
+    items = house.get(f"{history.KEY}/app-versions")["items"]
+    units = {(item["variant_key"], item["app_version"]): item["units"] for item in items}
+    assert units == {("control", "5.1.0"): 300, ("treatment", "5.1.0"): 150, ("treatment", "5.2.0"): 150}
+    assert all(0 <= item["converted_units"] <= item["units"] for item in items)
+    first = house.get(f"{history.KEY}/app-versions", limit=1)["items"]
+    assert [item["variant_key"] for item in first] == ["control", "treatment"]
+
+
 def test_segments_are_one_family(house: House) -> None:
     items = house.get(f"{history.KEY}/segments")["items"]
     assert {(item["attribute"], item["value"]) for item in items} == {
@@ -114,6 +133,8 @@ def test_health_holds_the_checks_and_the_stages(house: House) -> None:
     found = house.get(f"{history.KEY}/health")
     assert all(check["passed"] for check in found["checks"])
     assert any(check["name"].startswith("sample_ratio") for check in found["checks"])
+    (clocks,) = (check for check in found["checks"] if check["name"] == "clocks of clients")
+    assert f"{history.FROM_AFAR} came from a clock more than 1 day off" in clocks["message"]
     for row in found["items"]:
         assert row["assigned_units"] == row["exposed_units"] == row["analysed_units"] == 300
 

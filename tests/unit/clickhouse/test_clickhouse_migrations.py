@@ -86,7 +86,7 @@ def test_every_statement_can_be_repeated_and_serves_a_cluster() -> None:
             made = re.match(r"CREATE (TABLE|MATERIALIZED VIEW) IF NOT EXISTS \w+ ON CLUSTER 'main'", head)
             grown = re.match(r"ALTER TABLE \w+ ON CLUSTER 'main'\s+ADD COLUMN IF NOT EXISTS ", head)
             told = re.match(
-                r"ALTER TABLE \w+ ON CLUSTER 'main'\s+(COMMENT COLUMN|MODIFY COMMENT|MODIFY QUERY)\s",
+                r"ALTER TABLE \w+ ON CLUSTER 'main'\s+(COMMENT COLUMN|MODIFY COMMENT|MODIFY QUERY|MODIFY COLUMN)\s",
                 statement,
             )
             assert made or grown or told, statement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.cli.republish import command, instant
+from neonblue.contract.events import EVENT_COLUMNS
 from neonblue.contract.limits import OUTBOX_ROW_BYTES
 from neonblue.contract.outbox import Aggregate, Happening
 from neonblue.reconciliation.compare import NOTHING, Bucket, Digest, Kind, unequal
 from neonblue.republication import rebuilt
-from neonblue.republication.rebuilt import AssignmentRow, EventRow, LinkRow, Rebuilt, packed
+from neonblue.republication.rebuilt import AssignmentRow, LinkRow, Rebuilt, packed
 from neonblue.republication.republish import go_on_from
 from neonblue.republication.stored import Counted
 
@@ -27,9 +29,10 @@ DAY = AT.date()
 def event(number: int, filler: int) -> Rebuilt:
     identifier = str(UUID(int=number))
     properties = json.dumps({"filler": "x" * filler})
-    return rebuilt.event(
-        EventRow(identifier, DAY, AT, AT, None, "u", "user", "page_view", None, None, "1.500000", properties)
-    )
+    told: dict[str, Any] = dict.fromkeys((column.name for column in EVENT_COLUMNS), None)
+    told |= {"id": identifier, "day": DAY, "timestamp": AT, "user_id": "u", "unit_type": "user"}
+    told |= {"event_type": "page_view", "value": "1.500000", "properties": properties}
+    return rebuilt.event(AT, told.values())
 
 
 @given(st.lists(st.integers(0, 60_000), max_size=30))

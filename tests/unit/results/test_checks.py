@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from neonblue.analysis import ExperimentRows, MomentRow
-from neonblue.results.checks import clock_check, exposure_check
+from neonblue.results.checks import clock_check, correction_check, exposure_check
 from tests.unit.analysis.lives import configuration
 
 STARTED = datetime.fromisoformat("2026-03-01T09:00:00+00:00")
@@ -69,3 +69,19 @@ def test_a_few_of_them_do_not_fail_and_none_are_not_told() -> None:
     assert some is not None
     assert some.passed
     assert clock_check(configuration(), ExperimentRows([row("control", 100, 0)])) is None
+
+
+def test_corrected_clocks_are_told_and_those_that_are_too_far_away_warn() -> None:
+    assert correction_check(1_000, 0, 0) is None
+    mended, some, many = (
+        correction_check(1_000, 40, 0), correction_check(1_000, 0, 10), correction_check(1_000, 40, 11)
+    )  # fmt: skip
+
+    assert mended is not None
+    assert some is not None
+    assert many is not None
+    assert [check.passed for check in (mended, some, many)] == [True, True, False]
+    assert (many.blocking, many.value, many.threshold) == (False, 0.011, 0.01)
+    assert mended.message.startswith("Of 1,000 events 40 came from a clock more than 1 s off")
+    assert "day off" not in mended.message
+    assert "11 came from a clock more than 1 day off (1.1%)" in many.message
