@@ -6,7 +6,7 @@ from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.result import Alternative, Estimate, Lift, Method
+from neonblue.statistics.result import Alternative, Estimate, Method
 from neonblue.statistics.status import Status, StatusCode
 
 
@@ -38,22 +38,6 @@ def welch_test(
     """
     effect = mean_effect(control, treatment)
     return effect if isinstance(effect, Status) else effect.test(alpha, alternative, null)
-
-
-def welch_lift(
-    control: Moments,
-    treatment: Moments,
-    alpha: float = 0.05,
-    alternative: Alternative = Alternative.TWO_SIDED,
-) -> Lift | Status:
-    """Relative lift of the mean with Fieller's interval, dual to `welch_test`: one decision for both.
-
-    Statuses as `welch_test`, and ZERO_BASELINE or RATIO_UNBOUNDED (see `fieller_lift`).
-    """
-    if control.n and control.mean == 0:
-        return ZERO_BASELINE
-    effect = mean_effect(control, treatment)
-    return effect if isinstance(effect, Status) else effect.lift(alpha, alternative)
 
 
 def compare_means(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from neonblue.analysis import Question, ask
+from neonblue.analysis import MomentRow, Question, ask
 from neonblue.analysis.restatement import Cause, Published, restatements
 from neonblue.simulation.lives.life import Life
 from neonblue.statistics import (
@@ -82,16 +83,17 @@ class Held:
 
     def publish(self, life: Life, at: datetime) -> None:
         """What the sums were at the last decision run differs from these by what has happened since, and says so."""
+        moments = tuple(life.rows().moments)
         if self._published is not None:
-            self.after(unexplained(life, self._published))
-        self._published = Published(life.newest, tuple(life.rows().moments), at, "the same")
+            self.after(unexplained(life, self._published, moments))
+        self._published = Published(life.newest, moments, at, "the same")
 
 
-def unexplained(life: Life, published: Published) -> str | None:
+def unexplained(life: Life, published: Published, moments: Sequence[MomentRow]) -> str | None:
     """Which of the published sums are others now for another cause than is named, or for none."""
     found = {
         (each.metric_key, each.variant_key): each.cause
-        for each in restatements(published, life.newest, life.rows().moments, published.code_version)
+        for each in restatements(published, life.newest, moments, published.code_version)
     }
     for metric in life.newest.metrics:
         for arm in life.design.arms:

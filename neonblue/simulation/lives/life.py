@@ -154,6 +154,8 @@ class Life:
             drawn, before = batch.drawn, batch.cell.entered < self._entered(self.day - 1)
             if later.grows and running and before and batch.finishes_at is None:
                 drawn = batch.measure.more(self._random, batch.cell.arm, drawn, level * later.grows)
+            if drawn is batch.drawn and not drawn.has_arrivals(self.day):
+                continue
             now = batch.having(drawn, self.day)
             published = midnight(self.day - 1) + RUN_AT
             if now.sums != batch.sums and batch.finishes_at and batch.finishes_at <= published:

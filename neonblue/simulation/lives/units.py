@@ -30,6 +30,10 @@ class Drawn:
         """Units, with and without a value."""
         return self.values.size + self.missing
 
+    def has_arrivals(self, day: int) -> bool:
+        """Whether a value comes to be known on that day."""
+        return self.arrives is not None and bool((self.arrives == day).any())
+
     def with_more(self, more: Drawn) -> Drawn:
         """Both one after the other."""
         return Drawn(

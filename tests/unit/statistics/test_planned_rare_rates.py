@@ -22,6 +22,7 @@ from neonblue.statistics import (
     analyze,
 )
 from neonblue.statistics.analysis import Standings, analyze_metrics
+from neonblue.statistics.deciding import Sample, rule_for
 from neonblue.statistics.standing import NOTHING, GuardrailState
 
 PLAN = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=20_000)
@@ -117,3 +118,12 @@ def test_a_margin_has_the_outcomes_of_the_loss_that_it_allows() -> None:
     assert isinstance(result.comparison.absolute, Status)
     assert result.looked is not None
     assert after(result)["sales", "b"].guardrail is GuardrailState.HELD
+
+
+def test_one_look_waits_for_no_outcomes() -> None:
+    plan = Plan(ended=True)
+
+    (result,) = analyze(FEW, plan).results
+
+    assert result.p_value is not None
+    assert rule_for(plan, Sample(9_500, 500, 475.0)).outcomes_needed(9_500, 500) == 0

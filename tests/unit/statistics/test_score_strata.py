@@ -256,3 +256,23 @@ def test_rates_with_few_outcomes_take_the_score_test_in_every_stratum():
     plain = compare_strata(MetricKind.PROPORTION, pairs([many, many]))
     assert plain.absolute.method is Method.MANTEL_HAENSZEL
     assert isinstance(plain.relative, Lift)
+
+
+@pytest.mark.parametrize("rows", [RAMP, RAMP[:1]])
+def test_who_asks_for_the_p_value_alone_waits_for_no_interval(rows):
+    whole, quick = (
+        compare_strata(MetricKind.PROPORTION, pairs(rows), limits=limits) for limits in (True, False)
+    )
+
+    assert quick.absolute.interval.lower == quick.relative.interval.lower == -math.inf
+    assert quick.absolute.interval.upper == quick.relative.interval.upper == math.inf
+    assert (quick.absolute.p_value, quick.absolute.log10_p) == (
+        whole.absolute.p_value,
+        whole.absolute.log10_p,
+    )
+    assert (quick.relative.value, quick.exact_p, quick.diff) == (
+        whole.relative.value,
+        whole.exact_p,
+        whole.diff,
+    )
+    assert math.isfinite(whole.absolute.interval.lower + whole.relative.interval.upper)
