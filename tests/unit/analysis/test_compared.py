@@ -253,9 +253,16 @@ def test_units_without_a_value_of_a_quantile_are_counted_once() -> None:
 
 def test_what_unfinished_units_have_so_far_is_the_metrics_own_value() -> None:
     """A ratio is one of sums; a quantile does not follow from sums, and has none."""
-    ratio = MetricMessage(key="ratio", type="ratio", event_type="purchase", aggregation="sum", window_seconds=86_400)
+    ratio = MetricMessage(
+        key="ratio", type="ratio", event_type="purchase", aggregation="sum", window_seconds=86_400
+    )
     p90 = MetricMessage(
-        key="p90", type="quantile", event_type="load", aggregation="sum", quantile="0.9", window_seconds=86_400
+        key="p90",
+        type="quantile",
+        event_type="load",
+        aggregation="sum",
+        quantile="0.9",
+        window_seconds=86_400,
     )
     below = Products(Decimal(50), Decimal(50), Decimal(200))
     moments = [
