@@ -219,7 +219,7 @@ class Expected:
         return {place: moments_of(totals) for place, totals in groups.items()}
 
     def revenue_attribution(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        """Units, revenue, and the incremental revenue with its interval's ends as floats (None for control)."""
+        """Units, revenue, and incremental revenue with its interval's ends as floats (None: control, or one unit)."""
         rows: Mart = {}
         groups: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         exact: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
@@ -229,11 +229,10 @@ class Expected:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
         for (number, key), arms in groups.items():
-            mean, _ = mean_and_variance(arms["control"])
-            for variant, values in arms.items():
+            for variant, values in list(arms.items()):
                 lift: tuple[float | None, ...] = (None, None, None)
-                if variant != "control":
-                    other, _ = mean_and_variance(values)
+                if variant != "control" and min(len(values), len(arms["control"])) > 1:
+                    (mean, _), (other, _) = mean_and_variance(arms["control"]), mean_and_variance(values)
                     n = len(values)
                     half = 1.959963984540054 * math.sqrt(variance_of_difference(arms["control"], values))
                     lift = ((other - mean) * n, (other - mean - half) * n, (other - mean + half) * n)
