@@ -1,11 +1,9 @@
-"""Compares the API's answers and the warehouse's tables with the plain computation, and counts the numbers."""
+"""Compares the API's answers and the warehouse's tables with the plain computation."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,54 +12,13 @@ from clickhouse_connect.driver.client import Client
 
 from tests.end_to_end.lives.design import Json, Life
 from tests.end_to_end.lives.plain import PlainResults
+from tests.end_to_end.lives.tally import Tally, words
 from tests.integration.dbt_project.expected_values import Mart
 from tests.integration.dbt_project.marts import COLUMNS, NOT_LIVE, as_plain
 
-_RELATIVE = 1e-9
 _SUMMED = {"experiment_summary": 6, "exposure_health": 7, "exposure_stages": 4}
 """Tables with a row also where there is nobody, and how many numbers it has: all 0."""
-_HIDDEN = 100
 _PATHS = 1000
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many numbers were compared of each life, and which differ: in words."""
-
-    compared: Counter[str] = field(default_factory=Counter)
-    by_place: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-
-    def hold(self, life: str, place: str, said: Any, expected: Any) -> None:
-        """Compare one value, or a row of them."""
-        if isinstance(expected, tuple) and isinstance(said, tuple) and len(said) == len(expected):
-            for n, (one, other) in enumerate(zip(said, expected, strict=True)):
-                self._hold(life, f"{place} [{n}]", one, other)
-        else:
-            self._hold(life, place, said, expected)
-
-    def hold_all(self, life: str, place: str, said: Mapping[Any, Any], expected: Mapping[Any, Any]) -> None:
-        """Compare rows by their keys; one that is missing on a side differs."""
-        for key in sorted(said.keys() | expected.keys(), key=str):
-            self.hold(life, f"{place} {_words(key)}", said.get(key, "no row"), expected.get(key, "no row"))
-
-    def _hold(self, life: str, place: str, said: Any, expected: Any) -> None:
-        self.compared[life] += 1
-        self.by_place[place.split(" ", 1)[0]] += 1
-        if not _equal(said, expected):
-            self.wrong.append(f"{life}: {place}: {said!r} is said, {expected!r} expected")
-
-
-def _equal(said: Any, expected: Any) -> bool:
-    if isinstance(said, float) or isinstance(expected, float):
-        if said is None or expected is None or isinstance(said, str) or isinstance(expected, str):
-            return said is expected
-        return math.isclose(float(said), float(expected), rel_tol=_RELATIVE, abs_tol=_RELATIVE)
-    return bool(said == expected)
-
-
-def _words(key: Any) -> str:
-    return " · ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
 def read_marts(client: Client, numbers: Sequence[int], *, live: bool) -> dict[str, dict[int, Mart]]:
@@ -75,10 +32,10 @@ def read_marts(client: Client, numbers: Sequence[int], *, live: bool) -> dict[st
         query = f"SELECT {grain}, {', '.join(wanted)} FROM {relation} WHERE experiment_id IN {{numbers:Array(UInt32)}}"
         by_number: dict[int, Mart] = defaultdict(dict)
         for row in client.query(query, parameters={"numbers": list(numbers)}).result_rows:
-            found_row = tuple(as_plain(value) for value in row)
-            mart = by_number[found_row[0]]
-            assert found_row[:keys] not in mart, f"{relation}: two rows of {found_row[:keys]}"
-            mart[found_row[:keys]] = found_row[keys:]
+            values = tuple(as_plain(value) for value in row)
+            place, mart = values[:keys], by_number[values[0]]
+            assert place not in mart, f"{relation}: two rows of {place}"
+            mart[place] = values[keys:]
         found[name] = by_number
     return found
 
@@ -220,20 +177,20 @@ def _compare_items(tally: Tally, plain: PlainResults, items: Sequence[Json]) -> 
             numbers = {n: v for n, v in numbers.items() if n.split("_")[0] not in ("n", "mean")}
         adjusted, looked = numbers.pop("adjusted"), numbers.pop("p_value")
         for name, value in numbers.items():
-            tally.hold(life.key, f"results {_words(place)} {name}", item[name], value)
+            tally.hold(life.key, f"results {words(place)} {name}", item[name], value)
         if item["difference"] is None:
             continue
         # Before the first look no method is named, and the difference is adjusted all the same.
         if item["method"] == "cuped" or (not item["method"] and adjusted is not None):
-            tally.hold(life.key, f"results {_words(place)} adjusted", item["difference"], adjusted)
+            tally.hold(life.key, f"results {words(place)} adjusted", item["difference"], adjusted)
             continue
         difference = numbers["mean_variant"] - numbers["mean_control"]
-        tally.hold(life.key, f"results {_words(place)} difference", item["difference"], difference)
+        tally.hold(life.key, f"results {words(place)} difference", item["difference"], difference)
         if looked and item["method"] in looked and not item["status_reason"]:
-            tally.hold(life.key, f"results {_words(place)} p", item["p_value"], looked[item["method"]])
+            tally.hold(life.key, f"results {words(place)} p", item["p_value"], looked[item["method"]])
         if item["relative_lift"] is not None:
             lift = difference / abs(numbers["mean_control"])
-            tally.hold(life.key, f"results {_words(place)} lift", item["relative_lift"], lift)
+            tally.hold(life.key, f"results {words(place)} lift", item["relative_lift"], lift)
 
 
 def _compare_revenue(tally: Tally, plain: PlainResults, items: Sequence[Json]) -> None:
@@ -244,13 +201,13 @@ def _compare_revenue(tally: Tally, plain: PlainResults, items: Sequence[Json]) -
         item, (units, revenue, *incremental) = said[place], expected[place]
         tally.hold(
             plain.life.key,
-            f"revenue {_words(place)}",
+            f"revenue {words(place)}",
             (item["units"], item["revenue"]),
             (units, float(revenue)),
         )
         if item["status"] == "ok":
             found = item["incremental_revenue"], item["incremental_low"], item["incremental_high"]
-            tally.hold(plain.life.key, f"revenue {_words(place)} incremental", found, tuple(incremental))
+            tally.hold(plain.life.key, f"revenue {words(place)} incremental", found, tuple(incremental))
 
 
 def _compare_segments(tally: Tally, plain: PlainResults, items: Sequence[Json]) -> None:
@@ -259,9 +216,9 @@ def _compare_segments(tally: Tally, plain: PlainResults, items: Sequence[Json]) 
     tally.hold(plain.life.key, "segments which", sorted(said), sorted(expected))
     for place in sorted(expected.keys() & said.keys()):
         row = expected[place]
-        tally.hold(plain.life.key, f"segments {_words(place)} units", said[place]["units"], row["units"])
+        tally.hold(plain.life.key, f"segments {words(place)} units", said[place]["units"], row["units"])
         if said[place]["lift"] is not None:
-            tally.hold(plain.life.key, f"segments {_words(place)} lift", said[place]["lift"], row["lift"])
+            tally.hold(plain.life.key, f"segments {words(place)} lift", said[place]["lift"], row["lift"])
 
 
 def _floated(row: tuple[Any, ...], place: int) -> tuple[Any, ...]:
