@@ -100,16 +100,18 @@ class Platform:
     def assign(self, life: Life, items: Sequence[Json]) -> dict[str, str]:
         """The variants of those that were assigned now. Each item may say attributes, variant, time, `expose`.
 
-        Who has an assignment is not exposed again: nothing would tell when.
+        Who has an assignment, or gets it by another id, is not exposed: nothing would tell when.
         """
         number = self.told[life.key].number
         given: dict[str, str] = {}
         for some in _some(items):
-            wanted = []
+            wanted, asked = [], set()
             for item in some:
-                known = (number, self.person(item["user_id"])) in self._variants
-                wanted.append({"experiment": life.key, "unit_type": life.unit_type, **item})
-                wanted[-1]["expose"] = item["expose"] and not known
+                place = number, self.person(item["user_id"])
+                new = place[1] == item["user_id"] and place not in self._variants and place not in asked
+                asked.add(place)
+                named = {"experiment": life.key, "unit_type": life.unit_type}
+                wanted.append({**named, **item, "expose": item["expose"] and new})
             answers = self._items("/v1/assignments", wanted)
             for item, said in zip(wanted, answers, strict=True):
                 if said["variant_key"] is None or not said["created"]:

@@ -24,7 +24,6 @@ from tests.integration.dbt_project.expected_values import (
     aggregate_of,
     amounts_of,
     capped_value,
-    first_of_a_person,
     mean_and_variance,
     moments_of,
     variance_of_difference,
@@ -63,10 +62,14 @@ class Expected:
         for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
             self.events[person(row)].append(row)
         self.assigned: dict[Unit, dict[str, Row]] = defaultdict(dict)
-        for row in sorted(filter(alive, raw.assignments), key=first_of_a_person):
+        for row in sorted(filter(alive, raw.assignments), key=self._first_of_a_person):
             self.assigned[row["experiment_id"], person(row)].setdefault(row["variant_key"], row)
         self.units = self._units(raw.populations)
         self.totals = self._totals()
+
+    def _first_of_a_person(self, row: Row) -> tuple[datetime, bool, str]:
+        """By time; then the anonymous ids': what a person took over has the time of the original."""
+        return row["assigned_at"], row["user_id"] not in self.persons, row["user_id"]
 
     def _units(self, populations: dict[int, str]) -> dict[Unit, Analysed]:
         units = {}
