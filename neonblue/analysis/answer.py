@@ -35,7 +35,7 @@ class ResultItem:
     the metric's family. Under a plan with looks, p-values and intervals are those of the look that stands, while n and
     means are of now. status: ok, or why there is no test; status_reason: also how the test differs from the usual one.
     guardrail: held, open or breached against its margin; empty without one. unfinished_*: units whose window has not
-    ended or was cut short, in none of the other numbers; so_far_*: their mean until now. missing_*: units without a
+    ended or was cut short, in none of the other numbers; so_far_*: their value until now. missing_*: units without a
     value, left out. share: of the planned size, null without one.
     """
 

@@ -229,10 +229,13 @@ def _quantile(metric: MetricMessage, row: QuantileRow) -> QuantileSummary:
 def _missing(
     newest: ExperimentMessage, moments: Sequence[MomentRow], quantiles: Sequence[QuantileRow]
 ) -> dict[tuple[str, str], int]:
+    """Units without a value, by metric and arm. A quantile's own count stands where it has no sums beside it."""
     versions = {metric.key: metric.version for metric in newest.metrics}
     found: dict[tuple[str, str], int] = defaultdict(int)
-    rows: tuple[MomentRow | QuantileRow, ...] = (*moments, *quantiles)
-    for row in rows:
-        if row.missing and versions.get(row.metric_key) == row.metric_version:
+    for row in moments:
+        if versions.get(row.metric_key) == row.metric_version:
             found[row.metric_key, row.variant_key] += row.missing
-    return dict(found)
+    for quantile in quantiles:
+        if versions.get(quantile.metric_key) == quantile.metric_version:
+            found.setdefault((quantile.metric_key, quantile.variant_key), quantile.missing)
+    return {cell: count for cell, count in found.items() if count}

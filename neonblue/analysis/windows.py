@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -54,7 +54,7 @@ def entered_before(moment: datetime, also: Callable[[MomentRow], bool]) -> Calla
 class SoFar:
     """Units that are not judged, since their window has not ended or was cut short, and their mean so far.
 
-    mean: in the metric's unit; None where it has none, as for quantiles.
+    mean: the metric's value, of a ratio that of the sums; None where it has none, as for quantiles.
     """
 
     units: int
@@ -82,21 +82,32 @@ def waits_for_windows(
 
 def so_far(newest: ExperimentMessage, rows: ExperimentRows, now: datetime) -> dict[tuple[str, str], SoFar]:
     """The unfinished units of every metric with a window, by metric and arm."""
-    versions = {metric.key: metric.version for metric in newest.metrics}
+    metrics = {(metric.key, metric.version): metric.type for metric in newest.metrics}
     finished = finished_by(now)
-    units: dict[tuple[str, str], int] = defaultdict(int)
-    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    means: dict[tuple[str, str], int] = defaultdict(int)
+    waiting: dict[tuple[str, str], list[MomentRow]] = defaultdict(list)
     for row in rows.moments:
-        if versions.get(row.metric_key) == row.metric_version and not finished(row):
-            cell = row.metric_key, row.variant_key
-            units[cell] += row.n + row.missing
-            means[cell] += row.n
-            totals[cell] += row.sum_value
+        if (row.metric_key, row.metric_version) in metrics and not finished(row):
+            waiting[row.metric_key, row.variant_key].append(row)
+    found = {
+        cell: SoFar(
+            sum(row.n + row.missing for row in unfinished),
+            _value(metrics[unfinished[0].metric_key, unfinished[0].metric_version], unfinished),
+        )
+        for cell, unfinished in waiting.items()
+    }
     for quantile in rows.quantiles:
         if quantile.unfinished:
-            units[quantile.metric_key, quantile.variant_key] = quantile.unfinished
-    return {
-        cell: SoFar(count, float(totals[cell] / means[cell]) if means[cell] else None)
-        for cell, count in units.items()
-    }
+            found[quantile.metric_key, quantile.variant_key] = SoFar(quantile.unfinished, None)
+    return found
+
+
+def _value(kind: str, rows: Sequence[MomentRow]) -> float | None:
+    """A metric's value over the units of these rows; None of a quantile, and where nothing stands below a ratio."""
+    if kind == "quantile":
+        return None
+    total = sum((row.sum_value for row in rows), Decimal(0))
+    if kind == "ratio":
+        below = sum((row.denominator.sum for row in rows if row.denominator is not None), Decimal(0))
+    else:
+        below = Decimal(sum(row.n for row in rows))
+    return float(total / below) if below else None

@@ -17,6 +17,7 @@ from neonblue.results.arrivals import Arrivals, read_arrivals, unbuilt_days
 from neonblue.results.checks import arrival_checks
 from neonblue.results.states import (
     NOT_INGESTED,
+    assigned_of,
     before_the_start,
     never_built,
     state_of,
@@ -113,4 +114,4 @@ def read_state(
         arrivals = read_arrivals(warehouse, newest, counted)
     days = unbuilt_days(warehouse, newest, counted)
     why = state_of(newest, rows, arrivals, days, counted, now)
-    return why, max(rows.assigned, arrivals.assigned)
+    return why, assigned_of(rows, arrivals)

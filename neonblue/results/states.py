@@ -71,6 +71,12 @@ def units_of(rows: ExperimentRows) -> int:
     return sum(arm.units for arm in rows.units)
 
 
+def assigned_of(rows: ExperimentRows, arrivals: Arrivals) -> int:
+    """Units with an assignment: as they are counted, the ids of one person once; as sent, where rows still wait."""
+    waits = arrivals.for_build or arrivals.for_view
+    return max(rows.assigned, arrivals.assigned) if waits or not rows.assigned else rows.assigned
+
+
 def not_built(
     experiment: ExperimentMessage, rows: ExperimentRows, arrivals: Arrivals, days: int, now: datetime
 ) -> Why | None:

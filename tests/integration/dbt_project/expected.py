@@ -24,7 +24,6 @@ from tests.integration.dbt_project.expected_values import (
     aggregate_of,
     amounts_of,
     capped_value,
-    first_of_a_person,
     mean_and_variance,
     moments_of,
     variance_of_difference,
@@ -63,10 +62,14 @@ class Expected:
         for row in sorted(events.values(), key=lambda row: (row["timestamp"], row["event_id"])):
             self.events[person(row)].append(row)
         self.assigned: dict[Unit, dict[str, Row]] = defaultdict(dict)
-        for row in sorted(filter(alive, raw.assignments), key=first_of_a_person):
+        for row in sorted(filter(alive, raw.assignments), key=self._first_of_a_person):
             self.assigned[row["experiment_id"], person(row)].setdefault(row["variant_key"], row)
         self.units = self._units(raw.populations)
         self.totals = self._totals()
+
+    def _first_of_a_person(self, row: Row) -> tuple[datetime, bool, str]:
+        """By time; then the anonymous ids': what a person took over has the time of the original."""
+        return row["assigned_at"], row["user_id"] not in self.persons, row["user_id"]
 
     def _units(self, populations: dict[int, str]) -> dict[Unit, Analysed]:
         units = {}
@@ -225,7 +228,7 @@ class Expected:
         return {place: moments_of(totals) for place, totals in groups.items()}
 
     def revenue_attribution(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        """Units, revenue, and the incremental revenue with its interval's ends as floats (None for control)."""
+        """Units, revenue, and incremental revenue with its interval's ends as floats (None: control, or one unit)."""
         rows: Mart = {}
         groups: dict[tuple[int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         exact: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
@@ -235,11 +238,10 @@ class Expected:
                 groups[unit[0], key][self.units[unit].variant].append(float(total.value))
                 exact[unit[0], key, self.units[unit].variant] += total.value
         for (number, key), arms in groups.items():
-            mean, _ = mean_and_variance(arms["control"])
-            for variant, values in arms.items():
+            for variant, values in list(arms.items()):
                 lift: tuple[float | None, ...] = (None, None, None)
-                if variant != "control":
-                    other, _ = mean_and_variance(values)
+                if variant != "control" and min(len(values), len(arms["control"])) > 1:
+                    (mean, _), (other, _) = mean_and_variance(arms["control"]), mean_and_variance(values)
                     n = len(values)
                     half = 1.959963984540054 * math.sqrt(variance_of_difference(arms["control"], values))
                     if half:

@@ -51,11 +51,6 @@ class Total:
     just_before: int
 
 
-def first_of_a_person(row: Row) -> tuple[datetime, bool]:
-    """By time. What a person took over has the time of the original, and no attributes: it comes after."""
-    return row["assigned_at"], not row["attributes"]
-
-
 def amounts_of(definition: Row, events: Iterable[Row]) -> list[Decimal]:
     """The values of the events that count."""
     wanted = definition.get("property_filter") or {}

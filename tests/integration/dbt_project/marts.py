@@ -69,13 +69,13 @@ def read(client: Client, name: str, *, live: bool = False, comparable: bool = Fa
         columns = ", ".join(column for column in columns.split(", ") if column not in left_out)
     keys = len(grain.split(","))
     query = f"SELECT {grain}, {columns} FROM {'live_' if live else ''}{name}"
-    found = [tuple(_plain(value) for value in row) for row in rows(client, query)]
+    found = [tuple(as_plain(value) for value in row) for row in rows(client, query)]
     mart = {row[:keys]: row[keys:] for row in found}
     assert len(mart) == len(found), f"{name}: two rows of one grain"
     return mart
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC)
     if isinstance(value, date):

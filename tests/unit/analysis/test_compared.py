@@ -280,3 +280,47 @@ def test_where_every_treatment_was_dropped_nothing_is_waited_for() -> None:
 
     assert decision.action is Action.INCONCLUSIVE
     assert decision.sentence == "No decision: every treatment was dropped."
+
+
+def test_units_without_a_value_of_a_quantile_are_counted_once() -> None:
+    """They stand in the sums, which every metric has, and beside the quantile."""
+    metric = MetricMessage(
+        key="p90", type="quantile", event_type="load", aggregation="sum", quantile="0.9", missing="exclude"
+    )
+    moments = [counted(arm, day(1), 700, 0, metric="p90", missing=300) for arm in ("control", "t")]
+    quantiles = [QuantileRow("p90", 1, arm, 700, 5.0, 4.8, 5.2, missing=300) for arm in ("control", "t")]
+    rows = replace(rows_of(moments, "p90"), quantiles=quantiles)
+
+    question = ask({1: configuration(metrics=(metric,))}, rows, day(20))
+
+    assert question.experiment.missing == {("p90", "control"): 300, ("p90", "t"): 300}
+
+
+def test_what_unfinished_units_have_so_far_is_the_metrics_own_value() -> None:
+    """A ratio is one of sums; a quantile does not follow from sums, and has none."""
+    ratio = MetricMessage(
+        key="ratio", type="ratio", event_type="purchase", aggregation="sum", window_seconds=86_400
+    )
+    p90 = MetricMessage(
+        key="p90",
+        type="quantile",
+        event_type="load",
+        aggregation="sum",
+        quantile="0.9",
+        window_seconds=86_400,
+    )
+    below = Products(Decimal(50), Decimal(50), Decimal(200))
+    moments = [
+        counted("t", day(20), 100, 200, metric=key, denominator=known, finishes_at=midnight(22))
+        for key, known in (("ratio", below), ("p90", None))
+    ]
+    without = counted("control", day(20), 100, 0, metric="ratio", denominator=Products(*3 * [Decimal(0)]))
+    moments.append(replace(without, finishes_at=midnight(22)))
+
+    question = ask({1: configuration(metrics=(ratio, p90))}, rows_of(moments, "ratio"), day(20))
+
+    assert {cell: (each.units, each.mean) for cell, each in question.unfinished.items()} == {
+        ("ratio", "t"): (100, 4.0),
+        ("p90", "t"): (100, None),
+        ("ratio", "control"): (100, None),
+    }

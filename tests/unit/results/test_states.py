@@ -21,6 +21,7 @@ from neonblue.results.arrivals import Arrivals
 from neonblue.results.states import (
     BUILD_MINUTE,
     NOT_INGESTED,
+    assigned_of,
     before_the_start,
     never_built,
     next_build,
@@ -272,3 +273,19 @@ def test_before_the_first_build_and_before_the_configuration_there_is_no_verdict
 def test_the_next_build_is_the_next_time_that_the_schedule_fires(moment: datetime, hour: str) -> None:
     assert f"begins at {hour}Z;" in next_build(moment)
     assert hourly.cron_schedule == f"{BUILD_MINUTE} * * * *"
+
+
+@pytest.mark.parametrize(
+    ("counted", "arrivals", "assigned"),
+    [
+        (90, Arrivals(assigned=100), 90),
+        (90, Arrivals(assigned=100, for_build=3), 100),
+        (90, Arrivals(assigned=100, for_view=3), 100),
+        (0, Arrivals(assigned=100), 100),
+        (90, Arrivals(), 90),
+    ],
+)
+def test_an_id_that_is_linked_is_no_unit_more_once_every_row_is_counted(
+    counted: int, arrivals: Arrivals, assigned: int
+) -> None:
+    assert assigned_of(ExperimentRows(assigned=counted), arrivals) == assigned
