@@ -66,7 +66,7 @@ def test_every_line_is_json_once_and_those_of_a_run_carry_its_id(tmp_path: Path)
         assert (by_text[text]["job"], by_text[text]["step"]) == ("work", "step")
     assert [line["run_id"] for line in lines if line["event"] == "ours"] == [run_id]
     assert "run_id" not in lines[-1]
-    (failed,) = (line for line in lines if line["event"] == "step_failure")
+    (failed,) = [line for line in lines if line["event"] == "step_failure"]
     assert (failed["level"], failed["run_id"]) == ("error", run_id)
     assert "no room" in failed["exception"]
     assert {"run_start", "run_failure"} <= {line["event"] for line in lines}
