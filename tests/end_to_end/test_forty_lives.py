@@ -28,7 +28,7 @@ from tests.end_to_end.lives.plain import PlainResults, expected_of
 from tests.end_to_end.lives.playing import Play
 from tests.end_to_end.waiting import until
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 SEED = 18
 SHOWN = 40
 
