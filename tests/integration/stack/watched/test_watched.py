@@ -84,6 +84,7 @@ def test_those_who_watch_hold_no_other_secret_than_their_own(settings: Settings)
             "clickhouse_readonly_password",
             "connect_password",
             "kafka_monitoring_password",
+            "postgres_monitoring_password",
             "dagster_token",
             "monitoring_token",
         },
