@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 
 import msgspec
@@ -50,7 +51,7 @@ class Answer:
     body: bytes
 
 
-Handler = Callable[[Token, Headers, Receive], Awaitable[Answer]]
+Handler = Callable[[Token, Headers, Receive, datetime], Awaitable[Answer]]
 
 
 class HotCalls:
@@ -79,7 +80,7 @@ class HotCalls:
     async def _handle(
         self, scope: Scope, receive: Receive, send: Send, right: tokens.Scope, handler: Handler
     ) -> None:
-        started = perf_counter()
+        started, arrived = perf_counter(), datetime.now(UTC)
         headers: Headers = dict(scope["headers"])
         request_id = request_id_of(headers)
         REQUEST_ID.set(request_id)  # the call is a task of its own
@@ -93,7 +94,7 @@ class HotCalls:
             host = scope["client"][0] if scope["client"] else None
             token = await services.tokens.authorize(header, right, headers.get(b"origin"), host)
             extra += await services.admission.admit(token, host)
-            answer = await handler(token, headers, receive)
+            answer = await handler(token, headers, receive, arrived)
             status, body, kind = answer.status, answer.body, b"application/json"
         except ClientGone:
             return
@@ -113,7 +114,7 @@ class HotCalls:
                 Refusal("POST", path, status, request_id, seconds, number, problem, told, client_of(scope))
             )
 
-    async def _events(self, token: Token, headers: Headers, receive: Receive) -> Answer:
+    async def _events(self, token: Token, headers: Headers, receive: Receive, arrived: datetime) -> Answer:
         services = self._services
         services.disk.admit()
         services.pipeline.admit()
@@ -126,10 +127,11 @@ class HotCalls:
             lines=lines,
             retryable=retryable,
             sent_at=None if sent_at is None else sent_at.decode("latin-1"),
+            arrived=arrived,
         )
         return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
 
-    async def _assignments(self, _: Token, headers: Headers, receive: Receive) -> Answer:
+    async def _assignments(self, _: Token, headers: Headers, receive: Receive, __: datetime) -> Answer:
         if is_lines(headers):
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"

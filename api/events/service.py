@@ -58,15 +58,21 @@ class EventService:
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
 
     async def store(
-        self, body: bytes, *, lines: bool, retryable: Retryable | None, sent_at: str | None = None
+        self,
+        body: bytes,
+        *,
+        lines: bool,
+        retryable: Retryable | None,
+        sent_at: str | None = None,
+        arrived: datetime | None = None,
     ) -> EventsAnswer:
-        """Store what breaks no rule; returns once that is durable. sent_at: the client's clock as it sent the body.
+        """Store what breaks no rule; returns once that is durable. sent_at: the client's clock as it sent the
+        request; arrived: ours as its head came, by default now.
 
         Raises ContractError for a body or a time of sending that can't be read, Problem `idempotency_key_reused`,
         Unavailable, and psycopg.Error when an unknown experiment can't be looked up.
         """
-        now = datetime.now(UTC)
-        clock = None if sent_at is None else clock_of(sent_at, now)
+        clock = None if sent_at is None else clock_of(sent_at, arrived or datetime.now(UTC))
         decode = self._decoder.decode
         large = len(body) >= LARGE_BODY
         items = (await off_the_loop(decode, body, lines=lines) if large else decode(body, lines=lines)).items
@@ -175,7 +181,7 @@ def _given_id(request: EventRequest | Violation) -> str | None:
 
 def _count_clocks(clock: Clock, events: Sequence[Event]) -> None:
     if clock.too_far:
-        _TOO_FAR.inc(len(events))
+        _TOO_FAR.inc(sum(1 for event in events if event.sent_at is not None))
     elif clock.offset:
         _CORRECTED.inc(sum(1 for event in events if event.clock_offset))
 

@@ -36,7 +36,7 @@ class Clock:
 def clock_of(header: str, received_at: datetime) -> Clock:
     """Of a request that came at `received_at`. Raises ContractError where the header is no time of 1970 to 2199."""
     try:
-        sent_at = parse_instant(header)
+        sent_at = parse_instant(header.upper())
     except (ValueError, OverflowError):
         sent_at = None
     if sent_at is None or not EPOCH <= sent_at < _END:

@@ -140,7 +140,10 @@ def _accept(
     if request.experiment_id is not None or request.experiment is not None:
         experiment = _experiment_of(request, experiments)
     imported = experiment is not None and experiment.external
-    offset = None if clock is None or imported else clock.offset
+    # What the API stamps itself, and history from elsewhere, says nothing of the clock of who sends it.
+    stamped_here = request.id is None and request.timestamp is None
+    measured = None if imported or stamped_here else clock
+    offset = None if measured is None else measured.offset
     if offset:
         window = window.on_a_clock(offset)
     oldest = EPOCH if imported else window.oldest
@@ -162,7 +165,7 @@ def _accept(
         app_version=request.app_version,
         value=None if request.value is None else format_value(request.value),
         properties=None if properties is None else Raw(encoded := _encode_properties(properties)),
-        sent_at=None if clock is None else clock.sent_at,
+        sent_at=None if measured is None else measured.sent_at,
         clock_offset=None if offset is None else offset // _MICROSECOND,
         carried_version=_carried_version(request, experiment),
     )

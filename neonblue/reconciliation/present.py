@@ -12,7 +12,8 @@ from neonblue.reconciliation.letters import read as read_letters
 
 EVENT_ROWS = """
 SELECT toString(event_id) AS name, UUIDToNum(event_id) AS bytes, value,
-       if(match(name, '^.{14}7.{4}[89ab]'), toDate(UUIDv7ToDateTime(event_id, 'UTC')), toDate(timestamp)) AS day,
+       if(match(name, '^.{14}7.{4}[89ab]'), toDate(UUIDv7ToDateTime(event_id, 'UTC')),
+          toDate(timestamp - toIntervalMicrosecond(clock_offset))) AS day,
        reinterpretAsUInt8(substring(bytes, 16, 1)) AS byte, MD5(bytes) AS hash
 FROM events_processed FINAL
 WHERE (received_at <= {until:DateTime64(6, 'UTC')} OR received_at > {ahead:DateTime64(6, 'UTC')})

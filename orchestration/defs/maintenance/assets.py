@@ -145,8 +145,9 @@ def analysis_storage(
             with postgres.connection() as connection:
                 needed = read_needed(connection)
                 kept = min((day.start for day in read_partitions(connection, EVENTS)), default=date.max)
-            # An event may have happened so long before the day of its id, which is its day in PostgreSQL.
-            free = kept - timedelta(days=settings.api.max_event_age_days + 1)
+            # An event may have happened so long before the day of its id, which is its day in PostgreSQL; by a client's
+            # clock that is a day ahead its time was set back by one more.
+            free = kept - timedelta(days=settings.api.max_event_age_days + 2)
             reach = limits(past, needed, announcements(context.instance, ANALYSIS_STORAGE), now)
             found = read_months(client, past)
             dropped = finished_months(found, min(reach.before, free), reach.before)

@@ -98,13 +98,18 @@ def test_without_a_time_of_sending_nothing_is_measured() -> None:
 
 def test_what_the_platform_stamps_is_not_corrected() -> None:
     event = stored(clock_of((NOW - timedelta(hours=1)).isoformat(), NOW))
-    assert event.timestamp == format_instant(NOW)
+    assert (event.timestamp, event.sent_at, event.clock_offset) == (format_instant(NOW), None, None)
 
 
 def test_imported_history_was_stamped_elsewhere() -> None:
     clock = clock_of((NOW - timedelta(hours=1)).isoformat(), NOW)
     event = stored(clock, experiment="two", timestamp="1999-03-01T11:00:00Z", variant_key="a")
     assert (event.timestamp, event.clock_offset) == ("1999-03-01T11:00:00.000000Z", None)
+    assert event.sent_at is None
+
+
+def test_letters_may_be_small() -> None:
+    assert clock_of("2026-03-01t11:59:00z", NOW).offset == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("hours", [-20, 20])

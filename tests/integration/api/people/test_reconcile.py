@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -99,6 +100,23 @@ def test_what_was_accepted_and_carried_is_equal(place: Place, request: pytest.Fi
     assert differences(place) == differing
     for kind in Kind:
         assert after.rows[kind].total.present > before.rows[kind].total.present
+
+
+def test_an_event_that_a_corrected_clock_moved_to_another_day_is_equal(place: Place) -> None:
+    """An id that holds no time: PostgreSQL's day is that of the time as it was said."""
+    place.stream.carry()
+    before = differences(place)
+    wrong = datetime.now(UTC) - timedelta(hours=23)
+
+    stored = place.api.post(
+        "/v1/events",
+        json={"id": str(uuid4()), "user_id": "u", "event_type": "purchase", "timestamp": wrong.isoformat()},
+        headers={"Sent-At": wrong.isoformat()},
+    ).json()
+    place.stream.carry()
+
+    assert stored["accepted"] == 1
+    assert differences(place) == before
 
 
 @pytest.mark.parametrize("at", [PAST, FUTURE])
