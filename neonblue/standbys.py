@@ -22,7 +22,8 @@ _SETTINGS = """
 SELECT current_setting('synchronous_standby_names'), current_setting('synchronized_standby_slots', true),
     pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
 """
-_ATTACHED = "SELECT application_name, state FROM pg_stat_replication"
+# Of two connections of one name the one that streams counts.
+_ATTACHED = "SELECT application_name, state FROM pg_stat_replication ORDER BY state = 'streaming'"
 # Whole rows: older servers lack the newer columns.
 _SLOTS = "SELECT to_jsonb(slots) FROM pg_replication_slots AS slots"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"

@@ -95,7 +95,7 @@ def watchers_of(experiment: ExperimentMessage, metric: MetricMessage) -> int:
 
 
 def plan_of(experiment: ExperimentMessage) -> Plan:
-    """The plan that was frozen at the start. What was collected elsewhere is complete: one look decides."""
+    """The plan that was frozen at the start. Of what was collected elsewhere one look decides."""
     ended = experiment.status in _ENDED
     if experiment.source == "external" or experiment.inference is None:
         return Plan(ended=ended or experiment.source == "external", planned_units=experiment.planned_units)

@@ -60,7 +60,9 @@ class Question:
         units: Counter[str] = Counter()
         for (metric, _), found in self.unfinished.items():
             units[metric] += found.units
-        return f"Not yet: the windows of {max(units.values()):,} units are open. One test decides once all have ended."
+        open_ = max(units.values())
+        decides = "One test decides once they have ended or it is concluded."
+        return f"Not yet: the windows of {open_:,} units are open. {decides}"
 
 
 def ask(
@@ -96,7 +98,8 @@ def ask(
     )
     if plan.deciding is Deciding.FIXED:
         waits = newest.source == "external" and waits_for_windows(configurations, rows, now)
-        return replace(question, plan=replace(plan, ended=False), waits=True) if waits else question
+        waiting = replace(plan, ended=False, planned_units=None)
+        return replace(question, plan=waiting, waits=True) if waits else question
     if looks is None:
         if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
             return question

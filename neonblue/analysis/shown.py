@@ -139,7 +139,8 @@ def _hidden(question: Question, result: MetricResult) -> MetricResult:
     cells = [(result.metric.name, arm) for arm in (experiment.control, result.arm)]
     waiting = sum(question.unfinished.get(cell, NOBODY).units for cell in cells)
     reason = too_early(result, question.plan, len(experiment.arms), waiting)
-    if reason is None:
+    # Where the one test waits for windows, no number of units is waited for.
+    if reason is None or question.waits:
         return result
     dropped = result.arm in experiment.dropped
     if isinstance(absolute, Status) and (absolute.code not in _FEW_UNITS or dropped):

@@ -21,6 +21,9 @@ class ChangedSettings:
 
     def use(self, variables: Mapping[str, str | None]) -> None:
         """Set these; None takes one away. Raises OSError."""
+        now = self._path.read_text(encoding="utf-8")
+        if now not in (self._before, self._written):
+            self._before = self._rebased(now)
         self._given |= variables.keys()
         lines = [f"{name}='{value}'\n" for name, value in variables.items() if value is not None]
         self._written = _without(self._before, set(variables)) + "".join(lines)
@@ -31,11 +34,12 @@ class ChangedSettings:
         now = self._path.read_text(encoding="utf-8")
         if now == self._before:
             return
-        text = self._before
-        if now != self._written:
-            own = [line for line in self._before.splitlines(keepends=True) if _name(line) in self._given]
-            text = _without(now, self._given) + "".join(own)
-        write_private(self._path, text)
+        write_private(self._path, self._before if now == self._written else self._rebased(now))
+
+    def _rebased(self, now: str) -> str:
+        """What somebody else has made of the file, with these settings as they were."""
+        own = [line for line in self._before.splitlines(keepends=True) if _name(line) in self._given]
+        return _without(now, self._given) + "".join(own)
 
 
 @contextmanager

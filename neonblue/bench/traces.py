@@ -6,7 +6,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 
 import httpx
@@ -135,7 +135,8 @@ def _put_back(settings: Settings, say: Callable[[str], object]) -> Iterator[Chan
         with changed(settings.data_dir) as own:
             yield own
     finally:
-        say("putting the settings back")
+        with suppress(OSError):  # of a terminal that was closed
+            say("putting the settings back")
         _restart(settings)
 
 

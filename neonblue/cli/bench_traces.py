@@ -31,7 +31,8 @@ def traces(
     API is restarted with it. The events stay in the stack.
     """
     settings = Settings.load(data_dir)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends it has all put back first
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # what ends it has all put back first
+        signal.signal(ending, signal.default_int_handler)
     try:
         report = measuring.measure(
             settings, rounds, seconds, connections, lambda step: typer.echo(step, err=True)

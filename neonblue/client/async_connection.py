@@ -27,6 +27,8 @@ class AsyncConnection:
         timeout_seconds: float,
         connections: int,
         transport: AsyncTransport | None,
+        *,
+        corrects_clock: bool,
     ) -> None:
         self._connect = partial(
             httpx.AsyncClient,
@@ -38,6 +40,7 @@ class AsyncConnection:
         )
         self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._corrects_clock = corrects_clock
 
     def after_fork(self) -> None:
         """Begin anew. The parent's are left open and unused: closing them here could end a request of the parent's."""
@@ -54,7 +57,9 @@ class AsyncConnection:
         loop = asyncio.get_running_loop()
         if self._http is None or self._loop is not loop:
             self._http, self._loop = self._connect(), loop
-        return await execute_async(self._http, call, policy, sleep, within_seconds)
+        return await execute_async(
+            self._http, call, policy, sleep, within_seconds, corrects_clock=self._corrects_clock
+        )
 
     async def close(self) -> None:
         """End those of the loop that runs; another loop's ended with it."""

@@ -42,7 +42,8 @@ class AsyncClient:
     Everything else is sent at once and raises a `ClientError` when refused.
 
     timeout_seconds: the longest one request takes. assign_seconds: the longest that `assign`, `assign_all` and the
-    download before the first `variant` take, retries included: a page waits for them.
+    download before the first `variant` take, retries included: a page waits for them. corrects_clock: whether times of
+    events are corrected by this machine's clock; False where they come from other clocks.
     """
 
     def __init__(
@@ -58,9 +59,12 @@ class AsyncClient:
         assign_seconds: float = ASSIGN_SECONDS,
         refresh_seconds: float = 30.0,
         connections: int = CONNECTIONS,
+        corrects_clock: bool = True,
         transport: AsyncTransport | None = None,
     ) -> None:
-        self._connection = AsyncConnection(base_url, token, timeout_seconds, connections, transport)
+        self._connection = AsyncConnection(
+            base_url, token, timeout_seconds, connections, transport, corrects_clock=corrects_clock
+        )
         self._retry = retry or RetryPolicy()
         self._options = batch or BatchOptions()
         self._assign_seconds = assign_seconds

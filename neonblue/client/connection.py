@@ -22,7 +22,14 @@ class Connection:
     """Carries out calls; opened with the first one. May be shared by threads."""
 
     def __init__(
-        self, base_url: str, token: str, timeout_seconds: float, connections: int, transport: Transport | None
+        self,
+        base_url: str,
+        token: str,
+        timeout_seconds: float,
+        connections: int,
+        transport: Transport | None,
+        *,
+        corrects_clock: bool,
     ) -> None:
         self._connect = partial(
             httpx.Client,
@@ -33,6 +40,7 @@ class Connection:
             transport=transport,
         )
         self._http: httpx.Client | None = None
+        self._corrects_clock = corrects_clock
 
     def after_fork(self) -> None:
         """Begin anew. The parent's are left open and unused: closing them here could end a request of the parent's."""
@@ -50,7 +58,7 @@ class Connection:
             self._http = self._connect()
         http = self._http
         try:
-            return execute(http, call, policy, sleep, within_seconds)
+            return execute(http, call, policy, sleep, within_seconds, corrects_clock=self._corrects_clock)
         except RuntimeError:
             if http.is_closed:
                 raise ClosedError("the client is closed") from None

@@ -21,6 +21,10 @@ AsyncSleep = Callable[[float], Awaitable[object]]
 
 _SHORTEST_SECONDS = 0.001
 
+_SENT_AT = "Sent-At"
+_SENT_AT_NAME = _SENT_AT.lower().encode()
+_HEAD_BEGINS = ".send_request_headers.started"
+
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """Transport errors after which the server can't have taken the request."""
 
@@ -34,9 +38,30 @@ def headers(token: str) -> dict[str, str]:
     }
 
 
-def sent_now(call: Call[Any]) -> dict[str, str]:
-    """The call's own headers and this machine's clock, by which the API corrects the times of events."""
-    return {**call.headers, "Sent-At": datetime.now(UTC).isoformat()}
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _call_headers(call: Call[Any], *, corrects_clock: bool) -> dict[str, str]:
+    """The call's own headers and, unless not wanted, this machine's clock, by which the API corrects events' times."""
+    return {**call.headers, _SENT_AT: _now()} if corrects_clock else dict(call.headers)
+
+
+def _stamp(event: str, info: dict[str, Any]) -> None:
+    """Set the clock anew, where the request has it, as its head is written: waiting for a connection is no wrong clock.
+
+    What httpcore calls at each event of a request, as its `trace` extension; other transports know no such thing.
+    """
+    if not event.endswith(_HEAD_BEGINS):
+        return
+    request = info["request"]
+    request.headers = [
+        (name, _now().encode() if name.lower() == _SENT_AT_NAME else value) for name, value in request.headers
+    ]
+
+
+async def _stamp_async(event: str, info: dict[str, Any]) -> None:
+    _stamp(event, info)
 
 
 def _answer(call: Call[T], response: httpx.Response) -> T:
@@ -108,14 +133,24 @@ def execute(
     policy: RetryPolicy,
     sleep: Sleep = time.sleep,
     within_seconds: float | None = None,
+    *,
+    corrects_clock: bool = True,
 ) -> T:
-    """Make `call` until it is answered for good. Raises ApiError or UnavailableError."""
+    """Make `call` until it is answered for good. Raises ApiError or UnavailableError.
+
+    corrects_clock: whether each attempt says what this machine's clock is.
+    """
     attempts = Attempts(call, policy, within_seconds)
     while True:
         options = attempts.request_options(http.timeout.read)
         try:
             response = http.request(
-                call.method, call.path, content=call.body, headers=sent_now(call), **options
+                call.method,
+                call.path,
+                content=call.body,
+                headers=_call_headers(call, corrects_clock=corrects_clock),
+                extensions={"trace": _stamp},
+                **options,
             )
         except httpx.RequestError as error:
             sleep(attempts.after_error(error))
@@ -132,6 +167,8 @@ async def execute_async(
     policy: RetryPolicy,
     sleep: AsyncSleep = asyncio.sleep,
     within_seconds: float | None = None,
+    *,
+    corrects_clock: bool = True,
 ) -> T:
     """As `execute`, without blocking the event loop."""
     attempts = Attempts(call, policy, within_seconds)
@@ -139,7 +176,12 @@ async def execute_async(
         options = attempts.request_options(http.timeout.read)
         try:
             response = await http.request(
-                call.method, call.path, content=call.body, headers=sent_now(call), **options
+                call.method,
+                call.path,
+                content=call.body,
+                headers=_call_headers(call, corrects_clock=corrects_clock),
+                extensions={"trace": _stamp_async},
+                **options,
             )
         except httpx.RequestError as error:
             await sleep(attempts.after_error(error))

@@ -161,9 +161,10 @@ def test_units_too_young_to_answer_do_not_count_as_no() -> None:
     assert question.unfinished["conv", "t"].mean == 0
 
 
-def test_the_one_test_of_imported_data_waits_until_every_window_has_ended() -> None:
+@pytest.mark.parametrize("planned", [None, 2000])
+def test_the_one_test_of_imported_data_waits_until_every_window_has_ended(planned: int | None) -> None:
     """The young units may turn the answer: what was "better" of the others would be taken back a day later."""
-    experiment = configuration(source="external", metrics=(WEEK,))
+    experiment = configuration(source="external", metrics=(WEEK,), planned_units=planned)
     moments = [
         counted(arm, day(entered), 1000, x, finishes_at=midnight(entered + 8))
         for entered, found in ((1, (100, 200)), (3, (200, 100)))
@@ -174,7 +175,7 @@ def test_the_one_test_of_imported_data_waits_until_every_window_has_ended() -> N
 
     assert early.decision.action is Action.KEEP_RUNNING
     assert early.decision.sentence == (
-        "Not yet: the windows of 2,000 units are open. One test decides once all have ended."
+        "Not yet: the windows of 2,000 units are open. One test decides once they have ended or it is concluded."
     )
     assert [result.verdict for result in early.results] == [Verdict.UNDECIDED]
     assert early.results[0].p_value is None

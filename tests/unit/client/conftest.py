@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -40,6 +41,7 @@ class RecordingServer:
     """Answers POST /v1/events as the API does; each request first takes a `Failure` from `failures`.
 
     `answers`: fixed answers of other paths. `configuration`: what GET /v1/configuration says, with its revision as tag.
+    `clocks`: what each POST said in Sent-At, and when its head was here.
     """
 
     def __init__(self) -> None:
@@ -48,6 +50,7 @@ class RecordingServer:
         self.failures: list[Failure] = []
         self.answers: dict[str, bytes] = {}
         self.configuration: dict[str, object] = {}
+        self.clocks: list[tuple[str | None, datetime]] = []
         self.looks: list[int] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -100,6 +103,7 @@ class RecordingServer:
                 return self.answer(status, body, {"ETag": tag})
 
             def do_POST(self) -> None:
+                server.clocks.append((self.headers.get("Sent-At"), datetime.now(UTC)))
                 if self.path in server.answers:
                     self.rfile.read(int(self.headers["Content-Length"]))
                     return self.answer(200, server.answers[self.path], {})
