@@ -251,7 +251,9 @@ days as (
     from {{ source('ingestion', 'events_processed') }} as events
     inner join ({{ sent_ids('moved', also=['first_exposed_at']) }}) as moved_ids
         on events.unit_type = moved_ids.unit_type and events.user_id = moved_ids.sent_as
-    where events.timestamp >= moved_ids.first_exposed_at
+    where
+        events.timestamp >= moved_ids.first_exposed_at
+        or ({{ from_afar() }} and events.received_at >= moved_ids.first_exposed_at)
 
     union distinct
 

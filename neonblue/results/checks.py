@@ -17,6 +17,7 @@ JUST_BEFORE_SECONDS = 60
 """As the variable `just_before_seconds` of the models."""
 _MOST_JUST_BEFORE = 0.01
 _MOST_FROM_AFAR = 0.01
+_MOST_CORRECTED = 0.5
 
 
 def arrival_checks(
@@ -93,21 +94,30 @@ def clock_check(experiment: ExperimentMessage, rows: ExperimentRows) -> HealthCh
 def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck | None:
     """Whether the times of events can be trusted, where clients say when they sent them.
 
-    events: all that count; corrected: those whose time was; from_afar: those whose client's clock was too far away to
-    correct by. None where there is neither. It fails, as a warning, where more than one in a hundred is from afar.
+    events: all that count; corrected: those of them whose time was; from_afar: those whose client's clock was too far
+    away to correct by, also with a time before the exposure, so there may be more of them. None where there is neither.
+    It fails, as a warning, where more than one in a hundred is from afar, or more than half were corrected; value and
+    threshold are of the first that does.
     """
     if not corrected and not from_afar:
         return None
-    share = from_afar / max(events, 1)
+    share = from_afar / max(events, from_afar, 1)
+    corrected_share = corrected / max(events, 1)
     message = (
         f"Of {events:,} events {corrected:,} came from a clock more than {ON_THE_WAY.seconds} s off, and their times "
         "were corrected by the distance."
     )
+    if corrected_share > _MOST_CORRECTED:
+        message += (
+            f" That is {corrected_share:.1%}. Are both Sent-At and the clock in UTC? A local time that is sent as UTC "
+            "moves every event by its zone."
+        )
     if from_afar:
         message += (
             f" {from_afar:,} came from a clock more than {FARTHEST.days} day off ({share:.1%}): their times are as "
             "they were sent, and may lie before the exposure or in another day. Set the clock of what sends them."
         )
-    return HealthCheck(
-        "clocks of clients", share <= _MOST_FROM_AFAR, share, _MOST_FROM_AFAR, message, blocking=False
-    )
+    value, threshold = share, _MOST_FROM_AFAR
+    if share <= _MOST_FROM_AFAR and corrected_share > _MOST_CORRECTED:
+        value, threshold = corrected_share, _MOST_CORRECTED
+    return HealthCheck("clocks of clients", value <= threshold, value, threshold, message, blocking=False)

@@ -19,13 +19,13 @@ Row = TypeVar("Row")
 _DAYS = """
 SELECT variant_key, toDateTime64(date, 0, 'UTC'), events, exposures, conversions, toFloat64(value), first_exposures
 FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32}
+WHERE experiment_id = {experiment:UInt32} AND events + exposures + first_exposures > 0
 ORDER BY date, variant_key
 """
 _HOURS = """
 SELECT variant_key, toDateTime64(hour, 0, 'UTC'), events, exposures, conversions, toFloat64(value), first_exposures
 FROM {relation:Identifier}
-WHERE experiment_id = {experiment:UInt32}
+WHERE experiment_id = {experiment:UInt32} AND events + exposures + first_exposures > 0
 ORDER BY hour, variant_key
 """
 _FUNNEL = """
@@ -175,7 +175,10 @@ class StageItem:
 
 @dataclass(frozen=True, slots=True)
 class ClockCounts:
-    """Events of an experiment; of them those whose time was corrected, and those from a clock too far away for that."""
+    """Events of an experiment; of them those whose time was corrected.
+
+    from_afar: those from a clock too far away for that, also with a time before the exposure after which they came.
+    """
 
     events: int
     corrected: int

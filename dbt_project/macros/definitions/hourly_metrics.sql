@@ -1,5 +1,14 @@
+{% macro from_afar() %}
+    {#- The condition on an event that its client's clock was too far away to correct by. -#}
+    (clock_offset = 0 and abs(dateDiff('second', sent_at, received_at)) > {{ var('farthest_clock_seconds') }})
+{% endmacro %}
+
+
 {% macro hourly_metrics_rows(events, exposures, condition='1') %}
-{#- One row per experiment, variant and UTC hour. condition: on date, the UTC day, or on hour. -#}
+{#-
+    One row per experiment, variant and UTC hour. condition: on date, the UTC day, or on hour.
+    An event from afar may have a time before the first exposure and come after it: nothing else of it is counted.
+-#}
 with exposures as (
 
     select
@@ -24,33 +33,52 @@ events as (
         toStartOfHour(occurred_at, 'UTC') as hour,
         is_conversion,
         value,
+        received_at,
         clock_offset != 0 as is_corrected,
-        clock_offset = 0 and abs(dateDiff('second', sent_at, received_at)) > {{ var('farthest_clock_seconds') }}
-            as is_from_afar
+        {{ from_afar() }} as is_from_afar
     from {{ events }}
     where {{ condition }}
+
+),
+
+met as (
+
+    select
+        exposures.experiment_id as experiment_id,
+        exposures.variant_key as variant_key,
+        events.hour as hour,
+        events.event_type as event_type,
+        events.is_conversion as is_conversion,
+        events.value as value,
+        events.is_corrected as is_corrected,
+        events.is_from_afar as is_from_afar,
+        events.occurred_at >= exposures.first_exposed_at as is_after
+    from events
+    inner join exposures
+        on events.unit_type = exposures.unit_type and events.user_id = exposures.user_id
+    where
+        events.experiment_id in (0, exposures.experiment_id)
+        and (
+            events.occurred_at >= exposures.first_exposed_at
+            or (events.is_from_afar and events.received_at >= exposures.first_exposed_at)
+        )
 
 ),
 
 parts as (
 
     select
-        exposures.experiment_id as experiment_id,
-        exposures.variant_key as variant_key,
-        events.hour as hour,
-        countIf(events.event_type != 'exposure') as events,
-        countIf(events.event_type = 'exposure') as exposures,
-        countIf(events.is_conversion) as conversions,
-        sum(events.value) as value,
-        countIf(events.is_corrected) as corrected_events,
-        countIf(events.is_from_afar) as events_from_afar,
+        experiment_id,
+        variant_key,
+        hour,
+        countIf(met.is_after and met.event_type != 'exposure') as events,
+        countIf(met.is_after and met.event_type = 'exposure') as exposures,
+        countIf(met.is_after and met.is_conversion) as conversions,
+        sumIf(met.value, met.is_after) as value,
+        countIf(met.is_after and met.is_corrected) as corrected_events,
+        countIf(met.is_from_afar) as events_from_afar,
         toUInt64(0) as first_exposures
-    from events
-    inner join exposures
-        on events.unit_type = exposures.unit_type and events.user_id = exposures.user_id
-    where
-        events.experiment_id in (0, exposures.experiment_id)
-        and events.occurred_at >= exposures.first_exposed_at
+    from met
     group by experiment_id, variant_key, hour
 
     union all

@@ -185,6 +185,8 @@ class Platform:
                 "value": Decimal(event.get("value", 0)),
                 "properties": "" if properties is None else json.dumps(properties),
                 "received_at": datetime.now(UTC),
+                "sent_at": None,  # no Sent-At is sent
+                "clock_offset": 0,
             }
         )
 

@@ -94,6 +94,14 @@ class Expected:
             if event["experiment_id"] in (0, unit[0]) and event["timestamp"] >= self.units[unit].at:
                 yield event
 
+    def _before_from_afar(self, unit: Unit) -> Iterator[Row]:
+        """The unit's events from a clock too far away, with a time before its exposure, that came after it."""
+        at = self.units[unit].at
+        for event in self.events[unit[1]]:
+            came_after = event["timestamp"] < at <= event["received_at"]
+            if event["experiment_id"] in (0, unit[0]) and came_after and _from_afar(event):
+                yield event
+
     def _totals(self) -> dict[tuple[int, str, str], Total]:
         totals = {}
         for unit, analysed in self.units.items():
@@ -153,6 +161,8 @@ class Expected:
                 counts[place]["from_afar"] += _from_afar(event)
                 counts[place]["conversions"] += event["event_type"] in CONVERSIONS
                 values[place] += event["value"]
+            for event in self._before_from_afar(unit):
+                counts[unit[0], row.variant, period(event["timestamp"])]["from_afar"] += 1
         return {
             place: (
                 *(row[column] for column in ("events", "exposures", "conversions")),

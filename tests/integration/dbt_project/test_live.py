@@ -42,6 +42,7 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, l
     today = (end - timedelta(hours=12)).date()
     opened = datetime(today.year, today.month, today.day, tzinfo=UTC)
     assignments, events = whole_tables(history)
+    events = without_late_clocks(events)
     for design in history.plan.designs():
         insert_experiments(warehouse.client, design.versions())
     insert_erasures(warehouse.client, history)
@@ -89,3 +90,15 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, l
         assert stale[name] != live[name], f"{name}: nothing happened today"
         assert live[name] == read(warehouse.client, name, comparable=True), name
         assert_mart(warehouse, expected, name)
+
+
+def without_late_clocks(events: pa.Table) -> pa.Table:
+    """Nothing is known of the clock of what came late.
+
+    An event from afar that came after an exposure of today, with a time of a closed hour, is in the next build alone;
+    here it would be in the warehouse before it came.
+    """
+    late = pa.compute.greater(events["received_delay"], 1_000_000)
+    place = events.schema.get_field_index("sent_at")
+    known = pa.compute.if_else(late, pa.scalar(None, events["sent_at"].type), events["sent_at"])
+    return events.set_column(place, "sent_at", known)

@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from neonblue.results.warehouse import Mart
 from orchestration.project import target_path
 from tests.integration.dbt_project.conftest import Warehouse
@@ -131,6 +133,70 @@ def test_a_tiny_history_gives_the_numbers_worked_out_by_hand(warehouse: Warehous
         "SELECT assigned_units, units_in_several_variants, analysed_units, "
         "exposed_without_assignment FROM exposure_health",
     ) == [(5, 1, 3, 1)]
+
+
+@pytest.mark.timeout(900)  # two builds
+def test_events_from_afar_are_counted_although_they_lie_before_the_exposure(warehouse: Warehouse) -> None:
+    def at(
+        user: str, day: int, hour: int, kind: str, *, received: tuple[int, int], sent: int | None = None
+    ) -> dict[str, object]:
+        return event(
+            user_id=user,
+            timestamp=f"2026-02-{day:02}T{hour:02}:00:00.000000Z",
+            received_at=f"2026-02-{received[0]:02}T{received[1]:02}:00:00.000000Z",
+            sent_at=None if sent is None else f"2026-02-{sent:02}T{hour:02}:00:00.000000Z",
+            clock_offset=0,
+            event_type=kind,
+            value=None,
+            experiment_id=None if kind == "purchase" else 1,
+            properties=None,
+        )
+
+    def days() -> list[tuple[int, ...]]:
+        columns = "events, exposures, conversions, corrected_events, events_from_afar, first_exposures"
+        query = "SELECT toDayOfMonth(date), {} FROM {}daily_metrics ORDER BY date"
+        told, live = (rows(warehouse.client, query.format(columns, prefix)) for prefix in ("", "live_"))
+        assert told == live
+        return [tuple(row) for row in told]
+
+    assigned = {
+        "schema_version": 1,
+        "experiment_id": 1,
+        "unit_type": "user",
+        "variant_key": "control",
+        "version": 1,
+        "assigned_at": START,
+        "attributes": None,
+        "received_at": START,
+    }
+    warehouse.topic.send(
+        envelope("experiment", experiment(1)),
+        envelope("assignment_batch", [assigned | {"user_id": user} for user in ("ann", "bob")]),
+        envelope(
+            "event_batch",
+            [
+                at("ann", 10, 10, "exposure", received=(10, 10)),
+                at("ann", 10, 11, "purchase", received=(10, 11)),
+                at("ann", 7, 12, "purchase", received=(10, 12), sent=7),  # three days behind
+                at("ann", 10, 13, "purchase", received=(10, 13), sent=7),  # so too, and counted
+                at("ann", 6, 9, "purchase", received=(9, 9), sent=6),  # it came before the exposure
+                at("ann", 8, 12, "purchase", received=(10, 12)),  # late, and its clock is right
+                at("bob", 5, 12, "purchase", received=(9, 12), sent=5),
+            ],
+        ),
+    )
+    warehouse.dbt("run")
+    assert days() == [(7, 0, 0, 0, 0, 1, 0), (10, 2, 1, 2, 0, 1, 1)]
+
+    # The exposure comes in a later build than the event that came after it.
+    warehouse.topic.send(envelope("event_batch", [at("bob", 9, 11, "exposure", received=(12, 11))]))
+    warehouse.dbt("build", "--exclude", "path:models/live")
+    assert days() == [
+        (5, 0, 0, 0, 0, 1, 0),
+        (7, 0, 0, 0, 0, 1, 0),
+        (9, 0, 1, 0, 0, 0, 1),
+        (10, 2, 1, 2, 0, 1, 1),
+    ]
 
 
 def test_a_warehouse_without_data_builds_and_is_documented(warehouse: Warehouse) -> None:

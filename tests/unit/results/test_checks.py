@@ -85,3 +85,27 @@ def test_corrected_clocks_are_told_and_those_that_are_too_far_away_warn() -> Non
     assert mended.message.startswith("Of 1,000 events 40 came from a clock more than 1 s off")
     assert "day off" not in mended.message
     assert "11 came from a clock more than 1 day off (1.1%)" in many.message
+
+
+def test_events_from_afar_may_be_more_than_those_that_count() -> None:
+    only, most = correction_check(0, 0, 3), correction_check(4, 0, 8)
+
+    assert only is not None
+    assert most is not None
+    assert [(check.passed, check.value) for check in (only, most)] == [(False, 1.0), (False, 1.0)]
+
+
+def test_a_majority_of_corrected_events_asks_whether_a_zone_is_sent_for_utc() -> None:
+    half, more, both = (
+        correction_check(1_000, 500, 10), correction_check(1_000, 501, 10), correction_check(1_000, 501, 11)
+    )  # fmt: skip
+
+    assert half is not None
+    assert more is not None
+    assert both is not None
+    assert [check.passed for check in (half, more, both)] == [True, False, False]
+    assert (more.blocking, more.value, more.threshold) == (False, 0.501, 0.5)
+    assert (both.value, both.threshold) == (0.011, 0.01)
+    for check in (more, both):
+        assert "Are both Sent-At and the clock in UTC?" in check.message
+    assert "UTC" not in half.message
