@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +23,7 @@ _SETTINGS = """
 SELECT current_setting('synchronous_standby_names'), current_setting('synchronized_standby_slots', true),
     pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
 """
-# Of two connections of one name the one that streams counts.
-_ATTACHED = "SELECT application_name, state FROM pg_stat_replication ORDER BY state = 'streaming'"
+_ATTACHED = "SELECT application_name, state FROM pg_stat_replication"
 # Whole rows: older servers lack the newer columns.
 _SLOTS = "SELECT to_jsonb(slots) FROM pg_replication_slots AS slots"
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -56,12 +56,13 @@ class Slot:
 class Standbys:
     """What a primary knows at one moment.
 
-    attached: the state of each connection that copies, by its name. waiting: commits that wait for a standby now.
+    attached: the name and the state of each connection that copies; several may have one name, as those do that
+    were given none. waiting: commits that wait for a standby now.
     stream_waits_for: the slots that have to have a change before a logical slot with failover is told of it.
     """
 
     wanted: Wanted
-    attached: Mapping[str, str]
+    attached: Sequence[tuple[str, str]]
     slots: Mapping[str, Slot]
     stream_waits_for: tuple[str, ...]
     waiting: int
@@ -69,9 +70,9 @@ class Standbys:
     @property
     def streaming(self) -> Mapping[str, bool]:
         """Whether each standby that is named is there with all there is; of `*`, whether there are enough."""
-        present = {name.lower() for name, state in self.attached.items() if state == _STREAMS}
-        enough = len(present) >= self.wanted.needed
-        return {name: enough if name == _ANY_NAME else name.lower() in present for name in self.wanted.names}
+        copies = self._copies
+        enough = copies.total() >= self.wanted.needed
+        return {name: enough if name == _ANY_NAME else copies[name.lower()] > 0 for name in self.wanted.names}
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -83,7 +84,16 @@ class Standbys:
         """Whether fewer standbys stream than a commit needs."""
         if _ANY_NAME in self.wanted.names:
             return not self.streaming[_ANY_NAME]
-        return sum(self.streaming.values()) < self.wanted.needed
+        return sum(self._copies[name.lower()] for name in self.wanted.names) < self.wanted.needed
+
+    def state_of(self, name: str) -> str | None:
+        """What its connection does; None where it has none."""
+        return next((state for attached, state in self.attached if attached.lower() == name.lower()), None)
+
+    @property
+    def _copies(self) -> Counter[str]:
+        """Connections that stream, by their name in small letters: PostgreSQL counts each."""
+        return Counter(name.lower() for name, state in self.attached if state == _STREAMS)
 
     @property
     def stream_waits(self) -> tuple[str, ...]:
@@ -102,7 +112,7 @@ def look(connection: Connection) -> Standbys | None:
     ((waiting,),) = connection.execute(_WAITING)
     return Standbys(
         wanted=wanted(names),
-        attached=dict(connection.execute(_ATTACHED).fetchall()),
+        attached=[(name, state) for name, state in connection.execute(_ATTACHED)],
         slots={one.name: one for (given,) in connection.execute(_SLOTS) for one in [_slot(given)]},
         stream_waits_for=tuple(_names(slots or "")),
         waiting=int(waiting),

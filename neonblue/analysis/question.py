@@ -51,12 +51,14 @@ class Question:
         found = analyze(self.experiment, self.plan, self.standings, looking=self.looking)
         report = with_empty_caps_told(self.caps, found)
         if self.waits and report.decision.action in (Action.KEEP_RUNNING, Action.INCONCLUSIVE):
-            return replace(report, decision=Decision(Action.KEEP_RUNNING, self._waiting()))
+            return replace(report, decision=Decision(Action.KEEP_RUNNING, self.waiting))
         if self.pending and report.decision.action is Action.INCONCLUSIVE:
             return replace(report, decision=Decision(Action.INCONCLUSIVE, _PENDING))
         return report
 
-    def _waiting(self) -> str:
+    @property
+    def waiting(self) -> str:
+        """Where it waits: for how many units, and until when."""
         units: Counter[str] = Counter()
         for (metric, _), found in self.unfinished.items():
             units[metric] += found.units

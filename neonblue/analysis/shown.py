@@ -139,9 +139,10 @@ def _hidden(question: Question, result: MetricResult) -> MetricResult:
     cells = [(result.metric.name, arm) for arm in (experiment.control, result.arm)]
     waiting = sum(question.unfinished.get(cell, NOBODY).units for cell in cells)
     reason = too_early(result, question.plan, len(experiment.arms), waiting)
-    # Where the one test waits for windows, no number of units is waited for.
-    if reason is None or question.waits:
+    if reason is None:
         return result
+    if question.waits:  # for windows, whatever the number of units
+        reason = replace(reason, message=question.waiting)
     dropped = result.arm in experiment.dropped
     if isinstance(absolute, Status) and (absolute.code not in _FEW_UNITS or dropped):
         # The reason is another one; beside it a difference of so few units would still read like a result.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 
@@ -40,11 +41,13 @@ class Connection:
             transport=transport,
         )
         self._http: httpx.Client | None = None
+        self._opening = threading.Lock()
         self._corrects_clock = corrects_clock
 
     def after_fork(self) -> None:
         """Begin anew. The parent's are left open and unused: closing them here could end a request of the parent's."""
         self._parents, self._http = self._http, None
+        self._opening = threading.Lock()
 
     def execute(
         self,
@@ -54,15 +57,20 @@ class Connection:
         sleep: Sleep = time.sleep,
     ) -> T:
         """Make `call` until it is answered for good. Raises ApiError, UnavailableError, ClosedError."""
-        if self._http is None:
-            self._http = self._connect()
-        http = self._http
+        http = self._opened()
         try:
             return execute(http, call, policy, sleep, within_seconds, corrects_clock=self._corrects_clock)
         except RuntimeError:
             if http.is_closed:
                 raise ClosedError("the client is closed") from None
             raise
+
+    def _opened(self) -> httpx.Client:
+        """One for all threads, however many make the first call at once."""
+        with self._opening:
+            if self._http is None:
+                self._http = self._connect()
+            return self._http
 
     def close(self) -> None:
         """End them."""

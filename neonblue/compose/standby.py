@@ -98,7 +98,7 @@ def _missing(seen: Standbys, first_seen: dict[str, datetime]) -> str:
 def _one(name: str, seen: Standbys, first_seen: dict[str, datetime]) -> str:
     """A standby mostly has a slot of its name, which knows since when it is out of use."""
     slot = seen.slots.get(name)
-    if (state := seen.attached.get(name)) is not None:
+    if (state := seen.state_of(name)) is not None:
         return f"the standby {name} is behind ({state}) since {instant(first_seen[name])}"
     since = (slot and slot.since) or first_seen[name]
     lost = ": its slot is lost, it has to be copied anew" if slot and slot.lost else ""

@@ -42,8 +42,8 @@ def fieller_limits(
     """
     values = (control, var_control, diff, var_diff, covariance, critical)
     mean, var_mean, d, var_d, cov, c = floats(*values)
-    c2 = c * c
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        c2 = c * c
         # All in units of |control|: squares of the metric's own values could overflow or vanish.
         size = np.abs(mean)
         lift, var_mean, var_lift, cov = (

@@ -12,7 +12,7 @@ from neonblue.standbys import Slot, Standbys, Wanted, wanted
 
 SINCE = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 SLOT = Slot("a", active=False, logical=False, failover=False, lost=False, since=SINCE)
-ONE = Standbys(Wanted(1, ("a",)), {"a": "streaming"}, {"a": replace(SLOT, active=True)}, ("a",), 0)
+ONE = Standbys(Wanted(1, ("a",)), [("a", "streaming")], {"a": replace(SLOT, active=True)}, ("a",), 0)
 OUTBOX = Slot("outbox", active=True, logical=True, failover=False, lost=False, since=None)
 
 
@@ -37,18 +37,21 @@ def test_the_setting_is_read_by_its_grammar(text: str, needed: int, names: tuple
 @pytest.mark.parametrize(
     ("text", "attached", "missing", "commits_wait"),
     [
-        ("", {}, (), False),
-        ("a", {"A": "streaming"}, (), False),
-        ("a", {"copy": "streaming"}, ("a",), True),
-        ("a", {"a": "catchup"}, ("a",), True),
-        ("ANY 1 (a, b)", {"b": "streaming"}, ("a",), False),
-        ("FIRST 2 (a, b)", {"b": "streaming"}, ("a",), True),
-        ("*", {"x": "streaming"}, (), False),
-        ("2 (*)", {"x": "streaming", "y": "backup"}, ("*",), True),
+        ("", [], (), False),
+        ("a", [("A", "streaming")], (), False),
+        ("a", [("copy", "streaming")], ("a",), True),
+        ("a", [("a", "catchup")], ("a",), True),
+        ("ANY 1 (a, b)", [("b", "streaming")], ("a",), False),
+        ("FIRST 2 (a, b)", [("b", "streaming")], ("a",), True),
+        ("*", [("x", "streaming")], (), False),
+        ("2 (*)", [("x", "streaming"), ("y", "backup")], ("*",), True),
+        ("ANY 2 (*)", [("walreceiver", "streaming"), ("walreceiver", "streaming")], (), False),
+        ("a", [("a", "streaming"), ("a", "backup")], (), False),
+        ("ANY 2 (a, b)", [("a", "streaming"), ("a", "streaming")], ("b",), False),
     ],
 )
 def test_commits_wait_while_fewer_stream_than_are_needed(
-    text: str, attached: dict[str, str], missing: tuple[str, ...], commits_wait: bool
+    text: str, attached: list[tuple[str, str]], missing: tuple[str, ...], commits_wait: bool
 ) -> None:
     seen = replace(ONE, wanted=wanted(text), attached=attached)
 
@@ -57,7 +60,7 @@ def test_commits_wait_while_fewer_stream_than_are_needed(
 
 def test_it_is_missing_since_its_slot_is_out_of_use() -> None:
     later = SINCE.replace(hour=13, minute=0)
-    away = replace(ONE, attached={}, slots={"a": SLOT})
+    away = replace(ONE, attached=[], slots={"a": SLOT})
 
     assert sentence(away, {"a": later}) == (
         "the standby a is missing since 2026-03-01 12:30Z. Every commit waits for it: no event and no new "
@@ -65,7 +68,7 @@ def test_it_is_missing_since_its_slot_is_out_of_use() -> None:
     )
     assert "since 2026-03-01 13:00Z." in sentence(replace(away, slots={}), {"a": later})
     assert "its slot is lost" in sentence(replace(away, slots={"a": replace(SLOT, lost=True)}), {"a": later})
-    assert sentence(replace(away, attached={"a": "catchup"}), {"a": later}).startswith(
+    assert sentence(replace(away, attached=[("a", "catchup")]), {"a": later}).startswith(
         "the standby a is behind (catchup) since 2026-03-01 13:00Z."
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from neonblue.analysis import ArmUnits, ExperimentRows, QuantileRow, ask, interruptions
+from neonblue.analysis import ArmUnits, ExperimentRows, QuantileRow, ask, interruptions, shown
 from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
 from neonblue.statistics import Action, Estimate, Method, Status, StatusCode, Verdict
@@ -181,6 +181,25 @@ def test_the_one_test_of_imported_data_waits_until_every_window_has_ended(planne
     assert early.results[0].p_value is None
     assert whole.decision.action is Action.INCONCLUSIVE
     assert whole.results[0].comparison.n_treatment == 2000
+
+
+def test_few_units_of_imported_data_wait_for_windows_and_for_no_number_of_units() -> None:
+    """What they show so far would read like a result; 200 units are not needed for the one test of all."""
+    experiment = configuration(source="external", metrics=(WEEK,))
+    moments = [
+        counted(arm, day(entered), 30, x, finishes_at=midnight(entered + 8))
+        for entered, x in ((1, 3), (3, 9))
+        for arm in ("control", "t")
+    ]
+
+    question = ask({1: experiment}, rows_of(moments), day(9))
+    (result,) = shown(question, question.answer()).results
+
+    assert isinstance(result.comparison.absolute, Status)
+    assert result.comparison.absolute.message == question.waiting
+    assert result.comparison.diff is None
+    later = ask({1: experiment}, rows_of(moments), day(11))
+    assert isinstance(shown(later, later.answer()).results[0].comparison.absolute, Estimate)
 
 
 @pytest.mark.parametrize("paused", [False, True])

@@ -91,13 +91,16 @@ def test_the_settings_are_the_benchmarks_within_and_as_before_after_an_interrupt
     assert file.read_text() == BEFORE
 
 
-def test_what_somebody_else_has_written_meanwhile_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("modes_after", [0, 1, 2])
+def test_what_somebody_else_has_written_meanwhile_stays(tmp_path: Path, modes_after: int) -> None:
     file = tmp_path / "neonblue.env"
     file.write_text(BEFORE)
 
     with changed(tmp_path) as settings:
         settings.use(ALL.variables("http://127.0.0.1:4"))
         file.write_text(file.read_text() + "NEONBLUE_API_PORT='9'\n")
+        for mode in (OFF, ALL)[:modes_after]:
+            settings.use(mode.variables("http://127.0.0.1:4"))
 
     traces = Settings.load(tmp_path)
     assert (traces.api.port, traces.traces.endpoint, traces.traces.sample_ratio) == (9, None, 0.5)

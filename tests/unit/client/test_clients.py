@@ -6,8 +6,13 @@ import asyncio
 import math
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
+import httpx
 import pytest
 
 from neonblue.client import (
@@ -210,3 +215,29 @@ def test_values_become_plain_decimals(value: object, kept: str) -> None:
 def test_values_that_are_no_numbers_are_refused_where_they_are_made(value: object) -> None:
     with pytest.raises(ValueError, match="value: must be a finite number"):
         event_of("purchase", "ann", value=value)  # type: ignore[arg-type]
+
+
+def test_threads_that_make_the_first_call_at_once_share_their_connections(
+    server: RecordingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[httpx.Client] = []
+    threads = 8
+    together = threading.Barrier(threads)
+
+    class Slow(httpx.Client):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            made.append(self)
+            time.sleep(0.05)
+
+    monkeypatch.setattr(httpx, "Client", Slow)
+    with Client(server.url, "token", retry=QUICK) as client, ThreadPoolExecutor(threads) as pool:
+
+        def send() -> int:
+            together.wait()
+            return client.send(some_events(1)).accepted
+
+        assert sum(future.result() for future in [pool.submit(send) for _ in range(threads)]) == threads
+
+    assert len(made) == 1
+    assert made[0].is_closed

@@ -22,6 +22,7 @@ from neonblue.statistics.arrays import (
     compare_ratio_arrays,
 )
 from neonblue.statistics.cuped import cuped_lift, cuped_test
+from neonblue.statistics.fieller import fieller_limits
 
 
 def same(left: float, right: float) -> None:
@@ -151,3 +152,9 @@ def test_numbers_that_are_none_have_a_status(bad):
 
     assert list(found.status) == ["", "invalid_input", "invalid_input"]
     assert np.isnan(found.inference.p_value[1:]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_critical_value_whose_square_is_too_large_gives_no_limits_and_no_warning() -> None:
+    lower, upper = fieller_limits(1.0, 0.1, 0.2, 0.1, -0.1, 1e200)
+    assert np.isnan([lower, upper]).all()
