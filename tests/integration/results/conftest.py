@@ -184,9 +184,8 @@ def house(empty_house: House) -> House:
     for key in (history.KEY, "empty"):
         empty_house.api.post(f"/v1/experiments/{key}/start").raise_for_status()
     empty_house.send("/v1/assignments", history.assignments())
-    events = history.events()
-    empty_house.send("/v1/events", events[: history.FROM_AFAR], **{"Sent-At": "1999-12-31T23:59:59Z"})
-    empty_house.send("/v1/events", events[history.FROM_AFAR :])
+    # History was stamped elsewhere, whatever the clock of who sends it.
+    empty_house.send("/v1/events", history.events(), **{"Sent-At": "1999-12-31T23:59:59Z"})
     empty_house.carry()
     empty_house.build()
     return empty_house

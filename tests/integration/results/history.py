@@ -10,8 +10,6 @@ KEY = "checkout"
 START = datetime(2026, 2, 1, 12, tzinfo=UTC)
 UNITS = 600
 DAYS = 6
-FROM_AFAR = 5
-"""So many events come from a clock that is long past."""
 VARIANTS: list[dict[str, Any]] = [
     {"key": "control", "weight": 1, "is_control": True},
     {"key": "treatment", "weight": 1},
