@@ -35,6 +35,8 @@ from neonblue.log_lines import REQUEST_ID
 log = structlog.get_logger("api.http")
 
 ASSIGNMENTS = "/v1/assignments"
+WAITED = "neonblue.waited"
+"""In a request's scope: asks how long it has waited for this process to read it."""
 
 _UNDER_WAY = 1_000
 """Requests at once; each may hold a body of the largest size."""
@@ -51,7 +53,7 @@ class Answer:
     body: bytes
 
 
-Handler = Callable[[Token, Headers, Receive, datetime], Awaitable[Answer]]
+Handler = Callable[[Token, Headers, Receive, datetime | None], Awaitable[Answer]]
 
 
 class HotCalls:
@@ -80,8 +82,9 @@ class HotCalls:
     async def _handle(
         self, scope: Scope, receive: Receive, send: Send, right: tokens.Scope, handler: Handler
     ) -> None:
-        started, arrived = perf_counter(), datetime.now(UTC)
+        started = perf_counter()
         headers: Headers = dict(scope["headers"])
+        arrived = _arrived(scope) if _SENT_AT in headers else None
         request_id = request_id_of(headers)
         REQUEST_ID.set(request_id)  # the call is a task of its own
         extra = list(OF_HOT_ANSWERS)
@@ -114,7 +117,9 @@ class HotCalls:
                 Refusal("POST", path, status, request_id, seconds, number, problem, told, client_of(scope))
             )
 
-    async def _events(self, token: Token, headers: Headers, receive: Receive, arrived: datetime) -> Answer:
+    async def _events(
+        self, token: Token, headers: Headers, receive: Receive, arrived: datetime | None
+    ) -> Answer:
         services = self._services
         services.disk.admit()
         services.pipeline.admit()
@@ -131,7 +136,7 @@ class HotCalls:
         )
         return Answer(200 if answer.accepted or answer.duplicates else 422, _encode(answer))
 
-    async def _assignments(self, _: Token, headers: Headers, receive: Receive, __: datetime) -> Answer:
+    async def _assignments(self, _: Token, headers: Headers, receive: Receive, __: datetime | None) -> Answer:
         if is_lines(headers):
             raise Problem(
                 415, "unsupported_media_type", "The body must be application/json", field="content-type"
@@ -170,6 +175,13 @@ def _refusal(code: str, message: str, field: str | None, variant_key: str | None
     status = {"unknown_experiment": 404, "not_running": 409, "assignment_conflict": 409}.get(code, 422)
     members = {} if variant_key is None else {"variant_key": variant_key}
     return Problem(status, code, message, field=field, members=members)
+
+
+def _arrived(scope: Scope) -> datetime:
+    """When the request came to this machine, whoever was busy then."""
+    waited = scope.get(WAITED)
+    now = datetime.now(UTC)
+    return now if waited is None else now - waited()
 
 
 def _retryable(headers: Headers, token_id: int) -> Retryable | None:

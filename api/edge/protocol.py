@@ -7,10 +7,11 @@ as it was.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from api.edge.at_once import Application, AtOnce, Call
-from api.edge.hot import ASSIGNMENTS
+from api.edge.hot import ASSIGNMENTS, WAITED
 from api.http.body import Headers
 from api.http.head import new_request_id
 from api.http.headers import OF_HOT_ANSWERS, on_the_wire
@@ -18,6 +19,7 @@ from api.http.problems import CONTENT_TYPE, Problem
 from api.metrics import REQUESTS
 from neonblue.serving.limits import ConnectionLimits
 from neonblue.serving.protocol import BoundedProtocol, Fields, Refusal, Stage
+from neonblue.serving.waiting import since_data_came
 
 _PATH = ASSIGNMENTS.encode()
 _START = b"POST %b HTTP/1.1\r\n" % _PATH
@@ -74,6 +76,13 @@ class Protocol(BoundedProtocol):
         self._call = self._plain_call()
         if self._call is None:
             self.take_request()
+
+    def take_request(self) -> None:
+        self.scope[WAITED] = self._waited_for_us  # type: ignore[literal-required]
+        super().take_request()
+
+    def _waited_for_us(self) -> timedelta:
+        return since_data_came(self.transport)
 
     def on_body(self, body: bytes) -> None:
         if self._call is None:

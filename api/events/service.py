@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from time import monotonic
 
 from api.events.carried import check_carried
 from api.events.idempotency import Claim, Replay, ReplayKind
@@ -21,7 +20,7 @@ from api.metrics import CLOCKS, EVENTS
 from api.postgres.failures import Refused
 from api.postgres.group_commit import GroupCommit
 from neonblue.contract.answers import EventItem, EventsAnswer, Status
-from neonblue.contract.clocks import IN_THE_BACKLOG, ON_THE_WAY, Clock, clock_of
+from neonblue.contract.clocks import Clock, clock_of
 from neonblue.contract.codes import Code
 from neonblue.contract.decoding import ItemDecoder
 from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
@@ -29,8 +28,6 @@ from neonblue.contract.requests import EventRequest
 from neonblue.contract.violation import Violation
 from neonblue.tracing import CURRENT, traceparent
 
-_BACKLOG_SECONDS = 10.0
-"""After a process has begun: what it takes then may have come before."""
 _REUSED = Violation(Code.ID_REUSED, "another event with this id is stored", "id")
 _REFUSED = Violation(Code.REFUSED_BY_STORE, "the store refused this request's data")
 _ACCEPTED = EVENTS.labels("accepted")
@@ -59,7 +56,6 @@ class EventService:
     identify: Identify
     _decoder: ItemDecoder[EventRequest] = field(default_factory=event_decoder, init=False)
     _claimed: dict[tuple[int, str], asyncio.Event] = field(default_factory=dict, init=False)
-    _began: float = field(default_factory=monotonic, init=False)
 
     async def store(
         self,
@@ -71,12 +67,12 @@ class EventService:
         arrived: datetime | None = None,
     ) -> EventsAnswer:
         """Store what breaks no rule; returns once that is durable. sent_at: the client's clock as it sent the
-        request; arrived: ours as its head came, by default now.
+        request; arrived: ours as it came, by default now.
 
         Raises ContractError for a body or a time of sending that can't be read, Problem `idempotency_key_reused`,
         Unavailable, and psycopg.Error when an unknown experiment can't be looked up.
         """
-        clock = None if sent_at is None else clock_of(sent_at, arrived or datetime.now(UTC), self._way())
+        clock = None if sent_at is None else clock_of(sent_at, arrived or datetime.now(UTC))
         decode = self._decoder.decode
         large = len(body) >= LARGE_BODY
         items = (await off_the_loop(decode, body, lines=lines) if large else decode(body, lines=lines)).items
@@ -90,10 +86,6 @@ class EventService:
         else:
             fates = await self._write_once(events, body, retryable)
         return _answer(items, accepted, fates)
-
-    def _way(self) -> timedelta:
-        """How long a request may have been on its way: those that a new process finds have waited for it."""
-        return IN_THE_BACKLOG if monotonic() - self._began < _BACKLOG_SECONDS else ON_THE_WAY
 
     async def _accept(
         self, items: Sequence[EventRequest | Violation], window: TimeWindow, clock: Clock | None

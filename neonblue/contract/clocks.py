@@ -17,9 +17,6 @@ from neonblue.contract.violation import ContractError
 HEADER = "sent-at"
 ON_THE_WAY = timedelta(seconds=1)
 """A request may take as long: a distance within it is not corrected, and the order of a client's events stays."""
-IN_THE_BACKLOG = timedelta(minutes=1)
-"""Requests that came while nobody read wait as long at most, before the API's next process takes them: what is late
-there says nothing of a clock. One that is ahead can't be explained by waiting."""
 FARTHEST = timedelta(days=1)
 """A clock that is farther away tells nothing: its times are kept as they are."""
 
@@ -36,11 +33,8 @@ class Clock:
     too_far: bool = False
 
 
-def clock_of(header: str, received_at: datetime, longest_way: timedelta = ON_THE_WAY) -> Clock:
-    """Of a request that came at `received_at`, and may have waited `longest_way`.
-
-    Raises ContractError where the header is no time of 1970 to 2199.
-    """
+def clock_of(header: str, received_at: datetime) -> Clock:
+    """Of a request that came at `received_at`. Raises ContractError where the header is no time of 1970 to 2199."""
     try:
         sent_at = parse_instant(header.upper())
     except (ValueError, OverflowError):
@@ -50,5 +44,4 @@ def clock_of(header: str, received_at: datetime, longest_way: timedelta = ON_THE
     distance = received_at - sent_at
     if abs(distance) > FARTHEST:
         return Clock(format_instant(sent_at), too_far=True)
-    explained = -ON_THE_WAY <= distance <= longest_way
-    return Clock(format_instant(sent_at), _NONE if explained else distance)
+    return Clock(format_instant(sent_at), _NONE if abs(distance) <= ON_THE_WAY else distance)

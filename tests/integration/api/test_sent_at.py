@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import psutil
 
 from neonblue.client import AsyncClient, Client
 from neonblue.contract.identifiers import uuid7
@@ -88,6 +92,25 @@ def test_a_clock_of_another_day_corrects_nothing_and_is_counted(api: httpx.Clien
     send(api, event, behind(timedelta(days=400))).raise_for_status()
     assert stored(postgres, event)[:2] == (said, 0)
     assert counted(api, NAME, outcome="too_far") == before + 1
+
+
+def test_waiting_for_an_api_that_does_not_read_is_no_wrong_clock(api: httpx.Client, postgres: Server) -> None:
+    """As a process does that is stopped, or started anew: what comes meanwhile is with the kernel."""
+    (pid,) = {
+        one.pid
+        for one in psutil.net_connections("tcp4")
+        if one.status == psutil.CONN_LISTEN and one.laddr.port == api.base_url.port
+    }
+    event = purchase(f"u-{uuid4()}", behind(timedelta(0)))
+    resume = threading.Timer(2.5, os.kill, (pid, signal.SIGCONT))
+    os.kill(pid, signal.SIGSTOP)
+    resume.start()
+
+    send(api, event, behind(timedelta(0))).raise_for_status()
+
+    _, offset, sent_at, received_at = stored(postgres, event)
+    assert received_at - sent_at > 2 * SECOND
+    assert offset == 0
 
 
 def test_a_time_of_sending_that_is_none_is_refused_by_its_name(api: httpx.Client) -> None:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.contract.clocks import FARTHEST, IN_THE_BACKLOG, ON_THE_WAY, Clock, clock_of
+from neonblue.contract.clocks import FARTHEST, ON_THE_WAY, Clock, clock_of
 from neonblue.contract.codes import Code
 from neonblue.contract.events import Event, TimeWindow, accept, event_decoder
 from neonblue.contract.identifiers import uuid7
@@ -106,12 +106,6 @@ def test_imported_history_was_stamped_elsewhere() -> None:
     event = stored(clock, experiment="two", timestamp="1999-03-01T11:00:00Z", variant_key="a")
     assert (event.timestamp, event.clock_offset) == ("1999-03-01T11:00:00.000000Z", None)
     assert event.sent_at is None
-
-
-def test_what_waited_for_the_api_is_no_clock_behind() -> None:
-    for behind, offset in ((1, 0), (40, 0), (61, 61), (-2, -2)):
-        sent_at = (NOW - behind * SECOND).isoformat()
-        assert clock_of(sent_at, NOW, IN_THE_BACKLOG).offset == offset * SECOND
 
 
 def test_letters_may_be_small() -> None:
