@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -26,9 +27,11 @@ _HOLDERS = (
 def configure_logs(service: str) -> None:
     """Write every line of this process to standard error, as `service`: before Dagster's command line is loaded.
 
-    Dagster keeps what a step prints for people: among dbt's words no line of ours stands.
+    Dagster keeps what a step prints for people: among dbt's words no line of ours stands. What it keeps it has copied
+    to where the process writes, and ends the copying with the step, so that the last lines, such as the failure, could
+    be lost: ours go there by themselves.
     """
-    lines = LogLines(lambda: sys.stderr)
+    lines = LogLines(_beside_what_steps_print(sys.stderr))
     log_lines.configure(service, lines)
     (root,) = logging.getLogger().handlers
     root.setLevel(logging.INFO)
@@ -57,6 +60,15 @@ def calm_logs() -> None:
     if not structlog.is_configured():
         calm_logging()
         structlog.configure(logger_factory=LogLines(lambda: sys.stdout))
+
+
+def _beside_what_steps_print(stream: TextIO) -> Callable[[], TextIO]:
+    """The stream's file under a number of its own, which Dagster does not point elsewhere while a step runs."""
+    try:
+        own = os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding, errors=stream.errors)
+    except (AttributeError, OSError, ValueError):  # no file: a test's, or a program's own
+        return lambda: sys.stderr
+    return lambda: own
 
 
 def _of_run(record: logging.LogRecord) -> Mapping[str, Any]:

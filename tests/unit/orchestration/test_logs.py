@@ -44,13 +44,18 @@ if __name__ == "__main__":
 
 
 def test_every_line_is_json_once_and_those_of_a_run_carry_its_id(tmp_path: Path) -> None:
+    """Dagster has `tail` copy what a step writes, and ends it with the step: no line may hang on that."""
     (tmp_path / "program.py").write_text(_PROGRAM)
+    slow = tmp_path / "tail"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "program.py"],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "DAGSTER_HOME": "", "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "DAGSTER_HOME": "", "PYTHONPATH": str(Path(__file__).parents[3])}
+        | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         cwd=tmp_path,
     )
     lines = [json.loads(line) for line in done.stderr.splitlines()]
