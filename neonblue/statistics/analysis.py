@@ -14,12 +14,12 @@ from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, R
 from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.multiplicity import Family, Procedure, judge, judge_shared
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.numerics.tails import deviate
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.stratified import compare_strata, guard_strata
-from neonblue.statistics.tails import deviate
 
 Standings = Mapping[tuple[str, str], Standing]
 """What earlier looks left, by metric name and arm."""

@@ -16,7 +16,7 @@ from neonblue.statistics.fieller import fieller_limits
 from neonblue.statistics.inference import Inference, critical_value, infer, welch_df
 from neonblue.statistics.lopsided import raised_variances
 from neonblue.statistics.metric import needs_score_array
-from neonblue.statistics.precision import centred_product, quotient_difference, residual_sum
+from neonblue.statistics.numerics.double_double import centred_product, quotient_difference, residual_sum
 from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
 from neonblue.statistics.status import StatusCode
 

@@ -10,13 +10,13 @@ import numpy as np
 import scipy  # its `stats`, which takes long to import, when it is first used
 from numpy.typing import NDArray
 
+from neonblue.statistics.numerics.tails import normal_sf
 from neonblue.statistics.sequential.confidence_sequence import (
     DEFAULT_TUNING,
     evidence_p,
     log_evidence,
     mixture_precision,
 )
-from neonblue.statistics.tails import normal_sf
 
 _SMALL_EXPECTED = 5
 # Tables as likely as the one that was seen count, also where the last digit differs.

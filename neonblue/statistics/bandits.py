@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.quadrature import TAILS, Beta, FloatArray, panel_rule, rate_rule
+from neonblue.statistics.numerics.quadrature import TAILS, Beta, FloatArray, panel_rule, rate_rule
+from neonblue.statistics.numerics.tails import normal_quantile, normal_sf
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.tails import normal_quantile, normal_sf
 
 
 def best_rate(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import optimize, special
 
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.quadrature import Beta, FloatArray, panel_rule, rate_rule
+from neonblue.statistics.numerics.quadrature import Beta, FloatArray, panel_rule, rate_rule
 from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode
 

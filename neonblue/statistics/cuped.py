@@ -14,7 +14,7 @@ from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import compare_means, not_testable, too_few
 from neonblue.statistics.moments import CovariateMoments, Moments
-from neonblue.statistics.precision import residual_sum
+from neonblue.statistics.numerics.double_double import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 

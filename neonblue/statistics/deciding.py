@@ -18,6 +18,7 @@ from neonblue.statistics.experiment import Deciding, Plan
 from neonblue.statistics.group_sequential import EarlierLook, GroupSequential
 from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.moments import Moments
+from neonblue.statistics.numerics.tails import deviate, normal_sf
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     evidence_p,
@@ -29,7 +30,6 @@ from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.status import Status, StatusCode
 from neonblue.statistics.stratified import information
-from neonblue.statistics.tails import deviate, normal_sf
 
 SMALLEST_ARM = 100
 SMALLEST_OUTCOMES = 5

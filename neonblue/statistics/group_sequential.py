@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from scipy import optimize
 
+from neonblue.statistics.numerics.tails import deviate, normal_sf
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
-from neonblue.statistics.tails import deviate, normal_sf
 
 LARGEST_ALPHA = 0.5
 SMALLEST_OUTCOMES = 2

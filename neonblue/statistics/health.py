@@ -11,7 +11,8 @@ from typing import TypeAlias
 import numpy as np
 import scipy  # its `stats`, which takes long to import, when it is first used
 
-from neonblue.statistics import numbers, tails
+from neonblue.statistics import numbers
+from neonblue.statistics.numerics import tails
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import evidence_p
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio

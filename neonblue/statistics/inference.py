@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics import tails
-from neonblue.statistics.precision import broadcast, floats
+from neonblue.statistics.numerics import tails
+from neonblue.statistics.numerics.double_double import broadcast, floats
 from neonblue.statistics.result import Alternative, Estimate, Interval, Method
 
 FloatArray = NDArray[np.float64]

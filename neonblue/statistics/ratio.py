@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.moments import RatioMoments
-from neonblue.statistics.precision import quotient_difference, residual_sum
+from neonblue.statistics.numerics.double_double import quotient_difference, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 

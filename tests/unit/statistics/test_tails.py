@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neonblue.statistics.inference import critical_value, infer
-from neonblue.statistics.tails import t_quantile, t_sf, t_two_sided
+from neonblue.statistics.numerics.tails import t_quantile, t_sf, t_two_sided
 
 
 @pytest.mark.parametrize("df", [1.0, 3.0, 50.0])

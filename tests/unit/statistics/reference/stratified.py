@@ -8,9 +8,9 @@ import numpy as np
 
 from neonblue.statistics import Estimate, MetricKind, compare_strata
 from neonblue.statistics.effect import Effect
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.score_strata import StratifiedCounts
 from neonblue.statistics.stratified import combine
-from neonblue.statistics.tails import normal_quantile
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {

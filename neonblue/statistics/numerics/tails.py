@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from neonblue.statistics.precision import broadcast
+from neonblue.statistics.numerics.double_double import broadcast
 
 FloatArray = NDArray[np.float64]
 
