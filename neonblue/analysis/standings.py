@@ -15,7 +15,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Estimate, Interval, Lift, MetricResult, Plan, analyze_metrics
 from neonblue.statistics.analysis import Standings
 from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.group_sequential import EarlierLook
+from neonblue.statistics.sequential.group_sequential import EarlierLook
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing
 
 _DAY = timedelta(days=1)

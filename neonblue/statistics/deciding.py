@@ -15,7 +15,6 @@ from typing import Protocol, Self
 from neonblue.statistics import numbers
 from neonblue.statistics.adjusting import plain
 from neonblue.statistics.experiment import Deciding, Plan
-from neonblue.statistics.group_sequential import EarlierLook, GroupSequential
 from neonblue.statistics.metric import MetricKind, Pair
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.numerics.tails import deviate, normal_sf
@@ -26,6 +25,7 @@ from neonblue.statistics.sequential.confidence_sequence import (
     mixture_precision,
     multiplier,
 )
+from neonblue.statistics.sequential.group_sequential import EarlierLook, GroupSequential
 from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.status import Status, StatusCode

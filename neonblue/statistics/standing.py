@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neonblue.statistics.group_sequential import EarlierLook
 from neonblue.statistics.result import Interval
+from neonblue.statistics.sequential.group_sequential import EarlierLook
 from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 
 

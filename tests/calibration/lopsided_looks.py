@@ -12,12 +12,12 @@ from scipy import stats
 
 from neonblue.statistics.arrays import compare_proportion_arrays
 from neonblue.statistics.deciding import SMALLEST_OUTCOMES, AnyTime
-from neonblue.statistics.group_sequential import GroupSequential
 from neonblue.statistics.metric import MetricKind, guard_metric, needs_score_array, own_effect
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.noninferiority import Margin, NonInferiority, non_inferior
 from neonblue.statistics.score import difference_variance
 from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.group_sequential import GroupSequential
 from neonblue.statistics.status import Status
 from tests.calibration.exact import FloatArray
 from tests.calibration.lopsided import BUYERS, LOG_MEAN, LOG_SD, Sizes, by_variance, of_means, revenue

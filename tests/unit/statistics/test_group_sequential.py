@@ -22,10 +22,10 @@ from neonblue.statistics import (
     Verdict,
     analyze,
 )
-from neonblue.statistics.group_sequential import GroupSequential
 from neonblue.statistics.inference import infer
 from neonblue.statistics.result import Method
 from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.group_sequential import GroupSequential
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
 
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)

@@ -26,7 +26,7 @@ from neonblue.statistics import (
     analyze_metrics,
 )
 from neonblue.statistics.deciding import Sample, rule_for
-from neonblue.statistics.group_sequential import EarlierLook
+from neonblue.statistics.sequential.group_sequential import EarlierLook
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 
 LOOKS = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=40_000)
