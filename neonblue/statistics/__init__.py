@@ -1,10 +1,10 @@
 """The statistics engine: sufficient statistics in, estimates, health and decisions out. Pure functions."""
 
 from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
-from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
-from neonblue.statistics.bayes_beta import BetaPosterior, beta_posterior
-from neonblue.statistics.bayes_decision import Choice, choose
-from neonblue.statistics.bayes_gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
+from neonblue.statistics.bayes.bandits import best_mean, best_rate, thompson_weights
+from neonblue.statistics.bayes.beta import BetaPosterior, beta_posterior
+from neonblue.statistics.bayes.choice import Choice, choose
+from neonblue.statistics.bayes.gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
 from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
 from neonblue.statistics.decision import Action, Decision

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neonblue.statistics import Estimate, Moments, Status, StatusCode, compare_proportions
-from neonblue.statistics.bayes_beta import beta_posterior
+from neonblue.statistics.bayes.beta import beta_posterior
 from neonblue.statistics.score import difference_limits, difference_variance, score_interval, score_test
 from tests.unit.statistics import reference
 

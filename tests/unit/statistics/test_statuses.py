@@ -25,6 +25,7 @@ from neonblue.statistics import (
     compare_ratios,
     gaussian_posterior,
 )
+from neonblue.statistics.bayes.relative import log_ratio_interval
 from neonblue.statistics.cuped import adjust, ancova_standard_error, cuped_effect
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.means import mean_effect
@@ -38,7 +39,6 @@ from neonblue.statistics.proportions import (
     unpooled_test,
 )
 from neonblue.statistics.quantiles import quantile_interval
-from neonblue.statistics.relative import log_ratio_interval
 from neonblue.statistics.result import Method
 from neonblue.statistics.score import score_interval, score_lift, score_test
 from neonblue.statistics.sequential.confidence_sequence import confidence_sequence

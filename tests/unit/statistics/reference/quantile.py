@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neonblue.statistics import Status
+from neonblue.statistics.bayes.relative import delta_lift_se
 from neonblue.statistics.inference import infer
 from neonblue.statistics.quantiles import (
     QuantileSummary,
@@ -15,7 +16,6 @@ from neonblue.statistics.quantiles import (
     quantile_interval,
     sample_quantile,
 )
-from neonblue.statistics.relative import delta_lift_se
 from neonblue.statistics.winsorization import QuantileRule
 from tests.unit.statistics.reference import Case, _fields
 

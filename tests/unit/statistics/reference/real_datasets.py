@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from neonblue.statistics import CovariateMoments, Estimate, Moments, Status, Theta, sample_ratio
+from neonblue.statistics.bayes.relative import log_ratio_interval
 from neonblue.statistics.cuped import adjust, cuped_test
 from neonblue.statistics.means import welch_test
 from neonblue.statistics.multiplicity import Procedure, judge
 from neonblue.statistics.proportions import pooled_test, unpooled_test
 from neonblue.statistics.quantiles import sample_quantile
-from neonblue.statistics.relative import log_ratio_interval
 from neonblue.statistics.winsorization import pooled_caps, winsorize
 from tests.unit.statistics.reference import Case, _fields
 

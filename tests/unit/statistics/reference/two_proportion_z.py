@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from neonblue.statistics import Estimate, Moments, Status, StatusCode
+from neonblue.statistics.bayes.relative import delta_lift_se, log_ratio_interval
 from neonblue.statistics.inference import critical_value, infer, welch_df
 from neonblue.statistics.proportions import (
     agresti_caffo_interval,
@@ -16,7 +17,6 @@ from neonblue.statistics.proportions import (
     unpooled_lift,
     unpooled_test,
 )
-from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
 from neonblue.statistics.score import NO_VARIANCE, ratio_limits, score_interval, score_lift
 from tests.unit.statistics.reference import Case, _fields
 

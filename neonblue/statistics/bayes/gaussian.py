@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from scipy import special
 
+from neonblue.statistics.bayes.relative import delta_lift_se
 from neonblue.statistics.effect import Effect
 from neonblue.statistics.fieller import ZERO_BASELINE
 from neonblue.statistics.numerics.tails import normal_quantile, normal_sf
-from neonblue.statistics.relative import delta_lift_se
 from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode
 
