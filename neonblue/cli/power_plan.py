@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-from neonblue.statistics import planning, planning_proportions
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
+from neonblue.statistics.planning import means as planning
+from neonblue.statistics.planning import proportions as planning_proportions
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
 from neonblue.statistics.status import Status
 
 _T = TypeVar("_T")

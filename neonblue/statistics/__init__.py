@@ -26,8 +26,8 @@ from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.multiplicity import Family, Procedure, judge
 from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
 from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
 from neonblue.statistics.ratio import compare_ratios
 from neonblue.statistics.report import Report, analyze

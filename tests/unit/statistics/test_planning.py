@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.statistics import planning_proportions as proportions
-from neonblue.statistics.planning import (
+from neonblue.statistics.planning import proportions
+from neonblue.statistics.planning.means import (
     Design,
     SampleSize,
     cuped_sd,
@@ -20,7 +20,7 @@ from neonblue.statistics.planning import (
     student_power,
     student_sample_size,
 )
-from neonblue.statistics.planning_sequential import (
+from neonblue.statistics.planning.sequential import (
     always_valid_inflation,
     at_any_time,
     boundary_inflation,

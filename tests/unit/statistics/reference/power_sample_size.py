@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from neonblue.statistics import planning, planning_proportions
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
-from neonblue.statistics.planning_sequential import (
+from neonblue.statistics.planning import means as planning
+from neonblue.statistics.planning import proportions as planning_proportions
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
+from neonblue.statistics.planning.sequential import (
     boundary_inflation,
     equal_looks,
     group_sequential_inflation,

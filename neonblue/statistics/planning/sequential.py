@@ -9,7 +9,7 @@ from dataclasses import replace
 from scipy import optimize
 
 from neonblue.statistics.numerics.tails import normal_sf
-from neonblue.statistics.planning import Design, impossible
+from neonblue.statistics.planning.means import Design, impossible
 from neonblue.statistics.sequential.boundaries import Boundaries, spending_boundaries
 from neonblue.statistics.sequential.confidence_sequence import DEFAULT_TUNING, mixture_precision, multiplier
 from neonblue.statistics.sequential.recursion import crossing_probabilities

@@ -7,7 +7,15 @@ from enum import StrEnum
 
 from scipy import special
 
-from neonblue.statistics.planning import Design, SampleSize, impossible, no_units, root, sized, unpowered
+from neonblue.statistics.planning.means import (
+    Design,
+    SampleSize,
+    impossible,
+    no_units,
+    root,
+    sized,
+    unpowered,
+)
 from neonblue.statistics.status import Status
 
 
