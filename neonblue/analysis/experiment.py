@@ -22,7 +22,7 @@ from neonblue.statistics import (
     QuantileSummary,
     Role,
 )
-from neonblue.statistics.metric import AnyMoments
+from neonblue.statistics.methods.by_kind import AnyMoments
 
 KINDS = {
     "proportion": MetricKind.PROPORTION,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from neonblue.cli.number_options import LARGEST
 from neonblue.statistics import Metric, MetricKind
 from neonblue.statistics.experiment import Role
-from neonblue.statistics.noninferiority import Direction
+from neonblue.statistics.methods.noninferiority import Direction
 from neonblue.statistics.tables import MetricColumns
 from neonblue.tables.errors import FileError
 from neonblue.tables.outcomes import Kind, require_metrics

@@ -5,8 +5,6 @@ from neonblue.statistics.bayes.bandits import best_mean, best_rate, thompson_wei
 from neonblue.statistics.bayes.beta import BetaPosterior, beta_posterior
 from neonblue.statistics.bayes.choice import Choice, choose
 from neonblue.statistics.bayes.gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
 from neonblue.statistics.decision import Action, Decision
 from neonblue.statistics.experiment import AllocationVersion, Deciding, Experiment, Metric, Plan, Role
 from neonblue.statistics.health import (
@@ -19,21 +17,23 @@ from neonblue.statistics.health import (
     sample_ratio,
     sample_ratio_over_versions,
 )
-from neonblue.statistics.means import compare_means
-from neonblue.statistics.metric import MetricKind, analyze_metric, compare_proportions
+from neonblue.statistics.methods.by_kind import MetricKind, analyze_metric, compare_proportions
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.cuped import CupedComparison, Theta, compare_cuped
+from neonblue.statistics.methods.means import compare_means
+from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
+from neonblue.statistics.methods.multiplicity import Family, Procedure, judge
+from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.methods.quantiles import QuantileSummary, compare_quantiles
+from neonblue.statistics.methods.ratio import compare_ratios
+from neonblue.statistics.methods.stratified import compare_strata
 from neonblue.statistics.missing import Missing
-from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
-from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
 from neonblue.statistics.planning.means import Design, SampleSize
 from neonblue.statistics.planning.proportions import NullVariance
-from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
-from neonblue.statistics.ratio import compare_ratios
 from neonblue.statistics.report import Report, analyze
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import compare_strata
 
 __all__ = [
     "Action",

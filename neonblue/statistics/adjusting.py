@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from neonblue.statistics import numbers
 from neonblue.statistics.association import Counts, equal_shares_p
-from neonblue.statistics.cuped import usable_effect
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import mean_effect
-from neonblue.statistics.metric import AnyMoments, Pair
-from neonblue.statistics.missing_covariate import PartialCovariateMoments, usable_partial_effect
+from neonblue.statistics.methods.by_kind import AnyMoments, Pair
+from neonblue.statistics.methods.cuped import usable_effect
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments, usable_partial_effect
+from neonblue.statistics.methods.pooling import stratified_effect
 from neonblue.statistics.moments import CovariateMoments
-from neonblue.statistics.pooling import stratified_effect
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.status import Status, StatusCode
 

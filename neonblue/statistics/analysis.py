@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neonblue.statistics.adjusting import as_adjusted
-from neonblue.statistics.comparison import Comparison
 from neonblue.statistics.deciding import DecidingRule, Sample, rule_for, too_few_outcomes
 from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
-from neonblue.statistics.metric import MetricKind, Pair
-from neonblue.statistics.multiplicity import Family, Procedure, judge, judge_shared
-from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.methods.by_kind import MetricKind, Pair
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.multiplicity import Family, Procedure, judge, judge_shared
+from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.methods.stratified import compare_strata, guard_strata
 from neonblue.statistics.numerics.tails import deviate
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
 from neonblue.statistics.shares import reached_share
 from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import compare_strata, guard_strata
 
 Standings = Mapping[tuple[str, str], Standing]
 """What earlier looks left, by metric name and arm."""

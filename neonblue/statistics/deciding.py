@@ -15,7 +15,8 @@ from typing import Protocol, Self
 from neonblue.statistics import numbers
 from neonblue.statistics.adjusting import plain
 from neonblue.statistics.experiment import Deciding, Plan
-from neonblue.statistics.metric import MetricKind, Pair
+from neonblue.statistics.methods.by_kind import MetricKind, Pair
+from neonblue.statistics.methods.stratified import information
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.numerics.tails import deviate, normal_sf
 from neonblue.statistics.result import Estimate
@@ -29,7 +30,6 @@ from neonblue.statistics.sequential.group_sequential import EarlierLook, GroupSe
 from neonblue.statistics.sequential.recursion import MINIMUM_INCREMENT
 from neonblue.statistics.sequential.spending import Spending
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import information
 
 SMALLEST_ARM = 100
 SMALLEST_OUTCOMES = 5

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neonblue.statistics.metric import AnyMoments, MetricKind, Pair, added
-from neonblue.statistics.noninferiority import Direction, Margin
-from neonblue.statistics.quantiles import QuantileSummary
+from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind, Pair, added
+from neonblue.statistics.methods.noninferiority import Direction, Margin
+from neonblue.statistics.methods.quantiles import QuantileSummary
 from neonblue.statistics.sequential.spending import SpendingFamily
 from neonblue.statistics.status import Status, StatusCode
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric
-from neonblue.statistics.metric import AnyMoments, MetricKind
+from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind
+from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
+from neonblue.statistics.methods.quantiles import QuantileSummary
+from neonblue.statistics.methods.winsorization import Caps, pooled_caps, winsorized
 from neonblue.statistics.missing import Missing
-from neonblue.statistics.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
-from neonblue.statistics.quantiles import QuantileSummary
-from neonblue.statistics.winsorization import Caps, pooled_caps, winsorized
 
 FloatArray = NDArray[np.float64]
 

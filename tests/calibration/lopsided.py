@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_cuped_arrays, compare_mean_arrays, compare_ratio_arrays
-from neonblue.statistics.inference import Inference, infer, welch_df
+from neonblue.statistics.methods.many import compare_cuped_arrays, compare_mean_arrays, compare_ratio_arrays
+from neonblue.statistics.methods.t_test import Inference, infer, welch_df
 from tests.calibration.exact import FloatArray
 
 Sizes = tuple[int, int]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_proportion_arrays
 from neonblue.statistics.deciding import SMALLEST_OUTCOMES, AnyTime
-from neonblue.statistics.metric import MetricKind, guard_metric, needs_score_array, own_effect
+from neonblue.statistics.methods.by_kind import MetricKind, guard_metric, needs_score_array, own_effect
+from neonblue.statistics.methods.many import compare_proportion_arrays
+from neonblue.statistics.methods.noninferiority import Margin, NonInferiority, non_inferior
+from neonblue.statistics.methods.score import difference_variance
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.noninferiority import Margin, NonInferiority, non_inferior
-from neonblue.statistics.score import difference_variance
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.group_sequential import GroupSequential
 from neonblue.statistics.status import Status

@@ -11,9 +11,9 @@ import math
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import ComparisonArrays, compare_proportion_arrays
-from neonblue.statistics.fieller import fieller_limits
-from neonblue.statistics.inference import Inference, infer
+from neonblue.statistics.methods.fieller import fieller_limits
+from neonblue.statistics.methods.many import ComparisonArrays, compare_proportion_arrays
+from neonblue.statistics.methods.t_test import Inference, infer
 from tests.calibration.exact import FloatArray, Grid, Limits
 
 _Z = float(stats.norm.isf(0.025))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import (
+from neonblue.statistics.methods.many import (
     ComparisonArrays,
     compare_cuped_arrays,
     compare_mean_arrays,
     compare_ratio_arrays,
 )
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.quantiles import QuantileSummary, quantile_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.quantiles import QuantileSummary, quantile_test
 from neonblue.statistics.result import Estimate
 from tests.calibration.exact import FloatArray
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_proportion_arrays
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.inference import Inference, infer
-from neonblue.statistics.metric import MetricKind, metric_effect, needs_score_array
+from neonblue.statistics.methods.by_kind import MetricKind, metric_effect, needs_score_array
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.many import compare_proportion_arrays
+from neonblue.statistics.methods.pooling import stratified_effect
+from neonblue.statistics.methods.score_strata import StratifiedCounts, stratified_difference_limits
+from neonblue.statistics.methods.stratified import combine
+from neonblue.statistics.methods.t_test import Inference, infer
 from neonblue.statistics.moments import Moments, RatioMoments
-from neonblue.statistics.pooling import stratified_effect
 from neonblue.statistics.result import Method
-from neonblue.statistics.score_strata import StratifiedCounts, stratified_difference_limits
-from neonblue.statistics.stratified import combine
 from tests.calibration.exact import FloatArray
 
 Sizes = tuple[tuple[int, int], ...]

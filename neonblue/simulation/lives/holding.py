@@ -20,7 +20,7 @@ from neonblue.statistics import (
     Report,
     Verdict,
 )
-from neonblue.statistics.noninferiority import Direction
+from neonblue.statistics.methods.noninferiority import Direction
 from neonblue.statistics.standing import GuardrailState
 
 _DECIDED = (Verdict.BETTER, Verdict.WORSE)

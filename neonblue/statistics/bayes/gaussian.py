@@ -9,8 +9,8 @@ from enum import StrEnum
 from scipy import special
 
 from neonblue.statistics.bayes.relative import delta_lift_se
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
 from neonblue.statistics.numerics.tails import normal_quantile, normal_sf
 from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode

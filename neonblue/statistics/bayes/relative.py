@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from neonblue.statistics.fieller import UNBOUNDED, ZERO_BASELINE
-from neonblue.statistics.inference import critical_value
+from neonblue.statistics.methods.fieller import UNBOUNDED, ZERO_BASELINE
+from neonblue.statistics.methods.t_test import critical_value
 from neonblue.statistics.result import Interval
 from neonblue.statistics.status import Status, StatusCode
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from neonblue.statistics import Estimate, MetricKind, QuantileSummary, compare_quantiles
-from neonblue.statistics.arrays import (
+from neonblue.statistics.methods.many import (
     compare_cuped_arrays,
     compare_mean_arrays,
     compare_proportion_arrays,

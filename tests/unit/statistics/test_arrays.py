@@ -14,15 +14,15 @@ from neonblue.statistics import (
     compare_proportions,
     compare_ratios,
 )
-from neonblue.statistics.arrays import (
+from neonblue.statistics.methods.cuped import cuped_lift, cuped_test
+from neonblue.statistics.methods.fieller import fieller_limits
+from neonblue.statistics.methods.many import (
     ComparisonArrays,
     compare_cuped_arrays,
     compare_mean_arrays,
     compare_proportion_arrays,
     compare_ratio_arrays,
 )
-from neonblue.statistics.cuped import cuped_lift, cuped_test
-from neonblue.statistics.fieller import fieller_limits
 
 
 def same(left: float, right: float) -> None:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from neonblue.statistics import Moments
 from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
-from neonblue.statistics.score import score_test
+from neonblue.statistics.methods.score import score_test
 
 
 def table(counts):

@@ -20,7 +20,7 @@ from neonblue.statistics import (
     compare_cuped,
     compare_means,
 )
-from neonblue.statistics.metric import guard_metric
+from neonblue.statistics.methods.by_kind import guard_metric
 
 
 def arm(n, effect, seed, noise=0.5):

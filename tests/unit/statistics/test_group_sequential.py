@@ -22,7 +22,7 @@ from neonblue.statistics import (
     Verdict,
     analyze,
 )
-from neonblue.statistics.inference import infer
+from neonblue.statistics.methods.t_test import infer
 from neonblue.statistics.result import Method
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.group_sequential import GroupSequential

@@ -21,7 +21,7 @@ from neonblue.statistics import (
     Verdict,
     analyze_metrics,
 )
-from neonblue.statistics.multiplicity import Procedure, judge_shared
+from neonblue.statistics.methods.multiplicity import Procedure, judge_shared
 from neonblue.statistics.report import analyze
 from neonblue.statistics.standing import GuardrailState
 

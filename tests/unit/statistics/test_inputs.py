@@ -31,18 +31,18 @@ from neonblue.statistics import (
     sample_ratio_over_versions,
     thompson_weights,
 )
-from neonblue.statistics.inference import require_alpha
-from neonblue.statistics.means import welch_test
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.proportions import pooled_test, unpooled_test
-from neonblue.statistics.quantiles import bound_levels, sample_quantile
+from neonblue.statistics.methods.means import welch_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.proportions import pooled_test, unpooled_test
+from neonblue.statistics.methods.quantiles import bound_levels, sample_quantile
+from neonblue.statistics.methods.t_test import require_alpha
+from neonblue.statistics.methods.winsorization import Caps, pooled_caps
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.confidence_sequence import confidence_sequence, mixture_precision
 from neonblue.statistics.sequential.mixture_sprt import mixture_sprt
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
-from neonblue.statistics.winsorization import Caps, pooled_caps
 
 ONES = Moments.proportion(1, 2)
 MEDIAN = QuantileSummary(9, 9, 0.5, 1, 0, 2)

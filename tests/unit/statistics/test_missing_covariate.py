@@ -30,8 +30,12 @@ from neonblue.statistics import (
 from neonblue.statistics.adjusting import adjustable_strata, plain
 from neonblue.statistics.checks import check_health
 from neonblue.statistics.experiment import Experiment
-from neonblue.statistics.metric import added, guard_metric, metric_effect
-from neonblue.statistics.missing_covariate import PartialCovariateMoments, adjust_partial, compare_partial
+from neonblue.statistics.methods.by_kind import added, guard_metric, metric_effect
+from neonblue.statistics.methods.missing_covariate import (
+    PartialCovariateMoments,
+    adjust_partial,
+    compare_partial,
+)
 from neonblue.statistics.tables import MetricColumns, UnitTable, cappings, experiment_from_units
 
 NAN = float("nan")

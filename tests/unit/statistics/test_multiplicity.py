@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.statistics.multiplicity import Procedure, judge
+from neonblue.statistics.methods.multiplicity import Procedure, judge
 from tests.unit.statistics import reference
 
 CASES = reference.SHARED / "statistics" / "cases-2" / "multiple_comparisons_boundary.json"

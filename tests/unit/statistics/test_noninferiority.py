@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from neonblue.statistics import MetricKind, Moments
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.metric import guard_metric
-from neonblue.statistics.noninferiority import Direction, Margin, non_inferior
+from neonblue.statistics.methods.by_kind import guard_metric
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.noninferiority import Direction, Margin, non_inferior
+from neonblue.statistics.methods.stratified import guard_strata
 from neonblue.statistics.result import Method
-from neonblue.statistics.stratified import guard_strata
 
 EARLY = 1.56e-85  # a group-sequential test's one-sided error at a hundredth of its information
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.statistics import Estimate, QuantileSummary, StatusCode
-from neonblue.statistics.quantiles import quantile_interval, quantile_test
+from neonblue.statistics.methods.quantiles import quantile_interval, quantile_test
 from neonblue.statistics.result import Method
 from tests.unit.statistics import reference
 

@@ -10,7 +10,12 @@ import pytest
 
 from neonblue.statistics import Estimate, Moments, Status, StatusCode, compare_proportions
 from neonblue.statistics.bayes.beta import beta_posterior
-from neonblue.statistics.score import difference_limits, difference_variance, score_interval, score_test
+from neonblue.statistics.methods.score import (
+    difference_limits,
+    difference_variance,
+    score_interval,
+    score_test,
+)
 from tests.unit.statistics import reference
 
 RARE = reference.SHARED / "statistics" / "cases-2" / "two_proportion_z_rare.json"

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from neonblue.statistics import Estimate, Lift, MetricKind, Moments, Status, StatusCode, compare_strata
-from neonblue.statistics.noninferiority import Direction, Margin
-from neonblue.statistics.result import Alternative, Method
-from neonblue.statistics.score import difference_limits, score_test
-from neonblue.statistics.score_strata import (
+from neonblue.statistics.methods.noninferiority import Direction, Margin
+from neonblue.statistics.methods.score import difference_limits, score_test
+from neonblue.statistics.methods.score_strata import (
     StratifiedCounts,
     stratified_difference_limits,
     stratified_ratio_limits,
@@ -20,7 +19,8 @@ from neonblue.statistics.score_strata import (
     stratified_score_lift,
     stratified_score_test,
 )
-from neonblue.statistics.stratified import guard_strata
+from neonblue.statistics.methods.stratified import guard_strata
+from neonblue.statistics.result import Alternative, Method
 from tests.unit.statistics import reference
 
 # Successes and units of control, of treatment.

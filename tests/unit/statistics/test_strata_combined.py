@@ -12,13 +12,13 @@ from neonblue.statistics import (
     StatusCode,
     compare_strata,
 )
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import mean_effect
-from neonblue.statistics.metric import added
-from neonblue.statistics.noninferiority import Margin
-from neonblue.statistics.pooling import stratified_effect
+from neonblue.statistics.methods.by_kind import added
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.noninferiority import Margin
+from neonblue.statistics.methods.pooling import stratified_effect
+from neonblue.statistics.methods.stratified import combine, guard_strata, information
 from neonblue.statistics.result import Method
-from neonblue.statistics.stratified import combine, guard_strata, information
 from tests.unit.statistics.strata import ONE_OF_EACH_KIND, covariate_arm, rate
 
 

@@ -21,9 +21,9 @@ from neonblue.statistics import (
     analyze,
     compare_strata,
 )
-from neonblue.statistics.metric import added, analyze_metric, guard_metric
-from neonblue.statistics.noninferiority import Margin
-from neonblue.statistics.stratified import guard_strata
+from neonblue.statistics.methods.by_kind import added, analyze_metric, guard_metric
+from neonblue.statistics.methods.noninferiority import Margin
+from neonblue.statistics.methods.stratified import guard_strata
 from tests.unit.statistics.strata import (
     NOW,
     ONE_OF_EACH_KIND,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from neonblue.statistics.inference import critical_value, infer
+from neonblue.statistics.methods.t_test import critical_value, infer
 from neonblue.statistics.numerics.tails import t_quantile, t_sf, t_two_sided
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from neonblue.statistics import Status
-from neonblue.statistics.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
 from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.sequential import confidence_sequence as cs

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics.fieller import fieller_limits
-from neonblue.statistics.inference import Inference, critical_value, infer, welch_df
-from neonblue.statistics.lopsided import raised_variances
-from neonblue.statistics.metric import needs_score_array
+from neonblue.statistics.methods.by_kind import needs_score_array
+from neonblue.statistics.methods.fieller import fieller_limits
+from neonblue.statistics.methods.lopsided import raised_variances
+from neonblue.statistics.methods.score import difference_limits, difference_variance, ratio_limits
+from neonblue.statistics.methods.t_test import Inference, critical_value, infer, welch_df
 from neonblue.statistics.numerics.double_double import centred_product, quotient_difference, residual_sum
-from neonblue.statistics.score import difference_limits, difference_variance, ratio_limits
 from neonblue.statistics.status import StatusCode
 
 FloatArray = NDArray[np.float64]

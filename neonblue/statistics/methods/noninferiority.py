@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neonblue.statistics import score
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.inference import infer
-from neonblue.statistics.moments import Moments
-from neonblue.statistics.proportions import not_countable
-from neonblue.statistics.result import Alternative, Interval, Lift
-from neonblue.statistics.score_strata import (
+from neonblue.statistics.methods import score
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.proportions import not_countable
+from neonblue.statistics.methods.score_strata import (
     StratifiedCounts,
     stratified_score_interval,
     stratified_score_lift,
 )
+from neonblue.statistics.methods.t_test import infer
+from neonblue.statistics.moments import Moments
+from neonblue.statistics.result import Alternative, Interval, Lift
 from neonblue.statistics.status import Status, StatusCode
 
 

@@ -17,11 +17,11 @@ from scipy import optimize
 from scipy.optimize import elementwise
 
 from neonblue.statistics import numbers
-from neonblue.statistics.fieller import ZERO_BASELINE
-from neonblue.statistics.inference import critical_value, infer
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.proportions import not_countable
+from neonblue.statistics.methods.t_test import critical_value, infer
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.numerics.double_double import floats
-from neonblue.statistics.proportions import not_countable
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 

@@ -9,34 +9,34 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import Theta, compare_cuped, usable_effect
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.lopsided import are_lopsided, with_raised_variance
-from neonblue.statistics.means import compare_means, mean_effect
-from neonblue.statistics.missing_covariate import (
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.cuped import Theta, compare_cuped, usable_effect
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.lopsided import are_lopsided, with_raised_variance
+from neonblue.statistics.methods.means import compare_means, mean_effect
+from neonblue.statistics.methods.missing_covariate import (
     PartialCovariateMoments,
     compare_partial,
     usable_partial_effect,
 )
-from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
-from neonblue.statistics.noninferiority import (
+from neonblue.statistics.methods.noninferiority import (
     Margin,
     NonInferiority,
     non_inferior,
     non_inferior_proportion_score,
 )
-from neonblue.statistics.proportions import (
+from neonblue.statistics.methods.proportions import (
     fisher_exact_p,
     not_countable,
     proportion_effect,
     unpooled_lift,
     unpooled_test,
 )
-from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles, quantile_effect
-from neonblue.statistics.ratio import compare_ratios, ratio_effect
+from neonblue.statistics.methods.quantiles import QuantileSummary, compare_quantiles, quantile_effect
+from neonblue.statistics.methods.ratio import compare_ratios, ratio_effect
+from neonblue.statistics.methods.score import score_lift, score_test
+from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.result import Alternative, Estimate
-from neonblue.statistics.score import score_lift, score_test
 from neonblue.statistics.status import Status
 
 AnyMoments: TypeAlias = Moments | RatioMoments | CovariateMoments | PartialCovariateMoments | QuantileSummary

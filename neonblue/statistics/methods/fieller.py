@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics.inference import critical_value
+from neonblue.statistics.methods.t_test import critical_value
 from neonblue.statistics.numerics.double_double import floats
 from neonblue.statistics.result import Alternative, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode

@@ -13,15 +13,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from neonblue.statistics.cuped import (
+from neonblue.statistics.methods.cuped import (
     CupedAdjustment,
     CupedComparison,
     adjusted_effect,
     compare_adjusted,
     residual_squares,
 )
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import too_few
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import too_few
 from neonblue.statistics.moments import CovariateMoments, Moments
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.status import Status

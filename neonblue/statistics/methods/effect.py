@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import infer, welch_df
+from neonblue.statistics.methods.fieller import fieller_lift
+from neonblue.statistics.methods.t_test import infer, welch_df
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status
 

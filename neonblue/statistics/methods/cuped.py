@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import compare_means, not_testable, too_few
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import compare_means, not_testable, too_few
 from neonblue.statistics.moments import CovariateMoments, Moments
 from neonblue.statistics.numerics.double_double import residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method

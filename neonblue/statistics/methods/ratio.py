@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.effect import Effect
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.effect import Effect
 from neonblue.statistics.moments import RatioMoments
 from neonblue.statistics.numerics.double_double import quotient_difference, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.lopsided import with_raised_variance
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.lopsided import with_raised_variance
 
 
 def cmh_weight(n_control: int, n_treatment: int) -> float:

@@ -9,9 +9,9 @@ import math
 
 import scipy  # its `stats`, which takes long to import, when it is first used
 
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.fieller import ZERO_BASELINE
-from neonblue.statistics.inference import critical_value, infer
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.t_test import critical_value, infer
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics.effect import Effect
+from neonblue.statistics.methods.effect import Effect
 from neonblue.statistics.result import Method
 
 FloatArray = NDArray[np.float64]

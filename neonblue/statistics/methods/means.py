@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Alternative, Estimate, Method
 from neonblue.statistics.status import Status, StatusCode

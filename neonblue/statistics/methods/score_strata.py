@@ -15,11 +15,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neonblue.statistics import score
-from neonblue.statistics.fieller import ZERO_BASELINE
-from neonblue.statistics.inference import critical_value, infer
+from neonblue.statistics.methods import score
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.proportions import not_countable
+from neonblue.statistics.methods.t_test import critical_value, infer
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.proportions import not_countable
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status
 

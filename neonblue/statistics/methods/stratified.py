@@ -11,9 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.metric import (
+from neonblue.statistics.methods.by_kind import (
     MetricKind,
     Pair,
     analyze_metric,
@@ -21,17 +19,23 @@ from neonblue.statistics.metric import (
     needs_score_test,
     own_effect,
 )
-from neonblue.statistics.moments import Moments
-from neonblue.statistics.noninferiority import (
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.noninferiority import (
     Margin,
     NonInferiority,
     non_inferior,
     non_inferior_stratified_score,
 )
-from neonblue.statistics.pooling import cmh_weight, stratified_effect
-from neonblue.statistics.proportions import not_countable
+from neonblue.statistics.methods.pooling import cmh_weight, stratified_effect
+from neonblue.statistics.methods.proportions import not_countable
+from neonblue.statistics.methods.score_strata import (
+    StratifiedCounts,
+    stratified_score_lift,
+    stratified_score_test,
+)
+from neonblue.statistics.moments import Moments
 from neonblue.statistics.result import Method
-from neonblue.statistics.score_strata import StratifiedCounts, stratified_score_lift, stratified_score_test
 from neonblue.statistics.status import Status, StatusCode
 
 CountPair = tuple[Moments, Moments]

@@ -12,13 +12,13 @@ import numpy as np
 import scipy  # its `stats`, which takes long to import, when it is first used
 from numpy.typing import ArrayLike
 
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.inference import critical_value, require_alpha
-from neonblue.statistics.mid_quantiles import MidDistribution, OutsideError
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.mid_quantiles import MidDistribution, OutsideError
+from neonblue.statistics.methods.t_test import critical_value, require_alpha
+from neonblue.statistics.methods.winsorization import QuantileRule
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.winsorization import QuantileRule
 
 _BOUND_ALPHA = 0.05  # the bounds of a summary lie 1.96 standard errors of a rank either side
 
