@@ -22,8 +22,8 @@ from neonblue.statistics import (
     Status,
     sample_ratio_over_versions,
 )
-from neonblue.statistics.standing import NOTHING
-from neonblue.statistics.wording import remarks
+from neonblue.statistics.experiment.standing import NOTHING
+from neonblue.statistics.experiment.wording import remarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from neonblue.analysis.standings import standing_after
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.statistics import MetricResult, NonInferiority, Report
-from neonblue.statistics.analysis import Looked
-from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.standing import NOTHING, Standing
+from neonblue.statistics.experiment.analysis import Looked
+from neonblue.statistics.experiment.experiment import Deciding
+from neonblue.statistics.experiment.standing import NOTHING, Standing
 
 
 def look_of(question: Question, report: Report) -> LookMessage | None:

@@ -16,7 +16,7 @@ from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze, analyze_metrics
-from neonblue.statistics.analysis import Standings
+from neonblue.statistics.experiment.analysis import Standings
 
 _PENDING = "No decision yet: the experiment is concluded, and the next decision run takes its last look."
 

@@ -22,9 +22,9 @@ from neonblue.statistics import (
     StatusCode,
     Verdict,
 )
-from neonblue.statistics.deciding import SMALLEST_ARM
-from neonblue.statistics.decision import decide
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics.experiment.decision import decide
+from neonblue.statistics.experiment.inference import SMALLEST_ARM
+from neonblue.statistics.experiment.standing import GuardrailState
 
 _DAY_SECONDS = 86_400
 _FEW_UNITS = frozenset(

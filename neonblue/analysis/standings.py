@@ -13,10 +13,10 @@ from neonblue.analysis.windows import entered_before, finished_by
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Estimate, Interval, Lift, MetricResult, Plan, analyze_metrics
-from neonblue.statistics.analysis import Standings
-from neonblue.statistics.experiment import Deciding
+from neonblue.statistics.experiment.analysis import Standings
+from neonblue.statistics.experiment.experiment import Deciding
+from neonblue.statistics.experiment.standing import NOTHING, GuardrailState, Standing
 from neonblue.statistics.sequential.group_sequential import EarlierLook
-from neonblue.statistics.standing import NOTHING, GuardrailState, Standing
 
 _DAY = timedelta(days=1)
 

@@ -35,8 +35,8 @@ from neonblue.findings.heading import heading_of
 from neonblue.findings.said import said_of
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
-from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.wording import check_name
+from neonblue.statistics.experiment.experiment import Deciding
+from neonblue.statistics.experiment.wording import check_name
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions

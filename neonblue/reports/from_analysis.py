@@ -22,8 +22,8 @@ from neonblue.statistics import (
     Report,
     Role,
 )
-from neonblue.statistics.checks import FINAL_RATIO
-from neonblue.statistics.wording import check_name
+from neonblue.statistics.experiment.checks import FINAL_RATIO
+from neonblue.statistics.experiment.wording import check_name
 
 _METHODS = {
     Method.WELCH: "Welch's t-test",

@@ -1,13 +1,20 @@
 """The statistics engine: sufficient statistics in, estimates, health and decisions out. Pure functions."""
 
-from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
 from neonblue.statistics.bayes.bandits import best_mean, best_rate, thompson_weights
 from neonblue.statistics.bayes.beta import BetaPosterior, beta_posterior
 from neonblue.statistics.bayes.choice import Choice, choose
 from neonblue.statistics.bayes.gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
-from neonblue.statistics.decision import Action, Decision
-from neonblue.statistics.experiment import AllocationVersion, Deciding, Experiment, Metric, Plan, Role
-from neonblue.statistics.health import (
+from neonblue.statistics.experiment.analysis import MetricResult, Verdict, analyze_metrics
+from neonblue.statistics.experiment.decision import Action, Decision
+from neonblue.statistics.experiment.experiment import (
+    AllocationVersion,
+    Deciding,
+    Experiment,
+    Metric,
+    Plan,
+    Role,
+)
+from neonblue.statistics.experiment.health import (
     Finding,
     HealthCheck,
     SampleRatio,
@@ -17,6 +24,8 @@ from neonblue.statistics.health import (
     sample_ratio,
     sample_ratio_over_versions,
 )
+from neonblue.statistics.experiment.missing import Missing
+from neonblue.statistics.experiment.report import Report, analyze
 from neonblue.statistics.methods.by_kind import MetricKind, analyze_metric, compare_proportions
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.cuped import CupedComparison, Theta, compare_cuped
@@ -27,11 +36,9 @@ from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInf
 from neonblue.statistics.methods.quantiles import QuantileSummary, compare_quantiles
 from neonblue.statistics.methods.ratio import compare_ratios
 from neonblue.statistics.methods.stratified import compare_strata
-from neonblue.statistics.missing import Missing
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
 from neonblue.statistics.planning.means import Design, SampleSize
 from neonblue.statistics.planning.proportions import NullVariance
-from neonblue.statistics.report import Report, analyze
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 

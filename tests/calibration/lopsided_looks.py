@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.deciding import SMALLEST_OUTCOMES, AnyTime
+from neonblue.statistics.experiment.inference import SMALLEST_OUTCOMES, AnyTime
 from neonblue.statistics.methods.by_kind import MetricKind, guard_metric, needs_score_array, own_effect
 from neonblue.statistics.methods.many import compare_proportion_arrays
 from neonblue.statistics.methods.noninferiority import Margin, NonInferiority, non_inferior

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neonblue.statistics.health import SampleRatio, sample_ratio
+from neonblue.statistics.experiment.health import SampleRatio, sample_ratio
 from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.sequential.boundaries import repeated_testing_error
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio

@@ -20,8 +20,8 @@ from neonblue.statistics import (
     Report,
     Verdict,
 )
+from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.methods.noninferiority import Direction
-from neonblue.statistics.standing import GuardrailState
 
 _DECIDED = (Verdict.BETTER, Verdict.WORSE)
 _FIRM = {

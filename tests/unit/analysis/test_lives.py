@@ -20,7 +20,7 @@ from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.breaches import breaches
 from neonblue.statistics import Action, Estimate, MetricResult, Report, Verdict
-from neonblue.statistics.experiment import Deciding
+from neonblue.statistics.experiment.experiment import Deciding
 from tests.unit.analysis.lives import day, midnight
 from tests.unit.analysis.whole_lives import Life, Occasion
 

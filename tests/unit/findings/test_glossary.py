@@ -10,7 +10,7 @@ import pytest
 from neonblue.analysis.why import State
 from neonblue.findings.glossary import GLOSSARY
 from neonblue.findings.heading import WORDS
-from neonblue.statistics.wording import VERDICTS
+from neonblue.statistics.experiment.wording import VERDICTS
 
 ROOT = Path(__file__).parents[3]
 REPLACED = (

@@ -9,7 +9,7 @@ from neonblue.reports.from_analysis import methods_of, report_of_analysis
 from neonblue.reports.model import Unavailable
 from neonblue.reports.sections import sections_of
 from neonblue.statistics import Deciding, Metric, MetricKind, Plan, analyze
-from neonblue.statistics.tables import experiment_from_sums
+from neonblue.statistics.experiment.from_table import experiment_from_sums
 
 
 def test_control_comes_first_wherever_it_stands_among_the_arms(provenance: Provenance) -> None:

@@ -22,7 +22,7 @@ from neonblue.statistics import (
     analyze,
     compare_proportions,
 )
-from neonblue.statistics.deciding import AnyTime
+from neonblue.statistics.experiment.inference import AnyTime
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
 PLAN = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)

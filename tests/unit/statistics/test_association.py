@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from neonblue.statistics import Moments
-from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
+from neonblue.statistics.experiment.association import Counts, always_valid_p, equal_shares_p
 from neonblue.statistics.methods.score import score_test
 
 

@@ -20,7 +20,12 @@ from neonblue.statistics import (
     analyze,
     sample_ratio,
 )
-from neonblue.statistics.health import Finding, finding_of, sample_ratio_check, sequential_sample_ratio_checks
+from neonblue.statistics.experiment.health import (
+    Finding,
+    finding_of,
+    sample_ratio_check,
+    sequential_sample_ratio_checks,
+)
 
 PRIMARY = Metric("conversion", MetricKind.PROPORTION, Role.PRIMARY)
 LATENCY = Metric("latency", MetricKind.MEAN, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.05, True)

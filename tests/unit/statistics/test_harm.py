@@ -21,9 +21,9 @@ from neonblue.statistics import (
     Verdict,
     analyze_metrics,
 )
+from neonblue.statistics.experiment.report import analyze
+from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.methods.multiplicity import Procedure, judge_shared
-from neonblue.statistics.report import analyze
-from neonblue.statistics.standing import GuardrailState
 
 N = 10_000
 ENDED = Plan(ended=True)

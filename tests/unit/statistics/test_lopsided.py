@@ -35,12 +35,12 @@ from neonblue.statistics import (
     compare_ratios,
     compare_strata,
 )
-from neonblue.statistics.adjusting import adjustable_strata
-from neonblue.statistics.deciding import Sample
+from neonblue.statistics.experiment.adjusting import adjustable_strata
+from neonblue.statistics.experiment.inference import Sample
+from neonblue.statistics.experiment.standing import NOTHING, GuardrailState
 from neonblue.statistics.methods.by_kind import analyze_metric, guard_metric, own_effect
 from neonblue.statistics.methods.many import compare_cuped_arrays, compare_mean_arrays, compare_ratio_arrays
 from neonblue.statistics.methods.noninferiority import Margin
-from neonblue.statistics.standing import NOTHING, GuardrailState
 from tests.calibration.lopsided import revenue
 
 ANY_TIME = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)

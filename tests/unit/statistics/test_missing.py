@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.statistics import AllocationVersion, Estimate, Metric, MetricKind, Role, analyze_metric
-from neonblue.statistics.experiment import Experiment
+from neonblue.statistics.experiment.experiment import Experiment
+from neonblue.statistics.experiment.from_table import MetricColumns, UnitTable, experiment_from_units
+from neonblue.statistics.experiment.missing import Missing, missing_checks
 from neonblue.statistics.methods.by_kind import added
 from neonblue.statistics.methods.quantiles import QuantileSummary
-from neonblue.statistics.missing import Missing, missing_checks
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.tables import MetricColumns, UnitTable, experiment_from_units
 
 NAN = float("nan")
 

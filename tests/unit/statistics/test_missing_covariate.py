@@ -27,16 +27,21 @@ from neonblue.statistics import (
     compare_means,
     compare_strata,
 )
-from neonblue.statistics.adjusting import adjustable_strata, plain
-from neonblue.statistics.checks import check_health
-from neonblue.statistics.experiment import Experiment
+from neonblue.statistics.experiment.adjusting import adjustable_strata, plain
+from neonblue.statistics.experiment.checks import check_health
+from neonblue.statistics.experiment.experiment import Experiment
+from neonblue.statistics.experiment.from_table import (
+    MetricColumns,
+    UnitTable,
+    cappings,
+    experiment_from_units,
+)
 from neonblue.statistics.methods.by_kind import added, guard_metric, metric_effect
 from neonblue.statistics.methods.missing_covariate import (
     PartialCovariateMoments,
     adjust_partial,
     compare_partial,
 )
-from neonblue.statistics.tables import MetricColumns, UnitTable, cappings, experiment_from_units
 
 NAN = float("nan")
 

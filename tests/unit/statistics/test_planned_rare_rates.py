@@ -21,9 +21,9 @@ from neonblue.statistics import (
     Verdict,
     analyze,
 )
-from neonblue.statistics.analysis import Standings, analyze_metrics
-from neonblue.statistics.deciding import Sample, rule_for
-from neonblue.statistics.standing import NOTHING, GuardrailState
+from neonblue.statistics.experiment.analysis import Standings, analyze_metrics
+from neonblue.statistics.experiment.inference import Sample, rule_for
+from neonblue.statistics.experiment.standing import NOTHING, GuardrailState
 
 PLAN = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=20_000)
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from neonblue.statistics import AllocationVersion, Experiment, Metric, MetricKind, Moments, Role
-from neonblue.statistics.shares import reached_share
+from neonblue.statistics.experiment.shares import reached_share
 
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)
 PLANNED = 20_000

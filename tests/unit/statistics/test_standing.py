@@ -25,9 +25,15 @@ from neonblue.statistics import (
     analyze,
     analyze_metrics,
 )
-from neonblue.statistics.deciding import Sample, rule_for
+from neonblue.statistics.experiment.inference import Sample, rule_for
+from neonblue.statistics.experiment.standing import (
+    NOTHING,
+    GuardrailState,
+    Standing,
+    guardrail_after,
+    intersection,
+)
 from neonblue.statistics.sequential.group_sequential import EarlierLook
-from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 
 LOOKS = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=40_000)
 ANY_TIME = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)

@@ -12,7 +12,7 @@ from neonblue.statistics import (
     RatioMoments,
     analyze,
 )
-from neonblue.statistics.tables import (
+from neonblue.statistics.experiment.from_table import (
     Capping,
     MetricColumns,
     UnitTable,

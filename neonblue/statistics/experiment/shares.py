@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from neonblue.statistics.experiment import AllocationVersion, Experiment
+from neonblue.statistics.experiment.experiment import AllocationVersion, Experiment
 
 
 def reached_share(experiment: Experiment, metric: str, arm: str, planned_units: int) -> float:

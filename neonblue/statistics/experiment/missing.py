@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from neonblue.statistics import numbers
-from neonblue.statistics.adjusting import THRESHOLD, without_covariate
-from neonblue.statistics.association import Counts, always_valid_p, equal_shares_p
-from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric, Role
-from neonblue.statistics.health import HealthCheck
+from neonblue.statistics.experiment.adjusting import THRESHOLD, without_covariate
+from neonblue.statistics.experiment.association import Counts, always_valid_p, equal_shares_p
+from neonblue.statistics.experiment.experiment import AllocationVersion, Experiment, Metric, Role
+from neonblue.statistics.experiment.health import HealthCheck
 from neonblue.statistics.status import Status
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from neonblue.statistics import numbers
-from neonblue.statistics.association import Counts, equal_shares_p
+from neonblue.statistics.experiment.association import Counts, equal_shares_p
 from neonblue.statistics.methods.by_kind import AnyMoments, Pair
 from neonblue.statistics.methods.cuped import usable_effect
 from neonblue.statistics.methods.effect import Effect

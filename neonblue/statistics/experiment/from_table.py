@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neonblue.statistics.experiment import AllocationVersion, Experiment, Metric
+from neonblue.statistics.experiment.experiment import AllocationVersion, Experiment, Metric
+from neonblue.statistics.experiment.missing import Missing
 from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind
 from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.methods.quantiles import QuantileSummary
 from neonblue.statistics.methods.winsorization import Caps, pooled_caps, winsorized
-from neonblue.statistics.missing import Missing
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 
 FloatArray = NDArray[np.float64]

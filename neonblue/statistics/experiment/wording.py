@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from neonblue.statistics import numbers
-from neonblue.statistics.analysis import MetricResult, Verdict
-from neonblue.statistics.experiment import Metric
-from neonblue.statistics.health import Finding
+from neonblue.statistics.experiment.analysis import MetricResult, Verdict
+from neonblue.statistics.experiment.experiment import Metric
+from neonblue.statistics.experiment.health import Finding
+from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.methods.by_kind import MetricKind
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.noninferiority import Direction
 from neonblue.statistics.result import Estimate, Lift, Method
-from neonblue.statistics.standing import GuardrailState
 from neonblue.statistics.status import Status
 
 MARGIN = {

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neonblue.statistics import wording
-from neonblue.statistics.analysis import MetricResult, Verdict
-from neonblue.statistics.experiment import Deciding, Experiment, Plan, Role
-from neonblue.statistics.health import HealthCheck
+from neonblue.statistics.experiment import wording
+from neonblue.statistics.experiment.analysis import MetricResult, Verdict
+from neonblue.statistics.experiment.experiment import Deciding, Experiment, Plan, Role
+from neonblue.statistics.experiment.health import HealthCheck
+from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.result import Estimate, Lift
-from neonblue.statistics.standing import GuardrailState
 
 _LONGEST_WAIT = 365.0
 

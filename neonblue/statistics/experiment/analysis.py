@@ -7,9 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from neonblue.statistics.adjusting import as_adjusted
-from neonblue.statistics.deciding import DecidingRule, Sample, rule_for, too_few_outcomes
-from neonblue.statistics.experiment import Deciding, Experiment, Metric, Plan, Role
+from neonblue.statistics.experiment.adjusting import as_adjusted
+from neonblue.statistics.experiment.experiment import Deciding, Experiment, Metric, Plan, Role
+from neonblue.statistics.experiment.inference import DecidingRule, Sample, rule_for, too_few_outcomes
+from neonblue.statistics.experiment.shares import reached_share
+from neonblue.statistics.experiment.standing import (
+    NOTHING,
+    GuardrailState,
+    Standing,
+    guardrail_after,
+    intersection,
+)
 from neonblue.statistics.methods.by_kind import MetricKind, Pair
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.multiplicity import Family, Procedure, judge, judge_shared
@@ -17,8 +25,6 @@ from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInf
 from neonblue.statistics.methods.stratified import compare_strata, guard_strata
 from neonblue.statistics.numerics.tails import deviate
 from neonblue.statistics.result import Estimate, Interval, Lift, level_of
-from neonblue.statistics.shares import reached_share
-from neonblue.statistics.standing import NOTHING, GuardrailState, Standing, guardrail_after, intersection
 from neonblue.statistics.status import Status, StatusCode
 
 Standings = Mapping[tuple[str, str], Standing]

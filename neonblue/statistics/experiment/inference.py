@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from neonblue.statistics import numbers
-from neonblue.statistics.adjusting import plain
-from neonblue.statistics.experiment import Deciding, Plan
+from neonblue.statistics.experiment.adjusting import plain
+from neonblue.statistics.experiment.experiment import Deciding, Plan
 from neonblue.statistics.methods.by_kind import MetricKind, Pair
 from neonblue.statistics.methods.stratified import information
 from neonblue.statistics.moments import Moments

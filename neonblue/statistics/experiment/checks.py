@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from neonblue.statistics.adjusting import THRESHOLD, covariate_difference
-from neonblue.statistics.experiment import Deciding, Experiment, Plan
-from neonblue.statistics.health import (
+from neonblue.statistics.experiment.adjusting import THRESHOLD, covariate_difference
+from neonblue.statistics.experiment.experiment import Deciding, Experiment, Plan
+from neonblue.statistics.experiment.health import (
     HealthCheck,
     covariate_balance,
     multiply_exposed,
@@ -14,7 +14,7 @@ from neonblue.statistics.health import (
     sequential_sample_ratio_checks,
     stray_units,
 )
-from neonblue.statistics.missing import missing_checks
+from neonblue.statistics.experiment.missing import missing_checks
 from neonblue.statistics.status import Status
 
 _AT_THE_END = "at the end"
