@@ -95,7 +95,7 @@ def experiment_from_units(
 ) -> Experiment:
     """Moments of every metric and arm from single units.
 
-    Units in more than one arm are left out and counted as multiply exposed. weights: allocation shares per arm,
+    Units in more than one arm are left out and counted as `multiply_exposed`. weights: allocation shares per arm,
     equal by default. caps: of metrics by name, as of `cappings`; units of a segment take those of all. A
     proportion's unit counts once whatever its number. Units without a value of a metric that leaves them out are
     counted in `missing`, and in the arms' units all the same. Raises ValueError for an unknown control or arm, and for
