@@ -1,4 +1,7 @@
-"""Bandits: each arm's probability of being the best, by quadrature, and the shares of traffic it earns."""
+"""Bandits: each arm's probability of being the best, by quadrature, and the shares of traffic it earns.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 

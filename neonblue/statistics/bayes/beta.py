@@ -1,4 +1,7 @@
-"""Beta-Binomial comparison of two rates: exact posteriors, every integral by quadrature."""
+"""Beta-Binomial comparison of two rates: exact posteriors, every integral by quadrature.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 

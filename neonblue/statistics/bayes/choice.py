@@ -1,4 +1,7 @@
-"""Which arm a posterior chooses: a rule on probabilities that were computed elsewhere."""
+"""Which arm a posterior chooses: a rule on probabilities that were computed elsewhere.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gaussian Bayesian comparison: a conjugate normal posterior of the difference or of the lift."""
+"""Gaussian Bayesian comparison: a conjugate normal posterior of the difference or of the lift.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Nothing here decides: a linearised or log-ratio interval is not dual to the test of the absolute difference,
 so that the two can contradict each other. The engine's own lift is Fieller's (`fieller`), or the score
 interval of the ratio (`score`).
+
+Library only: no part of the platform calls it.
 """
 
 from __future__ import annotations

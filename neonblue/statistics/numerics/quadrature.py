@@ -1,4 +1,7 @@
-"""Gauss-Legendre quadrature on panels, and Beta distributions on the scale where it is accurate for them."""
+"""Gauss-Legendre quadrature on panels, and Beta distributions on the scale where it is accurate for them.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 
