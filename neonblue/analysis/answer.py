@@ -234,7 +234,7 @@ def _plan(question: Question) -> PlanItem:
     plan, looks = question.plan, question.looks
     course = course_of(question.configuration, question.now or question.closed_to)
     return PlanItem(
-        plan.deciding.value,
+        plan.inference.value,
         plan.alpha,
         plan.planned_units,
         plan.ended,

@@ -8,8 +8,8 @@ from neonblue.statistics.experiment.analysis import MetricResult, Verdict, analy
 from neonblue.statistics.experiment.decision import Action, Decision
 from neonblue.statistics.experiment.experiment import (
     AllocationVersion,
-    Deciding,
     Experiment,
+    Inference,
     Metric,
     Plan,
     Role,
@@ -52,7 +52,6 @@ __all__ = [
     "Comparison",
     "CovariateMoments",
     "CupedComparison",
-    "Deciding",
     "Decision",
     "Design",
     "Direction",
@@ -62,6 +61,7 @@ __all__ = [
     "Finding",
     "GaussianPosterior",
     "HealthCheck",
+    "Inference",
     "Interval",
     "Lift",
     "LiftPrior",

@@ -75,7 +75,7 @@ def _rates(
         for n, p in zip(sizes, (rate, rate * factor), strict=True)
     )
     n_c, n_t = _sizes(sizes)
-    test = compare_proportion_arrays(n_c, x_c, n_t, x_t).inference
+    test = compare_proportion_arrays(n_c, x_c, n_t, x_t).absolute
     called = np.nan_to_num(test.p_value, nan=1.0) <= _levels(sizes)
     enough = (x_c + x_t) * np.minimum(n_c, n_t) / (n_c + n_t) >= SMALLEST_OUTCOMES
     return {"from 100 units": _ever(called, test.diff), "engine": _ever(called & enough, test.diff)}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from neonblue.statistics.experiment.adjusting import as_adjusted
-from neonblue.statistics.experiment.experiment import Deciding, Experiment, Metric, Plan, Role
-from neonblue.statistics.experiment.inference import DecidingRule, Sample, rule_for, too_few_outcomes
+from neonblue.statistics.experiment.experiment import Experiment, Inference, Metric, Plan, Role
+from neonblue.statistics.experiment.inference import InferenceRule, Sample, rule_for, too_few_outcomes
 from neonblue.statistics.experiment.shares import reached_share
 from neonblue.statistics.experiment.standing import (
     NOTHING,
@@ -148,7 +148,7 @@ class _Cell:
     fallback: Status | None
     sample: Sample
     share: float
-    rule: DecidingRule
+    rule: InferenceRule
     standing: Standing
     tested: bool
     alarms: int
@@ -168,7 +168,7 @@ class _Cell:
         share = max(share, standing.share)
         rule = rule_for(plan, sample, share, standing.looks)
         tested = True
-        if plan.deciding is Deciding.GROUP_SEQUENTIAL:
+        if plan.inference is Inference.GROUP_SEQUENTIAL:
             tested = looking and not standing.final and standing.grown(sample.information)
         first = _compare(metric, strata, plan.alpha, limits=False)
         alarms = experiment.alarms
@@ -198,7 +198,7 @@ class _Cell:
 
     @property
     def sequence(self) -> bool:
-        return self.plan.deciding is Deciding.CONFIDENCE_SEQUENCE
+        return self.plan.inference is Inference.CONFIDENCE_SEQUENCE
 
     @property
     def testing(self) -> bool:
@@ -226,7 +226,7 @@ class _Cell:
         guardrail = self._guardrail()
         state = guardrail_after(self.standing.guardrail, self._state(guardrail))
         few = None if shown else self._few_outcomes()
-        if few is not None and self.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+        if few is not None and self.plan.inference is Inference.GROUP_SEQUENTIAL:
             # No look, or the last one, which tests nothing: between looks the same is said.
             comparison = replace(comparison, absolute=few, relative=few)
         verdict = self._verdict(comparison, rejected)
@@ -293,7 +293,7 @@ class _Cell:
     def _verdict(self, comparison: Comparison, rejected: bool) -> Verdict:
         test, stands = comparison.absolute, self.standing.interval
         if isinstance(test, Estimate):
-            rises = _rises(test.diff, test.interval if self.plan.deciding is not Deciding.FIXED else None)
+            rises = _rises(test.diff, test.interval if self.plan.inference is not Inference.FIXED else None)
         elif self.standing.rejected and stands is not None:
             # Nothing can be estimated any more, as where units were erased: what was rejected stays so.
             rises = _rises(self.standing.diff or 0.0, stands)
@@ -345,7 +345,7 @@ class _Cell:
         """Whether this is a look: what can test nothing for want of outcomes leaves its error to the next one."""
         if not self.tested or isinstance(self.strata, Status):
             return False
-        waits = self.plan.deciding is Deciding.GROUP_SEQUENTIAL and not (self.ready or self._last)
+        waits = self.plan.inference is Inference.GROUP_SEQUENTIAL and not (self.ready or self._last)
         return not waits or isinstance(guardrail, NonInferiority)
 
     def _looked(self) -> Looked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neonblue.statistics.experiment.adjusting import THRESHOLD, covariate_difference
-from neonblue.statistics.experiment.experiment import Deciding, Experiment, Plan
+from neonblue.statistics.experiment.experiment import Experiment, Inference, Plan
 from neonblue.statistics.experiment.health import (
     HealthCheck,
     covariate_balance,
@@ -32,7 +32,7 @@ def check_health(experiment: Experiment, plan: Plan) -> tuple[HealthCheck, ...]:
     if experiment.exposed:
         threshold = plan.multiply_exposed_threshold
         checks.append(multiply_exposed(experiment.multiply_exposed, experiment.exposed, threshold))
-    watched = plan.deciding is not Deciding.FIXED
+    watched = plan.inference is not Inference.FIXED
     return (*checks, *missing_checks(experiment, sequential=watched), *_balance_checks(experiment))
 
 
@@ -41,9 +41,9 @@ def _sample_ratio_checks(experiment: Experiment, plan: Plan) -> list[HealthCheck
     names = [version.name for version in experiment.versions]
     observed = [[version.observed.get(arm, 0) for arm in experiment.arms] for version in experiment.versions]
     weights = [[version.weights.get(arm, 0.0) for arm in experiment.arms] for version in experiment.versions]
-    if plan.deciding is not Deciding.FIXED:
+    if plan.inference is not Inference.FIXED:
         watched = sequential_sample_ratio_checks(observed, weights, names, threshold)
-        reached = plan.deciding is Deciding.GROUP_SEQUENTIAL and plan.complete(experiment.units)
+        reached = plan.inference is Inference.GROUP_SEQUENTIAL and plan.complete(experiment.units)
         if not names or not (plan.ended or reached):
             return watched
         # One look at the end finds more than e-values do, which hold at every look.

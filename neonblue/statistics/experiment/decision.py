@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from neonblue.statistics.experiment import wording
 from neonblue.statistics.experiment.analysis import MetricResult, Verdict
-from neonblue.statistics.experiment.experiment import Deciding, Experiment, Plan, Role
+from neonblue.statistics.experiment.experiment import Experiment, Inference, Plan, Role
 from neonblue.statistics.experiment.health import HealthCheck
 from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.result import Estimate, Lift
@@ -84,7 +84,7 @@ def _complete(experiment: Experiment, plan: Plan, results: tuple[MetricResult, .
     units that are not looked at yet end nothing.
     """
     primary = [result for result in results if result.metric.role is Role.PRIMARY]
-    if plan.deciding is Deciding.GROUP_SEQUENTIAL and results:
+    if plan.inference is Inference.GROUP_SEQUENTIAL and results:
         return all(result.final or result.rejected for result in primary or results)
     return plan.complete(experiment.units)
 
@@ -169,7 +169,7 @@ def _days_left(experiment: Experiment, plan: Plan, results: tuple[MetricResult, 
         return None
     if plan.planned_units is not None:
         return (plan.planned_units - experiment.units) / plan.units_per_day
-    if plan.deciding is not Deciding.CONFIDENCE_SEQUENCE:
+    if plan.inference is not Inference.CONFIDENCE_SEQUENCE:
         return None
     growth = [_growth(result) for result in results if result.metric.role is Role.PRIMARY]
     days = min(growth, default=math.inf) * experiment.units / plan.units_per_day

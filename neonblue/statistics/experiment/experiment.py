@@ -25,7 +25,7 @@ class Role(StrEnum):
     GUARDRAIL = "guardrail"
 
 
-class Deciding(StrEnum):
+class Inference(StrEnum):
     """Which test decides. Fixed at launch: to choose it later would be to choose the answer."""
 
     FIXED = "fixed"  # once, at the planned end
@@ -193,7 +193,7 @@ class Plan:
     """How the experiment is decided, as stored at its launch.
 
     alpha: family-wise error of the primary metrics, of all alarms of guardrails, and of each margin that is held;
-    false_discovery_rate: of the secondary metrics. deciding: which test decides. planned_units: size over
+    false_discovery_rate: of the secondary metrics. inference: which test decides. planned_units: size over
     all arms, None without a plan; units_per_day: the rate of new units, for the time left. looks:
     information fractions of the earlier looks of a group-sequential test, ascending. tuning: the sample
     size N* at which the confidence sequence is tightest; spending: how a group-sequential test spends
@@ -204,7 +204,7 @@ class Plan:
 
     alpha: float = 0.05
     false_discovery_rate: float = 0.05
-    deciding: Deciding = Deciding.FIXED
+    inference: Inference = Inference.FIXED
     planned_units: int | None = None
     units_per_day: float | None = None
     looks: tuple[float, ...] = field(default=())
@@ -220,9 +220,9 @@ class Plan:
                 raise ValueError(f"{name}: must lie inside (0, 1), got {getattr(self, name)}")
         if self.planned_units is not None and self.planned_units < 1:
             raise ValueError(f"planned_units: must be positive, got {self.planned_units}")
-        if self.deciding is Deciding.GROUP_SEQUENTIAL and self.planned_units is None:
+        if self.inference is Inference.GROUP_SEQUENTIAL and self.planned_units is None:
             raise ValueError("planned_units: a group-sequential test needs a planned size")
-        if self.deciding is Deciding.GROUP_SEQUENTIAL and self.alpha >= 0.5:
+        if self.inference is Inference.GROUP_SEQUENTIAL and self.alpha >= 0.5:
             raise ValueError(f"alpha: must be below 0.5 for a group-sequential test, got {self.alpha}")
         if any(late <= early for early, late in itertools.pairwise((0.0, *self.looks))):
             raise ValueError(f"looks: information shares must be positive and ascend, got {list(self.looks)}")
@@ -238,8 +238,8 @@ class Plan:
     ) -> Plan:
         """The plan to store when an experiment starts: with a planned size the group-sequential test decides,
         without one the confidence sequence."""
-        deciding = Deciding.CONFIDENCE_SEQUENCE if planned_units is None else Deciding.GROUP_SEQUENTIAL
-        return cls(alpha, deciding=deciding, planned_units=planned_units, units_per_day=units_per_day)
+        inference = Inference.CONFIDENCE_SEQUENCE if planned_units is None else Inference.GROUP_SEQUENTIAL
+        return cls(alpha, inference=inference, planned_units=planned_units, units_per_day=units_per_day)
 
     def complete(self, units: int) -> bool:
         """Whether the planned end is reached: the experiment ended, or its planned size is there."""

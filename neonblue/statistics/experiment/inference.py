@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 from neonblue.statistics import numbers
 from neonblue.statistics.experiment.adjusting import plain
-from neonblue.statistics.experiment.experiment import Deciding, Plan
+from neonblue.statistics.experiment.experiment import Inference, Plan
 from neonblue.statistics.methods.by_kind import MetricKind, Pair
 from neonblue.statistics.methods.stratified import information
 from neonblue.statistics.moments import Moments
@@ -64,7 +64,7 @@ class Sample:
         return 4 * self.information
 
 
-class DecidingRule(Protocol):
+class InferenceRule(Protocol):
     """Turns one look at an estimate into a p-value and the level of its interval that the plan allows.
 
     units: of both arms together in the comparison at hand, as `Sample.units`.
@@ -190,15 +190,15 @@ def too_few_outcomes(
 
 def rule_for(
     plan: Plan, sample: Sample, share: float = 0.0, earlier: Sequence[EarlierLook] = ()
-) -> DecidingRule:
+) -> InferenceRule:
     """The rule of a plan for one comparison.
 
     share: the part of the planned size that is reached; earlier: the looks taken, else those of the plan, whose shares
     then stand for their information. Raises ValueError for a sequential plan whose alpha is 0.5 or more.
     """
-    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
+    if plan.inference is Inference.CONFIDENCE_SEQUENCE:
         return AnyTime(plan.alpha, plan.tuning)
-    if plan.planned_units is None or plan.deciding is Deciding.FIXED:
+    if plan.planned_units is None or plan.inference is Inference.FIXED:
         return FixedHorizon(plan.ended or share >= 1)
     spending = Spending(plan.spending)
     now = EarlierLook(sample.information, max(share, 1 / plan.planned_units))

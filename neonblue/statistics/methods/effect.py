@@ -83,8 +83,8 @@ class Effect:
         self, alpha: float, alternative: Alternative = Alternative.TWO_SIDED, null: float = 0.0
     ) -> Estimate:
         """Test of "the difference is `null`" with the interval that inverts it."""
-        inference = infer(self.diff, math.sqrt(self.variance), self.df, alpha, alternative, null)
-        return inference.estimate(alpha, self.method, raised=self.raised)
+        test = infer(self.diff, math.sqrt(self.variance), self.df, alpha, alternative, null)
+        return test.estimate(alpha, self.method, raised=self.raised)
 
     def lift(self, alpha: float, alternative: Alternative = Alternative.TWO_SIDED) -> Lift | Status:
         """The difference relative to the control's size by Fieller's theorem, dual to `test`."""

@@ -16,7 +16,7 @@ from neonblue.statistics.methods.by_kind import needs_score_array
 from neonblue.statistics.methods.fieller import fieller_limits
 from neonblue.statistics.methods.lopsided import raised_variances
 from neonblue.statistics.methods.score import difference_limits, difference_variance, ratio_limits
-from neonblue.statistics.methods.t_test import Inference, critical_value, infer, welch_df
+from neonblue.statistics.methods.t_test import EstimateArrays, critical_value, infer, welch_df
 from neonblue.statistics.numerics.double_double import centred_product, quotient_difference, residual_sum
 from neonblue.statistics.status import StatusCode
 
@@ -40,7 +40,7 @@ class ComparisonArrays:
 
     value_control: FloatArray
     value_treatment: FloatArray
-    inference: Inference
+    absolute: EstimateArrays
     lift: FloatArray
     lift_lower: FloatArray
     lift_upper: FloatArray
@@ -246,8 +246,8 @@ def _compare(
     status = np.where((status == _NO_STATUS) & broken, StatusCode.INVALID_INPUT.value, status)
     usable = status == _NO_STATUS
     freedom = welch_df(control.variance, control.n, treatment.variance, treatment.n) if df is None else df
-    inference = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)
-    critical = critical_value(alpha, inference.df)
+    test = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)
+    critical = critical_value(alpha, test.df)
     lower, upper = fieller_limits(control.value, baseline, diff, variance, covariance, critical)
     lower, upper = np.where(usable, lower, np.nan), np.where(usable, upper, np.nan)
     lift_status = np.where(usable & np.isnan(lower), StatusCode.RATIO_UNBOUNDED.value, status)
@@ -255,7 +255,7 @@ def _compare(
     return ComparisonArrays(
         value_control=control.value,
         value_treatment=treatment.value,
-        inference=inference,
+        absolute=test,
         lift=np.where(usable, _divide(diff, np.abs(control.value)), np.nan),
         lift_lower=lower,
         lift_upper=upper,
@@ -273,7 +273,7 @@ def _with_score(
     x_c, n_c, x_t, n_t = (column[chosen] for column in counts)
     level = alpha[chosen]
     critical = critical_value(level, math.inf)
-    diff = plain.inference.diff[chosen]
+    diff = plain.absolute.diff[chosen]
     test = infer(diff, np.sqrt(difference_variance(x_c, n_c, x_t, n_t, 0.0)), math.inf, level)
     lower, upper = difference_limits(x_c, n_c, x_t, n_t, critical)
     based = x_c > 0
@@ -287,8 +287,8 @@ def _with_score(
         column[chosen] = values
         return column
 
-    old = plain.inference
-    inference = Inference(
+    old = plain.absolute
+    absolute = EstimateArrays(
         diff=put(old.diff, test.diff),
         se=put(old.se, test.se),
         statistic=put(old.statistic, test.statistic),
@@ -306,7 +306,7 @@ def _with_score(
     return ComparisonArrays(
         value_control=plain.value_control,
         value_treatment=plain.value_treatment,
-        inference=inference,
+        absolute=absolute,
         lift=put(
             plain.lift, np.where(based, diff / np.where(based, plain.value_control[chosen], 1.0), np.nan)
         ),

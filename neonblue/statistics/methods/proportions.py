@@ -76,8 +76,8 @@ def pooled_test(
         return _ZERO_VARIANCE
     diff = treatment.minus(control)
     shift = math.copysign(min(0.5 * inverse, abs(diff)), diff) if continuity_correction else 0.0
-    inference = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
-    return inference.estimate(alpha, Method.POOLED_PROPORTIONS)
+    test = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
+    return test.estimate(alpha, Method.POOLED_PROPORTIONS)
 
 
 def unpooled_lift(

@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Inference:
+class EstimateArrays:
     """The fields of `Estimate` as arrays of one shape; an element with se = 0 or nan holds nan throughout."""
 
     diff: FloatArray
@@ -78,7 +78,7 @@ def infer(
     alpha: ArrayLike = 0.05,
     alternative: Alternative = Alternative.TWO_SIDED,
     null: ArrayLike = 0.0,
-) -> Inference:
+) -> EstimateArrays:
     """Test "the difference is `null`" and invert the same test into an interval for the difference.
 
     diff, null: in the metric's unit; se > 0; df > 0 or inf; alpha: error rate in (0, 1), per comparison.
@@ -96,7 +96,7 @@ def infer(
     infinity = np.where(usable, np.inf, np.nan)
     lower = -infinity if alternative is Alternative.LESS else diff - margin
     upper = infinity if alternative is Alternative.GREATER else diff + margin
-    return Inference(diff, se, statistic, df, p_value, log10_p, p_greater, p_less, lower, upper)
+    return EstimateArrays(diff, se, statistic, df, p_value, log10_p, p_greater, p_less, lower, upper)
 
 
 def welch_df(

@@ -1,4 +1,4 @@
-"""The deciding rule of a plan with a planned size: a group-sequential test at whatever looks are taken."""
+"""The rule of a plan with a planned size: a group-sequential test at whatever looks are taken."""
 
 from __future__ import annotations
 

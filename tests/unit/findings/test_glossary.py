@@ -63,10 +63,6 @@ def test_a_time_of_day_ends_in_z() -> None:
     "folder", ["neonblue/reports", "neonblue/results", "neonblue/statistics", "neonblue/cli"]
 )
 def test_no_other_word_is_used(folder: str) -> None:
-    texts = [
-        path.read_text()
-        for path in (ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".html")
-    ]
+    texts = [path.read_text() for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".html")]
 
     assert [word for word in REPLACED if any(word in text for text in texts)] == []

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from neonblue.statistics import (
     Action,
-    Deciding,
     Direction,
     Estimate,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Moments,
@@ -25,7 +25,7 @@ from neonblue.statistics import (
 from neonblue.statistics.experiment.inference import AnyTime
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
-PLAN = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+PLAN = Plan(inference=Inference.CONFIDENCE_SEQUENCE)
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)
 
 

@@ -7,9 +7,9 @@ import pytest
 from neonblue.statistics import (
     Action,
     AllocationVersion,
-    Deciding,
     Direction,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Moments,
@@ -199,7 +199,7 @@ def test_a_drift_that_each_version_hides_is_found_over_versions():
 
 
 def test_a_sequential_plan_has_a_sample_ratio_check_that_may_be_watched():
-    watched = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+    watched = Plan(inference=Inference.CONFIDENCE_SEQUENCE)
 
     fine, broken = (
         analyze(experiment(BASE, UP, observed=(10_000, n)), watched).health[0] for n in (9_900, 9_000)
@@ -215,7 +215,7 @@ def test_watched_versions_are_checked_one_by_one_and_together():
     versions = tuple(AllocationVersion(str(i), {"a": 1, "b": 1}, {"a": 5150, "b": 4850}) for i in range(9))
     several = dataclasses.replace(experiment(BASE, UP), versions=versions)
 
-    health = analyze(several, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)).health
+    health = analyze(several, Plan(inference=Inference.CONFIDENCE_SEQUENCE)).health
 
     assert [check.passed for check in health] == [True] * 9 + [False]
 
@@ -225,7 +225,7 @@ def test_watched_versions_without_units_or_with_strays_say_so():
     stray = AllocationVersion("2", {"a": 1, "b": 0}, {"a": 9, "b": 3})
     several = dataclasses.replace(experiment(BASE, UP), versions=(empty, stray))
 
-    for plan in (Plan(deciding=Deciding.CONFIDENCE_SEQUENCE), NOW):
+    for plan in (Plan(inference=Inference.CONFIDENCE_SEQUENCE), NOW):
         health = analyze(several, plan).health
 
         assert [check.passed for check in health[:2]] == [True, False]
@@ -262,7 +262,7 @@ def test_units_met_in_several_arms_block_beyond_their_threshold():
     [(1060, pytest.approx(15.2, abs=0.1)), (1000, None), (1001, None)],
 )
 def test_without_a_planned_size_the_time_left_is_that_of_the_effect_seen(treatment, days):
-    plan = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, units_per_day=5_000)
+    plan = Plan(inference=Inference.CONFIDENCE_SEQUENCE, units_per_day=5_000)
 
     decision = analyze(experiment(BASE, Moments.proportion(treatment, 10_000)), plan).decision
 
@@ -276,7 +276,7 @@ def test_a_fixed_plan_without_a_size_can_not_say_how_long_it_takes():
 
 
 def test_a_metric_without_a_test_gives_no_time():
-    plan = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, units_per_day=10)
+    plan = Plan(inference=Inference.CONFIDENCE_SEQUENCE, units_per_day=10)
 
     assert analyze(experiment(NOBODY, NOBODY), plan).decision.days_left is None
 
@@ -295,8 +295,8 @@ def test_a_guardrail_without_a_margin_holds_until_it_is_worse():
 def test_at_the_end_of_a_watched_plan_one_look_finds_what_e_values_do_not():
     bent = experiment(BASE, UP, observed=(10_000, 9_500))  # chi-square p = 0.0003
 
-    running = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
-    ended = analyze(bent, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE, ended=True))
+    running = analyze(bent, Plan(inference=Inference.CONFIDENCE_SEQUENCE))
+    ended = analyze(bent, Plan(inference=Inference.CONFIDENCE_SEQUENCE, ended=True))
 
     assert [check.name for check in running.health if check.name.startswith("sample_ratio")] == [
         "sample_ratio (1)"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from neonblue.statistics import (
     Action,
     AllocationVersion,
-    Deciding,
     Direction,
     Estimate,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Moments,
@@ -41,7 +41,7 @@ def sales(control, treatment, n=10_000):
 
 
 def plan(planned=40_000, **fields):
-    return Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=planned, **fields)
+    return Plan(inference=Inference.GROUP_SEQUENTIAL, planned_units=planned, **fields)
 
 
 def look(earlier=(), share=0.5, family=SpendingFamily.OBRIEN_FLEMING):
@@ -144,5 +144,5 @@ def test_p_reaches_alpha_exactly_where_z_reaches_the_boundary(z, shares, alpha, 
 
 
 def test_the_plan_at_launch_says_which_test_decides():
-    assert Plan.at_launch(50_000).deciding is Deciding.GROUP_SEQUENTIAL
-    assert Plan.at_launch().deciding is Deciding.CONFIDENCE_SEQUENCE
+    assert Plan.at_launch(50_000).inference is Inference.GROUP_SEQUENTIAL
+    assert Plan.at_launch().inference is Inference.CONFIDENCE_SEQUENCE

@@ -8,10 +8,10 @@ import pytest
 
 from neonblue.statistics import (
     Action,
-    Deciding,
     Direction,
     Estimate,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Moments,
@@ -27,7 +27,7 @@ from neonblue.statistics.methods.multiplicity import Procedure, judge_shared
 
 N = 10_000
 ENDED = Plan(ended=True)
-SEQUENCE = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+SEQUENCE = Plan(inference=Inference.CONFIDENCE_SEQUENCE)
 ERRORS = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER)
 
 
@@ -91,10 +91,10 @@ def test_a_margin_is_held_whatever_the_number_of_guardrails() -> None:
     assert alone.guardrail_state is among.guardrail_state is GuardrailState.HELD
 
 
-@pytest.mark.parametrize("deciding", [Deciding.GROUP_SEQUENTIAL, Deciding.CONFIDENCE_SEQUENCE])
-def test_a_sequential_plan_shares_its_error_as_well(deciding: Deciding) -> None:
-    planned = 2 * N if deciding is Deciding.GROUP_SEQUENTIAL else None
-    plan = Plan(deciding=deciding, planned_units=planned)
+@pytest.mark.parametrize("inference", [Inference.GROUP_SEQUENTIAL, Inference.CONFIDENCE_SEQUENCE])
+def test_a_sequential_plan_shares_its_error_as_well(inference: Inference) -> None:
+    planned = 2 * N if inference is Inference.GROUP_SEQUENTIAL else None
+    plan = Plan(inference=inference, planned_units=planned)
     shaken = 1_135  # z = 3.1
 
     alone = analyze_metrics(experiment(*several(1), worst=shaken), plan)[0]

@@ -7,10 +7,10 @@ import pytest
 
 from neonblue.statistics import (
     Action,
-    Deciding,
     Direction,
     Estimate,
     Experiment,
+    Inference,
     Interval,
     Lift,
     Metric,
@@ -35,8 +35,8 @@ from neonblue.statistics.experiment.standing import (
 )
 from neonblue.statistics.sequential.group_sequential import EarlierLook
 
-LOOKS = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=40_000)
-ANY_TIME = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+LOOKS = Plan(inference=Inference.GROUP_SEQUENTIAL, planned_units=40_000)
+ANY_TIME = Plan(inference=Inference.CONFIDENCE_SEQUENCE)
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)
 GUARD = Metric("errors", MetricKind.PROPORTION, Role.GUARDRAIL, Direction.LOWER_IS_BETTER, 0.02)
 REJECTED = Standing(

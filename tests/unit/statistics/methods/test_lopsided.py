@@ -15,10 +15,10 @@ from neonblue.findings.effects import effects_of
 from neonblue.statistics import (
     Action,
     CovariateMoments,
-    Deciding,
     Direction,
     Estimate,
     Experiment,
+    Inference,
     Lift,
     Metric,
     MetricKind,
@@ -43,7 +43,7 @@ from neonblue.statistics.methods.many import compare_cuped_arrays, compare_mean_
 from neonblue.statistics.methods.noninferiority import Margin
 from tests.calibration.lopsided import revenue
 
-ANY_TIME = Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)
+ANY_TIME = Plan(inference=Inference.CONFIDENCE_SEQUENCE)
 MEAN = MetricKind.MEAN
 BIG, SMALL = Moments(1900, 1900.0, 19_000.0), Moments(100, 60.0, 300.0)
 
@@ -58,7 +58,7 @@ def test_revenue_without_an_effect_is_seldom_called_different(sizes):
     rng = np.random.default_rng(18)
     arms = [revenue(rng, 500, n) for n in sizes]
 
-    test = compare_mean_arrays(sizes[0], *arms[0], sizes[1], *arms[1]).inference
+    test = compare_mean_arrays(sizes[0], *arms[0], sizes[1], *arms[1]).absolute
 
     assert np.mean(test.upper < 0) <= 0.025
     assert np.mean(test.lower > 0) <= 0.025
@@ -157,8 +157,8 @@ def agrees(arrays, place, row):
     assert isinstance(lift, Lift)
     assert bool(arrays.raised[place]) is test.raised
     for name in ("diff", "se", "df", "p_value"):
-        assert getattr(arrays.inference, name)[place] == pytest.approx(getattr(test, name), rel=1e-9)
-    assert arrays.inference.lower[place] == pytest.approx(test.interval.lower, rel=1e-9)
+        assert getattr(arrays.absolute, name)[place] == pytest.approx(getattr(test, name), rel=1e-9)
+    assert arrays.absolute.lower[place] == pytest.approx(test.interval.lower, rel=1e-9)
     assert arrays.lift_lower[place] == pytest.approx(lift.interval.lower, rel=1e-9)
     assert arrays.lift_upper[place] == pytest.approx(lift.interval.upper, rel=1e-9)
 

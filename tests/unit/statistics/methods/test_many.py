@@ -30,7 +30,7 @@ def same(left: float, right: float) -> None:
 
 
 def agree(arrays: ComparisonArrays, index: int, row: Comparison) -> None:
-    many, one, lift = arrays.inference, row.absolute, row.relative
+    many, one, lift = arrays.absolute, row.absolute, row.relative
     if isinstance(one, Estimate):
         assert arrays.status[index] == ""
         for field in ("diff", "se", "statistic", "df", "p_value", "p_greater", "p_less"):
@@ -116,7 +116,7 @@ def test_adjusted_means_agree():
 
     assert isinstance(test, Estimate)
     assert isinstance(lift, Lift)
-    assert arrays.inference.p_value[0] == pytest.approx(test.p_value, rel=1e-9)
+    assert arrays.absolute.p_value[0] == pytest.approx(test.p_value, rel=1e-9)
     assert arrays.lift_upper[0] == pytest.approx(lift.interval.upper, rel=1e-9)
 
 
@@ -133,9 +133,9 @@ def test_impossible_counts_have_a_status_and_harm_no_other_element(bad, arm):
     found = compare_proportion_arrays(*np.array([good, arms], dtype=float).T)
 
     assert list(found.status) == ["", "invalid_input"]
-    assert np.isnan(found.inference.p_value[1])
+    assert np.isnan(found.absolute.p_value[1])
     assert np.isnan(found.lift[1])
-    assert found.inference.p_value[0] == compare_proportion_arrays(*good).inference.p_value
+    assert found.absolute.p_value[0] == compare_proportion_arrays(*good).absolute.p_value
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_numbers_that_are_none_have_a_status(bad):
         found = compare_mean_arrays(*np.array([(*good, *good), (*bad, *good), (*good, *bad)], dtype=float).T)
 
     assert list(found.status) == ["", "invalid_input", "invalid_input"]
-    assert np.isnan(found.inference.p_value[1:]).all()
+    assert np.isnan(found.absolute.p_value[1:]).all()
 
 
 @pytest.mark.filterwarnings("error")

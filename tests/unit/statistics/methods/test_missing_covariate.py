@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from neonblue.statistics import (
     AllocationVersion,
     CovariateMoments,
-    Deciding,
     Estimate,
+    Inference,
     Margin,
     Method,
     Metric,
@@ -248,7 +248,7 @@ def test_the_arms_shares_without_a_covariate_are_checked_and_warn():
     broken = dataclasses.replace(sound, moments={**data, ("m", "a"): complete})
 
     shares, balance = check_health(sound, Plan())
-    differing, _ = check_health(broken, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE))
+    differing, _ = check_health(broken, Plan(inference=Inference.CONFIDENCE_SEQUENCE))
 
     assert [shares.name, balance.name] == ["covariate missing (m of b)", "covariate_balance"]
     assert shares.passed

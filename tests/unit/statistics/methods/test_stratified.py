@@ -6,9 +6,9 @@ import pytest
 
 from neonblue.statistics import (
     AllocationVersion,
-    Deciding,
     Direction,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Moments,
@@ -42,7 +42,7 @@ def test_a_rate_that_falls_during_a_ramp_is_no_effect():
     assert analyze(PARADOX, NOW).results[0].verdict is Verdict.UNDECIDED
 
 
-@pytest.mark.parametrize("plan", [NOW, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE)])
+@pytest.mark.parametrize("plan", [NOW, Plan(inference=Inference.CONFIDENCE_SEQUENCE)])
 def test_an_effect_within_every_version_is_found(plan):
     experiment = ramp(
         SALES, (0.1, rate(1800, 9000), rate(300, 1000)), (0.5, rate(500, 5000), rate(900, 5000))

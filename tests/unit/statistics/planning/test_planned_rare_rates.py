@@ -7,9 +7,9 @@ import pytest
 from neonblue.analysis.standings import standing_after
 from neonblue.statistics import (
     Action,
-    Deciding,
     Direction,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     MetricResult,
@@ -25,7 +25,7 @@ from neonblue.statistics.experiment.analysis import Standings, analyze_metrics
 from neonblue.statistics.experiment.inference import Sample, rule_for
 from neonblue.statistics.experiment.standing import NOTHING, GuardrailState
 
-PLAN = Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=20_000)
+PLAN = Plan(inference=Inference.GROUP_SEQUENTIAL, planned_units=20_000)
 SALES = Metric("sales", MetricKind.PROPORTION, Role.PRIMARY)
 GUARDED = Metric(
     "sales",
