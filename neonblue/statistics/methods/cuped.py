@@ -12,9 +12,10 @@ from enum import StrEnum
 
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.effect import Effect
-from neonblue.statistics.methods.means import compare_means, not_testable, too_few
+from neonblue.statistics.methods.means import compare_means, mean_variance, not_testable, too_few
+from neonblue.statistics.methods.obstacles import first, no_variance
 from neonblue.statistics.moments import CovariateMoments, Moments
-from neonblue.statistics.numerics.double_double import residual_sum
+from neonblue.statistics.numerics.double_double import Number, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
@@ -80,11 +81,13 @@ def adjust(
     theta_c, theta_t = _slopes(control, treatment, theta)
     var_c, var_t = _residual_variance(control, theta_c), _residual_variance(treatment, theta_t)
     y_c, y_t, x_c, x_t = control.outcome, treatment.outcome, control.covariate, treatment.covariate
-    total = control.n + treatment.n
     unadjusted = y_t.minus(y_c)
-    # Both arms moved to the mean of x over all units: each arm's distance from it is a part of the gap.
-    weight = theta_c * treatment.n / total + theta_t * control.n / total
-    diff = unadjusted - weight * x_t.minus(x_c)
+    diff, covariance = adjusted_difference(
+        (control.n, treatment.n),
+        (theta_c, theta_t),
+        (unadjusted, x_t.minus(x_c)),
+        (y_c.variance, control.covariance),
+    )
     var_plain = y_c.variance / y_c.n + y_t.variance / y_t.n
     return CupedAdjustment(
         theta_control=theta_c,
@@ -95,8 +98,32 @@ def adjust(
         unadjusted_diff=unadjusted,
         unadjusted_se=math.sqrt(var_plain),
         variance_reduction=1 - (var_c + var_t) / var_plain if var_plain else 0.0,
-        covariance=(-y_c.variance + weight * control.covariance) / control.n,
+        covariance=covariance,
     )
+
+
+def adjusted_difference(
+    n: tuple[Number, Number],
+    theta: tuple[Number, Number],
+    gaps: tuple[Number, Number],
+    spread: tuple[Number, Number],
+) -> tuple[Number, Number]:
+    """The adjusted difference and its covariance with the unadjusted control mean, of one comparison or of arrays.
+
+    n, theta: of control and treatment; gaps: treatment minus control in the means of outcome and covariate; spread:
+    control's sample variance of the outcome and its covariance with the covariate.
+    """
+    total = n[0] + n[1]
+    # Both arms moved to the mean of x over all units: each arm's distance from it is a part of the gap.
+    weight = theta[0] * n[1] / total + theta[1] * n[0] / total
+    return gaps[0] - weight * gaps[1], (weight * spread[1] - spread[0]) / n[0]
+
+
+def slope(cross: Number, squares: Number) -> Number:
+    """The slope of outcome on covariate from centred sums, of one or of arrays; 0 for a constant covariate."""
+    constant = squares == 0
+    found: Number = cross * (1 - constant) / (squares + constant)
+    return found
 
 
 def cuped_effect(
@@ -114,8 +141,9 @@ def cuped_effect(
 
 def effect_of(adjustment: CupedAdjustment, control: Moments, n_treatment: int) -> Effect | Status:
     """An adjusted difference as an effect, relative to the control's own mean; ZERO_VARIANCE where none is left."""
-    if adjustment.var_control + adjustment.var_treatment == 0:
-        return _NO_RESIDUAL
+    problem = first([no_variance(adjustment.var_control + adjustment.var_treatment, _NO_RESIDUAL)])
+    if problem:
+        return problem
     return Effect(
         method=Method.CUPED,
         n_control=control.n,
@@ -250,37 +278,30 @@ def usable_effect(control: CovariateMoments, treatment: CovariateMoments) -> Eff
     return adjusted_effect(control.outcome, treatment.outcome, adjust(control, treatment), fewest)
 
 
-def residual_squares(arm: CovariateMoments, slope: float) -> float:
-    """Sum of squared deviations of y - slope x from their mean, >= 0, in the outcome's unit squared."""
+def residual_squares(arm: CovariateMoments, theta: float) -> float:
+    """Sum of squared deviations of y - theta x from their mean, >= 0, in the outcome's unit squared."""
     y, x = arm.outcome.centred, arm.covariate.centred
     scales = (y, x) if arm.centred else (arm.sum_yy, arm.sum_xx)
-    return float(residual_sum(y, x, arm.cross, slope, *scales))
+    return float(residual_sum(y, x, arm.cross, theta, *scales))
 
 
-_NO_RESIDUAL = Status(
-    StatusCode.ZERO_VARIANCE,
-    "The covariate explains the outcome entirely: no variance is left to test with.",
-)
+_NO_RESIDUAL = "The covariate explains the outcome entirely: no variance is left to test with."
 
 
 def _slopes(control: CovariateMoments, treatment: CovariateMoments, theta: Theta) -> tuple[float, float]:
     """The slope for each arm, 0 where the covariate does not vary."""
     if theta is Theta.PER_ARM:
-        slope_c = _slope(control.cross, control.covariate.centred)
-        return slope_c, _slope(treatment.cross, treatment.covariate.centred)
+        slope_c = slope(control.cross, control.covariate.centred)
+        return slope_c, slope(treatment.cross, treatment.covariate.centred)
     if theta is Theta.POOLED:
         both = control.merge(treatment)
         cross, squares = both.cross, both.covariate.centred
     else:
         cross = control.cross + treatment.cross
         squares = control.covariate.centred + treatment.covariate.centred
-    return _slope(cross, squares), _slope(cross, squares)
+    return slope(cross, squares), slope(cross, squares)
 
 
-def _slope(cross: float, squares: float) -> float:
-    return cross / squares if squares else 0.0
-
-
-def _residual_variance(arm: CovariateMoments, slope: float) -> float:
-    """Variance of the mean of y - slope x over the arm's units."""
-    return residual_squares(arm, slope) / (arm.n - 1) / arm.n
+def _residual_variance(arm: CovariateMoments, theta: float) -> float:
+    """Variance of the mean of y - theta x over the arm's units."""
+    return mean_variance(arm.n, residual_squares(arm, theta))

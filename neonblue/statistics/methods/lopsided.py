@@ -8,11 +8,13 @@ permutation of the arms would: the standard error is the larger of Welch's and S
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.numerics.double_double import floats
 from neonblue.statistics.result import Method
 
 FloatArray = NDArray[np.float64]
@@ -58,30 +60,60 @@ def raised_variances(
     )
 
 
+class Raised(NamedTuple):
+    """What of an effect follows the raised variances, and where they were raised."""
+
+    var_control: FloatArray
+    var_from_control: FloatArray
+    var_from_treatment: FloatArray
+    covariance: FloatArray
+    raised: NDArray[np.bool_]
+
+
+def raised_parts(
+    n: tuple[ArrayLike, ArrayLike],
+    control: ArrayLike,
+    diff: ArrayLike,
+    var_control: ArrayLike,
+    var_from: tuple[ArrayLike, ArrayLike],
+    covariance: ArrayLike,
+) -> Raised:
+    """The fields of an `Effect` that raised variances change, of one effect or of arrays.
+
+    n, var_from: of control and treatment; the others as in `Effect`. What a control's variance gains counts in the lift
+    and in margins, too.
+    """
+    n_c, n_t, value, gap, base, own, other, cov = floats(
+        *n, control, diff, var_control, *var_from, covariance
+    )
+    var_c, var_t, raised = raised_variances(n_c, own, n_t, other, value + gap * n_t / (n_c + n_t))
+    gained = np.where(raised, var_c - own, 0.0)
+    return Raised(base + gained, var_c, var_t, cov - gained, raised)
+
+
 def with_raised_variance(effect: Effect) -> Effect:
     """The effect with the smaller arm's variance as `raised_variances` gives it; others than means unchanged.
 
     Of means, ratios and adjusted differences. Degrees of freedom follow the raised variances, so that no interval is
-    narrower than Welch's. What a control's variance gains counts in the lift and in margins, too.
+    narrower than Welch's.
     """
     if effect.method not in _METHODS or not are_lopsided(effect.n_control, effect.n_treatment):
         return effect
-    units = effect.n_control + effect.n_treatment
-    control, treatment, raised = raised_variances(
-        effect.n_control,
-        effect.var_from_control,
-        effect.n_treatment,
-        effect.var_from_treatment,
-        effect.control + effect.diff * effect.n_treatment / units,
+    parts = raised_parts(
+        (effect.n_control, effect.n_treatment),
+        effect.control,
+        effect.diff,
+        effect.var_control,
+        (effect.var_from_control, effect.var_from_treatment),
+        effect.covariance,
     )
-    if not raised:
+    if not parts.raised:
         return effect
-    gained = float(control) - effect.var_from_control
     return replace(
         effect,
-        var_control=effect.var_control + gained,
-        var_from_control=float(control),
-        var_from_treatment=float(treatment),
-        covariance=effect.covariance - gained,
+        var_control=float(parts.var_control),
+        var_from_control=float(parts.var_from_control),
+        var_from_treatment=float(parts.var_from_treatment),
+        covariance=float(parts.covariance),
         raised=True,
     )

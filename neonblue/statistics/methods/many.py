@@ -1,31 +1,43 @@
-"""The default analysis on arrays: segments x metrics x arms in one call, with the formulas of the single tests.
+"""The default analysis on arrays: segments x metrics x arms in one call.
 
-Every field is an array of float64; shapes broadcast, so that one control row serves many treatment rows.
-Where there is no estimate the numbers are nan and `status` says why.
+Variances, adjustments and what keeps from a comparison come from the functions of the single tests. Every field is an
+array of float64; shapes broadcast, so that one control row serves many treatment rows. Where there is no estimate the
+numbers are nan and `status` says why.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neonblue.statistics.methods.by_kind import needs_score_array
+from neonblue.statistics.methods.cuped import adjusted_difference, slope
 from neonblue.statistics.methods.fieller import fieller_limits
-from neonblue.statistics.methods.lopsided import raised_variances
+from neonblue.statistics.methods.lopsided import raised_parts
+from neonblue.statistics.methods.means import mean_variance
+from neonblue.statistics.methods.obstacles import (
+    FEWEST_UNITS,
+    NO_STATUS,
+    Obstacle,
+    StatusArray,
+    codes,
+    few_units,
+    no_variance,
+)
+from neonblue.statistics.methods.proportions import no_users, rate_variance
+from neonblue.statistics.methods.ratio import arm_obstacles, linearised_variance
 from neonblue.statistics.methods.score import difference_limits, difference_variance, ratio_limits
 from neonblue.statistics.methods.t_test import EstimateArrays, critical_value, infer, welch_df
 from neonblue.statistics.numerics.double_double import centred_product, quotient_difference, residual_sum
 from neonblue.statistics.status import StatusCode
 
 FloatArray = NDArray[np.float64]
-StatusArray = NDArray[np.str_]
 
-_STATUS = "<U24"
 _ROUNDING = 1e-9
-_NO_STATUS = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ def compare_mean_arrays(
     n_c, s_c, q_c, n_t, s_t, q_t, level = _broadcast(*columns)
     control, treatment = _mean_arm(n_c, s_c, q_c), _mean_arm(n_t, s_t, q_t)
     diff = quotient_difference(s_t, n_t, s_c, n_c)
-    return _compare(control, treatment, diff, -control.variance, level, _few(n_c, n_t))
+    return _compare(control, treatment, diff, -control.variance, level, few_units(n_c, n_t))
 
 
 def compare_ratio_arrays(
@@ -83,11 +95,9 @@ def compare_ratio_arrays(
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     arms = [_ratio_arm(*rows[:6]), _ratio_arm(*rows[6:12])]
-    status = _few(rows[0], rows[6])
-    empty = (rows[2] == 0) | (rows[8] == 0)
-    status = np.where((status == _NO_STATUS) & empty, StatusCode.ZERO_DENOMINATOR, status)
+    obstacles = [*arm_obstacles(rows[0], rows[2]), *arm_obstacles(rows[6], rows[8])]
     diff = quotient_difference(rows[7], rows[8], rows[1], rows[2])
-    return _compare(arms[0], arms[1], diff, -arms[0].variance, rows[12], status)
+    return _compare(arms[0], arms[1], diff, -arms[0].variance, rows[12], obstacles)
 
 
 def compare_cuped_arrays(
@@ -101,15 +111,17 @@ def compare_cuped_arrays(
     """
     rows = _broadcast(*np.asarray(control, dtype=float), *np.asarray(treatment, dtype=float), alpha)
     c, t = (_Cross(*rows[:6]), _Cross(*rows[6:12]))
-    squares = c.xx + t.xx
-    theta = np.where(squares > 0, (c.xy + t.xy) / np.where(squares > 0, squares, 1.0), 0.0)
+    theta = slope(c.xy + t.xy, c.xx + t.xx)
     var_c, var_t = c.residual_variance(theta), t.residual_variance(theta)
     gap_y, gap_x = (quotient_difference(rows[6 + i], rows[6], rows[i], rows[0]) for i in (1, 2))
-    diff = gap_y - theta * gap_x
-    covariance = _mean_variance(c.n, theta * c.xy - c.yy)
+    freedom = _varying(c.n) - 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        diff, covariance = adjusted_difference(
+            (c.n, t.n), (theta, theta), (gap_y, gap_x), (c.yy / freedom, c.xy / freedom)
+        )
     control_arm, treatment_arm = _Arm(c.n, c.mean_y, var_c), _Arm(t.n, t.mean_y, var_t)
-    plain = _mean_variance(c.n, c.yy)
-    return _compare(control_arm, treatment_arm, diff, covariance, rows[12], _few(c.n, t.n), plain)
+    plain = mean_variance(_varying(c.n), c.yy)
+    return _compare(control_arm, treatment_arm, diff, covariance, rows[12], few_units(c.n, t.n), plain)
 
 
 def compare_proportion_arrays(
@@ -130,19 +142,19 @@ def compare_proportion_arrays(
     impossible = ~(_are_counts(*counts[:2]) & _are_counts(*counts[2:]))
     n_c, x_c, n_t, x_t = (np.where(impossible, 0.0, column) for column in counts)
     control, treatment = _rate_arm(n_c, x_c), _rate_arm(n_t, x_t)
-    status = np.where((n_c == 0) | (n_t == 0), StatusCode.NO_USERS.value, _NO_STATUS)
-    status = np.where(impossible, StatusCode.INVALID_INPUT.value, status).astype(_STATUS)
+    obstacles = [_invalid(impossible), no_users("control", n_c), no_users("treatment", n_t)]
     diff = quotient_difference(x_t, n_t, x_c, n_c)
-    score = needs_score_array(n_c, x_c, n_t, x_t) & (status == _NO_STATUS)
-    # Only successes or only failures in both arms: no variance under either test.
-    total, successes = n_c + n_t, x_c + x_t
-    settled = (status == _NO_STATUS) & ((successes == 0) | (successes == total))
-    status = np.where(settled, StatusCode.ZERO_VARIANCE.value, status).astype(_STATUS)
-    plain = _compare(control, treatment, diff, -control.variance, level, status, df=math.inf)
-    chosen = score & ~settled
+    plain = _compare(control, treatment, diff, -control.variance, level, obstacles, normal=True)
+    chosen = np.array(needs_score_array(n_c, x_c, n_t, x_t) & (n_c > 0) & (n_t > 0))
     if not chosen.any():
         return plain
-    return _with_score(plain, chosen, (x_c, n_c, x_t, n_t), level)
+    variance = difference_variance(x_c[chosen], n_c[chosen], x_t[chosen], n_t[chosen], 0.0)
+    # Only successes or only failures in both arms: no variance under either test.
+    varies = variance > 0
+    chosen[chosen] = varies
+    if not chosen.any():
+        return plain
+    return _with_score(plain, chosen, (x_c, n_c, x_t, n_t), variance[varies], level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +178,8 @@ class _Cross:
         self._raw = (yy, xx)
 
     def residual_variance(self, slope: FloatArray) -> FloatArray:
-        return _mean_variance(self.n, residual_sum(self.yy, self.xx, self.xy, slope, *self._raw))
+        residual = residual_sum(self.yy, self.xx, self.xy, slope, *self._raw)
+        return mean_variance(_varying(self.n), residual)
 
 
 def _broadcast(*columns: ArrayLike) -> list[FloatArray]:
@@ -177,15 +190,14 @@ def _divide(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0))
 
 
-def _mean_variance(n: FloatArray, centred: FloatArray) -> FloatArray:
-    """Variance of a mean from a centred sum: divided by n (n - 1); nan below two units."""
-    return _divide(centred, np.where(n > 1, n * (n - 1), 0.0))
+def _varying(n: FloatArray) -> FloatArray:
+    """The units, nan where they are too few for a variance: then that is nan, too."""
+    return np.where(n >= FEWEST_UNITS, n, np.nan)
 
 
-def _few(n_control: FloatArray, n_treatment: FloatArray) -> StatusArray:
-    fewest = np.minimum(n_control, n_treatment)
-    few = np.where(fewest < 2, StatusCode.NOT_ENOUGH_UNITS.value, _NO_STATUS)
-    return np.where(fewest >= 0, few, StatusCode.INVALID_INPUT.value).astype(_STATUS)
+def _invalid(met: NDArray[np.bool_]) -> Obstacle:
+    """What a single arm's moments refuse when they are made."""
+    return Obstacle(met, StatusCode.INVALID_INPUT, "These are no sums of an arm's values.")
 
 
 def _are_counts(n: FloatArray, successes: FloatArray) -> NDArray[np.bool_]:
@@ -198,12 +210,11 @@ def _mean_arm(n: FloatArray, total: FloatArray, squares: FloatArray) -> _Arm:
     centred = centred_product(n, total, total, squares)
     # Less than (sum)^2 / n can't be the squares of numbers with this sum.
     centred = np.where(centred < -_ROUNDING * squares, np.nan, np.maximum(centred, 0.0))
-    return _Arm(n, _divide(total, n), _mean_variance(n, centred))
+    return _Arm(n, _divide(total, n), mean_variance(_varying(n), centred))
 
 
 def _rate_arm(n: FloatArray, successes: FloatArray) -> _Arm:
-    rate = _divide(successes, n)
-    return _Arm(n, rate, _divide(rate * _divide(n - successes, n), n))
+    return _Arm(n, _divide(successes, n), rate_variance(np.where(n > 0, n, np.nan), successes))
 
 
 def _ratio_arm(
@@ -212,7 +223,8 @@ def _ratio_arm(
     ratio = _divide(m, d)
     centred = (centred_product(n, m, m, mm), centred_product(n, d, d, dd), centred_product(n, m, d, md))
     residual = residual_sum(np.maximum(centred[0], 0), np.maximum(centred[1], 0), centred[2], ratio, mm, dd)
-    return _Arm(n, ratio, _divide(_mean_variance(n, residual), _divide(d, n) ** 2))
+    mean_d = np.where(d == 0, np.nan, d) / _varying(n)
+    return _Arm(n, ratio, linearised_variance(_varying(n), residual, mean_d) / n)
 
 
 def _compare(
@@ -221,37 +233,38 @@ def _compare(
     diff: FloatArray,
     covariance: FloatArray,
     alpha: FloatArray,
-    status: StatusArray,
+    obstacles: Sequence[Obstacle],
     control_variance: FloatArray | None = None,
-    df: float | None = None,
+    *,
+    normal: bool = False,
 ) -> ComparisonArrays:
     """t or z test and Fieller's lift; `control_variance` is the baseline's own where the arms' are adjusted.
 
-    The t test takes `raised_variances`.
+    The t test takes the raised variances of lopsided arms.
     """
     baseline = control.variance if control_variance is None else control_variance
+    var_c, var_t = control.variance, treatment.variance
     raised = np.zeros(diff.shape, dtype=bool)
-    if df is None:
-        mean = control.value + diff * _divide(treatment.n, control.n + treatment.n)
-        var_c, var_t, raised = raised_variances(
-            control.n, control.variance, treatment.n, treatment.variance, mean
-        )
-        gained = var_c - control.variance
-        baseline, covariance = baseline + gained, covariance - gained
-        control, treatment = replace(control, variance=var_c), replace(treatment, variance=var_t)
-    variance = control.variance + treatment.variance
-    status = np.where((status == _NO_STATUS) & (variance == 0), StatusCode.ZERO_VARIANCE.value, status)
+    alike = no_variance(var_c + var_t, "Neither arm varies.")
+    if not normal:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            n, var_from = (control.n, treatment.n), (var_c, var_t)
+            parts = raised_parts(n, control.value, diff, baseline, var_from, covariance)
+        baseline, var_c, var_t, covariance, raised = parts
+    variance = var_c + var_t
+    negative = _invalid(~(np.minimum(control.n, treatment.n) >= 0))
     # No number, or one that is too large for its square.
-    broken = ~(np.isfinite(variance) & np.isfinite(diff))
-    status = np.where((status == _NO_STATUS) & broken, StatusCode.INVALID_INPUT.value, status)
-    usable = status == _NO_STATUS
-    freedom = welch_df(control.variance, control.n, treatment.variance, treatment.n) if df is None else df
+    broken = _invalid(~(np.isfinite(variance) & np.isfinite(diff)))
+    status = codes([negative, *obstacles, alike, broken], diff.shape)
+    usable = status == NO_STATUS
+    freedom = math.inf if normal else welch_df(var_c, control.n, var_t, treatment.n)
     test = infer(diff, np.where(usable, np.sqrt(variance), 0.0), freedom, alpha)
     critical = critical_value(alpha, test.df)
     lower, upper = fieller_limits(control.value, baseline, diff, variance, covariance, critical)
     lower, upper = np.where(usable, lower, np.nan), np.where(usable, upper, np.nan)
-    lift_status = np.where(usable & np.isnan(lower), StatusCode.RATIO_UNBOUNDED.value, status)
-    lift_status = np.where(control.value == 0, StatusCode.ZERO_BASELINE.value, lift_status)
+    lift_status = status.copy()
+    lift_status[usable & np.isnan(lower)] = StatusCode.RATIO_UNBOUNDED.value
+    lift_status[control.value == 0] = StatusCode.ZERO_BASELINE.value
     return ComparisonArrays(
         value_control=control.value,
         value_treatment=treatment.value,
@@ -259,22 +272,26 @@ def _compare(
         lift=np.where(usable, _divide(diff, np.abs(control.value)), np.nan),
         lift_lower=lower,
         lift_upper=upper,
-        status=status.astype(_STATUS),
-        lift_status=lift_status.astype(_STATUS),
+        status=status,
+        lift_status=lift_status,
         score=np.zeros(diff.shape, dtype=bool),
         raised=raised & usable,
     )
 
 
 def _with_score(
-    plain: ComparisonArrays, chosen: NDArray[np.bool_], counts: tuple[FloatArray, ...], alpha: FloatArray
+    plain: ComparisonArrays,
+    chosen: NDArray[np.bool_],
+    counts: tuple[FloatArray, ...],
+    variance: FloatArray,
+    alpha: FloatArray,
 ) -> ComparisonArrays:
-    """The comparisons with the chosen elements replaced by the score test's."""
+    """The comparisons with the chosen elements replaced by the score test's; variance: theirs where rates are equal."""
     x_c, n_c, x_t, n_t = (column[chosen] for column in counts)
     level = alpha[chosen]
     critical = critical_value(level, math.inf)
     diff = plain.absolute.diff[chosen]
-    test = infer(diff, np.sqrt(difference_variance(x_c, n_c, x_t, n_t, 0.0)), math.inf, level)
+    test = infer(diff, np.sqrt(variance), math.inf, level)
     lower, upper = difference_limits(x_c, n_c, x_t, n_t, critical)
     based = x_c > 0
     lift_lower, lift_upper = np.full(diff.shape, np.nan), np.full(diff.shape, np.nan)
@@ -301,8 +318,8 @@ def _with_score(
         upper=put(old.upper, upper),
     )
     status, lift_status = plain.status.copy(), plain.lift_status.copy()
-    status[chosen] = _NO_STATUS
-    lift_status[chosen] = np.where(based, _NO_STATUS, StatusCode.ZERO_BASELINE.value)
+    status[chosen] = NO_STATUS
+    lift_status[chosen] = np.where(based, NO_STATUS, StatusCode.ZERO_BASELINE.value)
     return ComparisonArrays(
         value_control=plain.value_control,
         value_treatment=plain.value_treatment,

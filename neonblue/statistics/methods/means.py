@@ -5,9 +5,21 @@ from __future__ import annotations
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.effect import Effect
 from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.obstacles import few_units, first, no_variance
 from neonblue.statistics.moments import Moments
+from neonblue.statistics.numerics.double_double import Number
 from neonblue.statistics.result import Alternative, Estimate, Method
-from neonblue.statistics.status import Status, StatusCode
+from neonblue.statistics.status import Status
+
+_ALL_ALIKE = "Every unit of each arm has the same value: no variance to test with."
+
+
+def mean_variance(n: Number, centred: Number) -> Number:
+    """Variance of a mean, s^2 / n with s^2 = centred / (n - 1), of one arm or of arrays.
+
+    n: units, 2 or more; centred: sum of squared deviations from the mean, or what a method leaves of it.
+    """
+    return centred / (n - 1) / n
 
 
 def mean_effect(control: Moments, treatment: Moments) -> Effect | Status:
@@ -15,10 +27,13 @@ def mean_effect(control: Moments, treatment: Moments) -> Effect | Status:
 
     Returns NOT_ENOUGH_UNITS below two units in an arm and ZERO_VARIANCE when both arms are constant.
     """
-    problem = not_testable(control, treatment)
+    problem = too_few(control, treatment)
     if problem:
         return problem
-    variances = (control.variance / control.n, treatment.variance / treatment.n)
+    variances = (mean_variance(control.n, control.centred), mean_variance(treatment.n, treatment.centred))
+    problem = first([no_variance(sum(variances), _ALL_ALIKE)])
+    if problem:
+        return problem
     values, n = (control.mean, treatment.mean), (control.n, treatment.n)
     return Effect.of_arms(Method.WELCH, n, values, variances, diff=treatment.minus(control))
 
@@ -58,17 +73,10 @@ def compare_means(
 
 def not_testable(control: Moments, treatment: Moments) -> Status | None:
     """The status that stops a test on sample variances, or None when it can go ahead."""
-    problem = too_few(control, treatment)
-    if problem is None and control.variance == 0 and treatment.variance == 0:
-        message = "Every unit of each arm has the same value: no variance to test with."
-        return Status(StatusCode.ZERO_VARIANCE, message)
-    return problem
+    effect = mean_effect(control, treatment)
+    return effect if isinstance(effect, Status) else None
 
 
 def too_few(control: Moments, treatment: Moments) -> Status | None:
     """NOT_ENOUGH_UNITS where an arm has no sample variance, else None."""
-    for name, arm in (("control", control), ("treatment", treatment)):
-        if arm.n < 2:
-            message = f"The {name} arm has {arm.n} units; at least 2 are needed for a variance."
-            return Status(StatusCode.NOT_ENOUGH_UNITS, message)
-    return None
+    return first(few_units(control.n, treatment.n))

@@ -21,7 +21,7 @@ from neonblue.statistics.methods.cuped import (
     residual_squares,
 )
 from neonblue.statistics.methods.effect import Effect
-from neonblue.statistics.methods.means import too_few
+from neonblue.statistics.methods.means import mean_variance, too_few
 from neonblue.statistics.moments import CovariateMoments, Moments
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.status import Status
@@ -150,7 +150,7 @@ class _Arm:
         gap = self.outcome_gap - slope * self.covariate_gap + step
         within = residual_squares(self.moments.observed, slope) + self.moments.missing.centred
         n = self.moments.n
-        return (within + self.between * gap * gap) / (n - 1) / n
+        return mean_variance(n, within + self.between * gap * gap)
 
 
 def _slopes(c: _Arm, t: _Arm) -> tuple[float, float]:

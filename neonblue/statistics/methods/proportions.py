@@ -11,8 +11,10 @@ import scipy  # its `stats`, which takes long to import, when it is first used
 
 from neonblue.statistics.methods.effect import Effect
 from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.obstacles import Obstacle, first, no_variance
 from neonblue.statistics.methods.t_test import critical_value, infer
 from neonblue.statistics.moments import Moments
+from neonblue.statistics.numerics.double_double import FloatArray, Number
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
@@ -28,9 +30,10 @@ def proportion_effect(control: Moments, treatment: Moments) -> Effect | Status:
     problem = not_countable(control, treatment)
     if problem:
         return problem
-    variances = (_rate_variance(control), _rate_variance(treatment))
-    if sum(variances) == 0:
-        return _ZERO_VARIANCE
+    variances = (rate_variance(control.n, control.sum), rate_variance(treatment.n, treatment.sum))
+    problem = first([no_variance(sum(variances), _ALL_ALIKE)])
+    if problem:
+        return problem
     values, n = (control.mean, treatment.mean), (control.n, treatment.n)
     diff = treatment.minus(control)
     return Effect.of_arms(Method.UNPOOLED_PROPORTIONS, n, values, variances, diff=diff, normal=True)
@@ -72,8 +75,9 @@ def pooled_test(
     rate = (control.sum + treatment.sum) / (control.n + treatment.n)
     inverse = 1 / control.n + 1 / treatment.n
     variance = rate * (1 - rate) * inverse
-    if variance == 0:
-        return _ZERO_VARIANCE
+    problem = first([no_variance(variance, _ALL_ALIKE)])
+    if problem:
+        return problem
     diff = treatment.minus(control)
     shift = math.copysign(min(0.5 * inverse, abs(diff)), diff) if continuity_correction else 0.0
     test = infer(diff, math.sqrt(variance), math.inf, alpha, alternative, shift)
@@ -135,7 +139,9 @@ def agresti_caffo_interval(control: Moments, treatment: Moments, alpha: float = 
         return problem
     c = Moments(control.n + 2, control.sum + 1, control.sum + 1)
     t = Moments(treatment.n + 2, treatment.sum + 1, treatment.sum + 1)
-    half = float(critical_value(alpha, math.inf)) * math.sqrt(_rate_variance(c) + _rate_variance(t))
+    half = float(critical_value(alpha, math.inf)) * math.sqrt(
+        rate_variance(c.n, c.sum) + rate_variance(t.n, t.sum)
+    )
     diff = t.mean - c.mean
     return Interval.at(max(diff - half, -1.0), min(diff + half, 1.0), alpha)
 
@@ -157,16 +163,21 @@ def not_countable(control: Moments, treatment: Moments) -> Status | None:
     for name, arm in (("control", control), ("treatment", treatment)):
         if arm.sum != arm.sum_of_squares or not float(arm.sum).is_integer() or not 0 <= arm.sum <= arm.n:
             raise ValueError(f"{name}: a proportion needs values of 0 or 1 (sum = sum_of_squares, a count)")
-        if arm.n == 0:
-            return Status(StatusCode.NO_USERS, f"The {name} arm has no units.")
+        problem = first([no_users(name, arm.n)])
+        if problem:
+            return problem
     return None
 
 
-_ZERO_VARIANCE = Status(
-    StatusCode.ZERO_VARIANCE, "Each arm has only successes or only failures: no variance to test with."
-)
+def no_users(arm: str, n: float | FloatArray) -> Obstacle:
+    """An arm, or each of an array of arms, without a unit."""
+    return Obstacle(n == 0, StatusCode.NO_USERS, f"The {arm} arm has no units.")
 
 
-def _rate_variance(arm: Moments) -> float:
-    failures = arm.n - arm.sum
-    return arm.sum / arm.n * (failures / arm.n) / arm.n
+def rate_variance(n: Number, successes: Number) -> Number:
+    """Variance of a rate, p (1 - p) / n, of one arm or of arrays; n: units, 1 or more."""
+    failures = n - successes
+    return successes / n * (failures / n) / n
+
+
+_ALL_ALIKE = "Each arm has only successes or only failures: no variance to test with."

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.obstacles import FEWEST_UNITS, Obstacle, first, no_variance
 from neonblue.statistics.moments import RatioMoments
-from neonblue.statistics.numerics.double_double import quotient_difference, residual_sum
+from neonblue.statistics.numerics.double_double import FloatArray, Number, quotient_difference, residual_sum
 from neonblue.statistics.result import Alternative, Estimate, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
 
 TWO_SIDED = Alternative.TWO_SIDED
+_PROPORTIONAL = "Numerator and denominator are proportional in both arms: no variance to test with."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,33 @@ def ratio_value(arm: RatioMoments) -> RatioValue | Status:
     where the denominators sum to 0. Fails where mean(d) is within a few standard errors of 0. Source: Deng,
     Knoblich and Lu (2018), Applying the Delta Method in Metric Analytics.
     """
-    if arm.n < 2:
-        message = f"An arm has {arm.n} units; at least 2 are needed for a variance."
-        return Status(StatusCode.NOT_ENOUGH_UNITS, message)
-    if arm.sum_d == 0:
-        return Status(StatusCode.ZERO_DENOMINATOR, "The denominators of an arm sum to zero: no ratio.")
+    problem = first(arm_obstacles(arm.n, arm.sum_d))
+    if problem:
+        return problem
     ratio = arm.sum_m / arm.sum_d
     m, d = arm.numerator, arm.denominator
     scales = (m.centred, d.centred) if arm.centred else (arm.sum_mm, arm.sum_dd)
     residual = residual_sum(m.centred, d.centred, arm.cross, ratio, *scales)
-    return RatioValue(arm.n, ratio, float(residual) / (arm.n - 1) / d.mean**2)
+    return RatioValue(arm.n, ratio, linearised_variance(arm.n, float(residual), d.mean))
+
+
+def linearised_variance(n: Number, residual: Number, mean_d: Number) -> Number:
+    """Variance per unit of (m - R d) / mean(d), divisor n - 1, of one arm or of arrays.
+
+    n: units, 2 or more; residual: sum of squares of m - R d; mean_d: of the denominator, not 0.
+    """
+    return residual / (n - 1) / mean_d**2
+
+
+def arm_obstacles(n: float | FloatArray, sum_d: float | FloatArray) -> list[Obstacle]:
+    """Why an arm, or each of an array of arms, has no ratio with a variance."""
+    few = f"An arm has {{n}} units; at least {FEWEST_UNITS} are needed for a variance."
+    return [
+        Obstacle(n < FEWEST_UNITS, StatusCode.NOT_ENOUGH_UNITS, few, n),
+        Obstacle(
+            sum_d == 0, StatusCode.ZERO_DENOMINATOR, "The denominators of an arm sum to zero: no ratio."
+        ),
+    ]
 
 
 def ratio_effect(control: RatioMoments, treatment: RatioMoments) -> Effect | Status:
@@ -59,9 +78,9 @@ def ratio_effect(control: RatioMoments, treatment: RatioMoments) -> Effect | Sta
     if isinstance(t, Status):
         return t
     variances = (c.variance, t.variance)
-    if sum(variances) == 0:
-        message = "Numerator and denominator are proportional in both arms: no variance to test with."
-        return Status(StatusCode.ZERO_VARIANCE, message)
+    problem = first([no_variance(sum(variances), _PROPORTIONAL)])
+    if problem:
+        return problem
     diff = ratio_difference(control, treatment)
     return Effect.of_arms(Method.RATIO_DELTA, (c.n, t.n), (c.ratio, t.ratio), variances, diff=diff)
 

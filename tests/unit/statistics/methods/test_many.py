@@ -1,5 +1,7 @@
 """The array forms give what the single tests give."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -10,12 +12,15 @@ from neonblue.statistics import (
     Lift,
     Moments,
     RatioMoments,
+    Status,
     compare_means,
     compare_proportions,
     compare_ratios,
 )
-from neonblue.statistics.methods.cuped import cuped_lift, cuped_test
+from neonblue.statistics.methods.cuped import cuped_effect, cuped_lift, cuped_test
+from neonblue.statistics.methods.effect import Effect
 from neonblue.statistics.methods.fieller import fieller_limits
+from neonblue.statistics.methods.lopsided import with_raised_variance
 from neonblue.statistics.methods.many import (
     ComparisonArrays,
     compare_cuped_arrays,
@@ -23,6 +28,8 @@ from neonblue.statistics.methods.many import (
     compare_proportion_arrays,
     compare_ratio_arrays,
 )
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.ratio import ratio_effect
 
 
 def same(left: float, right: float) -> None:
@@ -118,6 +125,72 @@ def test_adjusted_means_agree():
     assert isinstance(lift, Lift)
     assert arrays.absolute.p_value[0] == pytest.approx(test.p_value, rel=1e-9)
     assert arrays.lift_upper[0] == pytest.approx(lift.interval.upper, rel=1e-9)
+
+
+def test_difference_and_error_are_those_of_the_single_tests_to_the_last_digit():
+    rng = np.random.default_rng(5)
+    n = rng.integers(2, 60, (2, 40)).astype(float)
+    y, x = rng.normal(3, 20, (2, 40, 2)), rng.normal(9, 2, (2, 40, 2))
+    sums = [
+        n,
+        *(n * v.mean(-1) for v in (y, x)),
+        *(n * (v**2).mean(-1) for v in (y, x)),
+        n * (y * x).mean(-1),
+    ]
+    arms = np.stack(sums, axis=1)  # arm, column, comparison
+    successes = rng.binomial(n.astype(int), 0.4).astype(float)
+    plain = [CovariateMoments(int(c[0]), *c[1:]).outcome for c in np.concatenate([*arms.transpose(0, 2, 1)])]
+
+    means = compare_mean_arrays(*(arms[arm, column] for arm in (0, 1) for column in (0, 1, 3)))
+    ratios, adjusted = compare_ratio_arrays(*arms), compare_cuped_arrays(*arms)
+    rates = compare_proportion_arrays(n[0], successes[0], n[1], successes[1])
+
+    for index in range(40):
+        c, t = (arms[arm, :, index] for arm in (0, 1))
+        exactly(means, index, mean_effect(plain[index], plain[40 + index]))
+        exactly(ratios, index, ratio_effect(RatioMoments(int(c[0]), *c[1:]), RatioMoments(int(t[0]), *t[1:])))
+        pair = CovariateMoments(int(c[0]), *c[1:]), CovariateMoments(int(t[0]), *t[1:])
+        exactly(adjusted, index, cuped_effect(*pair))
+        counts = [Moments.proportion(int(successes[arm, index]), int(n[arm, index])) for arm in (0, 1)]
+        row = compare_proportions(*counts)
+        if isinstance(row.absolute, Estimate):
+            assert rates.absolute.diff[index] == row.absolute.diff
+            assert rates.absolute.se[index] == pytest.approx(row.absolute.se, rel=1e-15)
+
+
+def exactly(arrays: ComparisonArrays, index: int, effect: Effect | Status) -> None:
+    if isinstance(effect, Status):
+        assert arrays.status[index] == effect.code
+        return
+    raised = with_raised_variance(effect)
+    assert arrays.absolute.diff[index] == raised.diff
+    assert arrays.absolute.se[index] == math.sqrt(raised.variance)
+    assert arrays.raised[index] == raised.raised
+
+
+NOTHING, ONE, FLAT = (0, 0.0, 0.0, 0.0, 0.0, 0.0), (1, 1.0, 1.0, 1.0, 1.0, 1.0), (9, 0.0, 0.0, 0.0, 0.0, 0.0)
+NO_DENOMINATOR, LINE = (9, 3.0, 0.0, 3.0, 0.0, 0.0), (9, 9.0, 18.0, 18.0, 72.0, 36.0)
+ARMS = [NOTHING, ONE, FLAT, NO_DENOMINATOR, LINE, (9, 5.0, 8.0, 17.0, 20.0, 7.0)]
+
+
+@pytest.mark.parametrize("control", ARMS)
+@pytest.mark.parametrize("treatment", ARMS)
+@pytest.mark.filterwarnings("error")
+def test_what_keeps_from_a_comparison_is_the_same(control, treatment):
+    columns = np.array(control)[:, None], np.array(treatment)[:, None]
+    plain = [Moments(arm[0], arm[1], arm[3]) for arm in (control, treatment)]
+    pair = [CovariateMoments(*arm) for arm in (control, treatment)]
+
+    means = compare_mean_arrays(*(column[i] for column in columns for i in (0, 1, 3)))
+    ratios, adjusted = compare_ratio_arrays(*columns), compare_cuped_arrays(*columns)
+
+    assert means.status[0] == code(mean_effect(*plain))
+    assert ratios.status[0] == code(ratio_effect(RatioMoments(*control), RatioMoments(*treatment)))
+    assert adjusted.status[0] == code(cuped_effect(*pair))
+
+
+def code(found: Effect | Status) -> str:
+    return found.code if isinstance(found, Status) else ""
 
 
 BAD_COUNTS = [(100, 101), (100, -1), (-5, 0), (np.nan, 1), (100, np.nan), (np.inf, 5), (100, 0.5), (10.5, 5)]
