@@ -93,6 +93,15 @@ def test_large_proportions_need_no_score_test():
     assert (arrays.status == "").all()
 
 
+@pytest.mark.parametrize("successes", [0, 1])
+@pytest.mark.filterwarnings("error")
+def test_proportions_that_are_all_alike_have_no_variance(successes):
+    arrays = compare_proportion_arrays([9, 20], [9 * successes, 20 * successes], 8, 8 * successes)
+
+    assert arrays.status.tolist() == ["zero_variance", "zero_variance"]
+    assert not arrays.score.any()
+
+
 def test_score_test_without_control_successes_has_no_lift():
     arrays = compare_proportion_arrays([200], [0], [200], [7])
 
