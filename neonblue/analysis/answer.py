@@ -22,8 +22,8 @@ from neonblue.statistics import (
     Status,
     sample_ratio_over_versions,
 )
-from neonblue.statistics.standing import NOTHING
-from neonblue.statistics.wording import remarks
+from neonblue.statistics.experiment.standing import NOTHING
+from neonblue.statistics.experiment.wording import remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def _plan(question: Question) -> PlanItem:
     plan, looks = question.plan, question.looks
     course = course_of(question.configuration, question.now or question.closed_to)
     return PlanItem(
-        plan.deciding.value,
+        plan.inference.value,
         plan.alpha,
         plan.planned_units,
         plan.ended,

@@ -13,16 +13,16 @@ from neonblue.contract.guardrails import can_be_watched
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 from neonblue.statistics import (
     AllocationVersion,
-    Deciding,
     Direction,
     Experiment,
+    Inference,
     Metric,
     MetricKind,
     Plan,
     QuantileSummary,
     Role,
 )
-from neonblue.statistics.metric import AnyMoments
+from neonblue.statistics.methods.by_kind import AnyMoments
 
 KINDS = {
     "proportion": MetricKind.PROPORTION,
@@ -90,7 +90,7 @@ def watchers_of(experiment: ExperimentMessage, metric: MetricMessage) -> int:
     if experiment.source != "internal" or not can_be_watched(metric):
         return 1
     adjusted = metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
-    same = plan_of(experiment).deciding is Deciding.CONFIDENCE_SEQUENCE and not adjusted
+    same = plan_of(experiment).inference is Inference.CONFIDENCE_SEQUENCE and not adjusted
     return 1 if same else 2
 
 
@@ -99,10 +99,10 @@ def plan_of(experiment: ExperimentMessage) -> Plan:
     ended = experiment.status in _ENDED
     if experiment.source == "external" or experiment.inference is None:
         return Plan(ended=ended or experiment.source == "external", planned_units=experiment.planned_units)
-    deciding = Deciding(experiment.inference)
-    if deciding is Deciding.GROUP_SEQUENTIAL and experiment.planned_units is None:
-        deciding = Deciding.CONFIDENCE_SEQUENCE
-    return Plan(deciding=deciding, planned_units=experiment.planned_units, ended=ended)
+    inference = Inference(experiment.inference)
+    if inference is Inference.GROUP_SEQUENTIAL and experiment.planned_units is None:
+        inference = Inference.CONFIDENCE_SEQUENCE
+    return Plan(inference=inference, planned_units=experiment.planned_units, ended=ended)
 
 
 def allocation_versions(

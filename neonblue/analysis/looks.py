@@ -12,14 +12,14 @@ from neonblue.analysis.standings import standing_after
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.statistics import MetricResult, NonInferiority, Report
-from neonblue.statistics.analysis import Looked
-from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.standing import NOTHING, Standing
+from neonblue.statistics.experiment.analysis import Looked
+from neonblue.statistics.experiment.experiment import Inference
+from neonblue.statistics.experiment.standing import NOTHING, Standing
 
 
 def look_of(question: Question, report: Report) -> LookMessage | None:
     """What is to be kept of this look; None where it is none, or told nothing new. A fixed horizon has no looks."""
-    if question.plan.deciding is Deciding.FIXED or not question.looking:
+    if question.plan.inference is Inference.FIXED or not question.looking:
         return None
     if all(result.looked is None for result in report.results):
         return None
@@ -33,14 +33,14 @@ def look_of(question: Question, report: Report) -> LookMessage | None:
         cell = _cell(result, versions[result.metric.name], after, known.get(place))
         since = (cell.rejected_at or closed_to) if cell.rejected else None
         cells.append(msgspec.structs.replace(cell, rejected_at=since))
-    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE and not _tells_more(cells, known):
+    if plan.inference is Inference.CONFIDENCE_SEQUENCE and not _tells_more(cells, known):
         return None
     return LookMessage(
         experiment=question.configuration.key,
         number=len(question.looks) + 1,
         closed_to=closed_to,
         configuration_version=question.configuration.version,
-        inference=plan.deciding.value,
+        inference=plan.inference.value,
         planned_units=plan.planned_units,
         alpha=plan.alpha,
         cells=cells,

@@ -11,8 +11,8 @@ from neonblue.analysis.answer import finite
 from neonblue.analysis.caps import told
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
-from neonblue.statistics.adjusting import as_adjusted
-from neonblue.statistics.deciding import Sample, too_few_outcomes
+from neonblue.statistics.experiment.adjusting import as_adjusted
+from neonblue.statistics.experiment.inference import Sample, too_few_outcomes
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
 

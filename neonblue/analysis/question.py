@@ -15,8 +15,17 @@ from neonblue.analysis.windows import SoFar, entered_before, finished_by, so_far
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import Action, Deciding, Decision, Experiment, Plan, Report, analyze, analyze_metrics
-from neonblue.statistics.analysis import Standings
+from neonblue.statistics import (
+    Action,
+    Decision,
+    Experiment,
+    Inference,
+    Plan,
+    Report,
+    analyze,
+    analyze_metrics,
+)
+from neonblue.statistics.experiment.analysis import Standings
 
 _PENDING = "No decision yet: the experiment is concluded, and the next decision run takes its last look."
 
@@ -98,12 +107,12 @@ def ask(
         now=now,
         caps=empty_caps(newest, rows),
     )
-    if plan.deciding is Deciding.FIXED:
+    if plan.inference is Inference.FIXED:
         waits = newest.source == "external" and waits_for_windows(configurations, rows, now)
         waiting = replace(plan, ended=False, planned_units=None)
         return replace(question, plan=waiting, waits=True) if waits else question
     if looks is None:
-        if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
+        if plan.inference is Inference.CONFIDENCE_SEQUENCE:
             return question
         closed = _closed(question, configurations, rows, closed_to)
         return replace(closed, standings=replayed(configurations, rows, plan, closed_to))
@@ -112,7 +121,7 @@ def ask(
     due = not looks or format_instant(closed_to) > looks[-1].closed_to
     # What came in before the conclusion may not be counted yet: the look is taken once, so it waits.
     taken = taking and due and closed_to <= now
-    if plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
+    if plan.inference is Inference.CONFIDENCE_SEQUENCE:
         return replace(question, looking=taken)
     # Of an archived experiment no look is kept any more.
     last = due and newest.status == "concluded"
@@ -124,7 +133,7 @@ def ask(
 
 def _closed_to(newest: ExperimentMessage, plan: Plan, midnight: datetime, now: datetime) -> datetime:
     """Up to when a look taken now judges: a group-sequential plan's day closes with its end or the conclusion."""
-    if plan.deciding is not Deciding.GROUP_SEQUENTIAL:
+    if plan.inference is not Inference.GROUP_SEQUENTIAL:
         return now
     if not plan.ended:
         return midnight

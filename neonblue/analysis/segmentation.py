@@ -24,8 +24,8 @@ from neonblue.statistics import (
     compare_strata,
     judge,
 )
-from neonblue.statistics.adjusting import as_adjusted
-from neonblue.statistics.wording import remarks_on_test
+from neonblue.statistics.experiment.adjusting import as_adjusted
+from neonblue.statistics.experiment.wording import remarks_on_test
 
 
 @dataclass(frozen=True, slots=True)

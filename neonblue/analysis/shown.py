@@ -13,8 +13,8 @@ from neonblue.analysis.windows import NOBODY
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import (
     Action,
-    Deciding,
     Decision,
+    Inference,
     MetricResult,
     Plan,
     Report,
@@ -22,9 +22,9 @@ from neonblue.statistics import (
     StatusCode,
     Verdict,
 )
-from neonblue.statistics.deciding import SMALLEST_ARM
-from neonblue.statistics.decision import decide
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics.experiment.decision import decide
+from neonblue.statistics.experiment.inference import SMALLEST_ARM
+from neonblue.statistics.experiment.standing import GuardrailState
 
 _DAY_SECONDS = 86_400
 _FEW_UNITS = frozenset(
@@ -63,7 +63,7 @@ def shown(question: Question, report: Report) -> Report:
 
 def smallest_arm(plan: Plan, arms: int) -> int:
     """Units that each of so many arms needs before it is shown: fewer where fewer are planned."""
-    if plan.planned_units is None or plan.deciding is Deciding.CONFIDENCE_SEQUENCE:
+    if plan.planned_units is None or plan.inference is Inference.CONFIDENCE_SEQUENCE:
         return SMALLEST_ARM
     return min(SMALLEST_ARM, max(plan.planned_units // arms, 1))
 
@@ -75,7 +75,7 @@ def too_small(plan: Plan, arms: int, units: tuple[int, int], waiting: int = 0) -
     experiment; units: of control and the other; waiting: units of both whose window has not ended.
     """
     smallest = smallest_arm(plan, arms)
-    if min(units) >= smallest or (plan.deciding is Deciding.FIXED and plan.ended):
+    if min(units) >= smallest or (plan.inference is Inference.FIXED and plan.ended):
         return None
     counted = sum(min(count, smallest) for count in units)
     finished = " have finished their window" if waiting else ""
@@ -90,7 +90,7 @@ def too_small(plan: Plan, arms: int, units: tuple[int, int], waiting: int = 0) -
 def too_early(result: MetricResult, plan: Plan, arms: int = 2, waiting: int = 0) -> Status | None:
     """Why a comparison is not shown yet, as `too_small` or for few outcomes; None where a look found something."""
     found = result.rejected or result.guardrail_state in (GuardrailState.BREACHED, GuardrailState.HELD)
-    judged = result.p_value is not None and plan.deciding is not Deciding.GROUP_SEQUENTIAL
+    judged = result.p_value is not None and plan.inference is not Inference.GROUP_SEQUENTIAL
     if found or judged:
         return None
     units = result.comparison.n_control, result.comparison.n_treatment

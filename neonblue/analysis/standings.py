@@ -13,10 +13,10 @@ from neonblue.analysis.windows import entered_before, finished_by
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import Estimate, Interval, Lift, MetricResult, Plan, analyze_metrics
-from neonblue.statistics.analysis import Standings
-from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.group_sequential import EarlierLook
-from neonblue.statistics.standing import NOTHING, GuardrailState, Standing
+from neonblue.statistics.experiment.analysis import Standings
+from neonblue.statistics.experiment.experiment import Inference
+from neonblue.statistics.experiment.standing import NOTHING, GuardrailState, Standing
+from neonblue.statistics.sequential.group_sequential import EarlierLook
 
 _DAY = timedelta(days=1)
 
@@ -62,7 +62,7 @@ def standing_after(before: Standing, result: MetricResult, plan: Plan) -> Standi
         looks = (*looks, EarlierLook(looked.information, looked.share))
     share = max(before.share, looked.share)
     after = replace(before, looks=looks, share=share, guardrail=result.guardrail_state)
-    stays = before.rejected and plan.deciding is Deciding.GROUP_SEQUENTIAL
+    stays = before.rejected and plan.inference is Inference.GROUP_SEQUENTIAL
     if stays or not isinstance(test, Estimate) or result.p_value is None:
         return after
     relative = result.comparison.relative

@@ -35,8 +35,8 @@ from neonblue.findings.heading import heading_of
 from neonblue.findings.said import said_of
 from neonblue.statistics import Finding, Plan, Report
 from neonblue.statistics import analyze as analyze_experiment
-from neonblue.statistics.experiment import Deciding
-from neonblue.statistics.wording import check_name
+from neonblue.statistics.experiment.experiment import Inference
+from neonblue.statistics.experiment.wording import check_name
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError
 from neonblue.tables.roles import Options as FileOptions
@@ -75,7 +75,7 @@ def analyze(
     alpha: Annotated[
         float, typer.Option(callback=share, help="Error rate of the primary metrics together.")
     ] = 0.05,
-    deciding: Annotated[Deciding, typer.Option(help="Which test decides.")] = Deciding.FIXED,
+    deciding: Annotated[Inference, typer.Option(help="Which test decides.")] = Inference.FIXED,
     planned_units: Annotated[
         int | None, typer.Option(min=1, max=MOST_UNITS, help="Planned units over all arms.")
     ] = None,
@@ -128,11 +128,11 @@ def analyze(
         )
         plan = Plan(
             alpha=alpha,
-            deciding=deciding,
+            inference=deciding,
             planned_units=planned_units,
             units_per_day=traffic,
             looks=tuple(sorted(look or ())),
-            ended=deciding is Deciding.FIXED and planned_units is None,
+            ended=deciding is Inference.FIXED and planned_units is None,
         )
         data = read_experiment(file, options)
         report = with_aim_asked(data.experiment, analyze_experiment(data.experiment, plan))

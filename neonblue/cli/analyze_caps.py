@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from neonblue.statistics import Experiment
+from neonblue.statistics.experiment.from_table import Capping, MetricColumns, UnitTable, cappings
 from neonblue.statistics.numbers import number
-from neonblue.statistics.tables import Capping, MetricColumns, UnitTable, cappings
 from neonblue.tables.errors import FileError
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from neonblue.cli.number_options import LARGEST
 from neonblue.statistics import Metric, MetricKind
-from neonblue.statistics.experiment import Role
-from neonblue.statistics.noninferiority import Direction
-from neonblue.statistics.tables import MetricColumns
+from neonblue.statistics.experiment.experiment import Role
+from neonblue.statistics.experiment.from_table import MetricColumns
+from neonblue.statistics.methods.noninferiority import Direction
 from neonblue.tables.errors import FileError
 from neonblue.tables.outcomes import Kind, require_metrics
 from neonblue.tables.reading import Sheet

@@ -14,7 +14,7 @@ from neonblue.cli.analyze_caps import CapNote, cap_notes, caps_of
 from neonblue.cli.analyze_columns import Roles, columns_of, metrics_of, values_of
 from neonblue.cli.analyze_missing import MissingNote, missing_notes, require_missing
 from neonblue.statistics import Experiment, MetricKind
-from neonblue.statistics.tables import (
+from neonblue.statistics.experiment.from_table import (
     Capping,
     MetricColumns,
     RowError,

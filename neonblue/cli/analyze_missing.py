@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from neonblue.statistics import Experiment
-from neonblue.statistics.missing import Missing
-from neonblue.statistics.missing_covariate import PartialCovariateMoments
-from neonblue.statistics.tables import MetricColumns
+from neonblue.statistics.experiment.from_table import MetricColumns
+from neonblue.statistics.experiment.missing import Missing
+from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
 from neonblue.tables.blanks import Blanks, counted_as_zero, per_arm, require_policies
 
 

@@ -17,8 +17,8 @@ from neonblue.cli.power_plan import Effect, Metric, PlanError, Planned, plan
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 from neonblue.statistics import numbers
-from neonblue.statistics.planning import Design
-from neonblue.statistics.planning_sequential import (
+from neonblue.statistics.planning.means import Design
+from neonblue.statistics.planning.sequential import (
     always_valid_inflation,
     at_any_time,
     equal_looks,

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-from neonblue.statistics import planning, planning_proportions
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
+from neonblue.statistics.planning import means, proportions
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
 from neonblue.statistics.status import Status
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ class Metric:
         if self.sd is None and self.correlation == 0:
             return None
         sd = math.sqrt(max(0.0, self.baseline * (1 - self.baseline))) if self.sd is None else self.sd
-        return planning.cuped_sd(sd, self.correlation)
+        return means.cuped_sd(sd, self.correlation)
 
     def require_possible(self, effect: Effect | None) -> None:
         """Raises PlanError for a baseline that is no rate, and for an effect that would leave none."""
@@ -108,30 +108,30 @@ def plan(
 
 def _sample_size(metric: Metric, effect: Effect, design: Design) -> SampleSize | Status:
     if metric.unit_sd is not None:
-        of_means = planning.student_sample_size if metric.students_t else planning.mean_sample_size
+        of_means = means.student_sample_size if metric.students_t else means.mean_sample_size
         return of_means(metric.unit_sd, effect.size, design)
     if effect.is_margin:
-        return planning_proportions.noninferiority_sample_size(metric.baseline, effect.size, design)
-    return planning_proportions.proportion_sample_size(
+        return proportions.noninferiority_sample_size(metric.baseline, effect.size, design)
+    return proportions.proportion_sample_size(
         metric.baseline, metric.baseline + effect.size, design, NullVariance.UNPOOLED
     )
 
 
 def _detectable(metric: Metric, units: tuple[int, int], design: Design) -> float | Status:
     if metric.unit_sd is not None:
-        of_means = planning.student_mde if metric.students_t else planning.mean_mde
+        of_means = means.student_mde if metric.students_t else means.mean_mde
         return of_means(metric.unit_sd, units, design)
-    return planning_proportions.proportion_mde(metric.baseline, units, design, NullVariance.UNPOOLED)
+    return proportions.proportion_mde(metric.baseline, units, design, NullVariance.UNPOOLED)
 
 
 def _power(metric: Metric, effect: Effect, units: tuple[int, int], design: Design) -> float | Status:
     if metric.unit_sd is not None:
-        of_means = planning.student_power if metric.students_t else planning.mean_power
+        of_means = means.student_power if metric.students_t else means.mean_power
         return of_means(metric.unit_sd, effect.size, units, design)
     if effect.is_margin:
         sd = math.sqrt(metric.baseline * (1 - metric.baseline))
-        return planning.mean_power(sd, effect.size, units, design)
-    return planning_proportions.proportion_power(
+        return means.mean_power(sd, effect.size, units, design)
+    return proportions.proportion_power(
         metric.baseline, metric.baseline + effect.size, units, design, NullVariance.UNPOOLED
     )
 
@@ -145,7 +145,7 @@ def _planned(
     traffic: float | None,
 ) -> Planned:
     total = units[0] + design.comparisons * units[1]
-    days = None if traffic is None else _given(planning.duration_days(total, traffic))
+    days = None if traffic is None else _given(means.duration_days(total, traffic))
     relative = effect / abs(metric.baseline) if metric.baseline else None
     return Planned(*units, total, effect, relative, power, days)
 

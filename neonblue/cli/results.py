@@ -23,8 +23,8 @@ from neonblue.findings.heading import Heading, heading_of
 from neonblue.findings.said import Outcome, said_of
 from neonblue.settings import Settings
 from neonblue.statistics import Finding, finding_of
+from neonblue.statistics.experiment.wording import check_name
 from neonblue.statistics.numbers import true_minus
-from neonblue.statistics.wording import check_name
 from neonblue.texts import plain
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*").fullmatch

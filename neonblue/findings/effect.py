@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.statistics import Role, Verdict, numbers
-from neonblue.statistics.standing import GuardrailState
-from neonblue.statistics.wording import MARGIN, VERDICTS
+from neonblue.statistics.experiment.standing import GuardrailState
+from neonblue.statistics.experiment.wording import MARGIN, VERDICTS
 
 COLUMNS = ("metric", "arm", "control → arm", "difference", "change", "level", "p, adjusted", "verdict")
 """Level: of the intervals, which stand under the difference and the change."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from neonblue.findings.effect import Effect, Scale
 from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
-from neonblue.statistics.standing import GuardrailState
-from neonblue.statistics.wording import lower_is_better, remarks
+from neonblue.statistics.experiment.standing import GuardrailState
+from neonblue.statistics.experiment.wording import lower_is_better, remarks
 
 _SHARES = ("proportion", "retention")
 

@@ -41,14 +41,14 @@ def breaches(
     decision included. Of an arm that was dropped nothing is left to pause.
     """
     from neonblue.analysis import ExperimentRows, experiment_of
-    from neonblue.statistics import Deciding, Plan, analyze_metrics
+    from neonblue.statistics import Inference, Plan, analyze_metrics
 
     watched = {metric.key for metric in watched_guardrails(experiment)}
     versions = {**(configurations or {}), experiment.version: experiment}
     seen = experiment_of(versions, ExperimentRows(moments=list(rows)), lambda _: True)
     return [
         _breach(experiment.key, result)
-        for result in analyze_metrics(seen, Plan(deciding=Deciding.CONFIDENCE_SEQUENCE), only=watched)
+        for result in analyze_metrics(seen, Plan(inference=Inference.CONFIDENCE_SEQUENCE), only=watched)
         if result.arm not in seen.dropped and result.speaks_against
     ]
 

@@ -14,16 +14,16 @@ from neonblue.reports.model import (
     Unavailable,
 )
 from neonblue.statistics import (
-    Deciding,
     Estimate,
     Experiment,
+    Inference,
     Method,
     Plan,
     Report,
     Role,
 )
-from neonblue.statistics.checks import FINAL_RATIO
-from neonblue.statistics.wording import check_name
+from neonblue.statistics.experiment.checks import FINAL_RATIO
+from neonblue.statistics.experiment.wording import check_name
 
 _METHODS = {
     Method.WELCH: "Welch's t-test",
@@ -40,16 +40,16 @@ _METHODS = {
     Method.FIELLER: "Fieller's method",
 }
 _TESTED = {
-    Deciding.FIXED: "Tests of the differences: {used}.",
-    Deciding.GROUP_SEQUENTIAL: "At each look the differences are tested by {used}, against that look's bound.",
-    Deciding.CONFIDENCE_SEQUENCE: "The sequence is built on the differences and their standard errors as they are in "
+    Inference.FIXED: "Tests of the differences: {used}.",
+    Inference.GROUP_SEQUENTIAL: "At each look the differences are tested by {used}, against that look's bound.",
+    Inference.CONFIDENCE_SEQUENCE: "The sequence is built on the differences and their standard errors as they are in "
     "{used}; the p-values are the sequence's own.",
 }
 _RULES = {
-    Deciding.FIXED: "One test at the planned end (fixed horizon); before it there is no verdict.",
-    Deciding.GROUP_SEQUENTIAL: "Group-sequential tests by Lan–DeMets spending, one look for each closed UTC day with "
+    Inference.FIXED: "One test at the planned end (fixed horizon); before it there is no verdict.",
+    Inference.GROUP_SEQUENTIAL: "Group-sequential tests by Lan–DeMets spending, one look for each closed UTC day with "
     "news until the planned size; p-values and intervals are those of the look that stands, means are of now.",
-    Deciding.CONFIDENCE_SEQUENCE: "An asymptotic confidence sequence: its intervals hold at any time, "
+    Inference.CONFIDENCE_SEQUENCE: "An asymptotic confidence sequence: its intervals hold at any time, "
     "however often the results are looked at; of all that were published the smallest p and what the intervals share "
     "stand.",
 }
@@ -104,9 +104,9 @@ def methods_of(plan: Plan, analysis: Report) -> tuple[str, ...]:
     tests = [result.comparison.absolute for result in results]
     used = "; ".join(sorted({_METHODS[test.method] for test in tests if isinstance(test, Estimate)}))
     roles = {result.metric.role for result in results}
-    sentences = [_RULES[plan.deciding]]
+    sentences = [_RULES[plan.inference]]
     if used:
-        sentences.append(_TESTED[plan.deciding].format(used=used))
+        sentences.append(_TESTED[plan.inference].format(used=used))
     if Role.PRIMARY in roles:
         sentences.append(
             f"Primary metrics and arms together keep an error rate of {_percent(plan.alpha)} (Holm); each interval "
@@ -124,7 +124,7 @@ def methods_of(plan: Plan, analysis: Report) -> tuple[str, ...]:
             f"{_percent(plan.alpha)} each."
         )
     if any(check.name.startswith("sample_ratio") for check in analysis.health):
-        test = "chi-square" if plan.deciding is Deciding.FIXED else "an e-value, which holds at every look"
+        test = "chi-square" if plan.inference is Inference.FIXED else "an e-value, which holds at every look"
         if any(check.name == FINAL_RATIO for check in analysis.health):
             test += ", and once more by chi-square at the end"
         sentences.append(

@@ -15,7 +15,7 @@ from neonblue.reports import wording
 from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ExperimentReport, Overview
 from neonblue.reports.sections import sections_of
-from neonblue.statistics.wording import FINDINGS
+from neonblue.statistics.experiment.wording import FINDINGS
 from neonblue.texts import instant, plain
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neonblue.findings.effect import Scale
+from neonblue.statistics.experiment.wording import VERDICTS
 from neonblue.statistics.numbers import (
     MINUS,
     NONE,
@@ -16,7 +17,6 @@ from neonblue.statistics.numbers import (
     share,
     true_minus,
 )
-from neonblue.statistics.wording import VERDICTS
 
 __all__ = [
     "MINUS",

@@ -14,7 +14,7 @@ from neonblue.analysis.rows import QuantileRow, quantile_level
 from neonblue.contract.messages import MetricMessage
 from neonblue.results.moments import Versions
 from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
-from neonblue.statistics.quantiles import QuantileSummary
+from neonblue.statistics.methods.quantiles import QuantileSummary
 
 _COUNTED, _UNFINISHED, _MISSING = range(3)
 # By the hours of `metric_moments`, so that both speak of the same units. Who may still answer is not missing.

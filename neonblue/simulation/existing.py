@@ -6,7 +6,7 @@ from shlex import quote
 
 from neonblue.client import Experiment, Metric
 from neonblue.simulation.plan import Plan, definition, experiment_name
-from neonblue.statistics.missing import Missing
+from neonblue.statistics.experiment.missing import Missing
 from neonblue.tables.arms import slug
 from neonblue.tables.errors import FileError
 from neonblue.tables.outcomes import Kind

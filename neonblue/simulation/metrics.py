@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from neonblue.statistics.missing import Missing
+from neonblue.statistics.experiment.missing import Missing
 from neonblue.tables.arms import slug
 from neonblue.tables.blanks import Policies
 from neonblue.tables.errors import FileError

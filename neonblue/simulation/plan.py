@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 
 from neonblue.client import Metric, NewAssignment, NewEvent, NewExperiment, Variant
 from neonblue.simulation.metrics import MetricColumn, metrics_of
-from neonblue.statistics.health import multiply_exposed
-from neonblue.statistics.missing import Missing
+from neonblue.statistics.experiment.health import multiply_exposed
+from neonblue.statistics.experiment.missing import Missing
 from neonblue.tables.arms import choose_control, weights_by_arm
 from neonblue.tables.blanks import Blanks, counted_as_zero, left_out, require_policies
 from neonblue.tables.errors import FileError

@@ -1,15 +1,20 @@
 """The statistics engine: sufficient statistics in, estimates, health and decisions out. Pure functions."""
 
-from neonblue.statistics.analysis import MetricResult, Verdict, analyze_metrics
-from neonblue.statistics.bandits import best_mean, best_rate, thompson_weights
-from neonblue.statistics.bayes_beta import BetaPosterior, beta_posterior
-from neonblue.statistics.bayes_decision import Choice, choose
-from neonblue.statistics.bayes_gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
-from neonblue.statistics.comparison import Comparison
-from neonblue.statistics.cuped import CupedComparison, Theta, compare_cuped
-from neonblue.statistics.decision import Action, Decision
-from neonblue.statistics.experiment import AllocationVersion, Deciding, Experiment, Metric, Plan, Role
-from neonblue.statistics.health import (
+from neonblue.statistics.bayes.bandits import best_mean, best_rate, thompson_weights
+from neonblue.statistics.bayes.beta import BetaPosterior, beta_posterior
+from neonblue.statistics.bayes.choice import Choice, choose
+from neonblue.statistics.bayes.gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
+from neonblue.statistics.experiment.analysis import MetricResult, Verdict, analyze_metrics
+from neonblue.statistics.experiment.decision import Action, Decision
+from neonblue.statistics.experiment.experiment import (
+    AllocationVersion,
+    Experiment,
+    Inference,
+    Metric,
+    Plan,
+    Role,
+)
+from neonblue.statistics.experiment.health import (
     Finding,
     HealthCheck,
     SampleRatio,
@@ -19,21 +24,23 @@ from neonblue.statistics.health import (
     sample_ratio,
     sample_ratio_over_versions,
 )
-from neonblue.statistics.means import compare_means
-from neonblue.statistics.metric import MetricKind, analyze_metric, compare_proportions
-from neonblue.statistics.missing import Missing
-from neonblue.statistics.missing_covariate import PartialCovariateMoments
+from neonblue.statistics.experiment.missing import Missing
+from neonblue.statistics.experiment.report import Report, analyze
+from neonblue.statistics.methods.by_kind import MetricKind, analyze_metric, compare_proportions
+from neonblue.statistics.methods.comparison import Comparison
+from neonblue.statistics.methods.cuped import CupedComparison, Theta, compare_cuped
+from neonblue.statistics.methods.means import compare_means
+from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
+from neonblue.statistics.methods.multiplicity import Family, Procedure, judge
+from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInferiority
+from neonblue.statistics.methods.quantiles import QuantileSummary, compare_quantiles
+from neonblue.statistics.methods.ratio import compare_ratios
+from neonblue.statistics.methods.stratified import compare_strata
 from neonblue.statistics.moments import CentredProducts, CovariateMoments, Moments, RatioMoments
-from neonblue.statistics.multiplicity import Family, Procedure, judge
-from neonblue.statistics.noninferiority import Direction, Margin, NonInferiority
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
-from neonblue.statistics.quantiles import QuantileSummary, compare_quantiles
-from neonblue.statistics.ratio import compare_ratios
-from neonblue.statistics.report import Report, analyze
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
 from neonblue.statistics.result import Alternative, Estimate, Interval, Lift, Method
 from neonblue.statistics.status import Status, StatusCode
-from neonblue.statistics.stratified import compare_strata
 
 __all__ = [
     "Action",
@@ -45,7 +52,6 @@ __all__ = [
     "Comparison",
     "CovariateMoments",
     "CupedComparison",
-    "Deciding",
     "Decision",
     "Design",
     "Direction",
@@ -55,6 +61,7 @@ __all__ = [
     "Finding",
     "GaussianPosterior",
     "HealthCheck",
+    "Inference",
     "Interval",
     "Lift",
     "LiftPrior",

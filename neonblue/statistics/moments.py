@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
-from neonblue.statistics.precision import centred_product, single_difference
+from neonblue.statistics.numerics.double_double import centred_product, single_difference
 
 _ROUNDING = 1e-9
 _EPSILON = 8 * sys.float_info.epsilon

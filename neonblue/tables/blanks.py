@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
 
-from neonblue.statistics.missing import Missing
+from neonblue.statistics.experiment.missing import Missing
 from neonblue.tables.errors import FileError
 
 

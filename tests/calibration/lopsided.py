@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_cuped_arrays, compare_mean_arrays, compare_ratio_arrays
-from neonblue.statistics.inference import Inference, infer, welch_df
+from neonblue.statistics.methods.many import compare_cuped_arrays, compare_mean_arrays, compare_ratio_arrays
+from neonblue.statistics.methods.t_test import EstimateArrays, infer, welch_df
 from tests.calibration.exact import FloatArray
 
 Sizes = tuple[int, int]
@@ -98,17 +98,17 @@ def _of_buyers(buyers: FloatArray, *columns: FloatArray) -> Sums:
     return tuple(np.bincount(owner, column, len(buyers)) for column in columns)
 
 
-def _revenue(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, Inference]:
+def _revenue(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, EstimateArrays]:
     control, treatment = revenue(rng, sims, sizes[0]), revenue(rng, sims, sizes[1], lift)
     return by_variance(sizes, control, treatment, of_means(sizes, control, treatment))
 
 
 def _values(
     draw: Callable[[np.random.Generator, tuple[int, int]], FloatArray],
-) -> Callable[[np.random.Generator, int, Sizes, float], dict[str, Inference]]:
+) -> Callable[[np.random.Generator, int, Sizes, float], dict[str, EstimateArrays]]:
     """A mean whose units are drawn one by one."""
 
-    def judge(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, Inference]:
+    def judge(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, EstimateArrays]:
         arms = []
         for n, factor in zip(sizes, (1.0, 1 + lift), strict=True):
             parts = [draw(rng, (count, n)) * factor for count in _blocks(sims, n)]
@@ -118,12 +118,14 @@ def _values(
     return judge
 
 
-def of_means(sizes: Splits, control: Sums, treatment: Sums) -> Inference:
+def of_means(sizes: Splits, control: Sums, treatment: Sums) -> EstimateArrays:
     """The engine's tests."""
-    return compare_mean_arrays(sizes[0], *control, sizes[1], *treatment).inference
+    return compare_mean_arrays(sizes[0], *control, sizes[1], *treatment).absolute
 
 
-def _spend_per_visit(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, Inference]:
+def _spend_per_visit(
+    rng: np.random.Generator, sims: int, sizes: Sizes, lift: float
+) -> dict[str, EstimateArrays]:
     """Revenue over visits: 1 + Poisson(5) a unit."""
     arms = []
     for n, factor in zip(sizes, (1.0, 1 + lift), strict=True):
@@ -143,10 +145,10 @@ def _spend_per_visit(rng: np.random.Generator, sims: int, sizes: Sizes, lift: fl
         for arm, r, n in zip(arms, values, sizes, strict=True)
     ]
     own = (values[1] - values[0], residuals[0], residuals[1])
-    return _judged(sizes, own, compare_ratio_arrays(*rows).inference)
+    return _judged(sizes, own, compare_ratio_arrays(*rows).absolute)
 
 
-def _adjusted(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, Inference]:
+def _adjusted(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) -> dict[str, EstimateArrays]:
     """Revenue adjusted by what the same buyers spent before, at a correlation of 0.7 of the logarithms."""
     rows = []
     for n, factor in zip(sizes, (1.0, 1 + lift), strict=True):
@@ -162,7 +164,7 @@ def _adjusted(rng: np.random.Generator, sims: int, sizes: Sizes, lift: float) ->
         for (yy, xx, xy), r in zip(centred, rows, strict=True)
     ]
     gap = [rows[1][i] / rows[1][0] - rows[0][i] / rows[0][0] for i in (1, 2)]
-    return _judged(sizes, (gap[0] - slope * gap[1], *own), compare_cuped_arrays(*rows).inference)
+    return _judged(sizes, (gap[0] - slope * gap[1], *own), compare_cuped_arrays(*rows).absolute)
 
 
 def _mildly_skewed(rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
@@ -175,7 +177,9 @@ def _blocks(sims: int, n: int) -> list[int]:
     return [min(block, sims - start) for start in range(0, sims, block)]
 
 
-def by_variance(sizes: Splits, control: Sums, treatment: Sums, engine: Inference) -> dict[str, Inference]:
+def by_variance(
+    sizes: Splits, control: Sums, treatment: Sums, engine: EstimateArrays
+) -> dict[str, EstimateArrays]:
     """The difference of means by each arm's own variance (Welch), by the engine, and by the pooled one (Student)."""
     return _judged(sizes, _mean_arms(sizes, control, treatment), engine)
 
@@ -190,8 +194,8 @@ def _mean_arms(sizes: Splits, control: Sums, treatment: Sums) -> tuple[FloatArra
 
 
 def _judged(
-    sizes: Splits, own: tuple[FloatArray, FloatArray, FloatArray], engine: Inference
-) -> dict[str, Inference]:
+    sizes: Splits, own: tuple[FloatArray, FloatArray, FloatArray], engine: EstimateArrays
+) -> dict[str, EstimateArrays]:
     (n_c, n_t), (diff, v_c, v_t) = sizes, own
     spread = (n_c * (n_c - 1) * v_c + n_t * (n_t - 1) * v_t) / (n_c + n_t - 2)
     return {

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_proportion_arrays
-from neonblue.statistics.deciding import SMALLEST_OUTCOMES, AnyTime
-from neonblue.statistics.group_sequential import GroupSequential
-from neonblue.statistics.metric import MetricKind, guard_metric, needs_score_array, own_effect
+from neonblue.statistics.experiment.inference import SMALLEST_OUTCOMES, AnyTime
+from neonblue.statistics.methods.by_kind import MetricKind, guard_metric, needs_score_array, own_effect
+from neonblue.statistics.methods.many import compare_proportion_arrays
+from neonblue.statistics.methods.noninferiority import Margin, NonInferiority, non_inferior
+from neonblue.statistics.methods.score import difference_variance
 from neonblue.statistics.moments import Moments
-from neonblue.statistics.noninferiority import Margin, NonInferiority, non_inferior
-from neonblue.statistics.score import difference_variance
 from neonblue.statistics.sequential.boundaries import spending_boundaries
+from neonblue.statistics.sequential.group_sequential import GroupSequential
 from neonblue.statistics.status import Status
 from tests.calibration.exact import FloatArray
 from tests.calibration.lopsided import BUYERS, LOG_MEAN, LOG_SD, Sizes, by_variance, of_means, revenue
@@ -75,7 +75,7 @@ def _rates(
         for n, p in zip(sizes, (rate, rate * factor), strict=True)
     )
     n_c, n_t = _sizes(sizes)
-    test = compare_proportion_arrays(n_c, x_c, n_t, x_t).inference
+    test = compare_proportion_arrays(n_c, x_c, n_t, x_t).absolute
     called = np.nan_to_num(test.p_value, nan=1.0) <= _levels(sizes)
     enough = (x_c + x_t) * np.minimum(n_c, n_t) / (n_c + n_t) >= SMALLEST_OUTCOMES
     return {"from 100 units": _ever(called, test.diff), "engine": _ever(called & enough, test.diff)}

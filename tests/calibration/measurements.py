@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neonblue.statistics.health import SampleRatio, sample_ratio
+from neonblue.statistics.experiment.health import SampleRatio, sample_ratio
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.sequential.boundaries import repeated_testing_error
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
-from neonblue.statistics.tails import normal_quantile
 from tests.calibration import exact, methods, paths, simulated
 from tests.calibration.table import Row, about, at_most, exactly, within
 

@@ -11,9 +11,9 @@ import math
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import ComparisonArrays, compare_proportion_arrays
-from neonblue.statistics.fieller import fieller_limits
-from neonblue.statistics.inference import Inference, infer
+from neonblue.statistics.methods.fieller import fieller_limits
+from neonblue.statistics.methods.many import ComparisonArrays, compare_proportion_arrays
+from neonblue.statistics.methods.t_test import EstimateArrays, infer
 from tests.calibration.exact import FloatArray, Grid, Limits
 
 _Z = float(stats.norm.isf(0.025))
@@ -26,7 +26,7 @@ def unpooled_z(grid: Grid) -> FloatArray:
 
 def default_z(grid: Grid) -> FloatArray:
     """The engine's default: unpooled, or the score test where counts are small or the split is lopsided."""
-    return _default(grid).inference.statistic
+    return _default(grid).absolute.statistic
 
 
 def pooled_z(grid: Grid) -> FloatArray:
@@ -59,7 +59,7 @@ def wald(grid: Grid) -> Limits:
 
 def default_difference(grid: Grid) -> Limits:
     """The engine's default interval of the difference."""
-    inference = _default(grid).inference
+    inference = _default(grid).absolute
     return _absent(grid, inference.lower, inference.upper)
 
 
@@ -115,7 +115,7 @@ def agresti_caffo(grid: Grid) -> Limits:
     return p_t - p_c - _Z * se, p_t - p_c + _Z * se
 
 
-def _absolute(grid: Grid) -> Inference:
+def _absolute(grid: Grid) -> EstimateArrays:
     p_c, p_t = grid.rates
     return infer(p_t - p_c, np.sqrt(sum(grid.variances)), math.inf)
 

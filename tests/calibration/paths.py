@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.confidence_sequence import mixture_precision, multiplier
 from neonblue.statistics.sequential.mixture_sprt import mixture_log_evidence
 from neonblue.statistics.sequential.spending import Spending
-from neonblue.statistics.tails import normal_quantile
 
 FloatArray = NDArray[np.float64]
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import (
+from neonblue.statistics.methods.many import (
     ComparisonArrays,
     compare_cuped_arrays,
     compare_mean_arrays,
     compare_ratio_arrays,
 )
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.quantiles import QuantileSummary, quantile_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.quantiles import QuantileSummary, quantile_test
 from neonblue.statistics.result import Estimate
 from tests.calibration.exact import FloatArray
 
@@ -63,7 +63,7 @@ def ratio_metric(sims: int, seed: int, n: int = 1000) -> tuple[float, float]:
         arms.append(
             np.stack([np.full(sims, float(n)), *(v.sum(axis=1) for v in (m, d, m * m, d * d, m * d))])
         )
-    delta = compare_ratio_arrays(*arms).inference.p_value < 0.05
+    delta = compare_ratio_arrays(*arms).absolute.p_value < 0.05
     rates = [arm[1] / arm[2] for arm in arms]
     pooled = (arms[0][1] + arms[1][1]) / (arms[0][2] + arms[1][2])
     naive = (
@@ -87,7 +87,7 @@ def cuped(sims: int, seed: int, n: int = 300, effect: float = 0.2) -> tuple[floa
         arms.append(
             np.stack([np.full(sims, float(n)), *(v.sum(axis=1) for v in (y, x, y * y, x * x, x * y))])
         )
-    inference = compare_cuped_arrays(*arms).inference
+    inference = compare_cuped_arrays(*arms).absolute
     covered = (inference.lower <= effect) & (effect <= inference.upper)
     return float(covered.mean()), float((1 - inference.se**2 / plain).mean())
 
@@ -101,7 +101,7 @@ def welch(sims: int, seed: int, n: tuple[int, int], *, skewed: bool) -> Tails:
             for i, k in enumerate(n)
         ]
         rows = _compare(values[0], values[1])
-        return _misses(rows.inference.lower, rows.inference.upper, 0.0)
+        return _misses(rows.absolute.lower, rows.absolute.upper, 0.0)
 
     return _in_blocks(misses, sims, seed, sum(n))
 
@@ -136,7 +136,7 @@ def same_units_split_again(runs: int, seed: int, units: int = 4000) -> FloatArra
     values = np.where(rng.random(units) < 0.3, rng.gamma(1.5, 20.0, units), 0.0)
     order = rng.permuted(np.broadcast_to(np.arange(units), (runs, units)), axis=1)
     split = values[order]
-    return _compare(split[:, : units // 2], split[:, units // 2 :]).inference.p_value
+    return _compare(split[:, : units // 2], split[:, units // 2 :]).absolute.p_value
 
 
 def uniformity(p_values: FloatArray) -> tuple[float, float]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from neonblue.statistics.arrays import compare_proportion_arrays
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.inference import Inference, infer
-from neonblue.statistics.metric import MetricKind, metric_effect, needs_score_array
+from neonblue.statistics.methods.by_kind import MetricKind, metric_effect, needs_score_array
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.many import compare_proportion_arrays
+from neonblue.statistics.methods.pooling import stratified_effect
+from neonblue.statistics.methods.score_strata import StratifiedCounts, stratified_difference_limits
+from neonblue.statistics.methods.stratified import combine
+from neonblue.statistics.methods.t_test import EstimateArrays, infer
 from neonblue.statistics.moments import Moments, RatioMoments
-from neonblue.statistics.pooling import stratified_effect
 from neonblue.statistics.result import Method
-from neonblue.statistics.score_strata import StratifiedCounts, stratified_difference_limits
-from neonblue.statistics.stratified import combine
 from tests.calibration.exact import FloatArray
 
 Sizes = tuple[tuple[int, int], ...]
@@ -45,7 +45,7 @@ class Judged:
     upper: FloatArray
 
     @classmethod
-    def of(cls, inference: Inference) -> Judged:
+    def of(cls, inference: EstimateArrays) -> Judged:
         """The intervals of tests."""
         return cls(inference.lower, inference.upper)
 
@@ -112,7 +112,7 @@ def _of_rate(rate: float) -> Callable[[np.random.Generator, Sizes, float, int], 
         return {
             METHODS[0]: rates_over_versions(x_c, n_c, x_t, n_t),
             METHODS[1]: _rates_by_units(x_c, n_c, x_t, n_t),
-            METHODS[2]: Judged.of(compare_proportion_arrays(*sums).inference),
+            METHODS[2]: Judged.of(compare_proportion_arrays(*sums).absolute),
         }
 
     return judge
@@ -122,7 +122,7 @@ def rates_over_versions(x_c: FloatArray, n_c: FloatArray, x_t: FloatArray, n_t: 
     """What `compare_strata` gives for every column of counts, the strata along the first axis."""
     counts = StratifiedCounts.of(x_c, n_c, x_t, n_t)
     if len(counts.n_c) == 1:
-        return Judged.of(compare_proportion_arrays(counts.n_c[0], x_c[0], counts.n_t[0], x_t[0]).inference)
+        return Judged.of(compare_proportion_arrays(counts.n_c[0], x_c[0], counts.n_t[0], x_t[0]).absolute)
     score = needs_score_array(counts.n_c, x_c, counts.n_t, x_t).any(axis=0)
     half = _CRITICAL * np.sqrt((counts.weights**2 * _variances(counts)).sum(axis=0))
     lower, upper = counts.weighted_diff - half, counts.weighted_diff + half

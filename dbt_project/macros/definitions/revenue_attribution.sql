@@ -3,7 +3,7 @@
     One row per experiment, metric version that sums values, and variant of the newest configuration, over the units
     that have a value.
     The interval is Welch's with the normal quantile; where lopsided arms have a skewed metric, with Student's variance
-    if that is larger, as the results' (neonblue/statistics/lopsided.py). Variances are taken in exact decimals before
+    if that is larger, as the results' (neonblue/statistics/methods/lopsided.py). Variances are taken in exact decimals before
     they become floats.
 -#}
 with totals as (

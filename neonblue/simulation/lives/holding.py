@@ -11,8 +11,8 @@ from neonblue.analysis import MomentRow, Question, ask
 from neonblue.analysis.restatement import Cause, Published, restatements
 from neonblue.simulation.lives.life import Life
 from neonblue.statistics import (
-    Deciding,
     Estimate,
+    Inference,
     Interval,
     Lift,
     MetricResult,
@@ -20,8 +20,8 @@ from neonblue.statistics import (
     Report,
     Verdict,
 )
-from neonblue.statistics.noninferiority import Direction
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics.experiment.standing import GuardrailState
+from neonblue.statistics.methods.noninferiority import Direction
 
 _DECIDED = (Verdict.BETTER, Verdict.WORSE)
 _FIRM = {
@@ -47,7 +47,7 @@ class Held:
 
     def check(self, question: Question, report: Report) -> None:
         """What is rejected, breached or held stays, with its p and interval; no interval contradicts its verdict."""
-        kept = question.plan.deciding is Deciding.GROUP_SEQUENTIAL
+        kept = question.plan.inference is Inference.GROUP_SEQUENTIAL
         for result in report.results:
             for problem in (self._vanished(result), self._restated(result, kept), contradiction(result)):
                 if problem is not None:

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from neonblue.statistics import Design, SampleSize
-from neonblue.statistics.planning import mean_sample_size
-from neonblue.statistics.planning_sequential import equal_looks, group_sequential_inflation
+from neonblue.statistics.planning.means import mean_sample_size
+from neonblue.statistics.planning.sequential import equal_looks, group_sequential_inflation
 
 
 def units_for(effect: float, sds: tuple[float, float], arms: int, days: int, comparisons: int) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from scipy import optimize
 
+from neonblue.statistics.numerics.tails import normal_quantile, normal_sf
 from neonblue.statistics.sequential.recursion import (
     START,
     Paths,
@@ -19,7 +20,6 @@ from neonblue.statistics.sequential.recursion import (
     tail_and_density,
 )
 from neonblue.statistics.sequential.spending import Spending
-from neonblue.statistics.tails import normal_quantile, normal_sf
 
 _HIGHEST = 37.0  # P(Z > 37) is still a double above 0
 _SMALLEST = 1e-200  # error increments below it give an infinite boundary: no double can tell them from 0

@@ -1,6 +1,8 @@
 """The mixture sequential probability ratio test: evidence against no effect, averaged over a normal prior of effects.
 
 Source: Robbins (1970); Johari, Koomen, Pekelis and Walsh (2022), Operations Research 70, equation 10.
+
+Library only: no part of the platform calls it.
 """
 
 from __future__ import annotations

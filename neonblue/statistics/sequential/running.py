@@ -1,4 +1,7 @@
-"""What a sequence of looks says together: p-values never rise again, intervals only shrink."""
+"""What a sequence of looks says together: p-values never rise again, intervals only shrink.
+
+Library only: no part of the platform calls it.
+"""
 
 from __future__ import annotations
 

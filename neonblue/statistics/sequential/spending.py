@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from neonblue.statistics.tails import normal_quantile, normal_sf
+from neonblue.statistics.numerics.tails import normal_quantile, normal_sf
 
 
 class SpendingFamily(StrEnum):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from neonblue.statistics import Estimate, MetricKind, QuantileSummary, compare_quantiles
-from neonblue.statistics.arrays import (
+from neonblue.statistics.methods.many import (
     compare_cuped_arrays,
     compare_mean_arrays,
     compare_proportion_arrays,
@@ -159,9 +159,9 @@ def _columns(history: History) -> FloatArray:
 
 def _test(history: History, c: FloatArray, t: FloatArray) -> FloatArray:
     if history.kind is MetricKind.RATIO:
-        return np.asarray(compare_ratio_arrays(c, t).inference.p_value)
+        return np.asarray(compare_ratio_arrays(c, t).absolute.p_value)
     if history.kind is MetricKind.PROPORTION:
-        return np.asarray(compare_proportion_arrays(c[0], c[1], t[0], t[1]).inference.p_value)
+        return np.asarray(compare_proportion_arrays(c[0], c[1], t[0], t[1]).absolute.p_value)
     if history.covariates is not None:
-        return np.asarray(compare_cuped_arrays(c, t).inference.p_value)
-    return np.asarray(compare_mean_arrays(c[0], c[1], c[2], t[0], t[1], t[2]).inference.p_value)
+        return np.asarray(compare_cuped_arrays(c, t).absolute.p_value)
+    return np.asarray(compare_mean_arrays(c[0], c[1], c[2], t[0], t[1], t[2]).absolute.p_value)

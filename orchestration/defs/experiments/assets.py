@@ -135,7 +135,7 @@ def _experiments_of(context: AssetExecutionContext, client: Client) -> list[Expe
 
 
 def _checks(health: "Sequence[HealthCheck]") -> str:
-    from neonblue.statistics.wording import FINDINGS
+    from neonblue.statistics.experiment.wording import FINDINGS
 
     lines = [f"- {FINDINGS[check.finding][0]} {check.message}" for check in health]
     return "\n".join(lines) or "No check applies yet."

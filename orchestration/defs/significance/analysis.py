@@ -41,6 +41,6 @@ def _row(question: Question, result: MetricResult, item: ResultItem) -> ResultRo
         experiment_id=configuration.experiment_id,
         experiment_key=configuration.key,
         configuration_version=configuration.version,
-        inference=plan.deciding.value,
+        inference=plan.inference.value,
         look_p_value=test.p_value if isinstance(test, Estimate) else None,
     )

@@ -12,7 +12,7 @@ from neonblue.analysis import ArmUnits, ExperimentRows, QuantileRow, ask, interr
 from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
 from neonblue.statistics import Action, Estimate, Method, Status, StatusCode, Verdict
-from neonblue.statistics.shares import reached_share
+from neonblue.statistics.experiment.shares import reached_share
 from tests.unit.analysis.lives import CONVERSION, configuration, counted, day, midnight, rows_of
 
 WEEK = MetricMessage(

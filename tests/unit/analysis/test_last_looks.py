@@ -100,7 +100,7 @@ def test_an_owner_who_peeks_and_concludes_at_two_standard_errors_gains_nothing()
 
 
 def test_a_fixed_plan_is_harmed_by_nothing_before_its_end() -> None:
-    from neonblue.statistics import Deciding, Experiment, Metric, MetricKind, Moments, Plan, Role, analyze
+    from neonblue.statistics import Experiment, Inference, Metric, MetricKind, Moments, Plan, Role, analyze
 
     guard = Metric("guard", MetricKind.MEAN, Role.GUARDRAIL, margin=0.05, margin_relative=True)
     moments = {
@@ -109,8 +109,8 @@ def test_a_fixed_plan_is_harmed_by_nothing_before_its_end() -> None:
     }
     experiment = Experiment("a", ("a", "b"), (guard,), moments)
 
-    early = analyze(experiment, Plan(deciding=Deciding.FIXED, planned_units=100_000))
-    at_the_end = analyze(experiment, Plan(deciding=Deciding.FIXED, planned_units=1_000))
+    early = analyze(experiment, Plan(inference=Inference.FIXED, planned_units=100_000))
+    at_the_end = analyze(experiment, Plan(inference=Inference.FIXED, planned_units=1_000))
 
     assert early.decision.action is Action.KEEP_RUNNING
     assert early.results[0].guardrail_state is None

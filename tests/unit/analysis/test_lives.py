@@ -20,7 +20,7 @@ from neonblue.contract.looks import LookMessage
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.breaches import breaches
 from neonblue.statistics import Action, Estimate, MetricResult, Report, Verdict
-from neonblue.statistics.experiment import Deciding
+from neonblue.statistics.experiment.experiment import Inference
 from tests.unit.analysis.lives import day, midnight
 from tests.unit.analysis.whole_lives import Life, Occasion
 
@@ -44,7 +44,7 @@ class Walk:
             question, report = self._answer(occasion)
             if occasion.taking:
                 self._keep(occasion, question, report)
-                if question.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+                if question.plan.inference is Inference.GROUP_SEQUENTIAL:
                     assert_same_page(self._answer(replace(occasion, taking=False))[1], report)
             elif self._settled(occasion, question):
                 assert self.decided is not None
@@ -58,7 +58,7 @@ class Walk:
 
     def _settled(self, occasion: Occasion, question: Question) -> bool:
         """Whether the last decision run answered under the same state of the experiment."""
-        if self.settled is None or question.plan.deciding is not Deciding.GROUP_SEQUENTIAL:
+        if self.settled is None or question.plan.inference is not Inference.GROUP_SEQUENTIAL:
             return False
         return state_of(self.settled) == state_of(occasion)
 
@@ -75,7 +75,7 @@ class Walk:
 
     def _keep(self, occasion: Occasion, question: Question, report: Report) -> None:
         look = look_of(question, report)
-        if question.plan.deciding is Deciding.FIXED:
+        if question.plan.inference is Inference.FIXED:
             return
         for cell in standing_cells(self.looks):
             (now,) = (
@@ -86,7 +86,7 @@ class Walk:
             return
         newest = occasion.configurations[max(occasion.configurations)]
         assert_kept(look, newest, self.looks, occasion)
-        if newest.status == "concluded" and question.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+        if newest.status == "concluded" and question.plan.inference is Inference.GROUP_SEQUENTIAL:
             self.after_conclusion += 1
             assert self.after_conclusion == 1, "a second look after the conclusion"
         self.looks.append(msgspec.json.decode(msgspec.json.encode(look), type=LookMessage))
@@ -109,7 +109,7 @@ def assert_stands(cell: Any, now: MetricResult, question: Question) -> None:
     assert now.rejected, "a rejection vanished"
     if isinstance(now.comparison.absolute, Estimate):
         assert now.verdict in (Verdict.BETTER, Verdict.WORSE)
-    if question.plan.deciding is Deciding.GROUP_SEQUENTIAL:
+    if question.plan.inference is Inference.GROUP_SEQUENTIAL:
         assert (now.p_value, now.adjusted_p) == (cell.p_value, cell.adjusted_p)
         if isinstance(now.comparison.absolute, Estimate):
             interval = now.comparison.absolute.interval
@@ -163,7 +163,7 @@ def assert_consistent(question: Question, report: Report) -> None:
         assert decision.arm not in question.experiment.dropped
     if decision.action is Action.KEEP_RUNNING:
         assert not plan.ended
-    if decision.action is Action.INCONCLUSIVE and plan.deciding is Deciding.GROUP_SEQUENTIAL:
+    if decision.action is Action.INCONCLUSIVE and plan.inference is Inference.GROUP_SEQUENTIAL:
         live = [r for r in report.results if r.arm not in question.experiment.dropped]
         primary = [r for r in live if r.metric.role.value == "primary"]
         assert plan.ended or all(r.final or r.rejected for r in primary)
@@ -175,7 +175,9 @@ def assert_consistent(question: Question, report: Report) -> None:
 
 
 def before_end_of(question: Question) -> bool:
-    return question.plan.deciding is Deciding.FIXED and not question.plan.complete(question.experiment.units)
+    return question.plan.inference is Inference.FIXED and not question.plan.complete(
+        question.experiment.units
+    )
 
 
 def assert_same_page(page: Report, decided: Report, *, estimates: bool = True) -> None:

@@ -15,8 +15,8 @@ from neonblue.contract.messages import DenominatorMessage, ExperimentMessage, Me
 from neonblue.statistics import (
     Action,
     CovariateMoments,
-    Deciding,
     Estimate,
+    Inference,
     Moments,
     RatioMoments,
     Status,
@@ -327,5 +327,5 @@ def test_a_group_sequential_plan_without_units_has_a_status() -> None:
     )
     question = ask({1: configuration}, ExperimentRows(), TODAY)
 
-    assert question.plan.deciding is Deciding.GROUP_SEQUENTIAL
+    assert question.plan.inference is Inference.GROUP_SEQUENTIAL
     assert isinstance(question.answer().results[0].comparison.absolute, Status)

@@ -7,7 +7,7 @@ import pytest
 from neonblue.analysis import MomentRow, ask
 from neonblue.contract.messages import MetricMessage
 from neonblue.statistics import Action, Estimate, Status, Verdict
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics.experiment.standing import GuardrailState
 from tests.unit.analysis.lives import configuration, counted, day, rows_of, valued
 from tests.unit.analysis.platform_runs import THREE, Platform, of_rate, shown
 

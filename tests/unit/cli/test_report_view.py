@@ -13,7 +13,7 @@ from rich.console import Console
 from neonblue.cli.report_view import comparison_grid
 from neonblue.findings.effect import COLUMNS, Effect, Scale
 from neonblue.statistics import Role, Verdict
-from neonblue.statistics.standing import GuardrailState
+from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.texts import plain
 
 NOTE = "The control arm has no units: nothing can be compared with it before there are some of them."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("neonblue", "neonblue.stack", "api", "orchestration")
+PACKAGES = ("neonblue", "neonblue.stack", "neonblue.statistics", "api", "orchestration")
 
 
 def checked(package: str) -> list[set[str]]:

@@ -8,8 +8,8 @@ from neonblue.reports import ExperimentReport, Provenance, render_report
 from neonblue.reports.from_analysis import methods_of, report_of_analysis
 from neonblue.reports.model import Unavailable
 from neonblue.reports.sections import sections_of
-from neonblue.statistics import Deciding, Metric, MetricKind, Plan, analyze
-from neonblue.statistics.tables import experiment_from_sums
+from neonblue.statistics import Inference, Metric, MetricKind, Plan, analyze
+from neonblue.statistics.experiment.from_table import experiment_from_sums
 
 
 def test_control_comes_first_wherever_it_stands_among_the_arms(provenance: Provenance) -> None:
@@ -59,8 +59,8 @@ def test_the_methods_are_those_that_were_used() -> None:
         methods(plan)
         for plan in (
             Plan(ended=True),
-            Plan(deciding=Deciding.CONFIDENCE_SEQUENCE),
-            Plan(deciding=Deciding.GROUP_SEQUENTIAL, planned_units=20_000),
+            Plan(inference=Inference.CONFIDENCE_SEQUENCE),
+            Plan(inference=Inference.GROUP_SEQUENTIAL, planned_units=20_000),
         )
     )
 

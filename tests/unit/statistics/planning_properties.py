@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from neonblue.statistics.planning import Design, SampleSize, mean_mde, mean_power, mean_sample_size
-from neonblue.statistics.planning_proportions import (
+from neonblue.statistics.planning.means import Design, SampleSize, mean_mde, mean_power, mean_sample_size
+from neonblue.statistics.planning.proportions import (
     NullVariance,
     proportion_mde,
     proportion_power,

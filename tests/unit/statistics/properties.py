@@ -28,13 +28,13 @@ from neonblue.statistics import (
     compare_ratios,
     gaussian_posterior,
 )
-from neonblue.statistics.cuped import Theta, adjust, cuped_test
-from neonblue.statistics.means import mean_effect, welch_test
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.proportions import agresti_caffo_interval, newcombe_interval, unpooled_test
-from neonblue.statistics.relative import log_ratio_interval
+from neonblue.statistics.bayes.relative import log_ratio_interval
+from neonblue.statistics.methods.cuped import Theta, adjust, cuped_test
+from neonblue.statistics.methods.means import mean_effect, welch_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.proportions import agresti_caffo_interval, newcombe_interval, unpooled_test
+from neonblue.statistics.methods.score import score_interval, score_test
 from neonblue.statistics.result import Alternative
-from neonblue.statistics.score import score_interval, score_test
 
 TOLERANCE = 1e-9
 SEARCHED = 1e-6

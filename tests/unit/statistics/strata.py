@@ -12,7 +12,7 @@ from neonblue.statistics import (
     RatioMoments,
     Role,
 )
-from neonblue.statistics.metric import added
+from neonblue.statistics.methods.by_kind import added
 
 NOW = Plan(ended=True)
 

@@ -8,8 +8,8 @@ from neonblue.statistics import (
     AllocationVersion,
     CentredProducts,
     CovariateMoments,
-    Deciding,
     Experiment,
+    Inference,
     Interval,
     Margin,
     Metric,
@@ -31,18 +31,18 @@ from neonblue.statistics import (
     sample_ratio_over_versions,
     thompson_weights,
 )
-from neonblue.statistics.inference import require_alpha
-from neonblue.statistics.means import welch_test
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.proportions import pooled_test, unpooled_test
-from neonblue.statistics.quantiles import bound_levels, sample_quantile
+from neonblue.statistics.methods.means import welch_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.proportions import pooled_test, unpooled_test
+from neonblue.statistics.methods.quantiles import bound_levels, sample_quantile
+from neonblue.statistics.methods.t_test import require_alpha
+from neonblue.statistics.methods.winsorization import Caps, pooled_caps
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.sequential.boundaries import spending_boundaries
 from neonblue.statistics.sequential.confidence_sequence import confidence_sequence, mixture_precision
 from neonblue.statistics.sequential.mixture_sprt import mixture_sprt
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
-from neonblue.statistics.winsorization import Caps, pooled_caps
 
 ONES = Moments.proportion(1, 2)
 MEDIAN = QuantileSummary(9, 9, 0.5, 1, 0, 2)
@@ -69,7 +69,7 @@ MEDIAN = QuantileSummary(9, 9, 0.5, 1, 0, 2)
         (lambda: Margin(1, relative=True), "size"),
         (lambda: Plan(alpha=0), "alpha"),
         (lambda: Plan(planned_units=0), "planned_units"),
-        (lambda: Plan(deciding=Deciding.GROUP_SEQUENTIAL), "planned_units"),
+        (lambda: Plan(inference=Inference.GROUP_SEQUENTIAL), "planned_units"),
         (lambda: CovariateMoments(3, 3, 3, 5, 5, 5.5), "sum_xy"),
         (lambda: CovariateMoments(3, 3, 3, 5, 5, 0.5), "sum_xy"),
         (lambda: thompson_weights((0.5, 0.5), 0.6), "floor"),
@@ -91,7 +91,7 @@ MEDIAN = QuantileSummary(9, 9, 0.5, 1, 0, 2)
         (lambda: sequential_sample_ratio([1, 1], [[1]]), "batches"),
         (lambda: Spending(SpendingFamily.KIM_DEMETS, 0.0), "shape"),
         (lambda: Spending(shape=math.inf), "shape"),
-        (lambda: Plan(0.5, deciding=Deciding.GROUP_SEQUENTIAL, planned_units=9), "alpha"),
+        (lambda: Plan(0.5, inference=Inference.GROUP_SEQUENTIAL, planned_units=9), "alpha"),
         (lambda: Plan(looks=(0.5, 0.5)), "looks"),
         (lambda: Moments(2, 4, 9, sum_error=math.inf), "sum_error"),
         (lambda: choose(1.2), "chance_to_win"),

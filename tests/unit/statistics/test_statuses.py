@@ -25,22 +25,22 @@ from neonblue.statistics import (
     compare_ratios,
     gaussian_posterior,
 )
-from neonblue.statistics.cuped import adjust, ancova_standard_error, cuped_effect
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import mean_effect
-from neonblue.statistics.metric import guard_metric, metric_effect
-from neonblue.statistics.noninferiority import non_inferior, non_inferior_proportion_score
-from neonblue.statistics.proportions import (
+from neonblue.statistics.bayes.relative import log_ratio_interval
+from neonblue.statistics.methods.by_kind import guard_metric, metric_effect
+from neonblue.statistics.methods.cuped import adjust, ancova_standard_error, cuped_effect
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.noninferiority import non_inferior, non_inferior_proportion_score
+from neonblue.statistics.methods.proportions import (
     agresti_caffo_interval,
     fisher_exact_p,
     newcombe_interval,
     pooled_test,
     unpooled_test,
 )
-from neonblue.statistics.quantiles import quantile_interval
-from neonblue.statistics.relative import log_ratio_interval
+from neonblue.statistics.methods.quantiles import quantile_interval
+from neonblue.statistics.methods.score import score_interval, score_lift, score_test
 from neonblue.statistics.result import Method
-from neonblue.statistics.score import score_interval, score_lift, score_test
 from neonblue.statistics.sequential.confidence_sequence import confidence_sequence
 from neonblue.statistics.sequential.mixture_sprt import mixture_sprt
 from neonblue.statistics.sequential.sample_ratio import sequential_sample_ratio

@@ -16,9 +16,10 @@ from neonblue.simulation.lives import holding
 from neonblue.simulation.lives.families import BY_KEY
 from neonblue.simulation.lives.playing import Outcome, play
 from neonblue.simulation.lives.tally import Tally, tally
-from neonblue.statistics import Family, Procedure, analysis
-from neonblue.statistics.deciding import FixedHorizon
-from neonblue.statistics.standing import Standing
+from neonblue.statistics import Family, Procedure
+from neonblue.statistics.experiment import analysis
+from neonblue.statistics.experiment.inference import FixedHorizon
+from neonblue.statistics.experiment.standing import Standing
 
 LIVES = 8
 

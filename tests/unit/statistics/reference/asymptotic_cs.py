@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from neonblue.statistics import Status
-from neonblue.statistics.fieller import ZERO_BASELINE
+from neonblue.statistics.methods.fieller import ZERO_BASELINE
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.result import Alternative
 from neonblue.statistics.sequential import confidence_sequence as cs
-from neonblue.statistics.tails import normal_quantile
 from tests.unit.statistics.reference import Case, _fields
 from tests.unit.statistics.reference._arms import Arm, arm
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.sequential.boundaries import repeated_testing_error
 from neonblue.statistics.sequential.confidence_sequence import mixture_precision, multiplier
-from neonblue.statistics.tails import normal_quantile
 from tests.calibration import exact, methods, paths, simulated
 from tests.unit.statistics.reference import Case
 

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from neonblue.statistics import CovariateMoments, Estimate, Status, Theta
-from neonblue.statistics.cuped import CupedAdjustment, adjust, ancova_standard_error, cuped_test
-from neonblue.statistics.inference import infer
-from neonblue.statistics.means import compare_means
-from neonblue.statistics.relative import delta_lift_se
+from neonblue.statistics.bayes.relative import delta_lift_se
+from neonblue.statistics.methods.cuped import CupedAdjustment, adjust, ancova_standard_error, cuped_test
+from neonblue.statistics.methods.means import compare_means
+from neonblue.statistics.methods.t_test import infer
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {"delta_se_gbstats_HEAD_formula": "gbstats drops a term of the gradient; the full one is compared"}

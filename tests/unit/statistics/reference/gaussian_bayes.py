@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from neonblue.statistics import LiftPrior, Scale, Status, gaussian_posterior
-from neonblue.statistics.cuped import cuped_effect
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import mean_effect
-from neonblue.statistics.proportions import proportion_effect
-from neonblue.statistics.ratio import ratio_effect
+from neonblue.statistics.methods.cuped import cuped_effect
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.proportions import proportion_effect
+from neonblue.statistics.methods.ratio import ratio_effect
 from tests.unit.statistics.reference import Case, _fields
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from neonblue.statistics.numerics.tails import normal_quantile
 from neonblue.statistics.sequential.boundaries import (
     Boundaries,
     haybittle_peto_boundaries,
@@ -14,7 +15,6 @@ from neonblue.statistics.sequential.boundaries import (
 )
 from neonblue.statistics.sequential.recursion import crossing_probabilities
 from neonblue.statistics.sequential.spending import Spending, SpendingFamily
-from neonblue.statistics.tails import normal_quantile
 from tests.unit.statistics.reference import Case
 
 _SPENDING = {

@@ -26,9 +26,9 @@ from neonblue.statistics import (
     compare_proportions,
     compare_ratios,
     sample_ratio,
-    tails,
 )
-from neonblue.statistics.means import welch_test
+from neonblue.statistics.methods.means import welch_test
+from neonblue.statistics.numerics import tails
 from neonblue.statistics.result import Estimate
 from neonblue.statistics.sequential.confidence_sequence import (
     DEFAULT_TUNING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neonblue.statistics.multiplicity import Procedure, judge
+from neonblue.statistics.methods.multiplicity import Procedure, judge
 from tests.unit.statistics.reference import Case
 
 _PROCEDURES = {

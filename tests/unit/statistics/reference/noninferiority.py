@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from neonblue.statistics import Status
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.means import mean_effect
-from neonblue.statistics.noninferiority import (
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.means import mean_effect
+from neonblue.statistics.methods.noninferiority import (
     Direction,
     Margin,
     NonInferiority,
     non_inferior,
     non_inferior_proportion_score,
 )
-from neonblue.statistics.proportions import proportion_effect
+from neonblue.statistics.methods.proportions import proportion_effect
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from neonblue.statistics import planning, planning_proportions
-from neonblue.statistics.planning import Design, SampleSize
-from neonblue.statistics.planning_proportions import NullVariance
-from neonblue.statistics.planning_sequential import (
+from neonblue.statistics.planning import means, proportions
+from neonblue.statistics.planning.means import Design, SampleSize
+from neonblue.statistics.planning.proportions import NullVariance
+from neonblue.statistics.planning.sequential import (
     boundary_inflation,
     equal_looks,
     group_sequential_inflation,
@@ -57,9 +57,9 @@ def _inflation(case: Case, design: Design) -> dict[str, Any]:
 
 def _proportions(inputs: Any, design: Design) -> dict[str, Any]:
     rates = inputs["p_control"], inputs["p_treatment"]
-    pooled = planning_proportions.proportion_sample_size(*rates, design)
-    unpooled = planning_proportions.proportion_sample_size(*rates, design, NullVariance.UNPOOLED)
-    cohen = planning_proportions.arcsine_sample_size(*rates, design)
+    pooled = proportions.proportion_sample_size(*rates, design)
+    unpooled = proportions.proportion_sample_size(*rates, design, NullVariance.UNPOOLED)
+    cohen = proportions.arcsine_sample_size(*rates, design)
     if isinstance(pooled, Status) or isinstance(unpooled, Status) or isinstance(cohen, Status):
         return {"error": next(s.code for s in (pooled, unpooled, cohen) if isinstance(s, Status))}
     return {
@@ -69,7 +69,7 @@ def _proportions(inputs: Any, design: Design) -> dict[str, Any]:
         "total_pooled_null_ceil": pooled.total,
         "n_control_unpooled": unpooled.control,
         "n_control_cohen_h": cohen.control,
-        "power_at_ceil_n_normal_approx_pooled_null": planning_proportions.proportion_power(
+        "power_at_ceil_n_normal_approx_pooled_null": proportions.proportion_power(
             *rates, (pooled.control_units, pooled.treatment_units), design
         ),
     }
@@ -80,17 +80,17 @@ def _detectable(inputs: Any, design: Design) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for null in NullVariance:
         for direction in ("up", "down"):
-            effect = planning_proportions.proportion_mde(rate, units, design, null, direction == "up")
+            effect = proportions.proportion_mde(rate, units, design, null, direction == "up")
             missing = isinstance(effect, Status)
             fields[f"mde_abs_{direction}_{null}"] = None if missing else effect
             fields[f"mde_rel_{direction}_{null}"] = None if missing else effect / rate
-    shortcut = planning.mean_mde((rate * (1 - rate)) ** 0.5, units, design)
+    shortcut = means.mean_mde((rate * (1 - rate)) ** 0.5, units, design)
     return fields | {"mde_equal_variance_shortcut": shortcut}
 
 
 def _means(inputs: Any, design: Design) -> dict[str, Any]:
-    normal = planning.mean_sample_size(inputs["sd"], inputs["delta"], design)
-    student = planning.student_sample_size(inputs["sd"], inputs["delta"], design)
+    normal = means.mean_sample_size(inputs["sd"], inputs["delta"], design)
+    student = means.student_sample_size(inputs["sd"], inputs["delta"], design)
     if isinstance(normal, Status) or isinstance(student, Status):
         return {"error": next(s.code for s in (normal, student) if isinstance(s, Status))}
     return {
@@ -102,7 +102,7 @@ def _means(inputs: Any, design: Design) -> dict[str, Any]:
 
 
 def _noninferiority(inputs: Any, design: Design) -> dict[str, Any]:
-    size = planning_proportions.noninferiority_sample_size(
+    size = proportions.noninferiority_sample_size(
         inputs["p_control"], inputs["margin"], design, inputs.get("true_diff", 0.0)
     )
     return {"n_per_arm": size.control} if isinstance(size, SampleSize) else {"error": size.code}

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from neonblue.statistics import Status
-from neonblue.statistics.inference import infer
-from neonblue.statistics.quantiles import (
+from neonblue.statistics.bayes.relative import delta_lift_se
+from neonblue.statistics.methods.quantiles import (
     QuantileSummary,
     compare_quantiles,
     quantile_interval,
     sample_quantile,
 )
-from neonblue.statistics.relative import delta_lift_se
-from neonblue.statistics.winsorization import QuantileRule
+from neonblue.statistics.methods.t_test import infer
+from neonblue.statistics.methods.winsorization import QuantileRule
 from tests.unit.statistics.reference import Case, _fields
 
 

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from neonblue.statistics import RatioMoments, Status
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import infer
-from neonblue.statistics.ratio import RatioValue, compare_ratios, ratio_value
-from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
+from neonblue.statistics.bayes.relative import delta_lift_se, log_ratio_interval
+from neonblue.statistics.methods.fieller import fieller_lift
+from neonblue.statistics.methods.ratio import RatioValue, compare_ratios, ratio_value
+from neonblue.statistics.methods.t_test import infer
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {"trap_naive_event_level_binomial_se": "the wrong error of events taken for units"}

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from neonblue.statistics import CovariateMoments, Estimate, Moments, Status, Theta, sample_ratio
-from neonblue.statistics.cuped import adjust, cuped_test
-from neonblue.statistics.means import welch_test
-from neonblue.statistics.multiplicity import Procedure, judge
-from neonblue.statistics.proportions import pooled_test, unpooled_test
-from neonblue.statistics.quantiles import sample_quantile
-from neonblue.statistics.relative import log_ratio_interval
-from neonblue.statistics.winsorization import pooled_caps, winsorize
+from neonblue.statistics.bayes.relative import log_ratio_interval
+from neonblue.statistics.methods.cuped import adjust, cuped_test
+from neonblue.statistics.methods.means import welch_test
+from neonblue.statistics.methods.multiplicity import Procedure, judge
+from neonblue.statistics.methods.proportions import pooled_test, unpooled_test
+from neonblue.statistics.methods.quantiles import sample_quantile
+from neonblue.statistics.methods.winsorization import pooled_caps, winsorize
 from tests.unit.statistics.reference import Case, _fields
 
 Columns = dict[str, list[str]]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from neonblue.statistics import Estimate, MetricKind, compare_strata
-from neonblue.statistics.effect import Effect
-from neonblue.statistics.score_strata import StratifiedCounts
-from neonblue.statistics.stratified import combine
-from neonblue.statistics.tails import normal_quantile
+from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.score_strata import StratifiedCounts
+from neonblue.statistics.methods.stratified import combine
+from neonblue.statistics.numerics.tails import normal_quantile
 from tests.unit.statistics.reference import Case, _fields
 
 SKIPPED = {

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from neonblue.statistics import Estimate, Moments, Status, StatusCode
-from neonblue.statistics.inference import critical_value, infer, welch_df
-from neonblue.statistics.proportions import (
+from neonblue.statistics.bayes.relative import delta_lift_se, log_ratio_interval
+from neonblue.statistics.methods.proportions import (
     agresti_caffo_interval,
     fisher_exact_p,
     newcombe_interval,
@@ -16,8 +16,8 @@ from neonblue.statistics.proportions import (
     unpooled_lift,
     unpooled_test,
 )
-from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
-from neonblue.statistics.score import NO_VARIANCE, ratio_limits, score_interval, score_lift
+from neonblue.statistics.methods.score import NO_VARIANCE, ratio_limits, score_interval, score_lift
+from neonblue.statistics.methods.t_test import critical_value, infer, welch_df
 from tests.unit.statistics.reference import Case, _fields
 
 # Beyond this many units the cases leave the exact test out: it would take minutes and says what z says.

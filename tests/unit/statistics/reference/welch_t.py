@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from neonblue.statistics import Alternative, Comparison, Estimate, Moments, Status
-from neonblue.statistics.fieller import fieller_lift
-from neonblue.statistics.inference import infer
-from neonblue.statistics.means import compare_means, welch_test
-from neonblue.statistics.relative import delta_lift_se, log_ratio_interval
+from neonblue.statistics.bayes.relative import delta_lift_se, log_ratio_interval
+from neonblue.statistics.methods.fieller import fieller_lift
+from neonblue.statistics.methods.means import compare_means, welch_test
+from neonblue.statistics.methods.t_test import infer
 from tests.unit.statistics.reference import Case, _fields
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from neonblue.statistics import Status
-from neonblue.statistics.means import compare_means
-from neonblue.statistics.winsorization import QuantileRule, Winsorized, pooled_caps, winsorize
+from neonblue.statistics.methods.means import compare_means
+from neonblue.statistics.methods.winsorization import QuantileRule, Winsorized, pooled_caps, winsorize
 from tests.unit.statistics.reference import Case, _fields
 
 

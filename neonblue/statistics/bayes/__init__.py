@@ -1,0 +1,1 @@
+"""Posteriors, and what to choose by them."""

@@ -1,0 +1,1 @@
+"""A whole experiment: its health, its metrics, and what to do."""

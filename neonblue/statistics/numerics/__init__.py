@@ -1,0 +1,1 @@
+"""Numbers that doubles alone would get wrong: far tails, large sums, integrals."""

@@ -1,0 +1,1 @@
+"""How many units an experiment needs, and what it can then find."""
