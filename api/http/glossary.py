@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from api.http.glossary_of_results import RESULTS
+from neonblue.contract.metric_types import METRIC_TYPES
+
+*_FIRST, _LAST = METRIC_TYPES
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {
@@ -90,7 +93,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "MetricOut.key": "The metric's name in results",
         "MetricVersionOut.key": "The metric's name in experiments and results",
         "description": "What it tells, for those who choose it",
-        "type": "proportion, mean, ratio, count, retention or quantile: what is made of each unit's events",
+        "type": f"{', '.join(_FIRST)} or {_LAST}: what is made of each unit's events",
         "role": "primary: decides; secondary: is shown; guardrail: may not get worse than its margin",
         "direction": "Which way is better: increase or decrease",
         "event_type": "The events that are looked at",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 from pydantic import Field, model_validator
@@ -12,12 +12,20 @@ from pydantic import Field, model_validator
 from api.fields import Amount, Flag, Fraction, PlainKey, Strict, Text
 from api.metric_catalogue.rules import broken_rule
 from neonblue.contract.messages import DenominatorMessage, MetricMessage
+from neonblue.contract.metric_types import AGGREGATIONS, DENOMINATOR_AGGREGATIONS, METRIC_TYPES, SUMMED
 from neonblue.contract.violation import ContractError
 
 LONGEST_WINDOW_SECONDS = 10 * 366 * 86_400
 
-MetricType = Literal["proportion", "mean", "ratio", "count", "retention", "quantile"]
-Aggregation = Literal["any", "count", "sum"]
+if TYPE_CHECKING:
+    MetricType = str
+    Aggregation = str
+    DenominatorAggregation = str
+else:
+    MetricType = Literal[tuple(METRIC_TYPES)]
+    Aggregation = Literal[AGGREGATIONS]
+    DenominatorAggregation = Literal[DENOMINATOR_AGGREGATIONS]
+
 Role = Literal["primary", "secondary", "guardrail"]
 Filter = Annotated[dict[PlainKey, Text] | None, Field(max_length=20)]
 Effect = Annotated[Decimal, Field(gt=0, le=100, max_digits=9, decimal_places=6)]
@@ -28,7 +36,7 @@ class Denominator(Strict):
 
     event_type: PlainKey
     property_filter: Filter = None
-    aggregation: Literal["count", "sum"]
+    aggregation: DenominatorAggregation
 
 
 class DefinitionFields(Strict):
@@ -81,7 +89,7 @@ class MetricDefinition(DefinitionFields):
         if self.denominator is not None:
             fields["denominator"] = DenominatorMessage(**self.denominator.model_dump())
         if self.cuped is None:
-            fields["cuped"] = self.type != "quantile"
+            fields["cuped"] = self.type in SUMMED
         return MetricMessage(key=key, version=version, **fields)
 
 

@@ -7,19 +7,8 @@ from decimal import Decimal
 
 from neonblue.contract.codes import Code
 from neonblue.contract.messages import MetricMessage
+from neonblue.contract.metric_types import CAPPED, METRIC_TYPES, RATES
 from neonblue.contract.violation import Violation
-
-_AGGREGATIONS = {
-    "proportion": ("any",),
-    "retention": ("any",),
-    "count": ("count",),
-    "mean": ("count", "sum"),
-    "ratio": ("count", "sum"),
-    "quantile": ("count", "sum"),
-}
-_CAPPED = ("count", "mean")
-_RATES = ("proportion", "retention")
-_LEFT_OUT = ("count", "mean", "quantile")
 
 
 def broken_rule(metric: MetricMessage) -> Violation | None:
@@ -30,20 +19,19 @@ def broken_rule(metric: MetricMessage) -> Violation | None:
 
 
 def _broken(metric: MetricMessage) -> Iterator[tuple[str, str]]:
-    kind = metric.type
-    allowed = _AGGREGATIONS[kind]
-    if metric.aggregation not in allowed:
-        yield "aggregation", f"a {kind} takes {' or '.join(allowed)}"
-    if kind == "ratio" and metric.denominator is None:
-        yield "denominator", "a ratio needs one"
-    if kind != "ratio" and metric.denominator is not None:
-        yield "denominator", f"a {kind} has none"
-    if kind == "quantile" and metric.quantile is None:
+    name, kind = metric.type, METRIC_TYPES[metric.type]
+    if metric.aggregation not in kind.aggregations:
+        yield "aggregation", f"a {name} takes {' or '.join(kind.aggregations)}"
+    if kind.below and metric.denominator is None:
+        yield "denominator", f"a {name} needs one"
+    if not kind.below and metric.denominator is not None:
+        yield "denominator", f"a {name} has none"
+    if kind.which_quantile and metric.quantile is None:
         yield "quantile", "say which, between 0 and 1"
-    if kind != "quantile" and metric.quantile is not None:
-        yield "quantile", f"a {kind} has none"
-    if kind == "quantile" and metric.cuped:
-        yield "cuped", "a quantile's variance can't be reduced so"
+    if not kind.which_quantile and metric.quantile is not None:
+        yield "quantile", f"a {name} has none"
+    if not kind.summed and metric.cuped:
+        yield "cuped", f"a {name}'s variance can't be reduced so"
     yield from _broken_window(metric)
     yield from _broken_cap(metric)
     yield from _broken_margin(metric)
@@ -51,19 +39,19 @@ def _broken(metric: MetricMessage) -> Iterator[tuple[str, str]]:
 
 
 def _broken_window(metric: MetricMessage) -> Iterator[tuple[str, str]]:
-    if metric.type == "retention":
+    if METRIC_TYPES[metric.type].later:
         if not metric.window_start_seconds:
-            yield "window_start_seconds", "a retention's window starts after the exposure"
+            yield "window_start_seconds", f"a {metric.type}'s window starts after the exposure"
         if metric.window_seconds is None:
-            yield "window_seconds", "a retention's window ends"
+            yield "window_seconds", f"a {metric.type}'s window ends"
     if metric.window_seconds is not None and metric.window_seconds <= metric.window_start_seconds:
         yield "window_seconds", "the window must end after window_start_seconds"
 
 
 def _broken_cap(metric: MetricMessage) -> Iterator[tuple[str, str]]:
     for field in ("cap", "cap_percentile"):
-        if getattr(metric, field) is not None and metric.type not in _CAPPED:
-            yield field, f"only {' and '.join(_CAPPED)} have one"
+        if getattr(metric, field) is not None and metric.type not in CAPPED:
+            yield field, f"only {' and '.join(sorted(CAPPED))} have one"
     if metric.cap is not None and metric.cap_percentile is not None:
         yield "cap_percentile", "either a cap or a percentile, not both"
 
@@ -76,17 +64,18 @@ def _broken_margin(metric: MetricMessage) -> Iterator[tuple[str, str]]:
     lost = metric.direction == "increase" and metric.margin_relative
     if lost and Decimal(metric.margin) >= 1:
         yield "margin", "a relative margin is below 1: 1 would allow to lose everything"
-    if metric.type in _RATES and not metric.margin_relative and Decimal(metric.margin) >= 1:
+    if metric.type in RATES and not metric.margin_relative and Decimal(metric.margin) >= 1:
         yield "margin", "an absolute margin of a rate is below 1: no rate is larger"
 
 
 def _broken_missing(metric: MetricMessage) -> Iterator[tuple[str, str]]:
-    if metric.missing == "zero" or metric.type in _LEFT_OUT:
+    kind = METRIC_TYPES[metric.type]
+    if metric.missing == "zero" or kind.can_exclude:
         return
-    if metric.type == "ratio":
+    if kind.below:
         yield (
             "missing",
-            "exclude is for other types: in a ratio, units without an event below weigh nothing already",
+            f"exclude is for other types: in a {metric.type}, units without an event below weigh nothing already",
         )
     else:
         yield (

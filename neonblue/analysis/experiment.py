@@ -11,6 +11,7 @@ from neonblue.analysis.rows import ArmUnits, ExperimentRows, MomentRow, Quantile
 from neonblue.analysis.sums import covariate_of, moments_of, ratio_of
 from neonblue.contract.guardrails import can_be_watched
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.contract.metric_types import ADJUSTED, DIVIDED, METRIC_TYPES, SUMMED
 from neonblue.statistics import (
     AllocationVersion,
     Direction,
@@ -24,15 +25,6 @@ from neonblue.statistics import (
 )
 from neonblue.statistics.methods.by_kind import AnyMoments
 
-KINDS = {
-    "proportion": MetricKind.PROPORTION,
-    "retention": MetricKind.PROPORTION,
-    "count": MetricKind.MEAN,
-    "mean": MetricKind.MEAN,
-    "ratio": MetricKind.RATIO,
-    "quantile": MetricKind.QUANTILE,
-}
-_COVARIATE_KINDS = frozenset({MetricKind.MEAN})
 _ENDED = frozenset({"concluded", "archived"})
 
 Weights = tuple[tuple[str, float], ...]
@@ -72,7 +64,7 @@ def metric_of(metric: MetricMessage, unit: str, watchers: int = 1) -> Metric:
     decrease = metric.direction == "decrease"
     return Metric(
         name=metric.key,
-        kind=KINDS[metric.type],
+        kind=MetricKind(METRIC_TYPES[metric.type].judged_as),
         role=Role(metric.role),
         direction=Direction.LOWER_IS_BETTER if decrease else Direction.HIGHER_IS_BETTER,
         margin=None if metric.margin is None else float(metric.margin),
@@ -89,7 +81,7 @@ def watchers_of(experiment: ExperimentMessage, metric: MetricMessage) -> int:
     """
     if experiment.source != "internal" or not can_be_watched(metric):
         return 1
-    adjusted = metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
+    adjusted = metric.cuped and metric.type in ADJUSTED
     same = plan_of(experiment).inference is Inference.CONFIDENCE_SEQUENCE and not adjusted
     return 1 if same else 2
 
@@ -187,7 +179,7 @@ def _moments_of_all(
             metric, grouped[metric.key, metric.version, variant.key], metric.key in adjusted
         )
         for metric in newest.metrics
-        if KINDS[metric.type] is not MetricKind.QUANTILE
+        if metric.type in SUMMED
         for variant in newest.variants
     }
 
@@ -195,9 +187,7 @@ def _moments_of_all(
 def _adjusted(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> frozenset[str]:
     """The metrics with a covariate in every arm that has rows: versions of one metric have moments of one kind."""
     versions = {
-        metric.key: metric.version
-        for metric in newest.metrics
-        if metric.cuped and KINDS[metric.type] in _COVARIATE_KINDS
+        metric.key: metric.version for metric in newest.metrics if metric.cuped and metric.type in ADJUSTED
     }
     arms: dict[str, dict[str, bool]] = defaultdict(lambda: defaultdict(bool))
     for row in moments:
@@ -207,13 +197,13 @@ def _adjusted(newest: ExperimentMessage, moments: Sequence[MomentRow]) -> frozen
 
 
 def _moments(metric: MetricMessage, rows: Sequence[MomentRow], covariate: bool) -> AnyMoments:
-    if KINDS[metric.type] is MetricKind.RATIO:
+    if metric.type in DIVIDED:
         return ratio_of(rows)
     return covariate_of(rows) if covariate else moments_of(rows)
 
 
 def _quantiles(newest: ExperimentMessage, quantiles: Sequence[QuantileRow]) -> Cells:
-    wanted = {(metric.key, metric.version): metric for metric in newest.metrics if metric.type == "quantile"}
+    wanted = {(metric.key, metric.version): metric for metric in newest.metrics if metric.type not in SUMMED}
     return {
         (row.metric_key, row.variant_key): _quantile(wanted[row.metric_key, row.metric_version], row)
         for row in quantiles

@@ -10,9 +10,10 @@ from neonblue.analysis import ExperimentRows, Question, experiment_of, finished_
 from neonblue.analysis.answer import finite
 from neonblue.analysis.caps import told
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.statistics import Estimate, MetricKind, Role, Status, compare_strata
+from neonblue.statistics import Estimate, Role, Status, compare_strata
 from neonblue.statistics.experiment.adjusting import as_adjusted
 from neonblue.statistics.experiment.inference import Sample, too_few_outcomes
+from neonblue.statistics.methods.by_kind import KINDS
 from neonblue.statistics.sequential.confidence_sequence import SequentialEstimate, confidence_sequence
 
 
@@ -55,7 +56,7 @@ def day_effects(
         seen = replace(rows, moments=[row for row in judged if row.exposure_date <= day], quantiles=[])
         experiment = experiment_of(configurations, seen, lambda _: True)
         for metric in experiment.metrics:
-            if metric.kind is MetricKind.QUANTILE:
+            if not KINDS[metric.kind].adds_up:
                 continue
             alpha = question.plan.alpha / sharing.get(metric.role, 1)
             for arm in experiment.treatments:

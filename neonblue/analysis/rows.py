@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neonblue.contract.messages import MetricMessage
 
@@ -62,6 +63,32 @@ class MomentRow:
     cut_short: bool = False
     missing: int = 0
     just_before: int = 0
+
+    @classmethod
+    def of(cls, row: Sequence[Any], *, ratio: bool) -> MomentRow:
+        """A row as the warehouse's queries give it: key, version, variant, version of entry and day; until when its
+        windows last and whether they were cut short; n, missing and the sums; events just before.
+
+        ratio: whether the metric has a denominator. Covariates that are all 0 adjust nothing: they are none.
+        """
+        metric, version, variant, entered, day, until, cut_short, n, missing, total, squares = row[:11]
+        denominator, covariate = Products(*row[11:14]), Products(*row[14:17])
+        return cls(
+            metric,
+            version,
+            variant,
+            entered,
+            day,
+            n,
+            total,
+            squares,
+            denominator=denominator if ratio else None,
+            covariate=covariate if covariate.squares else None,
+            finishes_at=None if until is None else until.replace(tzinfo=UTC),
+            cut_short=bool(cut_short),
+            missing=missing,
+            just_before=row[17],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from neonblue.analysis.rows import ExperimentRows, MomentRow
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.contract.metric_types import DIVIDED, SUMMED
 
 _SERVING = frozenset({"running", ""})  # "": nothing is known of what was before
 _STOPPED = frozenset({"paused", "concluded", "archived"})
@@ -103,10 +104,10 @@ def so_far(newest: ExperimentMessage, rows: ExperimentRows, now: datetime) -> di
 
 def _value(kind: str, rows: Sequence[MomentRow]) -> float | None:
     """A metric's value over the units of these rows; None of a quantile, and where nothing stands below a ratio."""
-    if kind == "quantile":
+    if kind not in SUMMED:
         return None
     total = sum((row.sum_value for row in rows), Decimal(0))
-    if kind == "ratio":
+    if kind in DIVIDED:
         below = sum((row.denominator.sum for row in rows if row.denominator is not None), Decimal(0))
     else:
         below = Decimal(sum(row.n for row in rows))

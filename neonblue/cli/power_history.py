@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.cli.power_plan import PlanError
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.contract.metric_types import RATES
 from neonblue.statistics import Moments
 
 _SNAPSHOT = """
@@ -24,7 +25,6 @@ WHERE experiment_id = {experiment_id:UInt32} AND metric_key = {metric:String}
   AND ifNull(finishes_at <= now(), true)
 GROUP BY variant_key
 """
-_RATES = ("proportion", "retention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +59,5 @@ def read_history(client: Client, experiment: str, metric: str) -> History:
         raise PlanError(f"--history: the control of {experiment} has too few units of {metric}")
     days = (max(arm[5] for arm in arms) - min(arm[4] for arm in arms)).days + 1
     arm = values[control]
-    sd = None if asked.type in _RATES else arm.variance**0.5
+    sd = None if asked.type in RATES else arm.variance**0.5
     return History(arm.mean, sd, sum(moments.n for moments in values.values()) / days)

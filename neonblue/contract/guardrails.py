@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.contract.metric_types import SUMMED
 
 LONGEST_WINDOW_SECONDS = 3600
-_WATCHED_TYPES = frozenset({"proportion", "retention", "count", "mean", "ratio"})
 
 
 def watched_guardrails(experiment: ExperimentMessage) -> list[MetricMessage]:
@@ -19,7 +19,7 @@ def can_be_watched(metric: MetricMessage) -> bool:
     """Whether it is a guardrail that the sensor can sum from the events, with a window of at most an hour."""
     return (
         metric.role == "guardrail"
-        and metric.type in _WATCHED_TYPES
+        and metric.type in SUMMED
         and metric.cap_percentile is None
         and metric.window_seconds is not None
         and metric.window_seconds <= LONGEST_WINDOW_SECONDS

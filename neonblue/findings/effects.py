@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from neonblue.contract.metric_types import RATES
 from neonblue.findings.effect import Effect, Scale
 from neonblue.statistics import Estimate, Lift, MetricKind, MetricResult, Role, Status, Verdict
 from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.experiment.wording import lower_is_better, remarks
-
-_SHARES = ("proportion", "retention")
+from neonblue.statistics.methods.by_kind import KINDS
 
 
 def effects_of(results: Sequence[MetricResult]) -> tuple[Effect, ...]:
@@ -21,7 +21,7 @@ def effects_of(results: Sequence[MetricResult]) -> tuple[Effect, ...]:
 
 def scale_of(kind: MetricKind) -> Scale:
     """Proportions are written as percentages."""
-    return Scale.SHARE if kind is MetricKind.PROPORTION else Scale.NUMBER
+    return Scale.SHARE if KINDS[kind].is_share else Scale.NUMBER
 
 
 def effect_of_item(item: Mapping[str, Any]) -> Effect:
@@ -33,7 +33,7 @@ def effect_of_item(item: Mapping[str, Any]) -> Effect:
         metric=item["metric_key"],
         arm=item["variant_key"],
         role=Role(item["role"]),
-        scale=Scale.SHARE if item["metric_type"] in _SHARES else Scale.NUMBER,
+        scale=Scale.SHARE if item["metric_type"] in RATES else Scale.NUMBER,
         verdict=Verdict(item["verdict"]),
         n_control=item["n_control"],
         n_treatment=item["n_variant"],

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from neonblue.analysis import Question
 from neonblue.analysis.windows import NOBODY
-from neonblue.statistics import MetricKind, MetricResult, numbers
+from neonblue.statistics import MetricResult, numbers
+from neonblue.statistics.methods.by_kind import KINDS
 
 
 def notes_of(question: Question, result: MetricResult) -> tuple[str, ...]:
@@ -20,7 +21,7 @@ def notes_of(question: Question, result: MetricResult) -> tuple[str, ...]:
     found = []
     if unfinished:
         means = [each.mean for each in open_]
-        share = metric.kind is MetricKind.PROPORTION
+        share = KINDS[metric.kind].is_share
         found.append(
             f"{judged + missing:,} of {judged + missing + unfinished:,} units have finished their window; "
             f"the others are not judged{_so_far(means, share)}."

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from neonblue.analysis.rows import MomentRow, Products
 from neonblue.analysis.windows import interruptions
 from neonblue.contract.messages import ExperimentMessage
 
@@ -51,39 +49,3 @@ def window_parameters(experiments: Sequence[Versions], now: datetime) -> dict[st
             for at in interruptions(versions)
         ],
     }
-
-
-def moment_row(row: Sequence[Any], *, ratio: bool) -> MomentRow:
-    """One row of MOMENTS, without its first column. ratio: whether the metric has a denominator."""
-    (
-        metric,
-        version,
-        variant,
-        entered,
-        day,
-        until,
-        cut_short,
-        n,
-        missing,
-        total,
-        squares,
-        *products,
-        just_before,
-    ) = row
-    denominator, covariate = Products(*products[:3]), Products(*products[3:])
-    return MomentRow(
-        metric,
-        version,
-        variant,
-        entered,
-        day,
-        n,
-        total,
-        squares,
-        denominator=denominator if ratio else None,
-        covariate=covariate if covariate.squares != Decimal(0) else None,
-        finishes_at=None if until is None else until.replace(tzinfo=UTC),
-        cut_short=bool(cut_short),
-        missing=missing,
-        just_before=just_before,
-    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from neonblue.analysis.rows import QuantileRow, quantile_level
 from neonblue.contract.messages import MetricMessage
+from neonblue.contract.metric_types import SUMMED
 from neonblue.results.moments import Versions
 from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
 from neonblue.statistics.methods.quantiles import QuantileSummary
@@ -56,7 +57,7 @@ def read_quantiles(
         (one.experiment_id, metric.key, metric.version, variant.key): metric
         for one in newest
         for metric in one.metrics
-        if metric.type == "quantile"
+        if metric.type not in SUMMED
         for variant in one.variants
     }
     if not wanted:

@@ -36,7 +36,8 @@ from neonblue.results.parts import CohortItem, read_cohorts, read_funnel, read_r
 from neonblue.results.publish import ReportLine, newest_page
 from neonblue.results.segments import read_segments
 from neonblue.results.warehouse import Counted, NotBuilt, Warehouse
-from neonblue.statistics import MetricKind, Role
+from neonblue.statistics import Role
+from neonblue.statistics.methods.by_kind import KINDS
 
 _MOST_LINES = 6
 _RETENTION_DAYS = 30
@@ -182,7 +183,7 @@ def _sequences(seen: Look) -> tuple[Line, ...]:
     effects = day_effects(seen.configurations, rows, question)
     lines = []
     for metric in question.experiment.metrics:
-        if metric.role is not Role.PRIMARY or metric.kind is MetricKind.QUANTILE:
+        if metric.role is not Role.PRIMARY or not KINDS[metric.kind].adds_up:
             continue
         for arm in question.experiment.treatments:
             found = of_metric(effects, metric.name, arm)

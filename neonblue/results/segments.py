@@ -8,7 +8,8 @@ from datetime import date, datetime
 
 from neonblue.analysis import ExperimentRows, MomentRow, Question, experiment_of, finished_by
 from neonblue.analysis.segmentation import Segment, SegmentEffect, segment_effects
-from neonblue.results.moments import Versions, moment_row, window_parameters
+from neonblue.contract.metric_types import DIVIDED
+from neonblue.results.moments import Versions, window_parameters
 from neonblue.results.warehouse import Mart, Warehouse
 from neonblue.statistics import Experiment
 
@@ -63,12 +64,12 @@ def segment_moments(
 ) -> dict[Segment, list[MomentRow]]:
     """The sums of every segment, per entry version, by whether the units have finished: of all days, so of none."""
     experiment = versions[max(versions)]
-    ratios = {metric.key for metric in experiment.metrics if metric.type == "ratio"}
+    ratios = {metric.key for metric in experiment.metrics if metric.type in DIVIDED}
     found: dict[Segment, list[MomentRow]] = defaultdict(list)
     for attribute, segment, *row in warehouse.of_experiment(
         Mart.SEGMENT_METRICS, _TOTALS, experiment, most=MOST_SEGMENTS, **window_parameters([versions], now)
     ):
-        moments = replace(moment_row(row, ratio=row[0] in ratios), exposure_date=date.min)
+        moments = replace(MomentRow.of(row, ratio=row[0] in ratios), exposure_date=date.min)
         found[Segment(attribute, segment)].append(moments)
     return found
 

@@ -13,7 +13,8 @@ from operator import itemgetter
 from typing import Any
 
 from neonblue.analysis import ArmUnits, ExperimentRows, MomentRow, entered_units
-from neonblue.results.moments import MOMENTS, Versions, moment_row, window_parameters
+from neonblue.contract.metric_types import DIVIDED
+from neonblue.results.moments import MOMENTS, Versions, window_parameters
 from neonblue.results.quantile_values import read_quantiles
 from neonblue.results.warehouse import Mart, Warehouse
 
@@ -100,9 +101,9 @@ def _moments(models: _Models, experiments: Sequence[Versions]) -> Mapping[int, l
         (one.experiment_id, metric.key)
         for one in (versions[max(versions)] for versions in experiments)
         for metric in one.metrics
-        if metric.type == "ratio"
+        if metric.type in DIVIDED
     }
     return {
-        number: [moment_row(row, ratio=(number, row[0]) in ratios) for row in rows]
+        number: [MomentRow.of(row, ratio=(number, row[0]) in ratios) for row in rows]
         for number, rows in models.read(Mart.METRIC_MOMENTS, MOMENTS)
     }

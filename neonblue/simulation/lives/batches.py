@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from neonblue.analysis import MomentRow
+from neonblue.contract.metric_types import DIVIDED
 from neonblue.simulation.lives.design import Later
 from neonblue.simulation.lives.measures import Measure, Shape
 from neonblue.simulation.lives.units import Drawn, Integers, Sums
@@ -61,7 +62,7 @@ def row_of(
     measure: Measure, cell: Cell, sums: Sums, finishes_at: datetime | None, *, cut_short: bool = False
 ) -> MomentRow:
     """Sums as a row of `metric_moments`."""
-    ratio = measure.message.type == "ratio"
+    ratio = measure.message.type in DIVIDED
     return MomentRow(
         measure.key,
         measure.message.version,
@@ -152,7 +153,7 @@ def _with_another(random: Generator, batch: Batch, of: Drawn, place: int) -> Dra
     any_ = batch.measure.message.aggregation == "any"
     values[taker] = max(values[taker], of.values[place]) if any_ else values[taker] + of.values[place]
     second = drawn.second
-    if batch.measure.message.type == "ratio" and second is not None and of.second is not None:
+    if batch.measure.message.type in DIVIDED and second is not None and of.second is not None:
         second = second.copy()
         second[taker] += of.second[place]
     return replace(drawn, values=values, second=second)

@@ -9,6 +9,7 @@ from random import Random
 
 from neonblue.analysis import MomentRow, Question, ask
 from neonblue.analysis.restatement import Cause, Published, restatements
+from neonblue.contract.metric_types import SUMMED
 from neonblue.simulation.lives.life import Life
 from neonblue.statistics import (
     Estimate,
@@ -103,7 +104,7 @@ def unexplained(life: Life, published: Published, moments: Sequence[MomentRow]) 
                 caused = Cause.UNITS_REMOVED
             elif place in life.late:
                 caused = Cause.LATE_EVENTS
-            changed = caused is not Cause.WINDOW_OPEN and metric.type != "quantile"
+            changed = caused is not Cause.WINDOW_OPEN and metric.type in SUMMED
             if found.get(place, None if changed else caused) != caused:
                 return (
                     f"the sums of {metric.key} in {arm} changed by {caused}, and {found.get(place)} is said"

@@ -14,6 +14,7 @@ from neonblue.analysis.rows import quantile_level
 from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.instants import format_instant
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
+from neonblue.contract.metric_types import SUMMED
 from neonblue.simulation.lives.batches import Batch, Cell, arriving, erase, link, sizes
 from neonblue.simulation.lives.design import CONTROL, Design, Later
 from neonblue.simulation.lives.measures import Measure
@@ -107,13 +108,13 @@ class Life:
         moments = []
         for measure in self.design.measures:
             batches = [batch for batch in self._batches if batch.measure is measure]
-            if measure.message.type != "quantile":
+            if measure.message.type in SUMMED:
                 cap = _pooled_cap(measure, batches)
                 moments += [batch.row(cap) for batch in batches]
         quantiles = [
             row
             for measure in self.design.measures
-            if measure.message.type == "quantile"
+            if measure.message.type not in SUMMED
             for arm in self.design.arms
             if (row := self._quantile(measure, arm)) is not None
         ]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neonblue.analysis.rows import Products
 from neonblue.contract.messages import MetricMessage
+from neonblue.contract.metric_types import DIVIDED
 from neonblue.simulation.lives.units import Drawn, Integers, Sums
 
 _BUYERS = 0.05
@@ -88,7 +89,7 @@ class Measure:
         if self.message.aggregation == "any":
             return replace(before, values=np.maximum(before.values, drawn.values))
         second = before.second
-        if self.message.type == "ratio" and second is not None and drawn.second is not None:
+        if self.message.type in DIVIDED and second is not None and drawn.second is not None:
             second = second + drawn.second
         return replace(before, values=before.values + drawn.values, second=second)
 
@@ -101,7 +102,7 @@ class Measure:
             found = drawn.at(there)
             return Drawn(found.values, found.second, drawn.size - found.values.size)
         second = drawn.second
-        if self.message.type == "ratio" and second is not None:
+        if self.message.type in DIVIDED and second is not None:
             second = np.where(there, second, 0)
         return Drawn(np.where(there, drawn.values, 0), second, drawn.missing)
 

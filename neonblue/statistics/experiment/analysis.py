@@ -18,7 +18,7 @@ from neonblue.statistics.experiment.standing import (
     guardrail_after,
     intersection,
 )
-from neonblue.statistics.methods.by_kind import MetricKind, Pair
+from neonblue.statistics.methods.by_kind import KINDS, Pair
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.multiplicity import Family, Procedure, judge, judge_shared
 from neonblue.statistics.methods.noninferiority import Direction, Margin, NonInferiority
@@ -374,7 +374,7 @@ def _strata(experiment: Experiment, metric: Metric, arm: str) -> Sequence[Pair] 
 
 def _margin(metric: Metric) -> Margin | Status | None:
     """The margin, or why none can be tested: a definition may be older than the rule that refuses it."""
-    rate = metric.kind is MetricKind.PROPORTION and not metric.margin_relative
+    rate = KINDS[metric.kind].is_share and not metric.margin_relative
     if rate and metric.margin is not None and metric.margin >= 1:
         return Status(
             StatusCode.IMPOSSIBLE_REQUEST, "The margin can't be tested: no rate differs by 1 or more."

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind, Pair, added
+from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind, Pair, added, can_be_added
 from neonblue.statistics.methods.noninferiority import Direction, Margin
-from neonblue.statistics.methods.quantiles import QuantileSummary
 from neonblue.statistics.sequential.spending import SpendingFamily
 from neonblue.statistics.status import Status, StatusCode
 
@@ -180,7 +179,7 @@ def _by_share(pairs: Sequence[Pair], shares: Sequence[float]) -> list[Pair]:
     strata: list[tuple[float, Pair]] = []
     for pair, share in zip(pairs, shares, strict=True):
         for index, (known, other) in enumerate(strata):
-            if math.isclose(known, share, rel_tol=_SAME_SHARE) and not isinstance(other[0], QuantileSummary):
+            if math.isclose(known, share, rel_tol=_SAME_SHARE) and can_be_added(other[0]):
                 strata[index] = known, (added(other[0], pair[0]), added(other[1], pair[1]))
                 break
         else:

@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from neonblue.statistics.experiment.experiment import AllocationVersion, Experiment, Metric
 from neonblue.statistics.experiment.missing import Missing
-from neonblue.statistics.methods.by_kind import AnyMoments, MetricKind
+from neonblue.statistics.methods.by_kind import KINDS, AnyMoments, MetricKind
+from neonblue.statistics.methods.kind import Kind
 from neonblue.statistics.methods.missing_covariate import PartialCovariateMoments
 from neonblue.statistics.methods.quantiles import QuantileSummary
 from neonblue.statistics.methods.winsorization import Caps, pooled_caps, winsorized
 from neonblue.statistics.moments import CovariateMoments, Moments, RatioMoments
 
 FloatArray = NDArray[np.float64]
-
-_RATIO_SUMS = ("sum_m", "sum_d", "sum_mm", "sum_dd", "sum_md")
-_COVARIATE_SUMS = ("sum_y", "sum_x", "sum_yy", "sum_xx", "sum_xy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class MetricColumns:
     missing: Missing | None = None
 
     def __post_init__(self) -> None:
-        if self.covariate is not None and self.metric.kind in (MetricKind.RATIO, MetricKind.QUANTILE):
+        if self.covariate is not None and not KINDS[self.metric.kind].takes_covariate:
             raise ValueError(
                 f"covariate: {self.metric.name} is a {self.metric.kind}; a covariate adjusts means and proportions only"
             )
@@ -141,7 +139,7 @@ def cappings(table: UnitTable, metrics: Sequence[MetricColumns], percentile: flo
     return {
         spec.metric.name: found
         for spec in metrics
-        if spec.metric.kind is MetricKind.MEAN and (found := _capping(arms, columns, spec, percentile))
+        if KINDS[spec.metric.kind].can_be_capped and (found := _capping(arms, columns, spec, percentile))
     }
 
 
@@ -252,7 +250,7 @@ def _chosen(
     chosen = {name: columns[name][present] for name in _columns(spec)}
     for name in spec.value_columns:
         chosen[name] = np.nan_to_num(chosen[name], nan=0.0)
-    if spec.metric.kind is MetricKind.PROPORTION:
+    if KINDS[spec.metric.kind].is_share:
         chosen[spec.column] = (chosen[spec.column] != 0).astype(float)
     return chosen
 
@@ -289,17 +287,21 @@ def _moments(columns: Mapping[str, FloatArray], mask: NDArray[np.bool_], spec: M
 
 
 def _row_moments(row: Mapping[str, str], kind: MetricKind) -> AnyMoments:
+    """The moments of the first form that the row has, of those that hold a covariate before the plain one."""
     n = int(_sum(row, "n"))
-    if kind is MetricKind.RATIO:
-        m, d, mm, dd, md = (float(_sum(row, field)) for field in _RATIO_SUMS)
-        return RatioMoments(n, m, d, mm, dd, md)
-    if row.get("sum_y"):
-        y, x, yy, xx, xy = (float(_sum(row, field)) for field in _COVARIATE_SUMS)
-        return CovariateMoments(n, y, x, yy, xx, xy)
-    total = float(_sum(row, "sum"))
-    if kind is MetricKind.PROPORTION:
-        return Moments(n, total, float(row.get("sum_of_squares") or total))
-    return Moments(n, total, float(_sum(row, "sum_of_squares")))
+    given = [form for form in KINDS[kind].forms if form.columns]
+    if not given:
+        raise ValueError(f"kind: a {kind} metric can't be computed from sums")
+    form = next((form for form in given if form.covariate and row.get(form.columns[0])), given[0])
+    found: AnyMoments = form.moments(n, *(_column(row, name, KINDS[kind]) for name in form.columns))
+    return found
+
+
+def _column(row: Mapping[str, str], name: str, kind: Kind) -> float:
+    # Of zeros and ones the squares are the ones.
+    if kind.is_share and name == "sum_of_squares":
+        return float(row.get(name) or _sum(row, "sum"))
+    return float(_sum(row, name))
 
 
 def _sum(row: Mapping[str, str], field: str) -> str:

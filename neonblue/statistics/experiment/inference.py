@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from neonblue.statistics import numbers
 from neonblue.statistics.experiment.adjusting import plain
 from neonblue.statistics.experiment.experiment import Inference, Plan
-from neonblue.statistics.methods.by_kind import MetricKind, Pair
+from neonblue.statistics.methods.by_kind import KINDS, MetricKind, Pair
 from neonblue.statistics.methods.stratified import information
 from neonblue.statistics.moments import Moments
 from neonblue.statistics.numerics.tails import deviate, normal_sf
@@ -55,7 +55,7 @@ class Sample:
     def of(cls, kind: MetricKind, strata: Sequence[Pair]) -> Self:
         """Of the strata that are compared."""
         sizes = [(control.n, treatment.n) for control, treatment in strata]
-        expected = _expected_outcomes(strata) if kind is MetricKind.PROPORTION else math.inf
+        expected = _expected_outcomes(strata) if KINDS[kind].is_share else math.inf
         return cls(sum(c for c, _ in sizes), sum(t for _, t in sizes), information(strata), expected)
 
     @property

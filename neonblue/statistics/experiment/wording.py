@@ -7,7 +7,7 @@ from neonblue.statistics.experiment.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment.experiment import Metric
 from neonblue.statistics.experiment.health import Finding
 from neonblue.statistics.experiment.standing import GuardrailState
-from neonblue.statistics.methods.by_kind import MetricKind
+from neonblue.statistics.methods.by_kind import KINDS
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.noninferiority import Direction
 from neonblue.statistics.result import Estimate, Lift, Method
@@ -67,7 +67,7 @@ def effect(test: Estimate, relative: Lift | Status, metric: Metric) -> str:
         return f"{numbers.change(relative.value)} ({numbers.level(interval.level)} interval {shown}"
     low, high = test.interval.lower, test.interval.upper
     level = f"{numbers.level(test.interval.level)} interval"
-    if metric.kind is MetricKind.PROPORTION:
+    if KINDS[metric.kind].is_share:
         digits = numbers.share_places(None, None, test.diff)
         ends = " to ".join(numbers.points(bound, digits=digits) for bound in (low, high))
         return f"{numbers.points(test.diff, digits=digits)} ({level} {ends}"
@@ -85,7 +85,7 @@ def margin_of(metric: Metric, before: str = "") -> str:
     """The size of the metric's margin after `before`; empty where it has none."""
     if metric.margin is None:
         return ""
-    of_shares = metric.kind is MetricKind.PROPORTION
+    of_shares = KINDS[metric.kind].is_share
     return before + numbers.margin(metric.margin, relative=metric.margin_relative, of_shares=of_shares)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import StrEnum
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from neonblue.statistics.methods.comparison import Comparison
 from neonblue.statistics.methods.cuped import Theta, compare_cuped, usable_effect
 from neonblue.statistics.methods.effect import Effect
+from neonblue.statistics.methods.kind import Form, Kind, M
 from neonblue.statistics.methods.lopsided import are_lopsided, with_raised_variance
 from neonblue.statistics.methods.means import compare_means, mean_effect
 from neonblue.statistics.methods.missing_covariate import (
@@ -81,7 +84,7 @@ def analyze_metric(
     score test's intervals, which take a search, are then the whole line. Raises ValueError when the moments
     do not fit the kind, or alpha lies outside (0, 1).
     """
-    comparison = _compared(kind, control, treatment, alpha, alternative, limits)
+    comparison = _form(kind, control, treatment).test(control, treatment, alpha, alternative, limits)
     if not (isinstance(comparison.absolute, Estimate) and are_lopsided(control.n, treatment.n)):
         return comparison
     effect = metric_effect(kind, control, treatment)
@@ -89,34 +92,6 @@ def analyze_metric(
         return comparison
     absolute, relative = effect.test(alpha, alternative), effect.lift(alpha, alternative)
     return replace(comparison, absolute=absolute, relative=relative)
-
-
-def _compared(
-    kind: MetricKind,
-    control: AnyMoments,
-    treatment: AnyMoments,
-    alpha: float,
-    alternative: Alternative,
-    limits: bool,
-) -> Comparison:
-    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
-    elif isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
-        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            return compare_partial(control, treatment, alpha, alternative).comparison
-    elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
-        if kind is MetricKind.RATIO:
-            return compare_ratios(control, treatment, alpha, alternative)
-    elif isinstance(control, QuantileSummary) and isinstance(treatment, QuantileSummary):
-        if kind is MetricKind.QUANTILE:
-            return compare_quantiles(control, treatment, alpha, alternative)
-    elif isinstance(control, Moments) and isinstance(treatment, Moments):
-        if kind is MetricKind.MEAN:
-            return compare_means(control, treatment, alpha, alternative)
-        if kind is MetricKind.PROPORTION:
-            return compare_proportions(control, treatment, alpha, alternative, limits=limits)
-    raise _misfit(kind, control, treatment)
 
 
 def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
@@ -130,39 +105,20 @@ def metric_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) 
 
 def own_effect(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Effect | Status:
     """As `metric_effect`, with each arm's own variance however lopsided the arms are."""
-    if isinstance(control, CovariateMoments) and isinstance(treatment, CovariateMoments):
-        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            effect = usable_effect(control, treatment)
-            return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
-    elif isinstance(control, PartialCovariateMoments) and isinstance(treatment, PartialCovariateMoments):
-        if kind in (MetricKind.MEAN, MetricKind.PROPORTION):
-            effect = usable_partial_effect(control, treatment)
-            return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
-    elif isinstance(control, RatioMoments) and isinstance(treatment, RatioMoments):
-        if kind is MetricKind.RATIO:
-            return ratio_effect(control, treatment)
-    elif isinstance(control, QuantileSummary) and isinstance(treatment, QuantileSummary):
-        if kind is MetricKind.QUANTILE:
-            return quantile_effect(control, treatment)
-    elif isinstance(control, Moments) and isinstance(treatment, Moments):
-        if kind is MetricKind.MEAN:
-            return mean_effect(control, treatment)
-        if kind is MetricKind.PROPORTION:
-            return proportion_effect(control, treatment)
-    raise _misfit(kind, control, treatment)
+    return _form(kind, control, treatment).effect(control, treatment)
 
 
 def added(one: AnyMoments, other: AnyMoments) -> AnyMoments:
     """Moments of both sets of units together. ValueError for two kinds of moments, and for quantiles."""
-    if isinstance(one, Moments) and isinstance(other, Moments):
-        return one.merge(other)
-    if isinstance(one, RatioMoments) and isinstance(other, RatioMoments):
-        return one.merge(other)
-    if isinstance(one, CovariateMoments) and isinstance(other, CovariateMoments):
-        return one.merge(other)
-    if isinstance(one, PartialCovariateMoments) and isinstance(other, PartialCovariateMoments):
-        return one.merge(other)
-    raise ValueError(f"moments: {type(one).__name__} and {type(other).__name__} can't be added up")
+    merge = _MERGES.get(type(one)) if type(one) is type(other) else None
+    if merge is None:
+        raise ValueError(f"moments: {type(one).__name__} and {type(other).__name__} can't be added up")
+    return merge(one, other)
+
+
+def can_be_added(moments: AnyMoments) -> bool:
+    """Whether `added` takes them, with others of their class."""
+    return type(moments) in _MERGES
 
 
 def guard_metric(
@@ -172,10 +128,10 @@ def guard_metric(
 
     Proportions take the score test where `needs_score_test`. Statuses and errors as `analyze_metric`.
     """
-    if kind is MetricKind.PROPORTION and isinstance(control, Moments) and isinstance(treatment, Moments):
-        few = not_countable(control, treatment) is None and needs_score_test(control, treatment)
-        if few:
-            return non_inferior_proportion_score(control, treatment, margin, alpha)
+    guard = _form(kind, control, treatment).guard
+    own = None if guard is None else guard(control, treatment, margin, alpha)
+    if own is not None:
+        return own
     effect = metric_effect(kind, control, treatment)
     return effect if isinstance(effect, Status) else non_inferior(effect, margin, alpha)
 
@@ -227,12 +183,135 @@ def needs_score_array(
     return np.asarray((fewest < _FEW_OUTCOMES) | ((smaller < _SMALL_ARM) & (smaller <= _LOPSIDED * total)))
 
 
-def _misfit(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> ValueError:
-    given = f"{type(control).__name__} and {type(treatment).__name__}"
-    return ValueError(f"kind: a {kind} metric can't be computed from {given}")
-
-
 def _is_tiny(control: Moments, treatment: Moments) -> bool:
     total, successes = control.n + treatment.n, control.sum + treatment.sum
     rarer = min(successes, total - successes)
     return min(control.n, treatment.n) * rarer < _TINY_EXPECTED * total
+
+
+def _form(kind: MetricKind, control: AnyMoments, treatment: AnyMoments) -> Form[Any]:
+    form = KINDS[kind].form(control, treatment)
+    if form is None:
+        given = f"{type(control).__name__} and {type(treatment).__name__}"
+        raise ValueError(f"kind: a {kind} metric can't be computed from {given}")
+    return form
+
+
+def _without_search(
+    compare: Callable[[M, M, float, Alternative], Comparison],
+) -> Callable[[M, M, float, Alternative, bool], Comparison]:
+    """A test whose limits take no search: they are given whether asked for or not."""
+    return lambda control, treatment, alpha, alternative, _: compare(control, treatment, alpha, alternative)
+
+
+def _proportion_test(
+    control: Moments, treatment: Moments, alpha: float, alternative: Alternative, limits: bool
+) -> Comparison:
+    return compare_proportions(control, treatment, alpha, alternative, limits=limits)
+
+
+def _proportion_guard(
+    control: Moments, treatment: Moments, margin: Margin, alpha: float
+) -> NonInferiority | Status | None:
+    if not_countable(control, treatment) is None and needs_score_test(control, treatment):
+        return non_inferior_proportion_score(control, treatment, margin, alpha)
+    return None
+
+
+def _cuped(
+    control: CovariateMoments, treatment: CovariateMoments, alpha: float, alternative: Alternative
+) -> Comparison:
+    return compare_cuped(control, treatment, alpha, alternative, Theta.WITHIN).comparison
+
+
+def _cuped_effect(control: CovariateMoments, treatment: CovariateMoments) -> Effect | Status:
+    effect = usable_effect(control, treatment)
+    return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
+
+
+def _partial(
+    control: PartialCovariateMoments,
+    treatment: PartialCovariateMoments,
+    alpha: float,
+    alternative: Alternative,
+) -> Comparison:
+    return compare_partial(control, treatment, alpha, alternative).comparison
+
+
+def _partial_effect(control: PartialCovariateMoments, treatment: PartialCovariateMoments) -> Effect | Status:
+    effect = usable_partial_effect(control, treatment)
+    return mean_effect(control.outcome, treatment.outcome) if isinstance(effect, Status) else effect
+
+
+_SUMS = ("sum", "sum_of_squares")
+_ADJUSTED: tuple[Form[Any], ...] = (
+    Form(
+        moments=CovariateMoments,
+        columns=("sum_y", "sum_x", "sum_yy", "sum_xx", "sum_xy"),
+        covariate=True,
+        test=_without_search(_cuped),
+        effect=_cuped_effect,
+        merge=CovariateMoments.merge,
+    ),
+    Form(
+        moments=PartialCovariateMoments,
+        covariate=True,
+        test=_without_search(_partial),
+        effect=_partial_effect,
+        merge=PartialCovariateMoments.merge,
+    ),
+)
+KINDS: Mapping[MetricKind, Kind] = MappingProxyType(
+    {
+        MetricKind.MEAN: Kind(
+            forms=(
+                Form(
+                    moments=Moments,
+                    columns=_SUMS,
+                    test=_without_search(compare_means),
+                    effect=mean_effect,
+                    merge=Moments.merge,
+                ),
+                *_ADJUSTED,
+            ),
+            can_be_capped=True,
+        ),
+        MetricKind.PROPORTION: Kind(
+            forms=(
+                Form(
+                    moments=Moments,
+                    columns=_SUMS,
+                    test=_proportion_test,
+                    effect=proportion_effect,
+                    merge=Moments.merge,
+                    guard=_proportion_guard,
+                ),
+                *_ADJUSTED,
+            ),
+            is_share=True,
+        ),
+        MetricKind.RATIO: Kind(
+            forms=(
+                Form(
+                    moments=RatioMoments,
+                    columns=("sum_m", "sum_d", "sum_mm", "sum_dd", "sum_md"),
+                    test=_without_search(compare_ratios),
+                    effect=ratio_effect,
+                    merge=RatioMoments.merge,
+                ),
+            )
+        ),
+        MetricKind.QUANTILE: Kind(
+            forms=(
+                Form(
+                    moments=QuantileSummary, test=_without_search(compare_quantiles), effect=quantile_effect
+                ),
+            )
+        ),
+    }
+)
+"""What each kind declares: a new one is a word of `MetricKind` and its line here."""
+
+_MERGES: Mapping[type[Any], Callable[[Any, Any], AnyMoments]] = {
+    form.moments: form.merge for kind in KINDS.values() for form in kind.forms if form.merge is not None
+}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neonblue.statistics.methods.by_kind import (
+    KINDS,
     MetricKind,
     Pair,
     analyze_metric,
@@ -104,7 +105,7 @@ def combine(kind: MetricKind, strata: Sequence[Pair]) -> Effect | Status:
     are and not on their values, so it does not bias the difference over the strata that remain. One whose values are
     all alike counts with its difference. Statuses of the metric where no stratum has an estimate or none varies.
     """
-    if kind is MetricKind.QUANTILE and len(strata) > 1:
+    if not KINDS[kind].adds_up and len(strata) > 1:
         return _QUANTILES
     found = [own_effect(kind, *pair) for pair in strata]
     if not any(isinstance(effect, Effect) for effect in found):
@@ -125,7 +126,7 @@ def _live(strata: Sequence[Pair]) -> list[Pair]:
 
 def _few_outcomes(kind: MetricKind, strata: Sequence[Pair]) -> list[CountPair]:
     """The strata as counts where a proportion needs the score test, else none."""
-    if kind is not MetricKind.PROPORTION:
+    if not KINDS[kind].is_share:
         return []
     counts = [(c, t) for c, t in strata if isinstance(c, Moments) and isinstance(t, Moments)]
     if len(counts) < len(strata):
@@ -153,7 +154,7 @@ def _without_effect(kind: MetricKind, strata: Sequence[Pair], reason: Status) ->
     """The row beside a status: the units, and the weighted values where every stratum has them."""
     n = [sum(pair[arm].n for pair in strata) for arm in (0, 1)]
     total = information(strata)
-    if kind is MetricKind.QUANTILE or not total:
+    if not KINDS[kind].adds_up or not total:
         return Comparison(n[0], n[1], None, None, None, reason, reason)
     control, treatment = 0.0, 0.0
     for pair in strata:

@@ -162,6 +162,8 @@ def _test(history: History, c: FloatArray, t: FloatArray) -> FloatArray:
         return np.asarray(compare_ratio_arrays(c, t).absolute.p_value)
     if history.kind is MetricKind.PROPORTION:
         return np.asarray(compare_proportion_arrays(c[0], c[1], t[0], t[1]).absolute.p_value)
+    if history.kind is not MetricKind.MEAN:
+        raise ValueError(f"kind: no test of drawings is known for a {history.kind} metric")
     if history.covariates is not None:
         return np.asarray(compare_cuped_arrays(c, t).absolute.p_value)
     return np.asarray(compare_mean_arrays(c[0], c[1], c[2], t[0], t[1], t[2]).absolute.p_value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clickhouse_connect.driver.client import Client
 
 from neonblue.contract.messages import MetricMessage
+from neonblue.contract.metric_types import ADJUSTED, DIVIDED
 from orchestration.defs.significance.repository import (
     RunStamp,
     has_started,
@@ -70,7 +71,6 @@ def read_history(client: Client, measured: Measured) -> History:
     import numpy as np
 
     from neonblue.analysis import metric_of
-    from neonblue.statistics import MetricKind
     from orchestration.defs.calibration.randomization import History
 
     metric = measured.metric
@@ -85,12 +85,11 @@ def read_history(client: Client, measured: Measured) -> History:
         column_oriented=True,
     ).result_columns
     users, values, denominators, covariates = columns or ([], [], [], [])
-    kind = metric_of(metric, "").kind
-    adjusted = kind is MetricKind.MEAN and metric.cuped and any(covariates)
+    adjusted = metric.type in ADJUSTED and metric.cuped and any(covariates)
     return History(
-        kind,
+        metric_of(metric, "").kind,
         np.asarray(values, dtype=np.float64),
-        denominators=np.asarray(denominators, dtype=np.float64) if kind is MetricKind.RATIO else None,
+        denominators=np.asarray(denominators, dtype=np.float64) if metric.type in DIVIDED else None,
         covariates=np.asarray(covariates, dtype=np.float64) if adjusted else None,
         level=float(metric.quantile or 0.5),
         clusters=np.unique(np.asarray(users, dtype=str), return_inverse=True)[1],
