@@ -8,9 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from neonblue.clickhouse.errors import MigrationError
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack.errors import ServiceError
+from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.processes import confinement
 from neonblue.stack.processes.accounts import own_account
 from neonblue.stack.processes.confinement import Confinement
@@ -125,7 +126,10 @@ class ClickHouseSchema(Step):
                 missing_ok=True
             )
         migrations = _migrations()
-        migrations.migrate(self._settings, self._note_loss)
+        try:
+            migrations.migrate(self._settings, self._note_loss)
+        except MigrationError as error:
+            raise StackError(str(error)) from error
         self._memory.clickhouse_is(migrations.identity(self._settings))
 
     def _note_loss(self, identity: str, gone: list[str]) -> None:
@@ -158,4 +162,4 @@ class ClickHouseSchema(Step):
 
 def _migrations() -> ModuleType:
     """Its packages are loaded when they are needed."""
-    return import_module("neonblue.stack.clickhouse_migrations")
+    return import_module("neonblue.clickhouse.migrations")
