@@ -12,7 +12,7 @@ import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from api.recent import RecentMap
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import ClickHouseSettings
 from neonblue.tracing import parent_of
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
@@ -19,12 +18,11 @@ _NOT_SOURCES = {"target", "logs", "dbt_packages"}
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
     """The project, the variables that its profile reads, and where dbt writes: the data folder, never the project."""
-    address = urlsplit(settings.clickhouse.address)
-    secure = address.scheme == "https"
+    at = settings.clickhouse.endpoint
     return {
-        "NEONBLUE_DBT_HOST": address.hostname or "127.0.0.1",
-        "NEONBLUE_DBT_PORT": str(address.port or (8443 if secure else 8123)),
-        "NEONBLUE_DBT_SECURE": str(secure).lower(),
+        "NEONBLUE_DBT_HOST": at.host,
+        "NEONBLUE_DBT_PORT": str(at.port),
+        "NEONBLUE_DBT_SECURE": str(at.secure).lower(),
         "NEONBLUE_DBT_USER": settings.clickhouse.user,
         "NEONBLUE_DBT_PASSWORD": settings.clickhouse.password.get_secret_value(),
         "NEONBLUE_DBT_SCHEMA": settings.clickhouse.database,

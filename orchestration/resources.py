@@ -12,7 +12,7 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 from dagster import ConfigurableResource
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.contract.looks import LookMessage
 from neonblue.results.kept import keep_look, kept_looks
 from neonblue.settings import Settings

@@ -11,7 +11,7 @@ import structlog
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from dagster import DagsterEvent, DagsterEventType
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import ClickHouseSettings, Settings
 from neonblue.tracing import CURRENT, Parent, parent_of
 

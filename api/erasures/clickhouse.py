@@ -18,7 +18,7 @@ from itertools import groupby
 from clickhouse_connect.driver.client import Client
 
 from api.users.repository import Person
-from neonblue.clickhouse import connect, execute
+from neonblue.clickhouse.client import connect, execute
 from neonblue.contract.instants import microseconds
 from neonblue.settings import ClickHouseSettings
 

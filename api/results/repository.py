@@ -7,17 +7,20 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-import clickhouse_connect
 import structlog
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from api.http.problems import Problem
+from neonblue.clickhouse.client import opened
 from neonblue.settings import ClickHouseSettings
 
 log = structlog.get_logger("api.results")
 
 Found = TypeVar("Found")
+
+_CONNECT_SECONDS, _ANSWER_SECONDS = 3, 60
+"""Somebody waits for the page."""
 
 
 class ResultsReader:
@@ -54,13 +57,7 @@ class ResultsReader:
     def _connected(self) -> Client:
         with self._lock:
             if self._client is None:
-                self._client = clickhouse_connect.get_client(
-                    dsn=self._settings.address,
-                    username=self._settings.user,
-                    password=self._settings.password.get_secret_value(),
-                    database=self._settings.database,
-                    connect_timeout=3,
-                    send_receive_timeout=60,
-                    autogenerate_session_id=False,
+                self._client = opened(
+                    self._settings, connect_seconds=_CONNECT_SECONDS, answer_seconds=_ANSWER_SECONDS
                 )
             return self._client

@@ -13,7 +13,7 @@ from neonblue.bench.bodies import EventBodies
 from neonblue.bench.http import Answer, Target
 from neonblue.bench.load import Measured, Plan, loop_factory, run
 from neonblue.bench.storage import message_bytes, table_size, topic_bytes, topic_ends
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import AsyncClient
 from neonblue.settings import Settings
 from neonblue.simulation.probe import Latencies, probe

@@ -20,14 +20,14 @@ import httpx
 from clickhouse_connect.driver.client import Client
 
 from neonblue.bench.storage import column_compression
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
+from neonblue.clickhouse.migrations import read_migrations
 from neonblue.files import Folder, folder
 from neonblue.results.moments import MOMENTS, window_parameters
 from neonblue.settings import Settings
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import load
 from neonblue.simulation.history.plan import HistoryPlan
-from neonblue.stack.clickhouse_migrations import read_migrations
 
 _START_SECONDS = 120
 _SERVER_LOG = "server.log"

@@ -14,7 +14,7 @@ from neonblue.bench import assign
 from neonblue.bench.ingest import IngestReport, Load, drain, drive
 from neonblue.bench.load import Plan
 from neonblue.bench.storage import column_compression, message_bytes, table_size, topic_bytes, topic_ends
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import Role, Settings
 from neonblue.stack.supervisor.overview import take
 

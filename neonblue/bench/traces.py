@@ -16,7 +16,7 @@ from neonblue.bench.changed import ChangedSettings, changed
 from neonblue.bench.collector import collector
 from neonblue.bench.ingest import IngestReport, Load, drain, drive
 from neonblue.bench.storage import table_size
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import Settings
 from neonblue.stack.supervisor import control
 from neonblue.stack.supervisor.overview import ServiceView, take

@@ -58,14 +58,14 @@ def dagster(
     settings = Settings.load(data_dir)
     if find_spec("dagster") is None:
         fail("Dagster is not installed here: pip install 'neonblue[all]'")
-    from neonblue.stack.services.dagster import environment, home
+    from neonblue.stack.services.dagster import DagsterCode, environment, home
 
     if not has_stack(settings) or not (home(settings) / "dagster.yaml").is_file():
         fail(no_stack(settings))
     if given and not {"--help", "-h", "--version", "-v"} & set(given):
         _reach(settings)
     command = [sys.executable, "-m", "dagster", *with_target(given, home(settings) / "workspace.yaml")]
-    variables = {**os.environ, **environment(settings, "dagster-code")}
+    variables = {**os.environ, **environment(settings, DagsterCode)}
     os.umask(PRIVATE_UMASK)  # it writes into the data folder
     os.execve(sys.executable, command, variables)  # noqa: S606
 

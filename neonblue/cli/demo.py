@@ -20,7 +20,7 @@ from neonblue.cli.demo_report import show_links, show_verdicts
 from neonblue.cli.number_options import A_DAY_OF_SECONDS, LARGEST_SEED
 from neonblue.cli.reconcile import show as show_reconciliation
 from neonblue.cli.terminal import DataDir, console, fail
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import AsyncClient, ConflictError, Experiment
 from neonblue.reconciliation import reconcile
 from neonblue.settings import Settings

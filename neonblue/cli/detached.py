@@ -18,7 +18,6 @@ from neonblue.cli.terminal import console, fail
 from neonblue.settings import Settings
 from neonblue.stack import catalogue
 from neonblue.stack.supervisor import folder_lock, logs
-from neonblue.stack.supervisor.names import MONITORING
 from neonblue.stack.supervisor.overview import take
 from neonblue.stack.supervisor.progress import Progress, describe
 from neonblue.stack.supervisor.progress import of as progress_of
@@ -32,7 +31,7 @@ def detach_stack(settings: Settings, timeout: float, *, watched: bool = False) -
     running = folder_lock.holder(settings.data_dir)
     if running is None:
         _follow(settings, timeout, _start(settings, timeout, ["--with", "monitoring"] if watched else []))
-    elif watched and not {status.name for status in read(settings.data_dir)} & set(MONITORING):
+    elif watched and not {status.name for status in read(settings.data_dir)} & set(catalogue.MONITORING):
         fail(
             f"it runs already (process {running}), without monitoring: 'neonblue down' first, then this again"
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from neonblue.clickhouse.errors import MigrationError
 from neonblue.settings import ENVIRONMENT_FILE, Settings, SettingsError
 from neonblue.stack.errors import StackError
 from neonblue.stack.supervisor import folder_lock
@@ -93,7 +94,7 @@ def refused(settings: Settings, service: str) -> str:
 
 def sentence(error: BaseException, settings: Settings | None, command: str) -> str | None:
     """What to say of `error`, which has ended `command`; None of a defect, which keeps its traceback."""
-    if isinstance(error, SettingsError | StackError):
+    if isinstance(error, SettingsError | StackError | MigrationError):
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _missing(error, command)

@@ -15,7 +15,8 @@ from neonblue.cli.output import confirm, print_whole, say
 from neonblue.cli.terminal import AsJson, DataDir, console, fail
 from neonblue.settings import Settings
 from neonblue.settings.kafka import in_java, sasl
-from neonblue.stack.services import kafka_access, kafka_users
+from neonblue.stack.services import kafka_access
+from neonblue.stack.services.inside import kafka_users
 from neonblue.stack.services.kafka import admin
 
 kafka_user = typer.Typer(

@@ -14,9 +14,10 @@ from neonblue.cli.log_view import Show, Shown, as_written
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.log_lines import read
 from neonblue.settings import Settings
+from neonblue.stack.catalogue import LOGS, STEPS
 from neonblue.stack.supervisor import logs as log_files
 from neonblue.stack.supervisor.log_times import merged
-from neonblue.stack.supervisor.names import LOGS, STEPS, SUPERVISOR
+from neonblue.stack.supervisor.names import SUPERVISOR
 
 _POLL_SECONDS = 0.3
 _STEPS_LINES = 100_000

@@ -9,7 +9,7 @@ from neonblue.settings import Role, Settings
 def migrate(data_dir: DataDir = None) -> None:
     """Bring PostgreSQL's and ClickHouse's schemas up to date. Changes nothing where they are."""
     from api.migrations import upgrade
-    from neonblue.stack.clickhouse_migrations import migrate as migrate_clickhouse
+    from neonblue.clickhouse.migrations import migrate as migrate_clickhouse
 
     settings = Settings.load(data_dir)
     out = console()

@@ -125,7 +125,7 @@ def _known(
         raise PlanError(f"--history: give EXPERIMENT/METRIC, not {history!r}")
     # Only a history needs ClickHouse's client.
     from neonblue.cli.power_history import read_history
-    from neonblue.clickhouse import connect
+    from neonblue.clickhouse.client import connect
 
     with connect(Settings.load(data_dir).clickhouse) as client:
         found = read_history(client, experiment, name)

@@ -30,7 +30,7 @@ def report(
     data_dir: DataDir = None,
 ) -> None:
     """Write the report of the experiment KEY: one HTML file that needs nothing else."""
-    from neonblue.clickhouse import connect
+    from neonblue.clickhouse.client import connect
     from neonblue.findings.heading import heading_of
     from neonblue.reports import Format, render_figures, render_report
     from neonblue.results.kept import keep_look, kept_looks

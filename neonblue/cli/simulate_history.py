@@ -10,7 +10,7 @@ import typer
 
 from neonblue.cli.number_options import LARGEST_SEED
 from neonblue.cli.terminal import DataDir
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import Settings
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import load

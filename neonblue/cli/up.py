@@ -23,7 +23,7 @@ from neonblue.cli.services_table import megabytes, problems, table
 from neonblue.cli.terminal import DataDir, console, fail
 from neonblue.settings import Settings, SettingsError
 from neonblue.stack import Stack, checkup, folders, prerequisites
-from neonblue.stack.catalogue import address
+from neonblue.stack.catalogue import MONITORING, SERVICES, address
 from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.services import monitoring
 from neonblue.stack.supervisor import logs
@@ -54,7 +54,10 @@ def up(
     ] = 300.0,
     beside: Annotated[
         list[Beside] | None,
-        typer.Option("--with", help="What to start beside it: Prometheus, Alertmanager and the exporters."),
+        typer.Option(
+            "--with",
+            help=f"What to start beside {', '.join(SERVICES)}. Monitoring is {', '.join(MONITORING)}.",
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:

@@ -17,13 +17,13 @@ from neonblue.backoff import backoff
 from neonblue.compose.standby import Standby
 from neonblue.log_lines import LogLines, configure
 from neonblue.settings import Settings
-from neonblue.stack.errors import ServiceError
-from neonblue.stack.services import kafka_users
+from neonblue.stack.errors import ServiceError, explain
 from neonblue.stack.services.api import Api, PostgresSchema
 from neonblue.stack.services.clickhouse import ClickHouse, ClickHouseSchema
 from neonblue.stack.services.connect import Connect
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.services.dagster import DagsterDaemon, DagsterWeb
+from neonblue.stack.services.inside import kafka_users
 from neonblue.stack.services.kafka import Kafka, admin
 from neonblue.stack.services.postgres import Postgres
 from neonblue.stack.services.repair import StreamRepair
@@ -32,7 +32,7 @@ from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.folder_lock import FolderLock
 from neonblue.stack.supervisor.nodes import External, Step, dependents, ordered, requirements
 from neonblue.stack.supervisor.record import Recorder
-from neonblue.stack.supervisor.runner import StepRunner, explain
+from neonblue.stack.supervisor.runner import StepRunner
 from neonblue.stack.supervisor.telling import Teller
 
 _log = structlog.get_logger("neonblue.compose")

@@ -13,7 +13,8 @@ from dotenv import dotenv_values
 
 from neonblue.files import write_private
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack.services import bcrypt, environment
+from neonblue.stack import env_file
+from neonblue.stack.services import bcrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def load(folder: Path) -> Kept:
     # Without the settings of whoever makes it: those in the environment are another stack's.
     plain = Settings.model_construct(data_dir=folder)
     others = {name: present.get(line) or make() for name, (line, make) in _LINES.items()}
-    settings = environment.with_secrets(environment.with_stored_secrets(plain))
+    settings = env_file.with_secrets(env_file.with_stored_secrets(plain))
     return Kept(settings=settings, **others)
 
 
@@ -77,7 +78,7 @@ def save(kept: Kept) -> Path:
     if missing:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         write_private(path, before + "".join(f"{name}='{value}'\n" for name, value in missing.items()))
-    return environment.write(kept.settings)
+    return env_file.write(kept.settings)
 
 
 def _present(path: Path) -> Mapping[str, str | None]:

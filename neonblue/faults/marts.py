@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.faults.own_stack import OwnStack
 
 MARTS = (

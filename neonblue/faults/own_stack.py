@@ -16,10 +16,8 @@ from pathlib import Path
 import httpx
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import folders
-from neonblue.stack.processes import ports
+from neonblue.stack import catalogue, env_file, folders
 from neonblue.stack.processes.process import Identity, alive, kill, members
-from neonblue.stack.services import environment
 from neonblue.stack.supervisor import folder_lock, logs, record
 from neonblue.stack.supervisor.board import State, Status
 
@@ -52,8 +50,8 @@ class OwnStack:
         folders.require(self.folder)
         with without_settings():
             settings = Settings.load(self.folder)
-        settings = environment.with_secrets(ports.with_free_ports(settings))
-        path = environment.write(settings)
+        settings = env_file.with_secrets(catalogue.with_free_ports(settings))
+        path = env_file.write(settings)
         with path.open("a") as file:
             file.write(f"NEONBLUE_ALERT_URLS='{json.dumps([alerts])}'\n")
             file.write(f"NEONBLUE_API_ERASURE_SETTLE_SECONDS='{ERASURE_SETTLE_SECONDS:g}'\n")

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import psycopg
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.faults.notes import Notes, Unit
 from neonblue.faults.oracle import Findings, Stored, StoredEvent, compare
 from neonblue.settings import Role, Settings

@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.reconciliation.accepted import Accepted
 from neonblue.reconciliation.compare import Kind, Reconciliation, Span, compare
 from neonblue.reconciliation.kept import read_dropped

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import psycopg
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.reconciliation import Reconciliation, reconcile
 from neonblue.reconciliation.accepted import Accepted
 from neonblue.reconciliation.compare import NOTHING, Bucket, Digest, Kind, Span, unequal

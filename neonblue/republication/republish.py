@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 import psycopg
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.contract.instants import EPOCH, format_instant
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import erasures, stored

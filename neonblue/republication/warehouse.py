@@ -9,7 +9,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import execute
+from neonblue.clickhouse.client import execute
 from neonblue.contract.instants import microseconds
 
 _ASSIGNED = """

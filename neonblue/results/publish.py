@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 from clickhouse_connect.driver.client import Client
 
 from neonblue.analysis.stamp import Stamp
-from neonblue.clickhouse import execute
+from neonblue.clickhouse.client import execute
 from neonblue.results.store import ReportStore
 
 _AT_ONCE = 500

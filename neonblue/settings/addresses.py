@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -52,6 +52,21 @@ ValkeyAddress = Annotated[
 ]
 Proxies = Annotated[str, AfterValidator(_proxies)]
 KafkaAddress = Annotated[str, Field(pattern=r"^\S+:\d+$")]
+
+
+class Endpoint(NamedTuple):
+    """Where an HTTP interface is; secure: by TLS."""
+
+    host: str
+    port: int
+    secure: bool
+
+
+def endpoint(address: str, *, port: int, secure_port: int) -> Endpoint:
+    """Where an address of http or https leads; one that names no port: to `port`, with TLS to `secure_port`."""
+    parts = urlsplit(address)
+    secure = parts.scheme == "https"
+    return Endpoint(parts.hostname or "127.0.0.1", parts.port or (secure_port if secure else port), secure)
 
 
 def without_credentials(address: str) -> str:

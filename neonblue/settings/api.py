@@ -7,10 +7,10 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from neonblue.settings.addresses import Network, Proxies, WebAddress, networks_of
-from neonblue.settings.component import Component
+from neonblue.settings.component import WebServiceSettings
 
 
-class ApiSettings(Component):
+class ApiSettings(WebServiceSettings):
     """The ingest and assignment service."""
 
     url: WebAddress | None = Field(
@@ -135,11 +135,3 @@ class ApiSettings(Component):
     def proxy_networks(self) -> list[Network]:
         """The trusted proxies; none in particular where everybody is."""
         return networks_of(self.trusted_proxies)
-
-    @property
-    def external(self) -> bool:
-        return self.url is not None
-
-    @property
-    def address(self) -> str:
-        return self.url or f"http://127.0.0.1:{self.port}"

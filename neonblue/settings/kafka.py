@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from neonblue.settings.addresses import KafkaAddress
-from neonblue.settings.component import Component
+from neonblue.settings.component import ServiceSettings
 
 Part = Literal["admin", "connect", "clickhouse", "api", "dagster", "monitoring"]
 """What signs in: the stack itself and its owner's commands, or one service."""
@@ -21,8 +21,10 @@ _LOGIN_MODULES = {
 }
 
 
-class KafkaSettings(Component):
+class KafkaSettings(ServiceSettings):
     """The replayable log."""
+
+    given_by = "bootstrap_servers"
 
     bootstrap_servers: KafkaAddress | None = Field(
         default=None,
@@ -89,10 +91,6 @@ class KafkaSettings(Component):
                 f"with {self.security_protocol} a NEONBLUE_KAFKA_USER and its NEONBLUE_KAFKA_PASSWORD"
             )
         return self
-
-    @property
-    def external(self) -> bool:
-        return self.bootstrap_servers is not None
 
     @property
     def address(self) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from neonblue.settings.addresses import WebAddress
-from neonblue.settings.component import Component
+from neonblue.settings.component import Component, WebServiceSettings
 
 
-class DagsterSettings(Component):
+class DagsterSettings(WebServiceSettings):
     """The orchestrator's web page and daemon."""
 
     url: WebAddress | None = Field(
@@ -32,14 +32,6 @@ class DagsterSettings(Component):
         default=None,
         description="address under which a proxy shows Dagster's page, such as https://dagster.example.com",
     )
-
-    @property
-    def external(self) -> bool:
-        return self.url is not None
-
-    @property
-    def address(self) -> str:
-        return self.url or f"http://127.0.0.1:{self.port}"
 
     @property
     def page(self) -> str:

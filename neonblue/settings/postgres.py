@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, SecretStr
 
 from neonblue.settings.addresses import PostgresAddress
-from neonblue.settings.component import Component
+from neonblue.settings.component import ServiceSettings
 
 
 class Role(StrEnum):
@@ -43,7 +43,7 @@ def _address(who: str) -> PostgresAddress | None:
     return address
 
 
-class PostgresSettings(Component):
+class PostgresSettings(ServiceSettings):
     """The source of truth for what was accepted."""
 
     url: PostgresAddress | None = Field(
@@ -69,10 +69,6 @@ class PostgresSettings(Component):
     database: str = Field(default="neonblue", description="database of the platform")
     dagster_database: str = Field(default="dagster", description="database of Dagster, on the same server")
     system_user: str = Field(default="neonblue", description="runs PostgreSQL where root starts the stack")
-
-    @property
-    def external(self) -> bool:
-        return self.url is not None
 
     def acting(self, role: Role) -> Self:
         """These settings, to connect as `role`, and without what any other role connects with.

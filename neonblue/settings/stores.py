@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from neonblue.settings.addresses import ValkeyAddress, WebAddress
-from neonblue.settings.component import Component
+from neonblue.settings.addresses import Endpoint, ValkeyAddress, WebAddress, endpoint
+from neonblue.settings.component import ServiceSettings, WebServiceSettings
 
 
-class ValkeySettings(Component):
+class ValkeySettings(ServiceSettings):
     """Assignment cache, sessions, rate limits: nothing that cannot be lost."""
 
     url: ValkeyAddress | None = Field(
@@ -22,17 +22,13 @@ class ValkeySettings(Component):
     password: SecretStr = Field(default=SecretStr(""), description="password of the stack's Valkey")
 
     @property
-    def external(self) -> bool:
-        return self.url is not None
-
-    @property
     def dsn(self) -> str:
         if self.url is not None:
             return self.url.get_secret_value()
         return f"redis://:{quote(self.password.get_secret_value(), safe='')}@127.0.0.1:{self.port}/0"
 
 
-class ConnectSettings(Component):
+class ConnectSettings(WebServiceSettings):
     """Kafka Connect with the Debezium connector that carries the outbox to the topic."""
 
     url: WebAddress | None = Field(
@@ -63,20 +59,12 @@ class ConnectSettings(Component):
     heap_megabytes: int = Field(default=384, ge=128, description="Java's heap of Kafka Connect, in MB")
 
     @property
-    def external(self) -> bool:
-        return self.url is not None
-
-    @property
-    def address(self) -> str:
-        return self.url or f"http://127.0.0.1:{self.port}"
-
-    @property
     def credentials(self) -> tuple[str, str] | None:
         """User and password of the stack's own; an external one has them in its address."""
         return None if self.external else (self.user, self.password.get_secret_value())
 
 
-class ClickHouseSettings(Component):
+class ClickHouseSettings(WebServiceSettings):
     """The rebuildable analytical copy."""
 
     url: WebAddress | None = Field(
@@ -122,9 +110,14 @@ class ClickHouseSettings(Component):
     )
 
     @property
-    def external(self) -> bool:
-        return self.url is not None
+    def endpoint(self) -> Endpoint:
+        """Where its HTTP interface is."""
+        return endpoint(self.url or f"http://127.0.0.1:{self.port}", port=8123, secure_port=8443)
 
     @property
     def address(self) -> str:
-        return self.url or f"http://127.0.0.1:{self.port}"
+        """The same for what takes an address: it always names the port, since HTTP's own is not ClickHouse's."""
+        if self.url is None or urlsplit(self.url).port is not None:
+            return super().address
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=f"{parts.netloc}:{self.endpoint.port}").geturl()

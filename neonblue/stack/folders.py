@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from neonblue.stack import catalogue
 from neonblue.stack.errors import RequirementError
 
 _log = structlog.get_logger("neonblue.stack")
@@ -71,9 +72,8 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-OURS = frozenset({
-    "postgres", "postgres.new", "clickhouse", "kafka", "connect", "valkey", "dagster", "dbt", "logs", "reports",
-    "control", "neonblue.env", "neonblue.env.tmp", "neonblue.tmp", "supervisor.lock", "processes.json",
+OURS = catalogue.folders() | frozenset({
+    "logs", "control", "neonblue.env", "neonblue.env.tmp", "neonblue.tmp", "supervisor.lock", "processes.json",
     "processes.json.tmp", "stream.json", "stream.json.tmp",
 })  # fmt: skip
 """All that the stack puts into its data folder. Whatever else lies there is somebody's own."""

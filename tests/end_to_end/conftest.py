@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
+from neonblue.stack.catalogue import with_free_ports
 from neonblue.stack.supervisor.supervisor_log import write_to_file
 
 ROOT = Path(__file__).parents[2]
@@ -27,31 +26,9 @@ COMMAND_SECONDS = 500
 SETTLE_SECONDS = 3.0
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all held at once, so that they differ."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def settings_in(folder: Path) -> Settings:
     """Settings of a stack in `folder` on free ports."""
-    names = (
-        ("postgres", "port"),
-        ("valkey", "port"),
-        ("kafka", "port"),
-        ("kafka", "controller_port"),
-        ("connect", "port"),
-        ("clickhouse", "port"),
-        ("api", "port"),
-        ("dagster", "port"),
-    )
-    settings = Settings.load(folder)
-    for (component, field), port in zip(names, free_ports(len(names)), strict=True):
-        changed = getattr(settings, component).model_copy(update={field: port})
-        settings = settings.model_copy(update={component: changed})
+    settings = with_free_ports(Settings.load(folder))
     api = settings.api.model_copy(update={"erasure_settle_seconds": SETTLE_SECONDS})
     return settings.model_copy(update={"api": api})
 

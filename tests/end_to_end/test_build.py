@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import Settings
 from tests.end_to_end.conftest import CommandLine
 from tests.end_to_end.waiting import until

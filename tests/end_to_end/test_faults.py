@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import AsyncClient, Client, RetryPolicy, event_of, uuid7
 from neonblue.settings import Settings
 from neonblue.simulation.drive import Traffic, Visit, drive

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.results.warehouse import Warehouse
 from neonblue.settings import Settings
 from orchestration.following import follow

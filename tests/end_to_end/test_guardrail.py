@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from neonblue.analysis import MomentRow
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import Client, NewAssignment, event_of
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.breaches import breaches

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.log_lines import read
 from neonblue.settings import Settings
 from neonblue.settings.faults import is_secret

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import Client, event_of
 from neonblue.settings import Settings
 

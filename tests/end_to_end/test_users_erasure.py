@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from psycopg import sql
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.client import Client, event_of
 from neonblue.settings import Settings
 from orchestration.launch import launch

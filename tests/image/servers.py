@@ -12,7 +12,7 @@ from typing import Any
 from neonblue.compose.kept import Kept
 from neonblue.settings import Settings
 from neonblue.stack.jvm import jars, java
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.command import Command
 from neonblue.stack.services.clickhouse import ClickHouse
 from neonblue.stack.services.kafka import jar_cache
 from neonblue.stack.services.postgres import CONFIGURATION_FILE, Postgres

@@ -14,13 +14,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse.client import opened
+from neonblue.clickhouse.migrations import read_migrations
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack.clickhouse_migrations import read_migrations
 
 _START_SECONDS = 60
 _SERVER = (sys.executable, "-m", "neonblue.clickhouse_server")
@@ -95,14 +95,7 @@ def _await(process: subprocess.Popen[bytes], address: str, output: Path) -> None
 
 
 def connect(settings: Settings) -> Client:
-    clickhouse = settings.clickhouse
-    return clickhouse_connect.get_client(
-        host="127.0.0.1",
-        port=clickhouse.port,
-        username=clickhouse.user,
-        password=clickhouse.password.get_secret_value(),
-        autogenerate_session_id=False,
-    )
+    return opened(settings.clickhouse)
 
 
 def create_ingestion_layer(client: Client) -> None:

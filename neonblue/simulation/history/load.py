@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import execute
+from neonblue.clickhouse.client import execute
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.simulation.history.events import History
 

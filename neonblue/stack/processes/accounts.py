@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.processes.process import Account
+from neonblue.stack.processes.command import Account
 
 _log = structlog.get_logger("neonblue.stack")
 

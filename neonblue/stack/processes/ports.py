@@ -8,27 +8,9 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import psutil
-
-from neonblue.settings import Settings
 from neonblue.stack.errors import PortsTakenError
 
 LOOPBACK = "127.0.0.1"
-_PORT_FIELDS = (
-    ("postgres", "port"),
-    ("valkey", "port"),
-    ("kafka", "port"),
-    ("kafka", "controller_port"),
-    ("connect", "port"),
-    ("clickhouse", "port"),
-    ("api", "port"),
-    ("dagster", "port"),
-    ("monitoring", "exporter_port"),
-    ("monitoring", "prometheus_port"),
-    ("monitoring", "alertmanager_port"),
-    ("monitoring", "postgres_exporter_port"),
-    ("monitoring", "valkey_exporter_port"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +63,8 @@ def _unusable(port: int) -> str:
 
 def _holder(port: int) -> str:
     """`` by NAME (process PID)`` where the system tells."""
+    import psutil
+
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
@@ -97,12 +81,3 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind((LOOPBACK, 0))
         return [probe.getsockname()[1] for probe in probes]
-
-
-def with_free_ports(settings: Settings, ports: Iterable[int] | None = None) -> Settings:
-    """`settings` with every service on a free port of its own (or on the first of `ports`), for tests."""
-    chosen = iter(ports if ports is not None else free_ports(len(_PORT_FIELDS)))
-    components = {name: getattr(settings, name) for name, _ in _PORT_FIELDS}
-    for name, field in _PORT_FIELDS:
-        components[name] = components[name].model_copy(update={field: next(chosen)})
-    return settings.model_copy(update=components)

@@ -7,18 +7,18 @@ import sys
 from collections.abc import Collection
 from http import HTTPStatus
 from importlib.util import find_spec
+from typing import ClassVar
 
 import httpx
 
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
 from neonblue.stack.errors import ServiceError, StackError
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.listeners import Address
-from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Command
-from neonblue.stack.services import postgres_roles, postgres_superuser
 from neonblue.stack.services.environment import process_environment
+from neonblue.stack.services.secret_use import API, CLICKHOUSE, POSTGRES
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service, Step
+from neonblue.stack.supervisor.nodes import Package, Service, Step
 
 _UPGRADE = """
 from api.migrations import upgrade
@@ -39,6 +39,9 @@ class PostgresSchema(Step):
     """PostgreSQL's tables and the publication, by the API's migrations in a process of their own; then who may read."""
 
     name = "postgres-schema"
+    place = 15
+    secrets_used = POSTGRES
+    postgres_role = Role.API
     requires = ("postgres",)
     attempts = 2
 
@@ -50,7 +53,7 @@ class PostgresSchema(Step):
             return
         done = subprocess.run(
             [sys.executable, "-c", _UPGRADE],
-            env=process_environment(self._settings, self.name),
+            env=process_environment(self._settings, self),
             capture_output=True,
             text=True,
             check=False,
@@ -58,6 +61,8 @@ class PostgresSchema(Step):
         if done.returncode != 0:
             raise ServiceError(self.name, f"the migration failed: {_said(done.stderr)}")
         if not self._settings.postgres.external:
+            from neonblue.stack.services.inside import postgres_roles, postgres_superuser
+
             with postgres_superuser.connect(self._settings.postgres) as connection:
                 postgres_roles.grant(connection)
 
@@ -70,14 +75,24 @@ def _said(text: str) -> str:
 
 class Api(Service):
     name = "api"
+    place = 60
+    component = "api"
+    port_settings = ("port",)
+    packages: ClassVar[tuple[Package, ...]] = (Package("fastapi", "the API"),)
+    secrets = ("token",)
+    secrets_used = (
+        POSTGRES
+        | CLICKHOUSE
+        | API
+        | {"valkey_url", "valkey_password", "api_user_id_hash_key", "kafka_password", "kafka_api_password"}
+        | {"dagster_url", "dagster_public_url", "dagster_page_secret"}
+    )
+    postgres_role = Role.API
     requires = ("postgres", "postgres-schema")
     optional = ("valkey",)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.api.port, self.name, "NEONBLUE_API_PORT"),)
 
     def listens(self) -> Address:
         return Address(self._settings.api.host, self.ports()[0])
@@ -116,7 +131,7 @@ class Api(Service):
 def _command(settings: Settings, *options: str) -> Command:
     return Command(
         arguments=(sys.executable, "-m", "api", *options),
-        environment=process_environment(settings, Api.name),
+        environment=process_environment(settings, Api),
         folder=settings.data_dir,
     )
 

@@ -6,23 +6,24 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+from neonblue.clickhouse.errors import MigrationError
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack.errors import ServiceError
+from neonblue.stack.errors import ServiceError, StackError
 from neonblue.stack.processes import confinement
 from neonblue.stack.processes.accounts import own_account
+from neonblue.stack.processes.command import Account, Command
 from neonblue.stack.processes.confinement import Confinement
-from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Account, Command
 from neonblue.stack.services import dbt_profile
 from neonblue.stack.services.broken_parts import ONLY_WATCHED
 from neonblue.stack.services.environment import process_environment
 from neonblue.stack.services.stream_memory import StreamMemory
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service, Step
+from neonblue.stack.supervisor.nodes import Package, Service, Step
 
+_ENGINE = "from neonblue.clickhouse_server.library import load; load()"
 _NICE = 3
 """Queries, merges and refreshes yield to what is being stored."""
 _TABLES = "SELECT name FROM system.tables WHERE database = currentDatabase() FORMAT TSVRaw"
@@ -58,15 +59,24 @@ def walls(settings: Settings) -> Confinement | None:
 
 class ClickHouse(Service):
     name = "clickhouse"
+    place = 40
+    component = "clickhouse"
+    port_settings = ("port",)
+    packages: ClassVar[tuple[Package, ...]] = (Package("chdb", "ClickHouse's engine", trial=_ENGINE),)
+    clients = ("clickhouse_connect",)
+    secrets = ("password", "readonly_password")
+    secrets_used = frozenset(
+        {"clickhouse_password", "clickhouse_readonly_password", "kafka_password", "kafka_clickhouse_password"}
+    )
+    folders = ("clickhouse",)
+    # An embedded engine answers queries of those who may read only.
+    secluded = True
     uses = ("kafka",)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "clickhouse"
         self._account: Account | None = None
-
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.clickhouse.port, self.name, "NEONBLUE_CLICKHOUSE_PORT"),)
 
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +89,7 @@ class ClickHouse(Service):
         port = str(self._settings.clickhouse.port)
         return Command(
             arguments=(sys.executable, "-m", module, "--path", str(self._folder), "--port", port),
-            environment=process_environment(self._settings, self.name),
+            environment=process_environment(self._settings, self),
             folder=self._folder,
             account=self._account,
             confinement=walls(self._settings),
@@ -107,6 +117,7 @@ class ClickHouseSchema(Step):
     """
 
     name = "clickhouse-schema"
+    place = 45
     requires = ("clickhouse", "topics")
     watch_seconds = 5.0
 
@@ -125,7 +136,10 @@ class ClickHouseSchema(Step):
                 missing_ok=True
             )
         migrations = _migrations()
-        migrations.migrate(self._settings, self._note_loss)
+        try:
+            migrations.migrate(self._settings, self._note_loss)
+        except MigrationError as error:
+            raise StackError(str(error)) from error
         self._memory.clickhouse_is(migrations.identity(self._settings))
 
     def _note_loss(self, identity: str, gone: list[str]) -> None:
@@ -158,4 +172,4 @@ class ClickHouseSchema(Step):
 
 def _migrations() -> ModuleType:
     """Its packages are loaded when they are needed."""
-    return import_module("neonblue.stack.clickhouse_migrations")
+    return import_module("neonblue.clickhouse.migrations")

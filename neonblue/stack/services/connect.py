@@ -5,13 +5,10 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from psycopg.conninfo import conninfo_to_dict
-
 from neonblue.files import write_private
 from neonblue.settings import ConnectSettings, Role, Settings
 from neonblue.stack.jvm import jars, java
-from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.command import Command
 from neonblue.stack.services import kafka_access, templates
 from neonblue.stack.services.environment import process_environment
 from neonblue.stack.services.kafka import jar_cache
@@ -26,6 +23,8 @@ _USERS = "users.properties"
 
 def database_variables(settings: Settings) -> dict[str, str]:
     """Where Debezium finds PostgreSQL: the variables that the connector's configuration names."""
+    from psycopg.conninfo import conninfo_to_dict
+
     address = conninfo_to_dict(settings.postgres.acting(Role.CDC).dsn())
     return {
         "NEONBLUE_CDC_HOST": str(address.get("host", "127.0.0.1")),
@@ -44,6 +43,13 @@ def credentials(connect: ConnectSettings) -> dict[str, Any]:
 
 class Connect(Service):
     name = "connect"
+    place = 50
+    component = "connect"
+    port_settings = ("port",)
+    secrets = ("password",)
+    secrets_if_external = False
+    folders = ("connect",)
+    knows_settings = False
     requires = ("jars", "kafka", "topics")
     uses = ("postgres",)
 
@@ -52,9 +58,6 @@ class Connect(Service):
         self._folder = settings.data_dir / "connect"
         self._memory = StreamMemory(settings.data_dir)
         self._topics: dict[str, str] = {}
-
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.connect.port, self.name, "NEONBLUE_CONNECT_PORT"),)
 
     def prepare(self) -> None:
         self._topics = self._own_topics()
@@ -80,7 +83,7 @@ class Connect(Service):
                 self._settings.connect.heap_megabytes,
                 [f"java.security.auth.login.config={_LOGIN}"],
             ),
-            environment=process_environment(self._settings, self.name)
+            environment=process_environment(self._settings, self)
             | database_variables(self._settings)
             | java.ENVIRONMENT,
             folder=self._folder,

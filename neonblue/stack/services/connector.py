@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import structlog
 
 from neonblue.settings import Role, Settings
@@ -14,6 +13,9 @@ from neonblue.stack.services import templates
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.supervisor import probe
 from neonblue.stack.supervisor.nodes import Step
+
+if TYPE_CHECKING:
+    import psycopg
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.1
@@ -29,6 +31,7 @@ class Connector(Step):
     """Registered where it is not there as it should be, then watched."""
 
     name = "connector"
+    place = 55
     requires = ("connect", "topics", "postgres", "postgres-schema")
     watch_seconds = 3.0
     attempts = 10
@@ -145,6 +148,8 @@ class Connector(Step):
 
     def _execute(self, query: str) -> tuple[object, ...] | None:
         """One row about the slot, over a connection that is kept."""
+        import psycopg
+
         try:
             if self._connection is None:
                 self._connection = psycopg.connect(

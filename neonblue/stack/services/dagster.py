@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from neonblue.settings import Role, Settings
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.processes import sockets
-from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.command import Command
 from neonblue.stack.services.environment import process_environment
+from neonblue.stack.services.secret_use import API, CLICKHOUSE, POSTGRES
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.nodes import Package, Service
 
 _CODE_SERVER = "code-server"
 """Its socket's folder, in Dagster's home. Whoever reaches it runs jobs: it is for the stack's own user alone."""
@@ -98,6 +99,8 @@ load_from:
 class _Dagster(Service):
     """What the three processes have in common. They leave the processors to the API until it takes events."""
 
+    component = "dagster"
+    folders = ("dagster", "dbt", "reports")
     optional = ("api",)
     start_seconds = 180.0
     watch_seconds = 15.0
@@ -116,7 +119,7 @@ class _Dagster(Service):
     def _command(self, *arguments: str) -> Command:
         return Command(
             arguments=(sys.executable, "-m", *arguments),
-            environment=environment(self._settings, self.name),
+            environment=environment(self._settings, self),
             folder=self._home,
             nice=_NICE,
         )
@@ -131,7 +134,7 @@ def storage(settings: Settings) -> str:
     return settings.postgres.acting(Role.DAGSTER).dsn(settings.postgres.dagster_database)
 
 
-def environment(settings: Settings, service: str) -> dict[str, str]:
+def environment(settings: Settings, service: _Dagster | type[_Dagster]) -> dict[str, str]:
     """What `service`, a process that uses this Dagster instance, needs."""
     return process_environment(settings, service) | {
         "DAGSTER_HOME": str(home(settings)),
@@ -156,7 +159,24 @@ class DagsterCode(_Dagster):
     """Loads the definitions once, and runs what is launched."""
 
     name = "dagster-code"
+    place = 70
+    secrets_used = (
+        POSTGRES
+        | CLICKHOUSE
+        | API
+        | {"dagster_url", "dagster_public_url", "alert_urls", "reports_location"}
+        | {"kafka_password", "kafka_dagster_password"}
+    )
+    postgres_role = Role.ORCHESTRATION
     requires = ("postgres",)
+
+    @classmethod
+    def belongs(cls, settings: Settings, watched: Collection[str]) -> bool:  # noqa: ARG003
+        return not settings.dagster.external
+
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:  # noqa: ARG003
+        return "a Unix socket"
 
     def command(self) -> Command:
         served = ("--socket", str(self._socket()), "--inject-env-vars-from-instance")
@@ -179,12 +199,17 @@ class DagsterDaemon(_Dagster):
     """Schedules, sensors, the run queue."""
 
     name = "dagster-daemon"
+    place = 72
     requires = ("postgres",)
     uses = ("dagster-code",)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._began = 0.0
+
+    @classmethod
+    def belongs(cls, settings: Settings, watched: Collection[str]) -> bool:  # noqa: ARG003
+        return not settings.dagster.external
 
     def command(self) -> Command:
         self._began = time.time()
@@ -220,11 +245,19 @@ class DagsterWeb(_Dagster):
     """The web page. It starts beside the code server, and finds it when it is there."""
 
     name = "dagster"
+    place = 71
+    port_settings = ("port",)
+    packages: ClassVar[tuple[Package, ...]] = (
+        Package("dagster", "Dagster"),
+        Package("dagster_webserver", "Dagster's web page"),
+        Package("dbt", "dbt"),
+    )
+    secrets = ("token", "page_secret")
+    secrets_used = frozenset(
+        {"dagster_token", "dagster_page_secret", "dagster_url", "dagster_public_url", "api_url"}
+    )
     requires = ("postgres",)
     uses = ("dagster-code",)
-
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.dagster.port, self.name, "NEONBLUE_DAGSTER_PORT"),)
 
     def command(self) -> Command:
         return self._command("orchestration.web", str(self._home / "workspace.yaml"))

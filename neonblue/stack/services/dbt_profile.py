@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -35,12 +34,11 @@ def profile_folder(data_dir: Path) -> Path:
 
 def filled(profile: str, settings: Settings) -> str:
     """The project's profile with this stack's values as the defaults; environment variables still come first."""
-    address = urlsplit(settings.clickhouse.address)
-    secure = address.scheme == "https"
+    at = settings.clickhouse.endpoint
     values = {
-        "NEONBLUE_DBT_HOST": address.hostname or "127.0.0.1",
-        "NEONBLUE_CLICKHOUSE_PORT": str(address.port or (8443 if secure else 8123)),
-        "NEONBLUE_DBT_SECURE": str(secure).lower(),
+        "NEONBLUE_DBT_HOST": at.host,
+        "NEONBLUE_CLICKHOUSE_PORT": str(at.port),
+        "NEONBLUE_DBT_SECURE": str(at.secure).lower(),
         "NEONBLUE_CLICKHOUSE_USER": settings.clickhouse.user,
         "NEONBLUE_CLICKHOUSE_PASSWORD": settings.clickhouse.password.get_secret_value(),
         "NEONBLUE_CLICKHOUSE_DATABASE": settings.clickhouse.database,

@@ -15,6 +15,7 @@ class Disk(Step):
     """Ready with a note beginning with "low:" while room runs out, not ready once events are refused."""
 
     name = DISK
+    place = 90
     watch_seconds = 2.0
 
     def __init__(self, settings: Settings) -> None:

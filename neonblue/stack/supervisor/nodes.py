@@ -1,24 +1,53 @@
 """What the stack is made of: services (a process that stays) and steps (work done once they are there).
 
-Each says what it requires; the order of start and stop follows from that alone.
+Each says what it requires; the order of start and stop follows from that alone. A service also declares what the rest
+of the stack must know of it, once: its settings, ports, packages, secrets. `neonblue.stack.catalogue` finds it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
-from neonblue.settings import Settings
+from neonblue.settings import Role, Settings
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.listeners import Address
 from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What must be installed for a service to run here.
+
+    module: how it is imported. brings: what a person calls it. trial: Python that ends well where it runs here.
+    """
+
+    module: str
+    brings: str
+    trial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What nodes are made from. present: what there will be of the platform, and of what watches it."""
+
+    settings: Settings
+    progress: Callable[[str], None]
+    present: frozenset[str]
 
 
 class Node(ABC):
     """Something that becomes ready once what it requires is ready."""
 
     name: ClassVar[str]
+    place: ClassVar[int] = 80
+    """Where it stands among the others in what people are shown."""
+    secrets_used: ClassVar[frozenset[str]] = frozenset()
+    """The secrets that its process gets, and no other: see `neonblue.stack.services.secret_use`."""
+    postgres_role: ClassVar[Role | None] = None
+    """As whom it connects to PostgreSQL: user and password in its process's environment are that role's."""
     requires: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     """Required where present: a subset of the stack may lack them."""
@@ -28,6 +57,15 @@ class Node(ABC):
     """How long it waits for others at its start; then it starts without them. None: for ever."""
     watch_seconds: float | None = None
     """How often readiness is checked again; None: never."""
+
+    @classmethod
+    def belongs(cls, settings: Settings, watched: Collection[str]) -> bool:  # noqa: ARG003
+        """Whether it is a part of the stack that `settings` describe, whose services `watched` are watched."""
+        return True
+
+    @classmethod
+    def made(cls, making: Making) -> Self:
+        return cls(making.settings)  # type: ignore[call-arg]
 
     @abstractmethod
     def check(self) -> None:
@@ -49,6 +87,31 @@ class Service(Node):
 
     One that hangs is killed and started again, as one that has died is: see `liveness`.
     """
+
+    component: ClassVar[str] = ""
+    """Its settings: the field of `Settings`."""
+    port_settings: ClassVar[tuple[str, ...]] = ()
+    """Those of its settings that are ports on which it listens."""
+    packages: ClassVar[tuple[Package, ...]] = ()
+    """What must be installed, unless somebody else runs the service."""
+    clients: ClassVar[tuple[str, ...]] = ()
+    """Packages of extras by which the stack speaks to it. They are imported where they are used: what is declared here
+    must be known where they are missing."""
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """Those of its settings that are secrets made at the first start …"""
+    secrets_if_external: ClassVar[bool] = True
+    """… and whether also for one that somebody else runs: False where its address names who signs in."""
+    kept_if_external: ClassVar[tuple[str, ...]] = ()
+    """Those of its settings that later commands need to reach one that somebody else runs, besides addresses."""
+    folders: ClassVar[tuple[str, ...]] = ()
+    """What it has in the data folder."""
+    knows_settings: ClassVar[bool] = True
+    """False: its program knows no setting of NeonBlue. It gets none, and of this environment what any program needs."""
+    secluded: ClassVar[bool] = False
+    """It gets its settings, and of this environment what any program needs."""
+    beside: ClassVar[bool] = False
+    """It watches the platform, where that is asked for, and is no part of it."""
+    _settings: Settings
 
     watch_seconds = 5.0
     start_seconds: float = 120.0
@@ -75,7 +138,23 @@ class Service(Node):
         return ""
 
     def ports(self) -> tuple[PortUse, ...]:
-        return ()
+        """Where it listens, and the setting that changes it."""
+        return self.listening(self._settings) if self.port_settings else ()
+
+    @classmethod
+    def listening(cls, settings: Settings) -> tuple[PortUse, ...]:
+        """The ports that `settings` give it."""
+        own = getattr(settings, cls.component)
+        return tuple(
+            PortUse(getattr(own, setting), cls.name, f"NEONBLUE_{cls.component}_{setting}".upper())
+            for setting in cls.port_settings
+        )
+
+    @classmethod
+    def reached_at(cls, settings: Settings) -> str:
+        """Where it is reached, which may hold a secret; '' for what has no address."""
+        address: str = getattr(settings, cls.component).address if cls.port_settings else ""
+        return address
 
     def prepare(self) -> None:
         """Do what must be done before each start: folders, configuration. Blocking, repeatable."""

@@ -83,7 +83,7 @@ class Restarts:
                         f"{status.name}/restarts",
                         f"{status.name}: started again {len(times)} times within {_AGAIN_SECONDS / 60:.0f} min"
                         + (f": {reason}" if reason else ""),
-                        command(status.name),
+                        command(status.name, status.kind),
                         lasting=False,
                     )
                 )

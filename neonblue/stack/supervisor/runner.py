@@ -8,18 +8,11 @@ from collections.abc import Collection
 import structlog
 
 from neonblue.backoff import backoff
-from neonblue.stack.errors import StackError
+from neonblue.stack.errors import explain
 from neonblue.stack.supervisor.board import Board, State
 from neonblue.stack.supervisor.nodes import Node, Step
 
 _log = structlog.get_logger("neonblue.stack")
-
-
-def explain(error: BaseException) -> str:
-    """An error in one line."""
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else type(error).__name__
-    return text if isinstance(error, StackError) else f"{type(error).__name__}: {text}"
 
 
 class Runner(threading.Thread):

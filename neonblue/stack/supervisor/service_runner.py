@@ -13,15 +13,17 @@ import structlog
 
 from neonblue.backoff import backoff
 from neonblue.settings import Settings
+from neonblue.stack.errors import explain
 from neonblue.stack.processes.activity import Activity, observe
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.listeners import Door
 from neonblue.stack.processes.liveness import Course, Look, Patience
-from neonblue.stack.processes.process import Command, Identity, Running, kill, members, start, yield_to_others
+from neonblue.stack.processes.process import Identity, Running, kill, members, start, yield_to_others
 from neonblue.stack.supervisor.board import Board, State
 from neonblue.stack.supervisor.logs import limit
 from neonblue.stack.supervisor.nodes import Service
 from neonblue.stack.supervisor.restarts import How, Leaving, Request
-from neonblue.stack.supervisor.runner import Runner, explain
+from neonblue.stack.supervisor.runner import Runner
 from neonblue.stack.supervisor.watching import End, Question, Watch, ended
 
 _log = structlog.get_logger("neonblue.stack")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from neonblue.stack.supervisor.board import State
-from neonblue.stack.supervisor.names import MONITORING, SERVICES, STANDBY, SUPERVISOR
+from neonblue.stack.supervisor.names import STANDBY, SUPERVISOR
 
 LOW = "low:"
 """What the detail of a part begins with that still works, but not for long."""
@@ -64,7 +64,7 @@ def of_parts(parts: Iterable[Part], needs: Mapping[str, Collection[str]] | None 
         Trouble(
             part.name,
             f"{part.name}: {part.state}" + _because(part),
-            command(part.name),
+            command(part.name, part.kind),
             lasting=part.state != State.FAILED,
         )
         for part in causes
@@ -91,7 +91,7 @@ def _because(part: Part) -> str:
     return f": {detail}" if detail else ""
 
 
-def command(name: str) -> str:
-    """What repairs a part, or shows more of it."""
-    log = name if name in (*SERVICES, *MONITORING) else _LOGS.get(name, SUPERVISOR)
+def command(name: str, kind: str) -> str:
+    """What repairs a part, or shows more of it. A step has no log of its own."""
+    log = name if kind != "step" else _LOGS.get(name, SUPERVISOR)
     return _REPAIRS.get(name, f"neonblue logs {log}")

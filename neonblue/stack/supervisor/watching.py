@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from neonblue.stack.errors import explain
 from neonblue.stack.processes.liveness import Course, Patience
 from neonblue.stack.supervisor.nodes import Service
-from neonblue.stack.supervisor.runner import explain
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal
 import psycopg
 from clickhouse_connect.driver.client import Client
 
-from neonblue.clickhouse import execute
+from neonblue.clickhouse.client import execute
 from orchestration.defs.maintenance.partitions import Partition, parse
 from orchestration.defs.maintenance.retention import Needed
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse import migrations as clickhouse_migrations
+from neonblue.clickhouse.migrations import migrate
 from neonblue.contract.instants import format_instant
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack import clickhouse_migrations
-from neonblue.stack.clickhouse_migrations import migrate
 from tests.integration.warehouse import TOPIC_STAND_IN, Topic, connect, envelope, event, rows, running
 
 CHANGES = ("0080_app_version.sql", "0081_sent_at.sql")

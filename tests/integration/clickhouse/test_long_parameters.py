@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.erasures.clickhouse import Warehouse
 from api.users.repository import Person
-from neonblue.clickhouse import execute
+from neonblue.clickhouse.client import execute
 from tests.integration.warehouse import rows
 
 MANY = 5_000

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse import migrations as clickhouse_migrations
+from neonblue.clickhouse.migrations import MigrationError, migrate
 from neonblue.files import Folder, folder
 from neonblue.settings import Settings
-from neonblue.stack import clickhouse_migrations
-from neonblue.stack.clickhouse_migrations import MigrationError, migrate
 from neonblue.stack.services.broken_parts import ONLY_WATCHED
 from neonblue.stack.services.clickhouse import ClickHouseSchema
 from neonblue.stack.services.stream_memory import StreamMemory

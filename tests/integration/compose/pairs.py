@@ -19,7 +19,8 @@ from neonblue.compose.kept import Kept
 from neonblue.settings import Role
 from neonblue.stack.processes.accounts import account_for
 from neonblue.stack.processes.ports import free_ports
-from neonblue.stack.services import postgres, postgres_roles
+from neonblue.stack.services import postgres
+from neonblue.stack.services.inside import postgres_roles
 from tests.unit.compose.deployments import LARGE, compose_config
 
 SECONDS = 90.0

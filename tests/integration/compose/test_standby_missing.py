@@ -16,7 +16,7 @@ from neonblue.compose.standby import Standby
 from neonblue.monitoring.postgres import BLOCKED, STREAMING, WAITING, PostgresSource
 from neonblue.settings import Settings
 from neonblue.stack.errors import StackError
-from neonblue.stack.services import postgres_roles, postgres_superuser
+from neonblue.stack.services.inside import postgres_roles, postgres_superuser
 from neonblue.stack.supervisor.board import Board, Status
 from neonblue.stack.supervisor.runner import StepRunner
 from neonblue.stack.supervisor.telling import Teller

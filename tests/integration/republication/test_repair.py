@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
 from neonblue.cli.main import app
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.reconciliation import Counts, reconcile
 from neonblue.reconciliation.compare import Kind
 from neonblue.republication import repair

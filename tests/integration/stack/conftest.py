@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack.processes.ports import with_free_ports
-from neonblue.stack.services import environment
+from neonblue.stack import env_file
+from neonblue.stack.catalogue import with_free_ports
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 LIGHT = ("postgres", "valkey")
@@ -29,9 +29,9 @@ def new_folder() -> Path:
 
 def settings_in(folder: Path) -> Settings:
     """Settings with free ports and secrets, stored where commands and other processes find them."""
-    settings = environment.with_secrets(with_free_ports(Settings.load(folder)))
+    settings = env_file.with_secrets(with_free_ports(Settings.load(folder)))
     folder.mkdir(parents=True, exist_ok=True)
-    environment.write(settings)
+    env_file.write(settings)
     return settings
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.contract.identifiers import uuid7
 from neonblue.settings import Settings
 from tests.integration.stack.conftest import until

@@ -17,7 +17,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack.processes import sockets
-from neonblue.stack.services.dagster import environment, home
+from neonblue.stack.services.dagster import DagsterCode, environment, home
 from tests.integration.stack.conftest import settings_in, supervise, until
 
 pytestmark = pytest.mark.timeout(900)
@@ -87,7 +87,7 @@ def _asked(settings: Settings) -> str:
     """What a process elsewhere on the machine, of the stack's user, gets to know from it."""
     asked = subprocess.run(
         [sys.executable, "-c", _ASKING, str(home(settings) / "workspace.yaml")],
-        env={**os.environ, **environment(settings, "dagster-code")},
+        env={**os.environ, **environment(settings, DagsterCode)},
         cwd="/",
         capture_output=True,
         text=True,

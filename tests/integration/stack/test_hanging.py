@@ -14,7 +14,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.command import Command
 from neonblue.stack.supervisor import probe
 from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.nodes import Service

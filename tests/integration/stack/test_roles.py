@@ -20,13 +20,12 @@ from sqlalchemy.pool import NullPool
 
 import api.migrations
 from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
-from neonblue.stack import Stack
+from neonblue.stack import Stack, env_file
 from neonblue.stack.errors import ServiceError
 from neonblue.stack.processes import process
-from neonblue.stack.services import environment
+from neonblue.stack.services.inside.postgres_roles import API_LIMITS, GRANTS
+from neonblue.stack.services.inside.postgres_superuser import Connection
 from neonblue.stack.services.postgres import Postgres
-from neonblue.stack.services.postgres_roles import API_LIMITS, GRANTS
-from neonblue.stack.services.postgres_superuser import Connection
 from tests.integration.stack.conftest import new_folder, settings_in, until
 
 OLD_REVISION = "0002_experiment_looks"
@@ -349,7 +348,7 @@ def test_a_second_start_changes_passwords_that_were_changed_and_takes_back_what_
             connection.execute("ALTER ROLE neonblue_reader SUPERUSER PASSWORD 'forgotten'")
     changed = settings.postgres.model_copy(update={"api_password": SecretStr("another")})
     settings = settings.model_copy(update={"postgres": changed})
-    environment.write(settings)
+    env_file.write(settings)
 
     with Stack(settings, services={"postgres"}) as stack:
         stack.wait_ready()

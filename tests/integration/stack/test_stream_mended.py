@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from pydantic import SecretStr
 
-from neonblue.clickhouse import connect
+from neonblue.clickhouse.client import connect
 from neonblue.settings import Role, Settings
 from neonblue.stack import Stack
 from neonblue.stack.services import templates

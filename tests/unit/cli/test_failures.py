@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from neonblue import __version__
 from neonblue.cli.main import COMMANDS, app
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack.services import environment
+from neonblue.stack import env_file
 from neonblue.stack.supervisor.folder_lock import FolderLock
 
 NEEDING_A_STACK = [
@@ -76,8 +76,8 @@ def one_sentence(done: Result, code: int = 1) -> str:
 
 def started(folder: Path) -> Settings:
     """A folder as a stack leaves it that was stopped."""
-    settings = environment.with_secrets(Settings.load(folder))
-    environment.write(settings)
+    settings = env_file.with_secrets(Settings.load(folder))
+    env_file.write(settings)
     return Settings.load(folder)
 
 

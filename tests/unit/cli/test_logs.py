@@ -10,7 +10,6 @@ from typer.testing import CliRunner, Result
 
 from neonblue.cli.main import app
 from neonblue.stack import catalogue
-from neonblue.stack.supervisor import names
 from neonblue.stack.supervisor.nodes import Service
 
 
@@ -132,7 +131,7 @@ def test_an_unknown_name_leads_to_those_there_are(folder: Path) -> None:
 def test_the_help_names_every_service_and_step(folder: Path) -> None:
     shown = " ".join(run(folder, "--help").stdout.replace("│", " ").split())
 
-    assert [name for name in (*names.LOGS, *names.STEPS) if name not in shown] == []
+    assert [name for name in (*catalogue.LOGS, *catalogue.STEPS) if name not in shown] == []
 
 
 def test_the_names_are_those_of_the_catalogue() -> None:
@@ -140,5 +139,5 @@ def test_the_names_are_those_of_the_catalogue() -> None:
 
     nodes = catalogue.nodes(Settings(), lambda _: None)
 
-    assert {node.name for node in nodes if isinstance(node, Service)} == set(names.SERVICES)
-    assert {node.name for node in nodes if not isinstance(node, Service)} == set(names.STEPS)
+    assert {node.name for node in nodes if isinstance(node, Service)} == set(catalogue.SERVICES)
+    assert {node.name for node in nodes if not isinstance(node, Service)} == set(catalogue.STEPS)

@@ -15,7 +15,8 @@ from neonblue.cli.main import app
 from neonblue.cli.settings import as_markdown
 from neonblue.cli.settings_list import settings_list
 from neonblue.settings import Settings
-from neonblue.stack.services.environment import variables, with_secrets, write
+from neonblue.stack.env_file import with_secrets, write
+from neonblue.stack.services.environment import variables
 
 ROOT = Path(__file__).parents[3]
 

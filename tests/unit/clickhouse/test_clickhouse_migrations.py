@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from neonblue.files import Folder, folder
-from neonblue.settings import ClickHouseSettings
-from neonblue.stack.clickhouse_migrations import (
+from neonblue.clickhouse.migrations import (
     Migration,
     MigrationError,
     placeholders,
     plan,
     read_migrations,
 )
+from neonblue.files import Folder, folder
+from neonblue.settings import ClickHouseSettings
 
 ONE = Migration("0001_one.sql", "CREATE TABLE one (a UInt8) ENGINE = Memory;")
 TWO = Migration("0002_two.sql", "CREATE TABLE two (a UInt8) ENGINE = Memory;")

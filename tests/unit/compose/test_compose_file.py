@@ -19,7 +19,7 @@ from neonblue.settings import Role, Settings
 from neonblue.settings.faults import setting_fields
 from neonblue.stack import checkup
 from neonblue.stack.jvm import java
-from neonblue.stack.services import templates
+from neonblue.stack.services import postgres, templates, valkey
 from neonblue.stack.services.connect import database_variables
 from neonblue.stack.services.kafka import _GREETING
 from tests.unit.compose.deployments import PROFILES, compose_config
@@ -151,8 +151,8 @@ def test_versions_are_those_of_the_embedded_stack(services: dict[str, Any]) -> N
     engine = pinned.removeprefix("chdb-core==").rpartition(".")[0]
     assert services["clickhouse"]["image"] == f"clickhouse/clickhouse-server:{engine}"
     for name, command, image in (
-        ("postgres", checkup.POSTGRES_VERSION, "postgres:{}-trixie"),
-        ("valkey", checkup.VALKEY_VERSION, "valkey/valkey:{}"),
+        ("postgres", postgres.VERSION, "postgres:{}-trixie"),
+        ("valkey", valkey.VERSION, "valkey/valkey:{}"),
     ):
         said = subprocess.run([*checkup._PYTHON, command], capture_output=True, text=True, check=True).stdout
         version = re.search(r"\d+\.\d+(?:\.\d+)?", said)

@@ -14,7 +14,7 @@ from neonblue.cli.main import app
 from neonblue.compose import deployment, kept
 from neonblue.compose.machine import Machine
 from neonblue.settings import Settings
-from neonblue.stack.services.secret_use import USED
+from neonblue.stack import catalogue
 from tests.unit.compose.deployments import LARGE
 
 
@@ -128,7 +128,8 @@ def test_a_service_has_no_secret_that_it_does_not_use(folder: Path, service: str
     }
     # In PostgreSQL each connects as its own role, and Dagster's processes to its storage besides.
     roles = {name for name in given if re.fullmatch(r"postgres_[a-z]+_password", name)}
-    assert given - roles <= USED[service]
+    (used,) = (node.secrets_used for node in catalogue.NODES if node.name == service)
+    assert given - roles <= used
 
 
 def test_the_folder_is_a_stacks_folder_for_commands_on_the_machine(

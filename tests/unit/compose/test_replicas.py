@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from neonblue.clickhouse.migrations import placeholders, read_migrations
 from neonblue.compose import kept, replicas
 from neonblue.files import Folder
 from neonblue.files import folder as files
 from neonblue.settings import ClickHouseSettings, Role, Settings
-from neonblue.stack.clickhouse_migrations import placeholders, read_migrations
 from neonblue.stack.services import templates
 from tests.unit.compose.deployments import PROFILES, compose_config
 from tests.unit.compose.test_clickhouse import asked

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from neonblue.stack.processes import accounts
-from neonblue.stack.processes.process import Account
+from neonblue.stack.processes.command import Account
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts services as other users")
 NOBODY = Account("nobody", uid=65534, gid=65534)

@@ -14,9 +14,10 @@ from neonblue.settings import ClickHouseSettings, KafkaSettings, Settings
 from neonblue.stack.errors import StackError
 from neonblue.stack.jvm import java
 from neonblue.stack.processes import landlock
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.confinement import Confinement, python_library
 from neonblue.stack.processes.ports import free_ports
-from neonblue.stack.processes.process import Command, start
+from neonblue.stack.processes.process import start
 from neonblue.stack.services.clickhouse import walls
 
 KNOWN = landlock.version()

@@ -18,8 +18,8 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack.processes import landlock, sockets
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.confinement import Confinement, python_library
-from neonblue.stack.processes.process import Command
 from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.control import Control
 from neonblue.stack.supervisor.nodes import Service

@@ -11,10 +11,15 @@ import pytest
 from pydantic import SecretStr
 
 from neonblue.settings import ENVIRONMENT_FILE, Role, Settings
+from neonblue.stack import catalogue, env_file
 from neonblue.stack.errors import StackError
 from neonblue.stack.services import environment, secret_use
-from neonblue.stack.services.connect import database_variables
-from neonblue.stack.supervisor.names import SERVICES
+from neonblue.stack.services.api import Api
+from neonblue.stack.services.clickhouse import ClickHouse
+from neonblue.stack.services.connect import Connect, database_variables
+from neonblue.stack.services.kafka import Kafka
+from neonblue.stack.services.valkey import Valkey
+from neonblue.stack.supervisor.nodes import Node, Service
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -25,12 +30,12 @@ def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_what_is_written_is_what_settings_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = environment.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
+    settings = env_file.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
     settings = settings.model_copy(
         update={"kafka": settings.kafka.model_copy(update={"controller_port": 4711})}
     )
 
-    environment.write(settings)
+    env_file.write(settings)
 
     loaded = Settings.load(tmp_path)
     assert loaded.postgres.password.get_secret_value() == settings.postgres.password.get_secret_value() != ""
@@ -44,7 +49,7 @@ def test_a_process_has_the_settings_that_it_is_given(
 ) -> None:
     settings = load(tmp_path, monkeypatch)
     alert = settings.alert.model_copy(update={"urls": tuple(SecretStr(url) for url in urls)})
-    settings = environment.with_secrets(settings.model_copy(update={"alert": alert}))
+    settings = env_file.with_secrets(settings.model_copy(update={"alert": alert}))
 
     for name, value in environment.variables(settings).items():
         monkeypatch.setenv(name, value)
@@ -64,20 +69,20 @@ def test_a_later_command_reaches_an_external_kafka_as_the_stack_did(
         "password": "given",
         "ssl_ca_location": "/etc/kafka.pem",
     }
-    settings = environment.with_secrets(Settings(kafka=kafka, data_dir=tmp_path))
-    environment.write(settings)
+    settings = env_file.with_secrets(Settings(kafka=kafka, data_dir=tmp_path))
+    env_file.write(settings)
 
     assert Settings.load(tmp_path).kafka.client("dagster") == settings.kafka.client("dagster")
 
 
 def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
-    path = environment.write(environment.with_secrets(Settings.load(tmp_path)))
+    path = env_file.write(env_file.with_secrets(Settings.load(tmp_path)))
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_an_external_server_has_no_role_that_is_made_up() -> None:
-    made = environment.with_secrets(Settings(postgres={"url": "postgresql://team:own@db/x"}))
+    made = env_file.with_secrets(Settings(postgres={"url": "postgresql://team:own@db/x"}))
 
     assert made.postgres.api_password.get_secret_value() == ""
     assert made.postgres.acting(Role.CDC).dsn() == "postgresql://team:own@db/x"
@@ -102,7 +107,7 @@ def test_debezium_reaches_an_external_server_as_its_own_address_says() -> None:
 def test_a_secret_that_is_set_stays(tmp_path: Path) -> None:
     given = Settings(postgres={"password": "chosen"})
 
-    made = environment.with_secrets(given)
+    made = env_file.with_secrets(given)
 
     assert made.postgres.password.get_secret_value() == "chosen"
     assert len(made.api.token.get_secret_value()) >= 32
@@ -112,24 +117,24 @@ def test_a_secret_that_is_set_stays(tmp_path: Path) -> None:
 def test_settings_added_to_the_file_are_kept(tmp_path: Path) -> None:
     (tmp_path / ENVIRONMENT_FILE).write_text("NEONBLUE_KAFKA_PARTITIONS=9\nOTHER='a \"quoted\" one'\n")
 
-    environment.write(environment.with_secrets(Settings.load(tmp_path)))
+    env_file.write(env_file.with_secrets(Settings.load(tmp_path)))
 
-    kept = environment.dotenv_values(tmp_path / ENVIRONMENT_FILE)
+    kept = env_file.dotenv_values(tmp_path / ENVIRONMENT_FILE)
     assert (kept["NEONBLUE_KAFKA_PARTITIONS"], kept["OTHER"]) == ("9", 'a "quoted" one')
 
 
 def test_a_password_of_any_characters_survives_the_file(tmp_path: Path) -> None:
     password = r"""a'b"c\d $e #f \n"""
-    environment.write(environment.with_secrets(Settings(data_dir=tmp_path, postgres={"password": password})))
+    env_file.write(env_file.with_secrets(Settings(data_dir=tmp_path, postgres={"password": password})))
 
     assert Settings.load(tmp_path).postgres.password.get_secret_value() == password
 
 
 def test_a_password_that_the_file_can_not_hold_is_refused(tmp_path: Path) -> None:
-    settings = environment.with_secrets(Settings(data_dir=tmp_path, postgres={"password": "a${b}"}))
+    settings = env_file.with_secrets(Settings(data_dir=tmp_path, postgres={"password": "a${b}"}))
 
     with pytest.raises(StackError, match="NEONBLUE_POSTGRES_PASSWORD"):
-        environment.write(settings)
+        env_file.write(settings)
 
 
 def test_a_process_gets_these_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,11 +142,14 @@ def test_a_process_gets_these_settings_and_no_others(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NEONBLUE_POSTGRES_URL", "postgresql://elsewhere/x")
     settings = Settings().model_copy(update={"postgres": type(Settings().postgres)(port=2)})
 
-    made = environment.process_environment(settings, "api")
+    made = environment.process_environment(settings, Api)
 
     assert made["NEONBLUE_POSTGRES_PORT"] == "2"
     assert "NEONBLUE_POSTGRES_URL" not in made
     assert made["PATH"] == os.environ["PATH"]
+
+
+PROCESSES = tuple(node for node in catalogue.NODES if node.secrets_used or issubclass(node, Service))
 
 
 def full(*, external: bool) -> Settings:
@@ -158,13 +166,13 @@ def full(*, external: bool) -> Settings:
 
 
 @pytest.mark.parametrize("external", [False, True])
-@pytest.mark.parametrize("service", sorted(secret_use.USED))
-def test_a_process_gets_the_secrets_that_it_uses_and_no_other(service: str, external: bool) -> None:
-    made = "\n".join(environment.process_environment(full(external=external), service).values())
+@pytest.mark.parametrize("node", PROCESSES, ids=lambda node: node.name)
+def test_a_process_gets_the_secrets_that_it_uses_and_no_other(node: type[Node], external: bool) -> None:
+    made = "\n".join(environment.process_environment(full(external=external), node).values())
 
     found = {name for name in secret_use.secrets_of(Settings) if re.search(rf"\b{name.upper()}\b", made)}
-    role = secret_use.POSTGRES_ROLES.get(service)
-    expected = {name for name in secret_use.USED[service] if not name.startswith("postgres_")}
+    role = node.postgres_role
+    expected = {name for name in node.secrets_used if not name.startswith("postgres_")}
     if role is not None:
         expected.add(OF_ROLE[role, external])
     assert found == expected
@@ -182,13 +190,15 @@ OF_ROLE = {
 
 
 def test_every_secret_that_is_used_is_a_setting() -> None:
-    assert frozenset[str]().union(*secret_use.USED.values()) <= secret_use.secrets_of(Settings)
-    assert set(SERVICES) <= set(secret_use.USED)
+    used = frozenset[str]().union(*(node.secrets_used for node in catalogue.NODES))
+
+    assert "clickhouse_password" in used
+    assert used <= secret_use.secrets_of(Settings)
 
 
-@pytest.mark.parametrize("service", ["valkey", "kafka", "connect", "clickhouse"])
+@pytest.mark.parametrize("service", [Valkey, Kafka, Connect, ClickHouse])
 def test_what_the_shell_holds_reaches_no_program_that_has_no_use_for_it(
-    service: str, monkeypatch: pytest.MonkeyPatch
+    service: type[Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the shell")
     monkeypatch.setenv("PGPASSWORD", "of the shell")
@@ -199,9 +209,9 @@ def test_what_the_shell_holds_reaches_no_program_that_has_no_use_for_it(
 def test_a_service_reads_its_environment_and_not_the_file_of_all_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = environment.with_secrets(load(tmp_path, monkeypatch))
-    environment.write(settings)
-    for name, value in environment.process_environment(settings, "clickhouse").items():
+    settings = env_file.with_secrets(load(tmp_path, monkeypatch))
+    env_file.write(settings)
+    for name, value in environment.process_environment(settings, ClickHouse).items():
         monkeypatch.setenv(name, value)
 
     loaded = Settings.load()
@@ -213,17 +223,17 @@ def test_a_service_reads_its_environment_and_not_the_file_of_all_secrets(
 
 def test_a_file_that_is_right_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk there is no room for another."""
-    settings = environment.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
-    path = environment.write(settings)
+    settings = env_file.with_secrets(load(tmp_path, monkeypatch).model_copy(update={"data_dir": tmp_path}))
+    path = env_file.write(settings)
     before = path.stat().st_ino
 
-    environment.write(settings)
+    env_file.write(settings)
     assert path.stat().st_ino == before
 
     path.chmod(0o644)
-    environment.write(settings)
+    env_file.write(settings)
     assert path.stat().st_mode & 0o777 == 0o600
 
     port = settings.kafka.model_copy(update={"controller_port": 4711})
-    environment.write(settings.model_copy(update={"kafka": port}))
+    env_file.write(settings.model_copy(update={"kafka": port}))
     assert Settings.load(tmp_path).kafka.controller_port == 4711

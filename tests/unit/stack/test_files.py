@@ -15,11 +15,13 @@ import psutil
 import pytest
 
 from neonblue.settings import Settings
+from neonblue.stack import catalogue
 from neonblue.stack.errors import AlreadyRunningError, PortsTakenError
 from neonblue.stack.processes import ports
 from neonblue.stack.processes.accounts import reachable
+from neonblue.stack.processes.command import Account
 from neonblue.stack.processes.ports import PortUse
-from neonblue.stack.processes.process import Account, Identity, alive, members
+from neonblue.stack.processes.process import Identity, alive, members
 from neonblue.stack.supervisor import logs, overview, record
 from neonblue.stack.supervisor.board import State, Status
 from neonblue.stack.supervisor.folder_lock import FolderLock, holder
@@ -42,8 +44,8 @@ def test_one_port_for_two_services_is_refused() -> None:
 
 
 def test_every_service_gets_a_free_port_of_its_own() -> None:
-    settings = ports.with_free_ports(Settings())
-    chosen = [getattr(getattr(settings, name), field) for name, field in ports._PORT_FIELDS]
+    settings = catalogue.with_free_ports(Settings())
+    chosen = [getattr(getattr(settings, name), field) for name, field in catalogue.port_settings()]
 
     assert len(set(chosen)) == len(chosen)
     assert not any(ports.taken(port) for port in chosen)

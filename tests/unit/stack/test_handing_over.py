@@ -16,9 +16,10 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack.errors import StackError
+from neonblue.stack.processes.command import Command
 from neonblue.stack.processes.listeners import Address
 from neonblue.stack.processes.ports import PortUse, free_ports
-from neonblue.stack.processes.process import Command, Identity, alive
+from neonblue.stack.processes.process import Identity, alive
 from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.nodes import Service
 from neonblue.stack.supervisor.restarts import How, Outcome, Request

@@ -17,10 +17,10 @@ from dotenv import dotenv_values
 from neonblue.clickhouse_server import config
 from neonblue.clickhouse_server.settings import KafkaSettings, ServerSettings
 from neonblue.settings import ENVIRONMENT_FILE, Settings
-from neonblue.stack import folders
+from neonblue.stack import env_file, folders
 from neonblue.stack.errors import RequirementError
 from neonblue.stack.jvm import jars, java
-from neonblue.stack.services import dagster, environment, templates, valkey
+from neonblue.stack.services import dagster, templates, valkey
 from neonblue.stack.services.connect import Connect
 from neonblue.stack.services.kafka import Kafka
 from neonblue.stack.services.postgres import configuration
@@ -160,7 +160,7 @@ def test_the_environment_file_reads_back(settings: Settings, name: str) -> None:
         pytest.skip("such a value is refused, which has a test of its own")
     settings.data_dir.mkdir(parents=True)
 
-    environment.write(environment.with_secrets(settings))
+    env_file.write(env_file.with_secrets(settings))
 
     read = dotenv_values(settings.data_dir / ENVIRONMENT_FILE)
     assert read["NEONBLUE_VALKEY_PASSWORD"] == name

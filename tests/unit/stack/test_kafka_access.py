@@ -11,9 +11,9 @@ import pytest
 from neonblue.files import write_private
 from neonblue.settings import Settings
 from neonblue.settings.kafka import PARTS, KafkaSettings, in_java
-from neonblue.stack import checkup
+from neonblue.stack import checkup, env_file
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.services import environment, kafka_access, templates
+from neonblue.stack.services import kafka_access, templates
 from tests.unit.stack.test_templates import properties
 
 TLS: dict[str, Any] = {
@@ -82,7 +82,7 @@ def test_a_prefix_that_enters_anothers_groups_is_theirs(prefix: str) -> None:
 
 
 def test_the_stacks_kafka_knows_each_part_by_a_password_of_its_own() -> None:
-    kafka = environment.with_secrets(Settings()).kafka
+    kafka = env_file.with_secrets(Settings()).kafka
     passwords = {kafka.password_of(part) for part in PARTS}
 
     assert len(passwords) == len(PARTS)
@@ -120,7 +120,7 @@ def test_an_external_kafka_is_reached_as_it_is_set() -> None:
 
 
 def test_an_external_kafka_without_more_settings_is_spoken_to_as_before() -> None:
-    kafka = environment.with_secrets(Settings(kafka={"bootstrap_servers": "kafka:9092"})).kafka
+    kafka = env_file.with_secrets(Settings(kafka={"bootstrap_servers": "kafka:9092"})).kafka
 
     assert kafka.client("connect") == {"bootstrap.servers": "kafka:9092", "security.protocol": "PLAINTEXT"}
     assert kafka.password.get_secret_value() == ""
@@ -154,7 +154,7 @@ def test_what_the_embedded_clickhouse_can_not_speak_is_refused_at_the_start(
 
 
 def test_nothing_listens_without_a_password() -> None:
-    broker = properties(templates.broker(environment.with_secrets(Settings()), "log", "secret-of-the-node"))
+    broker = properties(templates.broker(env_file.with_secrets(Settings()), "log", "secret-of-the-node"))
     protocols = dict(one.split(":") for one in broker["listener.security.protocol.map"].split(","))
     listeners = [one.partition(":")[0] for one in broker["listeners"].split(",")]
 
@@ -169,7 +169,7 @@ def test_a_part_without_a_password_can_not_sign_in_by_plain() -> None:
 
 
 def test_every_client_of_the_worker_signs_in_as_connect() -> None:
-    settings = environment.with_secrets(Settings())
+    settings = env_file.with_secrets(Settings())
     worker = properties(templates.worker(settings, "/plugins"))
 
     for client in ("", "producer.", "consumer.", "admin."):

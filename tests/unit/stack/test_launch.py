@@ -13,9 +13,10 @@ import pytest
 
 from neonblue.serving.inherited import take
 from neonblue.stack.errors import PortsTakenError
+from neonblue.stack.processes.command import Account, Command
 from neonblue.stack.processes.listeners import Address, Announcement, Listener
 from neonblue.stack.processes.ports import PortUse, free_ports
-from neonblue.stack.processes.process import Account, Command, start, yield_to_others
+from neonblue.stack.processes.process import start, yield_to_others
 
 _GROUP = Path("/proc/self/autogroup")
 _SHOW = "import os; print(os.nice(0), open('/proc/self/autogroup').read().split()[-1])"

@@ -11,10 +11,9 @@ from typer.testing import CliRunner
 
 from neonblue.cli.main import app
 from neonblue.settings import Settings
-from neonblue.stack import catalogue
+from neonblue.stack import catalogue, env_file
 from neonblue.stack.errors import RequirementError
-from neonblue.stack.services import environment, monitoring
-from neonblue.stack.supervisor import names
+from neonblue.stack.services import monitoring
 from neonblue.stack.supervisor.nodes import Service, dependents
 
 EVERY = ("prometheus", "alertmanager", "prometheus-postgres-exporter", "redis_exporter")
@@ -35,11 +34,12 @@ def install(folder: Path, *names: str) -> None:
 
 
 def settings(folder: Path) -> Settings:
-    return environment.with_secrets(Settings(data_dir=folder))
+    return env_file.with_secrets(Settings(data_dir=folder))
 
 
 def found(folder: Path, *platform: str) -> dict[str, Service]:
-    return {node.name: node for node in monitoring.services(settings(folder), platform or catalogue.SERVICES)}
+    nodes = catalogue.nodes(settings(folder), lambda _: None, platform or catalogue.SERVICES)
+    return {node.name: node for node in nodes if isinstance(node, Service) and node.beside}
 
 
 def test_a_stack_that_is_not_watched_has_nothing_of_it(tmp_path: Path, programs: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_stack_that_is_not_watched_has_nothing_of_it(tmp_path: Path, programs:
     plain = {node.name for node in catalogue.nodes(settings(tmp_path), lambda _: None)}
     watched = {node.name for node in catalogue.nodes(settings(tmp_path), lambda _: None, catalogue.SERVICES)}
 
-    assert watched - plain == set(names.MONITORING)
+    assert watched - plain == set(catalogue.MONITORING)
     assert plain <= watched
 
 
@@ -56,7 +56,7 @@ def test_programs_are_found_by_their_own_names_and_by_debians(tmp_path: Path, pr
     install(programs, *EVERY)
 
     assert monitoring.require() == ()
-    assert set(found(tmp_path)) == set(names.MONITORING)
+    assert set(found(tmp_path)) == set(catalogue.MONITORING)
 
 
 def test_what_is_missing_is_left_out_and_named_with_its_package(tmp_path: Path, programs: Path) -> None:
@@ -123,7 +123,9 @@ def test_no_secret_is_on_a_command_line_and_all_files_are_their_owners(
         made.postgres.monitoring_password,
     ]
 
-    for service in monitoring.services(made, catalogue.SERVICES):
+    for service in catalogue.nodes(made, lambda _: None, catalogue.SERVICES):
+        if not isinstance(service, Service) or not service.beside:
+            continue
         service.prepare()
         command = service.command()
         assert not any(secret.get_secret_value() in " ".join(command.arguments) for secret in secrets)

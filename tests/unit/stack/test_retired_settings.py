@@ -8,7 +8,7 @@ import pytest
 
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.settings.faults import RETIRED
-from neonblue.stack.services import environment
+from neonblue.stack import env_file
 
 
 @pytest.mark.parametrize("name", sorted(RETIRED))
@@ -17,7 +17,7 @@ def test_a_setting_that_is_no_more_stops_nothing_and_goes(name: str, tmp_path: P
     file.write_text(f"{name}='13030'\nOWN='kept'\n")
 
     assert Settings.unknown(tmp_path) == ()
-    environment.write(environment.with_secrets(Settings.load(tmp_path)))
+    env_file.write(env_file.with_secrets(Settings.load(tmp_path)))
 
     written = file.read_text()
     assert name not in written

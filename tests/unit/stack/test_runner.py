@@ -16,7 +16,7 @@ import pytest
 
 from neonblue.settings import ApiSettings, Settings
 from neonblue.stack.errors import StackError
-from neonblue.stack.processes.process import Command
+from neonblue.stack.processes.command import Command
 from neonblue.stack.services.api import Api
 from neonblue.stack.services.disk_step import Disk
 from neonblue.stack.supervisor import record

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from neonblue.settings import Settings
+from neonblue.stack.services.inside.stream_position import Course, Position, PositionWatch, Span
 from neonblue.stack.services.stream_memory import StreamMemory
-from neonblue.stack.services.stream_position import Course, Position, PositionWatch, Span
 from neonblue.stack.supervisor import probe
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from neonblue.stack.services.inside.kafka_topics import Present
 from neonblue.stack.services.stream_memory import FILE, StreamMemory
 from neonblue.stack.services.templates import Topic
-from neonblue.stack.services.topics import Present, lost, wrongs
+from neonblue.stack.services.topics import lost, wrongs
 
 WANTED = (Topic("events", 3, {}), Topic("offsets", 1, {}))
 KNOWN = {"events": "a", "offsets": "b"}

@@ -49,7 +49,7 @@ def test_steps_lead_to_a_log_that_there_is_and_lost_events_to_their_repair() -> 
     commands = {
         trouble.about: trouble.command
         for trouble in of_parts(
-            Status(name, State.UNREADY) for name in ("connector", "topics", "stream-repair")
+            Status(name, State.UNREADY, kind="step") for name in ("connector", "topics", "stream-repair")
         )
     }
     assert commands == {

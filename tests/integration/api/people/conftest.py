@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
+from neonblue.stack.services.api import Api
 from neonblue.stack.services.environment import process_environment
 from tests.integration.api.fleet import answers, wait_until
 from tests.integration.warehouse import connect, create_ingestion_layer, envelope, free_port, running
@@ -131,7 +132,7 @@ def another_api(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api"],
-            env=process_environment(own, "api") | {"PATH": os.environ["PATH"], **(environment or {})},
+            env=process_environment(own, Api) | {"PATH": os.environ["PATH"], **(environment or {})},
             cwd=settings.data_dir,
             stdout=output,
             stderr=output,

@@ -43,7 +43,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from neonblue.settings import Settings
 from neonblue.settings.kafka import PARTS, Part, sasl
 from neonblue.stack import Stack
-from neonblue.stack.processes.ports import with_free_ports
+from neonblue.stack.catalogue import with_free_ports
 from tests.integration.stack.conftest import new_folder, until
 from tests.integration.stack.kafka.older import folder_with
 from tests.integration.warehouse import connect, envelope, event, rows

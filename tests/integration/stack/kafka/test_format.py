@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from neonblue.settings import Settings
-from neonblue.stack.services import environment, kafka
+from neonblue.stack import env_file
+from neonblue.stack.services import kafka
 
 
 def test_a_cluster_whose_name_begins_with_a_dash_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka.uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" + bytes(15)))
-    settings = environment.with_secrets(Settings(data_dir=tmp_path))
+    settings = env_file.with_secrets(Settings(data_dir=tmp_path))
 
     kafka.Kafka(settings).prepare()
 

@@ -12,10 +12,10 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import Stack
+from neonblue.stack.catalogue import MONITORING
 from neonblue.stack.processes.process import members
 from neonblue.stack.services.api import Api
 from neonblue.stack.supervisor import record
-from neonblue.stack.supervisor.names import MONITORING
 from tests.integration.stack.conftest import until
 from tests.integration.stack.test_secrets import secrets
 from tests.integration.stack.watched.watching import (

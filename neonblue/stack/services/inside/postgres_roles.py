@@ -20,7 +20,7 @@ from psycopg import sql
 
 from neonblue.settings import PostgresSettings, Role
 from neonblue.stack.errors import ServiceError
-from neonblue.stack.services.postgres_superuser import Connection, made_by_people
+from neonblue.stack.services.inside.postgres_superuser import Connection, made_by_people
 
 API_LIMITS: Mapping[str, str] = {
     "statement_timeout": "1min",

@@ -15,15 +15,14 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import clickhouse_connect
 import structlog
 from clickhouse_connect.driver.client import Client
 
+from neonblue.clickhouse.client import connect
+from neonblue.clickhouse.errors import MigrationError
 from neonblue.files import Folder, folder
 from neonblue.settings import ClickHouseSettings, Settings
-from neonblue.stack.errors import StackError
 
 log = structlog.get_logger()
 
@@ -47,12 +46,6 @@ _TARGET = re.compile(
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9_.{}-]+")
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
 _END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|\Z)")
-
-
-class MigrationError(StackError):
-    """The applied migrations and the files contradict each other."""
-
-    code = "clickhouse_migration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +138,7 @@ def migrate(settings: Settings, before: Callable[[str, list[str]], object] | Non
     is made again: see `missing`.
     """
     filled = placeholders(settings.clickhouse)
-    with _connect(settings.clickhouse) as client:
+    with connect(settings.clickhouse) as client:
         if "schema_migrations" not in _present(client):  # on a cluster each statement waits for every host
             client.command(fill(_HISTORY, filled))
         migrations = read_migrations(folder(Folder.CLICKHOUSE))
@@ -165,7 +158,7 @@ def migrate(settings: Settings, before: Callable[[str, list[str]], object] | Non
 
 def identity(settings: Settings) -> str:
     """Tells these data from others at the same address: when the first file was applied."""
-    with _connect(settings.clickhouse) as client:
+    with connect(settings.clickhouse) as client:
         return _identity(client)
 
 
@@ -195,20 +188,6 @@ def remake(migrations: Sequence[Migration], names: Collection[str], filled: Mapp
 def _present(client: Client) -> set[str]:
     rows = client.query("SELECT name FROM system.tables WHERE database = currentDatabase()").result_rows
     return {str(name) for (name,) in rows}
-
-
-def _connect(settings: ClickHouseSettings) -> Client:
-    address = urlsplit(settings.address)
-    secure = address.scheme == "https"
-    return clickhouse_connect.get_client(
-        host=address.hostname or "127.0.0.1",
-        port=address.port or (8443 if secure else 8123),
-        secure=secure,
-        username=settings.user,
-        password=settings.password.get_secret_value(),
-        database=settings.database,
-        autogenerate_session_id=False,
-    )
 
 
 def _identity(client: Client) -> str:

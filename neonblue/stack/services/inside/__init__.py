@@ -1,0 +1,1 @@
+"""What the stack does inside a running server: roles, users, topics. It needs the packages of clients."""
