@@ -62,7 +62,7 @@ def test_a_correction_is_one_function_and_its_reference() -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "neonblue/statistics/analysis.py",
+        "neonblue/statistics/experiment/analysis.py",
         "neonblue/analysis/segmentation.py",
         "neonblue/reports/from_analysis.py",
     ],
