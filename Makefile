@@ -58,11 +58,12 @@ first-hour: ## walk through README as a new user: not root, an empty cache, a pa
 image: setup ## build the container images with buildah on a base of mmdebstrap, and run them (root; ten minutes, 6 GB for a while)
 	@$(BIN)/python -m tests.image
 
-lint: setup ## format, style, types, import rules, SQL
+lint: setup ## format, style, types, import rules, dead code, SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.dead_code
 	@$(BIN)/sqlfluff lint --processes 2 dbt_project
 
 docs: setup ## the pages as a site, in build/site

@@ -26,7 +26,6 @@ class EventBodies:
         self._random = random.Random(seed)  # noqa: S311 - a load, no secret
         self._sent: deque[bytes] = deque(maxlen=REMEMBERED)
         self.events = 0
-        self.repeated = 0
 
     def body(self) -> bytes:
         """An array of events; a single event for a batch of one."""
@@ -43,7 +42,6 @@ class EventBodies:
     def _event(self, prefix: str, moment: str, digits: str) -> bytes:
         draw = self._random.random
         if self._duplicates and self._sent and draw() < self._duplicates:
-            self.repeated += 1
             return self._sent[int(draw() * len(self._sent))]
         user = int(draw() * USERS)
         event = (

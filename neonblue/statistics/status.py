@@ -20,7 +20,6 @@ class StatusCode(StrEnum):
     SHARES_CHANGED = "shares_changed"
     COVARIATE_IMBALANCE = "covariate_imbalance"
     UNIT_MISMATCH = "unit_mismatch"
-    NOT_CONVERGED = "not_converged"
     IMPOSSIBLE_REQUEST = "impossible_request"
     IMPROPER_PRIOR = "improper_prior"
     INVALID_INPUT = "invalid_input"

@@ -16,7 +16,6 @@ from neonblue.simulation.lives.playing import Outcome, play
 from neonblue.simulation.lives.table import keep, markdown, read, write
 from neonblue.simulation.lives.tally import Tally, tally
 
-DOCS = Path("docs")
 LIVES = 2000
 
 

@@ -70,11 +70,6 @@ def stage_ratios(
     return ratios
 
 
-def broken_stage(ratios: Sequence[StageRatio]) -> StageRatio | None:
-    """The stage where the ratio breaks; None where it holds all the way."""
-    return next((ratio for ratio in ratios if ratio.broken), None)
-
-
 def in_words(key: str, ratio: StageRatio) -> str:
     """What broke where, for people."""
     p_value = f"p = {ratio.test.p_value:.3g}" if isinstance(ratio.test, SampleRatio) else "no test"

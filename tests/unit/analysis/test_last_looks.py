@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,16 +10,13 @@ from neonblue.contract.messages import MetricMessage
 from neonblue.statistics import Action, Estimate, Verdict
 from tests.unit.analysis.lives import configuration, counted, day, rows_of
 from tests.unit.analysis.platform_runs import Platform, of_rate
-
-CASES = Path(__file__).parents[3].parent / "shared" / "statistics" / "cases-2"
+from tests.unit.statistics import reference
 
 
 def test_a_planned_verdict_stands_after_the_planned_size() -> None:
     """Days of 1,100 units an arm, 10 % against 13 %, planned 20,000."""
-    if not CASES.exists():
-        pytest.skip("the reference cases are not here")
-    (case,) = json.loads((CASES / "group_sequential_platform.json").read_text())
-    given, expected = case["inputs"], case["expected"]
+    case = reference.edge_cases("group_sequential_platform")[0]
+    given, expected = case.inputs, case.expected
     arms = {"control": given["per_day"]["successes_control"], "t": given["per_day"]["successes_treatment"]}
     n = given["per_day"]["units_per_arm"]
     experiment = configuration(planned_units=given["planned_units"])

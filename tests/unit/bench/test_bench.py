@@ -123,7 +123,6 @@ def test_the_asked_share_is_repeated_and_the_rest_is_new() -> None:
     events = [event["id"] for _ in range(200) for event in msgspec.json.decode(bodies.body())]
 
     repeated = len(events) - len(set(events))
-    assert repeated == bodies.repeated
     assert 0.08 < repeated / len(events) < 0.12
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
 from orchestration.defs.exposure.stages import (
     Stage,
+    StageRatio,
     StageUnits,
-    broken_stage,
     in_words,
     stage_ratios,
 )
@@ -44,6 +44,13 @@ def units(counts: Mapping[Stage, tuple[int, int]], version: int = 1) -> list[Sta
         for stage, pair in counts.items()
         for arm, count in zip(("control", "treatment"), pair, strict=True)
     ]
+
+
+def broken_stage(ratios: Sequence[StageRatio]) -> StageRatio | None:
+    """The one stage where the ratio breaks; None where it holds all the way."""
+    broken = [ratio for ratio in ratios if ratio.broken]
+    assert len(broken) <= 1
+    return broken[0] if broken else None
 
 
 HEALTHY = (10_000, 10_050)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from neonblue.statistics.methods.multiplicity import Procedure, judge
 from tests.unit.statistics import reference
 
-CASES = reference.SHARED / "statistics" / "cases-2" / "multiple_comparisons_boundary.json"
 ALPHAS = (Fraction(1, 20), Fraction(1, 10), Fraction(1, 100), Fraction(3, 10))
 
 
@@ -62,10 +60,9 @@ def test_what_lies_above_its_line_is_not() -> None:
     assert judge([0.05 * (1 + 1e-12)], Procedure.BENJAMINI_HOCHBERG).rejected == (False,)
 
 
-@pytest.mark.skipif(not CASES.is_file(), reason="no folder of reference cases")
 def test_the_engine_agrees_with_the_cases_on_the_line() -> None:
-    for case in json.loads(CASES.read_text()):
-        found = judge(case["inputs"]["p_values"], Procedure.BENJAMINI_HOCHBERG, case["options"]["alpha"])
+    for case in reference.edge_cases("multiple_comparisons_boundary"):
+        found = judge(case.inputs["p_values"], Procedure.BENJAMINI_HOCHBERG, case.options["alpha"])
 
-        assert list(found.rejected) == case["expected"]["BH"]["reject_at_alpha"], case["name"]
-        assert found.adjusted == pytest.approx(case["expected"]["BH"]["adjusted"], rel=1e-10)
+        assert list(found.rejected) == case.expected["BH"]["reject_at_alpha"], case.name
+        assert found.adjusted == pytest.approx(case.expected["BH"]["adjusted"], rel=1e-10)

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ from neonblue.statistics import Estimate, QuantileSummary, StatusCode
 from neonblue.statistics.methods.quantiles import quantile_interval, quantile_test
 from neonblue.statistics.result import Method
 from tests.unit.statistics import reference
-
-TIES = reference.SHARED / "statistics" / "cases-2" / "quantile_ties.json"
 
 
 @given(st.lists(st.integers(-20, 20), min_size=30, max_size=400), st.sampled_from([0.25, 0.5, 0.6]))
@@ -45,15 +42,14 @@ def test_a_window_that_misses_a_bound_is_refused(window):
         QuantileSummary.from_counts(list(window), [3] * len(window), 0.5, 3000, below=3 * window[0])
 
 
-@pytest.mark.skipif(not TIES.is_file(), reason="no folder of reference cases")
 def test_a_quantile_among_ties_is_that_of_the_mid_distribution_function():
-    for case in json.loads(TIES.read_text()):
-        values, counts, level = (case["inputs"][name] for name in ("values", "counts", "quantile"))
+    for case in reference.edge_cases("quantile_ties"):
+        values, counts, level = (case.inputs[name] for name in ("values", "counts", "quantile"))
         units = QuantileSummary.from_values(np.repeat(values, counts), level)
         for found in (units, QuantileSummary.from_counts(values, counts, level, sum(counts))):
             assert found.interpolated
-            assert found.value == pytest.approx(case["expected"]["mid_quantile"], rel=1e-9)
-            assert found.variance**0.5 == pytest.approx(case["expected"]["se"], rel=1e-9)
+            assert found.value == pytest.approx(case.expected["mid_quantile"], rel=1e-9)
+            assert found.variance**0.5 == pytest.approx(case.expected["se"], rel=1e-9)
 
 
 @pytest.mark.parametrize(

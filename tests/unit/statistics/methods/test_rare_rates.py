@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -18,18 +17,15 @@ from neonblue.statistics.methods.score import (
 )
 from tests.unit.statistics import reference
 
-RARE = reference.SHARED / "statistics" / "cases-2" / "two_proportion_z_rare.json"
 
-
-@pytest.mark.skipif(not RARE.is_file(), reason="no folder of reference cases")
 def test_rates_below_1e_8_have_their_interval():
-    for case in json.loads(RARE.read_text()):
+    for case in reference.edge_cases("two_proportion_z_rare"):
         control, treatment = (
-            Moments.proportion(case["inputs"][arm]["sum"], case["inputs"][arm]["n"])
+            Moments.proportion(case.inputs[arm]["sum"], case.inputs[arm]["n"])
             for arm in ("control", "treatment")
         )
         test = score_test(control, treatment)
-        expected = case["expected"]
+        expected = case.expected
         assert test.statistic == pytest.approx(expected["score_mn"]["z"], rel=1e-8)
         assert test.p_value == pytest.approx(expected["score_mn"]["p_two_sided"], rel=1e-6)
         ends = expected["ci95_diff_robust"]["miettinen_nurminen_score"]

@@ -234,13 +234,7 @@ def test_an_empty_arm_has_no_counts():
         counts([(0, 0, 1, 2)])
 
 
-def cases():
-    folder = reference.SHARED / "statistics" / "cases-2"
-    return [case for case in reference.load_cases(folder) if case.method == "stratified"]
-
-
-@pytest.mark.skipif(not cases(), reason="no folder of reference cases")
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", reference.edge_cases("stratified"), ids=lambda case: case.name)
 def test_the_engine_agrees_with_the_cases_of_strata(case):
     module = reference.adapter("stratified")
 

@@ -1,5 +1,8 @@
 """Reference cases of the statistics engine: how they are read, computed and compared.
 
+Those of `tests/unit/statistics/cases` are always compared with. Further ones may lie in a folder beside the
+repository, or in the one that `--cases` names: of these, whatever differs from the shipped ones is compared with too.
+
 A case file `<method>.json` has an adapter module `reference/<method>.py` with
 
     compute(case: Case) -> dict            the engine's numbers under the field names of `case.expected`
@@ -13,6 +16,7 @@ by null or by a status. Strings are annotations and are not compared; every numb
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
@@ -25,7 +29,11 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 SHARED = REPOSITORY.parent / "shared"
-DEFAULT_CASES = SHARED / "statistics" / "cases"
+SHIPPED = Path(__file__).resolve().parents[1] / "cases"
+FURTHER = SHARED / "statistics" / "cases"
+# Where rules meet: each is compared by the test of its subject.
+EDGES = SHIPPED / "edges"
+FURTHER_EDGES = SHARED / "statistics" / "cases-2"
 
 # What other engines answered, kept in the cases for the record.
 ANNOTATIONS = {"engines", "engine_errors"}
@@ -43,7 +51,7 @@ class Case:
     options: Mapping[str, Any]
     expected: Mapping[str, Any]
     tolerance: Mapping[str, Any]
-    folder: Path
+    folder: Path = dataclasses.field(compare=False)
 
     def data_file(self, relative: str) -> Path:
         """A data file the case names, looked for beside and above the cases, then beside the repository."""
@@ -62,6 +70,24 @@ def load_cases(folder: Path) -> list[Case]:
             fields = {k: entry.get(k) or {} for k in ("inputs", "options", "expected", "tolerance")}
             cases.append(Case(path.stem, entry["name"], folder=folder.resolve(), **fields))
     return cases
+
+
+def all_cases(further: Path) -> list[Case]:
+    """The shipped cases, then those of a folder, where there is one, that differ from all of them."""
+    shipped = load_cases(SHIPPED)
+    return shipped + [case for case in load_cases(further) if case not in shipped]
+
+
+def edge_cases(method: str) -> list[Case]:
+    """The shipped cases at the edges of a method, and those beside the repository that differ from them.
+
+    FileNotFoundError where none is shipped, so that no test passes for want of cases.
+    """
+    shipped = [case for case in load_cases(EDGES) if case.method == method]
+    if not shipped:
+        raise FileNotFoundError(EDGES / f"{method}.json")
+    further = [case for case in load_cases(FURTHER_EDGES) if case.method == method]
+    return shipped + [case for case in further if case not in shipped]
 
 
 def adapter(method: str) -> ModuleType:
