@@ -10,14 +10,20 @@
 
 
 {% macro last_open_at() %}
-    {#- As the last whole build left it, as a text; none before the first. No ref: what closes days is built last. -#}
-    {%- set closed = load_relation(api.Relation.create(schema=target.schema, identifier='closings')) -%}
+    {#- As the last whole build left it, as a text; none before the first. What closes days is built last. -#}
+    {%- set closed = as_built('closings') -%}
     {%- if closed is none -%}
         {{ return(none) }}
     {%- endif -%}
     {{ return(first_column(
         'select toString(argMax(open_at, closed_at)) from ' ~ closed ~ ' having count() > 0'
     ) | first or none) }}
+{% endmacro %}
+
+
+{% macro as_built(identifier) %}
+    {#- The table as the build before left it; none before the first. No ref: who asks is built before it. -#}
+    {{ return(load_relation(api.Relation.create(schema=target.schema, identifier=identifier)) if execute else none) }}
 {% endmacro %}
 
 

@@ -50,9 +50,8 @@
 
 
 {% macro scanned_before() %}
-    {#- When the build before began to read, as a text; none before the first. No ref: this build scans later. -#}
-    {%- set scans = load_relation(api.Relation.create(schema=target.schema, identifier='touched_days'))
-        if execute else none -%}
+    {#- When the build before began to read, as a text; none before the first. This build scans later. -#}
+    {%- set scans = as_built('touched_days') -%}
     {%- if scans is none -%}
         {{ return(none) }}
     {%- endif -%}

@@ -1,7 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'hourly_metrics'}}}) }}
 -- Rows: a variant whose closed hours hold other first exposures than there are units. Not of months that
 -- retention let go: their hours stay as they were built, and a unit that is erased goes.
-{% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
+{% set open_at = built_open_at() -%}
 {% set differing -%}
 with hours as (
 

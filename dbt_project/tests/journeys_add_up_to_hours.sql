@@ -2,7 +2,7 @@
 -- Rows: a variant whose units' journeys hold other events of closed hours than its hours, and so its days.
 -- Not of an experiment that began in a month that retention let go: the journeys of then stay as they were built, and
 -- the hours afterwards count on.
-{% set open_at = '(select max(journeys.open_at) from ' ~ ref('user_journeys') ~ ' as journeys)' -%}
+{% set open_at = built_open_at() -%}
 {% set differing -%}
 with hours as (
 

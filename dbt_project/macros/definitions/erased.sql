@@ -13,6 +13,11 @@
 {% endmacro %}
 
 
+{% macro join_erased(rows) -%}
+    left any join erased on cityHash64({{ rows }}.unit_type, {{ rows }}.user_id) = erased.person_key
+{%- endmacro %}
+
+
 {% macro not_erased(rows) %}
     {#-
         The condition on rows, joined with the CTE `erased`: received after their unit's erasure, if there was one. Who

@@ -1,3 +1,9 @@
+{% macro is_exposure() %}
+    {#- The condition on an event that its unit met a variant of an experiment. -#}
+    event_type = 'exposure' and experiment_id > 0
+{%- endmacro %}
+
+
 {% macro exposed_units_rows(events, open_at=none) %}
 {#-
     One row per experiment and unit with an exposure event. open_at: with the exposures before it, and with what they
@@ -15,6 +21,6 @@ select
     {{ open_at }} as open_at
     {%- endif %}
 from {{ events }} as exposures
-where event_type = 'exposure' and experiment_id > 0
+where {{ is_exposure() }}
 group by experiment_id, unit_type, user_id
 {% endmacro %}

@@ -36,7 +36,7 @@ exposures as (
         user_id,
         min(occurred_at) as exposed_at
     from {{ exposures }}
-    where event_type = 'exposure' and experiment_id > 0
+    where {{ is_exposure() }}
     group by experiment_id, unit_type, user_id
 
 ),

@@ -28,7 +28,7 @@
             unit_type,
             user_id
         from {{ open_events(open_at) }}
-        where event_type = 'exposure' and experiment_id > 0
+        where {{ is_exposure() }}
     )
 {% endmacro %}
 
@@ -130,8 +130,6 @@
 
 {% macro fresh_units_rows(fresh, open_at) %}
     {#- Rows as of unit_metric_values of the units first exposed in an open hour. -#}
-    {%- set events = "(select * from " ~ ref('stg_events')
-        ~ " where (unit_type, sent_as) in (" ~ sent_ids(fresh) ~ "))" -%}
-    {%- set totals = component_totals_rows(events, fresh, ref('metric_components'), open_at) -%}
+    {%- set totals = component_totals_rows(events_of(fresh), fresh, ref('metric_components'), open_at) -%}
     {{ unit_metric_values_rows(fresh, ref('stg_metrics'), totals, 'assumeNotNull(' ~ open_at ~ ')') }}
 {% endmacro %}

@@ -98,14 +98,7 @@ units as (
 parts as (
 
     select
-        experiment_id,
-        variant_key,
-        metric_key,
-        metric_version,
-        version,
-        exposure_date,
-        entered_from,
-        finishes_at,
+        {{ moment_grain() }},
         sumIf(units.sign, not units.is_missing) as n,
         sumIf(units.sign, units.is_missing) as missing,
         sum(units.value_decimal * units.sign) as sum_value,
@@ -119,27 +112,12 @@ parts as (
         sum(units.denominator_wide * units.covariate_wide * units.sign) as sum_denominator_covariate,
         sum(toInt64(units.just_before) * units.sign) as just_before
     from units
-    group by
-        experiment_id,
-        variant_key,
-        metric_key,
-        metric_version,
-        version,
-        exposure_date,
-        entered_from,
-        finishes_at
+    group by {{ moment_grain() }}
 
     union all
 
     select
-        experiment_id,
-        variant_key,
-        metric_key,
-        metric_version,
-        version,
-        exposure_date,
-        entered_from,
-        finishes_at,
+        {{ moment_grain() }},
         toInt64(moments.n) as n,
         toInt64(moments.missing) as missing,
         sum_value,
@@ -160,14 +138,7 @@ parts as (
 )
 
 select
-    experiment_id,
-    variant_key,
-    metric_key,
-    metric_version,
-    version,
-    exposure_date,
-    entered_from,
-    finishes_at,
+    {{ moment_grain() }},
     toUInt64(sum(parts.n)) as n,
     toUInt64(sum(parts.missing)) as missing,
     sum(parts.sum_value) as sum_value,
@@ -181,7 +152,7 @@ select
     sum(parts.sum_denominator_covariate) as sum_denominator_covariate,
     toUInt64(sum(parts.just_before)) as just_before
 from parts
-group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
+group by {{ moment_grain() }}
 having sum(parts.n) + sum(parts.missing) > 0
 
 union all

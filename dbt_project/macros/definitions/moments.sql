@@ -1,3 +1,9 @@
+{% macro moment_grain() %}
+    {#- What a row of metric_moments is of. -#}
+    experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
+{%- endmacro %}
+
+
 {% macro moment_columns() %}
     {#-
         Sums, squares and products of a group of units: exact, since the factors are decimals. A unit without a value
@@ -91,17 +97,10 @@ with units as (
 )
 
 select
-    experiment_id,
-    variant_key,
-    metric_key,
-    metric_version,
-    version,
-    exposure_date,
-    entered_from,
-    finishes_at,
+    {{ moment_grain() }},
     {{ moment_columns() }}
 from units
-group by experiment_id, variant_key, metric_key, metric_version, version, exposure_date, entered_from, finishes_at
+group by {{ moment_grain() }}
 {% endmacro %}
 
 

@@ -21,3 +21,13 @@
     ) as linked
         on units.unit_type = linked.unit_type and units.user_id = linked.user_id
 {% endmacro %}
+
+
+{% macro events_of(units, condition=none) %}
+    {#- The units' events, found by all of their ids. units: rows with unit_type and user_id. condition: on the events. -#}
+    (
+        select *
+        from {{ ref('stg_events') }}
+        where {% if condition %}{{ condition }} and {% endif %}(unit_type, sent_as) in ({{ sent_ids(units) }})
+    )
+{%- endmacro %}

@@ -7,20 +7,7 @@
 ) }}
 
 -- depends_on: {{ ref('touched_days') }}
-{% set exposures -%}
-    (
-        select *
-        from {{ ref('first_exposures') }}
-        where {{ only_days('exposure_date') }}
-    )
-{%- endset -%}
-{% set events -%}
-    (
-        select *
-        from {{ ref('stg_events') }}
-        where (unit_type, sent_as) in ({{ sent_ids(exposures) }})
-    )
-{%- endset -%}
-{% set totals = component_totals_rows(events, exposures, ref('metric_components'), open_at()) %}
+{% set exposures = rows_of_days(ref('first_exposures'), 'exposure_date') -%}
+{% set totals = component_totals_rows(events_of(exposures), exposures, ref('metric_components'), open_at()) %}
 
 {{ unit_metric_values_rows(exposures, ref('stg_metrics'), totals, open_at()) }}

@@ -1,4 +1,4 @@
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
+{% set open_at = live_open_at() -%}
 
 with exposures as (
 

@@ -1,4 +1,4 @@
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
+{% set open_at = live_open_at() -%}
 -- The same in every row of the table: one is read.
 {% set one_unit = '(select open_at from ' ~ ref('exposed_units') ~ ' limit 1)' -%}
 {% set counted_from = '(select max(closed.open_at) from ' ~ one_unit ~ ' as closed)' -%}

@@ -1,27 +1,6 @@
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
-
-select
-    experiment_id,
-    unit_type,
-    user_id,
-    variant_key,
-    version,
-    attributes,
-    first_exposed_at,
-    exposure_date
-from {{ ref('first_exposures') }}
-where first_exposed_at < {{ open_at }}
-
-union all
-
-select
-    experiment_id,
-    unit_type,
-    user_id,
-    variant_key,
-    version,
-    attributes,
-    first_exposed_at,
-    exposure_date
-from {{ ref('fresh_exposures') }}
-where first_exposed_at >= {{ open_at }}
+{{ built_and_open(
+    ref('first_exposures'),
+    ref('fresh_exposures'),
+    closed='first_exposed_at < ' ~ live_open_at(),
+    still_open='first_exposed_at >= ' ~ live_open_at()
+) }}

@@ -1,36 +1,9 @@
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
+{% set open_hours = hourly_metrics_rows(
+    ref('stg_recent_events'), ref('live_first_exposures'), condition='hour >= ' ~ live_open_at()
+) -%}
 
-select
-    experiment_id,
-    variant_key,
-    date,
-    hour,
-    events,
-    exposures,
-    conversions,
-    value,
-    corrected_events,
-    events_from_afar,
-    first_exposures
-from {{ ref('hourly_metrics') }}
-where hour < {{ open_at }}
-
-union all
-
-select
-    experiment_id,
-    variant_key,
-    date,
-    hour,
-    events,
-    exposures,
-    conversions,
-    value,
-    corrected_events,
-    events_from_afar,
-    first_exposures
-from (
-    {{ hourly_metrics_rows(
-        ref('stg_recent_events'), ref('live_first_exposures'), condition='hour >= ' ~ open_at
-    ) }}
-)
+{{ built_and_open(
+    ref('hourly_metrics'),
+    '(' ~ open_hours ~ ')',
+    closed='hour < ' ~ live_open_at()
+) }}

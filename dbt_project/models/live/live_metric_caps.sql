@@ -1,9 +1,5 @@
 select
-    experiment_id,
-    metric_key,
-    metric_version,
-    value_cap,
-    covariate_cap
+    {{ contract_columns() }}
 from (
     {{ metric_caps_rows(ref('live_unit_metric_values'), ref('stg_metrics')) }}
 )

@@ -1,22 +1,3 @@
 select
-    experiment_id,
-    variant_key,
-    metric_key,
-    metric_version,
-    version,
-    exposure_date,
-    entered_from,
-    finishes_at,
-    n,
-    missing,
-    sum_value,
-    sum_squares,
-    sum_denominator,
-    sum_denominator_squares,
-    sum_value_denominator,
-    sum_covariate,
-    sum_covariate_squares,
-    sum_value_covariate,
-    sum_denominator_covariate,
-    just_before
+    {{ contract_columns() }}
 from {{ ref('moments_now') }}

@@ -6,6 +6,4 @@
 ) }}
 
 -- depends_on: {{ ref('touched_days') }}
-{% set journeys = '(select * from ' ~ ref('user_journeys') ~ ' where ' ~ only_days('exposure_date') ~ ')' -%}
-
-{{ cohort_retention_rows(journeys) }}
+{{ cohort_retention_rows(rows_of_days(ref('user_journeys'), 'exposure_date')) }}

@@ -6,6 +6,4 @@
 ) }}
 
 -- depends_on: {{ ref('touched_days') }}
-{% set journeys = '(select * from ' ~ ref('user_journeys') ~ ' where ' ~ only_days('exposure_date') ~ ')' -%}
-
-{{ funnels_rows(journeys, ref('funnel_steps')) }}
+{{ funnels_rows(rows_of_days(ref('user_journeys'), 'exposure_date'), ref('funnel_steps')) }}

@@ -18,12 +18,7 @@ with exposures as (
 
 ),
 
-events as (
-
-    select * from {{ ref('stg_events') }}
-    where (unit_type, sent_as) in ({{ sent_ids('exposures') }})
-
-),
+events as {{ events_of('exposures') }},
 
 units as (
 

@@ -50,7 +50,7 @@ placed as (
             order by events.received_at, events.unit_type, events.user_id, events.timestamp
         ) as place
     from events
-    left any join erased on cityHash64(events.unit_type, events.user_id) = erased.person_key
+    {{ join_erased('events') }}
     where
         (events.event_date, events.event_id) in (
             select

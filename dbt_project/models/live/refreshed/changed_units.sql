@@ -4,8 +4,6 @@
     order_by='(experiment_id, metric_key, metric_version, unit_type, user_id)'
 ) }}
 
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
-
 select * from (
     {{ grown_units_rows(ref('open_totals')) }}
 )
@@ -13,12 +11,6 @@ select * from (
 union all
 
 select * from (
-    {{ fresh_units_rows(ref('fresh_exposures'), open_at) }}
+    {{ fresh_units_rows(ref('fresh_exposures'), live_open_at()) }}
 )
-where (experiment_id, unit_type, user_id) not in (
-    select
-        grown.experiment_id,
-        grown.unit_type,
-        grown.user_id
-    from {{ ref('open_totals') }} as grown
-)
+where {{ not_among(ref('open_totals'), ['experiment_id', 'unit_type', 'user_id']) }}

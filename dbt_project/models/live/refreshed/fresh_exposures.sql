@@ -4,6 +4,4 @@
     order_by='(experiment_id, unit_type, user_id)'
 ) }}
 
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
-
-{{ fresh_exposures_rows(ref('entered_units'), open_at) }}
+{{ fresh_exposures_rows(ref('entered_units'), live_open_at()) }}

@@ -4,6 +4,4 @@
     order_by='(experiment_id, variant_key, unit_type, user_id)'
 ) }}
 
-{% set open_at = '(select open_from.open_at from ' ~ ref('open_from') ~ ' as open_from)' -%}
-
-{{ open_journeys_rows(open_at) }}
+{{ open_journeys_rows(live_open_at()) }}
