@@ -20,11 +20,22 @@ log = structlog.get_logger("api.results")
 Found = TypeVar("Found")
 
 
-class ResultsReader:
-    """Runs blocking reads in threads. The client has no session, so its queries may overlap."""
+def unanswered() -> Problem:
+    """ClickHouse fails, is away, or did not answer in time."""
+    return Problem(
+        503, "clickhouse_unavailable", "The results can't be read now", headers={"retry-after": "5"}
+    )
 
-    def __init__(self, settings: ClickHouseSettings) -> None:
+
+class ResultsReader:
+    """Runs blocking reads in threads. The client has no session, so its queries may overlap.
+
+    answer_seconds: a query that sends nothing for so long has failed.
+    """
+
+    def __init__(self, settings: ClickHouseSettings, answer_seconds: int = 60) -> None:
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self._client: Client | None = None
         self._lock = threading.Lock()
 
@@ -34,12 +45,7 @@ class ResultsReader:
             return await asyncio.to_thread(self._read, work)
         except (ClickHouseError, OSError) as error:
             log.warning("clickhouse_failed", error=type(error).__name__, code=getattr(error, "code", None))
-            raise Problem(
-                503,
-                "clickhouse_unavailable",
-                "The results can't be read now",
-                headers={"retry-after": "5"},
-            ) from None
+            raise unanswered() from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -60,7 +66,7 @@ class ResultsReader:
                     password=self._settings.password.get_secret_value(),
                     database=self._settings.database,
                     connect_timeout=3,
-                    send_receive_timeout=60,
+                    send_receive_timeout=self._answer_seconds,
                     autogenerate_session_id=False,
                 )
             return self._client

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from math import nan
 
 from neonblue.analysis import ExperimentRows
 from neonblue.contract.clocks import FARTHEST, ON_THE_WAY
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import HealthCheck
 
+_CLOCKS = "clocks of clients"
 _SETTLED = timedelta(minutes=10)
 _FEW = 0.01
 _TELLING = 100
@@ -91,6 +93,12 @@ def clock_check(experiment: ExperimentMessage, rows: ExperimentRows) -> HealthCh
     )
 
 
+def late_correction_check(seconds: float) -> HealthCheck:
+    """The check on the clocks of clients where their events could not be counted within so many seconds."""
+    message = f"Events from clocks that are off could not be counted within {seconds:.0f} seconds. Ask again."
+    return HealthCheck(_CLOCKS, True, nan, nan, message, blocking=False, told=False)
+
+
 def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck | None:
     """Whether the times of events can be trusted, where clients say when they sent them.
 
@@ -120,4 +128,4 @@ def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck
     value, threshold = share, _MOST_FROM_AFAR
     if share <= _MOST_FROM_AFAR and corrected_share > _MOST_CORRECTED:
         value, threshold = corrected_share, _MOST_CORRECTED
-    return HealthCheck("clocks of clients", value <= threshold, value, threshold, message, blocking=False)
+    return HealthCheck(_CLOCKS, value <= threshold, value, threshold, message, blocking=False)

@@ -57,7 +57,11 @@ class Unknown:
 
 def service(store: Store) -> EventService:
     return EventService(
-        cast("Any", store), cast("Any", Unknown()), timedelta(days=90), timedelta(minutes=5), lambda user: user
+        cast("Any", store),
+        cast("Any", Unknown()),
+        timedelta(days=90),
+        timedelta(minutes=5),
+        lambda user: user,
     )
 
 
