@@ -199,7 +199,9 @@ class ResultsService:
 
 
 def _clock_checks(found: Sequence[ClockCounts]) -> list[HealthCheck | None]:
-    return [correction_check(counts.events, counts.corrected, counts.from_afar) for counts in found]
+    return [
+        correction_check(counts.events, counts.corrected, counts.from_afar, counts.early) for counts in found
+    ]
 
 
 def _results(

@@ -99,18 +99,17 @@ def late_correction_check(seconds: float) -> HealthCheck:
     return HealthCheck(_CLOCKS, True, nan, nan, message, blocking=False, told=False)
 
 
-def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck | None:
+def correction_check(events: int, corrected: int, from_afar: int, early: int) -> HealthCheck | None:
     """Whether the times of events can be trusted, where clients say when they sent them.
 
-    events: all that count; corrected: those of them whose time was; from_afar: those whose client's clock was too far
-    away to correct by, also with a time before the exposure, so there may be more of them. None where there is neither.
-    It fails, as a warning, where more than one in a hundred is from afar, or more than half were corrected; value and
-    threshold are of the first that does.
+    events: all that count, and the early ones; corrected: those of them whose time was; from_afar: those whose client's
+    clock was too far away to correct by; early: those of both that came after the exposure with a time before it, so
+    that they do not count. None where there is neither. It fails, as a warning, where more than one in a hundred is
+    from afar, or more than half were corrected; value and threshold are of the first that does.
     """
     if not corrected and not from_afar:
         return None
-    share = from_afar / max(events, from_afar, 1)
-    corrected_share = corrected / max(events, 1)
+    share, corrected_share = from_afar / events, corrected / events
     message = (
         f"Of {events:,} events {corrected:,} came from a clock more than {ON_THE_WAY.seconds} s off, and their times "
         "were corrected by the distance."
@@ -124,6 +123,10 @@ def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck
         message += (
             f" {from_afar:,} came from a clock more than {FARTHEST.days} day off ({share:.1%}): their times are as "
             "they were sent, and may lie before the exposure or in another day. Set the clock of what sends them."
+        )
+    if early:
+        message += (
+            f" {early:,} of all these do not count: they came after the exposure with a time before it."
         )
     value, threshold = share, _MOST_FROM_AFAR
     if share <= _MOST_FROM_AFAR and corrected_share > _MOST_CORRECTED:

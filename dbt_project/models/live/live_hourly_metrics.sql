@@ -11,6 +11,7 @@ select
     value,
     corrected_events,
     events_from_afar,
+    early_events,
     first_exposures
 from {{ ref('hourly_metrics') }}
 where hour < {{ open_at }}
@@ -28,6 +29,7 @@ select
     value,
     corrected_events,
     events_from_afar,
+    early_events,
     first_exposures
 from (
     {{ hourly_metrics_rows(

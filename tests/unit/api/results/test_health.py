@@ -18,7 +18,7 @@ from neonblue.results.parts import ClockCounts, StageItem
 from tests.unit.results.test_checks import configuration
 
 STAGES = [StageItem(1, "control", 10, 9, 8, 7)]
-CLOCKS = [ClockCounts(1_000, 40, 11)]
+CLOCKS = [ClockCounts(1_000, 40, 11, 0)]
 Read = Callable[[object, object], list[Any]]
 
 
