@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-ANSWER_SECONDS = 2.0
-"""A part has so long to answer."""
+ANSWER_SECONDS = 1.5
+"""A part has so long to answer: the stack, which asks whether the API is ready, waits two seconds for all of it."""
 _FRESH_SECONDS = 1.0
 
 
@@ -17,7 +17,7 @@ class Answered(StrEnum):
 
     OK = "ok"
     DOWN = "down"
-    SILENT = f"down: no answer within {ANSWER_SECONDS:.0f} s"
+    SILENT = f"down: no answer within {ANSWER_SECONDS} s"
 
 
 class Probe:

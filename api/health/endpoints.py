@@ -30,8 +30,8 @@ async def healthz(services: Everything, response: Response) -> Alive:
 async def readyz(services: Everything, response: Response) -> Readiness:
     """Whether events can be stored, and what is down. Valkey, the replication slot, the stream and work in the
     background that no event needs may be: then it is slower or something stands still, but nothing is lost. `disk`:
-    `full` means that events are refused for lack of room. PostgreSQL and Valkey have two seconds to answer, and are
-    asked once a second for all who ask here.
+    `full` means that events are refused for lack of room. PostgreSQL and Valkey have a second and a half to answer,
+    and are asked once a second for all who ask here.
     """
     readiness = await _look(services)
     if not readiness.ready:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 from redis.asyncio import Redis
 
-from api.answering import Answered, Answering, Probe
+from api.answering import ANSWER_SECONDS, Answered, Answering, Probe
 from api.assignments.cache import SharedCache
 from api.postgres.database import Pool
+from neonblue.stack.supervisor.probe import SECONDS
 
 SOON = 0.3
 """Seconds that a part has here."""
@@ -103,6 +104,10 @@ def test_giving_up_that_hangs_too_keeps_nobody_waiting_and_starts_no_second_prob
                 await asyncio.sleep(0)
 
     asyncio.run(look())
+
+
+def test_all_parts_answer_before_the_stack_gives_up_asking() -> None:
+    assert ANSWER_SECONDS <= SECONDS - 0.5
 
 
 def test_both_parts_are_asked_at_once() -> None:
