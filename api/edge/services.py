@@ -17,6 +17,7 @@ from api.access.callers import Gate
 from api.access.cross_origin import TokenOrigins
 from api.access.service import TokenService
 from api.access.tokens import Tokens
+from api.answering import Answering
 from api.arrivals import Arrivals
 from api.assignments.cache import SharedCache
 from api.assignments.service import AssignmentService
@@ -75,6 +76,7 @@ class Services:
     outbox: OutboxRelease
     pipeline: Pipeline
     shared: SharedCache
+    answering: Answering
     events: EventService
     assignments: AssignmentService
     stored: AssignmentReader

@@ -16,6 +16,7 @@ from api.access.limits import RateLimits
 from api.access.service import TokenService
 from api.access.sessions import Sessions
 from api.access.tokens import Tokens
+from api.answering import Answering, Probe
 from api.arrivals import Arrivals
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
@@ -125,6 +126,7 @@ def create_services(settings: Settings) -> Services:
         OutboxRelease(pool, settings.connect.slot, api.outbox_retention_days),
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
         shared,
+        Answering(Probe(pool.answers), Probe(shared.ping)),
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         assignments,
         AssignmentReader(pool, identify),

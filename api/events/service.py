@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from api.events.carried import check_carried
-from api.events.idempotency import Claim, Replay, ReplayKind
+from api.events.idempotency import Claim, Replay, ReplayKind, rejections
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
 from api.experiments.registry import Registry
@@ -82,10 +82,15 @@ class EventService:
         if clock is not None:
             _count_clocks(clock, events)
         if retryable is None:
-            fates: Sequence[Fate | Violation] = await self._write(events, len(body), None)
-        else:
-            fates = await self._write_once(events, body, retryable)
-        return _answer(items, accepted, fates)
+            return _answer(items, accepted, await self._write(events, len(body)))
+        ids = tuple(event.id for event in events)
+        broken = ((place, item) for place, item in enumerate(accepted) if isinstance(item, Violation))
+        digest = sha256(body).digest()
+        claim = Claim(retryable.token_id, retryable.key, digest, ids, rejections(broken))
+        result = await self._write_once(events, len(body), claim)
+        if isinstance(result, Replay):
+            return _answer_again(items, accepted, result)
+        return _answer(items, accepted, result)
 
     async def _accept(
         self, items: Sequence[EventRequest | Violation], window: TimeWindow, clock: Clock | None
@@ -109,53 +114,85 @@ class EventService:
                 check_carried(event, find(event.experiment_id or 0))
         return accepted
 
-    async def _write(self, events: list[Event], size: int, claim: Claim | None) -> Sequence[Fate | Violation]:
+    async def _write(self, events: list[Event], size: int) -> Sequence[Fate | Violation]:
         if not events:
             return []
-        if (carried := traceparent(CURRENT.get())) is not None:
-            for event in events:
-                event.traceparent = carried
-        try:
-            result = await self.queue.submit(EventJob(events, size, claim))
-        except Refused:
-            return [_REFUSED] * len(events)
-        return self._replayed(events, result) if isinstance(result, Replay) else result
+        result = await self._submit(EventJob(events, size))
+        assert not isinstance(result, Replay)  # noqa: S101 - nothing was claimed
+        return result
 
     async def _write_once(
-        self, events: list[Event], body: bytes, retryable: Retryable
-    ) -> Sequence[Fate | Violation]:
-        """One request at a time may hold a key, so that its repetition finds the answer of the first."""
-        name = (retryable.token_id, retryable.key)
+        self, events: list[Event], size: int, claim: Claim
+    ) -> Sequence[Fate | Violation] | Replay:
+        """One request at a time may hold a key, so that its repetition finds the answer of the first.
+
+        Asked also where every item broke a rule: the first request's may have been stored.
+        """
+        name = (claim.token_id, claim.key)
         while (holder := self._claimed.get(name)) is not None:
             await holder.wait()
         done = self._claimed[name] = asyncio.Event()
         try:
-            ids = tuple(event.id for event in events)
-            claim = Claim(retryable.token_id, retryable.key, sha256(body).digest(), ids)
-            return await self._write(events, len(body), claim)
+            return await self._submit(EventJob(events, size, claim))
         finally:
             del self._claimed[name]
             done.set()
 
-    @staticmethod
-    def _replayed(events: list[Event], replay: Replay) -> list[Fate]:
-        """The answer of the first request, ids and all."""
-        if replay.kind is ReplayKind.OTHER_REQUEST or len(replay.ids) != len(events):
-            raise Problem(
-                422, "idempotency_key_reused", "Another request used this key", field="idempotency-key"
-            )
-        for event, identifier in zip(events, replay.ids, strict=True):
-            event.id = identifier
-        return [Fate(fate) for fate in replay.fates]
+    async def _submit(self, job: EventJob) -> Sequence[Fate | Violation] | Replay:
+        if (carried := traceparent(CURRENT.get())) is not None:
+            for event in job.events:
+                event.traceparent = carried
+        try:
+            return await self.queue.submit(job)
+        except Refused:
+            return [_REFUSED] * len(job.events)
 
 
 def _names_unknown(item: Event | Violation) -> bool:
     return isinstance(item, Violation) and item.code in (Code.UNKNOWN_EXPERIMENT, Code.UNKNOWN_VARIANT)
 
 
+def _answer_again(
+    requests: Sequence[EventRequest | Violation], accepted: Sequence[Event | Violation], replay: Replay
+) -> EventsAnswer:
+    """The answer of the first request, ids, rules and all, whatever rules its items would break by now."""
+    if replay.kind is ReplayKind.OTHER_REQUEST:
+        raise _another_request()
+    broken = _broken_at_first(accepted, replay)
+    if len(replay.ids) + len(broken) != len(requests):
+        raise _another_request()
+    ids = iter(replay.ids)
+    first = [broken[n] if n in broken else _Stored(next(ids)) for n in range(len(requests))]
+    return _answer(requests, first, [Fate(fate) for fate in replay.fates])
+
+
+def _broken_at_first(accepted: Sequence[Event | Violation], replay: Replay) -> dict[int, Violation]:
+    """The rules that items of the first request broke, by their places."""
+    if replay.rejected is not None:
+        return {
+            place: Violation(rule.code, rule.message, rule.field)
+            for rule in replay.rejected
+            for place in rule.places
+        }
+    if len(replay.ids) == len(accepted):
+        return {}
+    return {place: item for place, item in enumerate(accepted) if isinstance(item, Violation)}
+
+
+def _another_request() -> Problem:
+    return Problem(422, "idempotency_key_reused", "Another request used this key", field="idempotency-key")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An event of a request that was answered before."""
+
+    id: str
+
+
 def _answer(
     requests: Sequence[EventRequest | Violation],
-    accepted: Sequence[Event | Violation],
+    accepted: Sequence[Event | _Stored | Violation],
     fates: Sequence[Fate | Violation],
 ) -> EventsAnswer:
     counts = {Status.ACCEPTED: 0, Status.DUPLICATE: 0, Status.REJECTED: 0}
@@ -165,7 +202,7 @@ def _answer(
         fate: Fate | Violation = item if isinstance(item, Violation) else next(remaining)
         if fate is Fate.ACCEPTED or fate is Fate.DUPLICATE:
             status = Status.ACCEPTED if fate is Fate.ACCEPTED else Status.DUPLICATE
-            items.append(EventItem(index, item.id if isinstance(item, Event) else None, status))
+            items.append(EventItem(index, None if isinstance(item, Violation) else item.id, status))
         else:
             status = Status.REJECTED
             violation = fate if isinstance(fate, Violation) else _REUSED

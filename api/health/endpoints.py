@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
-import psycopg
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.answering import Answered
 from api.edge.services import Services
 from api.health.schemas import Alive, Readiness
 from api.http.parts import part
@@ -16,8 +15,6 @@ from api.http.parts import part
 router = APIRouter(tags=["health"])
 
 Everything = Annotated[Services, Depends(part(Services))]
-
-_LOOK_SECONDS = 2.0
 
 
 @router.get("/healthz", responses={503: {"model": Alive}})
@@ -33,7 +30,8 @@ async def healthz(services: Everything, response: Response) -> Alive:
 async def readyz(services: Everything, response: Response) -> Readiness:
     """Whether events can be stored, and what is down. Valkey, the replication slot, the stream and work in the
     background that no event needs may be: then it is slower or something stands still, but nothing is lost. `disk`:
-    `full` means that events are refused for lack of room.
+    `full` means that events are refused for lack of room. PostgreSQL and Valkey have a second and a half to answer,
+    and are asked once a second for all who ask here.
     """
     readiness = await _look(services)
     if not readiness.ready:
@@ -48,15 +46,15 @@ async def metrics() -> Response:
 
 
 async def _look(services: Services) -> Readiness:
-    postgres, valkey = await asyncio.gather(_postgres_answers(services), services.shared.ping())
-    writable = postgres and services.writable
+    postgres, valkey = await services.answering.look()
+    answers = postgres is Answered.OK
     down = services.background_down
     return Readiness(
-        ready=postgres and services.ready and not services.disk.full and not services.vital_down,
+        ready=answers and services.ready and not services.disk.full and not services.vital_down,
         components={
-            "postgres": "ok" if writable else "starting" if postgres else "down",
+            "postgres": postgres.value if not answers else "ok" if services.writable else "starting",
             "experiments": "ok" if services.registry.loaded else "not loaded",
-            "valkey": "ok" if valkey else "down",
+            "valkey": valkey.value,
             "replication_slot": "ok" if services.pipeline.slot_present else "missing",
             "stream": services.pipeline.state,
             "disk": services.disk.state,
@@ -64,12 +62,3 @@ async def _look(services: Services) -> Readiness:
         },
         pipeline_lag_bytes=services.pipeline.lag_bytes,
     )
-
-
-async def _postgres_answers(services: Services) -> bool:
-    try:
-        async with asyncio.timeout(_LOOK_SECONDS), services.pool.connection() as connection:
-            await connection.execute("SELECT 1")
-    except (psycopg.Error, OSError, TimeoutError):
-        return False
-    return True

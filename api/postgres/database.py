@@ -124,6 +124,15 @@ class Pool:
             finally:
                 del self._bound[task]
 
+    async def answers(self) -> bool:
+        """Whether PostgreSQL answers. On a server that does not read, giving up takes longer than waiting."""
+        try:
+            async with self.connection() as connection:
+                await connection.execute("SELECT 1")
+        except (psycopg.Error, OSError):
+            return False
+        return True
+
     async def close(self) -> None:
         while self._idle:
             await self._idle.pop().close()

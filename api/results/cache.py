@@ -1,10 +1,11 @@
-"""Live looks at experiments, computed once for all who ask at the same time."""
+"""What is read of experiments' results, computed once for all who ask at the same time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from api.metrics import RESULT_LOOKS
 from api.recent import RecentMap
@@ -12,33 +13,63 @@ from neonblue.results.look import Look
 
 _EXPERIMENTS = 200
 
+Found = TypeVar("Found")
+
 
 @dataclass(slots=True)
-class _Entry:
+class _Entry(Generic[Found]):
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rounds: int = 0
     at: float = 0.0
-    seen: Look | None = None
+    seen: Found | None = None
+    failure: Exception | None = None
 
 
-class Looks:
-    """The newest look at each experiment; one that is older than `seconds` is computed anew."""
+class Shared(Generic[Found]):
+    """The newest of each experiment; one that is older than `seconds` is computed anew."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._entries: RecentMap[str, _Entry] = RecentMap(_EXPERIMENTS)
+        self._entries: RecentMap[str, _Entry[Found]] = RecentMap(_EXPERIMENTS)
 
-    async def get(self, key: str, compute: Callable[[], Awaitable[Look]]) -> Look:
-        """The look of `key`; concurrent callers wait for one computation. Raises what `compute` raises."""
+    async def get(self, key: str, compute: Callable[[], Awaitable[Found]]) -> Found:
+        """What is found of `key`. Concurrent callers wait for one computation, and share what it raises: one after
+        another they would each wait as long for what is away.
+        """
         entry = self._entries.get(key)
         if entry is None:
             entry = _Entry()
             self._entries.put(key, entry)
+        rounds = entry.rounds
         async with entry.lock:
+            if entry.failure is not None and entry.rounds != rounds:
+                raise entry.failure
             now = asyncio.get_running_loop().time()
-            if entry.seen is not None and now - entry.at <= self._seconds:
-                RESULT_LOOKS.add("cache")
-            else:
-                RESULT_LOOKS.add("computed")
-                entry.seen = await compute()
-                entry.at = asyncio.get_running_loop().time()
+            known = entry.seen is not None and now - entry.at <= self._seconds
+            self._count(known)
+            if not known:
+                await self._compute(entry, compute)
+            assert entry.seen is not None  # noqa: S101 - computed, or it was raised
             return entry.seen
+
+    def _count(self, known: bool) -> None:
+        """Tell the metrics."""
+
+    @staticmethod
+    async def _compute(entry: _Entry[Found], compute: Callable[[], Awaitable[Found]]) -> None:
+        entry.failure = None
+        try:
+            entry.seen = await compute()
+        except Exception as error:
+            entry.failure = error
+            raise
+        finally:
+            entry.rounds += 1
+            entry.at = asyncio.get_running_loop().time()
+
+
+class Looks(Shared[Look]):
+    """Live looks at experiments."""
+
+    def _count(self, known: bool) -> None:
+        RESULT_LOOKS.add("cache" if known else "computed")

@@ -23,11 +23,22 @@ _CONNECT_SECONDS, _ANSWER_SECONDS = 3, 60
 """Somebody waits for the page."""
 
 
-class ResultsReader:
-    """Runs blocking reads in threads. The client has no session, so its queries may overlap."""
+def unanswered() -> Problem:
+    """ClickHouse fails, is away, or did not answer in time."""
+    return Problem(
+        503, "clickhouse_unavailable", "The results can't be read now", headers={"retry-after": "5"}
+    )
 
-    def __init__(self, settings: ClickHouseSettings) -> None:
+
+class ResultsReader:
+    """Runs blocking reads in threads. The client has no session, so its queries may overlap.
+
+    answer_seconds: a query that sends nothing for so long has failed.
+    """
+
+    def __init__(self, settings: ClickHouseSettings, answer_seconds: int = _ANSWER_SECONDS) -> None:
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self._client: Client | None = None
         self._lock = threading.Lock()
 
@@ -37,12 +48,7 @@ class ResultsReader:
             return await asyncio.to_thread(self._read, work)
         except (ClickHouseError, OSError) as error:
             log.warning("clickhouse_failed", error=type(error).__name__, code=getattr(error, "code", None))
-            raise Problem(
-                503,
-                "clickhouse_unavailable",
-                "The results can't be read now",
-                headers={"retry-after": "5"},
-            ) from None
+            raise unanswered() from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -58,6 +64,6 @@ class ResultsReader:
         with self._lock:
             if self._client is None:
                 self._client = opened(
-                    self._settings, connect_seconds=_CONNECT_SECONDS, answer_seconds=_ANSWER_SECONDS
+                    self._settings, connect_seconds=_CONNECT_SECONDS, answer_seconds=self._answer_seconds
                 )
             return self._client

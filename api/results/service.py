@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,8 +13,8 @@ from clickhouse_connect.driver.client import Client
 from api.experiments.service import ExperimentService
 from api.http.problems import Problem
 from api.looks.service import LookService
-from api.results.cache import Looks
-from api.results.repository import ResultsReader
+from api.results.cache import Looks, Shared
+from api.results.repository import ResultsReader, unanswered
 from api.results.schemas import (
     Compared,
     Health,
@@ -31,9 +32,10 @@ from neonblue.analysis.restatement import Published, restatements
 from neonblue.analysis.stamp import Stamp
 from neonblue.analysis.why import State
 from neonblue.contract.messages import ExperimentMessage
-from neonblue.results.checks import correction_check
+from neonblue.results.checks import correction_check, late_correction_check
 from neonblue.results.look import Look, look
 from neonblue.results.parts import (
+    ClockCounts,
     Interval,
     RevenueItem,
     read_clocks,
@@ -46,9 +48,16 @@ from neonblue.results.segments import read_segments
 from neonblue.results.snapshot import Snapshot, list_snapshots, read_snapshot
 from neonblue.results.states import never_built
 from neonblue.results.warehouse import NotBuilt, Warehouse
+from neonblue.statistics import HealthCheck
 
 Item = TypeVar("Item")
+Found = TypeVar("Found")
 Reader = Callable[[Warehouse, ExperimentMessage], Sequence[Item]]
+
+
+PART_SECONDS = 3.0
+"""So long may a part of an experiment's health take beside its checks; then it is told that it did not answer."""
+_HEALTH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class ResultsService:
     experiments: ExperimentService
     kept: LookService
     looks: Looks
+    _healths: Shared[Health] = field(default_factory=lambda: Shared(_HEALTH_SECONDS), init=False)
 
     async def live(self, key: str) -> Results:
         """As of now; what can't be computed is a status."""
@@ -130,13 +140,29 @@ class ResultsService:
         return Part[RevenueItem](**_envelope(seen, status, reason), items=shown)
 
     async def health(self, key: str) -> Health:
-        """Checks and stages."""
+        """Checks and stages, read at once and for all who ask within a second. Without the stages: Problem
+        `clickhouse_unavailable`.
+        """
+        return await self._healths.get(key, lambda: self._health(key))
+
+    async def _health(self, key: str) -> Health:
         seen = await self._look(key)
-        items, status, reason = await self._items(seen, read_stages)
-        clocks, *_ = await self._items(seen, read_clocks)
-        checks = [correction_check(found.events, found.corrected, found.from_afar) for found in clocks]
+        stages, clocks = await asyncio.gather(
+            self._in_time(self._items(seen, read_stages)), self._in_time(self._items(seen, read_clocks))
+        )
+        if stages is None:
+            raise unanswered()
+        checks = [late_correction_check(PART_SECONDS)] if clocks is None else _clock_checks(clocks[0])
         told = tuple(check_item(check) for check in checks if check is not None)
+        items, status, reason = stages
         return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health + told)
+
+    @staticmethod
+    async def _in_time(reading: Awaitable[Found]) -> Found | None:
+        try:
+            return await asyncio.wait_for(reading, PART_SECONDS)
+        except TimeoutError:
+            return None
 
     async def _look(self, key: str) -> Look:
         experiment = await self.experiments.get(key)
@@ -172,13 +198,19 @@ class ResultsService:
         )
 
 
+def _clock_checks(found: Sequence[ClockCounts]) -> list[HealthCheck | None]:
+    return [
+        correction_check(counts.events, counts.corrected, counts.from_afar, counts.early) for counts in found
+    ]
+
+
 def _results(
     answer: Answer,
     source: Source,
     snapshot: PublishedFrom | None = None,
     restatement: Compared | None = None,
 ) -> Results:
-    values = {field.name: getattr(answer, field.name) for field in fields(Answer)}
+    values = {one.name: getattr(answer, one.name) for one in fields(Answer)}
     return Results(**values, source=source, snapshot=snapshot, restatement=restatement)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from math import nan
 
 from neonblue.analysis import ExperimentRows
 from neonblue.contract.clocks import FARTHEST, ON_THE_WAY
 from neonblue.contract.messages import ExperimentMessage
 from neonblue.statistics import HealthCheck
 
+_CLOCKS = "clocks of clients"
 _SETTLED = timedelta(minutes=10)
 _FEW = 0.01
 _TELLING = 100
@@ -91,18 +93,23 @@ def clock_check(experiment: ExperimentMessage, rows: ExperimentRows) -> HealthCh
     )
 
 
-def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck | None:
+def late_correction_check(seconds: float) -> HealthCheck:
+    """The check on the clocks of clients where their events could not be counted within so many seconds."""
+    message = f"Events from clocks that are off could not be counted within {seconds:.0f} seconds. Ask again."
+    return HealthCheck(_CLOCKS, True, nan, nan, message, blocking=False, told=False)
+
+
+def correction_check(events: int, corrected: int, from_afar: int, early: int) -> HealthCheck | None:
     """Whether the times of events can be trusted, where clients say when they sent them.
 
-    events: all that count; corrected: those of them whose time was; from_afar: those whose client's clock was too far
-    away to correct by, also with a time before the exposure, so there may be more of them. None where there is neither.
-    It fails, as a warning, where more than one in a hundred is from afar, or more than half were corrected; value and
-    threshold are of the first that does.
+    events: all that count, and the early ones; corrected: those of them whose time was; from_afar: those whose client's
+    clock was too far away to correct by; early: those of both that came after the exposure with a time before it, so
+    that they do not count. None where there is neither. It fails, as a warning, where more than one in a hundred is
+    from afar, or more than half were corrected; value and threshold are of the first that does.
     """
     if not corrected and not from_afar:
         return None
-    share = from_afar / max(events, from_afar, 1)
-    corrected_share = corrected / max(events, 1)
+    share, corrected_share = from_afar / events, corrected / events
     message = (
         f"Of {events:,} events {corrected:,} came from a clock more than {ON_THE_WAY.seconds} s off, and their times "
         "were corrected by the distance."
@@ -117,7 +124,11 @@ def correction_check(events: int, corrected: int, from_afar: int) -> HealthCheck
             f" {from_afar:,} came from a clock more than {FARTHEST.days} day off ({share:.1%}): their times are as "
             "they were sent, and may lie before the exposure or in another day. Set the clock of what sends them."
         )
+    if early:
+        message += (
+            f" {early:,} of all these do not count: they came after the exposure with a time before it."
+        )
     value, threshold = share, _MOST_FROM_AFAR
     if share <= _MOST_FROM_AFAR and corrected_share > _MOST_CORRECTED:
         value, threshold = corrected_share, _MOST_CORRECTED
-    return HealthCheck("clocks of clients", value <= threshold, value, threshold, message, blocking=False)
+    return HealthCheck(_CLOCKS, value <= threshold, value, threshold, message, blocking=False)

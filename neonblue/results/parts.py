@@ -72,7 +72,7 @@ WHERE experiment_id = {experiment:UInt32}
 ORDER BY version, variant_key
 """
 _CLOCKS = """
-SELECT sum(events + exposures), sum(corrected_events), sum(events_from_afar)
+SELECT sum(events + exposures + early_events), sum(corrected_events), sum(events_from_afar), sum(early_events)
 FROM {relation:Identifier}
 WHERE experiment_id = {experiment:UInt32}
 """
@@ -175,14 +175,16 @@ class StageItem:
 
 @dataclass(frozen=True, slots=True)
 class ClockCounts:
-    """Events of an experiment; of them those whose time was corrected.
+    """Events of an experiment that count, or came after the exposure with a time before it by a wrong clock.
 
-    from_afar: those from a clock too far away for that, also with a time before the exposure after which they came.
+    corrected: those whose time was corrected; from_afar: those from a clock too far away for that; early: those that
+    do not count, for their time lies before the exposure.
     """
 
     events: int
     corrected: int
     from_afar: int
+    early: int
 
 
 def read_clocks(warehouse: Warehouse, experiment: ExperimentMessage) -> list[ClockCounts]:

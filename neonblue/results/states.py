@@ -88,8 +88,8 @@ def not_built(
     waits = next_build(now)
     units = units_of(rows)
     if arrivals.for_build and (experiment.source == "external" or not units):
-        stored = f"{arrivals.assigned:,} units are stored"
-        counted = f", {units:,} of them in the numbers" if units else ""
+        stored = f"assignments of {arrivals.assigned:,} ids are stored"
+        counted = f", {units:,} units are in the numbers" if units else ""
         return Why(
             State.NOT_BUILT,
             f"The numbers have not been computed: {stored}{counted}, {arrivals.for_build:,} rows wait for a build. "
@@ -113,7 +113,11 @@ def not_built(
 def without_units(
     experiment: ExperimentMessage, rows: ExperimentRows, arrivals: Arrivals, counted: Counted, now: datetime
 ) -> Why:
-    """Of an experiment with no unit in the numbers: whether any is on its way, else why there is none."""
+    """Of an experiment with no unit in the numbers: whether any is on its way, else why there is none.
+
+    Units are people, as they are counted; what is known as it was sent alone is said of ids, of which one person may
+    have several.
+    """
     if arrivals.for_view:
         return Why(
             State.ON_ITS_WAY,
@@ -122,16 +126,23 @@ def without_units(
     if rows.several_arms:
         reason = f"All {rows.several_arms:,} units were met in several arms, so none can be analysed."
     elif not arrivals.assigned and arrivals.exposed:
-        reason = f"{arrivals.exposed:,} units sent an exposure and none of them has an assignment."
+        reason = f"Exposures of {arrivals.exposed:,} ids were sent and none of these has an assignment."
     elif not arrivals.assigned:
         reason = "No unit has been assigned yet."
     elif experiment.population == "assigned":
-        reason = f"{arrivals.assigned:,} units were assigned and none is left to analyse: were they erased?"
+        reason = f"{_assigned(rows, arrivals)} assigned and none is left to analyse: were they erased?"
     else:
-        reason = f"{arrivals.assigned:,} units were assigned and none has been exposed yet."
+        reason = f"{_assigned(rows, arrivals)} assigned and none has been exposed yet."
     if experiment.status not in ("running", "paused"):
         return Why(State.NO_DATA, reason)
     return Why(State.NO_DATA, f"{reason} {_view(counted, now)}")
+
+
+def _assigned(rows: ExperimentRows, arrivals: Arrivals) -> str:
+    """As they are counted; as sent, where no view has counted them."""
+    if rows.assigned:
+        return f"{rows.assigned:,} units were"
+    return f"{arrivals.assigned:,} ids were"
 
 
 def unbuilt_metrics(experiment: ExperimentMessage, rows: ExperimentRows) -> tuple[str, ...]:

@@ -4,10 +4,17 @@
 {% endmacro %}
 
 
+{% macro by_a_wrong_clock() %}
+    {#- The condition on an event that its time may be wrong: it was corrected, or its client's clock was too far away. -#}
+    (clock_offset != 0 or {{ from_afar() }})
+{% endmacro %}
+
+
 {% macro hourly_metrics_rows(events, exposures, condition='1') %}
 {#-
     One row per experiment, variant and UTC hour. condition: on date, the UTC day, or on hour.
-    An event from afar may have a time before the first exposure and come after it: nothing else of it is counted.
+    An event by a wrong clock may have a time before the first exposure and come after it: it is an early event, and
+    else counted with those of such clocks alone.
 -#}
 with exposures as (
 
@@ -35,7 +42,8 @@ events as (
         value,
         received_at,
         clock_offset != 0 as is_corrected,
-        {{ from_afar() }} as is_from_afar
+        {{ from_afar() }} as is_from_afar,
+        {{ by_a_wrong_clock() }} as is_by_a_wrong_clock
     from {{ events }}
     where {{ condition }}
 
@@ -60,7 +68,7 @@ met as (
         events.experiment_id in (0, exposures.experiment_id)
         and (
             events.occurred_at >= exposures.first_exposed_at
-            or (events.is_from_afar and events.received_at >= exposures.first_exposed_at)
+            or (events.is_by_a_wrong_clock and events.received_at >= exposures.first_exposed_at)
         )
 
 ),
@@ -75,8 +83,9 @@ parts as (
         countIf(met.is_after and met.event_type = 'exposure') as exposures,
         countIf(met.is_after and met.is_conversion) as conversions,
         sumIf(met.value, met.is_after) as value,
-        countIf(met.is_after and met.is_corrected) as corrected_events,
+        countIf(met.is_corrected) as corrected_events,
         countIf(met.is_from_afar) as events_from_afar,
+        countIf(not met.is_after) as early_events,
         toUInt64(0) as first_exposures
     from met
     group by experiment_id, variant_key, hour
@@ -93,6 +102,7 @@ parts as (
         toDecimal128(0, 6) as value,
         toUInt64(0) as corrected_events,
         toUInt64(0) as events_from_afar,
+        toUInt64(0) as early_events,
         count() as first_exposures
     from (
         select
@@ -117,6 +127,7 @@ select
     sum(parts.value) as value,
     sum(parts.corrected_events) as corrected_events,
     sum(parts.events_from_afar) as events_from_afar,
+    sum(parts.early_events) as early_events,
     sum(parts.first_exposures) as first_exposures
 from parts
 group by experiment_id, variant_key, hour
@@ -135,6 +146,7 @@ select
     sum(hours.value) as value,
     sum(hours.corrected_events) as corrected_events,
     sum(hours.events_from_afar) as events_from_afar,
+    sum(hours.early_events) as early_events,
     sum(hours.first_exposures) as first_exposures
 from {{ hours }} as hours
 where {{ condition }}

@@ -261,7 +261,7 @@ days as (
         on events.unit_type = moved_ids.unit_type and events.user_id = moved_ids.sent_as
     where
         events.timestamp >= moved_ids.first_exposed_at
-        or ({{ from_afar() }} and events.received_at >= moved_ids.first_exposed_at)
+        or ({{ by_a_wrong_clock() }} and events.received_at >= moved_ids.first_exposed_at)
 
     union distinct
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 import psutil
+import pytest
 
 from neonblue.client import AsyncClient, Client
 from neonblue.contract.identifiers import uuid7
@@ -83,6 +85,43 @@ def test_the_same_event_sent_again_is_a_duplicate_however_the_clock_went_meanwhi
     assert stored(postgres, event) == kept
     other = send(api, event | {"timestamp": behind(39 * SECOND).isoformat()}, behind(30 * SECOND))
     assert other.json()["items"][0]["code"] == "id_reused"
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_request_repeated_with_its_key_is_answered_as_the_first_though_the_clock_was_set(
+    lines: bool, api: httpx.Client, postgres: Server
+) -> None:
+    unit, ahead = f"u-{uuid4()}", timedelta(hours=3)
+    events = [
+        purchase(unit, behind(-ahead)),
+        {"event_type": "purchase", "user_id": unit, "timestamp": behind(-ahead).isoformat()},
+        {"event_type": "purchase", "user_id": unit, "timestamp": behind(timedelta(0)).isoformat()},
+        {"user_id": unit},
+    ]
+    body = "\n".join(map(json.dumps, events)) if lines else json.dumps(events)
+    kind = "application/x-ndjson" if lines else "application/json"
+    key = {"Idempotency-Key": str(uuid4()), "Content-Type": kind}
+
+    def answer(clock: datetime | None, text: str = body) -> httpx.Response:
+        said = {} if clock is None else {"Sent-At": clock.isoformat()}
+        return api.post("/v1/events", content=text, headers=key | said)
+
+    first = answer(behind(-ahead))
+    assert (first.json()["accepted"], first.json()["rejected"]) == (3, 1)
+    for clock in (behind(timedelta(0)), behind(ahead), None):
+        again = answer(clock)
+        assert (again.status_code, again.json()) == (200, first.json())
+    assert query(postgres, "SELECT count(*) FROM events WHERE user_id = %s", unit) == [(3,)]
+    other = answer(behind(timedelta(0)), json.dumps(events[0]))
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_request_of_which_nothing_was_stored_leaves_its_key_free(api: httpx.Client) -> None:
+    event, key = purchase(f"u-{uuid4()}", behind(-timedelta(hours=3))), {"Idempotency-Key": str(uuid4())}
+    refused = api.post("/v1/events", json=event, headers=key)
+    assert (refused.status_code, refused.json()["items"][0]["code"]) == (422, "in_future")
+    said = {"Sent-At": behind(-timedelta(hours=3)).isoformat()}
+    assert api.post("/v1/events", json=event, headers=key | said).json()["accepted"] == 1
 
 
 def test_a_clock_of_another_day_corrects_nothing_and_is_counted(api: httpx.Client, postgres: Server) -> None:

@@ -94,12 +94,16 @@ class Expected:
             if event["experiment_id"] in (0, unit[0]) and event["timestamp"] >= self.units[unit].at:
                 yield event
 
-    def _before_from_afar(self, unit: Unit) -> Iterator[Row]:
-        """The unit's events from a clock too far away, with a time before its exposure, that came after it."""
+    def _early(self, unit: Unit) -> Iterator[Row]:
+        """The unit's events by a wrong clock, with a time before its exposure, that came after it."""
         at = self.units[unit].at
         for event in self.events[unit[1]]:
             came_after = event["timestamp"] < at <= event["received_at"]
-            if event["experiment_id"] in (0, unit[0]) and came_after and _from_afar(event):
+            if (
+                event["experiment_id"] in (0, unit[0])
+                and came_after
+                and (event["clock_offset"] or _from_afar(event))
+            ):
                 yield event
 
     def _totals(self) -> dict[tuple[int, str, str], Total]:
@@ -161,13 +165,15 @@ class Expected:
                 counts[place]["from_afar"] += _from_afar(event)
                 counts[place]["conversions"] += event["event_type"] in CONVERSIONS
                 values[place] += event["value"]
-            for event in self._before_from_afar(unit):
-                counts[unit[0], row.variant, period(event["timestamp"])]["from_afar"] += 1
+            for event in self._early(unit):
+                place = (unit[0], row.variant, period(event["timestamp"]))
+                counts[place]["early"] += 1
+                counts[place]["corrected" if event["clock_offset"] else "from_afar"] += 1
         return {
             place: (
                 *(row[column] for column in ("events", "exposures", "conversions")),
                 values[place],
-                *(row[column] for column in ("corrected", "from_afar", "first")),
+                *(row[column] for column in ("corrected", "from_afar", "early", "first")),
             )
             for place, row in counts.items()
         }

@@ -15,7 +15,9 @@ MOMENTS = (
     "sum_covariate, sum_covariate_squares, sum_value_covariate, sum_denominator_covariate, just_before"
 )
 ENTERED = "version, exposure_date, entered_from, finishes_at"
-COUNTS = "events, exposures, conversions, value, corrected_events, events_from_afar, first_exposures"
+COUNTS = (
+    "events, exposures, conversions, value, corrected_events, events_from_afar, early_events, first_exposures"
+)
 # Each mart's grain and its other columns. Build columns are left out.
 COLUMNS = {
     "first_exposures": ("experiment_id, user_id", "variant_key, version, first_exposed_at"),

@@ -95,10 +95,12 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, l
 def without_late_clocks(events: pa.Table) -> pa.Table:
     """Nothing is known of the clock of what came late.
 
-    An event from afar that came after an exposure of today, with a time of a closed hour, is in the next build alone;
-    here it would be in the warehouse before it came.
+    An event by a wrong clock that came after an exposure of today, with a time of a closed hour, is in the next build
+    alone; here it would be in the warehouse before it came.
     """
     late = pa.compute.greater(events["received_delay"], 1_000_000)
-    place = events.schema.get_field_index("sent_at")
-    known = pa.compute.if_else(late, pa.scalar(None, events["sent_at"].type), events["sent_at"])
-    return events.set_column(place, "sent_at", known)
+    for name, unknown in (("sent_at", None), ("clock_offset", 0)):
+        place = events.schema.get_field_index(name)
+        known = pa.compute.if_else(late, pa.scalar(unknown, events[name].type), events[name])
+        events = events.set_column(place, name, known)
+    return events

@@ -136,16 +136,25 @@ def test_a_tiny_history_gives_the_numbers_worked_out_by_hand(warehouse: Warehous
 
 
 @pytest.mark.timeout(900)  # two builds
-def test_events_from_afar_are_counted_although_they_lie_before_the_exposure(warehouse: Warehouse) -> None:
+def test_events_by_a_wrong_clock_are_counted_although_they_lie_before_the_exposure(
+    warehouse: Warehouse,
+) -> None:
     def at(
-        user: str, day: int, hour: int, kind: str, *, received: tuple[int, int], sent: int | None = None
+        user: str,
+        day: int,
+        hour: int,
+        kind: str,
+        *,
+        received: tuple[int, int],
+        sent: int | None = None,
+        moved: int = 0,
     ) -> dict[str, object]:
         return event(
             user_id=user,
             timestamp=f"2026-02-{day:02}T{hour:02}:00:00.000000Z",
             received_at=f"2026-02-{received[0]:02}T{received[1]:02}:00:00.000000Z",
             sent_at=None if sent is None else f"2026-02-{sent:02}T{hour:02}:00:00.000000Z",
-            clock_offset=0,
+            clock_offset=moved * 3_600_000_000,
             event_type=kind,
             value=None,
             experiment_id=None if kind == "purchase" else 1,
@@ -153,7 +162,7 @@ def test_events_from_afar_are_counted_although_they_lie_before_the_exposure(ware
         )
 
     def days() -> list[tuple[int, ...]]:
-        columns = "events, exposures, conversions, corrected_events, events_from_afar, first_exposures"
+        columns = "events, exposures, conversions, corrected_events, events_from_afar, early_events, first_exposures"
         query = "SELECT toDayOfMonth(date), {} FROM {}daily_metrics ORDER BY date"
         told, live = (rows(warehouse.client, query.format(columns, prefix)) for prefix in ("", "live_"))
         assert told == live
@@ -181,21 +190,28 @@ def test_events_from_afar_are_counted_although_they_lie_before_the_exposure(ware
                 at("ann", 10, 13, "purchase", received=(10, 13), sent=7),  # so too, and counted
                 at("ann", 6, 9, "purchase", received=(9, 9), sent=6),  # it came before the exposure
                 at("ann", 8, 12, "purchase", received=(10, 12)),  # late, and its clock is right
+                at("ann", 10, 8, "purchase", received=(10, 12), sent=10, moved=-4),  # its zone is not UTC
+                at("ann", 10, 14, "purchase", received=(10, 16), sent=10, moved=-2),  # so too, and counted
+                at(
+                    "ann", 9, 8, "purchase", received=(9, 12), sent=9, moved=-4
+                ),  # it came before the exposure
                 at("bob", 5, 12, "purchase", received=(9, 12), sent=5),
+                at("bob", 4, 8, "purchase", received=(9, 13), sent=4, moved=-4),
             ],
         ),
     )
     warehouse.dbt("run")
-    assert days() == [(7, 0, 0, 0, 0, 1, 0), (10, 2, 1, 2, 0, 1, 1)]
+    assert days() == [(7, 0, 0, 0, 0, 1, 1, 0), (10, 3, 1, 3, 2, 1, 1, 1)]
 
     # The exposure comes in a later build than the event that came after it.
     warehouse.topic.send(envelope("event_batch", [at("bob", 9, 11, "exposure", received=(12, 11))]))
     warehouse.dbt("build", "--exclude", "path:models/live")
     assert days() == [
-        (5, 0, 0, 0, 0, 1, 0),
-        (7, 0, 0, 0, 0, 1, 0),
-        (9, 0, 1, 0, 0, 0, 1),
-        (10, 2, 1, 2, 0, 1, 1),
+        (4, 0, 0, 0, 1, 0, 1, 0),
+        (5, 0, 0, 0, 0, 1, 1, 0),
+        (7, 0, 0, 0, 0, 1, 1, 0),
+        (9, 0, 1, 0, 0, 0, 0, 1),
+        (10, 3, 1, 3, 2, 1, 1, 1),
     ]
 
 

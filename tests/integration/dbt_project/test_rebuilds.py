@@ -25,6 +25,15 @@ OF_ANOTHER_SHAPE = {
     "unit_metric_values": ("DROP COLUMN is_missing", "DROP COLUMN window_seconds"),
     "metric_moments": ("DROP COLUMN finishes_at", "DROP COLUMN missing"),
     "segment_metrics": ("DROP COLUMN missing", "MODIFY COLUMN n UInt32"),
+    # As it was before early events were counted: none was in the two other columns.
+    "hourly_metrics": (
+        "UPDATE corrected_events = 0, events_from_afar = 0 WHERE 1 SETTINGS mutations_sync = 2",
+        "DROP COLUMN early_events",
+    ),
+    "daily_metrics": (
+        "UPDATE corrected_events = 0, events_from_afar = 0 WHERE 1 SETTINGS mutations_sync = 2",
+        "DROP COLUMN early_events",
+    ),
 }
 EVENT_AXIS = ("hourly_metrics", "daily_metrics")
 EXPOSURE_AXIS = (

@@ -109,13 +109,13 @@ def test_imported_data_are_no_verdict_until_all_of_them_are_built(house: House) 
 
     assert_nothing_is_said(house, "gate", "not_built")
     reason = house.get("gate/results")["reason"]
-    assert "400 units are stored" in reason
+    assert "assignments of 400 ids are stored" in reason
     assert "The next build begins at" in reason
     made = publish_experiment(house.clickhouse, ReportStore.of(house.settings), "gate", "run-not-built")
     assert made.snapshot is None
     (data,) = read_experiments(house.clickhouse, "gate")
     assert waiting(house.clickhouse, data).startswith(
-        "The numbers have not been computed: 400 units are stored"
+        "The numbers have not been computed: assignments of 400 ids are stored"
     )
 
     house.build()
@@ -127,7 +127,10 @@ def test_imported_data_are_no_verdict_until_all_of_them_are_built(house: House) 
     imported(house, "gate", range(400, 600))
     house.refresh_live()
     assert_nothing_is_said(house, "gate", "not_built")
-    assert "600 units are stored, 400 of them in the numbers" in house.get("gate/results")["reason"]
+    assert (
+        "assignments of 600 ids are stored, 400 units are in the numbers"
+        in house.get("gate/results")["reason"]
+    )
 
     house.build()
     assert house.get("gate/results")["units"] == 600

@@ -72,9 +72,9 @@ def test_a_few_of_them_do_not_fail_and_none_are_not_told() -> None:
 
 
 def test_corrected_clocks_are_told_and_those_that_are_too_far_away_warn() -> None:
-    assert correction_check(1_000, 0, 0) is None
+    assert correction_check(1_000, 0, 0, 0) is None
     mended, some, many = (
-        correction_check(1_000, 40, 0), correction_check(1_000, 0, 10), correction_check(1_000, 40, 11)
+        correction_check(1_000, 40, 0, 0), correction_check(1_000, 0, 10, 0), correction_check(1_000, 40, 11, 0)
     )  # fmt: skip
 
     assert mended is not None
@@ -87,17 +87,29 @@ def test_corrected_clocks_are_told_and_those_that_are_too_far_away_warn() -> Non
     assert "11 came from a clock more than 1 day off (1.1%)" in many.message
 
 
-def test_events_from_afar_may_be_more_than_those_that_count() -> None:
-    only, most = correction_check(0, 0, 3), correction_check(4, 0, 8)
+def test_events_that_their_clock_puts_before_the_exposure_are_told_and_weigh_as_others() -> None:
+    """A local time that is sent as UTC may move every event of a client there."""
+    only, corrected, few = (
+        correction_check(3, 0, 3, 3), correction_check(100, 60, 0, 60), correction_check(1_000, 40, 10, 7)
+    )  # fmt: skip
 
     assert only is not None
-    assert most is not None
-    assert [(check.passed, check.value) for check in (only, most)] == [(False, 1.0), (False, 1.0)]
+    assert corrected is not None
+    assert few is not None
+    assert [(check.passed, check.value) for check in (only, corrected, few)] == [
+        (False, 1.0),
+        (False, 0.6),
+        (True, 0.01),
+    ]
+    assert "Are both Sent-At and the clock in UTC?" in corrected.message
+    assert few.message.endswith(
+        "7 of all these do not count: they came after the exposure with a time before it."
+    )
 
 
 def test_a_majority_of_corrected_events_asks_whether_a_zone_is_sent_for_utc() -> None:
     half, more, both = (
-        correction_check(1_000, 500, 10), correction_check(1_000, 501, 10), correction_check(1_000, 501, 11)
+        correction_check(1_000, 500, 10, 0), correction_check(1_000, 501, 10, 0), correction_check(1_000, 501, 11, 0)
     )  # fmt: skip
 
     assert half is not None

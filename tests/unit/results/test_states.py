@@ -25,7 +25,9 @@ from neonblue.results.states import (
     before_the_start,
     never_built,
     next_build,
+    not_built,
     state_of,
+    without_units,
 )
 from neonblue.results.warehouse import Counted
 from orchestration.defs.warehouse.schedules import hourly
@@ -168,7 +170,7 @@ def test_what_waits_for_a_build_says_how_much_and_when_it_comes(kind: str) -> No
     found = answer(experiment("running", kind, "proportion"), "ingested, not built", "proportion")
 
     assert found.reason == (
-        "The numbers have not been computed: 4,000 units are stored, 8,000 rows wait for a build. "
+        "The numbers have not been computed: assignments of 4,000 ids are stored, 8,000 rows wait for a build. "
         "The next build begins at 20:05Z; 'neonblue build' begins one now."
     )
 
@@ -183,7 +185,7 @@ def test_what_is_on_its_way_says_how_old_the_view_is() -> None:
 def test_an_experiment_whose_units_are_never_exposed_says_so() -> None:
     found = answer(experiment("running", "live", "proportion"), "assigned, not exposed", "proportion")
 
-    assert found.reason.startswith("4,000 units were assigned and none has been exposed yet.")
+    assert found.reason.startswith("4,000 ids were assigned and none has been exposed yet.")
 
 
 def test_few_units_are_told_with_the_number_that_is_needed() -> None:
@@ -251,6 +253,42 @@ def test_units_that_the_last_build_read_and_left_out_wait_for_nothing() -> None:
 
     assert why.state is State.NO_DATA
     assert why.reason.startswith("All 3 units were met in several arms")
+
+
+@pytest.mark.parametrize(
+    ("rows", "arrivals", "said"),
+    [
+        (
+            ExperimentRows(assigned=3),
+            Arrivals(assigned=5),
+            "3 units were assigned and none has been exposed yet.",
+        ),
+        (ExperimentRows(), Arrivals(assigned=5), "5 ids were assigned and none has been exposed yet."),
+        (
+            ExperimentRows(),
+            Arrivals(exposed=5),
+            "Exposures of 5 ids were sent and none of these has an assignment.",
+        ),
+    ],
+)
+def test_ids_of_which_one_person_may_have_several_are_not_called_units(
+    rows: ExperimentRows, arrivals: Arrivals, said: str
+) -> None:
+    assert without_units(
+        experiment("running", "live", "mean"), rows, arrivals, COUNTED, NOW
+    ).reason.startswith(said)
+
+
+def test_stored_ids_are_no_units_that_the_numbers_lack() -> None:
+    why = not_built(
+        experiment("running", "imported", "mean"),
+        rows_of("mean", 45),
+        Arrivals(assigned=100, for_build=3),
+        0,
+        NOW,
+    )
+    assert why is not None
+    assert "assignments of 100 ids are stored, 90 units are in the numbers, 3 rows wait" in why.reason
 
 
 def test_before_the_first_build_and_before_the_configuration_there_is_no_verdict() -> None:
