@@ -63,7 +63,7 @@ def answer(target: Target | Fixed, decision: Decision | Violation) -> Assignment
         created=decision.created,
         reason=decision.reason,
         payload=_payload(live, decision.variant_key),
-        served_by=decision.served_by,
+        served_by=None if decision.served_by is ServedBy.EXPERIMENT else decision.served_by,
         durable=decision.durable,
     )
     if live.external and decision.variant_key != target.request.variant_key:

@@ -16,7 +16,6 @@ from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, Turns, off_the_loop
 from api.identity.identify import Identify
 from api.metrics import SHOWN
-from neonblue.bucketing import ServedBy
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
 from neonblue.contract.codes import Code
@@ -153,7 +152,7 @@ def _compare(shown: str | None, found: AssignmentAnswer) -> None:
     """Count whether the unit was shown the variant that it has."""
     if shown is None:
         return
-    if found.served_by != ServedBy.EXPERIMENT:
+    if found.served_by is not None:
         SHOWN.add(found.experiment, "not_running")
     elif found.status is not Status.REJECTED:
         variant = found.variant_key

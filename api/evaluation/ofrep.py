@@ -20,7 +20,7 @@ from api.evaluation.schemas import (
     FlagReason,
 )
 from api.experiments import payloads
-from neonblue.bucketing import Reason, ServedBy
+from neonblue.bucketing import Reason
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
 from neonblue.contract.codes import Code
@@ -131,7 +131,7 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
     metadata: dict[str, bool | str | int] = {"version": answer.version or 0, "durable": answer.durable}
     if answer.reason is not None:
         metadata["reason"] = str(answer.reason)
-    if answer.served_by != ServedBy.EXPERIMENT:
+    if answer.served_by is not None:
         metadata["served_by"] = str(answer.served_by)
     if answer.variant_key is None:
         return EvaluationSuccess(

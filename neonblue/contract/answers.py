@@ -61,7 +61,7 @@ class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
     created: bool
     reason: str | None = None
     payload: Any = None
-    served_by: str = "experiment"
+    served_by: str | None = None
     durable: bool = True
     status: Status | None = None
     index: int | None = None
