@@ -84,7 +84,7 @@ ASSIGNMENTS = Tally("neonblue_assignments_total", "Assignments by where they wer
 # What is there from the beginning: else the first one would be no increase.
 for _code in ("disk_full", "pipeline_behind", "rate_limited", "unavailable"):
     REFUSALS.add(_code, count=0)
-for _origin in ("process", "valkey", "postgres"):
+for _origin in ("process", "valkey", "postgres", "served"):
     ASSIGNMENTS.add(_origin, count=0)
 TARGETING_ERRORS = Counter(
     "neonblue_targeting_errors_total", "Targeting expressions without an answer: not targeted", ["experiment"]

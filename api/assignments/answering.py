@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.assignments.cache import Stored
-from api.assignments.planning import Target
+from api.assignments.planning import Fixed, Target
 from api.experiments.registry import LiveExperiment
-from neonblue.bucketing import Reason
+from api.metrics import ASSIGNMENTS, TARGETING_ERRORS
+from neonblue.bucketing import Reason, ServedBy, Unit, serve
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.requests import AssignmentRequest
@@ -28,13 +29,26 @@ class Decision:
     created: bool = False
     reason: Reason | None = None
     durable: bool = True
+    served_by: ServedBy = ServedBy.EXPERIMENT
+
+    @classmethod
+    def fixed(cls, found: Fixed) -> Decision:
+        """What the key gives while its experiment does not run."""
+        live, request = found.experiment, found.request
+        evaluation = serve(live.configuration, found.serving, Unit(request.user_id, request.attributes or {}))
+        if evaluation.error is not None:
+            TARGETING_ERRORS.labels(live.key).inc()
+        ASSIGNMENTS.add("served")
+        return cls(
+            evaluation.variant_key, live.version, reason=evaluation.reason, served_by=evaluation.served_by
+        )
 
     @classmethod
     def of(cls, stored: Stored, *, created: bool = False, durable: bool = True) -> Decision:
         return cls(stored.variant_key, stored.version, stored.assigned_at, created, None, durable)
 
 
-def answer(target: Target, decision: Decision | Violation) -> AssignmentAnswer:
+def answer(target: Target | Fixed, decision: Decision | Violation) -> AssignmentAnswer:
     """The answer on one target."""
     if isinstance(decision, Violation):
         return rejection(target.request, decision)
@@ -49,6 +63,7 @@ def answer(target: Target, decision: Decision | Violation) -> AssignmentAnswer:
         created=decision.created,
         reason=decision.reason,
         payload=_payload(live, decision.variant_key),
+        served_by=None if decision.served_by is ServedBy.EXPERIMENT else decision.served_by,
         durable=decision.durable,
     )
     if live.external and decision.variant_key != target.request.variant_key:

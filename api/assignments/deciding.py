@@ -13,7 +13,7 @@ import structlog
 from api.assignments.answering import Decision
 from api.assignments.cache import AssignmentCache, SharedCache, Stored, UnitKey
 from api.assignments.lookup import Lookup
-from api.assignments.planning import Target, plan_one
+from api.assignments.planning import Fixed, Target, plan_one
 from api.assignments.writer import AssignmentJob, Outcome, Wanted
 from api.disk import DiskWatch
 from api.experiments.registry import Registry
@@ -81,7 +81,7 @@ class Decider:
             open_ = [target for target in followed if isinstance(target, Target)]
             second = iter(await self._decide(open_, 0))
             for n, target in zip(again, followed, strict=True):
-                verdicts[n] = target if isinstance(target, Violation) else next(second)
+                verdicts[n] = next(second) if isinstance(target, Target) else target
         found: list[Verdict] = []
         for verdict in verdicts:
             if verdict is None:
@@ -238,17 +238,20 @@ class Decider:
         self.cache.put_all(stored)
         self.shared.write(salts, stored)
 
-    async def _follow(self, targets: Sequence[Target], now: datetime) -> list[Target | Violation]:
+    async def _follow(self, targets: Sequence[Target], now: datetime) -> list[Target | Verdict]:
         """The targets under the newest configuration and the ids that theirs are linked with."""
         await self.registry.check()
         links = await self.lookup.links({target.user for target in targets})
-        followed: list[Target | Violation] = []
+        followed: list[Target | Verdict] = []
         for target in targets:
             live = self.registry.find(target.experiment.experiment_id)
             try:
                 fresh = plan_one(target.request, live, now, self.max_ahead)
             except ContractError as error:
                 followed.append(error.violation)
+                continue
+            if isinstance(fresh, Fixed):  # paused or concluded meanwhile
+                followed.append(Decision.fixed(fresh))
                 continue
             fresh = replace(fresh, keep=target.keep)
             person = links.get(target.user)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from api.assignments.cache import UnitKey
 from api.experiments.registry import LiveExperiment, Registry
+from neonblue.bucketing import Serving
 from neonblue.contract.codes import Code
 from neonblue.contract.instants import EPOCH, format_instant
 from neonblue.contract.requests import DEFAULT_UNIT_TYPE, AssignmentRequest
@@ -46,6 +47,20 @@ class Target:
         return replace(self, unit=(self.unit[0], self.unit[1], user_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One unit and an experiment that does not run: what its key gives, nothing to look up and nothing to store."""
+
+    request: AssignmentRequest
+    experiment: LiveExperiment
+    serving: Serving
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether another process may have started the experiment meanwhile, and this one has not heard of it."""
+        return not self.experiment.started
+
+
 def plan(
     request: AssignmentRequest,
     registry: Registry,
@@ -53,11 +68,11 @@ def plan(
     max_ahead: timedelta,
     *,
     unused: bool = False,
-) -> Sequence[Target]:
+) -> Sequence[Target | Fixed]:
     """The request's targets: one, or one for each running experiment. Raises ContractError.
 
     unused: the variants are asked for before any of them is shown, so that only an experiment whose population is the
-    assigned keeps what is decided.
+    assigned keeps what is decided; what keys give whose experiments ran is asked for, too.
     """
     if request.experiment is not None:
         return (plan_one(request, registry.find(request.experiment), now, max_ahead),)
@@ -66,7 +81,7 @@ def plan(
         raise ContractError(Code.EXPERIMENT_REQUIRED, "is required with shown_variant", "experiment")
     instant = format_instant(now)
     unit_type = request.unit_type or DEFAULT_UNIT_TYPE
-    return [
+    targets: list[Target | Fixed] = [
         Target(
             request,
             live,
@@ -77,11 +92,14 @@ def plan(
         )
         for live in registry.running(unit_type)
     ]
+    if unused:
+        targets += [Fixed(request, live, live.serving) for live in registry.served(unit_type) if live.serving]
+    return targets
 
 
 def plan_one(
     request: AssignmentRequest, live: LiveExperiment | None, now: datetime, max_ahead: timedelta
-) -> Target:
+) -> Target | Fixed:
     """The target in this experiment. Raises ContractError."""
     if live is None:
         raise ContractError(Code.UNKNOWN_EXPERIMENT, "there is no such experiment", "experiment")
@@ -89,6 +107,9 @@ def plan_one(
         raise ContractError(
             Code.UNIT_TYPE_MISMATCH, f"the experiment's unit_type is {live.unit_type}", "unit_type"
         )
+    if live.serving is not None:
+        _refuse_given(request)
+        return Fixed(request, live, live.serving)
     if not live.running:
         raise ContractError(Code.NOT_RUNNING, f"the experiment is {live.status}", "experiment")
     unit = (live.experiment_id, live.unit_type, request.user_id)

@@ -34,7 +34,11 @@ ASSIGNMENTS_OPERATION = operation(
     summary="Assign units to variants",
     description=(
         "The unit's variant in one experiment, or in every running one of its type where none is named: the first "
-        "it was given stays. Records the exposure unless `expose` is false; without an experiment only if it is "
+        "it was given stays. A key is safe to call before and after: while its experiment is a draft, scheduled, "
+        "paused or concluded, the control is answered with the `reason` draft, not_started, paused or concluded; or "
+        "the variant that was decided to ship, with the reason released, but to those whom a holdout has or targeting "
+        "leaves out. `served_by` says so; nothing of it is stored or an exposure. Archived, it gives no variant. "
+        "Records the exposure unless `expose` is false; without an experiment only if it is "
         "true. A unit that gets none has a null `variant_key` and the `reason`: holdout, not_targeted, not_in_layer, "
         "not_in_allocation or dropped_arm; a tester's has the reason `forced` and is not stored. Where `durable` is "
         "false the store is away and nothing is kept: send the exposure with this variant and version until it is "
@@ -49,7 +53,11 @@ ASSIGNMENTS_OPERATION = operation(
         }
     },
     answer=_answer(),
-    answers={"200": "The variant", "404": "No such experiment", "409": "The experiment is not running"},
+    answers={
+        "200": "The variant",
+        "404": "No such experiment",
+        "409": "The import is not running, or has another variant of the unit",
+    },
 )
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from api.assignments.answering import Decision, answer, answer_stored, rejection
 from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
-from api.assignments.planning import Target, plan
+from api.assignments.planning import Fixed, Target, plan
 from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, Turns, off_the_loop
 from api.identity.identify import Identify
@@ -27,7 +27,7 @@ from neonblue.contract.violation import ContractError, Violation
 _CONFIRMABLE = (Code.UNKNOWN_EXPERIMENT, Code.NOT_RUNNING, Code.UNKNOWN_VARIANT)
 
 Request = AssignmentRequest | Violation
-Plan = Sequence[Target] | Violation
+Plan = Sequence[Target | Fixed] | Violation
 
 
 @dataclass(slots=True)
@@ -65,10 +65,16 @@ class AssignmentService:
         now = datetime.now(UTC)
         given, requests = requests, [self._stored(request) for request in requests]
         plans = await self._plans(requests, now, unused)
-        if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
+        if any(map(_may_be_late, plans)):
             await self.registry.confirm()
             plans = await self._plans(requests, now, unused)
-        targets = [target for found in plans if not isinstance(found, Violation) for target in found]
+        targets = [
+            target
+            for found in plans
+            if not isinstance(found, Violation)
+            for target in found
+            if isinstance(target, Target)
+        ]
         decisions = iter(await self.decider.decide(targets, now, size))
         answers: list[AssignmentAnswer] = []
         turns = Turns()
@@ -135,11 +141,20 @@ class AssignmentService:
             return error.violation
 
 
+def _may_be_late(found: Plan) -> bool:
+    """Whether PostgreSQL may say otherwise by now."""
+    if isinstance(found, Violation):
+        return found.code in _CONFIRMABLE
+    return any(isinstance(target, Fixed) and target.unsettled for target in found)
+
+
 def _compare(shown: str | None, found: AssignmentAnswer) -> None:
     """Count whether the unit was shown the variant that it has."""
     if shown is None:
         return
-    if found.status is not Status.REJECTED:
+    if found.served_by is not None:
+        SHOWN.add(found.experiment, "not_running")
+    elif found.status is not Status.REJECTED:
         variant = found.variant_key
         SHOWN.add(found.experiment, "none" if variant is None else "same" if variant == shown else "other")
     elif found.code == Code.NOT_RUNNING:
@@ -152,4 +167,7 @@ def _answers(
     """Takes one decision for each target."""
     if isinstance(found, Violation):
         return [rejection(request, found)]
-    return [answer(target, next(decisions)) for target in found]
+    return [
+        answer(target, Decision.fixed(target) if isinstance(target, Fixed) else next(decisions))
+        for target in found
+    ]

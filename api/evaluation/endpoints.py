@@ -29,7 +29,7 @@ _MEDIA_TYPE = "application/json"
     "/v1/configuration",
     responses={
         200: {
-            "description": "All running experiments",
+            "description": "All that runs, and what others give that ran",
             "content": {_MEDIA_TYPE: {"schema": {"type": "object"}}},
         },
         304: {"description": "Nothing has changed"},
@@ -38,7 +38,8 @@ _MEDIA_TYPE = "application/json"
 async def configuration(experiments: Experiments, _: Assigner, if_none_match: IfNoneMatch = None) -> Response:
     """What evaluating without this API needs: each running experiment's salt, ranges, layer, holdouts, targeting.
 
-    Testers are named by their bucket alone.
+    `served`: what a key gives whose experiment is paused or concluded. Testers are named by their bucket alone, drafts
+    not at all.
     """
     if not experiments.loaded:
         raise unavailable("The experiments are not loaded yet")
@@ -55,7 +56,7 @@ async def configuration(experiments: Experiments, _: Assigner, if_none_match: If
     responses={
         200: {"description": "The flag's value", "content": {_MEDIA_TYPE: {"schema": {"type": "object"}}}},
         400: {"description": "The context can't be used"},
-        404: {"description": "No running experiment has this key"},
+        404: {"description": "No experiment that is in use has this key"},
     },
 )
 async def evaluate_flag(key: FlagKey, request: Request, ofrep: Ofrep, _: Assigner) -> Response:
@@ -76,7 +77,7 @@ async def evaluate_flag(key: FlagKey, request: Request, ofrep: Ofrep, _: Assigne
 async def evaluate_flags(
     request: Request, ofrep: Ofrep, _: Assigner, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """OpenFeature: every running experiment of the unit's type. Records no exposure.
+    """OpenFeature: every experiment of the unit's type that runs, is paused or concluded. Records no exposure.
 
     Stores nothing but the assignments of experiments whose population is the assigned; the others answer with what
     is stored, else with what the unit will get.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,7 +34,19 @@ UNIT_TYPE = "unit_type"
 
 _decode = msgspec.json.Decoder(EvaluationRequest).decode
 _encode = msgspec.json.Encoder().encode
-_NO_SUCH_FLAG = "no running experiment has this key"
+_REASONS: Mapping[str, FlagReason] = MappingProxyType(
+    {
+        Reason.FORCED: FlagReason.TARGETING_MATCH,
+        Reason.RELEASED: FlagReason.STATIC,
+        Reason.CONCLUDED: FlagReason.STATIC,
+        Reason.DRAFT: FlagReason.DISABLED,
+        Reason.NOT_STARTED: FlagReason.DISABLED,
+        Reason.PAUSED: FlagReason.DISABLED,
+        Reason.HOLDOUT: FlagReason.DEFAULT,
+        Reason.NOT_TARGETED: FlagReason.DEFAULT,
+    }
+)
+_NO_SUCH_FLAG = "no experiment that is in use has this key"
 _NO_FLAG = (Code.UNKNOWN_EXPERIMENT, Code.NOT_RUNNING, Code.VARIANT_REQUIRED)
 
 
@@ -58,7 +72,7 @@ class OfrepService:
             request.key = key
             return _failure(request)
         (found,) = await self.assignments.answer([request])
-        if found.status is Status.REJECTED:
+        if found.status is Status.REJECTED or found.reason == Reason.ARCHIVED:
             return _failure(_rejected(key, found))
         return Reply(200, _encode(_success(found)))
 
@@ -117,14 +131,15 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
     metadata: dict[str, bool | str | int] = {"version": answer.version or 0, "durable": answer.durable}
     if answer.reason is not None:
         metadata["reason"] = str(answer.reason)
+    if answer.served_by is not None:
+        metadata["served_by"] = str(answer.served_by)
     if answer.variant_key is None:
         return EvaluationSuccess(
             key=answer.experiment, reason=FlagReason.DEFAULT, variant="", metadata=metadata
         )  # with a variant, which the protocol does not ask for: Python's provider fails without
-    forced = answer.reason == Reason.FORCED
     return EvaluationSuccess(
         key=answer.experiment,
-        reason=FlagReason.TARGETING_MATCH if forced else FlagReason.SPLIT,
+        reason=_REASONS.get(answer.reason or "", FlagReason.SPLIT),
         variant=answer.variant_key,
         value=value_of(answer),
         metadata=metadata,
@@ -132,7 +147,7 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
 
 
 def _rejected(key: str, answer: AssignmentAnswer) -> EvaluationFailure:
-    if answer.code in _NO_FLAG:
+    if answer.code in _NO_FLAG or answer.reason == Reason.ARCHIVED:
         return EvaluationFailure(key=key, errorCode=ErrorCode.FLAG_NOT_FOUND, errorDetails=_NO_SUCH_FLAG)
     return EvaluationFailure(
         key=key, errorCode=ErrorCode.INVALID_CONTEXT, errorDetails=f"{answer.field}: {answer.message}"

@@ -27,11 +27,16 @@ class ErrorCode(StrEnum):
 
 
 class FlagReason(StrEnum):
-    """OpenFeature's reasons. `DEFAULT`: the experiment gives no variant, so the application's own value holds."""
+    """OpenFeature's reasons. `DEFAULT`: the unit is left out, and where there is no value the application's own holds.
+
+    `STATIC`: what was decided, the same for all. `DISABLED`: the control, while the experiment does not run.
+    """
 
     SPLIT = "SPLIT"
     TARGETING_MATCH = "TARGETING_MATCH"
     DEFAULT = "DEFAULT"
+    STATIC = "STATIC"
+    DISABLED = "DISABLED"
 
 
 class EvaluationFailure(Struct, kw_only=True):
@@ -53,7 +58,7 @@ class EvaluationSuccess(Struct, kw_only=True):
 
 
 class BulkEvaluation(Struct):
-    """Every running experiment of the unit's type."""
+    """Every running experiment of the unit's type, and what others give that ran."""
 
     flags: list[EvaluationSuccess | EvaluationFailure]
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from api.postgres.database import Connection
+from neonblue.bucketing import Serving, serving_of
 from neonblue.bucketing.document import (
     ExperimentEntry,
     HoldoutEntry,
@@ -28,6 +29,8 @@ SELECT e.id, e.status, e.source, e.population, jsonb_build_object(
     'variants', (SELECT jsonb_agg(jsonb_build_object('key', v.key, 'weight', v.weight, 'active', v.active,
                      'payload', v.payload) ORDER BY v.position)
                  FROM variants AS v WHERE v.experiment_id = e.id),
+    'control', (SELECT v.key FROM variants AS v WHERE v.experiment_id = e.id AND v.is_control),
+    'shipped', CASE e.decision ->> 'outcome' WHEN 'ship' THEN e.decision ->> 'variant_key' END,
     'testers', (SELECT coalesce(jsonb_object_agg(f.user_id, f.variant_key), '{}')
                 FROM forced_variants AS f WHERE f.experiment_id = e.id AND f.unit_type = e.unit_type)
 )::text
@@ -35,9 +38,9 @@ FROM experiments AS e
 """
 _BY_ID = _EVALUATION + "WHERE e.id = ANY (%s) ORDER BY e.id"
 _VERSIONS = f"""
-SELECT e.id, e.version, md5(running.evaluation)
+SELECT e.id, e.version, md5(served.evaluation)
 FROM experiments AS e
-LEFT JOIN ({_EVALUATION} WHERE e.status = 'running') AS running (id, status, source, population, evaluation)
+LEFT JOIN ({_EVALUATION} WHERE e.status <> 'archived') AS served (id, status, source, population, evaluation)
     USING (id)
 """  # noqa: S608 - no value is in the text
 
@@ -55,17 +58,24 @@ class _Evaluation(msgspec.Struct):
     layer: LayerEntry | None
     holdouts: list[HoldoutEntry]
     variants: list[VariantEntry]
+    control: str | None
+    shipped: str | None
     testers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRow:
-    """An experiment's state and what its evaluation depends on. population: `exposed` or `assigned`."""
+    """An experiment's state and what its evaluation depends on.
+
+    population: `exposed` or `assigned`. serving: what its key gives while it does not run; None where it runs, or is an
+    import.
+    """
 
     status: str
     external: bool
     population: str
     entry: ExperimentEntry
+    serving: Serving | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Unreadable:
 class Mark:
     """Tells whether what is held of an experiment is still right.
 
-    Layers, holdouts and testers may change without a new version, so a running experiment has a digest too.
+    Layers, holdouts and testers may change without a new version, so there is a digest too, unless it is archived.
     """
 
     version: int
@@ -116,4 +126,6 @@ def _row(status: str, source: str, population: str, evaluation: str) -> Evaluati
         name: getattr(found, name) for name in ExperimentEntry.__struct_fields__ if name != "forced"
     }
     forced = {forced_digits(found.salt, unit): variant for unit, variant in found.testers.items()}
-    return EvaluationRow(status, source == "external", population, ExperimentEntry(**fields, forced=forced))
+    external = source == "external"
+    serving = None if external else serving_of(status, found.control, found.shipped)
+    return EvaluationRow(status, external, population, ExperimentEntry(**fields, forced=forced), serving)

@@ -14,14 +14,20 @@ import structlog
 from api.experiments.evaluation import EvaluationRow, Mark, Unreadable, read_evaluations, read_marks
 from api.experiments.repository import CHANNEL
 from api.postgres.database import Pool, connect
-from neonblue.bucketing import Configuration, compile_expression
-from neonblue.bucketing.document import ConfigurationDocument, ExperimentEntry, VariantEntry
+from neonblue.bucketing import Configuration, Serving, compile_expression
+from neonblue.bucketing.document import (
+    ConfigurationDocument,
+    ExperimentEntry,
+    ServedEntry,
+    VariantEntry,
+)
 
 log = structlog.get_logger("api.experiments")
 
 _CHECK_SECONDS = 2.0
 _RELOAD_SECONDS = 0.2
 _RUNNING = "running"
+_UNSTARTED = frozenset({"draft", "scheduled"})
 _NOBODY = "false"
 _ID = re.compile(r"[0-9]{1,10}")
 
@@ -42,10 +48,16 @@ class LiveExperiment:
     variants: dict[str, VariantEntry]
     configuration: Configuration
     entry: ExperimentEntry
+    serving: Serving | None
 
     @property
     def running(self) -> bool:
         return self.status == _RUNNING
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs or ran: its arms are no secret any more."""
+        return self.status not in _UNSTARTED
 
     @property
     def counts_exposed_alone(self) -> bool:
@@ -68,6 +80,7 @@ class LiveExperiment:
             {variant.key: variant for variant in entry.variants},
             _configuration(entry),
             entry,
+            row.serving,
         )
 
 
@@ -80,6 +93,7 @@ class Registry:
         self._by_name: dict[int | str, LiveExperiment] = {}
         self._marks: dict[int, Mark] = {}
         self._running: dict[str, list[LiveExperiment]] | None = None
+        self._served: list[LiveExperiment] | None = None
         self._document: ConfigurationDocument | None = None
         self._reloaded = float("-inf")
         self._reloading: asyncio.Task[None] | None = None
@@ -94,13 +108,19 @@ class Registry:
         """The running experiments that this product assigns such units to, by id."""
         return self._groups().get(unit_type, [])
 
+    def served(self, unit_type: str) -> list[LiveExperiment]:
+        """Those of such units that ran and whose keys still give something, by id."""
+        return [live for live in self._others() if live.unit_type == unit_type]
+
     def document(self) -> ConfigurationDocument:
-        """All that is running, for those who evaluate for themselves."""
+        """All that is running or served, for those who evaluate for themselves."""
         if self._document is None:
             running = [live.entry for group in self._groups().values() for live in group]
             entries = sorted(running, key=lambda entry: entry.experiment_id)
-            revision = sha256(msgspec.json.encode(entries)).hexdigest()[:32]
-            self._document = ConfigurationDocument(revision=revision, experiments=entries)
+            others = [ServedEntry.of(live.entry, live.serving) for live in self._others() if live.serving]
+            served = [entry for entry in others if entry is not None]
+            revision = sha256(msgspec.json.encode([entries, served])).hexdigest()[:32]
+            self._document = ConfigurationDocument(revision=revision, experiments=entries, served=served)
         return self._document
 
     async def confirm(self) -> None:
@@ -175,6 +195,14 @@ class Registry:
                     self._running.setdefault(live.unit_type, []).append(live)
         return self._running
 
+    def _others(self) -> list[LiveExperiment]:
+        if self._served is None:
+            known = (self._by_name[number] for number in sorted(self._ids()))
+            self._served = [
+                live for live in known if live.serving and live.serving.control is not None and live.started
+            ]
+        return self._served
+
     def _put(self, row: EvaluationRow | Unreadable) -> None:
         """A notification may arrive late: an older version never replaces a newer one.
 
@@ -190,7 +218,7 @@ class Registry:
             # The key of a deleted draft may have been taken over, by an experiment of a higher id.
             if self._by_name.get(live.key, live).experiment_id <= live.experiment_id:
                 self._by_name[live.key] = live
-            self._running = self._document = None
+            self._running = self._served = self._document = None
 
     def _forget(self, experiment_id: int) -> None:
         """A draft was deleted. Its key may be another experiment's by now."""
@@ -199,7 +227,7 @@ class Registry:
             return
         if self._by_name.get(gone.key) is gone:
             del self._by_name[gone.key]
-        self._running = self._document = None
+        self._running = self._served = self._document = None
 
     def _ids(self) -> list[int]:
         return [name for name in self._by_name if isinstance(name, int)]

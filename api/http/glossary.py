@@ -146,7 +146,11 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "assigned_at": "When the unit got its variant",
         "exposed_at": "When the unit first met its variant; null: not yet",
         "created": "Whether this call gave the variant; false: it was given before",
-        "AssignmentAnswer.reason": "Why the unit has the variant, or none: assigned, not_targeted, holdout, …",
+        "AssignmentAnswer.reason": "Why the unit has the variant, or none: not_targeted, holdout, paused, released, …",
+        "served_by": (
+            "release: what was decided; control: what everybody gets while the experiment does not run. Neither is an "
+            "exposure. Absent: the experiment"
+        ),
         "durable": (
             "Whether what the call was to store is stored; false: send the exposure as an event, again and again until "
             "it is stored. True where absent"

@@ -5,6 +5,7 @@ from neonblue.bucketing.configuration import Configuration, Holdout, LayerSlot
 from neonblue.bucketing.evaluation import (
     Evaluation,
     Reason,
+    ServedBy,
     Unit,
     assign,
     evaluate,
@@ -12,6 +13,7 @@ from neonblue.bucketing.evaluation import (
     variant_of,
 )
 from neonblue.bucketing.hashing import BUCKETS, Purpose, bucket
+from neonblue.bucketing.serving import Serving, serve, serving_of
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH, Targeting, TargetingError, compile_expression
 from neonblue.bucketing.targeting_rules import check_expression
 
@@ -25,6 +27,8 @@ __all__ = [
     "LayerSlot",
     "Purpose",
     "Reason",
+    "ServedBy",
+    "Serving",
     "Targeting",
     "TargetingError",
     "Unit",
@@ -36,6 +40,8 @@ __all__ = [
     "compile_expression",
     "evaluate",
     "forced_variant",
+    "serve",
+    "serving_of",
     "variant_of",
     "variant_ranges",
 ]

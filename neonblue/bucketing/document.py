@@ -6,8 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from neonblue.bucketing.allocation import FULL_ALLOCATION
 from neonblue.bucketing.configuration import Configuration, Holdout, LayerSlot
+from neonblue.bucketing.evaluation import Reason
 from neonblue.bucketing.hashing import Purpose, bucket
+from neonblue.bucketing.serving import Serving
 from neonblue.bucketing.targeting import compile_expression
 
 SCHEMA_VERSION = 1
@@ -67,12 +70,74 @@ class ExperimentEntry(Struct, frozen=True, kw_only=True):
         )
 
 
+class ServedEntry(Struct, frozen=True, kw_only=True):
+    """An experiment that was started and does not run: what its key gives (`serving.serve`).
+
+    `payloads`: of the variants that somebody gets. `forced`: as in `ExperimentEntry`.
+    """
+
+    key: str
+    unit_type: str
+    version: int
+    salt: str
+    reason: str
+    control: str
+    released: str | None = None
+    payloads: dict[str, Any] = {}
+    holdouts: list[HoldoutEntry] = []
+    targeting: str | None = None
+    forced: dict[str, str] = {}
+
+    def serving(self) -> Serving:
+        """Raises ValueError for a reason that is not known here."""
+        return Serving(Reason(self.reason), self.control, self.released)
+
+    def configuration(self) -> Configuration:
+        """What `serve` reads. Raises ValueError where a rule of it is broken."""
+        return Configuration(
+            self.salt,
+            FULL_ALLOCATION,
+            ((self.control, 1),),
+            holdouts=tuple(Holdout(holdout.salt, holdout.share) for holdout in self.holdouts),
+            targeting=None if self.targeting is None else compile_expression(self.targeting),
+            forced={int(digits): variant for digits, variant in self.forced.items()},
+        )
+
+    @classmethod
+    def of(cls, entry: ExperimentEntry, serving: Serving) -> ServedEntry | None:
+        """None where nothing is served. A release alone asks whom targeting means and a holdout has."""
+        if serving.control is None:
+            return None
+        got = {serving.control, serving.released, *entry.forced.values()}
+        return cls(
+            key=entry.key,
+            unit_type=entry.unit_type,
+            version=entry.version,
+            salt=entry.salt,
+            reason=str(serving.reason),
+            control=serving.control,
+            released=serving.released,
+            payloads={
+                variant.key: variant.payload
+                for variant in entry.variants
+                if variant.key in got and variant.payload is not None
+            },
+            holdouts=[] if serving.released is None else entry.holdouts,
+            targeting=None if serving.released is None else entry.targeting,
+            forced=entry.forced,
+        )
+
+
 class ConfigurationDocument(Struct, frozen=True, kw_only=True):
-    """All running experiments. `revision` names this content: equal revisions, equal documents."""
+    """All running experiments, and what other keys give: those of drafts are not named.
+
+    `revision` names this content: equal revisions, equal documents.
+    """
 
     schema_version: int = SCHEMA_VERSION
     revision: str
     experiments: list[ExperimentEntry]
+    served: list[ServedEntry] = []
 
 
 def forced_digits(salt: str, unit_id: str) -> str:

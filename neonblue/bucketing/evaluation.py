@@ -14,7 +14,7 @@ from neonblue.bucketing.targeting import TargetingError
 
 
 class Reason(StrEnum):
-    """Why a unit has its variant, or has none. The first that holds, in this order."""
+    """Why a unit has its variant, or has none: the first that holds, in this order. The last six: none is running."""
 
     FORCED = "forced"
     HOLDOUT = "holdout"
@@ -23,6 +23,24 @@ class Reason(StrEnum):
     NOT_IN_ALLOCATION = "not_in_allocation"
     DROPPED_ARM = "dropped_arm"
     ASSIGNED = "assigned"
+
+    DRAFT = "draft"
+    NOT_STARTED = "not_started"
+    PAUSED = "paused"
+    CONCLUDED = "concluded"
+    RELEASED = "released"
+    ARCHIVED = "archived"
+
+
+class ServedBy(StrEnum):
+    """What gives the variant: a running experiment, what was decided, or the control for want of either.
+
+    Using it is an exposure where the experiment gives it, and nowhere else.
+    """
+
+    EXPERIMENT = "experiment"
+    RELEASE = "release"
+    CONTROL = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,7 @@ class Evaluation:
     variant_key: str | None
     reason: Reason
     error: str | None = None
+    served_by: ServedBy = ServedBy.EXPERIMENT
 
 
 _HELD_OUT = Evaluation(None, Reason.HOLDOUT)
@@ -54,15 +73,11 @@ def evaluate(configuration: Configuration, unit: Unit) -> Evaluation:
     variant = forced_variant(configuration, unit.id)
     if variant is not None:
         return Evaluation(variant, Reason.FORCED)
-    for holdout in configuration.holdouts:
-        if bucket(holdout.salt, Purpose.HOLDOUT, unit.id) < holdout.bound:
-            return _HELD_OUT
-    if configuration.targeting is not None:
-        try:
-            if not configuration.targeting.matches(unit.attributes):
-                return _NOT_TARGETED
-        except TargetingError as error:
-            return Evaluation(None, Reason.NOT_TARGETED, str(error))
+    if in_holdout(configuration, unit.id):
+        return _HELD_OUT
+    missed = targeting_miss(configuration, unit)
+    if missed is not None:
+        return missed
     layer = configuration.layer
     if layer is not None:
         start, end = layer.bounds
@@ -79,6 +94,23 @@ def forced_variant(configuration: Configuration, unit_id: str) -> str | None:
     if not configuration.forced:
         return None
     return configuration.forced.get(bucket(configuration.salt, Purpose.FORCED, unit_id))
+
+
+def in_holdout(configuration: Configuration, unit_id: str) -> bool:
+    """Whether the unit is in a share of traffic that sees no experiment."""
+    return any(
+        bucket(holdout.salt, Purpose.HOLDOUT, unit_id) < holdout.bound for holdout in configuration.holdouts
+    )
+
+
+def targeting_miss(configuration: Configuration, unit: Unit) -> Evaluation | None:
+    """None where the unit is meant, else the evaluation without a variant."""
+    if configuration.targeting is None:
+        return None
+    try:
+        return None if configuration.targeting.matches(unit.attributes) else _NOT_TARGETED
+    except TargetingError as error:
+        return Evaluation(None, Reason.NOT_TARGETED, str(error))
 
 
 def variant_of(configuration: Configuration, unit_id: str) -> str:

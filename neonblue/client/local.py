@@ -10,8 +10,13 @@ from typing import Any
 
 import msgspec
 
-from neonblue.bucketing import Configuration, Unit, evaluate
-from neonblue.bucketing.document import SCHEMA_VERSION, ConfigurationDocument, ExperimentEntry
+from neonblue.bucketing import Configuration, ServedBy, Serving, Unit, evaluate, serve
+from neonblue.bucketing.document import (
+    SCHEMA_VERSION,
+    ConfigurationDocument,
+    ExperimentEntry,
+    ServedEntry,
+)
 from neonblue.client.errors import ClientError
 from neonblue.client.quiet_log import log
 
@@ -41,25 +46,43 @@ class LocalAssignment(msgspec.Struct, frozen=True):
     payload: Any = None
     unit_type: str = "user"
     version: int | None = None
+    served_by: str = ServedBy.EXPERIMENT
 
     @property
     def exposable(self) -> bool:
-        """Whether using the variant is an exposure; a tester's and the caller's default are none."""
-        return self.variant_key is not None and self.reason not in ("forced", DEFAULT)
+        """Whether using the variant is an exposure.
+
+        A tester's and the caller's default are none, nor is what a release or the control serves.
+        """
+        given = self.variant_key is not None and self.served_by == ServedBy.EXPERIMENT
+        return given and self.reason not in ("forced", DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
-    entry: ExperimentEntry
+class _Known:
+    """An experiment of the configuration. serving: None where it runs."""
+
+    unit_type: str
+    version: int
     configuration: Configuration
     payloads: Mapping[str, Any]
+    serving: Serving | None = None
+
+    @classmethod
+    def of(cls, entry: ExperimentEntry | ServedEntry) -> _Known:
+        """Raises ValueError and ImportError for one that can't be evaluated here."""
+        configuration = entry.configuration()
+        if isinstance(entry, ServedEntry):
+            return cls(entry.unit_type, entry.version, configuration, entry.payloads, entry.serving())
+        payloads = {variant.key: variant.payload for variant in entry.variants}
+        return cls(entry.unit_type, entry.version, configuration, payloads)
 
 
 class LocalEvaluator:
     """The newest configuration. May be shared by threads: a new one replaces the old in one step."""
 
     def __init__(self) -> None:
-        self._running: dict[str, _Running | None] = {}
+        self._known: dict[str, _Known | None] = {}
         self._lock = threading.Lock()
         self._young: set[tuple[str, str]] = set()
         self._old: set[tuple[str, str]] = set()
@@ -80,34 +103,43 @@ class LocalEvaluator:
             return
         if document.schema_version != SCHEMA_VERSION:
             raise ClientError(f"the configuration has version {document.schema_version}: update this client")
-        running: dict[str, _Running | None] = {}  # None: it can't be evaluated here
-        for entry in document.experiments:
+        known: dict[str, _Known | None] = {}  # None: it can't be evaluated here
+        entries: list[ExperimentEntry | ServedEntry] = [*document.served, *document.experiments]
+        for entry in entries:
             try:
-                configuration = entry.configuration()
+                known[entry.key] = _Known.of(entry)
             except (ValueError, ImportError) as error:
                 why = NO_TARGETING if isinstance(error, ImportError) else str(error)
                 log.error("experiment_unreadable", experiment=entry.key, error=why)
-                running[entry.key] = None
-                continue
-            payloads = {variant.key: variant.payload for variant in entry.variants}
-            running[entry.key] = _Running(entry, configuration, payloads)
-        self._running, self.revision = running, document.revision
+                known[entry.key] = None
+        self._known, self.revision = known, document.revision
 
     def evaluate(
         self, experiment: str, user_id: str, attributes: Mapping[str, Any] | None
     ) -> LocalAssignment:
         """The unit's variant in this experiment."""
-        running = self._running
-        found = running.get(experiment)
+        known = self._known
+        found = known.get(experiment)
         if found is None:
-            reason = UNREADABLE if experiment in running else NOT_RUNNING
+            reason = UNREADABLE if experiment in known else NOT_RUNNING
             return LocalAssignment(experiment, user_id, None, reason)
-        evaluation = evaluate(found.configuration, Unit(user_id, attributes or {}))
+        unit = Unit(user_id, attributes or {})
+        evaluation = (
+            evaluate(found.configuration, unit)
+            if found.serving is None
+            else serve(found.configuration, found.serving, unit)
+        )
         variant = evaluation.variant_key
         payload = None if variant is None else found.payloads.get(variant)
-        entry = found.entry
         return LocalAssignment(
-            experiment, user_id, variant, str(evaluation.reason), payload, entry.unit_type, entry.version
+            experiment,
+            user_id,
+            variant,
+            str(evaluation.reason),
+            payload,
+            found.unit_type,
+            found.version,
+            str(evaluation.served_by),
         )
 
     def first_use(self, assignment: LocalAssignment) -> bool:

@@ -45,6 +45,9 @@ class EventsAnswer(Struct, frozen=True):
 class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
     """The answer on one unit. A null `variant_key`: it is not in the experiment, `reason` says why.
 
+    `served_by` (the experiment where absent): `release` is what was decided, `control` what everybody gets while the
+    experiment does not run. Neither is stored, and using it is no exposure.
+
     `payload`: the variant's. `durable` (true where absent): what the call was to store is stored; where false, send
     the exposure as an event with this variant and version, again and again until it is stored.
     """
@@ -58,6 +61,7 @@ class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
     created: bool
     reason: str | None = None
     payload: Any = None
+    served_by: str | None = None
     durable: bool = True
     status: Status | None = None
     index: int | None = None

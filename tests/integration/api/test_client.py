@@ -63,12 +63,13 @@ def test_an_experiment_lives_from_draft_to_archive(api: httpx.Client) -> None:
             (None, "not_targeted"),
         ]
         assert client.pause(key, "look into it").status == "paused"
-        with pytest.raises(ConflictError):
-            client.assign(key, "w", attributes={"plan": "pro"})
-        (refused,) = client.assign_many([NewAssignment(experiment=key, user_id="w")])
-        assert (refused.status, refused.code, refused.variant_key) == ("rejected", "not_running", None)
+        (served,) = client.assign_many([NewAssignment(experiment=key, user_id="w")])
+        assert client.assign(key, "w", attributes={"plan": "pro"}).served_by == "control"
+        assert (served.variant_key, served.reason, served.assigned_at) == ("a", "paused", None)
         assert client.resume(key).status == "running"
         assert client.conclude(key, Decision("ship", "it helps", "b")).status == "concluded"
+        released = client.assign(key, "w", attributes={"plan": "pro"})
+        assert (released.variant_key, released.reason, released.served_by) == ("b", "released", "release")
         assert client.archive(key).status == "archived"
         with pytest.raises(ConflictError):
             client.start(key)

@@ -26,15 +26,15 @@ def other(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def told(api: httpx.Client, made: dict[str, Any]) -> list[str | None]:
-    """With which code an assignment and an event are refused, and an event by the number; None: not refused."""
+    """The code or reason of an assignment, and with which code events by key and number are refused, if they are."""
     assigned = api.post("/v1/assignments", json={"experiment": made["key"], "user_id": "somebody"}).json()
     events = [{"experiment": made["key"]}, {"experiment_id": made["id"]}]
     sent = api.post("/v1/events", json=[EVENT | {"id": uuid7()} | one for one in events]).json()
-    return [assigned.get("code"), *(item.get("code") for item in sent["items"])]
+    return [assigned.get("code", assigned.get("reason")), *(item.get("code") for item in sent["items"])]
 
 
 def known(api: httpx.Client, made: dict[str, Any]) -> bool:
-    return told(api, made) == ["not_running", None, None]
+    return told(api, made) == ["draft", None, None]
 
 
 def test_a_draft_deleted_through_one_process_is_unknown_to_all(

@@ -131,13 +131,16 @@ def test_an_experiment_started_in_one_process_runs_in_the_other_at_once(pair: Pa
         assert answer.status_code == 200, answer.text
 
 
-def test_a_concluded_experiment_assigns_nobody_in_either_process(pair: Pair) -> None:
+def test_a_concluded_experiment_assigns_nobody_in_either_process(pair: Pair, postgres: Server) -> None:
     key = started(pair[0])
     pair[1].post("/v1/assignments", json={"experiment": key, "user_id": "u"}).raise_for_status()
     pair[0].post(f"/v1/experiments/{key}/conclude").raise_for_status()
     for n, client in enumerate(pair):
         answer = client.post("/v1/assignments", json={"experiment": key, "user_id": f"late-{n}"})
-        assert (answer.status_code, answer.json()["code"]) == (409, "not_running")
+        told = answer.json()
+        assert (answer.status_code, told["reason"], told["served_by"]) == (200, "concluded", "control")
+    stored = "SELECT count(*) FROM assignments JOIN experiments AS e ON e.id = experiment_id WHERE e.key = %s"
+    assert query(postgres, stored, key) == [(1,)]
 
 
 def test_data_that_the_store_refuses_fails_its_request_alone(pair: Pair, postgres: Server) -> None:

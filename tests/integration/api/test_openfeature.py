@@ -82,9 +82,15 @@ def test_an_unknown_flag_is_the_default(flags: OpenFeatureClient) -> None:
     assert (details.value, details.error_code) == (True, ErrorCode.FLAG_NOT_FOUND)
 
 
-def test_an_experiment_that_does_not_run_is_no_flag(flags: OpenFeatureClient, postgres: Server) -> None:
-    draft = write(postgres, status="draft").key
-    assert flags.get_string_details(draft, "x", person()).error_code == ErrorCode.FLAG_NOT_FOUND
+def test_what_does_not_run_is_the_control_and_no_flag_once_it_is_archived(
+    flags: OpenFeatureClient, postgres: Server
+) -> None:
+    for status in ("draft", "paused"):
+        details = flags.get_string_details(write(postgres, status=status).key, "x", person())
+        assert (details.value, details.variant, details.reason) == ("a", "a", Reason.DISABLED)
+        assert details.flag_metadata["served_by"] == "control"
+    archived = write(postgres, status="archived").key
+    assert flags.get_string_details(archived, "x", person()).error_code == ErrorCode.FLAG_NOT_FOUND
 
 
 def test_a_missing_targeting_key_is_named(flags: OpenFeatureClient, postgres: Server) -> None:

@@ -23,11 +23,13 @@ from neonblue.bucketing import (
     Unit,
     bucket,
     evaluate,
+    serve,
 )
-from neonblue.bucketing.document import ExperimentEntry
+from neonblue.bucketing.document import ExperimentEntry, ServedEntry
 
 VECTORS = json.loads(files("neonblue.bucketing").joinpath("vectors.json").read_text(encoding="utf-8"))
 CASES = VECTORS["evaluations"]
+SERVED = VECTORS["served"]
 TWO = (("a", 1), ("b", 1))
 
 unit_ids = st.text(min_size=1, max_size=40)
@@ -47,8 +49,21 @@ def test_evaluation_is_the_published_one(case: dict[str, Any]) -> None:
     assert (found.variant_key, found.reason) == (case["variant_key"], case["reason"])
 
 
+@pytest.mark.parametrize("case", SERVED, ids=[f"{n}-{case['name']}" for n, case in enumerate(SERVED)])
+def test_what_is_served_is_the_published_one(case: dict[str, Any]) -> None:
+    entry = msgspec.convert(case["served"], ServedEntry)
+    unit = Unit(case["unit"]["id"], case["unit"]["attributes"])
+    found = serve(entry.configuration(), entry.serving(), unit)
+    assert (found.variant_key, found.reason, found.served_by) == (
+        case["variant_key"],
+        case["reason"],
+        case["served_by"],
+    )
+
+
 def test_every_reason_has_a_published_case() -> None:
-    assert {case["reason"] for case in CASES} == set(Reason)
+    """But for an archived experiment, which no configuration names."""
+    assert {case["reason"] for case in CASES + SERVED} == set(Reason) - {Reason.ARCHIVED}
 
 
 @given(salts, weights, unit_ids, shares, shares)

@@ -179,3 +179,48 @@ def test_the_asyncio_client_does_the_same(server: RecordingServer) -> None:
     assert {f"u{n}" for n in range(20)} | {"away"} <= told.keys()
     assert set(told.values()) == {3}
     assert server.looks.count(200) == 2
+
+
+def served(**fields: Any) -> dict[str, Any]:
+    return {
+        "key": "checkout",
+        "unit_type": "account",
+        "version": 4,
+        "salt": "s",
+        "reason": "paused",
+        "control": "a",
+        "payloads": {"a": {"value": 1}, "b": {"value": 7}},
+    } | fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ("a", "paused", {"value": 1}, "control")),
+        ({"reason": "concluded"}, ("a", "concluded", {"value": 1}, "control")),
+        ({"reason": "concluded", "released": "b"}, ("b", "released", {"value": 7}, "release")),
+        (
+            {"reason": "concluded", "released": "b", "targeting": "attributes.age > 3"},
+            ("a", "not_targeted", {"value": 1}, "control"),
+        ),
+        ({"forced": {forced_digits("s", "u"): "b"}}, ("b", "forced", {"value": 7}, "experiment")),
+    ],
+)
+def test_what_is_served_while_nothing_runs_is_no_exposure(
+    server: RecordingServer, fields: dict[str, Any], expected: tuple[object, ...]
+) -> None:
+    server.configuration = document() | {"served": [served(**fields)]}
+    with Client(server.url, "token", batch=BRIEF) as client:
+        found = client.variant("checkout", "u")
+    assert (found.variant_key, found.reason, found.payload, found.served_by) == expected
+    assert (found.unit_type, found.version, found.exposable) == ("account", 4, False)
+    assert server.stored == {}
+
+
+def test_what_this_client_does_not_know_the_reason_of_harms_no_other(server: RecordingServer) -> None:
+    server.configuration = document(entry(key="runs", allocation=10_000)) | {
+        "served": [served(reason="of a later version")]
+    }
+    with Client(server.url, "token") as client:
+        assert client.variant("checkout", "u").reason == "unreadable"
+        assert client.variant("runs", "u").variant_key is not None

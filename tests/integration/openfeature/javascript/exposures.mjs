@@ -47,7 +47,7 @@ export function exposures({ baseUrl, token, report = console.warn, remember = 10
     counts,
     after(hookContext, details) {
       const { targetingKey, ...attributes } = hookContext.context;
-      if (!targetingKey || !details.variant) return; // the unit is not in the experiment
+      if (!targetingKey || !details.variant || details.flagMetadata?.served_by) return; // no unit of the experiment
       const name = JSON.stringify([hookContext.flagKey, targetingKey]);
       if (known.has(name)) return;
       if (known.size >= remember) known.delete(known.values().next().value);

@@ -13,6 +13,7 @@ import pytest
 from api.experiments import registry as module
 from api.experiments.evaluation import EvaluationRow, Mark
 from api.experiments.registry import Registry
+from neonblue.bucketing import Reason, Serving
 from neonblue.bucketing.document import ExperimentEntry, VariantEntry
 
 
@@ -26,7 +27,7 @@ def row(number: int, key: str) -> EvaluationRow:
         allocation=10_000,
         variants=[VariantEntry(key="a", weight=1), VariantEntry(key="b", weight=1)],
     )
-    return EvaluationRow("draft", False, "exposed", entry)
+    return EvaluationRow("draft", False, "exposed", entry, Serving(Reason.DRAFT, "a"))
 
 
 @dataclass
