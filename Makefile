@@ -8,11 +8,12 @@ OSV ?= https://api.osv.dev
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 DATA ?= .neonblue
 LIVES ?= 2000
+QUICK := log_files openfeature queries users_erasure
 
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end end-to-end-quick faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,10 +45,13 @@ versions: ## the unit tests under each Python that is promised and found here (2
 	@$(PYTHON) tests/versions.py
 
 integration: setup ## each part against real services
-	@$(BIN)/pytest -n 2 --dist loadscope tests/integration
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder tests/integration
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end
+
+end-to-end-quick: setup ## those of them that take a minute or two each, on one stack for all
+	@$(BIN)/pytest $(QUICK:%=tests/end_to_end/test_%.py)
 
 faults: setup ## five short fault runs, each of another seed, two at a time on stacks of their own (six minutes)
 	@seq 5 | xargs -P 2 -I SEED $(BIN)/neonblue faults --seed SEED --minutes 0.5 --recovery 300

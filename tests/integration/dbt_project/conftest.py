@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
 from neonblue.simulation.history.load import insert_assignments, insert_events, insert_links
-from orchestration.project import dbt_environment, dbt_executable
+from tests.integration.dbt import dbt
 from tests.integration.warehouse import Topic, connect, create_ingestion_layer, rows, running
 
 LIVE_DATABASE = "default_live"
@@ -62,20 +59,7 @@ class Warehouse:
 
     def dbt(self, command: str, *arguments: str, **variables: object) -> str:
         """What dbt printed. Fails the test where dbt does. A row counts as seen as soon as it is visible."""
-        given = json.dumps({"ingestion_grace_seconds": 0, **variables})
-        run = subprocess.run(
-            [
-                dbt_executable(),
-                command,
-                *arguments,
-                "--vars",
-                given,
-            ],
-            env={**os.environ, **dbt_environment(self.settings)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = dbt(self.settings, command, *arguments, **variables)
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
         return run.stdout
 
@@ -89,6 +73,8 @@ def server_with_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[War
 
 
 @pytest.fixture
-def warehouse(server_with_models: Warehouse) -> Warehouse:
+def warehouse(server_with_models: Warehouse) -> Iterator[Warehouse]:
     server_with_models.empty()
-    return server_with_models
+    yield server_with_models
+    # What it refreshes every few seconds is no other test's.
+    server_with_models.client.command(f"DROP DATABASE IF EXISTS {LIVE_DATABASE}")

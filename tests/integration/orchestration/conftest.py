@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +10,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from neonblue.settings import Settings
-from orchestration.project import dbt_environment, dbt_executable
 from tests.integration.api.conftest import api, postgres
+from tests.integration.dbt import dbt
 from tests.integration.warehouse import (
     Topic,
     connect,
@@ -79,14 +76,7 @@ class Analysis:
 
     def build(self, *models: str) -> None:
         """Build these models as dbt selects them. A row counts as seen as soon as it is visible."""
-        given = ("--select", *models, "--vars", json.dumps({"ingestion_grace_seconds": 0}))
-        run = subprocess.run(
-            [dbt_executable(), "run", *given],
-            env={**os.environ, **dbt_environment(self.settings)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = dbt(self.settings, "run", "--select", *models)
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
     def send(self, kind: str, *payloads: Any) -> None:
@@ -103,11 +93,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysis]:
 
 
 @pytest.fixture
-def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Analysis:
+def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Analysis]:
     """Empty, and where the settings lead."""
     server.lead_here(monkeypatch)
     server.empty()
-    return server
+    yield server
+    # What it refreshes every few seconds is no other test's.
+    server.client.command(f"DROP DATABASE IF EXISTS {LIVE_DATABASE}")
 
 
 @dataclass

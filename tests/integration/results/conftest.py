@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
@@ -24,8 +23,8 @@ from psycopg import sql
 from api.migrations import upgrade
 from neonblue.settings import Settings
 from orchestration.building import build
-from orchestration.project import dbt_environment, dbt_executable
 from tests.integration.api.conftest import TOKEN, Server, postgres, wait_until
+from tests.integration.dbt import dbt
 from tests.integration.dbt_project.conftest import LIVE_DATABASE, REFRESHED
 from tests.integration.results import history
 from tests.integration.warehouse import (
@@ -69,7 +68,7 @@ class House:
 
     def build(self, **variables: Any) -> None:
         """Build every model. A row counts as seen as soon as it is visible."""
-        run = self._dbt("run", **variables)
+        run = dbt(self.settings, "run", **variables)
         assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
 
     def build_and_test(self) -> dict[str, str]:
@@ -80,16 +79,6 @@ class House:
         # What lies behind a failure is skipped.
         ended = outcome.failed or (*outcome.warned, *outcome.skipped)
         return {node.name: f"{node.ending}: {node.says}" for node in ended}
-
-    def _dbt(self, *arguments: str, **given: Any) -> subprocess.CompletedProcess[str]:
-        variables = ("--vars", json.dumps({"ingestion_grace_seconds": 0, **given}))
-        return subprocess.run(
-            [dbt_executable(), *arguments, *variables],
-            env={**os.environ, **dbt_environment(self.settings)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
     def refresh_live(self) -> None:
         """What ClickHouse does every few seconds, now."""

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from neonblue.alerting import Alert, Severity, deliver_within, mailbox
+from neonblue.alerting import Alert, Severity, deliver, deliver_within, mailbox
 from neonblue.alerting.mailbox import Mailbox
 
 ALERT = Alert("stack/kafka", "NeonBlue: kafka", "kafka: unready")
@@ -60,6 +60,13 @@ def hanging() -> Iterator[SecretStr]:
     """Takes every connection and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield SecretStr(f"json://user:secret@127.0.0.1:{listener.getsockname()[1]}/?rto=3600")
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each delivery in this process, which others of this module give a process of its own."""
+    monkeypatch.setattr(mailbox, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(mailbox, "deliver_within", lambda urls, alert, seconds: deliver(urls, alert))
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -123,6 +130,7 @@ def other(name: str) -> Alert:
     return Alert(f"stack/{name}", f"NeonBlue: {name}", f"{name}: unready")
 
 
+@pytest.mark.usefixtures("at_once")
 def test_one_that_is_refused_holds_up_no_other_and_drops_nothing_newer(
     handler: tuple[type[Receiver], SecretStr], stopping: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +150,7 @@ def test_one_that_is_refused_holds_up_no_other_and_drops_nothing_newer(
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.usefixtures("at_once")
 def test_each_is_tried_as_often_as_it_was_refused_itself(
     handler: tuple[type[Receiver], SecretStr], stopping: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

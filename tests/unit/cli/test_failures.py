@@ -16,8 +16,10 @@ from typer.testing import CliRunner, Result
 
 from neonblue import __version__
 from neonblue.cli.main import COMMANDS, app
+from neonblue.client.retry import RetryPolicy
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.stack import env_file
+from neonblue.stack.services import kafka_users
 from neonblue.stack.supervisor.folder_lock import FolderLock
 
 NEEDING_A_STACK = [
@@ -138,8 +140,11 @@ def test_a_history_without_a_stack_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_a_stack_that_does_not_run_is_told_as_such(
-    run: Run, tmp_path: Path, arguments: tuple[str, ...]
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As often as ever, without the pauses between.
+    monkeypatch.setattr(RetryPolicy, "waits", lambda policy: iter([0.0] * (policy.attempts - 1)))
+    monkeypatch.setattr(kafka_users, "_SECONDS", 1.0)
     started(tmp_path)
 
     said = one_sentence(run(*arguments))

@@ -58,6 +58,12 @@ WITHOUT_THE_STACK = {
 }
 """Commands that need no extra, or whose own executable says so."""
 
+WITHOUT_PAUSES = """
+from neonblue.client.retry import RetryPolicy
+RetryPolicy.waits = lambda policy: iter([0.0] * (policy.attempts - 1))
+"""
+"""Where nothing answers a call is tried as often as ever, at once."""
+
 PROLOGUE = """
 import sys
 from importlib.machinery import PathFinder
@@ -93,7 +99,8 @@ def test_a_command_says_what_to_install(command: str, tmp_path: Path) -> None:
     (tmp_path / ".neonblue" / "neonblue.env").write_text("NEONBLUE_API_PORT=9\nNEONBLUE_CLICKHOUSE_PORT=9\n")
     arguments = [str(file) if one == "FILE" else one for one in ARGUMENTS.get(command, ())]
 
-    done = without_extras("from neonblue.cli.main import app; app()", command, *arguments, folder=tmp_path)
+    code = WITHOUT_PAUSES + "from neonblue.cli.main import app; app()"
+    done = without_extras(code, command, *arguments, folder=tmp_path)
 
     assert "Traceback" not in done.stderr, done.stderr
     if command in WITHOUT_THE_STACK:

@@ -23,19 +23,14 @@ _ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| (blocks|error|warning) \| [^|]{10,} 
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(data_dir=tmp_path_factory.mktemp("data"))
+def definitions(parsed: Settings) -> Definitions:
+    return build(parsed)
 
 
 @pytest.fixture(scope="module")
-def definitions(settings: Settings) -> Definitions:
-    return build(settings)
-
-
-@pytest.fixture(scope="module")
-def of_models(settings: Settings) -> dict[str, str]:
+def of_models(parsed: Settings) -> dict[str, str]:
     """The kind of each test of a model, by its name."""
-    nodes = json.loads(prepare_manifest(settings).read_text())["nodes"].values()
+    nodes = json.loads(prepare_manifest(parsed).read_text())["nodes"].values()
     tests = [node for node in nodes if node["resource_type"] == "test"]
     assert {node["config"]["severity"].lower() for node in tests} == {"error"}
     return {node["name"]: (node.get("test_metadata") or node)["name"] for node in tests}

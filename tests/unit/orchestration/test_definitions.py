@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from dagster import AssetKey, AssetSelection, Definitions
@@ -21,13 +20,8 @@ print(" ".join(name for name in ("scipy.stats", "matplotlib", "apprise", "conflu
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def definitions(data_dir: Path) -> Definitions:
-    return build(Settings(data_dir=data_dir))
+def definitions(parsed: Settings) -> Definitions:
+    return build(parsed)
 
 
 def ancestors(definitions: Definitions, key: AssetKey) -> set[str]:
@@ -116,11 +110,11 @@ def test_every_schedule_and_sensor_is_on_from_the_start(definitions: Definitions
 
 
 @pytest.mark.usefixtures("definitions")  # which has parsed the models
-def test_loading_the_definitions_loads_neither_the_engine_nor_what_draws_or_sends(data_dir: Path) -> None:
+def test_loading_the_definitions_loads_neither_the_engine_nor_what_draws_or_sends(parsed: Settings) -> None:
     """The code server is idle most of the time: it must be small."""
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _LOADED],
-        env={"NEONBLUE_DATA_DIR": str(data_dir), "PATH": "/usr/bin:/bin"},
+        env={"NEONBLUE_DATA_DIR": str(parsed.data_dir), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from dagster import (
@@ -33,10 +32,18 @@ CHOSEN = {REBUILD_TAG: "2026-03-01"}
 SOMEWHERE = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("127.0.0.1", 1), "repository")
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.local_temp(str(tmp_path)) as made:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
+    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
         yield made
+
+
+@pytest.fixture
+def instance(stored: DagsterInstance) -> DagsterInstance:
+    """Without a run."""
+    stored.wipe()
+    assert stored.get_runs() == []
+    return stored
 
 
 def given(instance: DagsterInstance, job: str, status: DagsterRunStatus, tags: dict[str, str]) -> None:

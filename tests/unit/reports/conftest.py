@@ -21,11 +21,33 @@ from neonblue.reports import (
     Sequence,
     SequencePoint,
 )
+from neonblue.reports.drawing import Drawing, Width
 from neonblue.reports.model import ArmShare, Scale
 from neonblue.statistics import Role, Verdict
 
 ARMS = ("control", "blue", "green")
 FIRST = date(2026, 1, 28)
+
+
+_DRAWN: dict[tuple[object, ...], tuple[Drawing, str]] = {}
+
+
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drawing of the same figures is the one that was made of them before, for tests of what stands around it."""
+    drawn = Drawing.svg
+
+    def svg(drawing: Drawing, width: Width) -> str:
+        of = tuple(repr(cell.cell_contents) for cell in drawing.paint.__closure__ or ())
+        key = (drawing.paint.__code__, of, drawing.name, drawing.title, drawing.alternative, width)
+        if key not in _DRAWN:
+            _DRAWN[key] = (
+                drawing,
+                drawn(drawing, width),
+            )  # the drawing too, so that no other takes its address
+        return _DRAWN[key][1]
+
+    monkeypatch.setattr(Drawing, "svg", svg)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ def words(text: str) -> str:
     return unescape(" ".join(re.sub(r"<[^>]+>", " ", text[text.index("<body>") :]).split()))
 
 
+pytestmark = pytest.mark.usefixtures("drawn_once")
+
 STATUSES = ("draft", "scheduled", "running", "paused", "concluded", "archived")
 
 

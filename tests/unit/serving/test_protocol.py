@@ -126,7 +126,7 @@ def test_a_byte_now_and_then_keeps_no_connection(start: bytes) -> None:
 
 def test_a_connection_that_waits_for_an_answer_is_not_the_clients_fault() -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.0)
         await echo(scope, receive, send)
 
     async def use(connect: Connect) -> None:

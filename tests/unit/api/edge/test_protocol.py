@@ -14,6 +14,7 @@ from api.edge.at_once import Application, Call, Caller, Response
 from api.edge.protocol import Protocol
 from api.http.body import Headers
 from api.recent import RecentMap
+from neonblue.serving.limits import ConnectionLimits
 
 BODY = b'{"experiment":"e","user_id":"u"}'
 
@@ -45,9 +46,11 @@ async def usual(scope: Scope, receive: Receive, send: Send) -> None:
 Use = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[list[bytes]]]
 
 
-async def served(use: Use, at_once: AtOnce, keep_alive: int = 5) -> list[bytes]:
+async def served(
+    use: Use, at_once: AtOnce, keep_alive: int = 5, limits: ConnectionLimits | None = None
+) -> list[bytes]:
     """What `use` returns of a connection to the two."""
-    application = Application(usual, at_once)  # type: ignore[arg-type]
+    application = Application(usual, at_once, limits or ConnectionLimits())  # type: ignore[arg-type]
     config = Config(
         application, lifespan="off", proxy_headers=False, log_level="warning", timeout_keep_alive=keep_alive
     )
@@ -222,9 +225,10 @@ def test_a_short_body_may_come_later_than_its_head() -> None:
         for _ in range(2):
             writer.write(request()[: -len(BODY)])
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(reader.read(1), 6)  # longer than what follows an answer may take
+                await asyncio.wait_for(reader.read(1), 1.8)  # longer than what follows an answer may take
             writer.write(BODY)
             answers.append(await read(reader))
         return answers
 
-    assert asyncio.run(served(use, AtOnce(), keep_alive=60)) == [b"at once " + BODY] * 2
+    limits = ConnectionLimits(surplus_time=0.5)
+    assert asyncio.run(served(use, AtOnce(), 60, limits)) == [b"at once " + BODY] * 2
