@@ -186,7 +186,9 @@ def _compare_items(tally: Tally, plain: PlainResults, items: Sequence[Json]) -> 
             continue
         difference = numbers["mean_variant"] - numbers["mean_control"]
         tally.hold(life.key, f"results {words(place)} difference", item["difference"], difference)
-        if looked and item["method"] in looked and not item["status_reason"]:
+        if plain.waits:
+            tally.hold(life.key, f"results {words(place)} p", item["p_value"], None)
+        elif looked and item["method"] in looked and not item["status_reason"]:
             tally.hold(life.key, f"results {words(place)} p", item["p_value"], looked[item["method"]])
         if item["relative_lift"] is not None:
             lift = difference / abs(numbers["mean_control"])

@@ -128,14 +128,29 @@ class PlainResults:
                 found[attribute, value if isinstance(value, str) else json.dumps(value)].add(unit)
         return found
 
+    @property
+    def waits(self) -> bool:
+        """Whether a unit of an import may still finish a window: its one test is taken after that."""
+        return self.life.external and any(
+            end > self._now and not cut
+            for row in self.expected.units.values()
+            for definition in self._definitions.values()
+            for end, cut in [self._window(row.at, definition)]
+        )
+
     def _finished(self, at: datetime, definition: Json) -> bool:
         """By the hour of the exposure: its last window has ended, with no pause or conclusion in it."""
+        end, cut = self._window(at, definition)
+        return end <= self._now and not cut
+
+    def _window(self, at: datetime, definition: Json) -> tuple[datetime, bool]:
+        """When the last window of that hour's units ends, and whether a pause or the conclusion came before."""
         seconds = definition.get("window_seconds")
-        if seconds is None:
-            return True
         hour = at.replace(minute=0, second=0, microsecond=0)
+        if seconds is None:
+            return hour, False
         end = hour + _HOUR + timedelta(seconds=seconds)
-        return end <= self._now and not any(hour < cut < end for cut in self.told.cuts)
+        return end, any(hour < cut < end for cut in self.told.cuts)
 
     def _compared(
         self, rows: Sequence[Judged], arm: str, among: Sequence[Judged] = ()

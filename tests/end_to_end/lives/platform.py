@@ -187,6 +187,7 @@ class Platform:
                 "received_at": datetime.now(UTC),
                 "sent_at": None,  # no Sent-At is sent
                 "clock_offset": 0,
+                "app_version": event.get("app_version", ""),
             }
         )
 
