@@ -19,7 +19,7 @@ from neonblue.cli.main import COMMANDS, app
 from neonblue.client.retry import RetryPolicy
 from neonblue.settings import ENVIRONMENT_FILE, Settings
 from neonblue.stack import env_file
-from neonblue.stack.services import kafka_users
+from neonblue.stack.services.inside import kafka_users
 from neonblue.stack.supervisor.folder_lock import FolderLock
 
 NEEDING_A_STACK = [
