@@ -57,8 +57,8 @@ class Fixed:
 
     @property
     def unsettled(self) -> bool:
-        """Whether another process may have started the experiment meanwhile, and this one has not heard of it."""
-        return not self.experiment.started
+        """Whether another process may have it run meanwhile, and this one has not heard of it."""
+        return not self.experiment.started or self.experiment.status == "paused"
 
 
 def plan(

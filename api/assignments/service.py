@@ -65,8 +65,12 @@ class AssignmentService:
         now = datetime.now(UTC)
         given, requests = requests, [self._stored(request) for request in requests]
         plans = await self._plans(requests, now, unused)
-        if any(map(_may_be_late, plans)):
+        if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
+            plans = await self._plans(requests, now, unused)
+        elif late := _may_be_late(plans):
+            for experiment_id in late:
+                await self.registry.confirm_of(experiment_id)
             plans = await self._plans(requests, now, unused)
         targets = [
             target
@@ -141,11 +145,15 @@ class AssignmentService:
             return error.violation
 
 
-def _may_be_late(found: Plan) -> bool:
-    """Whether PostgreSQL may say otherwise by now."""
-    if isinstance(found, Violation):
-        return found.code in _CONFIRMABLE
-    return any(isinstance(target, Fixed) and target.unsettled for target in found)
+def _may_be_late(plans: Sequence[Plan]) -> set[int]:
+    """The experiments of which PostgreSQL may say by now that they run."""
+    return {
+        target.experiment.experiment_id
+        for found in plans
+        if not isinstance(found, Violation)
+        for target in found
+        if isinstance(target, Fixed) and target.unsettled
+    }
 
 
 def _compare(shown: str | None, found: AssignmentAnswer) -> None:

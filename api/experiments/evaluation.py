@@ -40,7 +40,10 @@ _BY_ID = _EVALUATION + "WHERE e.id = ANY (%s) ORDER BY e.id"
 _VERSIONS = f"""
 SELECT e.id, e.version, md5(served.evaluation)
 FROM experiments AS e
-LEFT JOIN ({_EVALUATION} WHERE e.status <> 'archived') AS served (id, status, source, population, evaluation)
+LEFT JOIN (
+    {_EVALUATION}
+    WHERE e.status NOT IN ('concluded', 'archived') OR (e.status = 'concluded' AND e.decision ->> 'outcome' = 'ship')
+) AS served (id, status, source, population, evaluation)
     USING (id)
 """  # noqa: S608 - no value is in the text
 
@@ -90,7 +93,7 @@ class Unreadable:
 class Mark:
     """Tells whether what is held of an experiment is still right.
 
-    Layers, holdouts and testers may change without a new version, so there is a digest too, unless it is archived.
+    Layers, holdouts and testers may change without a new version: there is a digest too, where units go by them.
     """
 
     version: int

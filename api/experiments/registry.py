@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -26,6 +27,7 @@ log = structlog.get_logger("api.experiments")
 
 _CHECK_SECONDS = 2.0
 _RELOAD_SECONDS = 0.2
+_CONFIRM_SECONDS = 0.5
 _RUNNING = "running"
 _UNSTARTED = frozenset({"draft", "scheduled"})
 _NOBODY = "false"
@@ -96,6 +98,7 @@ class Registry:
         self._served: list[LiveExperiment] | None = None
         self._document: ConfigurationDocument | None = None
         self._reloaded = float("-inf")
+        self._confirmed: dict[int, float] = {}
         self._reloading: asyncio.Task[None] | None = None
         self.loaded = False
         self.find = self._by_name.get
@@ -134,6 +137,19 @@ class Registry:
             if self._reloading is None or self._reloading.done():
                 self._reloading = asyncio.create_task(self._check_soon())
             await asyncio.shield(self._reloading)
+
+    async def confirm_of(self, experiment_id: int) -> None:
+        """The same of one experiment, once in two seconds and for half a second at most.
+
+        What is in memory stands where PostgreSQL does not answer: a key gives something in any case.
+        """
+        clock = asyncio.get_running_loop().time
+        if clock() - self._confirmed.get(experiment_id, float("-inf")) < _CHECK_SECONDS:
+            return
+        with suppress(psycopg.Error, OSError, TimeoutError):
+            async with asyncio.timeout(_CONFIRM_SECONDS):
+                await self.confirm()
+        self._confirmed[experiment_id] = clock()
 
     async def _check_soon(self) -> None:
         await asyncio.sleep(self._reloaded + _RELOAD_SECONDS - asyncio.get_running_loop().time())
@@ -222,6 +238,7 @@ class Registry:
 
     def _forget(self, experiment_id: int) -> None:
         """A draft was deleted. Its key may be another experiment's by now."""
+        self._confirmed.pop(experiment_id, None)
         gone = self._by_name.pop(experiment_id, None)
         if gone is None:
             return

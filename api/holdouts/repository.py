@@ -22,7 +22,10 @@ WHERE source = 'internal' AND status IN ('running', 'paused') AND (holdouts IS N
 ORDER BY id
 """
 _NAMING = """
-SELECT key FROM experiments WHERE %s = ANY(holdouts) AND status NOT IN ('concluded', 'archived') ORDER BY id LIMIT 20
+SELECT key FROM experiments
+WHERE %s = ANY(holdouts)
+    AND (status NOT IN ('concluded', 'archived') OR status = 'concluded' AND decision ->> 'outcome' = 'ship')
+ORDER BY id LIMIT 20
 """
 
 

@@ -60,12 +60,12 @@ class Shared(Generic[Found]):
         entry.failure = None
         try:
             entry.seen = await compute()
+            entry.at = asyncio.get_running_loop().time()
         except Exception as error:
             entry.failure = error
             raise
         finally:
             entry.rounds += 1
-            entry.at = asyncio.get_running_loop().time()
 
 
 class Looks(Shared[Look]):

@@ -46,6 +46,16 @@ class Assignment(AssignmentAnswer, kw_only=True):
 
     assigned_at: datetime | None  # type: ignore[assignment]  # the time that the API writes as a text
 
+    @property
+    def exposable(self) -> bool:
+        """Whether using the variant is an exposure: the experiment gives it, and not to a tester or by default."""
+        return (
+            self.variant_key is not None
+            and self.served_by is None
+            and self.experiment_id is not None
+            and self.reason != "forced"
+        )
+
     @classmethod
     def by_default(cls, experiment: str, user_id: str, variant_key: str, reason: str) -> Self:
         """The caller's own variant, for want of an answer."""

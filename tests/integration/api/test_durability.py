@@ -131,6 +131,16 @@ def test_an_experiment_started_in_one_process_runs_in_the_other_at_once(pair: Pa
         assert answer.status_code == 200, answer.text
 
 
+def test_an_experiment_resumed_in_one_process_runs_in_the_other_at_once(pair: Pair) -> None:
+    for _ in range(5):
+        key = started(pair[0])
+        own = pair[1].post("/v1/assignments", json={"experiment": key, "user_id": "u"}).json()["variant_key"]
+        for step in ("pause", "resume"):
+            pair[0].post(f"/v1/experiments/{key}/{step}").raise_for_status()
+        found = pair[1].post("/v1/assignments", json={"experiment": key, "user_id": "u"}).json()
+        assert (found["variant_key"], "served_by" in found) == (own, False)
+
+
 def test_a_concluded_experiment_assigns_nobody_in_either_process(pair: Pair, postgres: Server) -> None:
     key = started(pair[0])
     pair[1].post("/v1/assignments", json={"experiment": key, "user_id": "u"}).raise_for_status()

@@ -34,6 +34,8 @@ export function exposures({ baseUrl, token, report = console.warn, remember = 10
     } else if (!reply.answer.ok) {
       counts.failed += 1;
       report(`The exposure to ${flag} was refused: ${reply.said.detail}`);
+    } else if (reply.said.served_by) {
+      known.delete(name); // the experiment does not run: nothing was recorded
     } else {
       counts.sent += 1;
       if (reply.said.variant_key !== shown) {

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 import pytest
 
 from api.experiments import registry as module
@@ -115,3 +116,45 @@ def test_a_late_read_of_a_deleted_draft_leaves_its_key_to_who_has_it_now(stored:
         return registry
 
     assert known(asyncio.run(scenario()), 1, "key", 2) == [None, 2, 2]
+
+
+def test_one_experiment_is_confirmed_once_in_two_seconds(stored: Stored) -> None:
+    async def scenario() -> tuple[list[int | None], int]:
+        registry, looks = Registry("", stored), 0  # type: ignore[arg-type]
+
+        async def counted() -> None:
+            nonlocal looks
+            looks += 1
+            stored.after_marks = counted
+
+        stored.after_marks = counted
+        stored.rows = {1: row(1, "one")}
+        await asyncio.gather(*(registry.confirm_of(1) for _ in range(100)))
+        for _ in range(100):
+            await registry.confirm_of(1)
+        return known(registry, 1), looks
+
+    assert asyncio.run(scenario()) == ([1], 1)
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_what_is_remembered_holds_where_postgresql_does_not_answer(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    monkeypatch.setattr(module, "_CONFIRM_SECONDS", 0.1)
+
+    async def scenario() -> list[int | None]:
+        registry = Registry("", stored)  # type: ignore[arg-type]
+        stored.rows = {1: row(1, "one")}
+        await registry.check()
+
+        async def away() -> None:
+            if hangs:
+                await asyncio.Event().wait()
+            raise psycopg.OperationalError
+
+        stored.after_marks = away
+        await asyncio.wait_for(registry.confirm_of(1), 5)
+        return known(registry, 1)
+
+    assert asyncio.run(scenario()) == [1]

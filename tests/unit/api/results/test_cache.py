@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any, cast
 
+import pytest
+
 from api.http.problems import Problem
 from api.results.cache import Looks, Shared
 from api.results.repository import ResultsReader
@@ -70,6 +72,26 @@ def test_one_who_leaves_while_computing_leaves_it_to_the_next() -> None:
         await started.wait()
         first.cancel()
         assert await second == 2
+
+    asyncio.run(ask())
+
+
+def test_what_was_found_before_a_failure_is_not_fresh_again_by_it() -> None:
+    async def ask() -> None:
+        answers = iter([1, OSError("away"), 2])
+
+        async def compute() -> int:
+            found = next(answers)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        shared: Shared[int] = Shared(0.2)
+        assert await shared.get("key", compute) == 1
+        await asyncio.sleep(0.3)
+        with pytest.raises(OSError, match="away"):
+            await shared.get("key", compute)
+        assert await shared.get("key", compute) == 2
 
     asyncio.run(ask())
 

@@ -120,6 +120,29 @@ def test_clocks_that_can_not_be_counted_in_time_are_told_and_the_rest_is_there(
     asyncio.run(ask())
 
 
+def test_no_reading_is_begun_beside_one_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a thread, and there are few."""
+    hanging, begun = Hanging(), []
+
+    def clocks(*given: Any) -> list[Any]:
+        begun.append(given)
+        return hanging(*given)
+
+    asked = results(monkeypatch, lambda *_: STAGES, clocks)
+    asked._healths._seconds = -1.0
+
+    async def ask() -> None:
+        for _ in range(3):
+            assert (await asked.health("key")).checks[0].told is False
+        assert len(begun) == 1
+        hanging.over.set()
+        await asyncio.wait(asked._reading.values())
+        await asked.health("key")
+        assert len(begun) == 2
+
+    asyncio.run(ask())
+
+
 def test_without_the_stages_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = Hanging()
     asked = results(monkeypatch, hanging, lambda *_: CLOCKS)
