@@ -109,7 +109,8 @@ def correction_check(events: int, corrected: int, from_afar: int, early: int) ->
     """
     if not corrected and not from_afar:
         return None
-    share, corrected_share = from_afar / events, corrected / events
+    total = max(events, corrected, from_afar)  # a table as it was before has no early ones
+    share, corrected_share = from_afar / total, corrected / total
     message = (
         f"Of {events:,} events {corrected:,} came from a clock more than {ON_THE_WAY.seconds} s off, and their times "
         "were corrected by the distance."

@@ -66,6 +66,7 @@ def _process() -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=Path(__file__).parents[2],
         start_new_session=True,
     )
     atexit.register(_end, process)

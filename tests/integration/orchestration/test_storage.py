@@ -57,7 +57,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture
 def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> DagsterInstance:
     """The stack's instance of Dagster, with its tables."""
-    for name, value in environment(settings, DagsterCode.name).items():
+    for name, value in environment(settings, DagsterCode).items():
         monkeypatch.setenv(name, value)
     found = DagsterInstance.from_config(str(home(settings)))
     found.get_runs_count()

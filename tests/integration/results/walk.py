@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 import httpx
 
 from api.metric_catalogue.definitions import LONGEST_WINDOW_SECONDS
-from api.metric_catalogue.rules import _AGGREGATIONS as AGGREGATIONS
-from api.metric_catalogue.rules import _CAPPED as CAPPED
 from neonblue.contract.identifiers import uuid7
 from neonblue.contract.life_cycle import Status, Step, legal_steps
+from neonblue.contract.metric_types import CAPPED, METRIC_TYPES
 
 Json = dict[str, Any]
+
+AGGREGATIONS = {name: of_type.aggregations for name, of_type in METRIC_TYPES.items()}
 
 ARMS: list[Json] = [{"key": "control", "is_control": True}, {"key": "b"}, {"key": "c \u2028·'\"\\ {{x}}"}]
 BOUGHT: Json = {"key": "bought", "type": "proportion", "event_type": "purchase", "aggregation": "any"}

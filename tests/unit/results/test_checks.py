@@ -121,3 +121,11 @@ def test_a_majority_of_corrected_events_asks_whether_a_zone_is_sent_for_utc() ->
     for check in (more, both):
         assert "Are both Sent-At and the clock in UTC?" in check.message
     assert "UTC" not in half.message
+
+
+def test_events_from_afar_alone_are_all_of_them() -> None:
+    """As where a table was built by a version that counted no early ones."""
+    check = correction_check(0, 0, 3, 0)
+    assert check is not None
+    assert not check.passed
+    assert check.value == 1.0
