@@ -58,7 +58,7 @@ def owner(
         partitions = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'events'::regclass"
         for (name,) in connection.execute(partitions).fetchall():
             connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-        connection.execute("DELETE FROM experiments")
+        connection.execute("TRUNCATE experiments CASCADE")
         yield connection
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
+from clickhouse_connect.driver.exceptions import Error
 
 from neonblue.clickhouse.client import connect
 from neonblue.contract.identifiers import uuid7
@@ -66,7 +67,14 @@ class Load:
         """Wait until all that was acknowledged by now is in ClickHouse."""
         acknowledged = set(self.acknowledged)
         assert acknowledged
-        until(lambda: not acknowledged & self.missing(), "every acknowledged event is in ClickHouse", seconds)
+
+        def all_there() -> bool:
+            try:
+                return not acknowledged & self.missing()
+            except (Error, OSError):  # ClickHouse is being started again
+                return False
+
+        until(all_there, "every acknowledged event is in ClickHouse", seconds)
 
 
 @contextmanager
