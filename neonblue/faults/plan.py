@@ -79,7 +79,7 @@ def make(seed: int, minutes: float, kinds: Sequence[Kind], services: Sequence[st
     )
     end, at = minutes * 60, draw.uniform(*FIRST_SECONDS)
     groups: list[tuple[Fault, ...]] = []
-    while not groups or at < end:
+    while not groups or max(at, round(at, 1)) < end:  # as it is written down, to a tenth
         first = _fault(draw, at, next(turns), targets, end)
         group = [first]
         companions = [kind for kind in COMPANIONS if kind in kinds and kind is not first.kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neonblue.faults.kinds import COMPANIONS, CORE, NATURES, Kind, chosen
@@ -28,6 +28,7 @@ def test_another_seed_gives_another_plan() -> None:
     assert len(plans) == 50
 
 
+@example(332, 40.058011680237016, [Kind.KILL], ["postgres"])
 @given(SEEDS, MINUTES, KINDS, SERVICES)
 def test_every_fault_is_one_that_was_asked_for_and_begins_within_the_minutes(
     seed: int, minutes: float, kinds: list[Kind], services: list[str]
