@@ -80,7 +80,11 @@ REFUSALS = Tally(
     "neonblue_refusals_total", "Requests that were refused or failed, by the problem's code", ["code"]
 )
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
-ASSIGNMENTS = Tally("neonblue_assignments_total", "Assignments by where they were found", ["origin"])
+ASSIGNMENTS = Tally(
+    "neonblue_assignments_total",
+    "Assignments by where they were found; served: their experiment does not run",
+    ["origin"],
+)
 # What is there from the beginning: else the first one would be no increase.
 for _code in ("disk_full", "pipeline_behind", "rate_limited", "unavailable"):
     REFUSALS.add(_code, count=0)

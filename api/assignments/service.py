@@ -68,9 +68,8 @@ class AssignmentService:
         if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
             plans = await self._plans(requests, now, unused)
-        elif late := _may_be_late(plans):
-            for experiment_id in late:
-                await self.registry.confirm_of(experiment_id)
+        elif not unused and (late := _may_be_late(plans)):
+            await self.registry.confirm_of(late)
             plans = await self._plans(requests, now, unused)
         targets = [
             target

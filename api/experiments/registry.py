@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -138,18 +139,20 @@ class Registry:
                 self._reloading = asyncio.create_task(self._check_soon())
             await asyncio.shield(self._reloading)
 
-    async def confirm_of(self, experiment_id: int) -> None:
-        """The same of one experiment, once in two seconds and for half a second at most.
+    async def confirm_of(self, experiment_ids: Collection[int]) -> None:
+        """The same of these experiments together: of each once in two seconds, and for half a second at most.
 
         What is in memory stands where PostgreSQL does not answer: a key gives something in any case.
         """
         clock = asyncio.get_running_loop().time
-        if clock() - self._confirmed.get(experiment_id, float("-inf")) < _CHECK_SECONDS:
+        oldest = clock() - _CHECK_SECONDS
+        if all(self._confirmed.get(number, float("-inf")) > oldest for number in experiment_ids):
             return
         with suppress(psycopg.Error, OSError, TimeoutError):
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 await self.confirm()
-        self._confirmed[experiment_id] = clock()
+        now = clock()
+        self._confirmed |= {number: now for number in experiment_ids if number in self._by_name}
 
     async def _check_soon(self) -> None:
         await asyncio.sleep(self._reloaded + _RELOAD_SECONDS - asyncio.get_running_loop().time())

@@ -12,8 +12,8 @@ from neonblue.analysis.standings import standing_after
 from neonblue.contract.instants import format_instant
 from neonblue.contract.looks import LookCell, LookMessage
 from neonblue.statistics import MetricResult, NonInferiority, Report
-from neonblue.statistics.experiment.analysis import Looked
 from neonblue.statistics.experiment.experiment import Inference
+from neonblue.statistics.experiment.metric_result import Looked
 from neonblue.statistics.experiment.standing import NOTHING, Standing
 
 

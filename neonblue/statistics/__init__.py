@@ -4,7 +4,7 @@ from neonblue.statistics.bayes.bandits import best_mean, best_rate, thompson_wei
 from neonblue.statistics.bayes.beta import BetaPosterior, beta_posterior
 from neonblue.statistics.bayes.choice import Choice, choose
 from neonblue.statistics.bayes.gaussian import GaussianPosterior, LiftPrior, Scale, gaussian_posterior
-from neonblue.statistics.experiment.analysis import MetricResult, Verdict, analyze_metrics
+from neonblue.statistics.experiment.analysis import analyze_metrics
 from neonblue.statistics.experiment.decision import Action, Decision
 from neonblue.statistics.experiment.experiment import (
     AllocationVersion,
@@ -24,6 +24,7 @@ from neonblue.statistics.experiment.health import (
     sample_ratio,
     sample_ratio_over_versions,
 )
+from neonblue.statistics.experiment.metric_result import MetricResult, Verdict
 from neonblue.statistics.experiment.missing import Missing
 from neonblue.statistics.experiment.report import Report, analyze
 from neonblue.statistics.methods.by_kind import MetricKind, analyze_metric, compare_proportions

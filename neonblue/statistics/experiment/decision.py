@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from neonblue.statistics.experiment import wording
-from neonblue.statistics.experiment.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment.experiment import Experiment, Inference, Plan, Role
 from neonblue.statistics.experiment.health import HealthCheck
+from neonblue.statistics.experiment.metric_result import MetricResult, Verdict
 from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.result import Estimate, Lift
 

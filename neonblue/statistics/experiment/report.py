@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neonblue.statistics.experiment.analysis import MetricResult, Standings, analyze_metrics
+from neonblue.statistics.experiment.analysis import Standings, analyze_metrics
 from neonblue.statistics.experiment.checks import check_health
 from neonblue.statistics.experiment.decision import Decision, decide
 from neonblue.statistics.experiment.experiment import Experiment, Plan
 from neonblue.statistics.experiment.health import HealthCheck
+from neonblue.statistics.experiment.metric_result import MetricResult
 
 
 @dataclass(frozen=True, slots=True)

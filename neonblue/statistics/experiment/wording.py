@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from neonblue.statistics import numbers
-from neonblue.statistics.experiment.analysis import MetricResult, Verdict
 from neonblue.statistics.experiment.experiment import Metric
 from neonblue.statistics.experiment.health import Finding
+from neonblue.statistics.experiment.metric_result import MetricResult, Verdict
 from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.statistics.methods.by_kind import KINDS
 from neonblue.statistics.methods.comparison import Comparison

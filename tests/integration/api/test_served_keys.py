@@ -48,7 +48,7 @@ class Made:
     def __init__(self, api: httpx.Client, postgres: Server, status: str) -> None:
         self.api, self.postgres, self.status = api, postgres, status
         self.kind = f"kind-{uuid4()}"
-        name, salt = holdout(postgres, SHARE)
+        self.holdout, salt = holdout(postgres, SHARE)
         bound = Holdout(salt, SHARE).bound
 
         def unit(word: str, *, held_out: bool) -> str:
@@ -60,7 +60,7 @@ class Made:
             api,
             variants=ARMS,
             unit_type=self.kind,
-            holdouts=[name],
+            holdouts=[self.holdout],
             targeting='attributes.plan == "pro"',
             scheduled_start_at=(datetime.now(UTC) + timedelta(days=1)).isoformat(),
         )["key"]
@@ -208,6 +208,26 @@ def test_an_archived_key_gives_nothing(api: httpx.Client, postgres: Server) -> N
     )
     assert (answer.status_code, answer.json()["errorCode"]) == (404, "FLAG_NOT_FOUND")
     assert made.key not in api.get("/v1/configuration").text
+
+
+def test_a_holdout_that_a_release_reads_stays_until_it_is_archived(
+    api: httpx.Client, postgres: Server
+) -> None:
+    made = Made(api, postgres, "released")
+    blocked = api.delete(f"/v1/holdouts/{made.holdout}").json()
+    assert (blocked["code"], blocked["experiments"]) == ("holdout_in_use", [made.key])
+
+    step(api, made.key, "archive").raise_for_status()
+    assert api.delete(f"/v1/holdouts/{made.holdout}").status_code == 204
+
+
+def test_a_holdout_that_changes_without_a_version_changes_who_gets_the_release(
+    api: httpx.Client, postgres: Server
+) -> None:
+    made = Made(api, postgres, "released")
+    assert [made.assign(word)["reason"] for word in ("meant", "held out")] == ["released", "holdout"]
+    query(postgres, "UPDATE holdouts SET share = 0 WHERE key = %s", made.holdout)
+    wait_until(lambda: made.assign("held out")["reason"] == "released", "the holdout is known to be empty")
 
 
 def test_a_decision_that_comes_later_is_served_once_it_is_there(api: httpx.Client, postgres: Server) -> None:

@@ -118,7 +118,7 @@ def test_a_late_read_of_a_deleted_draft_leaves_its_key_to_who_has_it_now(stored:
     assert known(asyncio.run(scenario()), 1, "key", 2) == [None, 2, 2]
 
 
-def test_one_experiment_is_confirmed_once_in_two_seconds(stored: Stored) -> None:
+def test_experiments_are_confirmed_together_and_each_once_in_two_seconds(stored: Stored) -> None:
     async def scenario() -> tuple[list[int | None], int]:
         registry, looks = Registry("", stored), 0  # type: ignore[arg-type]
 
@@ -128,13 +128,13 @@ def test_one_experiment_is_confirmed_once_in_two_seconds(stored: Stored) -> None
             stored.after_marks = counted
 
         stored.after_marks = counted
-        stored.rows = {1: row(1, "one")}
-        await asyncio.gather(*(registry.confirm_of(1) for _ in range(100)))
-        for _ in range(100):
-            await registry.confirm_of(1)
-        return known(registry, 1), looks
+        stored.rows = {number: row(number, f"e{number}") for number in range(1, 51)}
+        await asyncio.gather(*(registry.confirm_of(stored.rows.keys()) for _ in range(100)))
+        for number in stored.rows:
+            await registry.confirm_of([number])
+        return known(registry, 1, 50), looks
 
-    assert asyncio.run(scenario()) == ([1], 1)
+    assert asyncio.run(scenario()) == ([1, 50], 1)
 
 
 @pytest.mark.parametrize("hangs", [True, False])
@@ -154,7 +154,7 @@ def test_what_is_remembered_holds_where_postgresql_does_not_answer(
             raise psycopg.OperationalError
 
         stored.after_marks = away
-        await asyncio.wait_for(registry.confirm_of(1), 5)
+        await asyncio.wait_for(registry.confirm_of([1]), 5)
         return known(registry, 1)
 
     assert asyncio.run(scenario()) == [1]
