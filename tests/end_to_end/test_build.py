@@ -10,7 +10,7 @@ import pytest
 from neonblue.clickhouse.client import connect
 from neonblue.settings import Settings
 from tests.end_to_end.conftest import CommandLine
-from tests.end_to_end.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 DAYS = [datetime.now(UTC).date() - timedelta(days=ago) for ago in (3, 1)]

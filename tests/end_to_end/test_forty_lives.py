@@ -26,7 +26,7 @@ from tests.end_to_end.lives.comparing import Tally, compare_marts, compare_parts
 from tests.end_to_end.lives.design import LIVES
 from tests.end_to_end.lives.plain import PlainResults, expected_of
 from tests.end_to_end.lives.playing import Play
-from tests.end_to_end.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(3600)
 SEED = 18

@@ -17,7 +17,7 @@ from neonblue.log_lines import read
 from neonblue.settings import Settings
 from neonblue.settings.faults import is_secret
 from tests.end_to_end.conftest import CommandLine
-from tests.end_to_end.waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -10,8 +10,8 @@ import pytest
 from neonblue.clickhouse.client import connect
 from neonblue.settings import Settings
 from tests.end_to_end.conftest import CommandLine
-from tests.end_to_end.waiting import until
 from tests.integration.openfeature.conftest import Runner, javascript, run
+from tests.waiting import until
 
 __all__ = ["javascript", "run"]
 

@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient
 from neonblue.clickhouse.client import connect
 from neonblue.client import Client, event_of
 from neonblue.settings import Settings
+from tests.waiting import until
 
 from .conftest import CommandLine
-from .waiting import until
 
 PERFORMANCE = """
 SELECT variant_key, count() as exposures, countIf(is_conversion) as conversions, \

@@ -24,10 +24,10 @@ from neonblue.client import Client, event_of
 from neonblue.settings import Settings
 from orchestration.launch import launch
 from tests.integration.scanning import in_clickhouse, in_postgres, in_valkey
+from tests.waiting import until
 
 from .conftest import CommandLine
 from .test_queries import replay, topic_ends
-from .waiting import until
 
 # Every column of a stack that may hold real experiments is read, again and again.
 pytestmark = pytest.mark.timeout(900)

@@ -13,8 +13,8 @@ from typing import TypeVar
 import httpx
 
 from tests.end_to_end.lives.design import Json, Life
-from tests.end_to_end.waiting import until
 from tests.integration.dbt_project.expected_values import Row
+from tests.waiting import until
 
 AT_ONCE = 500
 Item = TypeVar("Item")

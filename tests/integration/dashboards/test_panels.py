@@ -31,7 +31,8 @@ from orchestration.tags import PARTITION_TAG
 from tests.dashboards.__main__ import draw_all
 from tests.dashboards.asking import Sources
 from tests.dashboards.expanding import View
-from tests.integration.stack.conftest import new_folder, settings_in, until
+from tests.integration.stack.conftest import new_folder, settings_in
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(

@@ -23,7 +23,7 @@ from neonblue.faults.strikes.context import Context
 from neonblue.faults.watch import AlertListener, Watch, first
 from neonblue.settings import Settings
 from neonblue.stack.processes.process import alive
-from tests.end_to_end.waiting import until
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 READY_SECONDS = 60

@@ -33,7 +33,8 @@ from tests.integration.republication.messages import (
     every_person,
     send,
 )
-from tests.integration.stack.conftest import new_folder, settings_in, until
+from tests.integration.stack.conftest import new_folder, settings_in
+from tests.waiting import until
 
 SERVICES = {"postgres", "valkey", "kafka", "connect", "clickhouse", "api"}
 WAIT_SECONDS = 90.0

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,11 +62,3 @@ def supervise(settings: Settings, *services: str) -> subprocess.Popen[str]:
         process.wait()
         pytest.fail("the supervisor did not get its services ready")
     return process
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Return once `condition` holds; fail naming `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import Error
 from neonblue.clickhouse.client import connect
 from neonblue.contract.identifiers import uuid7
 from neonblue.settings import Settings
-from tests.integration.stack.conftest import until
+from tests.waiting import until
 
 _PAUSE_SECONDS = 0.1
 _TOGETHER = 5

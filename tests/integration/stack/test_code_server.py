@@ -18,7 +18,8 @@ import pytest
 from neonblue.settings import Settings
 from neonblue.stack.processes import sockets
 from neonblue.stack.services.dagster import DagsterCode, environment, home
-from tests.integration.stack.conftest import settings_in, supervise, until
+from tests.integration.stack.conftest import settings_in, supervise
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 _ASKING = """

@@ -23,7 +23,8 @@ from neonblue.contract.identifiers import uuid7
 from neonblue.settings import DiskSettings, Settings
 from neonblue.stack import Stack
 from neonblue.stack.supervisor.folder_lock import holder
-from tests.integration.stack.conftest import new_folder, settings_in, until
+from tests.integration.stack.conftest import new_folder, settings_in
+from tests.waiting import until
 
 MEBIBYTE = 1024**2
 FULL_SECONDS = 40.0

@@ -20,8 +20,9 @@ from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.nodes import Service
 from neonblue.stack.supervisor.restarts import How
 from neonblue.stack.supervisor.service_runner import ServiceRunner
-from tests.integration.stack.conftest import LIGHT, until
+from tests.integration.stack.conftest import LIGHT
 from tests.integration.warehouse import free_port
+from tests.waiting import until
 
 PROGRAM = Path(__file__).with_name("moody.py")
 

@@ -20,7 +20,7 @@ from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.supervisor import probe, record
 from neonblue.stack.supervisor.board import State
-from tests.integration.stack.conftest import until
+from tests.waiting import until
 
 INSERT = """
 INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, payload)

@@ -28,7 +28,8 @@ from neonblue.stack.processes import ports, sockets
 from neonblue.stack.supervisor import control, record
 from neonblue.stack.supervisor.board import State, Status
 from neonblue.stack.supervisor.restarts import How, Outcome
-from tests.integration.stack.conftest import supervise, until
+from tests.integration.stack.conftest import supervise
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 SERVICES = ("postgres", "valkey", "api")

@@ -26,7 +26,8 @@ from neonblue.stack.processes import process
 from neonblue.stack.services.inside.postgres_roles import API_LIMITS, GRANTS
 from neonblue.stack.services.inside.postgres_superuser import Connection
 from neonblue.stack.services.postgres import Postgres
-from tests.integration.stack.conftest import new_folder, settings_in, until
+from tests.integration.stack.conftest import new_folder, settings_in
+from tests.waiting import until
 
 OLD_REVISION = "0002_experiment_looks"
 SUPERUSERS = """

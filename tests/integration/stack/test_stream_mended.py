@@ -26,8 +26,8 @@ from neonblue.stack.services.kafka import admin
 from neonblue.stack.services.stream_memory import StreamMemory
 from neonblue.stack.services.topics import Topics
 from neonblue.stack.supervisor import probe
-from tests.integration.stack.conftest import until
 from tests.integration.stack.loading import Load, receiver
+from tests.waiting import until
 
 SERVICES = {"postgres", "valkey", "kafka", "connect", "clickhouse", "api"}
 MINUTE = 60.0

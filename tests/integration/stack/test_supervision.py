@@ -21,7 +21,8 @@ from neonblue.stack.processes import ports
 from neonblue.stack.processes.process import Identity, alive, members
 from neonblue.stack.supervisor import record
 from neonblue.stack.supervisor.board import State
-from tests.integration.stack.conftest import LIGHT, settings_in, supervise, until
+from tests.integration.stack.conftest import LIGHT, settings_in, supervise
+from tests.waiting import until
 
 
 def run(*arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]:

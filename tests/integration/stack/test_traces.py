@@ -12,8 +12,8 @@ import pytest
 from neonblue.settings import Settings, TracesSettings
 from neonblue.stack import Stack
 from orchestration.launch import launch
-from tests.integration.stack.conftest import until
 from tests.tracing import Collector, collecting
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 

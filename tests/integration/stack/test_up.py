@@ -13,7 +13,7 @@ import pytest
 
 from neonblue.settings import Settings
 from neonblue.stack import folders
-from tests.integration.stack.conftest import until
+from tests.waiting import until
 
 
 def command(settings: Settings, *arguments: str) -> list[str]:

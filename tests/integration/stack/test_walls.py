@@ -23,7 +23,8 @@ from neonblue.stack.processes import landlock
 from neonblue.stack.processes.process import alive, members
 from neonblue.stack.services import clickhouse
 from neonblue.stack.services.clickhouse import walls
-from tests.integration.stack.conftest import new_folder, settings_in, supervise, until
+from tests.integration.stack.conftest import new_folder, settings_in, supervise
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     landlock.version() < landlock.FIRST_USABLE, reason="this kernel has no Landlock that will do"

@@ -44,9 +44,10 @@ from neonblue.settings import Settings
 from neonblue.settings.kafka import PARTS, Part, sasl
 from neonblue.stack import Stack
 from neonblue.stack.catalogue import with_free_ports
-from tests.integration.stack.conftest import new_folder, until
+from tests.integration.stack.conftest import new_folder
 from tests.integration.stack.kafka.older import folder_with
 from tests.integration.warehouse import connect, envelope, event, rows
+from tests.waiting import until
 
 SERVICES = {"kafka", "clickhouse"}
 SHORT = {"log_level": 0, "socket.timeout.ms": 5000, "socket.connection.setup.timeout.ms": 5000}

@@ -16,7 +16,6 @@ from neonblue.stack.catalogue import MONITORING
 from neonblue.stack.processes.process import members
 from neonblue.stack.services.api import Api
 from neonblue.stack.supervisor import record
-from tests.integration.stack.conftest import until
 from tests.integration.stack.test_secrets import secrets
 from tests.integration.stack.watched.watching import (
     JOBS,
@@ -28,6 +27,7 @@ from tests.integration.stack.watched.watching import (
     unwell,
     values,
 )
+from tests.waiting import until
 
 pytestmark = NEEDED
 SERVICES = ("postgres", "valkey", "api")

@@ -11,7 +11,6 @@ from neonblue.settings import Settings
 from neonblue.stack.services.connect import credentials
 from neonblue.stack.services.connector import Connector
 from neonblue.stack.supervisor import probe
-from tests.integration.stack.conftest import until
 from tests.integration.stack.watched.watching import (
     MINUTE,
     NEEDED,
@@ -22,6 +21,7 @@ from tests.integration.stack.watched.watching import (
     values,
 )
 from tests.unit.monitoring.rules import metrics, rules
+from tests.waiting import until
 
 pytestmark = NEEDED
 SERVICES = None
