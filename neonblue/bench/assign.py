@@ -1,4 +1,4 @@
-"""How many assignments a second, cached and first-time."""
+"""How many assignments a second: of known units, of new ones, and of those that an experiment does not take in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 from neonblue.bench.http import Answer, Connection, Target
 from neonblue.bench.load import Plan, loop_factory, run
@@ -17,6 +18,17 @@ from neonblue.settings import Settings
 
 KNOWN_UNITS = 1_000
 WARMING_CONNECTIONS = 32
+
+
+class Kind(StrEnum):
+    """Whom is asked for: known units or a new one each time, of running experiments; or units of experiments that take
+    in nobody, are paused, or ship their treatment."""
+
+    CACHED = "cached"
+    FIRST = "first"
+    OUTSIDE = "outside"
+    PAUSED = "paused"
+    RELEASED = "released"
 
 
 @dataclass(slots=True)
@@ -39,26 +51,45 @@ class AssignReport:
 @contextmanager
 def running_experiments(settings: Settings, count: int) -> Iterator[list[str]]:
     """The keys of so many running experiments; archived afterwards, whatever happened."""
+    with experiments(settings, count, Kind.CACHED) as keys:
+        yield keys
+
+
+@contextmanager
+def experiments(settings: Settings, count: int, kind: Kind) -> Iterator[list[str]]:
+    """The keys of so many experiments of that kind; archived afterwards, whatever happened."""
     keys = [f"bench-{uuid.uuid4().hex[:12]}" for _ in range(count)]
-    variants = [Variant("control", 1, is_control=True), Variant("treatment", 1)]
-    metrics = [Metric(key="conversion", type="proportion", event_type="purchase", aggregation="any")]
     started: list[str] = []
     with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
         try:
             for key in keys:
-                client.create_experiment(NewExperiment(key=key, variants=variants, metrics=metrics))
+                client.create_experiment(_new(key, kind))
                 started.append(client.start(key).key)
+                if kind is Kind.PAUSED:
+                    client.pause(key)
+                elif kind is Kind.RELEASED:
+                    client.conclude(key, Decision("ship", "a benchmark ships it", "treatment"))
             yield keys
         finally:
             for key in started:
-                client.conclude(key, Decision("inconclusive", "a benchmark has no result"))
+                if kind is not Kind.RELEASED:
+                    client.conclude(key, Decision("inconclusive", "a benchmark has no result"))
                 client.archive(key)
 
 
-def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool) -> AssignReport:
-    """Load `POST /v1/assignments`: known units again and again, or a new unit each time."""
+def _new(key: str, kind: Kind) -> NewExperiment:
+    return NewExperiment(
+        key=key,
+        variants=[Variant("control", 1, is_control=True), Variant("treatment", 1)],
+        metrics=[Metric(key="conversion", type="proportion", event_type="purchase", aggregation="any")],
+        allocation=0 if kind is Kind.OUTSIDE else None,
+    )
+
+
+def measure(settings: Settings, keys: list[str], plan: Plan, kind: Kind) -> AssignReport:
+    """Load `POST /v1/assignments` with units of that kind."""
     target = Target.of(settings.api.address, settings.api.token.get_secret_value())
-    report = AssignReport("first" if first_time else "cached", plan.rate)
+    report = AssignReport(kind, plan.rate)
 
     def request(turn: int, user_id: str) -> bytes:
         body = f'{{"experiment":"{keys[turn % len(keys)]}","user_id":"{user_id}"}}'
@@ -70,10 +101,10 @@ def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool
         report.failures += answer.status != 200
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        if first_time:
+        if kind is Kind.FIRST:
             prefix = uuid.uuid4().hex[:8]
             requests = (request(turn, f"{prefix}-{turn}") for turn in itertools.count())
-        else:  # every pair of unit and experiment asked once, so that each is stored and cached
+        else:  # every pair of unit and experiment asked once, so that what is stored is cached
             pairs = math.lcm(KNOWN_UNITS, len(keys))
             known = [request(turn, f"known-{turn % KNOWN_UNITS}") for turn in range(pairs)]
             runner.run(_warm(target, known))

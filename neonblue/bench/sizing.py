@@ -208,7 +208,7 @@ def _assign(settings: Settings, clickhouse: Client, users: int) -> int:
     assigned = 0
     with assign.running_experiments(settings, 1) as keys:
         while assigned < users:
-            done = assign.measure(settings, keys, Plan(_STEP_SECONDS, _CONNECTIONS), first_time=True)
+            done = assign.measure(settings, keys, Plan(_STEP_SECONDS, _CONNECTIONS), assign.Kind.FIRST)
             if done.answered <= done.failures:
                 raise RuntimeError("no user was assigned: see 'neonblue status'")
             assigned += done.answered - done.failures

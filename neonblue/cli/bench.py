@@ -17,7 +17,7 @@ from neonblue.bench import ingest as ingesting
 from neonblue.bench import queries as querying
 from neonblue.bench import restarts as restarting
 from neonblue.bench import statistics as analysing
-from neonblue.bench.assign import AssignReport
+from neonblue.bench.assign import AssignReport, Kind
 from neonblue.bench.ingest import IngestReport, Load
 from neonblue.bench.load import Plan
 from neonblue.bench.queries import QueriesReport
@@ -35,6 +35,8 @@ bench = typer.Typer(
 
 DUPLICATE_SHARES = (0.0, 0.01, 0.1)
 PACED_RATE = 5_000.0
+_OTHERS = 10
+"""Experiments of each kind that is not running with everybody in it."""
 
 Rate = Annotated[
     float | None, typer.Option(min=1, max=1e6, help="Only this: so many events (requests) a second.")
@@ -80,19 +82,24 @@ def assign(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Assign units over HTTP: known ones (cached) and new ones (stored), as fast as they go and at 5,000 a second.
+    """Assign units over HTTP as fast as they go: known ones (cached; also at 5,000 a second), new ones (stored), and
+    those of experiments that take in nobody, are paused, or ship a variant.
 
     Its experiments are concluded and archived at the end.
     """
     settings = Settings.load(data_dir)
     rates = (rate,) if rate is not None else (None, PACED_RATE)
+    reports: list[AssignReport] = []
     with assigning.running_experiments(settings, experiments) as keys:
-        reports = [
-            assigning.measure(settings, keys, Plan(seconds, connections, wanted), first_time=first)
-            for first in (False, True)
-            for wanted in rates
-            if wanted == rate or not first
-        ]
+        for kind in (Kind.CACHED, Kind.FIRST):
+            reports += [
+                assigning.measure(settings, keys, Plan(seconds, connections, wanted), kind)
+                for wanted in rates
+                if wanted == rate or kind is Kind.CACHED
+            ]
+    for kind in (Kind.OUTSIDE, Kind.PAUSED, Kind.RELEASED):
+        with assigning.experiments(settings, min(experiments, _OTHERS), kind) as keys:
+            reports.append(assigning.measure(settings, keys, Plan(seconds, connections, rate), kind))
     if json_output:
         typer.echo(json.dumps([report.as_json() for report in reports], indent=2))
         return
