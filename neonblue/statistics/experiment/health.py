@@ -47,6 +47,33 @@ class SampleRatio:
     users_in_zero_weight_arms: int
     share: float | None = None
 
+    @classmethod
+    def of(
+        cls,
+        observed: _Counts,
+        expected: _Counts,
+        chi2: float,
+        df: int,
+        threshold: float,
+        strays: float,
+        share: float | None = None,
+    ) -> SampleRatio:
+        """From the statistic. observed, expected: per arm; strays: units in arms of weight zero."""
+        p_value, log10_p = (float(value) for value in tails.chi2_sf(chi2, df))
+        return cls(
+            observed=tuple(int(count) for count in observed),
+            expected=tuple(float(count) for count in expected),
+            chi2=chi2,
+            df=df,
+            p_value=p_value,
+            log10_p=log10_p,
+            threshold=threshold,
+            detected=p_value < threshold,
+            small_expected=bool(expected[expected > 0].min() < SMALL_EXPECTED_COUNT),
+            users_in_zero_weight_arms=int(strays),
+            share=share,
+        )
+
     @property
     def exact_p(self) -> float | None:
         """The two-sided binomial p-value for two arms of at most ten million units, else None."""
@@ -119,20 +146,8 @@ def sample_ratio(
     expected = np.where(positive, total * shares / shares.sum(), 0.0)
     chi2 = float(((used - expected[positive]) ** 2 / expected[positive]).sum())
     df = int(positive.sum()) - 1
-    p_value, log10_p = (float(v) for v in tails.chi2_sf(chi2, df))
-    return SampleRatio(
-        observed=tuple(int(c) for c in counts),
-        expected=tuple(float(e) for e in expected),
-        chi2=chi2,
-        df=df,
-        p_value=p_value,
-        log10_p=log10_p,
-        threshold=threshold,
-        detected=p_value < threshold,
-        small_expected=bool(expected[positive].min() < SMALL_EXPECTED_COUNT),
-        users_in_zero_weight_arms=int(counts[~positive].sum()),
-        share=float(expected[positive][0]) / total if df == 1 else None,
-    )
+    share = float(expected[positive][0]) / total if df == 1 else None
+    return SampleRatio.of(counts, expected, chi2, df, threshold, counts[~positive].sum(), share)
 
 
 def sample_ratio_over_versions(
@@ -166,19 +181,7 @@ def sample_ratio_over_versions(
         return problem
     df = int(np.linalg.matrix_rank(covariance, hermitian=True))
     chi2 = float(difference @ np.linalg.pinv(covariance, hermitian=True) @ difference)
-    p_value, log10_p = (float(v) for v in tails.chi2_sf(chi2, df))
-    return SampleRatio(
-        observed=tuple(int(c) for c in totals),
-        expected=tuple(float(e) for e in expected),
-        chi2=chi2,
-        df=df,
-        p_value=p_value,
-        log10_p=log10_p,
-        threshold=threshold,
-        detected=p_value < threshold,
-        small_expected=bool(expected[expected > 0].min() < SMALL_EXPECTED_COUNT),
-        users_in_zero_weight_arms=strays,
-    )
+    return SampleRatio.of(totals, expected, chi2, df, threshold, strays)
 
 
 def stray_units(observed: Sequence[int], weights: Sequence[float]) -> int:
