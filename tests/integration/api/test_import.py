@@ -12,8 +12,7 @@ import httpx
 import psycopg
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import Result
 
 from neonblue.cli.import_file import import_file
 from neonblue.client import AsyncClient, Experiment
@@ -21,6 +20,7 @@ from neonblue.simulation.plan import Plan, make_plan
 from neonblue.simulation.sending import ImportReport, prepare, send
 from neonblue.tables.reading import Sheet
 from neonblue.tables.roles import Options
+from tests import command_line
 from tests.integration.api.conftest import TOKEN, Server
 
 ANSWERS = "user_id,variant,rating\n1,a,4\n2,b,NA\n3,a,0\n4,b,5\n"
@@ -78,7 +78,7 @@ def run(api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     def run(content: str, key: str, *options: str) -> Result:
         path = tmp_path / "data.csv"
         path.write_text(content)
-        return CliRunner().invoke(app, [str(path), "--key", key, "--data-dir", str(tmp_path), *options])
+        return command_line.invoke(str(path), "--key", key, "--data-dir", str(tmp_path), *options, app=app)
 
     return run
 

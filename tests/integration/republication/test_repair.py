@@ -13,11 +13,9 @@ from datetime import UTC, datetime
 import httpx
 import psycopg
 import pytest
-from click.testing import Result
 from clickhouse_connect.driver.client import Client
-from typer.testing import CliRunner
+from typer.testing import Result
 
-from neonblue.cli.main import app
 from neonblue.clickhouse.client import connect
 from neonblue.reconciliation import Counts, reconcile
 from neonblue.reconciliation.compare import Kind
@@ -25,6 +23,7 @@ from neonblue.republication import repair
 from neonblue.republication.repair import TURN
 from neonblue.settings import Role, Settings
 from neonblue.stack import Stack
+from tests import command_line
 from tests.integration.api.people.conftest import client_of
 from tests.integration.api.people.test_erasure import erase, receipt_of
 from tests.integration.republication.messages import (
@@ -95,7 +94,7 @@ def repaired_since(settings: Settings, instant: datetime) -> tuple[dict[str, int
 
 
 def call(settings: Settings, *arguments: str) -> Result:
-    return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
+    return command_line.invoke(*arguments, "--data-dir", str(settings.data_dir))
 
 
 def test_what_was_lost_comes_back_and_a_second_repair_changes_nothing(settings: Settings) -> None:

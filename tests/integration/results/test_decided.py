@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from neonblue.cli.main import app
 from neonblue.results.run import publish_experiment, publish_overview
 from neonblue.results.store import ReportStore
+from tests import command_line
 from tests.integration.api.conftest import TOKEN
 from tests.integration.results import history
 from tests.integration.results.conftest import House
@@ -36,7 +36,7 @@ def run(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, [*arguments, "--data-dir", str(folder)])
+    return lambda *arguments: command_line.invoke(*arguments, "--data-dir", str(folder))
 
 
 def words(page: str) -> str:

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from neonblue.cli.main import app
+from tests import command_line
 from tests.integration.api.conftest import TOKEN
 
 Run = Callable[..., Result]
@@ -26,7 +26,7 @@ def run(api: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     monkeypatch.setenv("NEONBLUE_DATA_DIR", str(tmp_path))
 
     def invoke(*arguments: str, standard_input: str | None = None) -> Result:
-        done = CliRunner().invoke(app, list(arguments), input=standard_input)
+        done = command_line.invoke(*arguments, standard_input=standard_input)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert "Traceback" not in done.output
         return done
