@@ -52,7 +52,7 @@ def running_experiments(settings: Settings, count: int) -> Iterator[list[str]]:
         finally:
             for key in started:
                 client.conclude(key, Decision("inconclusive", "a benchmark has no result"))
-                client.archive(key)
+                client.archive(key, "the benchmark that asked for it is over", force=True)
 
 
 def measure(settings: Settings, keys: list[str], plan: Plan, *, first_time: bool) -> AssignReport:

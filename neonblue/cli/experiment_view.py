@@ -12,11 +12,13 @@ from rich.text import Text
 
 from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
-from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision
+from neonblue.client.messages import Denominator, Evaluations, ExperimentVersion, RecordedDecision
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
 _SECONDS_OF_A_DAY = 86_400
+_SECONDS_OF_AN_HOUR = 3_600
+_HOURS_OF_A_DAY = 24
 _LIST = ("key", "status", "kind", "allocation", "owner", "started", "days")
 _TOLD_BY_THE_TIME = frozenset({"started_at", "concluded_at"})
 _UNSHOWN = frozenset({"key", "status", "id", "variants", "metrics", "decision", "warnings"})
@@ -91,6 +93,22 @@ def history_table(versions: Iterable[ExperimentVersion]) -> Table:
         rows.append((*head, changes[0], plain(version.reason)))
         rows += [("", "", "", "", change, "") for change in changes[1:]]
     return grid(("version", "when", "what", "who", "change", "why"), rows)
+
+
+def asked_sentence(found: Evaluations) -> str:
+    """How often a key was asked for in the span that was looked at, and when last."""
+    times = "once" if found.total == 1 else f"{found.total:,} times" if found.total else "not"
+    span = round((found.until - found.since).total_seconds() / _SECONDS_OF_AN_HOUR)
+    hours = span % _HOURS_OF_A_DAY or span == _HOURS_OF_A_DAY
+    length = f"{span} hours" if hours else f"{span // _HOURS_OF_A_DAY} days"
+    last = f", the last time at {moment(found.last_asked_at)}" if found.last_asked_at else ""
+    return f"{plain(found.experiment)} was {times} asked for in the last {length}{last}"
+
+
+def evaluations_table(found: Evaluations) -> Table:
+    """Which answers the key got, most frequent first."""
+    rows = [(plain(one.variant_key) or "none", plain(one.reason), f"{one.count:,}") for one in found.counts]
+    return grid(("variant", "reason", "answers"), rows)
 
 
 def _list_row(experiment: Experiment, now: datetime) -> tuple[str | Text, ...]:
