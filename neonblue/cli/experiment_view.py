@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -97,18 +97,24 @@ def history_table(versions: Iterable[ExperimentVersion]) -> Table:
 
 def asked_sentence(found: Evaluations) -> str:
     """How often a key was asked for in the span that was looked at, and when last."""
-    times = "once" if found.total == 1 else f"{found.total:,} times" if found.total else "not"
-    span = round((found.until - found.since).total_seconds() / _SECONDS_OF_AN_HOUR)
-    hours = span % _HOURS_OF_A_DAY or span == _HOURS_OF_A_DAY
-    length = f"{span} hours" if hours else f"{span // _HOURS_OF_A_DAY} days"
-    last = f", the last time at {moment(found.last_asked_at)}" if found.last_asked_at else ""
-    return f"{plain(found.experiment)} was {times} asked for in the last {length}{last}"
+    often = {0: "not asked for", 1: "asked for once"}.get(found.total, f"asked for {found.total:,} times")
+    last = "" if found.last_asked_at is None else f", the last time at {moment(found.last_asked_at)}"
+    return f"{plain(found.experiment)} was {often} in the last {_length(found.until - found.since)}{last}"
 
 
 def evaluations_table(found: Evaluations) -> Table:
     """Which answers the key got, most frequent first."""
     rows = [(plain(one.variant_key) or "none", plain(one.reason), f"{one.count:,}") for one in found.counts]
     return grid(("variant", "reason", "answers"), rows)
+
+
+def _length(span: timedelta) -> str:
+    """Whole hours, in days where they are several."""
+    hours = round(span.total_seconds() / _SECONDS_OF_AN_HOUR)
+    if hours == 1:
+        return "hour"
+    days, rest = divmod(hours, _HOURS_OF_A_DAY)
+    return f"{hours} hours" if rest or days == 1 else f"{days} days"
 
 
 def _list_row(experiment: Experiment, now: datetime) -> tuple[str | Text, ...]:

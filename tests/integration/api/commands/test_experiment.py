@@ -154,17 +154,17 @@ def test_a_key_in_use_is_archived_by_force_with_a_reason_alone(run: Run, api: ht
         api.post("/v1/assignments", json=body).raise_for_status()
     step(api, key, "conclude").raise_for_status()
     wait_until(
-        lambda: "was 2 times asked for" in words(run("experiment", "evaluations", key).stdout), "stored"
+        lambda: "was asked for 2 times" in words(run("experiment", "evaluations", key).stdout), "stored"
     )
 
     shown = words(run("experiment", "evaluations", key, "--hours", "24").stdout)
-    assert f"{key} was 2 times asked for in the last 24 hours, the last time at" in shown
+    assert f"{key} was asked for 2 times in the last 24 hours, the last time at" in shown
     assert "assigned" in shown
     found = json.loads(run("experiment", "evaluations", key, "--json").stdout)
     assert (found["total"], found["hours"][0]["total"]) == (2, 2)
     asked = run("experiment", "archive", key)
     assert asked.exit_code == 2
-    assert "was 2 times asked for in the last 7 days, the last time at" in words(asked.stderr)
+    assert "was asked for 2 times in the last 7 days, the last time at" in words(asked.stderr)
     refused = run("experiment", "archive", key, "--yes")
     assert refused.exit_code == 1
     assert "The key was asked for 2 times in the last 7 days, the last time at" in words(refused.stderr)
