@@ -168,6 +168,10 @@ SPANS_DROPPED = Reading(
     "Spans that were lost: the collector was away, or slower than they came",
     lambda: COUNTS.dropped,
 )
+EVALUATIONS_LOST = Counter(
+    "neonblue_evaluations_lost_total",
+    "Answers that are in no count of what keys are asked for: PostgreSQL was away for too long",
+)
 AUDIT_UNWRITTEN_CALLS = Gauge(
     "neonblue_audit_unwritten_calls", "Summed up calls that could not be written to the audit log yet"
 )

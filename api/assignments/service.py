@@ -12,6 +12,7 @@ from api.assignments.answering import Decision, answer, answer_stored, rejection
 from api.assignments.cache import AssignmentCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Fixed, Target, plan
+from api.demand.counts import Counts
 from api.experiments.registry import Registry
 from api.fairness import LARGE_BODY, Turns, off_the_loop
 from api.identity.identify import Identify
@@ -39,6 +40,7 @@ class AssignmentService:
     cache: AssignmentCache
     max_ahead: timedelta
     identify: Identify
+    counts: Counts
     _decoder: ItemDecoder[AssignmentRequest] = field(default_factory=assignment_decoder, init=False)
 
     async def assign(self, body: bytes) -> tuple[list[AssignmentAnswer], bool]:
@@ -89,6 +91,8 @@ class AssignmentService:
                 if not isinstance(asked, Violation):
                     item.user_id = asked.user_id
                     _compare(asked.shown_variant, item)
+                    if _asks_for_key(asked):
+                        self.counts.answered(item)
                 answers.append(item)
         return answers
 
@@ -153,6 +157,11 @@ def _may_be_late(plans: Sequence[Plan]) -> set[int]:
         for target in found
         if isinstance(target, Fixed) and target.unsettled
     }
+
+
+def _asks_for_key(request: AssignmentRequest) -> bool:
+    """A look at all experiments is no use of each; who gives a variant tells, and asks nothing."""
+    return request.experiment is not None and request.variant_key is None
 
 
 def _compare(shown: str | None, found: AssignmentAnswer) -> None:

@@ -86,6 +86,7 @@ class AtOnce:
         fields = b"".join((_FIELDS, b"\r\nx-request-id: ", request_id.encode(), on_the_wire(limits)))
         response = Response(fields, _encode(found))
         ASSIGNMENTS.add("process")
+        services.demand.counts.answered(found)
         REQUESTS.add(PATH, "200")
         REQUEST_SECONDS.observe(PATH, perf_counter() - started)
         return response

@@ -26,6 +26,8 @@ from api.assignments.writer import AssignmentJob, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
 from api.background import Keeper
+from api.demand.repository import prune as prune_evaluations
+from api.demand.service import Demand
 from api.disk import DiskWatch
 from api.erasures.service import ErasureService
 from api.erasures.worker import ErasureWorker
@@ -72,6 +74,7 @@ class Services:
     tokens: Tokens
     origins: TokenOrigins
     registry: Registry
+    demand: Demand
     partitions: Partitions
     outbox: OutboxRelease
     pipeline: Pipeline
@@ -124,6 +127,7 @@ class Services:
         keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
         keep("erasures", self.eraser.work)
         keep("audit", self.calls.work)
+        keep("evaluations", self.demand.work)
         if self.arrivals is not None:
             keep("arrivals", self.arrivals.tell)
         REFUSALS.told = self.calls.refused
@@ -136,6 +140,7 @@ class Services:
             await self.keeper.stop()
             REFUSALS.told = None
             await self.calls.finish()
+            await self.demand.finish()
             await self.shared.close()
             self.results.reader.close()
             await self.pool.close()
@@ -203,6 +208,7 @@ class Services:
     async def _prune(self) -> None:
         async with self.pool.connection() as connection:
             await idempotency.prune(connection)
+            await prune_evaluations(connection)
             await connection.execute("DELETE FROM heartbeat WHERE beat_at < now() - interval '1 hour'")
 
 

@@ -26,6 +26,7 @@ from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
+from api.demand.service import Demand
 from api.disk import DiskWatch
 from api.edge.services import Services
 from api.erasures.caches import Caches
@@ -71,7 +72,9 @@ def create_services(settings: Settings) -> Services:
     api, dsn = settings.api, settings.postgres.dsn()
     tracing = _tracing(settings)
     pool = Pool(dsn, _POOL_SIZE)
+    disk = DiskWatch(settings.data_dir, settings.disk)
     registry = Registry(dsn, pool)
+    demand = Demand(pool, disk)
     partitions = Partitions(pool, api.max_event_age_days + 1)
     cache = AssignmentCache(api.assignment_cache_entries)
     valkey = Redis(connection_pool=_valkey_pool(settings))
@@ -86,7 +89,7 @@ def create_services(settings: Settings) -> Services:
     )
     ahead = timedelta(seconds=api.max_future_seconds)
     event_writer = EventWriter(
-        dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS), registry.find
+        dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS), registry.find, demand.counts
     )
     assignment_writer = AssignmentWriter(dsn, partitions, cache, api.outbox_batches)
     event_queue: GroupCommit[EventJob, EventResult] = GroupCommit(
@@ -96,7 +99,6 @@ def create_services(settings: Settings) -> Services:
         "assignments", assignment_writer.open, assignment_writer.write, limits, tracing=tracing
     )
     experiments = ExperimentService(pool, registry)
-    disk = DiskWatch(settings.data_dir, settings.disk)
     reader = ResultsReader(settings.clickhouse)
     decider = Decider(assignment_queue, registry, cache, shared, Lookup(pool), ahead, disk)
     identify = identifier(api.user_id_hash_key.get_secret_value())
@@ -107,7 +109,7 @@ def create_services(settings: Settings) -> Services:
         timedelta(hours=settings.kafka.retention_hours),
     )
     looks = LookService(pool)
-    assignments = AssignmentService(decider, registry, cache, ahead, identify)
+    assignments = AssignmentService(decider, registry, cache, ahead, identify, demand.counts)
     results = ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds))
     admission = Admission(
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
@@ -122,6 +124,7 @@ def create_services(settings: Settings) -> Services:
         tokens,
         origins,
         registry,
+        demand,
         partitions,
         OutboxRelease(pool, settings.connect.slot, api.outbox_retention_days),
         Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
@@ -136,7 +139,7 @@ def create_services(settings: Settings) -> Services:
         TokenService(pool, tokens, origins),
         Gate(tokens, sessions, admission),
         admission,
-        LifeCycle(pool, registry),
+        LifeCycle(pool, registry, demand),
         ForcedVariantService(pool, registry, identify),
         LayerService(pool),
         HoldoutService(pool, registry),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from psycopg import errors
 
 from api.assignments.cache import AssignmentCache, Stored, UnitKey
 from api.assignments.repository import expose, read_assignments
+from api.demand.counts import Counts
 from api.events import idempotency
 from api.events.carried import count_carried, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
@@ -51,6 +52,7 @@ class EventWriter:
     outbox_batches: bool
     recent: RecentMap[str, bool]
     find: Find
+    counts: Counts
 
     async def open(self) -> Connection:
         connection = await connect(self.dsn, "events")
@@ -72,7 +74,8 @@ class EventWriter:
         carried = [(event, event.variant_key) for event in events if event.carried_version is not None]
         known, created, plain = await self._assign(connection, events)
         fates = await self._store(connection, events, received_at, careful=attempt > 0)
-        exposures = _first_exposures(events, fates, known)
+        exposing = _exposing(events, fates)
+        exposures = _first_exposures(exposing, known)
         await expose(connection, exposures)
         messages = [
             Message(event.id, event.message(received_at))
@@ -90,7 +93,15 @@ class EventWriter:
         self.assignments.put_all({unit: known[unit].with_exposure() for unit in exposures})
         count_carried(carried, created, known)
         plain.count()
+        self._count(exposing)
         return results
+
+    def _count(self, exposures: Iterable[Event]) -> None:
+        """Whoever sends an exposure uses the key, unless it is told of an import."""
+        for event in exposures:
+            live = self.find(event.experiment_id or 0)
+            if live is not None and not live.external:
+                self.counts.exposed(live.experiment_id, event.variant_key)
 
     async def _make_partitions(self, jobs: Sequence[EventJob]) -> None:
         missing = self.partitions.missing({event.day for job in jobs for event in job.events})
@@ -170,17 +181,23 @@ class EventWriter:
         return fresh, suspects
 
 
-def _first_exposures(
-    events: Sequence[Event], fates: Sequence[Fate], known: Mapping[UnitKey, Stored]
-) -> dict[UnitKey, str]:
-    """The earliest exposure among these events of each unit whose assignment has none recorded."""
+def _exposing(events: Sequence[Event], fates: Sequence[Fate]) -> list[Event]:
+    """The exposures to one experiment among these events, each once."""
+    return [
+        event
+        for event, fate in zip(events, fates, strict=True)
+        if event.event_type == EXPOSURE and event.experiment_id is not None and fate is Fate.ACCEPTED
+    ]
+
+
+def _first_exposures(exposures: Iterable[Event], known: Mapping[UnitKey, Stored]) -> dict[UnitKey, str]:
+    """The earliest of these exposures of each unit whose assignment has none recorded."""
     found: dict[UnitKey, str] = {}
-    for event, fate in zip(events, fates, strict=True):
-        if event.event_type == EXPOSURE and event.experiment_id is not None and fate is Fate.ACCEPTED:
-            unit = unit_of(event)
-            stored = known.get(unit)
-            if stored is not None and not stored.exposed:
-                found[unit] = min(event.timestamp, found.get(unit, event.timestamp))
+    for event in exposures:
+        unit = unit_of(event)
+        stored = known.get(unit)
+        if stored is not None and not stored.exposed:
+            found[unit] = min(event.timestamp, found.get(unit, event.timestamp))
     return found
 
 

@@ -17,7 +17,7 @@ from api.experiments.answers import (
     VersionPage,
     WarningOut,
 )
-from api.experiments.schemas import DecisionIn, ExperimentIn, ExperimentPatch, StepIn
+from api.experiments.schemas import ArchiveIn, DecisionIn, ExperimentIn, ExperimentPatch, StepIn
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.experiments.verdicts import LiveResults
@@ -37,6 +37,14 @@ Results = Annotated[LiveResults, Depends(part(LiveResults))]
 Key = Annotated[KeyText, Path(examples=["checkout-2026"])]
 DryRun = Annotated[bool, Query(description="Validate all of it, and store nothing")]
 Statuses = Annotated[list[Status], Query(max_length=len(Status), description="Any of these")]
+
+Stale = Annotated[
+    bool,
+    Query(
+        description="True: only those whose key can probably go out of the code: concluded and decided for 14 days, or "
+        "started 14 days ago or more, and not asked for in the last 14"
+    ),
+]
 
 
 @router.post("", status_code=201, responses={200: {"model": ExperimentAnswer, "description": "Of a dry run"}})
@@ -64,9 +72,17 @@ async def list_experiments(
     owner: Annotated[Name | None, Query()] = None,
     layer: Annotated[KeyText | None, Query()] = None,
     text: SearchText = None,
+    stale: Stale = False,
 ) -> ExperimentPage:
     """Experiments, newest first."""
-    filters = {"status": status or None, "tag": tag, "owner": owner, "layer": layer, "text": text}
+    filters = {
+        "status": status or None,
+        "tag": tag,
+        "owner": owner,
+        "layer": layer,
+        "text": text,
+        "stale": stale,
+    }
     return await service.page(read_cursor(cursor), filters, limit)
 
 
@@ -134,7 +150,6 @@ _STEPS = {
     Step.START: "Start now: units are assigned from now on, and the inference is chosen for good.",
     Step.PAUSE: "Pause: no new unit is assigned.",
     Step.RESUME: "Go on with a paused experiment.",
-    Step.ARCHIVE: "Put a concluded experiment away, for good.",
 }
 for _step, _sentence in _STEPS.items():
     router.add_api_route(
@@ -163,6 +178,22 @@ async def conclude_experiment(
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
     return _shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
+
+
+@router.post("/{key}/archive")
+async def archive_experiment(
+    key: Key,
+    life_cycle: Cycle,
+    actor: Editor,
+    response: Response,
+    why: ArchiveIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentAnswer:
+    """Put a concluded experiment away, for good: its key gives nothing any more.
+
+    Refused (409 `still_evaluated`) while the key was asked for in the last seven days, unless forced with a reason.
+    """
+    return _shown(response, await life_cycle.archive(key, why, if_match, actor))
 
 
 def _shown(

@@ -36,15 +36,28 @@ SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, po
 FROM experiments
 """
 _BY_KEY = _COLUMNS + "WHERE key = %s"
-_WANTED = """
+_RELEASED_AT = """
+CASE WHEN status = 'concluded' AND decision IS NOT NULL
+    THEN greatest(concluded_at, (decision ->> 'decided_at')::timestamptz) END
+"""
+"""Since when everybody whom it means gets what was decided; null: not everybody yet."""
+_STALE = f"""
+{_RELEASED_AT} <= now() - interval '14 days'
+OR (source = 'internal' AND status IN ('running', 'paused', 'concluded')
+    AND greatest(started_at, (SELECT since FROM evaluations_since)) <= now() - interval '14 days'
+    AND NOT EXISTS (SELECT FROM evaluations AS asked
+        WHERE asked.experiment_id = experiments.id AND asked.last_at > now() - interval '14 days'))
+"""  # noqa: S608 - no value is in the text
+_WANTED = f"""
 WHERE experiments.id < %(before)s
     AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s))
     AND (%(tag)s::text IS NULL OR tags @> ARRAY[%(tag)s])
     AND (%(owner)s::text IS NULL OR owner = %(owner)s)
     AND (%(layer)s::text IS NULL OR layer_id = (SELECT l.id FROM layers AS l WHERE l.key = %(layer)s))
+    AND (NOT %(stale)s OR ({_STALE}))
     AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(' ', key, name, hypothesis)), lower(%(text)s)) > 0)
 ORDER BY experiments.id DESC LIMIT %(limit)s
-"""
+"""  # noqa: S608 - no value is in the text
 _PAGE = _COLUMNS + _WANTED
 _LOCK = "SELECT id FROM experiments WHERE key = %s FOR UPDATE"
 _INSERT = """
@@ -86,6 +99,7 @@ _DELETE = (
     "DELETE FROM forced_variants WHERE experiment_id = %s",
     "DELETE FROM experiment_metrics WHERE experiment_id = %s",
     "DELETE FROM variants WHERE experiment_id = %s",
+    "DELETE FROM evaluations WHERE experiment_id = %s",
     "DELETE FROM experiment_versions WHERE experiment_id = %s",
     "DELETE FROM experiments WHERE id = %s",
 )
@@ -115,7 +129,7 @@ async def read_one(connection: Connection, key: str) -> Row | None:
 
 
 async def read_page(connection: Connection, filters: Row) -> list[Row]:
-    """`filters`: before (an id), status (several), tag, owner, layer, text, limit. Newest first."""
+    """`filters`: before (an id), status (several), tag, owner, layer, text, stale, limit. Newest first."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_PAGE.encode(), filters)
         return await cursor.fetchall()

@@ -201,6 +201,25 @@ class StepIn(Strict):
     reason: Reason | None = None
 
 
+class ArchiveIn(StepIn):
+    """Why the experiment is put away; `force` where its key is asked for still."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "Only a crawler asks for it still", "force": True}]}
+    )
+
+    force: Flag = Field(
+        default=False,
+        description="Archive although the key was asked for in the last seven days; then say why in `reason`",
+    )
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.force and not _filled(self.reason):
+            raise ContractError(Code.MISSING_FIELD, "say why: it is required with force", "reason")
+        return self
+
+
 class ForcedVariantIn(Strict):
     """The variant that a tester sees."""
 

@@ -65,7 +65,7 @@ class ExperimentService:
             )
 
     async def page(self, before: int | None, filters: Mapping[str, Any], limit: int) -> ExperimentPage:
-        """A page of experiments, newest first. `filters`: status, tag, owner, layer, text."""
+        """A page of experiments, newest first. `filters`: status, tag, owner, layer, text, stale."""
         async with self.pool.connection() as connection:
             rows = await repository.read_page(
                 connection, {**filters, "before": before or _BEYOND_ALL, "limit": limit + 1}

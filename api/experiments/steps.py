@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import structlog
 
 from api.audit import Actor
+from api.demand.service import Demand
 from api.experiments import changes, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
-from api.experiments.schemas import DecisionIn
+from api.experiments.schemas import ArchiveIn, DecisionIn
 from api.experiments.service import locked
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
@@ -29,6 +30,7 @@ _BY_SCHEDULE = "its scheduled time had come"
 class LifeCycle:
     pool: Pool
     registry: Registry
+    demand: Demand
 
     async def take(
         self, key: str, step: Step, if_match: str | None, actor: Actor, reason: str | None
@@ -58,6 +60,20 @@ class LifeCycle:
             await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
             occasion = Occasion(Step.CONCLUDE, actor, decision.reason)
             after = await _take(connection, before, Step.CONCLUDE, occasion)
+        await versions.refresh(self.registry, after["id"])
+        return ExperimentOut.model_validate(after)
+
+    async def archive(
+        self, key: str, why: ArchiveIn | None, if_match: str | None, actor: Actor
+    ) -> ExperimentOut:
+        """Archive. Raises Problem as `take`, and `still_evaluated` where its key is in use and nothing is forced."""
+        why = why or ArchiveIn()
+        async with self.pool.transaction() as connection:
+            before = await locked(connection, key, if_match)
+            _next(before, Step.ARCHIVE)
+            if not why.force:
+                await self.demand.refuse_in_use(connection, before["id"])
+            after = await _take(connection, before, Step.ARCHIVE, Occasion(Step.ARCHIVE, actor, why.reason))
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 

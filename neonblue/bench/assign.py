@@ -74,7 +74,7 @@ def experiments(settings: Settings, count: int, kind: Kind) -> Iterator[list[str
             for key in started:
                 if kind is not Kind.RELEASED:
                     client.conclude(key, Decision("inconclusive", "a benchmark has no result"))
-                client.archive(key)
+                client.archive(key, "the benchmark that asked for it is over", force=True)
 
 
 def _new(key: str, kind: Kind) -> NewExperiment:

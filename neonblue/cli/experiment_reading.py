@@ -11,6 +11,8 @@ import typer
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.experiment_view import (
+    asked_sentence,
+    evaluations_table,
     experiment_page,
     experiments_table,
     history_table,
@@ -20,7 +22,7 @@ from neonblue.cli.experiment_view import (
 from neonblue.cli.output import print_whole, say
 from neonblue.cli.terminal import AsJson, DataDir, fail
 from neonblue.client import Experiment
-from neonblue.client.messages import ExperimentVersion
+from neonblue.client.messages import Evaluations, ExperimentVersion
 from neonblue.settings import Settings
 from neonblue.texts import plain
 
@@ -38,7 +40,7 @@ class Versions(msgspec.Struct):
 def register(group: typer.Typer) -> None:
     """Add these commands to the group."""
     group.command("list")(list_experiments)
-    for command in (show, checklist, history):
+    for command in (show, checklist, history, evaluations):
         group.command()(command)
 
 
@@ -53,19 +55,28 @@ def list_experiments(
     text: Annotated[
         str | None, typer.Option(help="Part of a key, a name or a hypothesis, in any case.")
     ] = None,
+    stale: Annotated[
+        bool,
+        typer.Option(
+            "--stale",
+            help="Whose key can probably go out of the code: decided, or not asked for, for 14 days.",
+        ),
+    ] = False,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """List all experiments, newest first."""
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        answer = api.all_items(EXPERIMENTS, status=status, owner=owner, tag=tag, layer=layer, text=text)
+        given = {"status": status, "owner": owner, "tag": tag, "layer": layer, "text": text}
+        wanted = given | {"stale": "true" if stale else None}
+        answer = api.all_items(EXPERIMENTS, **wanted)
         found = api.read(answer, Experiments).items
     if json_output:
         show_json(answer)
     elif found:
         print_whole(experiments_table(found, utc_now()))
     else:
-        say("no experiments" if not (status or owner or tag or layer or text) else "none like that")
+        say("no experiments" if not any(wanted.values()) else "none like that")
 
 
 def show(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
@@ -106,3 +117,23 @@ def history(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> 
         show_json(answer)
     else:
         print_whole(history_table(versions))
+
+
+def evaluations(
+    key: Key,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, max=2_160, help="So many hours up to now; 168 are a week.")
+    ] = 168,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show how often the key was asked for, and what was answered; --json has it by hour."""
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.get(f"{experiment_path(key)}/evaluations", hours=hours)
+        found = api.read(answer, Evaluations)
+    if json_output:
+        show_json(answer)
+        return
+    say(asked_sentence(found))
+    if found.counts:
+        print_whole(evaluations_table(found))

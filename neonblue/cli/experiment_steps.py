@@ -9,10 +9,11 @@ import typer
 from neonblue.cli import experiment_calls as calls
 from neonblue.cli.api import Api, experiment_path, show_json
 from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
-from neonblue.cli.experiment_view import decision_sentence, warning_lines
+from neonblue.cli.experiment_view import asked_sentence, decision_sentence, warning_lines
 from neonblue.cli.output import ask, confirm, say, warn
 from neonblue.cli.terminal import AsJson, DataDir, fail
 from neonblue.client import Experiment
+from neonblue.client.messages import Evaluations
 from neonblue.settings import Settings
 from neonblue.texts import plain
 
@@ -96,19 +97,30 @@ def decide(
 
 def archive(
     key: Key,
-    reason: Why = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although the key was asked for in the last seven days.")
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why; asked for with --force where not given.")
+    ] = None,
     yes: ConfirmYes = False,
     version: OnlyVersion = None,
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Put a concluded experiment away, for good."""
+    """Put a concluded experiment away, for good: its key gives nothing any more.
+
+    Refused while the key was asked for in the last seven days: take it out of the code first, or --force with a reason.
+    """
+    if force and reason is None:
+        reason = ask("Why", "why: --reason TEXT")
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         before = calls.now(api, key)
-        confirm(f"Archive the {before.status} {plain(key)} for good?", yes=yes)
-        answer = api.post(
-            experiment_path(key, "archive"), calls.because(reason) or None, version=version or before.version
-        )
+        if not yes:
+            asked = api.read(api.get(experiment_path(key, "evaluations")), Evaluations)
+            confirm(f"{asked_sentence(asked)}. Archive the {before.status} {plain(key)} for good?", yes=yes)
+        body = {**calls.because(reason), **({"force": True} if force else {})}
+        answer = api.post(experiment_path(key, "archive"), body or None, version=version or before.version)
         _tell(api.read(answer, Experiment), answer, json_output=json_output)
 
 

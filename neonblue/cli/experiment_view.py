@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,11 +12,13 @@ from rich.text import Text
 
 from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
-from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision
+from neonblue.client.messages import Denominator, Evaluations, ExperimentVersion, RecordedDecision
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
 _SECONDS_OF_A_DAY = 86_400
+_SECONDS_OF_AN_HOUR = 3_600
+_HOURS_OF_A_DAY = 24
 _LIST = ("key", "status", "kind", "allocation", "owner", "started", "days")
 _TOLD_BY_THE_TIME = frozenset({"started_at", "concluded_at"})
 _UNSHOWN = frozenset({"key", "status", "id", "variants", "metrics", "decision", "warnings"})
@@ -91,6 +93,28 @@ def history_table(versions: Iterable[ExperimentVersion]) -> Table:
         rows.append((*head, changes[0], plain(version.reason)))
         rows += [("", "", "", "", change, "") for change in changes[1:]]
     return grid(("version", "when", "what", "who", "change", "why"), rows)
+
+
+def asked_sentence(found: Evaluations) -> str:
+    """How often a key was asked for in the span that was looked at, and when last."""
+    often = {0: "not asked for", 1: "asked for once"}.get(found.total, f"asked for {found.total:,} times")
+    last = "" if found.last_asked_at is None else f", the last time at {moment(found.last_asked_at)}"
+    return f"{plain(found.experiment)} was {often} in the last {_length(found.until - found.since)}{last}"
+
+
+def evaluations_table(found: Evaluations) -> Table:
+    """Which answers the key got, most frequent first."""
+    rows = [(plain(one.variant_key) or "none", plain(one.reason), f"{one.count:,}") for one in found.counts]
+    return grid(("variant", "reason", "answers"), rows)
+
+
+def _length(span: timedelta) -> str:
+    """Whole hours, in days where they are several."""
+    hours = round(span.total_seconds() / _SECONDS_OF_AN_HOUR)
+    if hours == 1:
+        return "hour"
+    days, rest = divmod(hours, _HOURS_OF_A_DAY)
+    return f"{hours} hours" if rest or days == 1 else f"{days} days"
 
 
 def _list_row(experiment: Experiment, now: datetime) -> tuple[str | Text, ...]:

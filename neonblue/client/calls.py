@@ -121,6 +121,19 @@ def step(key: str, name: str, body: Decision | str | None = None) -> Call[Experi
     )
 
 
+def archive(key: str, reason: str | None, *, force: bool) -> Call[Experiment]:
+    """Archive; `force`: although the key is asked for still."""
+    why = {"reason": reason, "force": force or None}
+    content = {name: value for name, value in why.items() if value is not None}
+    return Call(
+        "POST",
+        f"/v1/experiments/{quote(key, safe='')}/archive",
+        _experiment,
+        encode(content) if content else None,
+        idempotent=False,
+    )
+
+
 def change(key: str, changes: Mapping[str, Any], version: int) -> Call[Experiment]:
     """Change what the experiment's state allows, if it is still at this version."""
     return Call(

@@ -211,6 +211,40 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[ExperimentWarning] | None = None
 
 
+class EvaluationCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a key was answered so. variant_key: None: with no variant. reason: `exposure`: not asked for, an
+    exposure came as an event."""
+
+    variant_key: str | None
+    reason: str
+    count: int
+
+
+class EvaluationHour(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour in which a key was asked for."""
+
+    hour: datetime
+    total: int
+    counts: list[EvaluationCount]
+
+
+class Evaluations(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a key was asked for from `since` to `until`, also by hour, and first and last, of all that is kept.
+
+    counted_since: from when on all is counted and kept: what was before is not known.
+    """
+
+    experiment: str
+    counted_since: datetime
+    since: datetime
+    until: datetime
+    total: int
+    first_asked_at: datetime | None
+    last_asked_at: datetime | None
+    counts: list[EvaluationCount]
+    hours: list[EvaluationHour]
+
+
 class ExperimentVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One change of an experiment. difference: each field that changed, {"before", "after"}."""
 

@@ -145,9 +145,13 @@ class Client:
         """Conclude a running experiment."""
         return self._execute(calls.step(key, "conclude", decision))
 
-    def archive(self, key: str, reason: str | None = None) -> Experiment:
-        """Archive a concluded experiment."""
-        return self._execute(calls.step(key, "archive", reason))
+    def archive(self, key: str, reason: str | None = None, *, force: bool = False) -> Experiment:
+        """Archive a concluded experiment: its key gives nothing any more.
+
+        force: although the key was asked for in the last seven days, for which a reason is required; without it that
+        raises ConflictError.
+        """
+        return self._execute(calls.archive(key, reason, force=force))
 
     def change(self, key: str, changes: Mapping[str, Any], *, version: int) -> Experiment:
         """Change what the experiment's state allows; `version`: the one these changes were made from.

@@ -67,6 +67,8 @@ class Platform:
                 outcome, _, arm = given.partition(" ")
                 decision = {"outcome": outcome, **reason} | ({"variant_key": arm} if arm else {})
                 self._change(key, {"decision": decision})
+            case "archive":  # right after its units came
+                self._step(key, name, {"force": True, **reason})
             case "due":
                 until(lambda: self._is_due(key), f"{key} starts when its time has come")
                 self._note(key, self.get(f"/v1/experiments/{key}"))

@@ -70,7 +70,10 @@ def test_an_experiment_lives_from_draft_to_archive(api: httpx.Client) -> None:
         assert client.conclude(key, Decision("ship", "it helps", "b")).status == "concluded"
         released = client.assign(key, "w", attributes={"plan": "pro"})
         assert (released.variant_key, released.reason, released.served_by) == ("b", "released", "release")
-        assert client.archive(key).status == "archived"
+        with pytest.raises(ConflictError) as in_use:
+            client.archive(key)
+        assert in_use.value.code == "still_evaluated"
+        assert client.archive(key, "nobody else asks for it", force=True).status == "archived"
         with pytest.raises(ConflictError):
             client.start(key)
 

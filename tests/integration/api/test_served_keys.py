@@ -22,6 +22,7 @@ from tests.integration.api.test_durability import query
 
 Json = dict[str, Any]
 SHARE = 5_000
+FORCED = {"force": True, "reason": "the test alone asks for it"}
 SHIP = {"outcome": "ship", "variant_key": "b", "reason": "it helps"}
 BACK = {"outcome": "roll_back", "reason": "it harms"}
 ARMS = [
@@ -200,7 +201,7 @@ def test_after_a_pause_each_unit_gets_its_own_variant_again(api: httpx.Client, p
 
 def test_an_archived_key_gives_nothing(api: httpx.Client, postgres: Server) -> None:
     made = Made(api, postgres, "released")
-    step(api, made.key, "archive").raise_for_status()
+    step(api, made.key, "archive", FORCED).raise_for_status()
     found = made.assign("meant")
     assert (found["variant_key"], found["reason"], found.get("payload")) == (None, "archived", None)
     answer = api.post(
@@ -217,7 +218,7 @@ def test_a_holdout_that_a_release_reads_stays_until_it_is_archived(
     blocked = api.delete(f"/v1/holdouts/{made.holdout}").json()
     assert (blocked["code"], blocked["experiments"]) == ("holdout_in_use", [made.key])
 
-    step(api, made.key, "archive").raise_for_status()
+    step(api, made.key, "archive", FORCED).raise_for_status()
     assert api.delete(f"/v1/holdouts/{made.holdout}").status_code == 204
 
 

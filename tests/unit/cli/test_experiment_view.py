@@ -11,8 +11,10 @@ from api.access.tokens import Scope
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.cli.experiment_view import (
+    asked_sentence,
     days_running,
     decision_sentence,
+    evaluations_table,
     experiment_page,
     experiments_table,
     history_table,
@@ -23,6 +25,8 @@ from neonblue.cli.token import SCOPES
 from neonblue.client import Experiment, Metric, Variant
 from neonblue.client.messages import (
     Denominator,
+    EvaluationCount,
+    Evaluations,
     ExperimentVersion,
     ExperimentWarning,
     LayerSlots,
@@ -169,3 +173,45 @@ def test_shares_and_people_are_written_for_people() -> None:
 
 def test_the_help_lists_the_scopes_that_the_api_has() -> None:
     assert list(SCOPES) == list(Scope)
+
+
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def evaluations(total: int, hours: int, last: datetime | None) -> Evaluations:
+    return Evaluations(
+        experiment="checkout",
+        counted_since=AT - timedelta(days=90),
+        since=AT - timedelta(hours=hours),
+        until=AT,
+        total=total,
+        first_asked_at=last,
+        last_asked_at=last,
+        counts=[
+            EvaluationCount(variant_key="a", reason="assigned", count=1_200),
+            EvaluationCount(variant_key=None, reason="holdout", count=3),
+        ],
+        hours=[],
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "hours", "last", "said"),
+    [
+        (0, 168, None, "checkout was not asked for in the last 7 days"),
+        (0, 24, AT, "checkout was not asked for in the last 24 hours, the last time at 2026-03-01 09:00Z"),
+        (1, 1, AT, "checkout was asked for once in the last hour, the last time at 2026-03-01 09:00Z"),
+        (1_203, 2_160, None, "checkout was asked for 1,203 times in the last 90 days"),
+        (2, 25, AT, "checkout was asked for 2 times in the last 25 hours, the last time at 2026-03-01 09:00Z"),
+    ],
+)  # fmt: skip
+def test_how_often_a_key_was_asked_for_is_a_sentence(
+    total: int, hours: int, last: datetime | None, said: str
+) -> None:
+    assert asked_sentence(evaluations(total, hours, last)) == said
+
+
+def test_answers_are_listed_by_variant_and_reason() -> None:
+    table = evaluations_table(evaluations(1_203, 24, AT))
+    cells = [list(map(str, column.cells)) for column in table.columns]
+    assert cells == [["a", "none"], ["assigned", "holdout"], ["1,200", "3"]]

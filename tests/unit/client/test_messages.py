@@ -47,6 +47,9 @@ READ = {
     "ExperimentWarning": ("WarningOut",),
     "Experiment": ("ExperimentOut", "ExperimentAnswer"),
     "ExperimentVersion": ("VersionOut",),
+    "EvaluationCount": ("CountOut",),
+    "EvaluationHour": ("HourOut",),
+    "Evaluations": ("EvaluationsOut",),
     "Token": ("TokenOut", "NewToken"),
 }
 """The client's messages by the API's. One that stands for several holds the fields of all."""

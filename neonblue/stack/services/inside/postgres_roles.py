@@ -40,6 +40,7 @@ _LIMITS = {Role.API: API_LIMITS, Role.READER: READER_LIMITS, Role.MONITORING: MO
 _ANALYSED = (
     "assignments",
     "erasures",
+    "evaluations",
     "events",
     "experiment_looks",
     "experiment_metrics",

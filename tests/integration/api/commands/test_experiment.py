@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from neonblue.cli.experiment import experiment as group
 from tests.integration.api.commands.conftest import Run, document, new_key, words
+from tests.integration.api.fleet import wait_until
 from tests.integration.api.life_cycle import draft, started, step
 from tests.integration.api.test_life_cycle import LEGAL, WAY, _later
 
@@ -143,3 +145,38 @@ def test_a_decision_for_an_arm_that_there_is_not_concludes_nothing(run: Run, api
     assert done.exit_code == 1
     assert "variant_key: must be a treatment that was not dropped: b, c" in words(done.stderr)
     assert run("experiment", "conclude", key, "--decide-later").stdout == f"{key} is concluded\n"
+
+
+def test_a_key_in_use_is_archived_by_force_with_a_reason_alone(run: Run, api: httpx.Client) -> None:
+    key = started(api)["key"]
+    for user in ("u", "v"):
+        body = {"experiment": key, "user_id": user}
+        api.post("/v1/assignments", json=body).raise_for_status()
+    step(api, key, "conclude").raise_for_status()
+    wait_until(
+        lambda: "was asked for 2 times" in words(run("experiment", "evaluations", key).stdout), "stored"
+    )
+
+    shown = words(run("experiment", "evaluations", key, "--hours", "24").stdout)
+    assert f"{key} was asked for 2 times in the last 24 hours, the last time at" in shown
+    assert "assigned" in shown
+    found = json.loads(run("experiment", "evaluations", key, "--json").stdout)
+    assert (found["total"], found["hours"][0]["total"]) == (2, 2)
+    asked = run("experiment", "archive", key)
+    assert asked.exit_code == 2
+    assert "was asked for 2 times in the last 7 days, the last time at" in words(asked.stderr)
+    refused = run("experiment", "archive", key, "--yes")
+    assert refused.exit_code == 1
+    assert "The key was asked for 2 times in the last 7 days, the last time at" in words(refused.stderr)
+    unreasoned = run("experiment", "archive", key, "--force", "--yes")
+    assert (unreasoned.exit_code, "say why: --reason TEXT" in words(unreasoned.stderr)) == (2, True)
+    forced = run("experiment", "archive", key, "--force", "--reason", "a crawler", "--yes")
+    assert forced.stdout == f"{key} is archived\n"
+    assert "a crawler" in words(run("experiment", "history", key).stdout)
+
+
+def test_what_is_stale_is_listed(run: Run, api: httpx.Client) -> None:
+    key = started(api, owner="a team that made one experiment")["key"]
+    options = ("experiment", "list", "--owner", "a team that made one experiment")
+    assert key in run(*options).stdout
+    assert run(*options, "--stale").stdout == "none like that\n"
