@@ -52,7 +52,7 @@ class CarriedAssignments:
 async def store_carried(
     connection: Connection, exposures: Sequence[Event], judges: Mapping[int, Judge]
 ) -> CarriedAssignments:
-    """Store what these exposures carry where it is what the configuration gave, exposed at the earliest of each unit."""
+    """Store what these exposures carry where the configuration gave it, exposed at the earliest of each unit."""
     refused: dict[str, Outcome] = {}
     firsts: dict[UnitKey, NewAssignment] = {}
     for event in exposures:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from api.experiments.history import History, Past
 from api.experiments.registry import LiveExperiment
-from neonblue.bucketing import Configuration, Unit, evaluate, forced_variant, variant_of
+from neonblue.bucketing import Configuration, Unit, evaluate, forced_variant
 from neonblue.contract.events import Event
 
 
@@ -63,7 +63,11 @@ class Judge:
         if past is None:
             return Verdict(Outcome.UNKNOWN_VERSION)
         then = self.history.at(max(self._instant(event), past.since)) or past
-        return self._closed(past) or self._closed(then) or self._evaluate(event, past, event.carried_version or 0)
+        return (
+            self._closed(past)
+            or self._closed(then)
+            or self._evaluate(event, past, event.carried_version or 0)
+        )
 
     def plain(self, event: Event) -> Verdict:
         """Of an exposure that carries none: by the version of its time."""

@@ -15,6 +15,7 @@ from api.metrics import UNASSIGNED_EXPOSURES
 from api.postgres.database import Connection
 from neonblue.contract.events import Event
 
+
 @dataclass(frozen=True, slots=True)
 class PlainExposures:
     """What became of the units of one transaction's plain exposures.

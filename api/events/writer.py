@@ -122,9 +122,7 @@ class EventWriter:
         if missing:
             await self.partitions.ensure(missing)
 
-    async def _assign(
-        self, connection: Connection, events: Sequence[Event], received_at: str
-    ) -> _Assigned:
+    async def _assign(self, connection: Connection, events: Sequence[Event], received_at: str) -> _Assigned:
         """The stored assignment says the variant, whatever the client said.
 
         An exposure may bring it along, or have it worked out here.
@@ -157,9 +155,7 @@ class EventWriter:
     ) -> dict[int, Judge]:
         lives = [live for number in experiment_ids if (live := self.find(number)) is not None]
         histories = await self.histories.read(connection, [live.experiment_id for live in lives])
-        return {
-            live.experiment_id: Judge(live, histories[live.experiment_id], received_at) for live in lives
-        }
+        return {live.experiment_id: Judge(live, histories[live.experiment_id], received_at) for live in lives}
 
     async def _find(self, connection: Connection, units: set[UnitKey]) -> dict[UnitKey, Stored]:
         found = {unit: stored for unit in units if (stored := self.assignments.get(unit)) is not None}

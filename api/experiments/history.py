@@ -20,8 +20,10 @@ _since_of = attrgetter("since")
 # Only what is not known yet: of an experiment that did not change that is nothing.
 _NEWER = """
 SELECT past.experiment_id, past.version,
-    past.snapshot ->> CASE past.snapshot ->> 'status' WHEN 'concluded' THEN 'concluded_at' ELSE 'received_at' END,
-    past.snapshot ->> 'status', coalesce(past.snapshot ->> 'enrolment', 'open'), (past.snapshot ->> 'allocation')::integer,
+    past.snapshot ->> CASE WHEN past.snapshot ->> 'status' IN ('concluded', 'archived')
+                           AND past.snapshot ->> 'concluded_at' IS NOT NULL THEN 'concluded_at' ELSE 'received_at' END,
+    past.snapshot ->> 'status', coalesce(past.snapshot ->> 'enrolment', 'open'),
+    (past.snapshot ->> 'allocation')::integer,
     ARRAY(SELECT arm ->> 'key' FROM jsonb_array_elements(past.snapshot -> 'variants') AS arm
           WHERE arm ->> 'active' = 'false'),
     ARRAY(SELECT jsonb_array_elements_text(past.snapshot -> 'holdouts'))

@@ -221,9 +221,9 @@ def test_a_client_that_evaluated_while_it_ran_is_believed_after_the_end(
     api: httpx.Client, field: Field
 ) -> None:
     field.move(enrolment="open")
-    version = query(
-        field.postgres, "SELECT version FROM experiments WHERE id = %s", field.experiment.number
-    )[0][0]
+    version = query(field.postgres, "SELECT version FROM experiments WHERE id = %s", field.experiment.number)[
+        0
+    ][0]
     units = field.units(INSIDERS + 80, inside=True)[INSIDERS + 60 :]
     met = datetime.now(UTC).isoformat()
     field.move(status="concluded")
@@ -253,7 +253,9 @@ def test_an_exposure_that_a_process_takes_before_it_hears_of_the_pause_is_none(
 
     experiment.change(status="running")
     wait_until(
-        lambda: api.post("/v1/assignments", json=body).status_code == 200
-        and query(postgres, exposed, experiment.number) != [(None,)],
+        lambda: (
+            api.post("/v1/assignments", json=body).status_code == 200
+            and query(postgres, exposed, experiment.number) != [(None,)]
+        ),
         "the unit is exposed",
     )
