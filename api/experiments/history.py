@@ -122,8 +122,12 @@ class Histories:
         known = [history.newest for history in found.values()]
         cursor = await connection.execute(_NEWER.encode(), (list(found), known))
         newer: dict[int, list[Past]] = {}
-        for number, *columns, dropped, holdouts in await cursor.fetchall():
-            newer.setdefault(number, []).append(Past(*columns, frozenset(dropped), frozenset(holdouts)))
+        for number, version, since, status, *rest in await cursor.fetchall():
+            enrolment, allocation, dropped, holdouts = rest
+            past = Past(
+                version, since, status, enrolment, allocation, frozenset(dropped), frozenset(holdouts)
+            )
+            newer.setdefault(number, []).append(past)
         for number, pasts in newer.items():
             found[number] = found[number].followed_by(pasts)
             self._known.put(number, found[number])
