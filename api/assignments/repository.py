@@ -40,7 +40,7 @@ ORDER BY new.experiment_id, new.unit_type, new.user_id
 ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
 """
-_INSERT_CARRIED = """
+_INSERT_EARLIER = """
 INSERT INTO assignments (
     experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at, attributes
 )
@@ -49,29 +49,9 @@ SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, new.versi
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::integer[], %s::timestamptz[],
             %s::timestamptz[], %b::text[])
     AS new (experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, attributes)
-JOIN experiment_versions AS past
-    ON (past.experiment_id, past.version) = (new.experiment_id, new.version) AND past.snapshot ->> 'status' = 'running'
 ORDER BY new.experiment_id, new.unit_type, new.user_id
 ON CONFLICT DO NOTHING
 RETURNING experiment_id, unit_type, user_id
-"""
-_INSERT_EVALUATED = """
-INSERT INTO assignments (
-    experiment_id, unit_type, user_id, variant_key, version, assigned_at, exposed_at, received_at
-)
-SELECT new.experiment_id, new.unit_type, new.user_id, new.variant_key, past.version, new.seen_at, new.seen_at,
-    now()
-FROM unnest(%s::integer[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-    AS new (experiment_id, unit_type, user_id, variant_key, seen_at)
-CROSS JOIN LATERAL (
-    SELECT version, snapshot ->> 'status' AS status FROM experiment_versions
-    WHERE experiment_versions.experiment_id = new.experiment_id AND created_at <= new.seen_at
-    ORDER BY version DESC LIMIT 1
-) AS past
-WHERE past.status = 'running'
-ORDER BY new.experiment_id, new.unit_type, new.user_id
-ON CONFLICT DO NOTHING
-RETURNING experiment_id, unit_type, user_id, version
 """
 _OF_USER = """
 SELECT e.key, e.id, stored.variant_key, stored.version, stored.assigned_at, stored.exposed_at
@@ -81,12 +61,15 @@ FROM experiments AS e CROSS JOIN LATERAL (
 WHERE e.unit_type = %s
 ORDER BY e.id
 """
-_LOCK_UNEXPOSED = f"""
+_UNEXPOSED = f"""
 SELECT experiment_id, unit_type, user_id FROM assignments
 WHERE exposed_at IS NULL AND (experiment_id, unit_type, user_id) IN (SELECT * FROM {_UNITS})
-ORDER BY experiment_id, unit_type, user_id
-FOR UPDATE
 """  # noqa: S608
+_RUNNING = """AND EXISTS (
+    SELECT FROM experiments AS e WHERE e.id = experiment_id AND (e.status = 'running' OR e.source = 'external')
+)
+"""
+_LOCK = """ORDER BY experiment_id, unit_type, user_id FOR UPDATE"""
 _EXPOSE = """
 UPDATE assignments SET exposed_at = unit.exposed_at
 FROM unnest(%s::integer[], %s::text[], %s::text[], %s::timestamptz[])
@@ -118,6 +101,10 @@ class NewAssignment:
     exposed_at: str | None
     attributes: Mapping[str, Any] | None = None
 
+    def stored(self) -> Stored:
+        """As it is once it is stored."""
+        return Stored(self.variant_key, self.version, self.assigned_at, self.exposed_at is not None)
+
 
 async def read_assignments(connection: Connection, units: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
     """The stored assignments of these units."""
@@ -139,23 +126,9 @@ async def insert_assignments(connection: Connection, new: Sequence[NewAssignment
     return await _insert(connection, _INSERT, new)
 
 
-async def insert_carried(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
-    """As `insert_assignments`, of assignments made without the store: under any version that was running."""
-    return await _insert(connection, _INSERT_CARRIED, new)
-
-
-async def insert_evaluated(
-    connection: Connection, seen: Mapping[UnitKey, tuple[str, str]]
-) -> dict[UnitKey, int]:
-    """Assign units that saw a variant (key, time) unless they have one; the version of each that was assigned.
-
-    It is the version of the unit's time; where that was not running, nothing is stored.
-    """
-    if not seen:
-        return {}
-    columns = ([variant for variant, _ in seen.values()], [at for _, at in seen.values()])
-    cursor = await connection.execute(_INSERT_EVALUATED.encode(), (*_columns(list(seen)), *columns))
-    return {(number, kind, user): version for number, kind, user, version in await cursor.fetchall()}
+async def insert_earlier(connection: Connection, new: Sequence[NewAssignment]) -> set[UnitKey]:
+    """As `insert_assignments`, of those made under a version that ran, as the caller knows, whatever runs by now."""
+    return await _insert(connection, _INSERT_EARLIER, new)
 
 
 async def read_of_user(connection: Connection, unit_type: str, user_id: str) -> list[tuple[Any, ...]]:
@@ -181,11 +154,17 @@ async def _insert(connection: Connection, statement: str, new: Sequence[NewAssig
     return set(await cursor.fetchall())
 
 
-async def expose(connection: Connection, exposures: Mapping[UnitKey, str]) -> set[UnitKey]:
-    """Record first exposures at the given times; returns the units that had none."""
+async def expose(
+    connection: Connection, exposures: Mapping[UnitKey, str], *, now: bool = False
+) -> set[UnitKey]:
+    """Record first exposures at the given times; returns the units that had none.
+
+    now: they happen now, so that there is none where the experiment does not run.
+    """
     if not exposures:
         return set()
-    cursor = await connection.execute(_LOCK_UNEXPOSED.encode(), _columns(list(exposures)))
+    statement = _UNEXPOSED + (_RUNNING if now else "") + _LOCK
+    cursor = await connection.execute(statement.encode(), _columns(list(exposures)))
     units: list[UnitKey] = await cursor.fetchall()
     if units:
         await connection.execute(_EXPOSE.encode(), (*_columns(units), [exposures[unit] for unit in units]))

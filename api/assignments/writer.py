@@ -94,14 +94,17 @@ class AssignmentWriter:
             stored = {unit: _stored(item) for unit, item in firsts.items() if unit in created}
             stored |= await read_assignments(connection, [unit for unit in firsts if unit not in created])
             late = {unit: at for unit, at in exposures.items() if unit in stored and unit not in created}
-            exposed = await expose(connection, late)
+            exposed = await expose(connection, late, now=True)
             exposed |= created & exposures.keys()
             await upsert_users(connection, _attributes(jobs, stored, created))
             ((received_at,),) = await began.fetchall()
             await self._tell(connection, firsts, stored, created, exposed, exposures, received_at)
             await connection.execute("COMMIT")
+        # Of one that is neither exposed now nor was before, the experiment was paused or concluded meanwhile.
         stored = {
-            unit: value.with_exposure() if unit in exposures else value for unit, value in stored.items()
+            unit: value.with_exposure() if unit in exposed else value
+            for unit, value in stored.items()
+            if unit in exposed or value.exposed or unit not in exposures
         }
         self.cache.put_all(stored)
         return _outcomes(jobs, stored, created)

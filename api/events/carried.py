@@ -3,72 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from api.assignments.cache import Stored, UnitKey
-from api.assignments.repository import NewAssignment, insert_carried, upsert_users
-from api.experiments.registry import LiveExperiment
+from api.assignments.repository import NewAssignment, insert_earlier, upsert_users
+from api.events.judging import Judge, Outcome
 from api.metrics import CARRIED
 from api.postgres.database import Connection
-from neonblue.bucketing import variant_of
 from neonblue.contract.events import Event
 from neonblue.contract.messages import AssignmentMessage, encode_message
 from neonblue.contract.outbox import Message
 
-_STORED = CARRIED.labels("stored")
-_EXISTED = CARRIED.labels("existed")
-_CONFLICT = CARRIED.labels("conflict")
-_MISMATCH = CARRIED.labels("mismatch")
-_UNKNOWN_VERSION = CARRIED.labels("unknown_version")
-
-
-def check_carried(event: Event, live: LiveExperiment | None) -> None:
-    """Drop an assignment that the configuration does not give: a client may not choose its variant.
-
-    Salt and weights are the same in every version that ran, so the present one tells.
-    """
-    if event.carried_version is None or live is None:
-        return
-    if (
-        event.unit_type != live.unit_type
-        or variant_of(live.configuration, event.user_id) != event.variant_key
-    ):
-        event.carried_version = None
-        _MISMATCH.inc()
+_MISMATCH = "mismatch"
+_WORDS = {Outcome.OTHER_VARIANT: _MISMATCH, Outcome.OTHER_UNIT_TYPE: _MISMATCH}
+"""Where the metric says something else than the outcome does."""
 
 
 def unit_of(event: Event) -> UnitKey:
     return (event.experiment_id or 0, event.unit_type, event.user_id)
 
 
+@dataclass(frozen=True, slots=True)
+class CarriedAssignments:
+    """What became of one transaction's exposures that carry an assignment of a unit without one.
+
+    created: the assignments it makes. refused: why an exposure gives none, by its id.
+    """
+
+    created: dict[UnitKey, Stored] = field(default_factory=dict)
+    refused: dict[str, Outcome] = field(default_factory=dict)
+
+    def count(self, exposures: Sequence[tuple[Event, str | None]], known: Mapping[UnitKey, Stored]) -> None:
+        """Tell the metric of every exposure that carried one; with the variants that they came with."""
+        fresh = set(self.created)
+        for event, variant in exposures:
+            unit = unit_of(event)
+            stored = known.get(unit)
+            if unit in fresh:
+                fresh.discard(unit)
+                CARRIED.labels("stored").inc()
+            elif stored is not None:
+                CARRIED.labels("existed" if stored.variant_key == variant else "conflict").inc()
+            else:
+                outcome = self.refused.get(event.id, Outcome.UNKNOWN_VERSION)
+                CARRIED.labels(_WORDS.get(outcome, outcome.value)).inc()
+
+
 async def store_carried(
-    connection: Connection, events: Sequence[Event], known: Mapping[UnitKey, Stored]
-) -> dict[UnitKey, Stored]:
-    """Store what these exposures carry for units that have no assignment; returns what was stored."""
-    firsts: dict[UnitKey, Event] = {}
-    for event in events:
-        if event.carried_version is not None and unit_of(event) not in known:
-            held = firsts.setdefault(unit_of(event), event)
-            if event.timestamp < held.timestamp:
-                firsts[unit_of(event)] = event
-    created = await insert_carried(
-        connection,
-        [
-            NewAssignment(
-                unit,
-                event.variant_key or "",
-                event.carried_version or 0,
-                event.timestamp,
-                event.timestamp,
+    connection: Connection, exposures: Sequence[Event], judges: Mapping[int, Judge]
+) -> CarriedAssignments:
+    """Store what these exposures carry where the configuration gave it, exposed at the earliest of each unit."""
+    refused: dict[str, Outcome] = {}
+    firsts: dict[UnitKey, NewAssignment] = {}
+    for event in exposures:
+        judge = judges.get(event.experiment_id or 0)
+        if judge is None:  # a draft that was deleted meanwhile
+            continue
+        verdict = judge.carried(event)
+        if verdict.outcome is not Outcome.STORED:
+            refused[event.id] = verdict.outcome
+            continue
+        unit = unit_of(event)
+        held = firsts.get(unit)
+        if held is None or event.timestamp < held.assigned_at:
+            firsts[unit] = NewAssignment(
+                unit, verdict.variant_key, verdict.version, event.timestamp, event.timestamp
             )
-            for unit, event in firsts.items()
-        ],
-    )
-    await upsert_users(connection, {unit[1:]: None for unit in created})
-    return {
-        unit: Stored(event.variant_key or "", event.carried_version or 0, event.timestamp, True)
-        for unit, event in firsts.items()
-        if unit in created
-    }
+    inserted = await insert_earlier(connection, list(firsts.values()))
+    await upsert_users(connection, {unit[1:]: None for unit in inserted})
+    created = {unit: new.stored() for unit, new in firsts.items() if unit in inserted}
+    return CarriedAssignments(created, refused)
 
 
 def messages_of(created: Mapping[UnitKey, Stored], received_at: str) -> list[Message]:
@@ -91,22 +95,3 @@ def messages_of(created: Mapping[UnitKey, Stored], received_at: str) -> list[Mes
         )
         for unit, stored in created.items()
     ]
-
-
-def count_carried(
-    carried: Sequence[tuple[Event, str | None]],
-    created: Mapping[UnitKey, Stored],
-    known: Mapping[UnitKey, Stored],
-) -> None:
-    """Count what became of each carried assignment; `carried`: the exposures and the variants they came with."""
-    fresh = set(created)
-    for event, variant in carried:
-        unit = unit_of(event)
-        stored = known.get(unit)
-        if unit in fresh:
-            fresh.discard(unit)
-            _STORED.inc()
-        elif stored is None:
-            _UNKNOWN_VERSION.inc()
-        else:
-            (_EXISTED if stored.variant_key == variant else _CONFLICT).inc()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from api.events.carried import check_carried
 from api.events.idempotency import Claim, Replay, ReplayKind, rejections
 from api.events.repository import Fate
 from api.events.writer import EventJob, EventResult
@@ -107,11 +106,8 @@ class EventService:
                 if not isinstance(item, Violation):
                     accepted[n] = accept(item, window, find, clock)
         for event in accepted:
-            if not isinstance(event, Event):
-                continue
-            event.user_id = self.identify(event.user_id)
-            if event.carried_version is not None:
-                check_carried(event, find(event.experiment_id or 0))
+            if isinstance(event, Event):
+                event.user_id = self.identify(event.user_id)
         return accepted
 
     async def _write(self, events: list[Event], size: int) -> Sequence[Fate | Violation]:

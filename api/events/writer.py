@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 from psycopg import errors
@@ -12,10 +12,13 @@ from api.assignments.cache import AssignmentCache, Stored, UnitKey
 from api.assignments.repository import expose, read_assignments
 from api.demand.counts import Counts
 from api.events import idempotency
-from api.events.carried import count_carried, messages_of, store_carried, unit_of
+from api.events.carried import CarriedAssignments, messages_of, store_carried, unit_of
 from api.events.idempotency import Claim, Replay
-from api.events.plain import Find, PlainExposures, store_plain
+from api.events.judging import Judge
+from api.events.plain import PlainExposures, store_plain
 from api.events.repository import PREPARE, Fate, copy_new, insert_or_compare
+from api.experiments.history import Histories
+from api.experiments.registry import LiveExperiment
 from api.postgres.copying import write_outbox
 from api.postgres.database import Connection, begin, connect
 from api.postgres.partitions import Partitions
@@ -38,8 +41,28 @@ class EventJob(Struct, gc=False):
         return len(self.events)
 
 
+Find = Callable[[int | str], LiveExperiment | None]
+
 EventResult = list[Fate] | Replay
 """What became of each event, or the answer that the same request was given before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Assigned:
+    """What is known of the units of one transaction's events.
+
+    judges: of the experiments to which one of them may be exposed first.
+    """
+
+    known: dict[UnitKey, Stored] = field(default_factory=dict)
+    judges: dict[int, Judge] = field(default_factory=dict)
+    carried: CarriedAssignments = field(default_factory=CarriedAssignments)
+    plain: PlainExposures = field(default_factory=PlainExposures)
+
+    @property
+    def created(self) -> dict[UnitKey, Stored]:
+        """The assignments that the transaction makes."""
+        return self.carried.created | self.plain.created
 
 
 @dataclass(slots=True)
@@ -53,6 +76,7 @@ class EventWriter:
     recent: RecentMap[str, bool]
     find: Find
     counts: Counts
+    histories: Histories = field(default_factory=Histories)
 
     async def open(self) -> Connection:
         connection = await connect(self.dsn, "events")
@@ -72,16 +96,17 @@ class EventWriter:
             event for job, replay in zip(jobs, replays, strict=True) if replay is None for event in job.events
         ]
         carried = [(event, event.variant_key) for event in events if event.carried_version is not None]
-        known, created, plain = await self._assign(connection, events)
+        assigned = await self._assign(connection, events, received_at)
         fates = await self._store(connection, events, received_at, careful=attempt > 0)
         exposing = _exposing(events, fates)
-        exposures = _first_exposures(exposing, known)
+        exposures = _first_exposures(exposing, assigned)
         await expose(connection, exposures)
         messages = [
             Message(event.id, event.message(received_at))
             for event, fate in zip(events, fates, strict=True)
             if fate is Fate.ACCEPTED
         ]
+        created = assigned.created
         if created:
             rows = pack(ASSIGNMENTS, messages_of(created, received_at), batch=self.outbox_batches)
             await write_outbox(connection, rows)
@@ -90,9 +115,9 @@ class EventWriter:
         await idempotency.record(connection, [job.claim for job in jobs], results)
         await connection.execute("COMMIT")
         self.assignments.put_all(created)
-        self.assignments.put_all({unit: known[unit].with_exposure() for unit in exposures})
-        count_carried(carried, created, known)
-        plain.count()
+        self.assignments.put_all({unit: assigned.known[unit].with_exposure() for unit in exposures})
+        assigned.carried.count(carried, assigned.known)
+        assigned.plain.count()
         self._count(exposing)
         return results
 
@@ -108,35 +133,40 @@ class EventWriter:
         if missing:
             await self.partitions.ensure(missing)
 
-    async def _assign(
-        self, connection: Connection, events: Sequence[Event]
-    ) -> tuple[dict[UnitKey, Stored], dict[UnitKey, Stored], PlainExposures]:
+    async def _assign(self, connection: Connection, events: Sequence[Event], received_at: str) -> _Assigned:
         """The stored assignment says the variant, whatever the client said.
 
-        An exposure may bring it along, or have it worked out here. Returns the assignments of these events' units,
-        those of them that this transaction makes, and what became of exposures that brought none.
+        An exposure may bring it along, or have it worked out here.
         """
         named = [event for event in events if event.experiment_id is not None]
         if not named:
-            return {}, {}, PlainExposures()
+            return _Assigned()
         known = await self._find(connection, {unit_of(event) for event in named})
-        created: dict[UnitKey, Stored] = {}
-        plain = PlainExposures()
-        lacking = [event for event in named if event.event_type == EXPOSURE and unit_of(event) not in known]
-        carrying = {unit_of(event) for event in lacking if event.carried_version is not None}
+        fresh = [event for event in named if event.event_type == EXPOSURE and not _is_exposed(event, known)]
+        judges = await self._judges(connection, {event.experiment_id or 0 for event in fresh}, received_at)
+        lacking = [event for event in fresh if unit_of(event) not in known]
+        carried, plain = CarriedAssignments(), PlainExposures()
+        carrying = [event for event in lacking if event.carried_version is not None]
         if carrying:
-            created = await store_carried(connection, lacking, known)
-            known |= created | await self._find(connection, carrying - created.keys())
-        bare = [event for event in lacking if unit_of(event) not in known and unit_of(event) not in carrying]
+            carried = await store_carried(connection, carrying, judges)
+            units = {unit_of(event) for event in carrying}
+            known |= carried.created | await self._find(connection, units - carried.created.keys())
+        bare = [event for event in lacking if event.carried_version is None and unit_of(event) not in known]
         if bare:
-            plain = await store_plain(connection, bare, self.find)
-            created |= plain.created
+            plain = await store_plain(connection, bare, judges)
             known |= plain.created | plain.existing
         for event in named:
             assignment = known.get(unit_of(event))
             if assignment is not None:
                 event.variant_key = assignment.variant_key
-        return known, created, plain
+        return _Assigned(known, judges, carried, plain)
+
+    async def _judges(
+        self, connection: Connection, experiment_ids: set[int], received_at: str
+    ) -> dict[int, Judge]:
+        lives = [live for number in experiment_ids if (live := self.find(number)) is not None]
+        histories = await self.histories.read(connection, [live.experiment_id for live in lives])
+        return {live.experiment_id: Judge(live, histories[live.experiment_id], received_at) for live in lives}
 
     async def _find(self, connection: Connection, units: set[UnitKey]) -> dict[UnitKey, Stored]:
         found = {unit: stored for unit in units if (stored := self.assignments.get(unit)) is not None}
@@ -181,6 +211,11 @@ class EventWriter:
         return fresh, suspects
 
 
+def _is_exposed(event: Event, known: Mapping[UnitKey, Stored]) -> bool:
+    stored = known.get(unit_of(event))
+    return stored is not None and stored.exposed
+
+
 def _exposing(events: Sequence[Event], fates: Sequence[Fate]) -> list[Event]:
     """The exposures to one experiment among these events, each once."""
     return [
@@ -190,13 +225,19 @@ def _exposing(events: Sequence[Event], fates: Sequence[Fate]) -> list[Event]:
     ]
 
 
-def _first_exposures(exposures: Iterable[Event], known: Mapping[UnitKey, Stored]) -> dict[UnitKey, str]:
-    """The earliest of these exposures of each unit whose assignment has none recorded."""
+def _first_exposures(exposures: Iterable[Event], assigned: _Assigned) -> dict[UnitKey, str]:
+    """The earliest of these exposures of each unit whose assignment has none recorded.
+
+    What a unit met while its experiment was paused, or after its end, was no variant of it.
+    """
     found: dict[UnitKey, str] = {}
     for event in exposures:
         unit = unit_of(event)
-        stored = known.get(unit)
-        if stored is not None and not stored.exposed:
+        stored = assigned.known.get(unit)
+        if stored is None or stored.exposed:
+            continue
+        judge = assigned.judges.get(event.experiment_id or 0)
+        if judge is None or judge.counts(event):
             found[unit] = min(event.timestamp, found.get(unit, event.timestamp))
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.assignments.repository import NewAssignment, insert_carried, upsert_users
+from api.assignments.repository import NewAssignment, insert_earlier, upsert_users
 from api.http.problems import Problem
 from api.identity.identify import Identify
 from api.identity.links import Pair, insert_link, is_person, lock_ids, read_links, read_pairs
@@ -81,7 +81,7 @@ class LinkService:
 async def _adopt(connection: Connection, new: LinkIn, pairs: list[Pair]) -> list[Pair]:
     """Give the person what the anonymous id alone has; one that the person got meanwhile stays."""
     units = {(pair.experiment_id, new.unit_type, new.user_id): pair for pair in pairs if pair.person is None}
-    created = await insert_carried(
+    created = await insert_earlier(
         connection,
         [
             NewAssignment(unit, pair.anonymous, pair.version, format_instant(pair.assigned_at), None)

@@ -133,6 +133,12 @@
 {% endmacro %}
 
 
+{% macro has_column(relation, name) %}
+    {#- Whether the table has it: not, as an older version left it. -#}
+    {{ return(execute and name in (adapter.get_columns_in_relation(relation) | map(attribute='name') | list)) }}
+{% endmacro %}
+
+
 {% macro builds_relation() %}
     {{ return(target.schema ~ '.partition_builds') }}
 {% endmacro %}

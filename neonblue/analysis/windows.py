@@ -16,20 +16,45 @@ _SERVING = frozenset({"running", ""})  # "": nothing is known of what was before
 _STOPPED = frozenset({"paused", "concluded", "archived"})
 
 
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """A time in which units were not served their variant: a pause, or what follows the conclusion (ended: None)."""
+
+    began: datetime
+    ended: datetime | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether an exposure of then is none."""
+        return self.began <= moment and (self.ended is None or moment < self.ended)
+
+
+def standstills(configurations: Mapping[int, ExperimentMessage]) -> list[Standstill]:
+    """Each of them, ascending: as `interruptions_rows` of the models has them.
+
+    configurations: the experiment's snapshots by version.
+    """
+    found: list[Standstill] = []
+    status = ""
+    for version in sorted(configurations):
+        snapshot = configurations[version]
+        stopped = snapshot.status in _STOPPED
+        ended = snapshot.concluded_at if stopped and snapshot.status != "paused" else None
+        at = datetime.fromisoformat(ended or snapshot.received_at)
+        if stopped and status in _SERVING:
+            found.append(Standstill(at))
+        elif found and snapshot.status == "running" and status in _STOPPED:
+            found[-1] = Standstill(found[-1].began, max(at, found[-1].began))
+        status = snapshot.status
+    return found
+
+
 def interruptions(configurations: Mapping[int, ExperimentMessage]) -> list[datetime]:
     """When units ceased to be served their variant: each pause and the conclusion, ascending.
 
     configurations: the experiment's snapshots by version. A window that was open then never counts: what its unit met
     in the rest of it was something else.
     """
-    found, status = [], ""
-    for version in sorted(configurations):
-        snapshot = configurations[version]
-        if snapshot.status in _STOPPED and status in _SERVING:
-            ended = snapshot.concluded_at if snapshot.status != "paused" else None
-            found.append(datetime.fromisoformat(ended or snapshot.received_at))
-        status = snapshot.status
-    return found
+    return [standstill.began for standstill in standstills(configurations)]
 
 
 def finished_by(moment: datetime) -> Callable[[MomentRow], bool]:

@@ -7,7 +7,7 @@ from alembic import op
 from api.migrations.script import run_script
 
 revision = "0012_evaluations"
-down_revision = "0009_sent_at"
+down_revision = "0010_served_fields"
 
 
 def upgrade() -> None:

@@ -4,9 +4,9 @@
 {%- endmacro %}
 
 
-{% macro exposed_units_rows(events, open_at=none) %}
+{% macro exposed_units_rows(events, interruptions, open_at=none) %}
 {#-
-    One row per experiment and unit with an exposure event. open_at: with the exposures before it, and with what they
+    One row per experiment and unit with an exposure that counts. open_at: with the exposures before it, and with what they
     were stamped with.
 -#}
 select
@@ -20,7 +20,6 @@ select
     countIf(exposures.occurred_at < {{ open_at }}) as closed_exposures,
     {{ open_at }} as open_at
     {%- endif %}
-from {{ events }} as exposures
-where {{ is_exposure() }}
+from {{ counted_exposures(events, interruptions) }} as exposures
 group by experiment_id, unit_type, user_id
 {% endmacro %}

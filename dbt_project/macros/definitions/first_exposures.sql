@@ -1,7 +1,8 @@
-{% macro first_exposures_rows(assignments, exposures, experiments, condition='1') %}
+{% macro first_exposures_rows(assignments, exposures, experiments, interruptions, condition='1') %}
 {#-
     One row per experiment and analysed unit.
-    assignments: rows of assigned_units; exposures: events; condition: on exposure_date.
+    assignments: rows of assigned_units; exposures: events; interruptions: at which none counts; condition: on
+    exposure_date.
 -#}
 with experiments as (
 
@@ -34,9 +35,8 @@ exposures as (
         experiment_id,
         unit_type,
         user_id,
-        min(occurred_at) as exposed_at
-    from {{ exposures }}
-    where {{ is_exposure() }}
+        min(counted.occurred_at) as exposed_at
+    from {{ counted_exposures(exposures, interruptions) }} as counted
     group by experiment_id, unit_type, user_id
 
 ),

@@ -41,6 +41,7 @@
             entered,
             open_events(open_at),
             ref('stg_experiments'),
+            ref('stg_interruptions'),
             condition='first_exposed_at >= ' ~ open_at
         ) }}
     )

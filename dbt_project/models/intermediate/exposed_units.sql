@@ -1,3 +1,3 @@
 {{ config(order_by='(experiment_id, unit_type, user_id)') }}
 
-{{ exposed_units_rows(ref('stg_events'), open_at()) }}
+{{ exposed_units_rows(ref('stg_events'), ref('stg_interruptions'), open_at()) }}

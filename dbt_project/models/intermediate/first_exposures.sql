@@ -12,5 +12,6 @@
     ref('assigned_units'),
     '(select * from ' ~ ref('stg_events') ~ ' where not ' ~ in_dropped_month('event_date') ~ ')',
     ref('stg_experiments'),
+    ref('stg_interruptions'),
     condition=only_days('exposure_date') ~ ' and ' ~ not_counted_before()
 ) }}

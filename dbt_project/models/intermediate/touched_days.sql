@@ -18,7 +18,9 @@ with
 {#- The first build: every day. -#}
 exposures as (
 
-    {{ first_exposures_rows(ref('assigned_units'), ref('stg_events'), ref('stg_experiments')) }}
+    {{ first_exposures_rows(
+        ref('assigned_units'), ref('stg_events'), ref('stg_experiments'), ref('stg_interruptions')
+    ) }}
 
 ),
 
@@ -42,10 +44,13 @@ days as (
 {#-
     What changed since the last scan: rows that arrived (copies too: a copy costs a rebuild, never a number), units that
     are analysed in another way than when they were built, ids that were linked or no longer are, days from which an
-    erased person's rows were removed, experiments whose definition changed, days that were closed.
+    erased person's rows were removed, experiments whose definition changed, or of which it is heard only now when they
+    were stopped, days that were closed. What a version built that did not ask when they were is compared by all of
+    it.
 -#}
 {%- set since = '(select max(scans.scanned_at) - toIntervalSecond(' ~ var('ingestion_grace_seconds') ~ ') from '
     ~ this ~ ' as scans)' -%}
+{%- set known = '(select * from ' ~ source('ingestion', 'experiments') ~ ' where ingested_at < ' ~ since ~ ')' -%}
 {%- set before = last_open_at() or '1970-01-01 00:00:00' -%}
 links as (
 
@@ -143,6 +148,33 @@ built as (
 
 ),
 
+-- From when on an exposure of the experiment counts, or does not, as it did before.
+interrupted as (
+
+    select
+        experiment_id,
+        min(differing.stopped_at) as changed_from
+    from (
+        select
+            experiment_id,
+            stopped_at,
+            resumed_at
+        from (
+            select * from {{ ref('stg_interruptions') }}
+            {%- if has_column(this, 'interruptions') %}
+            union all
+            select * from (
+                {{ interruptions_rows(known) }}
+            )
+            {%- endif %}
+        ) as now_and_before
+        group by all
+        having count() = 1
+    ) as differing
+    group by experiment_id
+
+),
+
 -- Whose first exposure may be another than before.
 new_units as (
 
@@ -174,6 +206,27 @@ new_units as (
     union distinct
 
     select
+        events.unit_type as unit_type,
+        {{ unit_of('events') }} as user_id
+    from (
+        select
+            met.unit_type as unit_type,
+            met.user_id as user_id
+        from {{ source('ingestion', 'events_processed') }} as met
+        inner join interrupted on met.experiment_id = interrupted.experiment_id
+        where
+            met.event_type = 'exposure'
+            and met.timestamp >= interrupted.changed_from
+            and met.timestamp >= ifNull(
+                (select minOrNull(changes.changed_from) from interrupted as changes),
+                toDateTime64('2200-01-01 00:00:00', 6, 'UTC')
+            )
+    ) as events
+    {{ join_links('events') }}
+
+    union distinct
+
+    select
         unit_type,
         sent_as as user_id
     from relinked
@@ -198,7 +251,8 @@ current_exposures as (
     {{ first_exposures_rows(
         "(select * from " ~ ref('assigned_units') ~ " where (unit_type, user_id) in (select * from new_units))",
         events_of('new_units', condition="event_type = 'exposure'"),
-        ref('stg_experiments')
+        ref('stg_experiments'),
+        ref('stg_interruptions')
     ) }}
 
 ),
@@ -310,5 +364,6 @@ days as (
 select
     axis,
     day,
-    now64(3, 'UTC') as scanned_at
+    now64(3, 'UTC') as scanned_at,
+    assumeNotNull((select count() from {{ ref('stg_interruptions') }})) as interruptions
 from days

@@ -18,7 +18,7 @@ with parts as (
     union all
 
     select * from (
-        {{ exposed_units_rows(open_exposures) }}
+        {{ exposed_units_rows(open_exposures, ref('stg_interruptions')) }}
     )
 
 )

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from neonblue.analysis.windows import Standstill
 from neonblue.contract.messages import MetricMessage
 
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """One stored copy of an event. experiment_id: 0 where it names none; properties: JSON, or empty."""
+    """One stored copy of an event. experiment_id: 0 where it names none; properties: JSON, or empty.
+
+    received_at: when the API took it.
+    """
 
     event_id: str
     experiment_id: int
@@ -24,6 +28,7 @@ class RawEvent:
     occurred_at: datetime
     value: Decimal
     properties: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +58,25 @@ def can_compare(metric: MetricMessage, events: Sequence[RawEvent]) -> bool:
 
 
 def unit_value(
-    metric: MetricMessage, experiment_id: int, events: Sequence[RawEvent], assigned_at: datetime | None
+    metric: MetricMessage,
+    experiment_id: int,
+    events: Sequence[RawEvent],
+    assigned_at: datetime | None,
+    stopped: Sequence[Standstill] = (),
 ) -> Decimal | None:
     """The unit's value; None where it never met its variant.
 
     events: its raw events, with copies. assigned_at: where all assigned units are analysed, when it was; else None.
+    stopped: when the experiment did not run, so that an exposure is none.
     """
     # The same id on two days is two events.
     unique = {(event.occurred_at.date(), event.event_id): event for event in events}.values()
     exposures = [
         event.occurred_at
         for event in unique
-        if event.event_type == "exposure" and event.experiment_id == experiment_id
+        if event.event_type == "exposure"
+        and event.experiment_id == experiment_id
+        and not any(one.holds(min(event.occurred_at, event.received_at)) for one in stopped)
     ]
     first = assigned_at if assigned_at is not None else min(exposures, default=None)
     if first is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from neonblue.analysis.windows import Standstill, standstills
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 from orchestration.defs.significance.recompute import (
     Difference,
@@ -66,7 +68,7 @@ WITH erasures AS (
     WHERE unit_type = {unit_type:String} GROUP BY anonymous_id
 )
 SELECT if(links.user_id = '', events.user_id, links.user_id) AS unit,
-       toString(event_id), experiment_id, event_type, timestamp, value, properties
+       toString(event_id), experiment_id, event_type, timestamp, value, properties, events.received_at
 FROM events_processed AS events
 LEFT ANY JOIN erased ON cityHash64(events.unit_type, events.user_id) = erased.person_key
 LEFT ANY JOIN links ON events.user_id = links.anonymous_id
@@ -115,19 +117,28 @@ def differences(
         },
     ).result_rows
     events = _read_events(client, experiment.unit_type, [row[0] for row in sample])
+    stopped = _standstills(client, experiment)
     found = []
     sample = [row for row in sample if can_compare(metric, events[row[0]])]
     for user, stored, assigned_at in sample:
-        entered = assigned_at if experiment.population == "assigned" else None
-        value = unit_value(metric, experiment.experiment_id, events[user], entered)
+        entered = assigned_at.replace(tzinfo=UTC) if experiment.population == "assigned" else None
+        value = unit_value(metric, experiment.experiment_id, events[user], entered, stopped)
         if value != stored:
             found.append(Difference(user, stored, value))
     return len(sample), found
+
+
+def _standstills(client: Client, experiment: ExperimentMessage) -> list[Standstill]:
+    if experiment.source == "external":
+        return []
+    return standstills(read_configurations(client, experiment.key).get(experiment.experiment_id, {}))
 
 
 def _read_events(client: Client, unit_type: str, users: Sequence[str]) -> dict[str, list[RawEvent]]:
     found: dict[str, list[RawEvent]] = defaultdict(list)
     parameters = {"unit_type": unit_type, "users": users}
     for user, *columns in client.query(_EVENTS, parameters=parameters).result_rows:
-        found[user].append(RawEvent(*columns))
+        event = RawEvent(*columns)
+        times = {name: getattr(event, name).replace(tzinfo=UTC) for name in ("occurred_at", "received_at")}
+        found[user].append(replace(event, **times))
     return found

@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from tests.end_to_end.lives.design import CONTROL, Json, Life
@@ -35,8 +35,14 @@ def expected_of(life: Life, platform: Platform) -> Expected:
             events=[row for row in platform.events if row["experiment_id"] in (0, told.number)],
             erasures=platform.erasures,
             links=platform.links,
+            pauses=[] if life.external else _pauses(told),
         )
     )
+
+
+def _pauses(told: Told) -> list[tuple[int, datetime, datetime]]:
+    ends = [*told.goes_on, datetime.max.replace(tzinfo=UTC)]
+    return [(told.number, began, ended) for began, ended in zip(told.cuts, ends, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,16 @@ Item = TypeVar("Item")
 
 @dataclass(slots=True)
 class Told:
-    """What is known of one experiment. versions: the arms that enrol under each; cuts: when it ceased to serve."""
+    """What is known of one experiment. versions: the arms that enrol under each; cuts: when it ceased to serve.
+
+    goes_on: when it was resumed, after each cut that was a pause.
+    """
 
     number: int
     status: str = "draft"
     versions: dict[int, frozenset[str]] = field(default_factory=dict)
     cuts: list[datetime] = field(default_factory=list)
+    goes_on: list[datetime] = field(default_factory=list)
 
 
 class Platform:
@@ -88,6 +92,8 @@ class Platform:
         self._note(key, _good(self._api.post(f"/v1/experiments/{key}/{step}", json=body)).json())
         if stops:
             self.told[key].cuts.append(datetime.now(UTC))
+        if step == "resume":
+            self.told[key].goes_on.append(datetime.now(UTC))
 
     def _change(self, key: str, body: Json) -> None:
         seen = _good(self._api.get(f"/v1/experiments/{key}")).headers["etag"]

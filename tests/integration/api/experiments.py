@@ -13,6 +13,19 @@ from tests.integration.api.conftest import Server
 
 CHANNEL = "neonblue_experiments"
 _FURTHER = {"action": "'test'", "difference": "'{}'"}
+# What is read of it.
+_INSTANT = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+_SNAPSHOT = f"""
+SELECT jsonb_build_object(
+    'status', status, 'received_at', {_INSTANT.format("clock_timestamp()")},
+    'concluded_at', {_INSTANT.format("coalesce(concluded_at, clock_timestamp())")},
+    'enrolment', to_jsonb(e) -> 'enrolment', 'allocation', allocation,
+    'variants', (SELECT jsonb_agg(jsonb_build_object('key', key, 'active', active)) FROM variants
+                 WHERE experiment_id = e.id),
+    'holdouts', (SELECT coalesce(jsonb_agg(key), '[]') FROM holdouts
+                 WHERE e.holdouts IS NULL OR key = ANY (e.holdouts))
+)
+"""
 
 
 @dataclass
@@ -109,8 +122,8 @@ def _keep_version(connection: psycopg.Connection[Any], number: int) -> None:
     names, values = ("".join(f", {item}" for item in items) for items in (extra, extra.values()))
     connection.execute(
         f"""INSERT INTO experiment_versions (experiment_id, version, snapshot, created_by{names})
-        SELECT id, version, jsonb_build_object('status', status), 'test'{values}
-        FROM experiments WHERE id = %s""".encode(),
+        SELECT id, version, ({_SNAPSHOT}), 'test'{values}
+        FROM experiments AS e WHERE id = %s""".encode(),
         (number,),
     )
     connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(number)))

@@ -40,6 +40,7 @@ class Expected:
 
     def __init__(self, raw: Raw) -> None:
         self.metrics = raw.metrics
+        self.pauses = raw.pauses
         erased = {
             row["user_id"]: row["erased_at"] for row in sorted(raw.erasures, key=lambda r: r["erased_at"])
         }
@@ -85,8 +86,15 @@ class Expected:
 
     def _exposures(self, unit: Unit) -> Iterator[Row]:
         for event in self.events[unit[1]]:
-            if event["event_type"] == "exposure" and event["experiment_id"] == unit[0]:
+            if event["experiment_id"] == unit[0] and self._is_exposure(event):
                 yield event
+
+    def _is_exposure(self, event: Row) -> bool:
+        """Of an experiment, while that was not paused."""
+        met = min(event["timestamp"], event["received_at"])
+        return event["event_type"] == "exposure" and not any(
+            number == event["experiment_id"] and began <= met < ended for number, began, ended in self.pauses
+        )
 
     def attributed(self, unit: Unit) -> Iterator[Row]:
         """The unit's events that count in the experiment, in the order of time."""
@@ -340,7 +348,7 @@ class Expected:
         met: dict[int, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
         for user, events in self.events.items():
             for event in events:
-                if event["event_type"] == "exposure" and event["experiment_id"]:
+                if event["experiment_id"] and self._is_exposure(event):
                     met[event["experiment_id"]][user].append(event)
         for number in {unit[0] for unit in self.assigned}:
             mine = {unit[1]: arms for unit, arms in self.assigned.items() if unit[0] == number}

@@ -17,7 +17,10 @@ Mart = dict[tuple[Any, ...], tuple[Any, ...]]
 
 @dataclass
 class Raw:
-    """Rows as they were ingested, copies among them. `metrics`: the metric messages of every experiment."""
+    """Rows as they were ingested, copies among them. `metrics`: the metric messages of every experiment.
+
+    pauses: experiment, from when on it was stopped, and until when.
+    """
 
     populations: dict[int, str]
     metrics: list[Row]
@@ -25,6 +28,7 @@ class Raw:
     events: list[Row] = field(default_factory=list)
     erasures: list[Row] = field(default_factory=list)
     links: list[Row] = field(default_factory=list)
+    pauses: list[tuple[int, datetime, datetime]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

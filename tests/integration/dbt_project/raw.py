@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
+from neonblue.contract.messages import ExperimentMessage
 from neonblue.simulation.history.events import History
-from neonblue.simulation.history.plan import HistoryPlan, metrics
+from neonblue.simulation.history.plan import HistoryPlan, metrics, text
 from tests.integration.dbt_project.expected_values import Raw
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +49,47 @@ def whole_tables(history: History) -> tuple[pa.Table, pa.Table]:
     return pa.concat_tables(history.assignments()), pa.concat_tables(history.events())
 
 
-def raw_rows(history: History, assignments: Iterable[pa.Table], events: Iterable[pa.Table]) -> Raw:
+Pause = tuple[int, datetime, datetime]
+"""An experiment, when it was paused and when it was resumed."""
+
+
+def paused(versions: list[ExperimentMessage], *pauses: Pause) -> list[ExperimentMessage]:
+    """The further versions that an experiment has which was paused, and resumed, at these times in their order."""
+    newest, found = versions[-1], []
+    for number, began, ended in pauses:
+        assert number == newest.experiment_id
+        for status, at in (("paused", began), ("running", ended)):
+            version = newest.version + len(found) + 1
+            found.append(replace(newest, version=version, status=status, received_at=text(at)))
+    return found
+
+
+def sent_while_paused(events: pa.Table, *pauses: Pause) -> pa.Table:
+    """Exposures that clients send in these pauses all the same, of everybody who is exposed at any time."""
+    found = []
+    for number, began, ended in pauses:
+        of_experiment = pa.compute.and_(
+            pa.compute.equal(events["experiment_id"], number),
+            pa.compute.equal(events["event_type"], "exposure"),
+        )
+        sent = events.filter(of_experiment)
+        times = [began + (ended - began) * place / len(sent) for place in range(len(sent))]
+        for name, values in (
+            ("timestamp", times),
+            ("event_id", [str(uuid5(NAMESPACE_OID, f"{began} {place}")) for place in range(len(sent))]),
+        ):
+            column = pa.array(values, sent[name].type)
+            sent = sent.set_column(sent.schema.get_field_index(name), name, column)
+        found.append(sent)
+    return pa.concat_tables(found)
+
+
+def raw_rows(
+    history: History,
+    assignments: Iterable[pa.Table],
+    events: Iterable[pa.Table],
+    pauses: Iterable[Pause] = (),
+) -> Raw:
     """The same rows for the plain computation."""
     return Raw(
         populations={design.experiment_id: design.population for design in history.plan.designs()},
@@ -58,6 +101,7 @@ def raw_rows(history: History, assignments: Iterable[pa.Table], events: Iterable
             for name, at in history.erasures()
         ],
         links=history.links().to_pylist(),
+        pauses=list(pauses),
     )
 
 

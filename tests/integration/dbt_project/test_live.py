@@ -12,7 +12,14 @@ from neonblue.simulation.history.load import insert_erasures, insert_experiments
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.dbt_project.expected import Expected
 from tests.integration.dbt_project.marts import read
-from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole_tables
+from tests.integration.dbt_project.raw import (
+    paused,
+    raw_rows,
+    sent_while_paused,
+    small_plan,
+    split,
+    whole_tables,
+)
 from tests.integration.dbt_project.test_history import assert_mart
 
 pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
@@ -42,9 +49,15 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, l
     today = (end - timedelta(hours=12)).date()
     opened = datetime(today.year, today.month, today.day, tzinfo=UTC)
     assignments, events = whole_tables(history)
+    # Of hours that are closed by and by, and of open ones.
+    pauses = [
+        (1, opened + timedelta(hours=hours), opened + timedelta(hours=hours + 3)) for hours in (-14, 4, 8)
+    ]
+    events = pa.concat_tables([events, sent_while_paused(events, *pauses)])
     events = without_late_clocks(events)
     for design in history.plan.designs():
         insert_experiments(warehouse.client, design.versions())
+    insert_experiments(warehouse.client, paused(history.plan.designs()[0].versions(), *pauses))
     insert_erasures(warehouse.client, history)
     early = pa.compute.less(events["timestamp"], pa.scalar(opened, pa.timestamp("us", "UTC")))
     assigned_early = pa.compute.less(assignments["assigned_at"], pa.scalar(opened, pa.timestamp("us", "UTC")))
@@ -85,7 +98,8 @@ def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, l
     stale = {name: read(warehouse.client, name, comparable=True) for name in LIVE}
 
     warehouse.dbt("run", "--exclude", "path:models/live", open_at=f"{today + timedelta(days=1)} 00:00:00")
-    expected = Expected(raw_rows(history, [assignments], [events]))
+    expected = Expected(raw_rows(history, [assignments], [events], pauses))
+    assert expected.units != Expected(raw_rows(history, [assignments], [events])).units
     for name in LIVE:
         assert stale[name] != live[name], f"{name}: nothing happened today"
         assert live[name] == read(warehouse.client, name, comparable=True), name

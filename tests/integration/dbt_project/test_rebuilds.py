@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from datetime import date
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -14,7 +15,15 @@ from neonblue.simulation.history.load import insert_erasures, insert_experiments
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.dbt_project.expected import Expected
 from tests.integration.dbt_project.marts import COLUMNS, read
-from tests.integration.dbt_project.raw import raw_rows, small_plan, split, whole_tables
+from tests.integration.dbt_project.raw import (
+    Pause,
+    paused,
+    raw_rows,
+    sent_while_paused,
+    small_plan,
+    split,
+    whole_tables,
+)
 from tests.integration.dbt_project.test_history import assert_mart
 from tests.integration.warehouse import rows
 
@@ -66,6 +75,10 @@ def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_s
 ) -> None:
     history, order = History(small_plan(seed)), random.Random(seed)
     assignments, events = whole_tables(history)
+    # Of the pauses it is heard while days are built anew.
+    began = (datetime(2026, 3, day, 7, tzinfo=UTC) for day in (4, 6))
+    pauses = [(1, at, at + timedelta(hours=5)) for at in began]
+    events = pa.concat_tables([events, sent_while_paused(events, *pauses)])
     now_assignments, later_assignments = split(assignments, seed, 0.05)
     now_events, later_events = split(events, seed, 0.1)
     now_links, later_links = split(history.links(), seed, 0.6)
@@ -75,7 +88,11 @@ def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_s
     warehouse.write("events", now_events)
     warehouse.write("links", now_links)
     warehouse.dbt("run")
-    expected = Expected(raw_rows(history, [assignments], [events]))
+    design = history.plan.designs()[0]
+    expected = Expected(raw_rows(history, [assignments], [events], pauses))
+    assert (
+        expected.first_exposures() != Expected(raw_rows(history, [assignments], [events])).first_exposures()
+    )
     days = [f"2026-03-{day:02}" for day in range(1, 10)] + ["2026-02-28"]
 
     for turn in range(2):
@@ -90,6 +107,7 @@ def test_days_built_in_random_order_twice_with_late_rows_and_a_replay_give_the_s
                 warehouse.write("assignments", later_assignments)
                 insert_erasures(warehouse.client, history)
                 warehouse.write("links", later_links)
+                insert_experiments(warehouse.client, paused(design.versions(), *pauses))
             if turn == 1 and place == 0:  # the topic from its beginning
                 warehouse.write("assignments", assignments)
                 warehouse.write("events", events)
@@ -136,9 +154,11 @@ def test_late_rows_rebuild_their_day_their_units_days_and_no_other(warehouse: Wa
     assert_all_marts(warehouse, analysed)
 
 
-def as_sent(history: History, assignments: pa.Table, events: pa.Table, *links: pa.Table) -> Expected:
+def as_sent(
+    history: History, assignments: pa.Table, events: pa.Table, *links: pa.Table, pauses: Iterable[Pause] = ()
+) -> Expected:
     """Nobody erased, and nobody linked but by these."""
-    raw = raw_rows(history, [assignments], [events])
+    raw = raw_rows(history, [assignments], [events], pauses)
     raw.erasures.clear()
     raw.links = [row for table in links for row in table.to_pylist()]
     return Expected(raw)
@@ -222,6 +242,19 @@ def test_tables_of_other_columns_are_built_whole_and_the_live_views_follow(wareh
     assert read(warehouse.client, "metric_moments", live=True) == expected.metric_moments()
     before = partitions(warehouse)
     assert not rebuilt(warehouse, before)
+
+    # A version that asked for no pauses had heard of one long ago.
+    pause = (1, datetime(2026, 3, 3, 7, tzinfo=UTC), datetime(2026, 3, 3, 17, tzinfo=UTC))
+    insert_experiments(warehouse.client, paused(history.plan.designs()[0].versions(), pause))
+    warehouse.client.command(
+        "ALTER TABLE experiments UPDATE ingested_at = toDateTime64('2026-03-01 00:00:00', 3, 'UTC') WHERE 1 "
+        "SETTINGS mutations_sync = 2"
+    )
+    warehouse.client.command("ALTER TABLE touched_days DROP COLUMN interruptions")
+    assert rebuilt(warehouse, before)
+    cut = as_sent(history, assignments, events, pauses=[pause])
+    assert_all_marts(warehouse, cut)
+    assert cut.first_exposures() != expected.first_exposures()
 
 
 def test_a_day_that_becomes_empty_is_dropped(warehouse: Warehouse) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from neonblue.analysis.rows import ExperimentRows, MomentRow
 from neonblue.contract.messages import ExperimentMessage
@@ -19,11 +18,10 @@ from neonblue.results.sums import read_rows
 from neonblue.results.warehouse import Warehouse as Reader
 from neonblue.simulation.history.events import History
 from neonblue.simulation.history.load import insert_experiments, load
-from neonblue.simulation.history.plan import text
 from tests.integration.dbt_project.conftest import Warehouse
 from tests.integration.dbt_project.expected import Expected
 from tests.integration.dbt_project.expected_values import Row, Total, Unit
-from tests.integration.dbt_project.raw import raw_rows, small_plan, whole_tables
+from tests.integration.dbt_project.raw import paused, raw_rows, sent_while_paused, small_plan, whole_tables
 
 pytestmark = pytest.mark.timeout(900)  # several builds, one after the other
 
@@ -31,6 +29,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MODELS = ("+metric_moments", "+segment_metrics")
 # When the history's first experiment was paused: within an hour in which units enter.
 PAUSED = datetime(2026, 3, 5, 10, 20, tzinfo=UTC)
+PAUSE = (1, PAUSED, PAUSED + HOUR)
 NOWS = {
     "at a day's end": datetime(2026, 3, 8, tzinfo=UTC),
     "within an hour": datetime(2026, 3, 8, 14, 30, tzinfo=UTC),
@@ -50,7 +49,8 @@ def built(server_with_models: Warehouse, history: History) -> Warehouse:
     """The models on the history."""
     server_with_models.empty()
     load(server_with_models.client, history)
-    insert_experiments(server_with_models.client, snapshots(history)[0][2:])
+    insert_experiments(server_with_models.client, paused(history.plan.designs()[0].versions(), PAUSE))
+    server_with_models.write("events", sent_while_paused(whole_tables(history)[1], PAUSE))
     server_with_models.dbt("run", "--select", *MODELS)
     return server_with_models
 
@@ -58,11 +58,7 @@ def built(server_with_models: Warehouse, history: History) -> Warehouse:
 def snapshots(history: History) -> list[list[ExperimentMessage]]:
     """Each experiment's configurations; the first one was paused for an hour."""
     found = [design.versions() for design in history.plan.designs()]
-    first = found[0][-1]
-    found[0] += [
-        replace(first, version=3, status="paused", received_at=text(PAUSED)),
-        replace(first, version=4, status="running", received_at=text(PAUSED + HOUR)),
-    ]
+    found[0] += paused(found[0], PAUSE)
     return found
 
 
@@ -73,7 +69,14 @@ def read(warehouse: Warehouse, history: History, now: datetime) -> dict[int, Exp
 
 @pytest.fixture(scope="module")
 def expected(history: History) -> Expected:
-    return Expected(raw_rows(history, *([table] for table in whole_tables(history))))
+    assignments, events = whole_tables(history)
+    more = sent_while_paused(events, PAUSE)
+    found = Expected(raw_rows(history, [assignments], [events, more], [PAUSE]))
+    without = Expected(raw_rows(history, [assignments], [events], [PAUSE]))
+    assert found.first_exposures() == without.first_exposures()
+    uncut = Expected(raw_rows(history, [assignments], [events, more]))
+    assert found.first_exposures() != uncut.first_exposures(), "they would have brought nobody in"
+    return found
 
 
 class Standing:

@@ -10,6 +10,7 @@ import pytest
 
 from neonblue.analysis import ArmUnits, ExperimentRows, QuantileRow, ask, interruptions, shown
 from neonblue.analysis.rows import Products
+from neonblue.analysis.windows import Standstill, standstills
 from neonblue.contract.messages import MetricMessage
 from neonblue.statistics import Action, Estimate, Method, Status, StatusCode, Verdict
 from neonblue.statistics.experiment.shares import reached_share
@@ -269,6 +270,10 @@ def test_every_pause_and_the_conclusion_interrupt_what_units_are_served() -> Non
     assert found == [datetime(2026, 3, 3, 10, tzinfo=UTC), datetime(2026, 3, 6, 10, tzinfo=UTC)]
     assert interruptions({8: versions[8]}) == [datetime(2026, 3, 6, 10, tzinfo=UTC)]
     assert interruptions({1: versions[1]}) == []
+    assert standstills(versions) == [
+        Standstill(datetime(2026, 3, 3, 10, tzinfo=UTC), datetime(2026, 3, 5, 10, tzinfo=UTC)),
+        Standstill(datetime(2026, 3, 6, 10, tzinfo=UTC)),
+    ]
 
 
 def test_units_without_a_value_are_left_out_and_counted() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from neonblue.analysis.windows import Standstill
 from neonblue.contract.messages import MetricMessage
 from orchestration.defs.significance.recompute import RawEvent, can_compare, can_recompute, unit_value
 
@@ -22,8 +23,9 @@ def metric(**fields: Any) -> MetricMessage:
 
 def event(name: str, kind: str = "purchase", seconds: float = 1, **fields: Any) -> RawEvent:
     neutral: dict[str, Any] = {"experiment_id": 0, "value": Decimal(0), "properties": ""}
+    at = START + timedelta(seconds=seconds)
     return RawEvent(
-        event_id=name, event_type=kind, occurred_at=START + timedelta(seconds=seconds), **(neutral | fields)
+        event_id=name, event_type=kind, occurred_at=at, **({"received_at": at} | neutral | fields)
     )
 
 
@@ -64,6 +66,19 @@ def test_a_unit_without_an_exposure_has_no_value_unless_all_assigned_are_analyse
     assert unit_value(metric(), 1, events, None) is None
     assert unit_value(metric(), 1, events, START) == 3
     assert unit_value(metric(), 1, events, START + timedelta(seconds=2)) == 0
+
+
+def test_an_exposure_while_the_experiment_is_stopped_is_none() -> None:
+    """The next one is, after it goes on; and one that is stamped ahead was met by the time at which it came."""
+    stopped = [Standstill(START, START + timedelta(seconds=5)), Standstill(START + timedelta(seconds=20))]
+    bought = event("a", seconds=6, value=Decimal(3))
+
+    assert unit_value(metric(), 1, [EXPOSURE, bought], None, stopped) is None
+    for seconds, expected in ((4.9, None), (5, 3), (19, 0), (20, None)):
+        again = event("again", "exposure", seconds, experiment_id=1)
+        assert unit_value(metric(), 1, [EXPOSURE, bought, again], None, stopped) == expected, seconds
+    ahead = event("e", "exposure", 3, experiment_id=1, received_at=START - timedelta(seconds=1))
+    assert unit_value(metric(), 1, [ahead, bought], None, stopped) == 3
 
 
 def test_a_cap_over_all_units_cannot_be_seen_in_one() -> None:

@@ -1,0 +1,1 @@
+{{ interruptions_rows(source('ingestion', 'experiments')) }}
