@@ -22,6 +22,7 @@ from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit_log.endpoints import router as audit
+from api.checklist.endpoints import router as checklist
 from api.collector import settle_collector
 from api.edge.at_once import Application, AtOnce
 from api.edge.errors import install_error_handlers
@@ -56,8 +57,8 @@ _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION
 _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
-    experiments, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-    looks, tokens, session, audit, users, erasing, erasures, health, web,
+    experiments, checklist, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results,
+    reports, looks, tokens, session, audit, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 

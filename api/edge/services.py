@@ -26,6 +26,7 @@ from api.assignments.writer import AssignmentJob, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
 from api.background import Keeper
+from api.checklist.service import ChecklistService
 from api.disk import DiskWatch
 from api.erasures.service import ErasureService
 from api.erasures.worker import ErasureWorker
@@ -99,6 +100,7 @@ class Services:
     results: ResultsService
     live_results: LiveResults
     reports: ReportService
+    checklist: ChecklistService
     audit_log: AuditLog
     calls: CallLog
     disk: DiskWatch

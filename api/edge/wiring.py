@@ -26,6 +26,7 @@ from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
+from api.checklist.service import ChecklistService
 from api.disk import DiskWatch
 from api.edge.services import Services
 from api.erasures.caches import Caches
@@ -149,6 +150,7 @@ def create_services(settings: Settings) -> Services:
         results,
         LiveResults(results.live),
         ReportService(settings, reader, experiments),
+        ChecklistService(pool, registry, reader, results),
         AuditLog(pool, identify),
         CallLog(pool, api.audit_summary_seconds),
         disk,

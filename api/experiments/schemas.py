@@ -201,6 +201,26 @@ class StepIn(Strict):
     reason: Reason | None = None
 
 
+class StartIn(StepIn):
+    """Why it is started, and whether in spite of what its checklist finds to be blocking."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"force": True, "reason": "Such units come with the next release"}]}
+    )
+
+    force: Flag = Field(
+        default=False, description="Start although the checklist has items that are blocking; needs a reason"
+    )
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.force and not _filled(self.reason):
+            raise ContractError(
+                Code.MISSING_FIELD, "say why it is forced: it stands in the history", "reason"
+            )
+        return self
+
+
 class ForcedVariantIn(Strict):
     """The variant that a tester sees."""
 

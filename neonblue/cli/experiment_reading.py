@@ -1,8 +1,7 @@
-"""Looking at experiments: the list, one of them, what to check before its start, its history."""
+"""Looking at experiments: the list, one of them, its checklist, its history."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import msgspec
@@ -11,18 +10,18 @@ import typer
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.experiment_view import (
+    CheckedItem,
+    checklist_lines,
     experiment_page,
     experiments_table,
     history_table,
     utc_now,
-    warning_lines,
 )
 from neonblue.cli.output import print_whole, say
-from neonblue.cli.terminal import AsJson, DataDir, fail
+from neonblue.cli.terminal import AsJson, DataDir
 from neonblue.client import Experiment
 from neonblue.client.messages import ExperimentVersion
 from neonblue.settings import Settings
-from neonblue.texts import plain
 
 
 class Experiments(msgspec.Struct):
@@ -33,6 +32,10 @@ class Experiments(msgspec.Struct):
 
 class Versions(msgspec.Struct):
     items: list[ExperimentVersion]
+
+
+class Checklist(msgspec.Struct):
+    items: list[CheckedItem]
 
 
 def register(group: typer.Typer) -> None:
@@ -81,20 +84,14 @@ def show(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> Non
 
 
 def checklist(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
-    """Show what to look at before the experiment starts, as the API sees it."""
+    """Show whether the experiment is ready to start; once it has started, whether its numbers can be trusted."""
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        answer = api.get(experiment_path(key))
-        found = api.read(answer, Experiment)
+        answer = api.get(experiment_path(key, "checklist"))
+        found = api.read(answer, Checklist)
     if json_output:
-        typer.echo(json.dumps(json.loads(answer).get("warnings"), indent=2))
-    elif found.warnings is None:
-        fail(f"the API at {api.address} tells no warnings: it is an older version")
+        show_json(answer)
     else:
-        lines = warning_lines(found)
-        for line in lines:
-            say(line)
-        if not lines:
-            say(f"{plain(key)}: nothing to look at")
+        print_whole(checklist_lines(found.items))
 
 
 def history(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +21,17 @@ _SECONDS_OF_A_DAY = 86_400
 _LIST = ("key", "status", "kind", "allocation", "owner", "started", "days")
 _TOLD_BY_THE_TIME = frozenset({"started_at", "concluded_at"})
 _UNSHOWN = frozenset({"key", "status", "id", "variants", "metrics", "decision", "warnings"})
+_GRADES = {"ok": "green", "warning": "yellow", "blocking": "bold red"}
+
+
+class CheckedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the API looked at: ok, warning or blocking, what was found, why, and what to do."""
+
+    code: str
+    status: str
+    headline: str
+    cause: str | None = None
+    next_step: str | None = None
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
@@ -70,6 +82,23 @@ def decision_sentence(decision: RecordedDecision, versions: Sequence[ExperimentV
         by, at = (made.created_by, made.created_at) if made else (None, None)
     taken = f", by {person(by)} at {moment(at)}" if by else ""
     return f"decided: {plain(what)}{taken}: {plain(decision.reason)}"
+
+
+def checklist_lines(items: Iterable[CheckedItem]) -> RenderableType:
+    """Every item with what was found; below it why, and what to do."""
+    made = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    for _ in range(3):
+        made.add_column(no_wrap=True)
+    for item in items:
+        made.add_row(
+            Text(plain(item.status), style=_GRADES.get(item.status, "")),
+            Text(plain(item.code)),
+            Text(plain(item.headline)),
+        )
+        for further in (item.cause, item.next_step):
+            if further and item.status != "ok":
+                made.add_row("", "", Text(f"  {plain(further)}", style="dim"))
+    return made
 
 
 def warning_lines(experiment: Experiment) -> list[str]:
