@@ -161,16 +161,13 @@ class ChecklistService:
         kinds = explained(differ, present, by, imported=imported)
         return Recomputed(len(units), whole, kinds), configurations
 
-    def _beside(self, experiment: ExperimentOut) -> list[Beside]:
+    def _beside(self, row: Row, experiment: ExperimentOut) -> list[Beside]:
         """Others of the same type of units, but for those that hold other slots of its layer while they run."""
-        own = self.registry.find(experiment.id)
-        layer = None if own is None else own.configuration.layer
+        layer = None if row["layer"] is None else row["layer"]["salt"]
         running = [
             live
             for live in self.registry.running(experiment.unit_type)
-            if layer is None
-            or live.configuration.layer is None
-            or live.configuration.layer.salt != layer.salt
+            if layer is None or live.configuration.layer is None or live.configuration.layer.salt != layer
         ]
         released = [live for live in self.registry.served(experiment.unit_type) if _is_release(live)]
         return [
