@@ -20,6 +20,7 @@ from api.access.on_behalf import OnBehalf
 from api.access.route_access import RouteAccess
 from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
+from api.assignments.person_endpoints import router as of_person
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit_log.endpoints import router as audit
 from api.checklist.endpoints import router as checklist
@@ -58,7 +59,7 @@ _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, checklist, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results,
-    reports, looks, tokens, session, audit, users, erasing, erasures, health, web,
+    reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 

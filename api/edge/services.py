@@ -20,6 +20,7 @@ from api.access.tokens import Tokens
 from api.answering import Answering
 from api.arrivals import Arrivals
 from api.assignments.cache import SharedCache
+from api.assignments.person import PersonReader
 from api.assignments.service import AssignmentService
 from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, Outcome
@@ -81,6 +82,7 @@ class Services:
     events: EventService
     assignments: AssignmentService
     stored: AssignmentReader
+    people: PersonReader
     ofrep: OfrepService
     links: LinkService
     experiments: ExperimentService

@@ -21,6 +21,7 @@ from api.arrivals import Arrivals
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
 from api.assignments.lookup import Lookup
+from api.assignments.person import PersonReader
 from api.assignments.service import AssignmentService
 from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
@@ -131,6 +132,7 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         assignments,
         AssignmentReader(pool, identify),
+        PersonReader(pool, registry, assignments, identify),
         OfrepService(assignments),
         LinkService(pool, api.outbox_batches, identify),
         experiments,

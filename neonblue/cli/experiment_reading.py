@@ -1,8 +1,9 @@
-"""Looking at experiments: the list, one of them, its checklist, its history."""
+"""Looking at experiments: the list, one of them, its checklist, its history; and at all that one person is in."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -11,6 +12,8 @@ from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.experiment_view import (
     CheckedItem,
+    InExperiment,
+    assignments_table,
     checklist_lines,
     experiment_page,
     experiments_table,
@@ -18,9 +21,10 @@ from neonblue.cli.experiment_view import (
     utc_now,
 )
 from neonblue.cli.output import print_whole, say
-from neonblue.cli.terminal import AsJson, DataDir
+from neonblue.cli.terminal import AsJson, DataDir, fail
 from neonblue.client import Experiment
 from neonblue.client.messages import ExperimentVersion
+from neonblue.contract.requests import DEFAULT_UNIT_TYPE
 from neonblue.settings import Settings
 
 
@@ -34,6 +38,10 @@ class Versions(msgspec.Struct):
     items: list[ExperimentVersion]
 
 
+class Assignments(msgspec.Struct):
+    items: list[InExperiment]
+
+
 class Checklist(msgspec.Struct):
     items: list[CheckedItem]
 
@@ -41,7 +49,7 @@ class Checklist(msgspec.Struct):
 def register(group: typer.Typer) -> None:
     """Add these commands to the group."""
     group.command("list")(list_experiments)
-    for command in (show, checklist, history):
+    for command in (show, checklist, history, assignments):
         group.command()(command)
 
 
@@ -92,6 +100,40 @@ def checklist(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -
         show_json(answer)
     else:
         print_whole(checklist_lines(found.items))
+
+
+def assignments(
+    user_id: Annotated[str, typer.Argument(metavar="ID", help="Of the person, or an anonymous id of it.")],
+    unit_type: Annotated[str, typer.Option(help="Of the id: user, device, …")] = DEFAULT_UNIT_TYPE,
+    attributes: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Try these instead, such as {"country": "DE"}: nothing is stored.'),
+    ] = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show every experiment and release that a person is in, and what it would be answered now."""
+    path = f"/v1/users/{quote(user_id, safe='')}/assignments"
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        if attributes is None:
+            answer = api.get(path, unit_type=unit_type)
+        else:
+            answer = api.post(f"{path}/trial", {"attributes": _object(attributes)}, unit_type=unit_type)
+        found = api.read(answer, Assignments)
+    if json_output:
+        show_json(answer)
+    elif found.items:
+        print_whole(assignments_table(found.items))
+    else:
+        say("in no experiment")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Ends the command where the text is no JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        fail(f"--attributes: {error}", code=2)
 
 
 def history(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:

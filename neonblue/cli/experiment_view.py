@@ -34,6 +34,34 @@ class CheckedItem(msgspec.Struct, frozen=True, kw_only=True):
     next_step: str | None = None
 
 
+class Met(msgspec.Struct, frozen=True):
+    """A variant that a person met, and when first."""
+
+    variant_key: str
+    first_at: datetime
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person would be answered now; no variant: the reason says why."""
+
+    variant_key: str | None = None
+    reason: str | None = None
+    served_by: str | None = None
+
+
+class InExperiment(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in one experiment: the stored variant, since when, what it met, what it would be answered."""
+
+    experiment: str
+    experiment_status: str
+    variant_key: str | None = None
+    reason: str | None = None
+    assigned_at: datetime | None = None
+    exposures: list[Met] = []
+    several_variants: bool = False
+    now: Answered | None = None
+
+
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
     """A table whose cells are texts as they are: no markup in them counts."""
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
@@ -82,6 +110,26 @@ def decision_sentence(decision: RecordedDecision, versions: Sequence[ExperimentV
         by, at = (made.created_by, made.created_at) if made else (None, None)
     taken = f", by {person(by)} at {moment(at)}" if by else ""
     return f"decided: {plain(what)}{taken}: {plain(decision.reason)}"
+
+
+def assignments_table(items: Iterable[InExperiment]) -> Table:
+    """A line for each experiment of a person."""
+    return grid(
+        ("experiment", "status", "variant", "why", "since", "met", "now", "why"),
+        (
+            (
+                plain(item.experiment),
+                Text(item.experiment_status, style=_COLOURS.get(item.experiment_status, "")),
+                plain(item.variant_key),
+                f"{plain(item.reason)}{', several variants' if item.several_variants else ''}",
+                moment(item.assigned_at),
+                ", ".join(f"{plain(met.variant_key)} {moment(met.first_at)}" for met in item.exposures),
+                plain(item.now and item.now.variant_key),
+                plain(item.now and item.now.reason),
+            )
+            for item in items
+        ),
+    )
 
 
 def checklist_lines(items: Iterable[CheckedItem]) -> RenderableType:
