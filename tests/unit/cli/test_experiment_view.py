@@ -11,6 +11,12 @@ from api.access.tokens import Scope
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.cli.experiment_view import (
+    Answered,
+    CheckedItem,
+    InExperiment,
+    Met,
+    assignments_table,
+    checklist_lines,
     days_running,
     decision_sentence,
     experiment_page,
@@ -169,3 +175,38 @@ def test_shares_and_people_are_written_for_people() -> None:
 
 def test_the_help_lists_the_scopes_that_the_api_has() -> None:
     assert list(SCOPES) == list(Scope)
+
+
+def test_a_checklist_says_why_and_what_to_do_of_all_that_is_not_ok(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fine = CheckedItem(code="metrics", status="ok", headline="2 metrics", cause="hidden", next_step="hidden")
+    bad = CheckedItem(
+        code="entry", status="blocking", headline="Nobody", cause="all held", next_step="mend\x1b[2J"
+    )
+
+    out = _printed(capsys, checklist_lines([fine, bad]))
+
+    assert [line.split() for line in out.splitlines()] == [
+        ["ok", "metrics", "2", "metrics"],
+        ["blocking", "entry", "Nobody"],
+        ["all", "held"],
+        ["mend\\u001b[2J"],
+    ]
+
+
+def test_a_person_has_a_line_for_each_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    items = [
+        InExperiment(
+            experiment="e", experiment_status="running", variant_key="a", reason="linked", assigned_at=NOW,
+            exposures=[Met("a", NOW)], several_variants=True,
+            now=Answered(variant_key="a", reason="assigned", served_by="experiment"),
+        ),
+        InExperiment(experiment="f", experiment_status="concluded", now=Answered(reason="not_targeted")),
+    ]  # fmt: skip
+
+    lines = _printed(capsys, assignments_table(items)).splitlines()
+
+    assert "linked, several variants" in lines[1]
+    assert lines[1].count("2026-03-15 12:00") == 2
+    assert lines[2].split() == ["f", "concluded", "not_targeted"]
