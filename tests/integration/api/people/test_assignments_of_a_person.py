@@ -143,6 +143,7 @@ def test_of_an_erased_person_there_is_nothing(place: Place, unit_type: str) -> N
     assert key in read(place, user, "user")
 
     erasure = erase(place.api, user)
+    place.stream.carry()
 
     read(place, user, "user", 404)
     wait_retained(place, erasure)
