@@ -94,7 +94,9 @@ class ChecklistService:
             self._asked(
                 f"repeats {experiment.id} {sorted(types)}",
                 lambda client: read_repeated(client, experiment.unit_type, experiment.id, types),
-            ),
+            )
+            if types
+            else _nothing(),
             self._recomputed(row, experiment),
         )
         recomputed, configurations = stored
@@ -103,7 +105,8 @@ class ChecklistService:
         checks = health.checks if health and told else None
         items = list(doctor.health_items(checks, ratios, "" if health is None else health.reason))
         items += [] if arrived_item is None else [arrived_item]
-        items += [doctor.stored_item(recomputed), doctor.repeats_item(repeated)]
+        items.append(doctor.stored_item(recomputed))
+        items += [doctor.repeats_item(repeated)] if types else []
         return [*items, *self._asked_for(experiment)]
 
     def _asked_for(self, experiment: ExperimentOut) -> Iterable[ChecklistItem]:

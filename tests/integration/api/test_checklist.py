@@ -47,7 +47,8 @@ def crowd(postgres: Server) -> str:
 
 
 def test_what_needs_clickhouse_is_not_known_and_the_rest_is_told(api: httpx.Client) -> None:
-    made = draft(api, metrics=[PRIMARY, GUARDRAIL], planned_units=100, targeting="attributes.a == 1")
+    fields: Json = {"metrics": [PRIMARY, GUARDRAIL], "planned_units": 100, "targeting": "attributes.a == 1"}
+    made = draft(api, unit_type=f"unit-{uuid4()}", **fields)
     found = checklist(api, made["key"])
 
     assert (found["experiment_status"], found["status"]) == ("draft", "warning")

@@ -35,6 +35,7 @@ def trial(place: Place, user: str, unit_type: str, attributes: dict[str, Any]) -
         f"/v1/users/{quote(user, safe='')}/assignments/trial",
         params={"unit_type": unit_type},
         json={"attributes": attributes},
+        headers={"idempotency-key": user},
     )
     assert answer.status_code == 200, answer.text
     return {item["experiment"]: item for item in answer.json()["items"]}
@@ -107,7 +108,8 @@ def test_a_trial_goes_by_its_own_attributes_and_leaves_nothing_anywhere(place: P
         assert german[key]["variant_key"] is None
     assert found(place, user) == set()
     assert in_valkey(place.settings.valkey.dsn, [user]) == set()
-    assert count(place, "outbox_events", "aggregate_id", f"{user}") == 0
+    assert count(place, "outbox_events", "aggregate_id", user) == 0
+    assert count(place, "idempotency_keys", "key", user) == 0
     read(place, user, unit_type, 404)
     # What was tried is what the unit gets, and no memory of the trial stands in its way.
     stored = assign(place.api, plain, user, unit_type=unit_type, attributes={"country": "DE"})
