@@ -20,8 +20,10 @@ from api.access.on_behalf import OnBehalf
 from api.access.route_access import RouteAccess
 from api.access.session_endpoints import router as session
 from api.assignments.endpoints import router as assignments
+from api.assignments.person_endpoints import router as of_person
 from api.assignments.schemas import ASSIGNMENTS_OPERATION
 from api.audit_log.endpoints import router as audit
+from api.checklist.endpoints import router as checklist
 from api.collector import settle_collector
 from api.demand.endpoints import router as demand
 from api.edge.at_once import Application, AtOnce
@@ -57,8 +59,8 @@ _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION
 _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
-    experiments, demand, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results, reports,
-    looks, tokens, session, audit, users, erasing, erasures, health, web,
+    experiments, checklist, demand, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results,
+    reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 

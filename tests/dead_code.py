@@ -37,7 +37,7 @@ ALLOWED = {
         "supports_check_run_worker_health",
     },
     "http.server": {"daemon_threads", "sys_version", "do_GET", "do_POST", "log_message"},
-    "importlib, by the table of commands": {"demo", "doctor", "env", "import_file"},
+    "importlib, by the table of commands": {"demo", "env", "import_file"},
     "Jinja, in a template": {"numeric"},
     "mypy, in a text": {"GrpcServerCodeLocation"},
     "opentelemetry": {"force_flush", "on_end", "on_start", "parent_context"},

@@ -68,11 +68,12 @@ def plan(
     max_ahead: timedelta,
     *,
     unused: bool = False,
+    trial: bool = False,
 ) -> Sequence[Target | Fixed]:
     """The request's targets: one, or one for each running experiment. Raises ContractError.
 
     unused: the variants are asked for before any of them is shown, so that only an experiment whose population is the
-    assigned keeps what is decided; what keys give whose experiments ran is asked for, too.
+    assigned keeps what is decided; what keys give whose experiments ran is asked for, too. trial: nothing is kept.
     """
     if request.experiment is not None:
         return (plan_one(request, registry.find(request.experiment), now, max_ahead),)
@@ -88,7 +89,7 @@ def plan(
             (live.experiment_id, live.unit_type, request.user_id),
             request.expose is True,
             instant,
-            keep=not (unused and live.counts_exposed_alone),
+            keep=not (trial or (unused and live.counts_exposed_alone)),
         )
         for live in registry.running(unit_type)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -61,6 +62,15 @@ FROM experiments AS e CROSS JOIN LATERAL (
 WHERE e.unit_type = %s
 ORDER BY e.id
 """
+_OF_PERSON = """
+SELECT e.key, e.id, e.status, e.source, stored.user_id, stored.variant_key, stored.version, stored.assigned_at,
+    stored.exposed_at
+FROM experiments AS e CROSS JOIN unnest(%s::text[]) AS own (user_id) CROSS JOIN LATERAL (
+    SELECT * FROM assignments WHERE (experiment_id, unit_type, user_id) = (e.id, %s, own.user_id) OFFSET 0
+) AS stored
+WHERE e.unit_type = %s
+ORDER BY e.id, stored.assigned_at, stored.user_id
+"""
 _UNEXPOSED = f"""
 SELECT experiment_id, unit_type, user_id FROM assignments
 WHERE exposed_at IS NULL AND (experiment_id, unit_type, user_id) IN (SELECT * FROM {_UNITS})
@@ -106,6 +116,21 @@ class NewAssignment:
         return Stored(self.variant_key, self.version, self.assigned_at, self.exposed_at is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class OfPerson:
+    """A stored assignment of one of a person's ids, with where its experiment stands and who gives its variants."""
+
+    experiment: str
+    experiment_id: int
+    status: str
+    source: str
+    user_id: str
+    variant_key: str
+    version: int
+    assigned_at: datetime
+    exposed_at: datetime | None
+
+
 async def read_assignments(connection: Connection, units: Sequence[UnitKey]) -> dict[UnitKey, Stored]:
     """The stored assignments of these units."""
     if not units:
@@ -135,6 +160,12 @@ async def read_of_user(connection: Connection, unit_type: str, user_id: str) -> 
     """Key and id of each experiment the unit is assigned in, variant, version, times of assignment and exposure."""
     cursor = await connection.execute(_OF_USER.encode(), (unit_type, user_id, unit_type))
     return await cursor.fetchall()
+
+
+async def read_of_person(connection: Connection, unit_type: str, ids: Sequence[str]) -> list[OfPerson]:
+    """The assignments under any of a person's ids, by experiment and time."""
+    cursor = await connection.execute(_OF_PERSON.encode(), (list(ids), unit_type, unit_type))
+    return [OfPerson(*row) for row in await cursor.fetchall()]
 
 
 async def _insert(connection: Connection, statement: str, new: Sequence[NewAssignment]) -> set[UnitKey]:

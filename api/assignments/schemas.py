@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.openapi import operation
 from neonblue.contract.answers import AssignmentAnswer, AssignmentsAnswer
@@ -79,3 +79,79 @@ class StoredAssignments(BaseModel):
     unit_type: str
     linked_to: str | None
     items: list[StoredAssignment]
+
+
+class FirstExposure(BaseModel):
+    """When a person first met a variant."""
+
+    variant_key: str
+    first_at: datetime = Field(description="When it was first met")
+
+
+class AnsweredNow(BaseModel):
+    """What the key would be answered with now. It is stored nowhere."""
+
+    variant_key: str | None = Field(description="The variant; null: none, and `reason` says why")
+    reason: str | None = Field(
+        description="Why: assigned, forced, not_targeted, holdout, not_in_layer, not_in_allocation, paused, released, …"
+    )
+    served_by: str | None = Field(
+        description="What gives the variant: experiment, release or control; null where there is none"
+    )
+    version: int | None = Field(description="The experiment's version that gives the variant")
+    payload: Any = Field(default=None, description="What the application reads; null: the variant has none")
+
+
+class PersonAssignment(BaseModel):
+    """One experiment, or what was decided of one, and a person in it. All ids of the person are taken together."""
+
+    experiment: str
+    experiment_id: int
+    experiment_status: str = Field(description="Where the experiment stands")
+    variant_key: str | None = Field(description="The stored variant; null: none is stored")
+    version: int | None = Field(description="Of the configuration it entered under; null: none is stored")
+    reason: str | None = Field(
+        description="Why it has the stored variant: assigned, by the hash; linked, taken over from an anonymous id; "
+        "imported, given by another system; null: none is stored"
+    )
+    assigned_at: datetime | None = Field(description="Since when; null: none is stored")
+    exposures: list[FirstExposure] = Field(description="Each variant that it met, in order of time")
+    several_variants: bool = Field(
+        description="Whether ids of the person have different variants, so that it is left out of the analysis"
+    )
+    now: AnsweredNow | None = Field(description="What would be answered now; null: nothing, it is not served")
+
+
+_IN: dict[str, Any] = {
+    "experiment": "checkout-2026",
+    "experiment_id": 7,
+    "experiment_status": "running",
+    "variant_key": "short-form",
+    "version": 3,
+    "reason": "assigned",
+    "assigned_at": "2026-03-02T08:12:00Z",
+    "exposures": [{"variant_key": "short-form", "first_at": "2026-03-02T08:12:00Z"}],
+    "several_variants": False,
+    "now": {
+        "variant_key": "short-form",
+        "reason": "assigned",
+        "served_by": "experiment",
+        "version": 3,
+        "payload": {"fields": 4},
+    },
+}
+
+
+class PersonAssignments(BaseModel):
+    """Every experiment and release that a person is in. `linked_to`: the person, where this is an anonymous id."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"user_id": "user-42", "unit_type": "user", "linked_to": None, "items": [_IN]}]
+        }
+    )
+
+    user_id: str
+    unit_type: str
+    linked_to: str | None
+    items: list[PersonAssignment]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from api.assignments.answering import Decision, answer, answer_stored, rejection
-from api.assignments.cache import AssignmentCache
+from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
 from api.assignments.planning import Fixed, Target, plan
 from api.demand.counts import Counts
@@ -61,18 +62,21 @@ class AssignmentService:
         return answers, single
 
     async def answer(
-        self, requests: Sequence[Request], size: int = 0, *, unused: bool = False
+        self, requests: Sequence[Request], size: int = 0, *, unused: bool = False, trial: bool = False
     ) -> list[AssignmentAnswer]:
-        """Answers with the index of their request. size: bytes that the requests took. unused: as `plan` takes it."""
+        """Answers with the index of their request.
+
+        size: bytes that the requests took. unused, trial: as `plan` takes them.
+        """
         now = datetime.now(UTC)
         given, requests = requests, [self._stored(request) for request in requests]
-        plans = await self._plans(requests, now, unused)
+        plans = await self._plans(requests, now, unused, trial)
         if any(isinstance(found, Violation) and found.code in _CONFIRMABLE for found in plans):
             await self.registry.confirm()
-            plans = await self._plans(requests, now, unused)
+            plans = await self._plans(requests, now, unused, trial)
         elif not unused and (late := _may_be_late(plans)):
             await self.registry.confirm_of(late)
-            plans = await self._plans(requests, now, unused)
+            plans = await self._plans(requests, now, unused, trial)
         targets = [
             target
             for found in plans
@@ -95,6 +99,12 @@ class AssignmentService:
                         self.counts.answered(item)
                 answers.append(item)
         return answers
+
+    def on_trial(self) -> AssignmentService:
+        """The same, that finds nothing in a cache and leaves nothing there: for what is asked for and never shown."""
+        cache = AssignmentCache(REQUEST_EVALUATIONS)
+        decider = changed(self.decider, cache=cache, shared=SharedCache.closed())
+        return changed(self, decider=decider, cache=cache)
 
     def _stored(self, request: Request) -> Request:
         """The request under the id that is stored; everything behind it, the variant too, goes by that."""
@@ -124,14 +134,16 @@ class AssignmentService:
             return None
         return answer_stored(live, request.user_id, stored)
 
-    async def _plans(self, requests: Sequence[Request], now: datetime, unused: bool) -> list[Plan]:
+    async def _plans(
+        self, requests: Sequence[Request], now: datetime, unused: bool, trial: bool
+    ) -> list[Plan]:
         """Raises ContractError where they are too many together."""
         plans: list[Plan] = []
         turns, targets = Turns(), 0
         for request in requests:
             if turns.is_over():
                 await turns.next()
-            plans.append(self._plan(request, now, unused))
+            plans.append(self._plan(request, now, unused, trial))
             targets += 0 if isinstance(plans[-1], Violation) else len(plans[-1])
             if targets > REQUEST_EVALUATIONS:
                 raise ContractError(
@@ -139,11 +151,11 @@ class AssignmentService:
                 )
         return plans
 
-    def _plan(self, request: Request, now: datetime, unused: bool) -> Plan:
+    def _plan(self, request: Request, now: datetime, unused: bool, trial: bool) -> Plan:
         if isinstance(request, Violation):
             return request
         try:
-            return plan(request, self.registry, now, self.max_ahead, unused=unused)
+            return plan(request, self.registry, now, self.max_ahead, unused=unused, trial=trial)
         except ContractError as error:
             return error.violation
 

@@ -20,12 +20,14 @@ from api.access.tokens import Tokens
 from api.answering import Answering
 from api.arrivals import Arrivals
 from api.assignments.cache import SharedCache
+from api.assignments.person import PersonReader
 from api.assignments.service import AssignmentService
 from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
 from api.background import Keeper
+from api.checklist.service import ChecklistService
 from api.demand.repository import prune as prune_evaluations
 from api.demand.service import Demand
 from api.disk import DiskWatch
@@ -83,6 +85,7 @@ class Services:
     events: EventService
     assignments: AssignmentService
     stored: AssignmentReader
+    people: PersonReader
     ofrep: OfrepService
     links: LinkService
     experiments: ExperimentService
@@ -102,6 +105,7 @@ class Services:
     results: ResultsService
     live_results: LiveResults
     reports: ReportService
+    checklist: ChecklistService
     audit_log: AuditLog
     calls: CallLog
     disk: DiskWatch

@@ -21,11 +21,13 @@ from api.arrivals import Arrivals
 from api.assignments.cache import AssignmentCache, SharedCache
 from api.assignments.deciding import Decider
 from api.assignments.lookup import Lookup
+from api.assignments.person import PersonReader
 from api.assignments.service import AssignmentService
 from api.assignments.stored import AssignmentReader
 from api.assignments.writer import AssignmentJob, AssignmentWriter, Outcome
 from api.audit.calls import CallLog
 from api.audit_log.service import AuditLog
+from api.checklist.service import ChecklistService
 from api.demand.service import Demand
 from api.disk import DiskWatch
 from api.edge.services import Services
@@ -133,6 +135,7 @@ def create_services(settings: Settings) -> Services:
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         assignments,
         AssignmentReader(pool, identify),
+        PersonReader(pool, registry, assignments, identify),
         OfrepService(assignments),
         LinkService(pool, api.outbox_batches, identify),
         experiments,
@@ -152,6 +155,7 @@ def create_services(settings: Settings) -> Services:
         results,
         LiveResults(results.live),
         ReportService(settings, reader, experiments),
+        ChecklistService(pool, registry, reader, results),
         AuditLog(pool, identify),
         CallLog(pool, api.audit_summary_seconds),
         disk,

@@ -17,7 +17,7 @@ from api.experiments.answers import (
     VersionPage,
     WarningOut,
 )
-from api.experiments.schemas import ArchiveIn, DecisionIn, ExperimentIn, ExperimentPatch, StepIn
+from api.experiments.schemas import ArchiveIn, DecisionIn, ExperimentIn, ExperimentPatch, StartIn, StepIn
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.experiments.verdicts import LiveResults
@@ -147,7 +147,6 @@ def _taking(step: Step) -> Callable[..., Awaitable[ExperimentAnswer]]:
 _STEPS = {
     Step.SCHEDULE: "Have a draft start at its `scheduled_start_at`.",
     Step.UNSCHEDULE: "Make a scheduled experiment a draft again.",
-    Step.START: "Start now: units are assigned from now on, and the inference is chosen for good.",
     Step.PAUSE: "Pause: no new unit is assigned.",
     Step.RESUME: "Go on with a paused experiment.",
 }
@@ -159,6 +158,24 @@ for _step, _sentence in _STEPS.items():
         name=f"{_step}_experiment",
         description=_sentence,
     )
+
+
+@router.post("/{key}/start")
+async def start_experiment(
+    key: Key,
+    life_cycle: Cycle,
+    actor: Editor,
+    response: Response,
+    how: StartIn | None = None,
+    if_match: IfMatch = None,
+) -> ExperimentAnswer:
+    """Start now: units are assigned from now on, and the inference is chosen for good.
+
+    What its checklist finds to be `blocking` is a 409 `not_ready` with these items, unless `force` is true.
+    """
+    how = how or StartIn()
+    experiment = await life_cycle.take(key, Step.START, if_match, actor, how.reason, force=how.force)
+    return _shown(response, experiment)
 
 
 @router.post("/{key}/conclude")

@@ -84,3 +84,12 @@ FORCED: dict[str, Any] = {
     "variant_key": "short-form",
     "created_at": _AT,
 }
+
+CHECKED: dict[str, Any] = {
+    "code": "targeting",
+    "status": "ok",
+    "headline": "The targeting means 310 of 2,000 units seen (15.5%)",
+    "cause": None,
+    "next_step": None,
+    "evidence": {"units": 2000, "meant": 310, "unanswered": 12},
+}

@@ -214,7 +214,33 @@ class StepIn(Strict):
     reason: Reason | None = None
 
 
-class ArchiveIn(StepIn):
+class ForcedStepIn(StepIn):
+    """Why the step is taken, and whether in spite of what speaks against it."""
+
+    force: Flag = False
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.force and not _filled(self.reason):
+            raise ContractError(
+                Code.MISSING_FIELD, "say why it is forced: it stands in the history", "reason"
+            )
+        return self
+
+
+class StartIn(ForcedStepIn):
+    """Why it is started, and whether in spite of what its checklist finds to be blocking."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"force": True, "reason": "Such units come with the next release"}]}
+    )
+
+    force: Flag = Field(
+        default=False, description="Start although the checklist has items that are blocking; needs a reason"
+    )
+
+
+class ArchiveIn(ForcedStepIn):
     """Why the experiment is put away; `force` where its key is asked for still."""
 
     model_config = ConfigDict(
@@ -225,12 +251,6 @@ class ArchiveIn(StepIn):
         default=False,
         description="Archive although the key was asked for in the last seven days; then say why in `reason`",
     )
-
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if self.force and not _filled(self.reason):
-            raise ContractError(Code.MISSING_FIELD, "say why: it is required with force", "reason")
-        return self
 
 
 class ForcedVariantIn(Strict):

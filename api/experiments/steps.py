@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,9 +12,11 @@ from api.audit import Actor
 from api.demand.service import Demand
 from api.experiments import changes, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
+from api.experiments.readiness import ChecklistItem, blocking, entry_of, fitness_items
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
 from api.experiments.schemas import ArchiveIn, DecisionIn
+from api.experiments.seen import read_matches
 from api.experiments.service import locked
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
@@ -33,15 +36,22 @@ class LifeCycle:
     demand: Demand
 
     async def take(
-        self, key: str, step: Step, if_match: str | None, actor: Actor, reason: str | None
+        self,
+        key: str,
+        step: Step,
+        if_match: str | None,
+        actor: Actor,
+        reason: str | None,
+        *,
+        force: bool = False,
     ) -> ExperimentOut:
-        """Take a step.
+        """Take a step. force: start in spite of what is blocking.
 
         Raises Problem `illegal_step`, which names the legal ones, `not_ready`, `not_found`.
         """
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
-            after = await _take(connection, before, step, Occasion(step, actor, reason))
+            after = await _take(connection, before, step, Occasion(step, actor, reason), force=force)
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -111,11 +121,33 @@ class LifeCycle:
         return DueOut(key=key, step=step, status=after["status"], version=after["version"])
 
 
-async def _take(connection: Connection, before: Row, step: Step, occasion: Occasion) -> Row:
+async def _take(
+    connection: Connection, before: Row, step: Step, occasion: Occasion, *, force: bool = False
+) -> Row:
     status = _next(before, step)
     _check_ready(before, step)
+    hindering = await _hindering(connection, before) if step is Step.START else []
+    if hindering and not force:
+        raise _not_ready(hindering)
     await repository.set_status(connection, before["id"], status)
-    return await versions.keep_version(connection, before, before["key"], occasion)
+    told = {"forced": {"before": None, "after": [item.code for item in hindering]}} if hindering else None
+    return await versions.keep_version(connection, before, before["key"], occasion, told)
+
+
+async def _hindering(connection: Connection, row: Row) -> list[ChecklistItem]:
+    """What makes a start worthless or harmful for certain."""
+    matches = await read_matches(connection, row["unit_type"], row["targeting"])
+    return blocking(fitness_items(ExperimentOut.model_validate(row), entry_of(row), matches))
+
+
+def _not_ready(items: Sequence[ChecklistItem]) -> Problem:
+    found = "; ".join(f"{item.headline} ({item.cause})" for item in items)
+    return Problem(
+        409,
+        "not_ready",
+        f"It is not fit to start: {found}. Mend it, or start it with `force` and a `reason`",
+        members={"items": [item.model_dump(mode="json") for item in items]},
+    )
 
 
 def _next(before: Row, step: Step) -> Status:

@@ -1,4 +1,4 @@
-"""A person in a request's address: `/v1/users/{user_id}`, and the type of the id."""
+"""A person in a request's address: `/v1/users/{user_id}` and what stands behind it, and the type of the id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from neonblue.contract.requests import DEFAULT_UNIT_TYPE
 from neonblue.contract.texts import check_text
 from neonblue.contract.violation import ContractError
 
-_EXPORT = "export"
 _PRINTABLE = r"^[^\x00-\x1f]+$"
 _PLACE = 3
 """Of the id among the parts of `/v1/users/{user_id}`."""
@@ -56,16 +55,26 @@ ID_PARAMETER = {
 
 
 def is_all_id(request: Request) -> bool:
-    """Whether a path that ends in `/export` is all id: its slash was encoded."""
-    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    return raw.partition(b"?")[0].rpartition(b"/")[2] != _EXPORT.encode()
+    """Whether a path that ends as its route does, such as in `/export`, is all id: a slash of its end was encoded."""
+    behind = _behind(request)
+    return bool(behind) and _given(request)[-len(behind) :] != behind
 
 
 def _parts(request: Request) -> list[bytes]:
+    given, behind = _given(request), _behind(request)
+    return given[: -len(behind)] if behind and not is_all_id(request) else given
+
+
+def _given(request: Request) -> list[bytes]:
+    """The parts from the id on, as they were sent."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    parts = raw.partition(b"?")[0].split(b"/")[_PLACE:]
-    export_route = request.scope["route"].path.endswith(f"/{_EXPORT}")
-    return parts[:-1] if export_route and not is_all_id(request) else parts
+    return raw.partition(b"?")[0].split(b"/")[_PLACE:]
+
+
+def _behind(request: Request) -> list[bytes]:
+    """The parts that the route has behind the id."""
+    template: str = request.scope["route"].path
+    return template.partition("}")[2].encode().split(b"/")[1:]
 
 
 def _checked(text: str, field: str) -> str:

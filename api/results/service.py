@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from api.experiments.service import ExperimentService
 from api.http.problems import Problem
 from api.looks.service import LookService
 from api.results.cache import Looks, Shared
+from api.results.readings import Readings
 from api.results.repository import ResultsReader, unanswered
 from api.results.schemas import (
     Compared,
@@ -51,7 +52,6 @@ from neonblue.results.warehouse import NotBuilt, Warehouse
 from neonblue.statistics import HealthCheck
 
 Item = TypeVar("Item")
-Found = TypeVar("Found")
 Reader = Callable[[Warehouse, ExperimentMessage], Sequence[Item]]
 
 
@@ -68,7 +68,7 @@ class ResultsService:
     experiments: ExperimentService
     kept: LookService
     looks: Looks
-    _reading: dict[str, asyncio.Task[Any]] = field(default_factory=dict, init=False)
+    _readings: Readings = field(default_factory=Readings, init=False)
     _healths: Shared[Health] = field(default_factory=lambda: Shared(_HEALTH_SECONDS), init=False)
 
     async def live(self, key: str) -> Results:
@@ -149,8 +149,8 @@ class ResultsService:
     async def _health(self, key: str) -> Health:
         seen = await self._look(key)
         stages, clocks = await asyncio.gather(
-            self._in_time(f"{key} stages", lambda: self._items(seen, read_stages)),
-            self._in_time(f"{key} clocks", lambda: self._items(seen, read_clocks)),
+            self._readings.within(PART_SECONDS, f"{key} stages", lambda: self._items(seen, read_stages)),
+            self._readings.within(PART_SECONDS, f"{key} clocks", lambda: self._items(seen, read_clocks)),
         )
         if stages is None:
             raise unanswered()
@@ -158,20 +158,6 @@ class ResultsService:
         told = tuple(check_item(check) for check in checks if check is not None)
         items, status, reason = stages
         return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health + told)
-
-    async def _in_time(self, name: str, read: Callable[[], Coroutine[Any, Any, Found]]) -> Found | None:
-        """None where it takes longer. A reading that hangs holds its thread: no other is begun beside it."""
-        reading = self._reading.get(name)
-        if reading is None:
-            reading = self._reading[name] = asyncio.create_task(read())
-            reading.add_done_callback(lambda ended: self._ended(name, ended))
-        await asyncio.wait((reading,), timeout=PART_SECONDS)
-        return reading.result() if reading.done() else None
-
-    def _ended(self, name: str, reading: asyncio.Task[Any]) -> None:
-        del self._reading[name]
-        if not reading.cancelled():
-            reading.exception()  # nobody may have waited so long for it
 
     async def _look(self, key: str) -> Look:
         experiment = await self.experiments.get(key)

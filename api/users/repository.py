@@ -22,6 +22,13 @@ INSERT INTO users (unit_type, external_id) VALUES (%s, %s) ON CONFLICT DO NOTHIN
 _SET = """
 UPDATE users SET attributes = %s WHERE (unit_type, external_id) = (%s, %s)
 """
+_PAGES = "SELECT pg_relation_size('users') / current_setting('block_size')::bigint"
+_SAMPLE = """
+SELECT attributes FROM users TABLESAMPLE SYSTEM (%s::real)
+WHERE unit_type = %s AND attributes IS NOT NULL AND attributes <> '{}'
+ORDER BY random() LIMIT %s
+"""
+_SAMPLED_PAGES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ async def read_or_make(connection: Connection, person: Person) -> Held:
     if held is None:
         raise RuntimeError("the person's row was deleted meanwhile")
     return held
+
+
+async def read_sample(connection: Connection, unit_type: str, limit: int) -> list[dict[str, Any]]:
+    """The attributes of at most so many units of this type, drawn at random. Of a large table some pages are read."""
+    cursor = await connection.execute(_PAGES)
+    row = await cursor.fetchone()
+    pages = 0 if row is None else int(row[0])
+    percent = min(100.0, 100.0 * _SAMPLED_PAGES / max(pages, 1))
+    cursor = await connection.execute(_SAMPLE, (percent, unit_type, limit))
+    return [attributes for (attributes,) in await cursor.fetchall()]
 
 
 async def set_attributes(connection: Connection, person: Person, attributes: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""Looking at experiments: the list, one of them, what to check before its start, its history."""
+"""Looking at experiments: the list, one of them, its checklist, its history; and at all that one person is in."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
@@ -11,20 +11,23 @@ import typer
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.experiment_options import Key
 from neonblue.cli.experiment_view import (
+    CheckedItem,
+    InExperiment,
     asked_sentence,
+    assignments_table,
+    checklist_lines,
     evaluations_table,
     experiment_page,
     experiments_table,
     history_table,
     utc_now,
-    warning_lines,
 )
 from neonblue.cli.output import print_whole, say
 from neonblue.cli.terminal import AsJson, DataDir, fail
 from neonblue.client import Experiment
 from neonblue.client.messages import Evaluations, ExperimentVersion
+from neonblue.contract.requests import DEFAULT_UNIT_TYPE
 from neonblue.settings import Settings
-from neonblue.texts import plain
 
 
 class Experiments(msgspec.Struct):
@@ -37,10 +40,18 @@ class Versions(msgspec.Struct):
     items: list[ExperimentVersion]
 
 
+class Assignments(msgspec.Struct):
+    items: list[InExperiment]
+
+
+class Checklist(msgspec.Struct):
+    items: list[CheckedItem]
+
+
 def register(group: typer.Typer) -> None:
     """Add these commands to the group."""
     group.command("list")(list_experiments)
-    for command in (show, checklist, history, evaluations):
+    for command in (show, checklist, history, evaluations, assignments):
         group.command()(command)
 
 
@@ -92,20 +103,48 @@ def show(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> Non
 
 
 def checklist(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:
-    """Show what to look at before the experiment starts, as the API sees it."""
+    """Show whether the experiment is ready to start; once it has started, whether its numbers can be trusted."""
     with Api(Settings.load(data_dir), json_output=json_output) as api:
-        answer = api.get(experiment_path(key))
-        found = api.read(answer, Experiment)
+        answer = api.get(experiment_path(key, "checklist"))
+        found = api.read(answer, Checklist)
     if json_output:
-        typer.echo(json.dumps(json.loads(answer).get("warnings"), indent=2))
-    elif found.warnings is None:
-        fail(f"the API at {api.address} tells no warnings: it is an older version")
+        show_json(answer)
     else:
-        lines = warning_lines(found)
-        for line in lines:
-            say(line)
-        if not lines:
-            say(f"{plain(key)}: nothing to look at")
+        print_whole(checklist_lines(found.items))
+
+
+def assignments(
+    user_id: Annotated[str, typer.Argument(metavar="ID", help="Of the person, or an anonymous id of it.")],
+    unit_type: Annotated[str, typer.Option(help="Of the id: user, device, …")] = DEFAULT_UNIT_TYPE,
+    attributes: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Try these instead, such as {"country": "DE"}: nothing is stored.'),
+    ] = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Show every experiment and release that a person is in, and what it would be answered now."""
+    path = f"/v1/users/{quote(user_id, safe='')}/assignments"
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        if attributes is None:
+            answer = api.get(path, unit_type=unit_type)
+        else:
+            answer = api.post(f"{path}/trial", {"attributes": _object(attributes)}, unit_type=unit_type)
+        found = api.read(answer, Assignments)
+    if json_output:
+        show_json(answer)
+    elif found.items:
+        print_whole(assignments_table(found.items))
+    else:
+        say("in no experiment")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Ends the command where the text is no JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        fail(f"--attributes: {error}", code=2)
 
 
 def history(key: Key, json_output: AsJson = False, data_dir: DataDir = None) -> None:

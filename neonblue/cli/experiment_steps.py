@@ -20,7 +20,6 @@ from neonblue.texts import plain
 _SIMPLE = {
     "schedule": "Have a draft start at its scheduled_start_at.",
     "unschedule": "Make a scheduled experiment a draft again.",
-    "start": "Start now: units are assigned from now on, and the inference is chosen for good.",
     "pause": "Pause: no new unit is assigned, and everybody gets the control.",
     "resume": "Go on with a paused experiment.",
 }
@@ -40,7 +39,8 @@ def register(group: typer.Typer) -> None:
     """Add the steps to the group of commands."""
     for name, says in _SIMPLE.items():
         group.command(name, help=says)(_simple(name))
-    group.command()(conclude)
+    for command in (start, conclude):
+        group.command()(command)
     group.command()(decide)
     group.command()(archive)
 
@@ -58,6 +58,28 @@ def _simple(name: str) -> Any:
             _tell(api.read(answer, Experiment), answer, json_output=json_output)
 
     return step
+
+
+def start(
+    key: Key,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start although the checklist finds something blocking.")
+    ] = False,
+    reason: Why = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Start now: units are assigned from now on, and the inference is chosen for good.
+
+    What the checklist finds to be blocking refuses it, unless it is forced with a reason.
+    """
+    if force and reason is None:
+        fail("--force needs a --reason: it stands in the history", code=2)
+    body = ({"force": True} if force else {}) | calls.because(reason)
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        answer = api.post(experiment_path(key, "start"), body or None, version=version)
+        _tell(api.read(answer, Experiment), answer, json_output=json_output)
 
 
 def conclude(

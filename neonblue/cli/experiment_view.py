@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,45 @@ _HOURS_OF_A_DAY = 24
 _LIST = ("key", "status", "kind", "allocation", "owner", "started", "days")
 _TOLD_BY_THE_TIME = frozenset({"started_at", "concluded_at"})
 _UNSHOWN = frozenset({"key", "status", "id", "variants", "metrics", "decision", "warnings"})
+_GRADES = {"ok": "green", "warning": "yellow", "blocking": "bold red"}
+
+
+class CheckedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that the API looked at: ok, warning or blocking, what was found, why, and what to do."""
+
+    code: str
+    status: str
+    headline: str
+    cause: str | None = None
+    next_step: str | None = None
+
+
+class Met(msgspec.Struct, frozen=True):
+    """A variant that a person met, and when first."""
+
+    variant_key: str
+    first_at: datetime
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person would be answered now; no variant: the reason says why."""
+
+    variant_key: str | None = None
+    reason: str | None = None
+    served_by: str | None = None
+
+
+class InExperiment(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in one experiment: the stored variant, since when, what it met, what it would be answered."""
+
+    experiment: str
+    experiment_status: str
+    variant_key: str | None = None
+    reason: str | None = None
+    assigned_at: datetime | None = None
+    exposures: list[Met] = []
+    several_variants: bool = False
+    now: Answered | None = None
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
@@ -78,6 +118,43 @@ def release_words(release: Release) -> str:
     """Which variant goes to which share of whom."""
     whom = "everyone" if release.population == "everyone" else "those targeted"
     return f"{plain(release.variant_key)} to {share(release.share)} of {whom}"
+
+
+def assignments_table(items: Iterable[InExperiment]) -> Table:
+    """A line for each experiment of a person."""
+    return grid(
+        ("experiment", "status", "variant", "why", "since", "met", "now", "why"),
+        (
+            (
+                plain(item.experiment),
+                Text(item.experiment_status, style=_COLOURS.get(item.experiment_status, "")),
+                plain(item.variant_key),
+                f"{plain(item.reason)}{', several variants' if item.several_variants else ''}",
+                moment(item.assigned_at),
+                ", ".join(f"{plain(met.variant_key)} {moment(met.first_at)}" for met in item.exposures),
+                plain(item.now and item.now.variant_key),
+                plain(item.now and item.now.reason),
+            )
+            for item in items
+        ),
+    )
+
+
+def checklist_lines(items: Iterable[CheckedItem]) -> RenderableType:
+    """Every item with what was found; below it why, and what to do."""
+    made = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    for _ in range(3):
+        made.add_column(no_wrap=True)
+    for item in items:
+        made.add_row(
+            Text(plain(item.status), style=_GRADES.get(item.status, "")),
+            Text(plain(item.code)),
+            Text(plain(item.headline)),
+        )
+        for further in (item.cause, item.next_step):
+            if further and item.status != "ok":
+                made.add_row("", "", Text(f"  {plain(further)}", style="dim"))
+    return made
 
 
 def warning_lines(experiment: Experiment) -> list[str]:

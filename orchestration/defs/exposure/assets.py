@@ -13,7 +13,7 @@ from orchestration.keys import STAGES
 from orchestration.resources import ClickHouse, Postgres
 
 if TYPE_CHECKING:
-    from orchestration.defs.exposure.stages import StageRatio
+    from neonblue.analysis.stages import StageRatio
 
 
 @asset(
@@ -36,7 +36,7 @@ def sample_ratio_stages(
     context: AssetExecutionContext, clickhouse: ClickHouse, postgres: Postgres
 ) -> MaterializeResult:  # type: ignore[type-arg]
     """Counts the stages, tests each one's sample ratio, appends to `sample_ratio_stages`."""
-    from orchestration.defs.exposure.stages import stage_ratios
+    from neonblue.analysis.stages import stage_ratios
 
     alone = Alone()
     lines = ["| experiment | stage | units by arm | p | |", "|---|---|---|---|---|"]

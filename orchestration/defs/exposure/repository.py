@@ -13,7 +13,7 @@ from neonblue.contract.messages import ExperimentMessage
 from orchestration.defs.significance.repository import RunStamp, insert
 
 if TYPE_CHECKING:
-    from orchestration.defs.exposure.stages import StageRatio, StageUnits
+    from neonblue.analysis.stages import StageRatio, StageUnits
 
 # The unit is the person, as in the models: its ids count once, the first assignment gives the version, and whoever has
 # two variants is left out of every stage. Whoever was erased is gone from PostgreSQL, and from the models with the next
@@ -72,7 +72,7 @@ def read_stages(
 
     Where the population is those assigned, no exposure is needed: only the first and the last stage apply.
     """
-    from orchestration.defs.exposure.stages import Stage, StageUnits
+    from neonblue.analysis.stages import Stage, StageUnits
 
     exposed = {experiment.experiment_id for experiment in experiments if experiment.population == "exposed"}
     wanted = {"experiments": [experiment.experiment_id for experiment in experiments]}

@@ -139,6 +139,19 @@ def test_health_holds_the_checks_and_the_stages(house: House) -> None:
         assert row["assigned_units"] == row["exposed_units"] == row["analysed_units"] == 300
 
 
+def test_the_checklist_of_what_has_started_says_what_its_health_does(house: House) -> None:
+    health = house.get(f"{history.KEY}/health")
+    found = {item["code"]: item for item in house.get(f"{history.KEY}/checklist")["items"]}
+    checks = [check for item in found.values() for check in item["evidence"].get("checks", ())]
+    assert {check["name"] for check in checks} == {check["name"] for check in health["checks"]}
+    assert found["sample_ratio"]["status"] == "ok"
+    stages = {stage["stage"]: stage["units"] for stage in found["sample_ratio"]["evidence"]["stages"]}
+    both = {"control": history.UNITS // 2, "treatment": history.UNITS // 2}
+    assert stages == {"assigned": both, "ingested": both, "analysed": both}
+    assert found["stored_variants"]["evidence"]["units"] == history.UNITS
+    assert set(found["stored_variants"]["evidence"]["differing"]) == {"import"}
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_table_has_the_same_rows_in_every_format(house: House, part: str) -> None:
     path = f"/v1/experiments/{history.KEY}/{part}"

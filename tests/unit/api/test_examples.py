@@ -11,7 +11,9 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from api.app import create_app
-from api.experiments import answers, schemas
+from api.assignments import schemas as assignments
+from api.checklist import schemas as checklist
+from api.experiments import answers, readiness, schemas
 from api.holdouts import schemas as holdouts
 from api.layers import schemas as layers
 from api.looks import schemas as looks
@@ -65,7 +67,7 @@ def test_every_call_shows_what_is_sent_and_what_is_answered(document: dict[str, 
 def _models() -> list[type[BaseModel]]:
     found = {
         model
-        for module in (answers, schemas, holdouts, layers, looks, metrics)
+        for module in (answers, schemas, readiness, assignments, checklist, holdouts, layers, looks, metrics)
         for model in vars(module).values()
         if isinstance(model, type)
         and issubclass(model, BaseModel)

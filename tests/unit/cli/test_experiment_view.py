@@ -11,7 +11,13 @@ from api.access.tokens import Scope
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.cli.experiment_view import (
+    Answered,
+    CheckedItem,
+    InExperiment,
+    Met,
     asked_sentence,
+    assignments_table,
+    checklist_lines,
     days_running,
     decision_sentence,
     evaluations_table,
@@ -218,3 +224,38 @@ def test_answers_are_listed_by_variant_and_reason() -> None:
     table = evaluations_table(evaluations(1_203, 24, AT))
     cells = [list(map(str, column.cells)) for column in table.columns]
     assert cells == [["a", "none"], ["assigned", "holdout"], ["1,200", "3"]]
+
+
+def test_a_checklist_says_why_and_what_to_do_of_all_that_is_not_ok(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fine = CheckedItem(code="metrics", status="ok", headline="2 metrics", cause="hidden", next_step="hidden")
+    bad = CheckedItem(
+        code="entry", status="blocking", headline="Nobody", cause="all held", next_step="mend\x1b[2J"
+    )
+
+    out = _printed(capsys, checklist_lines([fine, bad]))
+
+    assert [line.split() for line in out.splitlines()] == [
+        ["ok", "metrics", "2", "metrics"],
+        ["blocking", "entry", "Nobody"],
+        ["all", "held"],
+        ["mend\\u001b[2J"],
+    ]
+
+
+def test_a_person_has_a_line_for_each_experiment(capsys: pytest.CaptureFixture[str]) -> None:
+    items = [
+        InExperiment(
+            experiment="e", experiment_status="running", variant_key="a", reason="linked", assigned_at=NOW,
+            exposures=[Met("a", NOW)], several_variants=True,
+            now=Answered(variant_key="a", reason="assigned", served_by="experiment"),
+        ),
+        InExperiment(experiment="f", experiment_status="concluded", now=Answered(reason="not_targeted")),
+    ]  # fmt: skip
+
+    lines = _printed(capsys, assignments_table(items)).splitlines()
+
+    assert "linked, several variants" in lines[1]
+    assert lines[1].count("2026-03-15 12:00") == 2
+    assert lines[2].split() == ["f", "concluded", "not_targeted"]

@@ -62,6 +62,7 @@ def entries(api: httpx.Client, **wanted: str) -> list[dict[str, Any]]:
         ("/v1/users/{}", {}, "read", "attributes"),
         ("/v1/users/{}/export", {}, "export", "everything"),
         ("/v1/users/x%2Fexport", {}, "read", "attributes"),
+        ("/v1/users/{}/assignments", {"unit_type": "user"}, "read", "assignments"),
         ("/v1/assignments", {"user_id": "{}"}, "read", "assignments"),
     ],
 )
@@ -116,7 +117,10 @@ def test_who_read_a_person_is_found_by_the_persons_id(whole_api: httpx.Client, p
     assert entries(whole_api, user_id=person, object_type="token") == []
 
 
-@pytest.mark.parametrize("path", ["/v1/users/{}", "/v1/users/{}/export", "/v1/assignments?user_id={}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/users/{}", "/v1/users/{}/export", "/v1/users/{}/assignments", "/v1/assignments?user_id={}"],
+)
 def test_asking_for_nobody_keeps_nothing_of_the_id(
     whole_api: httpx.Client, postgres: Server, path: str
 ) -> None:
@@ -129,7 +133,10 @@ def test_asking_for_nobody_keeps_nothing_of_the_id(
     assert entries(whole_api, request_id=request["x-request-id"]) == []
 
 
-@pytest.mark.parametrize("path", ["/v1/users/{}", "/v1/users/{}/export", "/v1/assignments?user_id={}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/users/{}", "/v1/users/{}/export", "/v1/users/{}/assignments", "/v1/assignments?user_id={}"],
+)
 def test_without_an_entry_nothing_of_a_person_is_told(
     whole_api: httpx.Client, postgres: Server, person: str, path: str
 ) -> None:

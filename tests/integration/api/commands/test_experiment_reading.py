@@ -6,9 +6,11 @@ import json
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from tests.integration.api.commands.conftest import Run, words
+from tests.integration.api.conftest import Server
 from tests.integration.api.life_cycle import draft, started
 
 
@@ -27,18 +29,34 @@ def test_json_is_what_the_api_answered(run: Run, api: httpx.Client) -> None:
     assert "paused experiments can't take the step pause" in words(refused.stderr)
 
 
-def test_a_checklist_is_what_the_api_warns_of(run: Run, api: httpx.Client) -> None:
+def test_a_checklist_shows_every_item_with_why_and_what_to_do(run: Run, api: httpx.Client) -> None:
     key = draft(api)["key"]
-    warnings = api.get(f"/v1/experiments/{key}").json().get("warnings")
+    items = api.get(f"/v1/experiments/{key}/checklist").json()["items"]
 
     done = run("experiment", "checklist", key)
 
-    assert json.loads(run("experiment", "checklist", key, "--json").stdout) == warnings
-    if warnings is None:
-        assert (done.exit_code, done.stdout) == (1, "")
-    else:
-        assert done.exit_code == 0
-        assert len(done.stdout.splitlines()) == max(1, len(warnings))
+    assert json.loads(run("experiment", "checklist", key, "--json").stdout)["items"] == items
+    assert done.exit_code == 0
+    for item in items:
+        told = [item["headline"]] if item["status"] == "ok" else [item["headline"], item["cause"]]
+        assert all(text in words(done.stdout) for text in told if text)
+
+
+def test_a_start_that_is_refused_is_forced_with_a_reason(
+    run: Run, api: httpx.Client, postgres: Server
+) -> None:
+    made = draft(api, variants=[{"key": "a", "is_control": True, "payload": {"value": 1}}, {"key": "b"}])
+    with psycopg.connect(postgres.dsn) as connection:  # as an earlier version stored it
+        connection.execute(
+            "UPDATE variants SET payload = '{\"value\": \"1\"}' WHERE experiment_id = %s AND key = 'b'",
+            (made["id"],),
+        )
+
+    refused = run("experiment", "start", made["key"])
+    assert (refused.exit_code, "payloads are of several types" in words(refused.stderr)) == (1, True)
+    assert run("experiment", "start", made["key"], "--force").exit_code == 2
+    done = run("experiment", "start", made["key"], "--force", "--reason", "both are read as texts")
+    assert (done.exit_code, f"{made['key']} is running" in done.stdout) == (0, True)
 
 
 def test_a_list_holds_every_experiment_once_past_the_end_of_a_page(run: Run, api: httpx.Client) -> None:

@@ -136,7 +136,7 @@ def test_no_reading_is_begun_beside_one_that_hangs(monkeypatch: pytest.MonkeyPat
             assert (await asked.health("key")).checks[0].told is False
         assert len(begun) == 1
         hanging.over.set()
-        await asyncio.wait(asked._reading.values())
+        await asyncio.wait(asked._readings.under_way.values())
         await asked.health("key")
         assert len(begun) == 2
 

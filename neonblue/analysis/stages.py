@@ -70,13 +70,13 @@ def stage_ratios(
     return ratios
 
 
-def in_words(key: str, ratio: StageRatio) -> str:
+def in_words(ratio: StageRatio) -> str:
     """What broke where, for people."""
     p_value = f"p = {ratio.test.p_value:.3g}" if isinstance(ratio.test, SampleRatio) else "no test"
     arms = ", ".join(f"{arm} {count}" for arm, count in ratio.units.items())
     lost = ", ".join(f"{arm} {share:.2%}" for arm, share in ratio.lost.items())
     tail = f"; lost since the stage before: {lost}" if lost else ""
-    return f"{key}: the sample ratio breaks at the stage {ratio.stage} ({arms}; {p_value}{tail})."
+    return f"The sample ratio breaks at the stage {ratio.stage} ({arms}; {p_value}{tail})."
 
 
 def _test(

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neonblue.contract.messages import ExperimentMessage, VariantMessage
-from orchestration.defs.exposure.stages import (
+from neonblue.analysis.stages import (
     Stage,
     StageRatio,
     StageUnits,
     in_words,
     stage_ratios,
 )
+from neonblue.contract.messages import ExperimentMessage, VariantMessage
 
 
 def experiment(version: int = 1, weights: tuple[int, int] = (1, 1)) -> ExperimentMessage:
@@ -67,7 +67,7 @@ def test_the_stage_where_the_ratio_breaks_is_named(stage: Stage) -> None:
 
     assert broken is not None
     assert broken.stage is stage
-    assert f"at the stage {stage}" in in_words("checkout", broken)
+    assert f"at the stage {stage}" in in_words(broken)
 
 
 def test_losing_units_of_both_arms_alike_breaks_nothing() -> None:

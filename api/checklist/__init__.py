@@ -1,0 +1,1 @@
+"""What to look at before an experiment starts, and whether all is well while it runs."""
