@@ -31,6 +31,7 @@ from neonblue.contract.messages import (
     LayerMessage,
     MetricMessage,
     VariantMessage,
+    WatchedMessage,
     encode_message,
 )
 from neonblue.contract.outbox import Aggregate, Happening, OutboxRow
@@ -143,6 +144,7 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         targeting=row["targeting"],
         variants=[_variant(variant) for variant in row["variants"]],
         metrics=[msgspec.convert(metric, MetricMessage) for metric in row["metrics"]],
+        watched=[msgspec.convert(metric, WatchedMessage) for metric in row["watched"]],
         planned_days=row["planned_days"],
         planned_units=row["planned_units"],
         inference=row["inference"],
