@@ -86,7 +86,7 @@ def test_a_definition_of_before_a_field_has_its_default(api: httpx.Client, postg
     key = _metric(api)
     made = draft(api, metrics=[{"key": key}])
     with psycopg.connect(postgres.dsn, autocommit=True) as connection:
-        for table in ("experiment_watched", "metric_versions", "experiment_metrics"):
+        for table in ("metric_versions", "experiment_metrics"):
             connection.execute(
                 f"UPDATE {table} SET definition = definition - 'missing' "
                 "WHERE metric_id = (SELECT id FROM metrics WHERE key = %s)",
