@@ -92,9 +92,10 @@ class Acted:
 
 def read_watermark(client: Client) -> datetime | None:
     """When the newest event in the models was accepted; None before they are built, and where there is no event."""
-    from neonblue.results.warehouse import Warehouse
+    from neonblue.results.warehouse import Mart, Warehouse
 
-    return Warehouse.of(client).watermark()
+    warehouse = Warehouse.of(client)
+    return warehouse.watermark(warehouse.counted((Mart.METRIC_MOMENTS, Mart.UNIT_METRIC_VALUES)))
 
 
 def read_sums(
