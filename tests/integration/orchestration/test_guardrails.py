@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -195,7 +196,13 @@ def scene(server: Analysis) -> Iterator[Scene]:
         [row for row in assignments if row["assigned_at"] >= text(OPEN_AT)],
         [row for row in events if row["timestamp"] >= text(OPEN_AT)],
     )
+    newest = max(_moment(row["received_at"]) for row in events)
+    deadline = time.monotonic() + 60
     refresh(server)
+    # What is counted for certain lags by all that the refreshes take.
+    while (read_watermark(server.client) or START) < newest:
+        assert time.monotonic() < deadline, "the live models do not count what was sent"
+        refresh(server)
     yield made
     server.empty()
     patch.undo()
