@@ -111,10 +111,15 @@ class Scene:
         self.erased = {"user-3", "user-4"}
         self.assignments: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        # The even ones were anonymous before they were the odd ones. A link with an erased id is gone. Both entered at
+        # once: that a unit of a closed hour was given a second arm since is for the next build to see.
+        self.persons = {f"user-{number}": f"user-{number + 1}" for number in range(2, 60, 2)}
+        entered = START
         for number in range(260):
             user = f"user-{number}"
             arms = chance.choices([["control"], ["treatment"], list(ARMS)], [45, 45, 10])[0]
-            entered = START + timedelta(seconds=chance.randrange(0, 66 * HOUR, HOUR // 2))
+            if user not in self.persons.values():
+                entered = START + timedelta(seconds=chance.randrange(0, 66 * HOUR, HOUR // 2))
             for experiment_id in POPULATIONS:
                 self.assignments += [
                     {
@@ -143,8 +148,6 @@ class Scene:
                         },
                     )
                 )
-        # The even ones were anonymous before they were the odd ones. A link with an erased id is gone.
-        self.persons = {f"user-{number}": f"user-{number + 1}" for number in range(2, 60, 2)}
 
     def by_unit(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Assignments and events under the unit's id."""
