@@ -51,9 +51,12 @@ class Postgres(ConfigurableResource[None]):
 class Api(ConfigurableResource[None]):
     """NeonBlue's own API: whatever changes an experiment goes through it, so that it is checked and audited."""
 
-    def pause(self, experiment: str, reason: str) -> bool:
-        """Pause a running experiment; False where it is not running any more. Raises httpx's error otherwise."""
-        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/pause", {"reason": reason})
+    def take(self, experiment: str, step: str, reason: str) -> bool:
+        """Take a step of a running experiment's life, such as `pause`; False where its state no longer allows it.
+
+        Raises httpx's error otherwise.
+        """
+        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/{step}", {"reason": reason})
         if answer.status_code == _CONFLICT:
             return False
         answer.raise_for_status()

@@ -23,6 +23,17 @@ class VariantOut(BaseModel):
     payload: dict[str, Any] | None
 
 
+class WatchedOut(BaseModel):
+    """A metric of the catalogue that is watched beside the experiment's own guardrails."""
+
+    key: str
+    version: int = Field(description="Of its definition, which stays while the experiment runs")
+    place: int = Field(description="0: watched from the start; 1, 2, …: came later, in this order")
+    since: int = Field(description="Version of the experiment from which on units count")
+    active: bool = Field(description="False: no longer watched")
+    on_breach: str | None = None
+
+
 class LayerOut(BaseModel):
     """The experiment's slots in its layer: basis points from `start` up to, not including, `end`."""
 
@@ -74,6 +85,9 @@ class ExperimentOut(BaseModel):
     version: int
     variants: list[VariantOut]
     metrics: list[MetricOut]
+    watched: list[WatchedOut] = Field(
+        default=[], description="Metrics of the catalogue by which it is watched beside its own guardrails"
+    )
     planned_days: int | None
     planned_units: int | None
     inference: str | None = Field(
@@ -139,7 +153,9 @@ class VersionPage(BaseModel):
 
 
 class DueOut(BaseModel):
-    """A step whose time had come. `code` and `message` say why it could not be taken; null: it was."""
+    """A step whose time had come, or `watch`: the metrics that the catalogue watches had changed.
+
+    `code` and `message` say why it could not be taken; null: it was."""
 
     key: str
     step: str

@@ -60,6 +60,7 @@ SHOWN: dict[str, Any] = {
         },
     ],
     "metrics": [METRIC_SHOWN],
+    "watched": [],
     "inference": None,
     "scheduled_stop_at": None,
     "decision": None,

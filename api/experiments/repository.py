@@ -32,7 +32,10 @@ SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, po
      FROM variants AS v WHERE v.experiment_id = experiments.id) AS variants,
     coalesce((SELECT jsonb_agg(m.definition || jsonb_build_object('key', m.key, 'version', m.version)
         ORDER BY m.position)
-     FROM experiment_metrics AS m WHERE m.experiment_id = experiments.id), '[]') AS metrics
+     FROM experiment_metrics AS m WHERE m.experiment_id = experiments.id), '[]') AS metrics,
+    coalesce((SELECT jsonb_agg(w.definition || jsonb_build_object('key', w.key, 'version', w.version, 'place', w.place,
+        'since', w.since, 'active', w.active) ORDER BY w.place, w.key)
+     FROM experiment_watched AS w WHERE w.experiment_id = experiments.id), '[]') AS watched
 FROM experiments
 """
 _BY_KEY = _COLUMNS + "WHERE key = %s"

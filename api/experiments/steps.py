@@ -10,7 +10,7 @@ import structlog
 
 from api.audit import Actor
 from api.demand.service import Demand
-from api.experiments import changes, repository, versions
+from api.experiments import changes, repository, versions, watching
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.readiness import ChecklistItem, blocking, entry_of, fitness_items
 from api.experiments.registry import Registry
@@ -22,11 +22,13 @@ from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
 from api.postgres.database import Connection, Pool
-from neonblue.contract.life_cycle import IllegalStep, Status, Step, due_step, next_status
+from neonblue.contract.life_cycle import STARTED, IllegalStep, Status, Step, due_step, next_status
 
 log = structlog.get_logger("api.experiments")
 
 _BY_SCHEDULE = "its scheduled time had come"
+_WATCH = "watch"
+_BY_CATALOGUE = "the metrics that the catalogue watches have changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,34 @@ class LifeCycle:
         return ExperimentOut.model_validate(after)
 
     async def take_due(self, actor: Actor) -> DueList:
-        """Take the steps whose scheduled time has come. One that can't be taken is told and stops no other."""
+        """Take the steps whose scheduled time has come, and have experiments follow what the catalogue watches.
+
+        One that can't be taken is told and stops no other.
+        """
         async with self.pool.connection() as connection:
             keys = await repository.read_due(connection)
+            behind = await watching.read_behind(connection)
         items = [item for key in keys if (item := await self._take_due(key, actor)) is not None]
+        items += [item for key in behind if (item := await self._follow(key, actor)) is not None]
         return DueList(items=items)
+
+    async def _follow(self, key: str, actor: Actor) -> DueOut | None:
+        """Have a started experiment be watched by what the catalogue says; None: someone else was quicker."""
+        try:
+            async with self.pool.transaction() as connection:
+                before = await locked(connection, key, None)
+                if before["status"] not in STARTED:
+                    return None
+                if not await watching.follow(connection, before["id"], before["version"] + 1):
+                    return None
+                after = await versions.keep_version(
+                    connection, before, key, Occasion(_WATCH, actor, _BY_CATALOGUE)
+                )
+        except Problem as problem:
+            log.warning("watch_failed", experiment=key, code=problem.code)
+            return None
+        await versions.refresh(self.registry, after["id"])
+        return DueOut(key=key, step=_WATCH, status=after["status"], version=after["version"])
 
     async def _take_due(self, key: str, actor: Actor) -> DueOut | None:
         """None: someone else was quicker."""
@@ -130,6 +155,8 @@ async def _take(
     if hindering and not force:
         raise _not_ready(hindering)
     await repository.set_status(connection, before["id"], status)
+    if step is Step.START and before["source"] == "internal":
+        await watching.begin(connection, before["id"], before["version"] + 1)
     told = {"forced": {"before": None, "after": [item.code for item in hindering]}} if hindering else None
     return await versions.keep_version(connection, before, before["key"], occasion, told)
 

@@ -32,6 +32,7 @@ from neonblue.contract.messages import (
     MetricMessage,
     ReleaseMessage,
     VariantMessage,
+    WatchedMessage,
     encode_message,
 )
 from neonblue.contract.outbox import Aggregate, Happening, OutboxRow
@@ -146,6 +147,7 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         outside=row["outside"],
         variants=[_variant(variant) for variant in row["variants"]],
         metrics=[msgspec.convert(metric, MetricMessage) for metric in row["metrics"]],
+        watched=[msgspec.convert(metric, WatchedMessage) for metric in row["watched"]],
         planned_days=row["planned_days"],
         planned_units=row["planned_units"],
         inference=row["inference"],

@@ -116,6 +116,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "margin_relative": "Whether the margin is relative to control's mean, or in the metric's own unit",
         "cuped": "Whether what a unit did before its exposure is used to reduce the variance",
         "missing": "What a unit without such an event has: zero, or no value (exclude), and the metric leaves it out",
+        "on_breach": "What follows when the guardrail is shown to be harmed: alert (people are told), pause or "
+        "roll_back; null: what the ramp says, else pause",
         "in_use": "Whether an experiment refers to this version, so that its meaning can't change",
         # Layers, holdouts, testers
         "LayerOut.version": "Counts the changes, from 1; the ETag",

@@ -27,6 +27,7 @@ else:
     DenominatorAggregation = Literal[DENOMINATOR_AGGREGATIONS]
 
 Role = Literal["primary", "secondary", "guardrail"]
+OnBreach = Literal["alert", "pause", "roll_back"]
 Filter = Annotated[dict[PlainKey, Text] | None, Field(max_length=20)]
 Effect = Annotated[Decimal, Field(gt=0, le=100, max_digits=9, decimal_places=6)]
 
@@ -60,6 +61,10 @@ class DefinitionFields(Strict):
         "type allows it",
     )
     missing: Literal["zero", "exclude"] = "zero"
+    on_breach: OnBreach | None = Field(
+        default=None,
+        description="What follows when the guardrail is shown to be harmed; null: what the ramp says, else a pause",
+    )
 
 
 class MetricDefinition(DefinitionFields):

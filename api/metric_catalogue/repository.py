@@ -13,9 +13,11 @@ from api.postgres.database import Connection
 Row = dict[str, Any]
 
 _COLUMNS = """
-SELECT m.id, m.key, m.name, m.description, m.owner, m.tags, m.version AS revision, m.created_at,
+SELECT m.id, m.key, m.name, m.description, m.owner, m.tags, m.watched, m.version AS revision, m.created_at,
     v.version, v.definition,
-    EXISTS (SELECT FROM experiment_metrics AS used WHERE used.metric_id = m.id AND used.version = v.version) AS in_use
+    EXISTS (SELECT FROM experiment_metrics AS used WHERE used.metric_id = m.id AND used.version = v.version)
+        OR EXISTS (SELECT FROM experiment_watched AS used WHERE used.metric_id = m.id AND used.version = v.version)
+        AS in_use
 FROM metrics AS m JOIN metric_versions AS v ON v.metric_id = m.id AND v.version = m.latest
 """
 _ONE = _COLUMNS + "WHERE m.key = %s"
@@ -43,13 +45,13 @@ FROM metrics AS m JOIN metric_versions AS v ON v.metric_id = m.id
 WHERE m.key = %(key)s AND v.version = coalesce(%(version)s::integer, m.latest)
 """
 _INSERT = """
-INSERT INTO metrics (key, name, description, owner, tags) VALUES (%s, %s, %s, %s, %s) RETURNING id
+INSERT INTO metrics (key, name, description, owner, tags, watched) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
 """
 _INSERT_VERSION = """
 INSERT INTO metric_versions (metric_id, version, definition, created_by, reason) VALUES (%s, %s, %s, %s, %s)
 """
 _DESCRIBE = """
-UPDATE metrics SET name = %s, description = %s, owner = %s, tags = %s, version = version + 1 WHERE id = %s
+UPDATE metrics SET name = %s, description = %s, owner = %s, tags = %s, watched = %s, version = version + 1 WHERE id = %s
 """
 _REDEFINE = "UPDATE metric_versions SET definition = %s WHERE metric_id = %s AND version = %s"
 _ADVANCE = "UPDATE metrics SET latest = %s, version = version + 1 WHERE id = %s"
@@ -62,7 +64,10 @@ class MetricKeyTaken(Exception):  # noqa: N818 - a fact the service turns into i
 async def insert(
     connection: Connection, key: str, described: tuple[Any, ...], definition: Row, actor: str
 ) -> None:
-    """Store a metric with its first version. `described`: name, description, owner, tags. Raises MetricKeyTaken."""
+    """Store a metric with its first version. Raises MetricKeyTaken.
+
+    described: name, description, owner, tags, watched.
+    """
     try:
         cursor = await connection.execute(_INSERT, (key, *described))
     except errors.UniqueViolation:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from neonblue.contract.codes import Code
+from neonblue.contract.guardrails import unwatchable
 from neonblue.contract.messages import MetricMessage
 from neonblue.contract.metric_types import CAPPED, METRIC_TYPES, RATES
 from neonblue.contract.violation import Violation
@@ -36,6 +37,13 @@ def _broken(metric: MetricMessage) -> Iterator[tuple[str, str]]:
     yield from _broken_cap(metric)
     yield from _broken_margin(metric)
     yield from _broken_missing(metric)
+    yield from _broken_watch(metric)
+
+
+def broken_watch_rule(metric: MetricMessage) -> Violation | None:
+    """Why a metric of the catalogue can't be watched in every experiment; None where it can."""
+    unfit = unwatchable(metric)
+    return None if unfit is None else Violation(Code.NOT_COMPUTABLE, unfit[1], unfit[0])
 
 
 def _broken_window(metric: MetricMessage) -> Iterator[tuple[str, str]]:
@@ -82,3 +90,13 @@ def _broken_missing(metric: MetricMessage) -> Iterator[tuple[str, str]]:
             "missing",
             f"a {metric.type} counts who has no such event; exclude would leave those alone who have one",
         )
+
+
+def _broken_watch(metric: MetricMessage) -> Iterator[tuple[str, str]]:
+    if metric.on_breach is None:
+        return
+    if metric.role != "guardrail":
+        yield "on_breach", "only a guardrail has one"
+    unfit = unwatchable(metric)
+    if unfit is not None:
+        yield unfit

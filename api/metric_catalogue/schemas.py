@@ -25,6 +25,7 @@ from api.metric_catalogue.definitions import (
     Effect,
     MetricDefinition,
     MetricType,
+    OnBreach,
     Role,
 )
 
@@ -53,9 +54,14 @@ _SHOWN = {
     "margin_relative": True,
     "cuped": True,
     "missing": "zero",
+    "on_breach": None,
 }
 METRIC_SHOWN: dict[str, Any] = {"key": REVENUE["key"], "version": 1, **_DEFINITION, **_SHOWN}
 _AT = "2026-03-01T09:30:00Z"
+_WATCHED = (
+    "Whether every running experiment is watched by it, also where it is none of its metrics; experiments that run "
+    "already take it up, or leave it, within half a minute"
+)
 
 
 class CatalogueMetricIn(MetricDefinition):
@@ -68,6 +74,7 @@ class CatalogueMetricIn(MetricDefinition):
     description: Text | None = None
     owner: Name | None = None
     tags: Tags = Field(default_factory=list)
+    watched: Flag = Field(default=False, description=_WATCHED)
 
 
 class MetricPatch(DefinitionFields):
@@ -84,6 +91,7 @@ class MetricPatch(DefinitionFields):
     description: Text | None = None
     owner: Name | None = None
     tags: Tags = Field(default_factory=list)
+    watched: Flag = Field(default=False, description=_WATCHED)
     reason: Reason | None = None
 
 
@@ -116,6 +124,7 @@ class MetricReference(Strict):
     margin: Amount | None = None
     margin_relative: Flag | None = None
     cuped: Flag | None = None
+    on_breach: OnBreach | None = None
 
 
 def _kind(value: Any) -> str:
@@ -161,17 +170,21 @@ class MetricOut(BaseModel):
     margin_relative: bool
     cuped: bool
     missing: str = "zero"
+    on_breach: str | None = None
 
 
 class CatalogueMetricOut(MetricOut):
-    """A metric with its newest definition. `in_use`: an experiment refers to this version, so it can't change."""
+    """A metric with its newest definition.
+
+    `in_use`: an experiment refers to this version, or is watched by it, so it can't change.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 METRIC_SHOWN
                 | {"name": REVENUE["name"], "description": None, "owner": "growth", "tags": ["money"]}
-                | {"in_use": False, "revision": 1, "created_at": _AT}
+                | {"watched": False, "in_use": False, "revision": 1, "created_at": _AT}
             ]
         }
     )
@@ -180,6 +193,7 @@ class CatalogueMetricOut(MetricOut):
     description: str | None
     owner: str | None
     tags: list[str]
+    watched: bool = Field(description=_WATCHED)
     in_use: bool
     revision: int = Field(description="Counts the changes; the ETag")
     created_at: datetime

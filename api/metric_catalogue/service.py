@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from pydantic import ValidationError
 
 from api.audit import Actor, Change, recorded
@@ -15,6 +16,7 @@ from api.http.refusals import misread, refuse
 from api.metric_catalogue import repository
 from api.metric_catalogue.definitions import MetricDefinition, completed, stored
 from api.metric_catalogue.repository import MetricKeyTaken, Row
+from api.metric_catalogue.rules import broken_watch_rule
 from api.metric_catalogue.schemas import (
     CatalogueMetricIn,
     CatalogueMetricOut,
@@ -32,9 +34,9 @@ from neonblue.contract.messages import MetricMessage
 from neonblue.contract.violation import Violation
 
 _BEYOND_ALL = 2**31 - 1
-_DESCRIBED = ("name", "description", "owner", "tags")
-_FREE = frozenset({"role"})
-"""A role is a default that experiments copy, no part of the meaning."""
+_DESCRIBED = ("name", "description", "owner", "tags", "watched")
+_FREE = frozenset({"role", "on_breach"})
+"""Defaults that experiments copy, no part of the meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class MetricCatalogue:
 
     async def create(self, new: CatalogueMetricIn, actor: Actor) -> CatalogueMetricOut:
         """Raises Problem `metric_exists`."""
+        _check_watch(new.message(new.key, 1), watched=new.watched)
         described = tuple(getattr(new, name) for name in _DESCRIBED)
         try:
             async with self.pool.transaction() as connection:
@@ -98,6 +101,8 @@ class MetricCatalogue:
                 getattr(patch, name) if name in patch.model_fields_set else before[name]
                 for name in _DESCRIBED
             )
+            watched = patch.watched if "watched" in patch.model_fields_set else before["watched"]
+            _check_watch(_message(key, before["version"], definition), watched=watched)
             if not changed and described == tuple(before[name] for name in _DESCRIBED):
                 return _shown(before)
             if changed:
@@ -112,7 +117,9 @@ class MetricCatalogue:
             await repository.lock(connection, key)
             before = found(await _read(connection, key), "metric")
             version = before["version"] + 1
-            definition = stored(new.message(key, version))
+            message = new.message(key, version)
+            _check_watch(message, watched=before["watched"])
+            definition = stored(message)
             if definition == before["definition"]:
                 raise Problem(409, "same_definition", f"Version {before['version']} says the same")
             await repository.add_version(
@@ -143,8 +150,11 @@ async def _resolve(
         message = f"the catalogue has no {what} {metric.key}"
         raise refuse(422, [Violation(Code.UNKNOWN_METRIC, message, f"metrics.{position}.key")])
     given = metric.model_dump(exclude={"key", "version"}, exclude_none=True)
+    meant = row["definition"] | given
+    if meant.get("role") != "guardrail" and metric.on_breach is None:
+        meant["on_breach"] = None
     try:
-        definition = MetricDefinition.model_validate(row["definition"] | given)
+        definition = MetricDefinition.model_validate(meant)
     except ValidationError as error:
         raise misread(error, "metrics", position) from None
     return UsedMetric(row["id"], definition.message(metric.key, row["version"]))
@@ -162,6 +172,16 @@ def _redefined(before: Row, patch: MetricPatch) -> Row:
     except ValidationError as error:
         raise misread(error) from None
     return stored(definition.message(before["key"], before["version"]))
+
+
+def _message(key: str, version: int, definition: Row) -> MetricMessage:
+    return msgspec.convert(definition | {"key": key, "version": version}, MetricMessage)
+
+
+def _check_watch(metric: MetricMessage, *, watched: bool) -> None:
+    broken = broken_watch_rule(metric) if watched else None
+    if broken is not None:
+        raise refuse(422, [broken])
 
 
 def _refuse_meaning(fields: Sequence[str]) -> None:

@@ -56,6 +56,7 @@ def experiment_of(
         multiply_exposed=rows.several_arms,
         missing=_missing(newest, moments, rows.quantiles),
         dropped=frozenset(variant.key for variant in newest.variants if not variant.active),
+        reserved=int(any(metric.place == 0 for metric in newest.watched)),
     )
 
 

@@ -13,7 +13,14 @@ from rich.text import Text
 
 from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
-from neonblue.client.messages import Denominator, Evaluations, ExperimentVersion, RecordedDecision, Release
+from neonblue.client.messages import (
+    Denominator,
+    Evaluations,
+    ExperimentVersion,
+    RecordedDecision,
+    Release,
+    WatchedMetric,
+)
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
@@ -96,6 +103,8 @@ def experiment_page(
         parts += ["", Text(decision_sentence(experiment.decision, versions), style="bold")]
     parts += ["", _variants(experiment.variants)]
     parts += ["", _metrics(experiment.metrics) if experiment.metrics else Text("no metrics", style="dim")]
+    if experiment.watched:
+        parts += ["", _watched(experiment.watched)]
     parts += [Text(f"look at  {line}", style="yellow") for line in warning_lines(experiment)]
     if versions:
         parts += ["", history_table(versions)]
@@ -274,6 +283,19 @@ def _metrics(metrics: Sequence[Metric]) -> Table:
         for metric in metrics
     ]
     return grid(("metric", "role", "direction", "what", "details"), rows)
+
+
+def _watched(metrics: Sequence[WatchedMetric]) -> Table:
+    """By which metrics of the catalogue it is watched beside its own guardrails."""
+    rows = [
+        (
+            plain(metric.key),
+            f"units that entered from version {metric.since} on" if metric.active else "no longer",
+            plain(metric.on_breach or ""),
+        )
+        for metric in metrics
+    ]
+    return grid(("watched by the catalogue", "over", "on breach"), rows)
 
 
 def _details(metric: Metric) -> Iterator[str]:

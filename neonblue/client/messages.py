@@ -108,6 +108,22 @@ class MetricReference(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     margin: Decimal | None = None
     margin_relative: bool | None = None
     cuped: bool | None = None
+    on_breach: str | None = None
+
+
+class WatchedMetric(msgspec.Struct, frozen=True):
+    """A metric of the catalogue that is watched beside an experiment's own guardrails.
+
+    place: 0: from the start; 1, 2, …: came later, in this order. since: the experiment's version from which on units
+    count. active: whether it is still watched.
+    """
+
+    key: str
+    version: int
+    place: int
+    since: int
+    active: bool
+    on_breach: str | None = None
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -211,6 +227,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     outside: str = "control"
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
+    watched: list[WatchedMetric] = msgspec.field(default_factory=list)
     planned_days: int | None = None
     planned_units: int | None = None
     inference: str | None = None

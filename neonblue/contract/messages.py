@@ -98,7 +98,8 @@ class MetricFields(Struct, Generic[Number], frozen=True, kw_only=True):
     `cap_percentile`, 0 to 1, pooled over all arms; `quantile`, 0 to 1; `minimum_effect`, the smallest relative lift of
     interest; `margin`, what a guardrail may get worse by, relative to control's mean where `margin_relative`, else
     absolute. `cuped`: whether the variance is reduced by the metric before the exposure. `missing`: what a unit
-    without such an event has: `zero`, or no value at all (`exclude`: the unit is left out).
+    without such an event has: `zero`, or no value at all (`exclude`: the unit is left out). `on_breach`: what follows
+    when the metric is shown to be harmed (`alert`, `pause` or `roll_back`); None: what the ramp says, else a pause.
     """
 
     key: str
@@ -120,10 +121,23 @@ class MetricFields(Struct, Generic[Number], frozen=True, kw_only=True):
     margin_relative: bool = True
     cuped: bool = True
     missing: str = "zero"
+    on_breach: str | None = None
 
 
 class MetricMessage(MetricFields[str], frozen=True, kw_only=True):
     """A metric's definition as snapshots carry it: decimals are texts."""
+
+
+class WatchedMessage(MetricFields[str], frozen=True, kw_only=True):
+    """A metric of the catalogue that is watched in an experiment which does not measure it itself.
+
+    place: 0 for those that were watched from the start, then 1, 2, … in the order in which they came; it is never
+    given to another. since: the configuration version from which on units count. active: whether it is still watched.
+    """
+
+    place: int
+    since: int
+    active: bool = True
 
 
 class LayerMessage(Struct, frozen=True, kw_only=True):
@@ -167,7 +181,8 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     frozen at the start: `group_sequential` where a size is planned, else `confidence_sequence`. `targeting`: a CEL
     expression over the unit's attributes. `holdouts`: keys of the holdouts whose units it leaves out.
     `enrolment`: `open`, or `closed` to new units. `outside`: what units get that it leaves out, `control` or `null`.
-    `release`: null where it is not concluded, or follows from the decision.
+    `release`: null where it is not concluded, or follows from the decision. `watched`: metrics of the catalogue that
+    are watched beside its own, also those that no longer are.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -191,6 +206,7 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     outside: str = "control"
     variants: list[VariantMessage]
     metrics: list[MetricMessage]
+    watched: list[WatchedMessage] = []
     planned_days: int | None = None
     planned_units: int | None = None
     inference: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -185,15 +185,18 @@ class Warehouse:
         """As `Counted.to`."""
         return self.counted().to
 
-    def counted(self) -> Counted:
-        """Up to when everything is counted, in the build's tables and where the live views add to them."""
+    def counted(self, marts: Iterable[Mart] = Mart) -> Counted:
+        """Up to when everything is counted, in the build's tables and where the live views add to them.
+
+        marts: the models that are asked about.
+        """
         if not {"touched_days", "closings"} <= self.relations:
             return Counted()
         ((_, scanned_at, is_scanned, open_at),) = self.client.query(_SCANNED).result_rows
         if not is_scanned:
             return Counted()
         built_to, open_at = scanned_at.replace(tzinfo=UTC), open_at.replace(tzinfo=UTC)
-        live = {self.is_live(mart) for mart in Mart}
+        live = {self.is_live(mart) for mart in marts}
         if True not in live:
             return Counted(built_to, built_to)
         ((refreshed_at, is_refreshed),) = self.client.query(_REFRESHED).result_rows

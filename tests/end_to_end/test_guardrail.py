@@ -21,6 +21,8 @@ from neonblue.settings import Settings
 from orchestration.defs.significance.repository import read_configurations
 from tests.waiting import until
 
+from .conftest import CommandLine
+
 pytestmark = pytest.mark.timeout(900)
 HARMED, UNHARMED = "guarded", "unharmed"
 WINDOW_SECONDS = 5
@@ -109,13 +111,14 @@ class Traffic:
 
 
 def test_a_breach_pauses_its_experiment_within_a_minute_of_the_evidence(
-    settings: Settings, api: httpx.Client
+    settings: Settings, api: httpx.Client, neonblue: CommandLine
 ) -> None:
     """From the first event after which the confidence sequence excludes the margin, until the API says paused.
 
     The event is the first that is sent when so many units have finished their window; the seconds run from just
     before it is sent.
     """
+    neonblue.run("build")  # the watch reads the live models, which the first build makes
     for key in (HARMED, UNHARMED):
         api.post("/v1/experiments", json=experiment(key)).raise_for_status()
         api.post(f"/v1/experiments/{key}/start").raise_for_status()

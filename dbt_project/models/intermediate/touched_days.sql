@@ -132,7 +132,13 @@ snapshots as (
     from (
         select
             experiment_id,
-            JSONExtractRaw(snapshot, 'metrics') as metrics,
+            (
+                JSONExtractRaw(snapshot, 'metrics'),
+                arrayMap(
+                    metric -> (metric.1, metric.2),
+                    JSONExtract(snapshot, 'watched', 'Array(Tuple(key String, version UInt32))')
+                )
+            ) as metrics,
             population,
             (version, received_at) as place,
             ingested_at >= {{ since }} as is_new

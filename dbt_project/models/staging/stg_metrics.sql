@@ -1,3 +1,31 @@
+{#- A metric as snapshots carry it. -#}
+{%- set metric_type -%}
+Array(Tuple(
+            key String,
+            version UInt32,
+            type String,
+            role String,
+            direction String,
+            event_type String,
+            property_filter Map(String, String),
+            aggregation String,
+            denominator Tuple(
+                event_type String,
+                property_filter Map(String, String),
+                aggregation String
+            ),
+            window_start_seconds UInt64,
+            window_seconds Nullable(UInt64),
+            cap Nullable(String),
+            cap_percentile Nullable(String),
+            quantile Nullable(String),
+            minimum_effect Nullable(String),
+            margin Nullable(String),
+            margin_relative Nullable(Bool),
+            cuped Nullable(Bool),
+            missing String
+        ))
+{%- endset -%}
 with snapshots as (
 
     select
@@ -16,34 +44,9 @@ metrics as (
         version,
         received_at,
         arrayJoin(
-            JSONExtract(
-                snapshot,
-                'metrics',
-                'Array(Tuple(
-                    key String,
-                    version UInt32,
-                    type String,
-                    role String,
-                    direction String,
-                    event_type String,
-                    property_filter Map(String, String),
-                    aggregation String,
-                    denominator Tuple(
-                        event_type String,
-                        property_filter Map(String, String),
-                        aggregation String
-                    ),
-                    window_start_seconds UInt64,
-                    window_seconds Nullable(UInt64),
-                    cap Nullable(String),
-                    cap_percentile Nullable(String),
-                    quantile Nullable(String),
-                    minimum_effect Nullable(String),
-                    margin Nullable(String),
-                    margin_relative Nullable(Bool),
-                    cuped Nullable(Bool),
-                    missing String
-                ))'
+            arrayConcat(
+                JSONExtract(snapshot, 'metrics', '{{ metric_type }}'),
+                JSONExtract(snapshot, 'watched', '{{ metric_type }}')
             )
         ) as metric
     from snapshots

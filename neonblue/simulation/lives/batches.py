@@ -52,6 +52,10 @@ class Batch:
         known = self.measure.known(drawn, day)
         return replace(self, drawn=drawn, known=known, sums=self.measure.sums(known))
 
+    def finished_by(self, moment: datetime) -> bool:
+        """Whether the units' windows had ended by then, with no interruption in them."""
+        return self.finishes_at is not None and self.finishes_at <= moment and not self.cut_short
+
     def row(self, cap: float | None = None) -> MomentRow:
         """As the warehouse has it. cap: in the values' integers."""
         sums = self.sums if cap is None else self.measure.sums(self.known, cap)

@@ -22,6 +22,7 @@ from neonblue.simulation.lives.units import Drawn
 from neonblue.statistics import QuantileSummary
 
 FIRST = date(2026, 3, 2)
+_HOUR_SECONDS = 3600
 RUN_AT = timedelta(hours=1)
 """When the decision run of a day is, after the midnight that ends it."""
 
@@ -123,11 +124,15 @@ class Life:
         return ExperimentRows(moments, quantiles, units, exposed=exposed, several_arms=self._several)
 
     def watched_rows(self) -> list[MomentRow]:
-        """As the sensor sums them from the events: it has no covariates."""
-        watched = {metric.key for metric in watched_guardrails(self.newest)}
+        """As the sensor sums them, over those that have finished: it has no covariates.
+
+        A window of up to an hour has ended when the units of a part of the day are looked at.
+        """
+        watched = {metric.key: metric.window_seconds or 0 for metric in watched_guardrails(self.newest)}
         found: dict[tuple[str, str, int], Batch] = {}
         for batch in self._batches:
-            if batch.measure.key in watched:
+            window = watched.get(batch.measure.key)
+            if window is not None and (window <= _HOUR_SECONDS or batch.finished_by(self.midnight)):
                 place = batch.measure.key, batch.cell.arm, batch.cell.version
                 before = found.get(place)
                 sums = batch.sums if before is None else before.sums.plus(batch.sums)

@@ -83,7 +83,8 @@ class Experiment:
     without data. unit: the randomisation unit. dropped: arms that enrol nobody any more: they are compared with who
     could have been in their place, and never shipped. exposed: all exposed units, multiply_exposed: those met in
     more than one arm. missing: units without a value of the metric, which its moments leave out, by (metric name,
-    arm). Raises ValueError when control is not an arm or two metrics share a name.
+    arm). reserved: tests per treatment that may raise an alarm by other metrics than these, >= 0: they share the error
+    of this experiment's guardrails. Raises ValueError when control is not an arm or two metrics share a name.
     """
 
     control: str
@@ -96,6 +97,7 @@ class Experiment:
     multiply_exposed: int = 0
     missing: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    reserved: int = 0
 
     def __post_init__(self) -> None:
         if self.control not in self.arms:
@@ -158,10 +160,11 @@ class Experiment:
     def alarms(self) -> int:
         """How many tests of guardrails may say that there is harm: guardrails x treatments, by each that watches.
 
-        Also in arms that were dropped: what they might have said was part of the error.
+        Also in arms that were dropped: what they might have said was part of the error. What is reserved for others
+        counts.
         """
         watchers = sum(metric.watchers for metric in self.metrics if metric.role is Role.GUARDRAIL)
-        return watchers * len(self.treatments)
+        return (watchers + self.reserved) * len(self.treatments)
 
     @property
     def units(self) -> int:

@@ -1,184 +1,187 @@
-"""A guardrail's sums straight from the events, and the record of breaches.
-
-The marts hold closed builds; a watch can't wait for them. A test compares these sums with the same in plain Python.
-"""
+"""A guardrail's sums out of the live models, and the record of breaches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_connect.driver.client import Client
 
-from neonblue.contract.messages import DenominatorMessage, ExperimentMessage, MetricMessage
+from neonblue.contract.messages import ExperimentMessage, MetricMessage
+from neonblue.guardrails.answered import Answered
 from neonblue.guardrails.breaches import Breach
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow
 
-_WATERMARK = "SELECT max(received_at) FROM events_processed"
+# Hours all of whose units have finished, with no interruption in any window, come as sums; of the few hours that are
+# neither so nor wholly out of it, the units are asked one by one.
 _SUMS = """
 WITH
-    erasures AS (
-        SELECT person_key, person, max(erased_at) AS erased_until
-        FROM erased_users FINAL WHERE unit_type = {unit_type:String} GROUP BY person_key, person
-    ),
-    erased AS (
-        SELECT person_key, max(erased_until) AS last_erased_at,
-               mapFromArrays(groupArray(person), groupArray(erased_until)) AS erased_at_of
-        FROM erasures GROUP BY person_key
-    ),
-    links AS (
-        SELECT linked.anonymous_id AS anonymous_id, linked.user_id AS person
-        FROM user_links AS linked FINAL
-        LEFT ANY JOIN erased ON cityHash64(linked.unit_type, linked.user_id) = erased.person_key
-        LEFT ANY JOIN erased AS anonymous ON cityHash64(linked.unit_type, linked.anonymous_id) = anonymous.person_key
-        WHERE linked.unit_type = {unit_type:String}
-            AND (linked.received_at > erased.last_erased_at OR linked.received_at
-                > erased.erased_at_of[SHA256(concat(linked.unit_type, '\\0', linked.user_id))])
-            AND (linked.received_at > anonymous.last_erased_at OR linked.received_at
-                > anonymous.erased_at_of[SHA256(concat(linked.unit_type, '\\0', linked.anonymous_id))])
-    ),
-    events AS (
-        SELECT if(links.person = '', sent.user_id, links.person) AS user_id,
-               event_type, timestamp, experiment_id, value, properties
-        FROM events_processed AS sent FINAL
-        LEFT ANY JOIN erased ON cityHash64(sent.unit_type, sent.user_id) = erased.person_key
-        LEFT ANY JOIN links ON sent.user_id = links.anonymous_id
-        WHERE unit_type = {unit_type:String} AND experiment_id IN (0, {experiment:UInt32})
-            AND timestamp >= {since:DateTime64(6, 'UTC')}
-            AND event_type IN ('exposure', {event_type:String}, {denominator_type:String})
-            AND (received_at > erased.last_erased_at
-                OR received_at > erased.erased_at_of[SHA256(concat(sent.unit_type, '\\0', sent.user_id))])
-    ),
-    units AS (
-        SELECT if(links.person = '', given.user_id, links.person) AS unit,
-               any(variant_key) AS variant, min(assigned_at) AS entered_at,
-               argMin(version, (assigned_at, given.user_id = unit, given.user_id)) AS entered_under
-        FROM assignments AS given FINAL
-        LEFT ANY JOIN erased ON cityHash64(given.unit_type, given.user_id) = erased.person_key
-        LEFT ANY JOIN links ON given.user_id = links.anonymous_id
-        WHERE experiment_id = {experiment:UInt32} AND unit_type = {unit_type:String}
-            AND (received_at > erased.last_erased_at
-                OR received_at > erased.erased_at_of[SHA256(concat(given.unit_type, '\\0', given.user_id))])
-        GROUP BY unit
-        HAVING uniqExact(variant_key) = 1
-    ),
-    exposures AS (
-        SELECT user_id, min(timestamp) AS exposed_at
-        FROM events WHERE event_type = 'exposure' AND experiment_id = {experiment:UInt32} GROUP BY user_id
-    ),
-    population AS (
-        SELECT units.unit AS user_id, units.variant AS variant, units.entered_under AS version,
-               if({assigned:Bool}, units.entered_at, exposures.exposed_at) AS first_at
-        FROM units
-        LEFT ANY JOIN exposures ON units.unit = exposures.user_id
-        WHERE ({assigned:Bool} OR exposures.exposed_at > toDateTime64(0, 6, 'UTC'))
-            AND first_at + toIntervalSecond({window:UInt32}) <= {watermark:DateTime64(6, 'UTC')}
-            AND NOT arrayExists(
-                at -> first_at < at AND at < first_at + toIntervalSecond({window:UInt32}),
-                {interruptions:Array(DateTime64(6, 'UTC'))})
-    ),
-    totals AS (
-        SELECT user_id,
-               countIf(counts) AS events, sumIf(value, counts) AS total,
-               countIf(divides) AS denominator_events, sumIf(value, divides) AS denominator_total
-        FROM (
-            SELECT events.user_id AS user_id, events.value AS value,
-                   events.event_type = {event_type:String}
-                   AND arrayAll((name, wanted) ->
-                       coalesce(JSONExtract(events.properties, name, 'Nullable(String)') = wanted, false),
-                       {properties:Array(String)}, {wanted:Array(String)}) AS counts,
-                   events.event_type = {denominator_type:String}
-                   AND arrayAll((name, wanted) ->
-                       coalesce(JSONExtract(events.properties, name, 'Nullable(String)') = wanted, false),
-                       {denominator_properties:Array(String)}, {denominator_wanted:Array(String)}) AS divides
-            FROM events
-            INNER JOIN population USING (user_id)
-            WHERE events.timestamp >= population.first_at + toIntervalSecond({window_start:UInt32})
-                AND events.timestamp < population.first_at + toIntervalSecond({window:UInt32})
+    {cuts:Array(Tuple(UInt32, DateTime64(6, 'UTC')))} AS cuts,
+    {now:DateTime64(6, 'UTC')} AS moment
+SELECT
+    experiment_id, metric_key, metric_version, variant_key, version, sum(missing), sum(n),
+    sum(v), sum(vv), sum(d), sum(dd), sum(vd)
+FROM (
+    SELECT
+        experiment_id, metric_key, metric_version, variant_key, version, missing, n,
+        toDecimal256(sum_value, 6) AS v, toDecimal256(sum_squares, 12) AS vv,
+        toDecimal256(sum_denominator, 6) AS d, toDecimal256(sum_denominator_squares, 12) AS dd,
+        toDecimal256(sum_value_denominator, 12) AS vd
+    FROM {moments:Identifier}
+    WHERE (experiment_id, metric_key, metric_version) IN {metrics:Array(Tuple(UInt32, String, UInt32))}
+        AND finishes_at <= moment
+        AND NOT arrayExists(
+            cut -> cut.1 = experiment_id AND cut.2 > entered_from AND cut.2 < finishes_at, cuts
         )
-        GROUP BY user_id
-    ),
-    unit_values AS (
-        SELECT population.variant AS variant, population.version AS version,
-               NOT {exclude:Bool} OR events > 0 AS has_value,
-               toDecimal256(least(
-                   multiIf({aggregation:String} = 'any', toDecimal128(events > 0, 6),
-                           {aggregation:String} = 'count', toDecimal128(events, 6), total),
-                   toDecimal128({cap:String}, 6)), 6) AS v,
-               toDecimal256(
-                   multiIf({denominator_aggregation:String} = 'any', toDecimal128(denominator_events > 0, 6),
-                           {denominator_aggregation:String} = 'count', toDecimal128(denominator_events, 6),
-                           denominator_total), 6) AS d
-        FROM population
-        LEFT ANY JOIN totals USING (user_id)
+    UNION ALL
+    SELECT
+        experiment_id, metric_key, metric_version, variant_key, version,
+        countIf(is_missing) AS missing, countIf(NOT is_missing) AS n,
+        sumIf(value, NOT is_missing) AS v, sumIf(value * value, NOT is_missing) AS vv,
+        sumIf(below, NOT is_missing) AS d, sumIf(below * below, NOT is_missing) AS dd,
+        sumIf(value * below, NOT is_missing) AS vd
+    FROM (
+        SELECT
+            experiment_id, metric_key, metric_version, variant_key, version, is_missing,
+            toDecimal256(value_decimal, 6) AS value, toDecimal256(denominator, 6) AS below
+        FROM {units:Identifier}
+        WHERE (experiment_id, metric_key, metric_version) IN {metrics:Array(Tuple(UInt32, String, UInt32))}
+            AND exposure_date IN {dates:Array(Date)}
+            AND (experiment_id, metric_key, metric_version, toStartOfHour(first_exposed_at))
+                IN {hours:Array(Tuple(UInt32, String, UInt32, DateTime('UTC')))}
+            AND first_exposed_at + toIntervalSecond(assumeNotNull(window_seconds)) <= moment
+            AND NOT arrayExists(
+                cut -> cut.1 = experiment_id AND cut.2 > first_exposed_at
+                    AND cut.2 < first_exposed_at + toIntervalSecond(assumeNotNull(window_seconds)),
+                cuts
+            )
     )
-SELECT variant, version, countIf(NOT has_value), countIf(has_value),
-       sumIf(v, has_value), sumIf(v * v, has_value),
-       sumIf(d, has_value), sumIf(d * d, has_value), sumIf(v * d, has_value)
-FROM unit_values
-GROUP BY variant, version
+    GROUP BY experiment_id, metric_key, metric_version, variant_key, version
+)
+GROUP BY experiment_id, metric_key, metric_version, variant_key, version
+ORDER BY experiment_id, metric_key, metric_version, variant_key, version
 """
-_NO_CAP = "99999999999999999999999999999999"
-_NO_DENOMINATOR = DenominatorMessage(event_type="", aggregation="count")
+_ANSWERED = """
+SELECT DISTINCT experiment_id, metric_key, variant_key, configuration_version
+FROM guardrail_breaches
+WHERE experiment_id IN {experiments:Array(UInt32)}
+ORDER BY ALL
+"""
+
+Versions = Mapping[int, ExperimentMessage]
+"""One experiment's snapshots by version."""
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
-    """An experiment that was paused for a breach. evidence_at: the newest event in the evidence."""
+class Acted:
+    """What was done about a breach. version: of the configuration; evidence_at: the newest event in the evidence."""
 
     breach: Breach
     experiment_id: int
+    version: int
+    action: str
     evidence_at: datetime
-    paused_at: datetime
+    acted_at: datetime
 
 
-def read_watermark(client: Client) -> datetime:
-    """When the newest event in ClickHouse was accepted."""
-    watermark: datetime = client.query(_WATERMARK).result_rows[0][0]
-    return watermark if watermark.tzinfo else watermark.replace(tzinfo=UTC)
+def read_watermark(client: Client) -> datetime | None:
+    """When the newest event in the models was accepted; None before they are built, and where there is no event."""
+    from neonblue.results.warehouse import Mart, Warehouse
+
+    warehouse = Warehouse.of(client)
+    return warehouse.watermark(warehouse.counted((Mart.METRIC_MOMENTS, Mart.UNIT_METRIC_VALUES)))
 
 
 def read_sums(
-    client: Client,
-    configurations: Mapping[int, ExperimentMessage],
-    metric: MetricMessage,
-    watermark: datetime,
+    client: Client, configurations: Versions, metric: MetricMessage, watermark: datetime
 ) -> list[MomentRow]:
-    """Each arm's sums over the units that had finished the metric's window at the watermark, with no pause in it.
+    """One metric's, see `read_all_sums`."""
+    (rows,) = read_all_sums(client, [(configurations, [metric])], watermark)
+    return rows
 
-    configurations: the experiment's snapshots by version; units are told apart by the one they entered under.
+
+def read_all_sums(
+    client: Client, watched: Sequence[tuple[Versions, Sequence[MetricMessage]]], watermark: datetime
+) -> list[list[MomentRow]]:
+    """Of each experiment each arm's sums over the units that had finished a metric's window at the watermark, with no
+    pause in it. Raises `NotBuilt`.
+
+    watched: experiments, as their snapshots by version, each with metrics that have a window. Units are told apart by
+    the version they entered under.
     """
-    from neonblue.analysis import MomentRow
-    from neonblue.analysis.rows import Products
+    from neonblue.results.moments import window_parameters
+    from neonblue.results.warehouse import Mart, Warehouse, built_by_this_version
 
-    found = client.query(_SUMS, parameters=_parameters(configurations, metric, watermark)).result_rows
+    if not any(metrics for _, metrics in watched):
+        return [[] for _ in watched]
+    warehouse = Warehouse.of(client)
+    windows = window_parameters([versions for versions, _ in watched], watermark)
+    cuts: dict[int, list[datetime]] = defaultdict(list)
+    for number, at in windows["interruptions"]:
+        cuts[number].append(at)
+    wanted = [
+        ((_newest(versions).experiment_id, metric.key, metric.version), metric)
+        for versions, metrics in watched
+        for metric in metrics
+    ]
+    hours = [
+        (*place, hour)
+        for place, metric in wanted
+        for hour in doubtful_hours(watermark, metric.window_seconds or 0, cuts[place[0]])
+    ]
+    parameters: dict[str, Any] = {
+        "moments": warehouse.relation(Mart.METRIC_MOMENTS),
+        "units": warehouse.relation(Mart.UNIT_METRIC_VALUES),
+        "now": windows["now"],
+        "cuts": windows["interruptions"],
+        "metrics": [place for place, _ in wanted],
+        "hours": hours,
+        "dates": sorted({hour.date() for *_, hour in hours}),
+    }
+    with built_by_this_version(Mart.METRIC_MOMENTS):
+        found = client.query(_SUMS, parameters=parameters).result_rows
+    by_experiment = {number: list(rows) for number, rows in groupby(found, key=lambda row: row[0])}
+    ratios = {place for place, metric in wanted if metric.denominator}
     return [
-        MomentRow(
-            metric.key,
-            metric.version,
-            variant,
-            version,
-            date.min,
-            n,
-            total,
-            squares,
-            denominator=Products(*denominator) if metric.denominator else None,
-            missing=missing,
-        )
-        for variant, version, missing, n, total, squares, *denominator in found
+        [
+            _moments(row, ratio=(row[0], row[1], row[2]) in ratios)
+            for row in by_experiment.get(_newest(versions).experiment_id, [])
+        ]
+        for versions, _ in watched
     ]
 
 
-def record(client: Client, paused: Paused) -> None:
-    """Keep the evidence on which the experiment was paused."""
-    breach = paused.breach
+def doubtful_hours(now: datetime, window_seconds: int, cuts: Iterable[datetime]) -> list[datetime]:
+    """The hours of entry of which some units count and others may not: their beginnings, ascending.
+
+    That in which a window began that ends now; those in which an interruption fell; those whose windows one ended in.
+    """
+    window = timedelta(seconds=window_seconds)
+    inside = [cut for cut in cuts if cut != _hour(cut)]
+    return sorted({_hour(at) for at in (now - window, *inside, *(cut - window for cut in cuts))})
+
+
+def read_answered(client: Client, experiments: Sequence[int]) -> dict[int, list[Answered]]:
+    """The breaches that something was done about, by experiment."""
+    found: dict[int, list[Answered]] = defaultdict(list)
+    for number, *breach in client.query(_ANSWERED, parameters={"experiments": list(experiments)}).result_rows:
+        found[number].append(Answered(*breach))
+    return found
+
+
+def record(client: Client, acted: Acted) -> None:
+    """Keep the evidence on which something was done."""
+    breach = acted.breach
     columns = {
-        "experiment_id": paused.experiment_id,
+        "experiment_id": acted.experiment_id,
         "experiment_key": breach.experiment_key,
+        "configuration_version": acted.version,
         "metric_key": breach.metric_key,
         "variant_key": breach.variant_key,
         "n_control": breach.n_control,
@@ -186,37 +189,35 @@ def record(client: Client, paused: Paused) -> None:
         "mean_control": breach.mean_control,
         "mean_variant": breach.mean_variant,
         "reason": breach.reason,
-        "evidence_at": paused.evidence_at,
-        "paused_at": paused.paused_at,
+        "action": acted.action,
+        "evidence_at": acted.evidence_at,
+        "paused_at": acted.acted_at,
     }
     client.insert("guardrail_breaches", [list(columns.values())], column_names=list(columns))
 
 
-def _parameters(
-    configurations: Mapping[int, ExperimentMessage], metric: MetricMessage, watermark: datetime
-) -> dict[str, Any]:
-    from neonblue.analysis.windows import interruptions
+def _newest(versions: Versions) -> ExperimentMessage:
+    return versions[max(versions)]
 
-    experiment = configurations[max(configurations)]
-    denominator = metric.denominator or _NO_DENOMINATOR
-    started = experiment.started_at or "1970-01-01T00:00:00Z"
-    return {
-        "experiment": experiment.experiment_id,
-        "unit_type": experiment.unit_type,
-        "assigned": experiment.population == "assigned",
-        "since": datetime.fromisoformat(started),
-        "watermark": watermark,
-        "interruptions": interruptions(configurations),
-        "event_type": metric.event_type,
-        "properties": list(metric.property_filter or {}),
-        "wanted": list((metric.property_filter or {}).values()),
-        "aggregation": metric.aggregation,
-        "window_start": metric.window_start_seconds,
-        "window": metric.window_seconds,
-        "cap": metric.cap or _NO_CAP,
-        "exclude": metric.missing == "exclude",
-        "denominator_type": denominator.event_type,
-        "denominator_properties": list(denominator.property_filter or {}),
-        "denominator_wanted": list((denominator.property_filter or {}).values()),
-        "denominator_aggregation": denominator.aggregation,
-    }
+
+def _hour(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _moments(row: Sequence[Any], *, ratio: bool) -> MomentRow:
+    from neonblue.analysis import MomentRow
+    from neonblue.analysis.rows import Products
+
+    _, metric, metric_version, variant, version, missing, n, total, squares, *below = row
+    return MomentRow(
+        metric,
+        metric_version,
+        variant,
+        version,
+        date.min,
+        n,
+        total,
+        squares,
+        denominator=Products(*below) if ratio else None,
+        missing=missing,
+    )

@@ -1,10 +1,11 @@
-"""Pauses an experiment when a guardrail is breached.
+"""Acts when a guardrail is breached: tells people, pauses the experiment or rolls it back.
 
 The watch runs in the sensor itself: a run of its own would take longer to start than the evidence may wait.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.client import Client
 from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
@@ -12,23 +13,39 @@ from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContex
 from neonblue.alerting import Alert
 from neonblue.contract.guardrails import watched_guardrails
 from neonblue.contract.messages import ExperimentMessage
+from neonblue.guardrails.answered import Answered, strongest, unaccepted, unanswered
 from neonblue.guardrails.breaches import Breach, breaches
+from neonblue.results.warehouse import NotBuilt
+from neonblue.settings import Settings
 from orchestration.alerts.delivery import Alerts
-from orchestration.defs.guardrails.repository import Paused, read_sums, read_watermark, record
+from orchestration.defs.guardrails.repository import (
+    Acted,
+    read_all_sums,
+    read_answered,
+    read_watermark,
+    record,
+)
+from orchestration.defs.guardrails.wording import told
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.resources import Api, ClickHouse
+
+if TYPE_CHECKING:
+    from neonblue.analysis import MomentRow
+
+_STEPS = ("pause", "roll_back")
+"""The actions that are steps of the experiment's life; what else there is leaves it as it is."""
 
 
 @sensor(
     name="guardrails",
     minimum_interval_seconds=10,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Pauses an experiment whose guardrail is breached, of those with a window of at most an hour.",
+    description="Tells of a breached guardrail, and pauses its experiment or rolls it back, as the guardrail says.",
 )
 def guardrails(
     context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, alerts: Alerts
 ) -> SkipReason:
-    """Looks at every watched guardrail when events have come since the last look."""
+    """Looks at every watched metric when the models have counted events that they had not at the last look."""
     with clickhouse.client() as client:
         watched = [
             versions
@@ -36,52 +53,86 @@ def guardrails(
             if watched_guardrails(versions[max(versions)])
         ]
         if not watched:
-            return SkipReason("no running experiment has a guardrail with a window of at most an hour")
+            return SkipReason("no running experiment has a metric that is watched")
         watermark = read_watermark(client)
+        if watermark is None:
+            return SkipReason("waits for events, and for the first build of the models (neonblue build)")
         if context.cursor == watermark.isoformat():
             return SkipReason("no event has come since the last look")
-        paused, failed = [], []
-        for versions in watched:
-            key = versions[max(versions)].key
+        try:
+            sums = read_all_sums(
+                client,
+                [(versions, watched_guardrails(versions[max(versions)])) for versions in watched],
+                watermark,
+            )
+        except NotBuilt as error:
+            return SkipReason(f"waits for the next build of the models: {error}")
+        earlier = read_answered(client, [versions[max(versions)].experiment_id for versions in watched])
+        done, failed = [], []
+        for versions, rows in zip(watched, sums, strict=True):
+            newest = versions[max(versions)]
             try:
-                if look(client, api, alerts, context.instance, versions, watermark):
-                    paused.append(key)
+                found = newly_breached(versions, rows, earlier.get(newest.experiment_id, ()))
+                action = act(client, api, alerts, context.instance, newest, found, watermark)
+                if action is not None:
+                    done.append(f"{newest.key}: {action}")
             except Exception:  # one experiment's fault keeps no other from being watched
-                context.log.exception(f"the guardrails of {key} could not be watched")
-                failed.append(key)
+                context.log.exception(f"the guardrails of {newest.key} could not be watched")
+                failed.append(newest.key)
     if failed:
         # The cursor stays: they are looked at again at the next tick.
-        raise RuntimeError(f"not watched: {', '.join(failed)}; paused: {', '.join(paused) or 'none'}")
+        raise RuntimeError(f"not watched: {', '.join(failed)}; done: {', '.join(done) or 'nothing'}")
     context.update_cursor(watermark.isoformat())
-    return SkipReason(f"paused: {', '.join(paused)}" if paused else "every watched guardrail holds")
+    return SkipReason(", ".join(done) or "every watched guardrail holds")
 
 
-def look(
+def newly_breached(
+    configurations: Mapping[int, ExperimentMessage], rows: "Sequence[MomentRow]", earlier: Sequence[Answered]
+) -> list[Breach]:
+    """The breaches to do something about: by evidence that nobody has accepted, and not told before."""
+    fresh = unaccepted(rows, configurations, earlier)
+    found = breaches(configurations[max(configurations)], fresh, configurations)
+    return unanswered(found, configurations, earlier)
+
+
+def act(
     client: Client,
     api: Api,
     alerts: Alerts,
     instance: DagsterInstance,
-    configurations: Mapping[int, ExperimentMessage],
+    experiment: ExperimentMessage,
+    found: Sequence[Breach],
     watermark: datetime,
-) -> list[Breach]:
-    """Pause the experiment and tell people if one of its guardrails is breached; the breaches."""
-    experiment = configurations[max(configurations)]
-    rows = [
-        row
-        for metric in watched_guardrails(experiment)
-        for row in read_sums(client, configurations, metric, watermark)
-    ]
-    found = breaches(experiment, rows, configurations)
-    if found and api.pause(experiment.key, found[0].reason):
-        paused_at = datetime.now(UTC)
-        for breach in found:
-            record(client, Paused(breach, experiment.experiment_id, watermark, paused_at))
-        alerts.tell(
-            instance,
-            Alert(
-                subject=f"guardrail/{experiment.key}/{experiment.version}",
-                title=f"Experiment paused: {experiment.key}",
-                body="\n".join(breach.reason for breach in found),
-            ),
+) -> str | None:
+    """Do what the breaches ask for, keep it and tell people; what was done, None where nothing was.
+
+    The strongest of their actions holds for all of them. What is only told is kept once it is told.
+    """
+    if not found:
+        return None
+    action = strongest(found, None)
+    alert = Alert(
+        subject=f"guardrail/{experiment.key}/{experiment.version}/{found[0].metric_key}/{found[0].variant_key}",
+        **told(experiment.key, found, action, Settings.load().api.address),
+    )
+    if action not in _STEPS:
+        alerts.tell(instance, alert)
+        _record(client, experiment, found, action, watermark)
+        return action
+    if not api.take(experiment.key, action, found[0].reason):
+        return None
+    try:
+        _record(client, experiment, found, action, watermark)
+    finally:
+        alerts.tell(instance, alert)
+    return action
+
+
+def _record(
+    client: Client, experiment: ExperimentMessage, found: Sequence[Breach], action: str, watermark: datetime
+) -> None:
+    acted_at = datetime.now(UTC)
+    for breach in found:
+        record(
+            client, Acted(breach, experiment.experiment_id, experiment.version, action, watermark, acted_at)
         )
-    return found

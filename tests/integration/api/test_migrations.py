@@ -59,6 +59,7 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
         "0009_sent_at",
         "0010_served_fields",
         "0012_evaluations",
+        "0013_watched_metrics",
     ]
     assert second == []
     with psycopg.connect(released) as connection:

@@ -38,6 +38,7 @@ from neonblue.client.messages import (
     LayerSlots,
     RecordedDecision,
     Release,
+    WatchedMetric,
 )
 from neonblue.texts import person, plain
 
@@ -108,6 +109,7 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
                 denominator=Denominator(event_type="the-denominator", aggregation="count"),
             )
         ],
+        "watched": [WatchedMetric("the-watched", version=1, place=0, since=77, active=True, on_breach="alert")],
         "planned_days": 14, "planned_units": 4_001, "inference": "the-inference", "scheduled_start_at": NOW,
         "scheduled_stop_at": NOW, "created_at": NOW,
         "warnings": [ExperimentWarning(code="c", message="the-warning", field="f")],
@@ -125,6 +127,7 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         "the-arm-name", "the-payload", "the-metric", "ratio", "the-event", "the-filter", "3601", "the-denominator",
         "14", "4001", "the-inference", "2026-03-15 12:00Z", "decided: ship the-arm", "the-reason", "the-why",
         "look at  f: the-warning", "the-enrolment", "the-outside", "the-released to 12.5 % of those targeted",
+        "the-watched", "version 77", "alert",
     ):  # fmt: skip
         assert text in out, text
 

@@ -42,6 +42,7 @@ READ = {
     "Variant": ("VariantOut",),
     "Denominator": ("DenominatorOut",),
     "Metric": ("MetricOut",),
+    "WatchedMetric": ("WatchedOut",),
     "LayerSlots": ("ExperimentOut.layer",),
     "RecordedDecision": ("DecisionOut",),
     "Release": ("ReleaseOut",),

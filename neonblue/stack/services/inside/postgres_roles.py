@@ -45,6 +45,7 @@ _ANALYSED = (
     "experiment_looks",
     "experiment_metrics",
     "experiment_versions",
+    "experiment_watched",
     "experiments",
     "forced_variants",
     "holdouts",
