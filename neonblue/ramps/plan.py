@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from types import MappingProxyType
+from typing import Protocol
+
+from neonblue.contract.durations import read_duration
+
+
+class WrittenStep(Protocol):
+    """A step as requests, answers and messages have it. hold: a duration of ISO 8601."""
+
+    @property
+    def allocation(self) -> int: ...
+    @property
+    def hold(self) -> str: ...
+    @property
+    def units(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +47,14 @@ class Ramp:
 
     def __post_init__(self) -> None:
         shares = [step.share for step in self.steps]
-        if not shares or any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)):
+        if not shares or any(later <= earlier for earlier, later in pairwise(shares)):
             raise ValueError("a ramp has steps, and each has a larger share than the one before")
+
+    @classmethod
+    def written(cls, steps: Iterable[WrittenStep], *, concludes: bool) -> Ramp:
+        """The ramp of these steps. Raises ValueError also for what is no duration."""
+        read = (RampStep(step.allocation, read_duration(step.hold), step.units) for step in steps)
+        return cls(tuple(read), concludes)
 
     def reached(self, share: int) -> int:
         """How many steps this share has reached: it takes part in none of the following ones yet."""

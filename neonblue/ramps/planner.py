@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -90,6 +90,15 @@ def next_action(ramp: Ramp, standing: Standing, now: datetime, evidence: Evidenc
     if position == len(ramp.steps) and not ramp.concludes:
         return _wait("every step is taken")
     return _unready(ramp, standing, position, now, evidence) or _forward(ramp, position)
+
+
+def outlook(ramp: Ramp, standing: Standing) -> Next | None:
+    """The next step if nothing speaks against it; None: there is none. until: when its time comes, where known."""
+    position = max(standing.position, ramp.reached(standing.share))
+    if position == len(ramp.steps) and not ramp.concludes:
+        return None
+    until = standing.since + ramp.steps[position - 1].hold if position and standing.since else None
+    return replace(_forward(ramp, position), until=until)
 
 
 def _on_breach(breached: Sequence[Breached], standing: Standing) -> Next:

@@ -31,24 +31,10 @@ def test_a_duration_is_read(text: str, expected: timedelta) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "P",
-        "PT",
-        "P1DT",
-        "1D",
-        "P1M",
-        "P1Y",
-        "P-1D",
-        "-P1D",
-        "P1.5D",
-        "PT1,5H",
-        "p1d",
-        "P1D ",
-        "P1D\n",
-        "PT1M1H",
-    ]
-    + ["P99999D", "P١D"],
-)
+        "", "P", "PT", "P1DT", "1D", "P1M", "P1Y", "P-1D", "-P1D", "P1.5D", "PT1,5H", "p1d", "P1D ", "P1D\n",
+        "PT1M1H", "P99999D", "P\u0661D",
+    ],
+)  # fmt: skip
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must be a duration such as P1D"):
         read_duration(text)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
+from neonblue.contract.messages import RampStepMessage
 from neonblue.ramps.plan import READY_MADE, Ramp, RampStep
 
 DAY = timedelta(days=1)
@@ -37,5 +39,13 @@ def test_a_ready_made_ramp_is_one_and_ends_with_all(name: str) -> None:
 def test_careful_never_goes_beyond_two_and_a_half_times_what_was_watched() -> None:
     shares = [step.share for step in READY_MADE["careful"].steps]
 
-    assert all(later <= 2.5 * earlier for earlier, later in zip(shares, shares[1:], strict=False))
+    assert all(later <= 2.5 * earlier for earlier, later in pairwise(shares))
     assert len(shares) == 8
+
+
+def test_a_ramp_is_made_of_what_was_written() -> None:
+    steps = [RampStepMessage(allocation=100, hold="PT36H"), RampStepMessage(allocation=500, hold="P1W", units=7)]
+
+    assert Ramp.written(steps, concludes=True) == Ramp(
+        (RampStep(100, 1.5 * DAY), RampStep(500, 7 * DAY, 7)), concludes=True
+    )

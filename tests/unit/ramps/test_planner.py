@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.ramps.plan import Ramp, RampStep
-from neonblue.ramps.planner import TIME_ALONE, Action, Breached, Evidence, Standing, next_action
+from neonblue.ramps.planner import TIME_ALONE, Action, Breached, Evidence, Standing, next_action, outlook
 
 DAY = timedelta(days=1)
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -102,6 +102,33 @@ def test_a_release_ramps_by_time_alone() -> None:
 
     assert next_action(ramp, half, SINCE + DAY / 2, TIME_ALONE).action is Action.WAIT
     assert next_action(ramp, half, SINCE + DAY, TIME_ALONE).share == 10_000
+
+
+@pytest.mark.parametrize(
+    ("state", "share", "until"),
+    [
+        ({}, 500, SINCE + DAY),
+        ({"runs": False, "held": "x"}, 500, SINCE + DAY),
+        ({"since": None}, 500, None),
+        ({"position": 0, "share": 50}, 100, None),
+    ],
+)
+def test_the_outlook_is_the_next_step_and_when_its_time_comes(
+    state: dict[str, Any], share: int, until: datetime | None
+) -> None:
+    found = outlook(RAMP, standing(**state))
+
+    assert found is not None
+    assert (found.action, found.share, found.until) == (Action.ADVANCE, share, until)
+
+
+def test_after_the_last_step_nothing_comes_but_the_conclusion_that_was_chosen() -> None:
+    last = standing(share=10_000, position=3)
+    chosen = outlook(replace(RAMP, concludes=True), last)
+
+    assert outlook(RAMP, last) is None
+    assert chosen is not None
+    assert (chosen.action, chosen.until) == (Action.CONCLUDE, SINCE + DAY)
 
 
 ACTIONS = ("alert", "hold", "pause", "roll_back")
