@@ -50,7 +50,7 @@ async def create_experiment(
     if dry_run:
         response.status_code = 200
         return _answered(await service.would_create(new, actor))
-    return _shown(response, await service.create(new, actor))
+    return shown(response, await service.create(new, actor))
 
 
 @router.get("")
@@ -79,7 +79,7 @@ async def take_due_steps(life_cycle: Cycle, actor: Editor) -> DueList:
 @router.get("/{key}")
 async def get_experiment(key: Key, service: Service, _: Viewer, response: Response) -> ExperimentAnswer:
     """One experiment."""
-    return _shown(response, await service.get(key))
+    return shown(response, await service.get(key))
 
 
 @router.patch("/{key}")
@@ -95,8 +95,8 @@ async def change_experiment(
     """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
     experiment = await service.patch(key, patch, if_match, actor)
     if patch.decision is None:
-        return _shown(response, experiment)
-    return _shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
+        return shown(response, experiment)
+    return shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
 
 
 @router.delete("/{key}", status_code=204)
@@ -123,7 +123,7 @@ def _taking(step: Step) -> Callable[..., Awaitable[ExperimentAnswer]]:
         if_match: IfMatch = None,
     ) -> ExperimentAnswer:
         reason = None if why is None else why.reason
-        return _shown(response, await life_cycle.take(key, step, if_match, actor, reason))
+        return shown(response, await life_cycle.take(key, step, if_match, actor, reason))
 
     return take
 
@@ -133,7 +133,8 @@ _STEPS = {
     Step.UNSCHEDULE: "Make a scheduled experiment a draft again.",
     Step.START: "Start now: units are assigned from now on, and the inference is chosen for good.",
     Step.PAUSE: "Pause: no new unit is assigned.",
-    Step.RESUME: "Go on with a paused experiment.",
+    Step.ROLL_BACK: "Take the change back: everybody gets the control, and enrolment is closed. `resume` undoes it.",
+    Step.RESUME: "Go on with a paused experiment; its enrolment is as it was before a `roll_back`.",
     Step.ARCHIVE: "Put a concluded experiment away, for good.",
 }
 for _step, _sentence in _STEPS.items():
@@ -162,12 +163,10 @@ async def conclude_experiment(
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
-    return _shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
+    return shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
 
 
-def _shown(
-    response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()
-) -> ExperimentAnswer:
+def shown(response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
     """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
     return tagged(response, _answered(experiment, told), experiment.version)
 

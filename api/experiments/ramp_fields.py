@@ -79,9 +79,7 @@ def _by_name(given: Any) -> Any:
 
 WrittenRamp = Annotated[
     RampIn | None,
-    BeforeValidator(
-        _by_name, json_schema_input_type=RampIn | Literal["standard", "careful"] | None
-    ),
+    BeforeValidator(_by_name, json_schema_input_type=RampIn | Literal["standard", "careful"] | None),
 ]
 """A ramp, or the name of a ready-made one, which is stored as its steps."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from api.audit import Actor
-from api.experiments import changes, repository, versions
+from api.experiments import changes, ramp_state, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
@@ -18,7 +18,7 @@ from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
 from api.postgres.database import Connection, Pool
-from neonblue.contract.life_cycle import IllegalStep, Status, Step, due_step, next_status
+from neonblue.contract.life_cycle import IllegalStep, Status, Step, due_step, legal_steps, next_status
 
 log = structlog.get_logger("api.experiments")
 
@@ -39,7 +39,7 @@ class LifeCycle:
         """
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
-            after = await _take(connection, before, step, Occasion(step, actor, reason))
+            after = await take_step(connection, before, step, Occasion(step, actor, reason))
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -51,13 +51,7 @@ class LifeCycle:
             return await self.take(key, Step.CONCLUDE, if_match, actor, None)
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
-            _next(before, Step.CONCLUDE)
-            unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
-            if unfit:
-                raise refuse(422, unfit)
-            await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
-            occasion = Occasion(Step.CONCLUDE, actor, decision.reason)
-            after = await _take(connection, before, Step.CONCLUDE, occasion)
+            after = await conclude_with(connection, before, decision, actor)
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -82,7 +76,7 @@ class LifeCycle:
                 )
                 if step is None:
                     return None
-                after = await _take(connection, before, step, Occasion(step, actor, _BY_SCHEDULE))
+                after = await take_step(connection, before, step, Occasion(step, actor, _BY_SCHEDULE))
         except Problem as problem:
             if step is None or before is None:
                 return None
@@ -95,15 +89,44 @@ class LifeCycle:
         return DueOut(key=key, step=step, status=after["status"], version=after["version"])
 
 
-async def _take(connection: Connection, before: Row, step: Step, occasion: Occasion) -> Row:
+async def conclude_with(connection: Connection, before: Row, decision: DecisionIn, actor: Actor) -> Row:
+    """Conclude with the decision, in the caller's transaction and under its lock. Raises Problem as `take_step`, or
+    for the decision.
+    """
+    _next(before, Step.CONCLUDE)
+    unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
+    if unfit:
+        raise refuse(422, unfit)
+    await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
+    return await take_step(connection, before, Step.CONCLUDE, Occasion(Step.CONCLUDE, actor, decision.reason))
+
+
+async def take_step(connection: Connection, before: Row, step: Step, occasion: Occasion) -> Row:
+    """Take the step, in the caller's transaction and under its lock. Raises Problem `illegal_step`, `not_ready`."""
     status = _next(before, step)
     _check_ready(before, step)
     await repository.set_status(connection, before["id"], status)
+    await _set_what_follows(connection, before["id"], step)
     return await versions.keep_version(connection, before, before["key"], occasion)
+
+
+async def _set_what_follows(connection: Connection, experiment_id: int, step: Step) -> None:
+    """What changes beside the status: the enrolment, and where a ramp is."""
+    if step is Step.ROLL_BACK:
+        await repository.roll_back(connection, experiment_id)
+    elif step is Step.START:
+        await ramp_state.begin(connection, experiment_id)
+    elif step is Step.RESUME:
+        await repository.undo_roll_back(connection, experiment_id)
+        await ramp_state.hold_anew(connection, experiment_id)
 
 
 def _next(before: Row, step: Step) -> Status:
     status = Status(before["status"])
+    if step is Step.ROLL_BACK and before["rolled_back_from"] is not None:
+        legal = [one for one in legal_steps(status) if one is not step]
+        members = {"experiment_status": status, "legal_steps": legal}
+        raise Problem(409, "illegal_step", "It is rolled back already: resume undoes it", members=members)
     try:
         return next_status(status, step)
     except IllegalStep as error:

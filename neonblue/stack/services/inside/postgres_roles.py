@@ -43,6 +43,7 @@ _ANALYSED = (
     "events",
     "experiment_looks",
     "experiment_metrics",
+    "experiment_ramps",
     "experiment_versions",
     "experiments",
     "forced_variants",
