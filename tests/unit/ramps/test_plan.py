@@ -44,7 +44,10 @@ def test_careful_never_goes_beyond_two_and_a_half_times_what_was_watched() -> No
 
 
 def test_a_ramp_is_made_of_what_was_written() -> None:
-    steps = [RampStepMessage(allocation=100, hold="PT36H"), RampStepMessage(allocation=500, hold="P1W", units=7)]
+    steps = [
+        RampStepMessage(allocation=100, hold="PT36H"),
+        RampStepMessage(allocation=500, hold="P1W", units=7),
+    ]
 
     assert Ramp.written(steps, concludes=True) == Ramp(
         (RampStep(100, 1.5 * DAY), RampStep(500, 7 * DAY, 7)), concludes=True
