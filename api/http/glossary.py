@@ -92,20 +92,20 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         # A ramp
         "ramp": "The steps by which the allocation grows by itself; null: there are none",
         "steps": "In their order, each with a larger allocation than the one before; at most 50",
-        "RampStepIn.allocation": 'The share of traffic, in basis points or as a text, "10 %": more than the step before',
+        "RampStepIn.allocation": 'The share of traffic, in basis points or as a text, "10 %"; more than the one before',
         "RampStepOut.allocation": "The share of traffic, in basis points",
         "RampStepShown.allocation": "The share of traffic, in basis points",
         "hold": "How long the share stays before the next step, in ISO 8601 without months and years: PT1S to P365D",
-        "RampStepIn.units": "How many units must be in, over all arms and since the start, before the next step; null: any",
-        "RampStepOut.units": "How many units must be in, over all arms and since the start, before the next step; null: any",
-        "RampStepShown.units": "How many units must be in, over all arms and since the start, before the next step; "
-        "null: any",
+        **dict.fromkeys(
+            ("RampStepIn.units", "RampStepOut.units", "RampStepShown.units"),
+            "How many units must be in, over all arms and since the start, before the next step; null: any number",
+        ),
         "RampStepShown.state": "taken; current, which holds now; to_come",
-        "RampIn.on_breach": "What a breached guardrail does that does not say so itself: hold the ramp, pause the "
-        "experiment, or roll_back",
-        "RampOut.on_breach": "What a breached guardrail does that does not say so itself: hold, pause or roll_back",
-        "RampProgress.on_breach": "What a breached guardrail does that does not say so itself: hold, pause or roll_back",
-        "release_at_end": "When the last step has held, the experiment is concluded and this is shipped; null: it goes on",
+        **dict.fromkeys(
+            ("RampIn.on_breach", "RampOut.on_breach", "RampProgress.on_breach"),
+            "What a breached guardrail does that says nothing itself: hold the ramp, pause the experiment or roll_back",
+        ),
+        "release_at_end": "When the last step has held, the experiment is concluded and this shipped; null: it goes on",
         "ReleaseAtEndIn.variant_key": "The treatment that is shipped",
         "ReleaseAtEndOut.variant_key": "The treatment that is shipped",
         "position": "How many steps were taken",

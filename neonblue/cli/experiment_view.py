@@ -12,7 +12,7 @@ from rich.text import Text
 
 from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
-from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision, Release
+from neonblue.client.messages import Denominator, ExperimentVersion, Ramp, RecordedDecision, Release
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
@@ -78,6 +78,13 @@ def release_words(release: Release) -> str:
     return f"{plain(release.variant_key)} to {share(release.share)} of {whom}"
 
 
+def ramp_words(ramp: Ramp) -> str:
+    """Its steps, how many of them were taken, and whether it is held."""
+    steps = ", ".join(f"{share(step.allocation)} {step.hold}" for step in ramp.steps)
+    held = "" if ramp.held is None else f", held: {plain(ramp.held)}"
+    return f"{ramp.position} of {len(ramp.steps)} steps taken{held} ({steps})"
+
+
 def warning_lines(experiment: Experiment) -> list[str]:
     """What to look at, a line each."""
     return [
@@ -129,6 +136,7 @@ def _fields(experiment: Experiment, now: datetime) -> Table:
         "holdouts": "all there are" if experiment.holdouts is None else _field(experiment.holdouts) or "none",
         "layer": "" if layer is None else f"{layer.key}, slots {layer.start} to {layer.end}",
         "days": days_running(experiment, now),
+        "ramp": "" if experiment.ramp is None else ramp_words(experiment.ramp),
         "release": "" if experiment.release is None else release_words(experiment.release),
     }
     made = Table.grid(padding=(0, 2, 0, 0))

@@ -134,8 +134,8 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RampStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A share of traffic in basis points. hold: how long it stays, as ISO 8601 has it (P1D, PT12H). units: how many must
-    be in by then, over all arms; None: any number.
+    """A share of traffic in basis points. hold: how long it stays, as ISO 8601 has it (P1D, PT12H). units: how many
+    must be in by then, over all arms; None: any number.
     """
 
     allocation: int

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A guardrail that one arm has broken, with the evidence in words."""
+    """A guardrail that one arm has broken, with the evidence in words. on_breach: what the guardrail says is done."""
 
     experiment_key: str
     metric_key: str
@@ -26,6 +26,7 @@ class Breach:
     mean_control: float
     mean_variant: float
     reason: str
+    on_breach: str | None = None
 
 
 def breaches(

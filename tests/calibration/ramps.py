@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Played:
-    """Many ramps of one kind. harm: the factor on the treatment's rate of errors. promised: the largest rate of breaches."""
+    """Many ramps of one kind. promised: the largest share of them that a breach may stop; None: it is to stop them."""
 
     what: str
     outcomes: Sequence[Outcome]
@@ -91,7 +91,8 @@ def play(seed: int, harm: float) -> Outcome:
 def markdown(rows: Sequence[Played]) -> str:
     """The table."""
     lines = [
-        "| ramps `standard` | how many | stopped by a breach | promised | holds | largest share reached: median, 90 % of those stopped |",
+        "| ramps `standard` | how many | stopped by a breach | promised | holds | "
+        "share at the breach: median, 90th percentile |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
