@@ -52,14 +52,14 @@ class Breached:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen. units: how many are in; breached: the guardrails that are. None: it could not be read."""
+    """What was seen. units: how many are in; breached: the guardrails that are. None: it could not be read.
+
+    What has no control to be compared with, such as a release, has no guardrail and its steps name no units: it goes
+    by time alone.
+    """
 
     units: int | None
     breached: Sequence[Breached] | None
-
-
-TIME_ALONE = Evidence(units=None, breached=())
-"""Of what has no control to be compared with, such as a release: its steps name no units."""
 
 
 @dataclass(frozen=True, slots=True)

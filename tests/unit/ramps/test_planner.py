@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.ramps.plan import Ramp, RampStep
-from neonblue.ramps.planner import TIME_ALONE, Action, Breached, Evidence, Standing, next_action, outlook
+from neonblue.ramps.planner import Action, Breached, Evidence, Standing, next_action, outlook
 
 DAY = timedelta(days=1)
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -100,8 +100,8 @@ def test_a_release_ramps_by_time_alone() -> None:
     ramp = Ramp((RampStep(5_000, DAY), RampStep(10_000, DAY)))
     half = Standing(share=5_000, position=1, since=SINCE)
 
-    assert next_action(ramp, half, SINCE + DAY / 2, TIME_ALONE).action is Action.WAIT
-    assert next_action(ramp, half, SINCE + DAY, TIME_ALONE).share == 10_000
+    assert next_action(ramp, half, SINCE + DAY / 2, Evidence(None, ())).action is Action.WAIT
+    assert next_action(ramp, half, SINCE + DAY, Evidence(None, ())).share == 10_000
 
 
 @pytest.mark.parametrize(
