@@ -204,9 +204,9 @@ async def _store_ramp(
 ) -> None:
     if "enrolment" in changed:
         await ramp_state.forget_closing(connection, current.id)
-    if after.ramp is None:
+    if after.ramp is None and "ramp" in changed:
         await ramp_state.remove(connection, current.id)
-    elif changed & {"ramp", "allocation"}:
+    elif after.ramp is not None and changed & {"ramp", "allocation"}:
         position = ramp_rules.position(current.status, current.ramp, after.ramp, after.allocation)
         started = current.status in STARTED
         grown = current.ramp is None or "allocation" in changed
