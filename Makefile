@@ -13,7 +13,7 @@ QUICK := log_files openfeature queries users_erasure
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration end-to-end end-to-end-quick faults first-hour image lint format docs lock coverage calibration lopsided strata lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end end-to-end-quick faults first-hour image lint format docs lock coverage calibration lopsided strata ramps lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ lopsided: setup ## simulate lopsided arms of skewed metrics (minutes) and write 
 
 strata: setup ## simulate comparisons over versions of different shares (minutes) and write their table in docs/statistics.md
 	@$(BIN)/python -m tests.calibration --strata
+
+ramps: setup ## play 2,000 harmless ramps and some harmful ones (ten minutes) and write their table in docs/statistics.md
+	@$(BIN)/python -m tests.calibration --ramps
 
 lives: setup ## play whole lives of experiments and write their table in docs/statistics.md: LIVES=2000 of each family
 	@$(BIN)/python -m neonblue.simulation.lives --lives $(LIVES) --keep docs/lives.jsonl --page docs/statistics.md

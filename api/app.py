@@ -47,6 +47,7 @@ from api.links.endpoints import router as links
 from api.logs import configure_logs
 from api.looks.endpoints import router as looks
 from api.metric_catalogue.endpoints import router as metrics
+from api.ramps.endpoints import router as ramps
 from api.results.endpoints import router as results
 from api.results.reports import router as reports
 from api.users.endpoints import router as users
@@ -59,8 +60,8 @@ _HOT = {"/v1/events": EVENTS_OPERATION, "/v1/assignments": ASSIGNMENTS_OPERATION
 _GZIP_BYTES = 1_024
 _PARTING_SECONDS = 3.0
 _ROUTERS = (
-    experiments, checklist, demand, forced_variants, assignments, links, evaluation, layers, holdouts, metrics, results,
-    reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web,
+    experiments, checklist, demand, ramps, forced_variants, assignments, links, evaluation, layers, holdouts, metrics,
+    results, reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web,
 )  # fmt: skip
 
 

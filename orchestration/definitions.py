@@ -50,6 +50,7 @@ from orchestration.defs.pipeline.checks import (
     newest_event_has_arrived,
     yesterday_is_there,
 )
+from orchestration.defs.ramps.sensors import ramps
 from orchestration.defs.reconciliation.checks import (
     accepted_events_are_present,
     no_dead_letters,
@@ -151,6 +152,7 @@ def _neonblue(settings: Settings) -> Definitions:
             scheduled_experiments,
             concluded_experiments,
             guardrails,
+            ramps,
             failed_checks,
             failed_runs,
         ],

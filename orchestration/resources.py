@@ -70,6 +70,13 @@ class Api(ConfigurableResource[None]):
         items: list[Mapping[str, Any]] = done["items"] if isinstance(done, dict) else done
         return items
 
+    def take_ramp_step(self, experiment: str, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do what is due of the experiment's ramp by what was seen; what was done. Raises httpx's error."""
+        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/ramp/due", seen)
+        answer.raise_for_status()
+        done: Mapping[str, Any] = answer.json()
+        return done
+
     def verify_erasures(self) -> bytes:
         """Look for what is left of erased people, in every store; the answer as JSON."""
         answer = self._post("/v1/erasures/verify", {})

@@ -53,6 +53,7 @@ from api.postgres.database import Pool
 from api.postgres.group_commit import GroupCommit
 from api.postgres.outbox_release import OutboxRelease
 from api.postgres.partitions import Partitions
+from api.ramps.service import RampService
 from api.results.report_service import ReportService
 from api.results.service import ResultsService
 from api.users.export import Exporter
@@ -98,6 +99,7 @@ class Services:
     holdouts: HoldoutService
     metrics: MetricCatalogue
     looks: LookService
+    ramps: RampService
     users: UserService
     exporter: Exporter
     erasures: ErasureService

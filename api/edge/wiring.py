@@ -54,6 +54,7 @@ from api.postgres.database import Pool
 from api.postgres.group_commit import GroupCommit, GroupLimits
 from api.postgres.outbox_release import OutboxRelease
 from api.postgres.partitions import Partitions
+from api.ramps.service import RampService
 from api.recent import RecentMap
 from api.results.cache import Looks
 from api.results.report_service import ReportService
@@ -148,6 +149,7 @@ def create_services(settings: Settings) -> Services:
         HoldoutService(pool, registry),
         MetricCatalogue(pool),
         looks,
+        RampService(pool, registry),
         UserService(pool, identify),
         Exporter(dsn, pool, identify),
         ErasureService(settings, pool, identify, caches, terms),

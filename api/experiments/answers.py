@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.experiments import examples
+from api.experiments.ramp_fields import RampOut
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.contract.life_cycle import Status
 
@@ -98,6 +99,7 @@ class ExperimentOut(BaseModel):
     scheduled_stop_at: datetime | None
     decision: DecisionOut | None
     release: ReleaseOut | None
+    ramp: RampOut | None
     created_at: datetime
     started_at: datetime | None
     concluded_at: datetime | None

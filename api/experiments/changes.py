@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from api.experiments import ramp_rules
 from api.experiments.answers import ExperimentOut
+from api.experiments.ramp_fields import as_written
 from api.experiments.schemas import DecisionIn, ExperimentFields, ExperimentIn, ExperimentPatch, VariantIn
 from neonblue.contract.codes import Code
 from neonblue.contract.life_cycle import STARTED, Status
@@ -17,6 +19,7 @@ CONFIDENCE_SEQUENCE = "confidence_sequence"
 _DESCRIPTION = frozenset({"name", "hypothesis", "owner", "tags"})
 _WHILE_STARTED = _DESCRIPTION | {
     "planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants", "enrolment", "outside",
+    "ramp",
 }  # fmt: skip
 _FIELDS = [name for name in (*ExperimentFields.model_fields, "salt", "variants") if name != "metrics"]
 _UNTOLD = frozenset({"id", "version", "created_at"})
@@ -90,6 +93,7 @@ def _fields(experiment: ExperimentOut) -> dict[str, Any]:
     return fields | {
         "key": experiment.key,
         "source": experiment.source,
+        "ramp": as_written(experiment.ramp),
         "layer": None if layer is None else {"key": layer.key, "share": layer.end - layer.start},
         "variants": [arm.model_dump() for arm in experiment.variants],
     }
@@ -124,6 +128,7 @@ def _refusals(
         )
     if status in STARTED:
         yield from _started_refusals(before, after)
+        yield from ramp_rules.refusals(experiment.ramp, after.ramp)
         yield from _size_refusals(experiment, before, after, looked=looked)
 
 

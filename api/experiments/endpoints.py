@@ -58,7 +58,7 @@ async def create_experiment(
     if dry_run:
         response.status_code = 200
         return _answered(await service.would_create(new, actor))
-    return _shown(response, await service.create(new, actor))
+    return shown(response, await service.create(new, actor))
 
 
 @router.get("")
@@ -95,7 +95,7 @@ async def take_due_steps(life_cycle: Cycle, actor: Editor) -> DueList:
 @router.get("/{key}")
 async def get_experiment(key: Key, service: Service, _: Viewer, response: Response) -> ExperimentAnswer:
     """One experiment."""
-    return _shown(response, await service.get(key))
+    return shown(response, await service.get(key))
 
 
 @router.patch("/{key}")
@@ -111,8 +111,8 @@ async def change_experiment(
     """Change what the experiment's state allows; a change that it does not is refused, each field by name."""
     experiment = await service.patch(key, patch, if_match, actor)
     if patch.decision is None:
-        return _shown(response, experiment)
-    return _shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
+        return shown(response, experiment)
+    return shown(response, experiment, verdicts.against(patch.decision, await results.now(key)))
 
 
 @router.delete("/{key}", status_code=204)
@@ -139,7 +139,7 @@ def _taking(step: Step) -> Callable[..., Awaitable[ExperimentAnswer]]:
         if_match: IfMatch = None,
     ) -> ExperimentAnswer:
         reason = None if why is None else why.reason
-        return _shown(response, await life_cycle.take(key, step, if_match, actor, reason))
+        return shown(response, await life_cycle.take(key, step, if_match, actor, reason))
 
     return take
 
@@ -148,7 +148,8 @@ _STEPS = {
     Step.SCHEDULE: "Have a draft start at its `scheduled_start_at`.",
     Step.UNSCHEDULE: "Make a scheduled experiment a draft again.",
     Step.PAUSE: "Pause: no new unit is assigned.",
-    Step.RESUME: "Go on with a paused experiment.",
+    Step.ROLL_BACK: "Take the change back: everybody gets the control, and enrolment is closed. `resume` undoes it.",
+    Step.RESUME: "Go on with a paused experiment; its enrolment is as it was before a `roll_back`.",
 }
 for _step, _sentence in _STEPS.items():
     router.add_api_route(
@@ -175,7 +176,7 @@ async def start_experiment(
     """
     how = how or StartIn()
     experiment = await life_cycle.take(key, Step.START, if_match, actor, how.reason, force=how.force)
-    return _shown(response, experiment)
+    return shown(response, experiment)
 
 
 @router.post("/{key}/conclude")
@@ -194,7 +195,7 @@ async def conclude_experiment(
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
-    return _shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
+    return shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
 
 
 @router.post("/{key}/archive")
@@ -210,12 +211,10 @@ async def archive_experiment(
 
     Refused (409 `still_evaluated`) while the key was asked for in the last seven days, unless forced with a reason.
     """
-    return _shown(response, await life_cycle.archive(key, why, if_match, actor))
+    return shown(response, await life_cycle.archive(key, why, if_match, actor))
 
 
-def _shown(
-    response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()
-) -> ExperimentAnswer:
+def shown(response: Response, experiment: ExperimentOut, told: Sequence[WarningOut] = ()) -> ExperimentAnswer:
     """The answer, with its state's ETag. told: warnings of this call alone, before those of the state."""
     return tagged(response, _answered(experiment, told), experiment.version)
 

@@ -65,6 +65,7 @@ SHOWN: dict[str, Any] = {
     "scheduled_stop_at": None,
     "decision": None,
     "release": None,
+    "ramp": None,
     "created_at": _AT,
     "started_at": None,
     "concluded_at": None,

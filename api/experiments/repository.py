@@ -20,7 +20,7 @@ CHANNEL = "neonblue_experiments"
 _COLUMNS = """
 SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, population, status, salt, allocation,
     holdouts, targeting, enrolment, outside, planned_days, planned_units, inference, scheduled_start_at,
-    scheduled_stop_at, decision, release, version, created_at, started_at, concluded_at,
+    scheduled_stop_at, decision, release, rolled_back_from, version, created_at, started_at, concluded_at,
     (SELECT jsonb_build_object('key', l.key, 'salt', l.salt, 'start', layer_start, 'end', layer_end)
      FROM layers AS l WHERE l.id = layer_id) AS layer,
     coalesce((SELECT jsonb_agg(jsonb_build_object('key', h.key, 'salt', h.salt, 'share', h.share) ORDER BY h.key)
@@ -35,7 +35,11 @@ SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, po
      FROM experiment_metrics AS m WHERE m.experiment_id = experiments.id), '[]') AS metrics,
     coalesce((SELECT jsonb_agg(w.definition || jsonb_build_object('key', w.key, 'version', w.version, 'place', w.place,
         'since', w.since, 'active', w.active) ORDER BY w.place, w.key)
-     FROM experiment_watched AS w WHERE w.experiment_id = experiments.id), '[]') AS watched
+     FROM experiment_watched AS w WHERE w.experiment_id = experiments.id), '[]') AS watched,
+    (SELECT jsonb_build_object('steps', r.steps, 'on_breach', r.on_breach, 'release_at_end',
+        CASE WHEN r.release_variant IS NOT NULL THEN jsonb_build_object('variant_key', r.release_variant) END,
+        'position', r.position, 'step_since', r.step_since, 'held', r.held, 'closed', r.closed, 'waits', r.waits)
+     FROM experiment_ramps AS r WHERE r.experiment_id = experiments.id) AS ramp
 FROM experiments
 """
 _BY_KEY = _COLUMNS + "WHERE key = %s"
@@ -71,7 +75,8 @@ UPDATE experiments SET name = %(name)s, hypothesis = %(hypothesis)s, owner = %(o
     unit_type = %(unit_type)s, population = %(population)s, salt = %(salt)s, allocation = %(allocation)s,
     holdouts = %(holdouts)s, targeting = %(targeting)s, enrolment = %(enrolment)s, outside = %(outside)s,
     planned_days = %(planned_days)s, planned_units = %(planned_units)s, scheduled_start_at = %(scheduled_start_at)s,
-    scheduled_stop_at = %(scheduled_stop_at)s
+    scheduled_stop_at = %(scheduled_stop_at)s,
+    rolled_back_from = CASE WHEN enrolment = %(enrolment)s THEN rolled_back_from END
 WHERE id = %(id)s
 """
 _PLACE = "UPDATE experiments SET layer_id = %s, layer_start = %s, layer_end = %s WHERE id = %s"
@@ -92,6 +97,10 @@ UPDATE experiments SET status = %(status)s,
     concluded_at = CASE WHEN %(status)s = 'concluded' THEN now() ELSE concluded_at END
 WHERE id = %(id)s
 """
+_ROLL_BACK = "UPDATE experiments SET rolled_back_from = enrolment, enrolment = 'closed' WHERE id = %s"
+_UNDO_ROLL_BACK = """
+UPDATE experiments SET enrolment = coalesce(rolled_back_from, enrolment), rolled_back_from = NULL WHERE id = %s
+"""
 _DUE = """
 SELECT key FROM experiments
 WHERE (status = 'scheduled' AND (scheduled_start_at <= now() OR scheduled_stop_at <= now()))
@@ -100,6 +109,7 @@ ORDER BY least(scheduled_start_at, scheduled_stop_at), id
 """
 _DELETE = (
     "DELETE FROM forced_variants WHERE experiment_id = %s",
+    "DELETE FROM experiment_ramps WHERE experiment_id = %s",
     "DELETE FROM experiment_metrics WHERE experiment_id = %s",
     "DELETE FROM variants WHERE experiment_id = %s",
     "DELETE FROM evaluations WHERE experiment_id = %s",
@@ -207,6 +217,16 @@ async def replace_metrics(connection: Connection, experiment_id: int, metrics: S
 
 async def set_status(connection: Connection, experiment_id: int, status: str) -> None:
     await connection.execute(_STEP, {"id": experiment_id, "status": status})
+
+
+async def roll_back(connection: Connection, experiment_id: int) -> None:
+    """Close the enrolment, and remember how it was."""
+    await connection.execute(_ROLL_BACK, (experiment_id,))
+
+
+async def undo_roll_back(connection: Connection, experiment_id: int) -> None:
+    """Make the enrolment what it was before it was rolled back; of any other experiment, leave it alone."""
+    await connection.execute(_UNDO_ROLL_BACK, (experiment_id,))
 
 
 async def set_decision(connection: Connection, experiment_id: int, decision: Row | None) -> None:

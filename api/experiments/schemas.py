@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from api.experiments import examples
+from api.experiments.ramp_fields import RampIn, WrittenRamp
 from api.fields import (
     BasisPoints,
     Flag,
@@ -32,7 +33,7 @@ from neonblue.contract.violation import ContractError
 
 Outcome = Literal["ship", "roll_back", "inconclusive"]
 
-_INTERNAL = ("layer", "holdouts", "targeting")
+_INTERNAL = ("layer", "holdouts", "targeting", "ramp")
 
 
 def _compiling(text: str) -> str:
@@ -83,6 +84,11 @@ class ExperimentFields(Strict):
         default=FULL_ALLOCATION,
         description="The share of traffic that enters, in basis points: 10000 are 100 %, 1000 are 10 %, 0 is nobody; "
         'or as a text, "10 %". While it runs it may only grow',
+    )
+    ramp: WrittenRamp = Field(
+        default=None,
+        description="Steps by which the allocation grows by itself, or `standard` or `careful`; null: a person grows "
+        "it. A draft that has one starts with its first step. While it runs, steps that were taken can't change",
     )
     layer: LayerIn | None = None
     holdouts: Annotated[list[Key], Field(max_length=100)] | None = Field(
@@ -135,6 +141,7 @@ class ExperimentIn(ExperimentFields):
         unique(self.tags, "tags")
         unique(self.holdouts or [], "holdouts")
         _check_arms(self.variants)
+        _check_release(self.ramp, self.variants)
         if (
             self.scheduled_start_at
             and self.scheduled_stop_at
@@ -186,9 +193,10 @@ class DecisionIn(Strict):
 class ExperimentPatch(ExperimentFields):
     """What to change: what is left out stays.
 
-    A draft may change everything. While it runs or is paused: name, hypothesis, owner, tags, plan, stop, enrolment and
-    outside may change, the allocation may grow, and arms may be dropped (`active` false; of each arm only what is given
-    is compared). Once concluded: name, hypothesis, owner, tags and decision.
+    A draft may change everything. While it runs or is paused: name, hypothesis, owner, tags, plan, stop, enrolment,
+    outside and the steps of a ramp that are to come may change, the allocation may grow, and arms may be dropped
+    (`active` false; of each arm only what is given is compared). Once concluded: name, hypothesis, owner, tags and
+    decision.
     """
 
     model_config = ConfigDict(
@@ -280,3 +288,12 @@ def _check_arms(variants: list[VariantIn]) -> None:
         raise ContractError(Code.CONTROL_DROPPED, "the control can't be dropped", "variants")
     if not any(variant.active and not variant.is_control for variant in variants):
         raise ContractError(Code.LAST_TREATMENT, "the last treatment can't be dropped", "variants")
+
+
+def _check_release(ramp: RampIn | None, variants: list[VariantIn]) -> None:
+    if ramp is None or ramp.release_at_end is None:
+        return
+    treatments = {arm.key for arm in variants if arm.active and not arm.is_control}
+    if ramp.release_at_end.variant_key not in treatments:
+        message = f"must be a treatment that was not dropped: {', '.join(sorted(treatments))}"
+        raise ContractError(Code.UNKNOWN_VARIANT, message, "ramp.release_at_end.variant_key")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.audit import Actor, Change, record
-from api.experiments import changes, fitness, holdouts, repository, versions
+from api.experiments import changes, fitness, holdouts, ramp_rules, ramp_state, repository, versions
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
@@ -118,6 +118,8 @@ class ExperimentService:
 
 async def _insert(connection: Connection, new: ExperimentIn, actor: Actor) -> Row:
     """The draft, in the caller's transaction."""
+    given = new.allocation if "allocation" in new.model_fields_set else None
+    new = _at_its_first_step(Status.DRAFT, new, given)
     salt = new.salt or secrets.token_hex(16)
     await holdouts.share_lock(connection)
     await _check_holdouts(connection, new)
@@ -130,6 +132,8 @@ async def _insert(connection: Connection, new: ExperimentIn, actor: Actor) -> Ro
     await repository.replace_variants(connection, number, new.variants)
     await repository.replace_metrics(connection, number, metrics)
     await _place(connection, number, new)
+    if new.ramp is not None:
+        await ramp_state.keep(connection, number, new.ramp, 0, started=False, grown=False)
     return await versions.keep_version(connection, None, new.key, Occasion("create", actor))
 
 
@@ -154,6 +158,8 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
         after = changes.patched(current, patch)
     except ValidationError as error:
         raise misread(error) from None
+    given = patch.allocation if "allocation" in patch.model_fields_set else None
+    after = _at_its_first_step(current.status, after, given)
     changed = changes.changed_fields(before, after)
     metrics = await resolve(connection, after.metrics) if "metrics" in patch.model_fields_set else None
     if metrics is not None and [use.message for use in metrics] != _measured(row):
@@ -171,6 +177,7 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
         if unfit:
             raise refuse(422, unfit)
     await _store(connection, row, after, changed, metrics)
+    await _store_ramp(connection, current, after, changed)
     if "decision" in changed:
         decided = None if patch.decision is None else versions.decided(patch.decision, actor)
         await repository.set_decision(connection, row["id"], decided)
@@ -190,6 +197,31 @@ async def _store(
         await repository.replace_metrics(connection, row["id"], metrics)
     if "layer" in changed:
         await _place(connection, row["id"], after)
+
+
+async def _store_ramp(
+    connection: Connection, current: ExperimentOut, after: ExperimentIn, changed: set[str]
+) -> None:
+    if "enrolment" in changed:
+        await ramp_state.forget_closing(connection, current.id)
+    if after.ramp is None and "ramp" in changed:
+        await ramp_state.remove(connection, current.id)
+    elif after.ramp is not None and changed & {"ramp", "allocation"}:
+        position = ramp_rules.position(current.status, current.ramp, after.ramp, after.allocation)
+        started = current.status in STARTED
+        grown = current.ramp is None or "allocation" in changed
+        await ramp_state.keep(connection, current.id, after.ramp, position, started=started, grown=grown)
+
+
+def _at_its_first_step(status: Status, experiment: ExperimentIn, given: int | None) -> ExperimentIn:
+    """With the allocation that its ramp says until it starts. given: the allocation that was named, if any."""
+    share = ramp_rules.first_share(status, experiment.ramp)
+    if share is None or experiment.ramp is None:
+        return experiment
+    refused = ramp_rules.start_refusal(given, experiment.ramp)
+    if refused is not None:
+        raise refuse(422, [refused])
+    return experiment.model_copy(update={"allocation": share})
 
 
 def _check_fitness(before: ExperimentIn | None, after: ExperimentIn) -> None:

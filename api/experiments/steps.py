@@ -10,7 +10,7 @@ import structlog
 
 from api.audit import Actor
 from api.demand.service import Demand
-from api.experiments import changes, repository, versions, watching
+from api.experiments import changes, ramp_state, repository, versions, watching
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.readiness import ChecklistItem, blocking, entry_of, fitness_items
 from api.experiments.registry import Registry
@@ -22,7 +22,15 @@ from api.experiments.versions import Occasion
 from api.http.problems import Problem
 from api.http.refusals import refuse
 from api.postgres.database import Connection, Pool
-from neonblue.contract.life_cycle import STARTED, IllegalStep, Status, Step, due_step, next_status
+from neonblue.contract.life_cycle import (
+    STARTED,
+    IllegalStep,
+    Status,
+    Step,
+    due_step,
+    legal_steps,
+    next_status,
+)
 
 log = structlog.get_logger("api.experiments")
 
@@ -53,7 +61,7 @@ class LifeCycle:
         """
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
-            after = await _take(connection, before, step, Occasion(step, actor, reason), force=force)
+            after = await take_step(connection, before, step, Occasion(step, actor, reason), force=force)
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -65,13 +73,7 @@ class LifeCycle:
             return await self.take(key, Step.CONCLUDE, if_match, actor, None)
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
-            _next(before, Step.CONCLUDE)
-            unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
-            if unfit:
-                raise refuse(422, unfit)
-            await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
-            occasion = Occasion(Step.CONCLUDE, actor, decision.reason)
-            after = await _take(connection, before, Step.CONCLUDE, occasion)
+            after = await conclude_with(connection, before, decision, actor)
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -85,7 +87,9 @@ class LifeCycle:
             _next(before, Step.ARCHIVE)
             if not why.force:
                 await self.demand.refuse_in_use(connection, before["id"])
-            after = await _take(connection, before, Step.ARCHIVE, Occasion(Step.ARCHIVE, actor, why.reason))
+            after = await take_step(
+                connection, before, Step.ARCHIVE, Occasion(Step.ARCHIVE, actor, why.reason)
+            )
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
@@ -133,7 +137,7 @@ class LifeCycle:
                 )
                 if step is None:
                     return None
-                after = await _take(connection, before, step, Occasion(step, actor, _BY_SCHEDULE))
+                after = await take_step(connection, before, step, Occasion(step, actor, _BY_SCHEDULE))
         except Problem as problem:
             if step is None or before is None:
                 return None
@@ -146,17 +150,32 @@ class LifeCycle:
         return DueOut(key=key, step=step, status=after["status"], version=after["version"])
 
 
-async def _take(
+async def conclude_with(connection: Connection, before: Row, decision: DecisionIn, actor: Actor) -> Row:
+    """Conclude with the decision, in the caller's transaction and under its lock. Raises Problem as `take_step`, or
+    for the decision.
+    """
+    _next(before, Step.CONCLUDE)
+    unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
+    if unfit:
+        raise refuse(422, unfit)
+    await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
+    return await take_step(connection, before, Step.CONCLUDE, Occasion(Step.CONCLUDE, actor, decision.reason))
+
+
+async def take_step(
     connection: Connection, before: Row, step: Step, occasion: Occasion, *, force: bool = False
 ) -> Row:
+    """Take the step, in the caller's transaction and under its lock. force: start in spite of what is blocking.
+
+    Raises Problem `illegal_step`, `not_ready`.
+    """
     status = _next(before, step)
     _check_ready(before, step)
     hindering = await _hindering(connection, before) if step is Step.START else []
     if hindering and not force:
         raise _not_ready(hindering)
     await repository.set_status(connection, before["id"], status)
-    if step is Step.START and before["source"] == "internal":
-        await watching.begin(connection, before["id"], before["version"] + 1)
+    await _set_what_follows(connection, before, step)
     told = {"forced": {"before": None, "after": [item.code for item in hindering]}} if hindering else None
     return await versions.keep_version(connection, before, before["key"], occasion, told)
 
@@ -177,8 +196,25 @@ def _not_ready(items: Sequence[ChecklistItem]) -> Problem:
     )
 
 
+async def _set_what_follows(connection: Connection, before: Row, step: Step) -> None:
+    """What changes beside the status: the enrolment, where a ramp is, and what is watched."""
+    if step is Step.ROLL_BACK:
+        await repository.roll_back(connection, before["id"])
+    elif step is Step.START:
+        await ramp_state.begin(connection, before["id"])
+        if before["source"] == "internal":
+            await watching.begin(connection, before["id"], before["version"] + 1)
+    elif step is Step.RESUME:
+        await repository.undo_roll_back(connection, before["id"])
+        await ramp_state.hold_anew(connection, before["id"])
+
+
 def _next(before: Row, step: Step) -> Status:
     status = Status(before["status"])
+    if step is Step.ROLL_BACK and before["rolled_back_from"] is not None:
+        legal = [one for one in legal_steps(status) if one is not step]
+        members = {"experiment_status": status, "legal_steps": legal}
+        raise Problem(409, "illegal_step", "It is rolled back already: resume undoes it", members=members)
     try:
         return next_status(status, step)
     except IllegalStep as error:

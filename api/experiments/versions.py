@@ -30,6 +30,9 @@ from neonblue.contract.messages import (
     ExperimentMessage,
     LayerMessage,
     MetricMessage,
+    RampMessage,
+    RampStepMessage,
+    ReleaseAtEndMessage,
     ReleaseMessage,
     VariantMessage,
     WatchedMessage,
@@ -157,6 +160,7 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         concluded_at=_instant(row["concluded_at"]),
         decision=None if row["decision"] is None else DecisionMessage(**row["decision"]),
         release=None if row["release"] is None else ReleaseMessage(**row["release"]),
+        ramp=None if row["ramp"] is None else _ramp(row["ramp"]),
         received_at=format_instant(received_at),
     )
 
@@ -164,6 +168,18 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
 def _variant(row: Row) -> VariantMessage:
     """Without its payload, which is the client's alone."""
     return VariantMessage(**{name: row[name] for name in VariantMessage.__struct_fields__})
+
+
+def _ramp(row: Row) -> RampMessage:
+    since, end = row["step_since"], row["release_at_end"]
+    return RampMessage(
+        steps=[RampStepMessage(**step) for step in row["steps"]],
+        on_breach=row["on_breach"],
+        release_at_end=None if end is None else ReleaseAtEndMessage(**end),
+        position=row["position"],
+        step_since=None if since is None else format_instant(datetime.fromisoformat(since)),
+        held=row["held"],
+    )
 
 
 def _instant(instant: datetime | None) -> str | None:

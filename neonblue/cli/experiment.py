@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from neonblue.cli import experiment_calls as calls
+from neonblue.cli import experiment_ramp as ramps
 from neonblue.cli import experiment_reading as reading
 from neonblue.cli import experiment_steps as steps
 from neonblue.cli.api import EXPERIMENTS, Api, experiment_path, show_json
 from neonblue.cli.document import read_document
-from neonblue.cli.experiment_document import basis_points, example_of, for_the_api
+from neonblue.cli.experiment_document import example_of, for_the_api
 from neonblue.cli.experiment_options import ConfirmYes, File, Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import warning_lines
 from neonblue.cli.output import confirm, say, warn
 from neonblue.cli.terminal import AsJson, DataDir, fail
-from neonblue.cli.texts import share
 from neonblue.client import Experiment
 from neonblue.settings import Settings
 from neonblue.texts import plain
@@ -96,28 +96,7 @@ def change(
         warn(warning_lines(done.after))
 
 
-@experiment.command()
-def ramp(
-    key: Key,
-    allocation: Annotated[str, typer.Argument(metavar="PERCENT", help="Of traffic, such as 25%.")],
-    reason: Why = None,
-    version: OnlyVersion = None,
-    json_output: AsJson = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Raise the share of traffic that is in the experiment. Once it was started it may only grow."""
-    points = basis_points(allocation)
-    if points is None:
-        fail(
-            f"{plain(allocation)!r} is no share of traffic: say a percentage up to 100, such as 25% or 0.5%",
-            code=2,
-        )
-    with Api(Settings.load(data_dir), json_output=json_output) as api:
-        done = calls.change(api, key, {"allocation": points}, reason=reason, version=version)
-    if json_output:
-        show_json(done.answer)
-    else:
-        say(f"{plain(key)}: {share(done.before.allocation)} → {share(done.after.allocation)} of traffic")
+ramps.register(experiment)
 
 
 @experiment.command()

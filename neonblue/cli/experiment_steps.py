@@ -21,7 +21,8 @@ _SIMPLE = {
     "schedule": "Have a draft start at its scheduled_start_at.",
     "unschedule": "Make a scheduled experiment a draft again.",
     "pause": "Pause: no new unit is assigned, and everybody gets the control.",
-    "resume": "Go on with a paused experiment.",
+    "roll_back": "Take the change back: everybody gets the control, and nobody enters until `resume`.",
+    "resume": "Go on with a paused experiment; its enrolment is as it was before it was rolled back.",
 }
 
 Ship = Annotated[str | None, typer.Option(metavar="VARIANT", help="Ship this variant.")]

@@ -17,6 +17,7 @@ from neonblue.client.messages import (
     Denominator,
     Evaluations,
     ExperimentVersion,
+    Ramp,
     RecordedDecision,
     Release,
     WatchedMetric,
@@ -129,6 +130,13 @@ def release_words(release: Release) -> str:
     return f"{plain(release.variant_key)} to {share(release.share)} of {whom}"
 
 
+def ramp_words(ramp: Ramp) -> str:
+    """Its steps, how many of them were taken, and whether it is held."""
+    steps = ", ".join(f"{share(step.allocation)} {step.hold}" for step in ramp.steps)
+    held = "" if ramp.held is None else f", held: {plain(ramp.held)}"
+    return f"{ramp.position} of {len(ramp.steps)} steps taken{held} ({steps})"
+
+
 def assignments_table(items: Iterable[InExperiment]) -> Table:
     """A line for each experiment of a person."""
     return grid(
@@ -239,6 +247,7 @@ def _fields(experiment: Experiment, now: datetime) -> Table:
         "holdouts": "all there are" if experiment.holdouts is None else _field(experiment.holdouts) or "none",
         "layer": "" if layer is None else f"{layer.key}, slots {layer.start} to {layer.end}",
         "days": days_running(experiment, now),
+        "ramp": "" if experiment.ramp is None else ramp_words(experiment.ramp),
         "release": "" if experiment.release is None else release_words(experiment.release),
     }
     made = Table.grid(padding=(0, 2, 0, 0))

@@ -138,6 +138,10 @@ class AsyncClient:
         """Pause a running experiment."""
         return await self._execute(calls.step(key, "pause", reason))
 
+    async def roll_back(self, key: str, reason: str | None = None) -> Experiment:
+        """Put everybody on the control and close the enrolment; `resume` undoes it."""
+        return await self._execute(calls.step(key, "roll_back", reason))
+
     async def resume(self, key: str, reason: str | None = None) -> Experiment:
         """Go on with a paused experiment."""
         return await self._execute(calls.step(key, "resume", reason))

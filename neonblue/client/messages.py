@@ -149,8 +149,43 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     variant_key: str | None = None
 
 
+class RampStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A share of traffic in basis points. hold: how long it stays, as ISO 8601 has it (P1D, PT12H). units: how many
+    must be in by then, over all arms; None: any number.
+    """
+
+    allocation: int
+    hold: str
+    units: int | None = None
+
+
+class ReleaseAtEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shipped when a ramp's last step has held."""
+
+    variant_key: str
+
+
+class NewRamp(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Steps by which the allocation grows by itself. on_breach: `hold`, `pause` or `roll_back`; None: the API's own."""
+
+    steps: list[RampStep]
+    on_breach: str | None = None
+    release_at_end: ReleaseAtEnd | None = None
+
+
+class Ramp(msgspec.Struct, frozen=True, kw_only=True):
+    """A ramp and where it is: position, how many steps were taken; held, why it does not go on, None: it does."""
+
+    steps: list[RampStep]
+    on_breach: str
+    release_at_end: ReleaseAtEnd | None = None
+    position: int = 0
+    step_since: datetime | None = None
+    held: str | None = None
+
+
 class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An experiment to create as a draft."""
+    """An experiment to create as a draft. ramp: `standard` and `careful` are ready-made ones."""
 
     key: str
     variants: list[Variant]
@@ -161,6 +196,7 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     unit_type: str | None = None
     population: str | None = None
     allocation: int | None = None
+    ramp: NewRamp | str | None = None
     salt: str | None = None
     owner: str | None = None
     tags: list[str] | None = None
@@ -235,6 +271,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_stop_at: datetime | None = None
     decision: RecordedDecision | None = None
     release: Release | None = None
+    ramp: Ramp | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     concluded_at: datetime | None = None

@@ -137,6 +137,10 @@ class Client:
         """Pause a running experiment."""
         return self._execute(calls.step(key, "pause", reason))
 
+    def roll_back(self, key: str, reason: str | None = None) -> Experiment:
+        """Put everybody on the control and close the enrolment; `resume` undoes it."""
+        return self._execute(calls.step(key, "roll_back", reason))
+
     def resume(self, key: str, reason: str | None = None) -> Experiment:
         """Go on with a paused experiment."""
         return self._execute(calls.step(key, "resume", reason))

@@ -26,6 +26,7 @@ class Step(StrEnum):
     UNSCHEDULE = "unschedule"
     START = "start"
     PAUSE = "pause"
+    ROLL_BACK = "roll_back"
     RESUME = "resume"
     CONCLUDE = "conclude"
     ARCHIVE = "archive"
@@ -45,8 +46,16 @@ _NEXT: Mapping[Status, Mapping[Step, Status]] = MappingProxyType(
     {
         Status.DRAFT: {Step.SCHEDULE: Status.SCHEDULED, Step.START: Status.RUNNING},
         Status.SCHEDULED: {Step.START: Status.RUNNING, Step.UNSCHEDULE: Status.DRAFT},
-        Status.RUNNING: {Step.PAUSE: Status.PAUSED, Step.CONCLUDE: Status.CONCLUDED},
-        Status.PAUSED: {Step.RESUME: Status.RUNNING, Step.CONCLUDE: Status.CONCLUDED},
+        Status.RUNNING: {
+            Step.PAUSE: Status.PAUSED,
+            Step.ROLL_BACK: Status.PAUSED,
+            Step.CONCLUDE: Status.CONCLUDED,
+        },
+        Status.PAUSED: {
+            Step.RESUME: Status.RUNNING,
+            Step.ROLL_BACK: Status.PAUSED,
+            Step.CONCLUDE: Status.CONCLUDED,
+        },
         Status.CONCLUDED: {Step.ARCHIVE: Status.ARCHIVED},
         Status.ARCHIVED: {},
     }

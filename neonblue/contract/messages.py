@@ -174,6 +174,35 @@ class ReleaseMessage(Struct, frozen=True, kw_only=True):
     population: str
 
 
+class RampStepMessage(Struct, frozen=True, kw_only=True):
+    """A share of traffic, in basis points, how long it holds (ISO 8601), and how many units must be in by then."""
+
+    allocation: int
+    hold: str
+    units: int | None = None
+
+
+class ReleaseAtEndMessage(Struct, frozen=True, kw_only=True):
+    """Which variant is shipped when a ramp's last step has held."""
+
+    variant_key: str
+
+
+class RampMessage(Struct, frozen=True, kw_only=True):
+    """The steps by which the allocation grows by itself, and where that is.
+
+    on_breach: `hold`, `pause` or `roll_back`, where a breached guardrail does not say. position: how many steps were
+    taken; step_since: when the allocation became what it is; held: why it was held, None: it goes on.
+    """
+
+    steps: list[RampStepMessage]
+    on_breach: str
+    release_at_end: ReleaseAtEndMessage | None = None
+    position: int = 0
+    step_since: str | None = None
+    held: str | None = None
+
+
 class ExperimentMessage(Struct, frozen=True, kw_only=True):
     """The whole state of an experiment at one version.
 
@@ -216,6 +245,7 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     concluded_at: str | None = None
     decision: DecisionMessage | None = None
     release: ReleaseMessage | None = None
+    ramp: RampMessage | None = None
     received_at: str
 
 

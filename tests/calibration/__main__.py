@@ -1,7 +1,7 @@
 """`python -m tests.calibration`: measure, print the table, and write it into docs/statistics.md.
 
 With `--strata` the table of comparisons over versions of different shares instead, with `--lopsided` those of lopsided
-arms.
+arms, with `--ramps` that of whole ramps.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.calibration import lopsided, lopsided_looks, strata
+from tests.calibration import lopsided, lopsided_looks, ramps, strata
 from tests.calibration.measurements import measure
 from tests.calibration.table import (
     LOPSIDED_BEGIN,
     LOPSIDED_END,
+    RAMPS_BEGIN,
+    RAMPS_END,
     STRATA_BEGIN,
     STRATA_END,
     markdown,
@@ -37,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--lopsided", action="store_true", help="size, coverage and power of lopsided arms instead"
     )
+    parser.add_argument(
+        "--ramps", action="store_true", help="harmless and harmful ramps, by how many are stopped, instead"
+    )
     options = parser.parse_args(arguments)
     scale = _SHORT if options.short else 1.0
     if options.strata:
@@ -51,6 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.short:
             write(table, begin=LOPSIDED_BEGIN, end=LOPSIDED_END)
         return 0
+    if options.ramps:
+        played = list(ramps.measure(scale))
+        print(ramps.markdown(played))
+        if not options.short:
+            write(ramps.markdown(played), begin=RAMPS_BEGIN, end=RAMPS_END)
+        return 0 if all(row.holds for row in played) else 1
     rows = list(measure(scale))
     print(markdown(rows))
     if not options.short:

@@ -9,6 +9,7 @@ from pathlib import Path
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 LOPSIDED_BEGIN, LOPSIDED_END = "<!-- lopsided: begin -->", "<!-- lopsided: end -->"
+RAMPS_BEGIN, RAMPS_END = "<!-- ramps: begin -->", "<!-- ramps: end -->"
 STRATA_BEGIN, STRATA_END = "<!-- strata: begin -->", "<!-- strata: end -->"
 
 

@@ -7,7 +7,7 @@ from alembic import op
 from api.migrations.script import run_script
 
 revision = "0012_evaluations"
-down_revision = "0010_served_fields"
+down_revision = "0011_ramps"
 
 
 def upgrade() -> None:

@@ -110,12 +110,14 @@ def act(
     """
     if not found:
         return None
-    action = strongest(found, None)
+    action = strongest(found, None if experiment.ramp is None else experiment.ramp.on_breach)
     alert = Alert(
         subject=f"guardrail/{experiment.key}/{experiment.version}/{found[0].metric_key}/{found[0].variant_key}",
         **told(experiment.key, found, action, Settings.load().api.address),
     )
     if action not in _STEPS:
+        if action == "hold":
+            api.take(experiment.key, "ramp/hold", found[0].reason)
         alerts.tell(instance, alert)
         _record(client, experiment, found, action, watermark)
         return action

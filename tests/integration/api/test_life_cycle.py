@@ -82,8 +82,8 @@ def test_the_last_message_carries_the_decision_and_the_frozen_inference(
 LEGAL = {
     "draft": ["schedule", "start"],
     "scheduled": ["start", "unschedule"],
-    "running": ["pause", "conclude"],
-    "paused": ["resume", "conclude"],
+    "running": ["pause", "roll_back", "conclude"],
+    "paused": ["resume", "roll_back", "conclude"],
     "concluded": ["archive"],
     "archived": [],
 }
@@ -105,7 +105,7 @@ def test_an_illegal_step_is_a_conflict_that_names_the_legal_ones(
     for name in WAY[status]:
         step(api, made["key"], name).raise_for_status()
     before = rows(postgres, "SELECT version FROM experiments WHERE id = %s", made["id"])
-    steps = ["schedule", "unschedule", "start", "pause", "resume", "conclude", "archive"]
+    steps = ["schedule", "unschedule", "start", "pause", "roll_back", "resume", "conclude", "archive"]
     for name in steps:
         if name not in LEGAL[status]:
             answer = step(api, made["key"], name)

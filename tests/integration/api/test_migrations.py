@@ -58,6 +58,7 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
         "0008_app_version",
         "0009_sent_at",
         "0010_served_fields",
+        "0011_ramps",
         "0012_evaluations",
         "0013_watched_metrics",
     ]

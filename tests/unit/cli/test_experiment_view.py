@@ -36,6 +36,8 @@ from neonblue.client.messages import (
     ExperimentVersion,
     ExperimentWarning,
     LayerSlots,
+    Ramp,
+    RampStep,
     RecordedDecision,
     Release,
     WatchedMetric,
@@ -98,6 +100,9 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         "holdouts": ["the-holdout"], "targeting": "attributes.a == 'the-target'", "version": 9,
         "enrolment": "the-enrolment", "outside": "the-outside",
         "release": Release(variant_key="the-released", share=1_250, population="targeted"),
+        "ramp": Ramp(
+            steps=[RampStep(allocation=150, hold="the-hold")], on_breach="pause", position=1, held="the-holder"
+        ),
         "variants": [
             Variant("the-control", is_control=True),
             Variant("the-arm", weight=3, name="the-arm-name", payload={"colour": "the-payload"}, active=False),
@@ -128,6 +133,7 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         "14", "4001", "the-inference", "2026-03-15 12:00Z", "decided: ship the-arm", "the-reason", "the-why",
         "look at  f: the-warning", "the-enrolment", "the-outside", "the-released to 12.5 % of those targeted",
         "the-watched", "version 77", "alert",
+        "1 of 1 steps taken, held: the-holder (1.5 % the-hold)",
     ):  # fmt: skip
         assert text in out, text
 

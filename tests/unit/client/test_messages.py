@@ -32,6 +32,9 @@ SENT = {
     "MetricReference": ("MetricReference",),
     "Layer": ("LayerIn",),
     "Decision": ("DecisionIn",),
+    "RampStep": ("RampStepIn",),
+    "ReleaseAtEnd": ("ReleaseAtEndIn",),
+    "NewRamp": ("RampIn",),
     "NewExperiment": ("ExperimentIn",),
 }
 READ = {
@@ -46,6 +49,9 @@ READ = {
     "LayerSlots": ("ExperimentOut.layer",),
     "RecordedDecision": ("DecisionOut",),
     "Release": ("ReleaseOut",),
+    "RampStep": ("RampStepOut",),
+    "ReleaseAtEnd": ("ReleaseAtEndOut",),
+    "Ramp": ("RampOut",),
     "ExperimentWarning": ("WarningOut",),
     "Experiment": ("ExperimentOut", "ExperimentAnswer"),
     "ExperimentVersion": ("VersionOut",),

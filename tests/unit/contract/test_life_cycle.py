@@ -17,8 +17,10 @@ LEGAL = {
     ("scheduled", "unschedule"): "draft",
     ("scheduled", "start"): "running",
     ("running", "pause"): "paused",
+    ("running", "roll_back"): "paused",
     ("running", "conclude"): "concluded",
     ("paused", "resume"): "running",
+    ("paused", "roll_back"): "paused",
     ("paused", "conclude"): "concluded",
     ("concluded", "archive"): "archived",
 }

@@ -102,6 +102,7 @@ def test_every_schedule_and_sensor_is_on_from_the_start(definitions: Definitions
             "scheduled_experiments",
             "concluded_experiments",
             "guardrails",
+            "ramps",
             "failed_checks",
             "failed_runs",
         ),

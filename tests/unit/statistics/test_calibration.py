@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neonblue.statistics import MetricKind, Moments, compare_strata
-from tests.calibration import lopsided, lopsided_looks, strata
+from tests.calibration import lopsided, lopsided_looks, ramps, strata
 from tests.calibration.measurements import measure
 from tests.calibration.table import BEGIN, END, Row, about, at_most, exactly, markdown, within, write
 
@@ -104,3 +104,26 @@ def test_the_tables_of_watched_arms_have_every_split_and_cap():
 
     assert table.count("revenue: Welch / engine / pooled") == len(lopsided_looks.EACH_LOOK)
     assert "| 1:1, none | 50 |" in table
+
+
+def test_a_harmless_ramp_reaches_all_and_a_harmful_one_is_stopped():
+    harmless, harmful = ramps.play(0, 1.0), ramps.play(0, 2.0)
+
+    assert harmless == ramps.Outcome(10_000, breached=False)
+    assert harmful.breached
+    assert harmful.share < 10_000
+
+
+def test_the_table_of_ramps_tells_false_alarms_from_true_ones():
+    rows = [
+        ramps.Played(
+            "harmless",
+            [ramps.Outcome(10_000, breached=False)] * 19 + [ramps.Outcome(500, breached=True)] * 2,
+            0.05,
+        ),
+        ramps.Played("harmful", [ramps.Outcome(2_500, breached=True)] * 4, None),
+    ]
+    table = ramps.markdown(rows)
+
+    assert "| harmless | 21 | 9.5% | ≤ 5.0% | **no** | 5 %, 5 % |" in table
+    assert "| harmful | 4 | 100.0% | - | yes | 25 %, 25 % |" in table

@@ -44,6 +44,7 @@ _ANALYSED = (
     "events",
     "experiment_looks",
     "experiment_metrics",
+    "experiment_ramps",
     "experiment_versions",
     "experiment_watched",
     "experiments",

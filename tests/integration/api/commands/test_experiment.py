@@ -20,6 +20,7 @@ STEPS = {
     "unschedule": [],
     "start": [],
     "pause": [],
+    "roll_back": [],
     "resume": [],
     "conclude": ["--ship", "b", "--reason", "more people finish"],
     "archive": ["--yes"],
@@ -99,6 +100,32 @@ def test_the_whole_life_by_commands(run: Run, api: httpx.Client, tmp_path: Path)
 
     assert run("experiment", "archive", key, "--yes").stdout == f"{key} is archived\n"
     assert api.get(f"/v1/experiments/{key}").json()["status"] == "archived"
+
+
+def test_a_ramp_by_commands(run: Run, api: httpx.Client) -> None:
+    key = draft(api)["key"]
+    planned = run("experiment", "ramp", key, "--plan", "standard").stdout
+    assert planned.startswith(f"{key}: 0 of 6 steps taken (1 % P1D, 5 % P1D, 10 % P1D, 25 % P1D")
+    step(api, key, "start").raise_for_status()
+    shown = words(run("experiment", "ramp", key).stdout)
+    assert "1 % for P1D: current 5 % for P1D: to come" in shown
+    assert "waits for: step 1 holds until then" in shown
+    for option, said in (
+        ("--hold", "stays at its step: 1 % of traffic"),
+        ("--continue", "goes on: 1 % of traffic"),
+        ("--skip", "took its next step: 5 % of traffic"),
+        ("--back", "is held and takes nobody in: 5 % of traffic"),
+    ):
+        asked = run("experiment", "ramp", key, option)
+        assert (asked.exit_code, "--reason TEXT" in words(asked.stderr)) == (2, True)
+        assert (
+            run("experiment", "ramp", key, option, "--reason", "because").stdout
+            == f"{key}: the ramp {said}\n"
+        )
+    assert "2 of 6 steps taken, held: because" in words(run("experiment", "show", key).stdout)
+    both = run("experiment", "ramp", key, "50%", "--plan", "careful")
+    assert (both.exit_code, "say one of" in words(both.stderr)) == (2, True)
+    assert run("experiment", "roll_back", key).stdout == f"{key} is paused\n"
 
 
 def test_what_can_not_be_undone_asks_and_where_nobody_answers_needs_yes(run: Run, api: httpx.Client) -> None:

@@ -50,6 +50,7 @@ CHANGES: Fields = {
     "scheduled_start_at": "2026-04-01T00:00:00Z",
     "scheduled_stop_at": "2026-06-01T00:00:00Z",
     "variants": [{"key": "b", "active": False}],
+    "ramp": "standard",
 }
 DESCRIPTION = {"name", "hypothesis", "owner", "tags"}
 WHILE_STARTED = DESCRIPTION | {
@@ -60,6 +61,7 @@ WHILE_STARTED = DESCRIPTION | {
     "variants",
     "enrolment",
     "outside",
+    "ramp",
 }
 
 
@@ -71,8 +73,8 @@ def experiment(status: Status, **fields: Any) -> ExperimentOut:
             "layer": None, "holdouts": None, "targeting": None, "enrolment": "open", "outside": "control", "version": 4,
             "variants": ARMS, "metrics": [],
             "planned_days": None, "planned_units": 1_000, "inference": "group_sequential",
-            "scheduled_start_at": AT, "scheduled_stop_at": None, "decision": None, "release": None, "created_at": AT,
-            "started_at": None, "concluded_at": None,
+            "scheduled_start_at": AT, "scheduled_stop_at": None, "decision": None, "release": None, "ramp": None,
+            "created_at": AT, "started_at": None, "concluded_at": None,
         }
         | fields
     )  # fmt: skip

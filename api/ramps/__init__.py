@@ -1,0 +1,1 @@
+"""Ramps: an allocation that grows by itself, step by step."""

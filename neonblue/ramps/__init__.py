@@ -1,0 +1,1 @@
+"""Ramps: a share of traffic that grows in steps, each watched before the next. Pure."""

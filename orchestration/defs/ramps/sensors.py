@@ -1,0 +1,60 @@
+"""Takes the next step of a ramp when its time and units are reached and its guardrails hold."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver.client import Client
+from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
+
+from neonblue.contract.messages import ExperimentMessage
+from orchestration.alerts.delivery import Alerts
+from orchestration.defs.ramps.due import alert_of, is_due, seen
+from orchestration.defs.ramps.repository import count_units, read_breaches
+from orchestration.defs.significance.repository import read_configurations
+from orchestration.resources import Api, ClickHouse
+
+
+@sensor(
+    name="ramps",
+    minimum_interval_seconds=10,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Takes a ramp's next step, through the API, when time and units are reached and every guardrail holds.",
+)
+def ramps(context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, alerts: Alerts) -> SkipReason:
+    """Looks at every ramp whose step has held for its time. The API decides: a step is taken once, whoever looks."""
+    done, failed = [], []
+    with clickhouse.client() as client:
+        now = datetime.now(UTC)
+        for versions in read_configurations(client).values():
+            newest = versions[max(versions)]
+            if not is_due(newest, now):
+                continue
+            try:
+                done.append(f"{newest.key}: {look(client, api, alerts, context.instance, versions)}")
+            except Exception:  # one experiment's fault keeps no other's ramp from going on
+                context.log.exception(f"the ramp of {newest.key} could not be looked at")
+                failed.append(newest.key)
+    if failed:
+        raise RuntimeError(f"not looked at: {', '.join(failed)}; done: {'; '.join(done) or 'nothing'}")
+    return SkipReason("; ".join(done) or "no ramp's time has come")
+
+
+def look(
+    client: Client,
+    api: Api,
+    alerts: Alerts,
+    instance: DagsterInstance,
+    configurations: Mapping[int, ExperimentMessage],
+) -> str:
+    """Have the API do what is due by what is seen now, and tell people of what they must know; what was done."""
+    experiment = configurations[max(configurations)]
+    if experiment.ramp is None:
+        return "it has no ramp"
+    units = count_units(client, experiment)
+    done = api.take_ramp_step(
+        experiment.key, seen(experiment.ramp, units, read_breaches(client, configurations))
+    )
+    alert = alert_of(done)
+    if alert is not None:
+        alerts.tell(instance, alert)
+    return f"{done['action']}, {done['why']}"

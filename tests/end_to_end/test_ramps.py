@@ -1,0 +1,163 @@
+"""A safe rollout, live on the whole platform: a healthy change reaches all by itself, a harmful one is put back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from neonblue.analysis import MomentRow
+from neonblue.clickhouse.client import connect
+from neonblue.client import Client, NewAssignment, event_of
+from neonblue.contract.messages import ExperimentMessage
+from neonblue.guardrails.breaches import breaches
+from neonblue.settings import Settings
+from orchestration.defs.significance.repository import read_configurations
+
+from .waiting import until
+
+pytestmark = pytest.mark.timeout(900)
+HEALTHY, HARMFUL = "safe-rollout", "unsafe-rollout"
+WINDOW_SECONDS = 5
+UNITS_PER_ROUND = 60
+BASE_RATE, HARMED_RATE = 0.1, 0.6
+STEPS = [
+    {"allocation": "50 %", "hold": "PT5S", "units": 50},
+    {"allocation": "75 %", "hold": "PT5S"},
+    {"allocation": "100 %", "hold": "PT5S"},
+]
+PROMISED_SECONDS = 60.0
+GIVEN_UP_SECONDS = 240.0
+
+
+def experiment(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "key": key,
+        "variants": [{"key": "control", "is_control": True}, {"key": "treatment"}],
+        "metrics": [
+            {
+                "key": "errors",
+                "type": "proportion",
+                "role": "guardrail",
+                "direction": "decrease",
+                "event_type": "error",
+                "aggregation": "any",
+                "window_seconds": WINDOW_SECONDS,
+                "margin": "0.1",
+                "margin_relative": False,
+            }
+        ],
+        "ramp": {"steps": steps, "on_breach": "roll_back"},
+    }
+
+
+class Traffic:
+    """Users that keep coming to one experiment, some of whom err at once."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self.client, self.key = client, key
+        self.chance, self.users = random.Random(1), 0
+        self.units: list[tuple[str, bool, float]] = []
+
+    def round(self, treatment_rate: float) -> float:
+        """Some more users and their errors; when those were sent, on the monotonic clock."""
+        users = [f"{self.key}-{self.users + number}" for number in range(UNITS_PER_ROUND)]
+        self.users += len(users)
+        given = self.client.assign_many([NewAssignment(experiment=self.key, user_id=user) for user in users])
+        met, errors = time.monotonic(), []
+        for user, assigned in zip(users, given, strict=True):
+            if assigned.assigned_at is None:  # not in the experiment, or it does not run any more
+                continue
+            arm = str(assigned.variant_key)
+            errs = self.chance.random() < (treatment_rate if arm == "treatment" else BASE_RATE)
+            self.units.append((arm, errs, met))
+            if errs:
+                errors.append(event_of("error", user, experiment=self.key))
+        sent = time.monotonic()
+        if errors:
+            self.client.send(errors)
+        return sent
+
+    def is_breached(self, configuration: ExperimentMessage, sent: float) -> bool:
+        """Whether the confidence sequence excludes the margin, over the units whose window was over at `sent`."""
+        rows = []
+        for arm in ("control", "treatment"):
+            done = [errs for at, errs, met in self.units if at == arm and met + WINDOW_SECONDS <= sent]
+            total = Decimal(sum(done))
+            rows.append(MomentRow("errors", 1, arm, configuration.version, date.min, len(done), total, total))
+        return bool(breaches(configuration, rows))
+
+
+def begin(api: httpx.Client, key: str, steps: list[dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Start the experiment; a look at it as it stands."""
+    api.post("/v1/experiments", json=experiment(key, steps)).raise_for_status()
+    api.post(f"/v1/experiments/{key}/start").raise_for_status()
+
+    def now() -> dict[str, Any]:
+        found: dict[str, Any] = api.get(f"/v1/experiments/{key}").raise_for_status().json()
+        return found
+
+    return now
+
+
+def test_a_healthy_change_reaches_all_by_itself(settings: Settings, api: httpx.Client) -> None:
+    now = begin(api, HEALTHY, STEPS)
+    began = time.monotonic()
+    with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
+        traffic = Traffic(client, HEALTHY)
+        while now()["allocation"] < 10_000:
+            traffic.round(BASE_RATE)
+            assert time.monotonic() < began + GIVEN_UP_SECONDS, now()["ramp"]
+        traffic.round(BASE_RATE)
+
+    print(f"at 100 % after {time.monotonic() - began:.1f} s, {len(traffic.units)} units")
+    assert now()["status"] == "running"
+    history = api.get(f"/v1/experiments/{HEALTHY}/versions").json()["items"]
+    assert [item["action"] for item in reversed(history)] == ["create", "start", "ramp", "ramp"]
+    assert all(arm in {unit[0] for unit in traffic.units} for arm in ("control", "treatment"))
+
+
+def test_a_harmful_change_is_put_back_to_the_control(settings: Settings, api: httpx.Client) -> None:
+    """From the first event after which the confidence sequence excludes the margin, until nobody gets the treatment."""
+    now = begin(api, HARMFUL, [STEPS[0] | {"hold": "PT30M"}, *STEPS[1:]])
+
+    def configuration() -> ExperimentMessage | None:
+        with connect(settings.clickhouse) as clickhouse:
+            (versions,) = read_configurations(clickhouse, HARMFUL).values() or ({},)
+        newest = versions[max(versions)] if versions else None
+        return newest if newest is not None and newest.status == "running" else None
+
+    until(lambda: configuration() is not None, "the configuration arrives in ClickHouse")
+    running = configuration()
+    assert running is not None
+    began, evidence = time.monotonic(), None
+    with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
+        traffic = Traffic(client, HARMFUL)
+        while now()["status"] == "running":
+            sent = traffic.round(HARMED_RATE)
+            if evidence is None and traffic.is_breached(running, sent):
+                evidence = sent
+            assert time.monotonic() < began + GIVEN_UP_SECONDS, "it was not put back"
+        stopped = time.monotonic()
+        users = [f"{HARMFUL}-{number}" for number in range(traffic.users)]
+        served = [
+            one.variant_key
+            for at in range(0, len(users), 500)
+            for one in client.assign_many(
+                [NewAssignment(experiment=HARMFUL, user_id=user) for user in users[at : at + 500]]
+            )
+        ]
+
+    seconds = stopped - (evidence or stopped)
+    print(f"everybody on the control {seconds:.1f} s after the evidence, {len(traffic.units)} units")
+    assert set(served) == {"control"}
+    assert now()["allocation"] == 5_000
+    assert seconds < PROMISED_SECONDS
+    undone = api.post(f"/v1/experiments/{HARMFUL}/resume").raise_for_status().json()
+    assert (undone["status"], undone["enrolment"]) == ("running", "open")
