@@ -41,6 +41,14 @@ class DecisionOut(BaseModel):
     decided_at: datetime | None = None
 
 
+class ReleaseOut(BaseModel):
+    """What the key of a concluded experiment gives, to which share of whom; everybody else gets the control."""
+
+    variant_key: str
+    share: int
+    population: str
+
+
 class ExperimentOut(BaseModel):
     """An experiment as it stands. Its ETag is its `version`."""
 
@@ -61,6 +69,8 @@ class ExperimentOut(BaseModel):
     layer: LayerOut | None
     holdouts: list[str] | None = Field(description="Null: all there are")
     targeting: str | None
+    enrolment: str
+    outside: str
     version: int
     variants: list[VariantOut]
     metrics: list[MetricOut]
@@ -73,6 +83,7 @@ class ExperimentOut(BaseModel):
     scheduled_start_at: datetime | None
     scheduled_stop_at: datetime | None
     decision: DecisionOut | None
+    release: ReleaseOut | None
     created_at: datetime
     started_at: datetime | None
     concluded_at: datetime | None

@@ -16,7 +16,7 @@ CONFIDENCE_SEQUENCE = "confidence_sequence"
 
 _DESCRIPTION = frozenset({"name", "hypothesis", "owner", "tags"})
 _WHILE_STARTED = _DESCRIPTION | {
-    "planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants",
+    "planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants", "enrolment", "outside",
 }  # fmt: skip
 _FIELDS = [name for name in (*ExperimentFields.model_fields, "salt", "variants") if name != "metrics"]
 _UNTOLD = frozenset({"id", "version", "created_at"})

@@ -45,6 +45,8 @@ SHOWN: dict[str, Any] = {
     "salt": "0f5e2c8b7a1d4e6f9b3c2a1d0e4f5a6b",
     "layer": {"key": "checkout", "start": 0, "end": 5000},
     "holdouts": None,
+    "enrolment": "open",
+    "outside": "control",
     "version": 2,
     "variants": [
         {"key": "control", "name": None, "weight": 1, "is_control": True, "active": True, "payload": None},
@@ -61,6 +63,7 @@ SHOWN: dict[str, Any] = {
     "inference": None,
     "scheduled_stop_at": None,
     "decision": None,
+    "release": None,
     "created_at": _AT,
     "started_at": None,
     "concluded_at": None,

@@ -19,8 +19,8 @@ CHANNEL = "neonblue_experiments"
 
 _COLUMNS = """
 SELECT experiments.id, key, name, hypothesis, owner, tags, source, unit_type, population, status, salt, allocation,
-    holdouts, targeting, planned_days, planned_units, inference, scheduled_start_at, scheduled_stop_at, decision,
-    version, created_at, started_at, concluded_at,
+    holdouts, targeting, enrolment, outside, planned_days, planned_units, inference, scheduled_start_at,
+    scheduled_stop_at, decision, release, version, created_at, started_at, concluded_at,
     (SELECT jsonb_build_object('key', l.key, 'salt', l.salt, 'start', layer_start, 'end', layer_end)
      FROM layers AS l WHERE l.id = layer_id) AS layer,
     coalesce((SELECT jsonb_agg(jsonb_build_object('key', h.key, 'salt', h.salt, 'share', h.share) ORDER BY h.key)
@@ -53,8 +53,8 @@ INSERT INTO experiments (key, source, salt) VALUES (%s, %s, %s) RETURNING id
 _UPDATE = """
 UPDATE experiments SET name = %(name)s, hypothesis = %(hypothesis)s, owner = %(owner)s, tags = %(tags)s,
     unit_type = %(unit_type)s, population = %(population)s, salt = %(salt)s, allocation = %(allocation)s,
-    holdouts = %(holdouts)s, targeting = %(targeting)s, planned_days = %(planned_days)s,
-    planned_units = %(planned_units)s, scheduled_start_at = %(scheduled_start_at)s,
+    holdouts = %(holdouts)s, targeting = %(targeting)s, enrolment = %(enrolment)s, outside = %(outside)s,
+    planned_days = %(planned_days)s, planned_units = %(planned_units)s, scheduled_start_at = %(scheduled_start_at)s,
     scheduled_stop_at = %(scheduled_stop_at)s
 WHERE id = %(id)s
 """

@@ -93,6 +93,15 @@ class ExperimentFields(Strict):
         description="A CEL expression over the unit's `attributes`, true for those that may enter, such as "
         "`attributes.country == 'DE' && semver(attributes.version) >= '1.10.0'`; null: all may",
     )
+    enrolment: Literal["open", "closed"] = Field(
+        default="open",
+        description="closed: no new unit enters; those that are in keep their variant and are measured",
+    )
+    outside: Literal["control", "null"] = Field(
+        default="control",
+        description="What a unit gets that targeting, layer, allocation or a holdout leaves out: the control's "
+        "payload, or no variant",
+    )
     metrics: list[MetricUse] = Field(default_factory=list, max_length=100)
     planned_days: int | None = Field(default=None, ge=1, le=3_650, strict=True)
     planned_units: int | None = Field(
@@ -138,6 +147,10 @@ class ExperimentIn(ExperimentFields):
                     raise ContractError(
                         Code.INTERNAL_ONLY, "an external experiment's variants are given, not assigned", name
                     )
+            if self.enrolment == "closed":
+                raise ContractError(
+                    Code.INTERNAL_ONLY, "an external experiment takes in what it is sent", "enrolment"
+                )
         return self
 
 
@@ -173,9 +186,9 @@ class DecisionIn(Strict):
 class ExperimentPatch(ExperimentFields):
     """What to change: what is left out stays.
 
-    A draft may change everything. While it runs or is paused: name, hypothesis, owner, tags, plan and stop may
-    change, the allocation may grow, and arms may be dropped (`active` false; of each arm only what is given is
-    compared). Once concluded: name, hypothesis, owner, tags and decision.
+    A draft may change everything. While it runs or is paused: name, hypothesis, owner, tags, plan, stop, enrolment and
+    outside may change, the allocation may grow, and arms may be dropped (`active` false; of each arm only what is given
+    is compared). Once concluded: name, hypothesis, owner, tags and decision.
     """
 
     model_config = ConfigDict(

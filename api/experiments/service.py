@@ -33,7 +33,7 @@ from neonblue.contract.violation import Violation
 _BEYOND_ALL = 2**31 - 1
 _OWN_FIELDS = (
     "name", "hypothesis", "owner", "tags", "unit_type", "population", "allocation", "holdouts", "targeting",
-    "planned_days", "planned_units", "scheduled_start_at", "scheduled_stop_at",
+    "enrolment", "outside", "planned_days", "planned_units", "scheduled_start_at", "scheduled_stop_at",
 )  # fmt: skip
 
 

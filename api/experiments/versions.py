@@ -30,6 +30,7 @@ from neonblue.contract.messages import (
     ExperimentMessage,
     LayerMessage,
     MetricMessage,
+    ReleaseMessage,
     VariantMessage,
     encode_message,
 )
@@ -141,6 +142,8 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         layer=None if row["layer"] is None else LayerMessage(**row["layer"]),
         holdouts=[rule["key"] for rule in row["holdout_rules"]],
         targeting=row["targeting"],
+        enrolment=row["enrolment"],
+        outside=row["outside"],
         variants=[_variant(variant) for variant in row["variants"]],
         metrics=[msgspec.convert(metric, MetricMessage) for metric in row["metrics"]],
         planned_days=row["planned_days"],
@@ -151,6 +154,7 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         started_at=_instant(row["started_at"]),
         concluded_at=_instant(row["concluded_at"]),
         decision=None if row["decision"] is None else DecisionMessage(**row["decision"]),
+        release=None if row["release"] is None else ReleaseMessage(**row["release"]),
         received_at=format_instant(received_at),
     )
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from neonblue.cli.texts import compact, day, moment, share
 from neonblue.client import Experiment, Metric, Variant
-from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision
+from neonblue.client.messages import Denominator, ExperimentVersion, RecordedDecision, Release
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
@@ -72,6 +72,12 @@ def decision_sentence(decision: RecordedDecision, versions: Sequence[ExperimentV
     return f"decided: {plain(what)}{taken}: {plain(decision.reason)}"
 
 
+def release_words(release: Release) -> str:
+    """Which variant goes to which share of whom."""
+    whom = "everyone" if release.population == "everyone" else "those targeted"
+    return f"{plain(release.variant_key)} to {share(release.share)} of {whom}"
+
+
 def warning_lines(experiment: Experiment) -> list[str]:
     """What to look at, a line each."""
     return [
@@ -123,6 +129,7 @@ def _fields(experiment: Experiment, now: datetime) -> Table:
         "holdouts": "all there are" if experiment.holdouts is None else _field(experiment.holdouts) or "none",
         "layer": "" if layer is None else f"{layer.key}, slots {layer.start} to {layer.end}",
         "days": days_running(experiment, now),
+        "release": "" if experiment.release is None else release_words(experiment.release),
     }
     made = Table.grid(padding=(0, 2, 0, 0))
     for name, text in found.items():

@@ -151,6 +151,8 @@ class NewExperiment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     targeting: str | None = None
     layer: Layer | None = None
     holdouts: list[str] | None = None
+    enrolment: str | None = None
+    outside: str | None = None
     planned_days: int | None = None
     planned_units: int | None = None
     scheduled_start_at: datetime | None = None
@@ -165,6 +167,14 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
     variant_key: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """What a concluded experiment's key gives: the variant, to `share` basis points of `targeted` or of `everyone`."""
+
+    variant_key: str
+    share: int
+    population: str
 
 
 class ExperimentWarning(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +207,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     layer: LayerSlots | None = None
     holdouts: list[str] | None = None
     targeting: str | None = None
+    enrolment: str = "open"
+    outside: str = "control"
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
     planned_days: int | None = None
@@ -205,6 +217,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_start_at: datetime | None = None
     scheduled_stop_at: datetime | None = None
     decision: RecordedDecision | None = None
+    release: Release | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     concluded_at: datetime | None = None

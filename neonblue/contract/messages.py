@@ -148,12 +148,26 @@ class DecisionMessage(Struct, frozen=True, kw_only=True):
     decided_at: str | None = None
 
 
+class ReleaseMessage(Struct, frozen=True, kw_only=True):
+    """What the key of a concluded experiment gives: the variant, to `share` basis points of the population.
+
+    population: `targeted` or `everyone`. Those who had the variant come first, so that a share that grows takes it from
+    nobody. Everybody else gets the control.
+    """
+
+    variant_key: str
+    share: int
+    population: str
+
+
 class ExperimentMessage(Struct, frozen=True, kw_only=True):
     """The whole state of an experiment at one version.
 
     status: draft, scheduled, running, paused, concluded or archived. `planned_units` over all arms. `inference`,
     frozen at the start: `group_sequential` where a size is planned, else `confidence_sequence`. `targeting`: a CEL
     expression over the unit's attributes. `holdouts`: keys of the holdouts whose units it leaves out.
+    `enrolment`: `open`, or `closed` to new units. `outside`: what units get that it leaves out, `control` or `null`.
+    `release`: null where it is not concluded, or follows from the decision.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -173,6 +187,8 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     layer: LayerMessage | None = None
     holdouts: list[str] = []
     targeting: str | None = None
+    enrolment: str = "open"
+    outside: str = "control"
     variants: list[VariantMessage]
     metrics: list[MetricMessage]
     planned_days: int | None = None
@@ -183,6 +199,7 @@ class ExperimentMessage(Struct, frozen=True, kw_only=True):
     started_at: str | None = None
     concluded_at: str | None = None
     decision: DecisionMessage | None = None
+    release: ReleaseMessage | None = None
     received_at: str
 
 

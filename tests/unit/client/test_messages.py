@@ -44,6 +44,7 @@ READ = {
     "Metric": ("MetricOut",),
     "LayerSlots": ("ExperimentOut.layer",),
     "RecordedDecision": ("DecisionOut",),
+    "Release": ("ReleaseOut",),
     "ExperimentWarning": ("WarningOut",),
     "Experiment": ("ExperimentOut", "ExperimentAnswer"),
     "ExperimentVersion": ("VersionOut",),

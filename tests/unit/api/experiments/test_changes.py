@@ -43,6 +43,8 @@ CHANGES: Fields = {
     "holdouts": [],
     "targeting": "true",
     "salt": "other",
+    "enrolment": "closed",
+    "outside": "null",
     "planned_days": 3,
     "planned_units": 7,
     "scheduled_start_at": "2026-04-01T00:00:00Z",
@@ -50,7 +52,15 @@ CHANGES: Fields = {
     "variants": [{"key": "b", "active": False}],
 }
 DESCRIPTION = {"name", "hypothesis", "owner", "tags"}
-WHILE_STARTED = DESCRIPTION | {"planned_days", "planned_units", "scheduled_stop_at", "allocation", "variants"}
+WHILE_STARTED = DESCRIPTION | {
+    "planned_days",
+    "planned_units",
+    "scheduled_stop_at",
+    "allocation",
+    "variants",
+    "enrolment",
+    "outside",
+}
 
 
 def experiment(status: Status, **fields: Any) -> ExperimentOut:
@@ -58,9 +68,10 @@ def experiment(status: Status, **fields: Any) -> ExperimentOut:
         {
             "id": 1, "key": "e", "name": None, "hypothesis": None, "owner": None, "tags": [], "source": "internal",
             "unit_type": "user", "population": "exposed", "status": status, "salt": "s", "allocation": 5_000,
-            "layer": None, "holdouts": None, "targeting": None, "version": 4, "variants": ARMS, "metrics": [],
+            "layer": None, "holdouts": None, "targeting": None, "enrolment": "open", "outside": "control", "version": 4,
+            "variants": ARMS, "metrics": [],
             "planned_days": None, "planned_units": 1_000, "inference": "group_sequential",
-            "scheduled_start_at": AT, "scheduled_stop_at": None, "decision": None, "created_at": AT,
+            "scheduled_start_at": AT, "scheduled_stop_at": None, "decision": None, "release": None, "created_at": AT,
             "started_at": None, "concluded_at": None,
         }
         | fields
