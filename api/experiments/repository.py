@@ -197,6 +197,11 @@ async def set_decision(connection: Connection, experiment_id: int, decision: Row
     await connection.execute("UPDATE experiments SET decision = %s WHERE id = %s", (value, experiment_id))
 
 
+async def set_release(connection: Connection, experiment_id: int, release: Row | None) -> None:
+    value = None if release is None else Jsonb(release)
+    await connection.execute("UPDATE experiments SET release = %s WHERE id = %s", (value, experiment_id))
+
+
 async def delete(connection: Connection, experiment_id: int, snapshot: bytes) -> None:
     """Remove a draft and all its parts; what stays is the last message on it."""
     for statement in _DELETE:

@@ -12,7 +12,7 @@ from api.experiments import changes, repository, versions
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
-from api.experiments.schemas import DecisionIn
+from api.experiments.schemas import ConclusionIn
 from api.experiments.service import locked
 from api.experiments.versions import Occasion
 from api.http.problems import Problem
@@ -44,7 +44,7 @@ class LifeCycle:
         return ExperimentOut.model_validate(after)
 
     async def conclude(
-        self, key: str, decision: DecisionIn | None, if_match: str | None, actor: Actor
+        self, key: str, decision: ConclusionIn | None, if_match: str | None, actor: Actor
     ) -> ExperimentOut:
         """Conclude, with a decision or to decide later. Raises Problem as `take`, or for the decision."""
         if decision is None:
@@ -52,10 +52,15 @@ class LifeCycle:
         async with self.pool.transaction() as connection:
             before = await locked(connection, key, if_match)
             _next(before, Step.CONCLUDE)
-            unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
+            current = ExperimentOut.model_validate(before)
+            unfit = changes.decision_refusals(current, decision, "")
+            if decision.release is not None:
+                unfit += changes.release_refusals(current, decision.release, "release.")
             if unfit:
                 raise refuse(422, unfit)
             await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
+            release = decision.release or changes.release_by(current, decision)
+            await repository.set_release(connection, before["id"], release.model_dump() if release else None)
             occasion = Occasion(Step.CONCLUDE, actor, decision.reason)
             after = await _take(connection, before, Step.CONCLUDE, occasion)
         await versions.refresh(self.registry, after["id"])
