@@ -159,7 +159,8 @@ async def conclude_experiment(
     """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH.
 
     From then on the key gives what is released: by default the variant that ships, to all whom targeting means, else
-    the control to everyone. A decision that the data do not bear out is recorded all the same; `warnings` says what they say.
+    the control to everyone. A decision that the data do not bear out is recorded all the same; `warnings` says what they
+    say.
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
@@ -175,7 +176,7 @@ async def release_variant(
     response: Response,
     if_match: IfMatch = None,
 ) -> ExperimentAnswer:
-    """Have the key of a concluded experiment give this variant to a share of its population, the control to all others.
+    """Have the key of a concluded experiment give this variant to a share of its population, the others the control.
 
     Those who had the variant come first, in an order that a hash gives, then the others: a share that grows takes it
     from nobody, and one that shrinks takes it from those who had it last. Allocation and layer do not count any more.

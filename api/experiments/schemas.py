@@ -189,7 +189,7 @@ class ReleaseIn(Strict):
     variant_key: PlainKey
     share: BasisPoints = Field(
         default=FULL_ALLOCATION,
-        description="Of the population, in basis points: 10000 are 100 %; or as a text, \"25 %\". Those who had the "
+        description='Of the population, in basis points: 10000 are 100 %; or as a text, "25 %". Those who had the '
         "variant come first: a share that grows takes it from nobody",
     )
     population: Literal["targeted", "everyone"] = Field(

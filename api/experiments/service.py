@@ -111,7 +111,9 @@ class ExperimentService:
             before = await locked(connection, key, if_match, required=True)
             if before["status"] != Status.CONCLUDED:
                 raise Problem(
-                    409, "not_concluded", f"Only what is concluded is released; this one is {before['status']}"
+                    409,
+                    "not_concluded",
+                    f"Only what is concluded is released; this one is {before['status']}",
                 )
             current = ExperimentOut.model_validate(before)
             unfit = changes.release_refusals(current, release, "")

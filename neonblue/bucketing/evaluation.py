@@ -14,7 +14,7 @@ from neonblue.bucketing.targeting import TargetingError
 
 
 class Reason(StrEnum):
-    """Why a unit has its variant, or is left out: the first that holds, in this order. The last seven: none is running."""
+    """Why a unit has its variant, or is left out: the first that holds, in this order."""
 
     FORCED = "forced"
     ENROLMENT_CLOSED = "enrolment_closed"

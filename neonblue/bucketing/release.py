@@ -1,4 +1,4 @@
-"""Who gets a released variant first: those who had it, then the others, each group in the order of a hash of its own."""
+"""Who gets a released variant first: those who had it, then the others, each in the order of a hash of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def had_variant(configuration: Configuration, variant_key: str, unit_id: str) ->
 
 
 def position(configuration: Configuration, variant_key: str, unit_id: str) -> int:
-    """The unit's place in the order of the release, from 0 to `BUCKETS` - 1: it has the variant below the share's bound.
+    """The unit's place in the order of the release, 0 to `BUCKETS` - 1: it has the variant below the share's bound.
 
     With h holders' buckets and the unit's bucket r for this purpose: a holder has the place r h / 2^64, anybody else
     h + r (2^64 - h) / 2^64, rounded down. So the places of all units are uniform, every holder is before every other,

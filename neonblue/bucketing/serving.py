@@ -61,7 +61,7 @@ def serving_of(status: str, control: str | None, release: Release | None) -> Ser
 def serve(
     configuration: Configuration, serving: Serving | None, unit: Unit, stored: str | None = None
 ) -> Evaluation:
-    """The unit's variant. serving: None where the experiment runs. stored: the variant of its assignment, if it has one.
+    """The unit's variant. serving: None where the experiment runs. stored: its assignment's variant, if any.
 
     A tester's own wins. While it runs what is stored comes next, then what the configuration gives, then what those
     get that it leaves out. A release goes to its share of those whom it means and no holdout has, whatever is stored.

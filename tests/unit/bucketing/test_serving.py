@@ -18,7 +18,6 @@ from neonblue.bucketing import (
     Unit,
     bucket,
     compile_expression,
-    evaluate,
     serve,
     serving_of,
 )

@@ -31,7 +31,8 @@ SENT = {
     "Metric": ("InlineMetric",),
     "MetricReference": ("MetricReference",),
     "Layer": ("LayerIn",),
-    "Decision": ("DecisionIn",),
+    "Decision": ("DecisionIn", "ConclusionIn"),
+    "Release": ("ReleaseIn",),
     "NewExperiment": ("ExperimentIn",),
 }
 READ = {
