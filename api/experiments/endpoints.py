@@ -159,8 +159,8 @@ async def conclude_experiment(
     """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH.
 
     From then on the key gives what is released: by default the variant that ships, to all whom targeting means, else
-    the control to everyone. A decision that the data do not bear out is recorded all the same; `warnings` says what they
-    say.
+    the control to everyone. A decision that the data do not bear out is recorded all the same; `warnings` says what
+    they say.
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)

@@ -51,8 +51,8 @@ class Configuration:
     dropped: variants whose range stays where it is and enrols nobody. forced: variants of testers, by the
     tester's bucket for that purpose, so that a copy of the configuration names no one. outside: the variant of units
     that are left out; None: they get none. closed: the variant of all that are not stored, while no new unit enters;
-    None: enrolment is open. holders: of each variant the share of all units whom salt, allocation and weights give it, as
-    a number of `BUCKETS`.
+    None: enrolment is open. holders: of each variant the share of units whom salt, allocation and weights give it, as a
+    number of `BUCKETS`.
     """
 
     salt: str
