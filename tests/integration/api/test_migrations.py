@@ -57,6 +57,7 @@ def test_what_a_release_holds_is_brought_along_once(released: str) -> None:
         "0007_outbox_by_proof",
         "0008_app_version",
         "0009_sent_at",
+        "0010_served_fields",
     ]
     assert second == []
     with psycopg.connect(released) as connection:
