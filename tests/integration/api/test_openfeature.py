@@ -122,7 +122,11 @@ def test_a_used_flag_is_an_exposure(flags: OpenFeatureClient, postgres: Server) 
 
 def test_the_code_on_the_page_reads_a_flag(api: httpx.Client, postgres: Server) -> None:
     flag = write(
-        postgres, both({"value": "green"}), key="button-colour", targeting='attributes.country == "DE"'
+        postgres,
+        both({"value": "green"}),
+        key="button-colour",
+        targeting='attributes.country == "DE"',
+        outside="null",
     )
     wait_until(lambda: "button-colour" in api.get("/v1/configuration").text, "the experiment is known")
     client = python_sdk.start_flags(str(api.base_url), TOKEN)
