@@ -82,7 +82,7 @@ REFUSALS = Tally(
 EVENTS = Counter("neonblue_events_total", "Events by what became of them", ["status"])
 ASSIGNMENTS = Tally(
     "neonblue_assignments_total",
-    "Assignments by where they were found; served: their experiment does not run",
+    "Assignments by where they were found; served: their experiment leaves the unit out, or does not run",
     ["origin"],
 )
 # What is there from the beginning: else the first one would be no increase.

@@ -8,7 +8,7 @@ from api.assignments.cache import Stored
 from api.assignments.planning import Fixed, Target
 from api.experiments.registry import LiveExperiment
 from api.metrics import ASSIGNMENTS, TARGETING_ERRORS
-from neonblue.bucketing import Reason, ServedBy, Unit, serve
+from neonblue.bucketing import Evaluation, Reason, ServedBy, Unit, beside, serve
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.codes import Code
 from neonblue.contract.requests import AssignmentRequest
@@ -31,6 +31,11 @@ class Decision:
     durable: bool = True
     served_by: ServedBy = ServedBy.EXPERIMENT
 
+    @property
+    def in_experiment(self) -> bool:
+        """Whether the variant is the experiment's own."""
+        return self.variant_key is not None and self.served_by is ServedBy.EXPERIMENT
+
     @classmethod
     def fixed(cls, found: Fixed) -> Decision:
         """What the key gives while its experiment does not run."""
@@ -39,9 +44,18 @@ class Decision:
         if evaluation.error is not None:
             TARGETING_ERRORS.labels(live.key).inc()
         ASSIGNMENTS.add("served")
-        return cls(
-            evaluation.variant_key, live.version, reason=evaluation.reason, served_by=evaluation.served_by
-        )
+        return cls.unstored(evaluation)
+
+    @classmethod
+    def left_out(cls, live: LiveExperiment, reason: Reason) -> Decision:
+        """What a unit gets that the running experiment leaves out. Nothing is to be stored of it."""
+        ASSIGNMENTS.add("served")
+        return cls.unstored(beside(live.configuration, Evaluation(None, reason)))
+
+    @classmethod
+    def unstored(cls, evaluation: Evaluation) -> Decision:
+        """Of the present configuration, with nothing stored."""
+        return cls(evaluation.variant_key, reason=evaluation.reason, served_by=evaluation.served_by)
 
     @classmethod
     def of(cls, stored: Stored, *, created: bool = False, durable: bool = True) -> Decision:
@@ -65,6 +79,7 @@ def answer(target: Target | Fixed, decision: Decision | Violation) -> Assignment
         payload=_payload(live, decision.variant_key),
         served_by=None if decision.served_by is ServedBy.EXPERIMENT else decision.served_by,
         durable=decision.durable,
+        in_experiment=decision.in_experiment,
     )
     if live.external and decision.variant_key != target.request.variant_key:
         found.status = Status.REJECTED
@@ -85,6 +100,23 @@ def answer_stored(live: LiveExperiment, user_id: str, stored: Stored) -> Assignm
         assigned_at=stored.assigned_at,
         created=False,
         payload=_payload(live, stored.variant_key),
+    )
+
+
+def answer_unstored(live: LiveExperiment, user_id: str, evaluation: Evaluation) -> AssignmentAnswer:
+    """The answer on a unit that the experiment itself gives nothing, from memory."""
+    return AssignmentAnswer(
+        experiment=live.key,
+        user_id=user_id,
+        experiment_id=live.experiment_id,
+        variant_key=evaluation.variant_key,
+        version=live.version,
+        assigned_at=None,
+        created=False,
+        reason=evaluation.reason,
+        payload=_payload(live, evaluation.variant_key),
+        served_by=None if evaluation.served_by is ServedBy.EXPERIMENT else evaluation.served_by,
+        in_experiment=evaluation.in_experiment,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import psycopg
 import structlog
@@ -48,8 +49,17 @@ class Unkept:
     reason: Reason
 
     def decision(self, *, durable: bool = True) -> Decision:
-        """What the configuration gives."""
-        return Decision(self.variant, reason=self.reason if self.variant is None else None, durable=durable)
+        """What the configuration gives. Of a unit that is left out nothing is to be stored: that is done."""
+        if self.variant is None:
+            return Decision.left_out(self.target.experiment, self.reason)
+        return Decision(self.variant, durable=durable)
+
+
+class Absence(NamedTuple):
+    """A unit that this version leaves out has nothing stored. until: when to look again, by the loop's clock."""
+
+    version: int
+    until: float
 
 
 @dataclass(slots=True)
@@ -63,7 +73,9 @@ class Decider:
     lookup: Lookup
     max_ahead: timedelta
     disk: DiskWatch
-    _absent: RecentMap[UnitKey, float] = field(default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False)
+    _absent: RecentMap[UnitKey, Absence] = field(
+        default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False
+    )
     _told: RecentMap[tuple[str, str], int] = field(
         default_factory=lambda: RecentMap(_RECENT_ENTRIES), init=False
     )
@@ -88,6 +100,18 @@ class Decider:
                 raise Unavailable("the experiment is being changed")
             found.append(verdict)
         return found
+
+    def is_absent(self, unit: UnitKey, version: int) -> bool:
+        """Whether nothing is stored of a unit that this version leaves out, nor of a person it is linked with.
+
+        PostgreSQL said so lately, and the version is still the one that it was left out under.
+        """
+        absence = self._absent.get(unit)
+        return (
+            absence is not None
+            and absence.version == version
+            and absence.until > asyncio.get_running_loop().time()
+        )
 
     def forget(self, units: Iterable[UnitKey], user: tuple[str, str]) -> None:
         """Remember nothing of this person, whose units these are."""
@@ -158,7 +182,7 @@ class Decider:
         clock = asyncio.get_running_loop().time
         unknown: list[Unkept] = []
         for item in unkept:
-            if item.variant is None and (self._absent.get(item.target.unit) or 0.0) > clock():
+            if item.variant is None and self.is_absent(item.target.unit, item.target.experiment.version):
                 verdicts[item.position] = item.decision()
             else:
                 unknown.append(item)
@@ -181,7 +205,8 @@ class Decider:
                 verdicts[item.position] = Decision.of(known)
             elif target.user not in links:
                 if item.variant is None:
-                    self._absent.put(target.unit, clock() + _ABSENT_SECONDS)
+                    absence = Absence(target.experiment.version, clock() + _ABSENT_SECONDS)
+                    self._absent.put(target.unit, absence)
                 verdicts[item.position] = item.decision()
         return lacking
 

@@ -9,15 +9,16 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from api.assignments.answering import Decision, answer, answer_stored, rejection
-from api.assignments.cache import AssignmentCache, SharedCache
+from api.assignments.answering import Decision, answer, answer_stored, answer_unstored, rejection
+from api.assignments.cache import AssignmentCache, SharedCache, UnitKey
 from api.assignments.deciding import Decider
 from api.assignments.planning import Fixed, Target, plan
 from api.demand.counts import Counts
-from api.experiments.registry import Registry
+from api.experiments.registry import LiveExperiment, Registry
 from api.fairness import LARGE_BODY, Turns, off_the_loop
 from api.identity.identify import Identify
 from api.metrics import SHOWN
+from neonblue.bucketing import Unit, serve
 from neonblue.contract.answers import AssignmentAnswer, Status
 from neonblue.contract.assignments import assignment_decoder
 from neonblue.contract.codes import Code
@@ -94,8 +95,8 @@ class AssignmentService:
                 item.index = index
                 if not isinstance(asked, Violation):
                     item.user_id = asked.user_id
-                    _compare(asked.shown_variant, item)
-                    if _asks_for_key(asked):
+                    self._compare(asked.shown_variant, item)
+                    if not trial and _asks_for_key(asked):
                         self.counts.answered(item)
                 answers.append(item)
         return answers
@@ -116,10 +117,10 @@ class AssignmentService:
     def at_hand(self, body: bytes) -> AssignmentAnswer | None:
         """The answer on one unit and experiment where it is certain from memory and leaves nothing to store."""
         request = self._decoder.decode_plain(body)
-        if request is None or request.experiment is None or request.attributes is not None:
+        if request is None or request.experiment is None:
             return None
         live = self.registry.find(request.experiment)
-        if live is None or not live.running or live.external or live.configuration.forced:
+        if live is None or live.external:
             return None
         if (
             request.variant_key is not None
@@ -129,10 +130,48 @@ class AssignmentService:
             return None
         if request.unit_type is not None and request.unit_type != live.unit_type:
             return None
-        stored = self.cache.get((live.experiment_id, live.unit_type, self.identify(request.user_id)))
-        if stored is None or not (stored.exposed or request.expose is False):
+        if live.serving is not None:
+            return self._served_at_hand(Fixed(request, live, live.serving))
+        if request.attributes is not None or live.configuration.forced:
+            return None
+        unit = (live.experiment_id, live.unit_type, self.identify(request.user_id))
+        stored = self.cache.get(unit)
+        if stored is None:
+            return self._left_out_at_hand(live, unit, request.user_id)
+        if not (stored.exposed or request.expose is False):
             return None
         return answer_stored(live, request.user_id, stored)
+
+    def _served_at_hand(self, found: Fixed) -> AssignmentAnswer | None:
+        """While it does not run, unless PostgreSQL is to be asked first whether it does by now."""
+        live, request = found.experiment, found.request
+        if found.unsettled and not self.registry.is_confirmed(live.experiment_id):
+            return None
+        unit = Unit(self.identify(request.user_id), request.attributes or {})
+        evaluation = serve(live.configuration, found.serving, unit)
+        return None if evaluation.error is not None else answer_unstored(live, request.user_id, evaluation)
+
+    def _left_out_at_hand(self, live: LiveExperiment, unit: UnitKey, user_id: str) -> AssignmentAnswer | None:
+        """A unit that is left out whatever is known of it, and of which nothing is stored."""
+        configuration = live.configuration
+        if configuration.targeting is not None or not self.decider.is_absent(unit, live.version):
+            return None
+        evaluation = serve(configuration, None, Unit(unit[2]))
+        return None if evaluation.in_experiment else answer_unstored(live, user_id, evaluation)
+
+    def _compare(self, shown: str | None, found: AssignmentAnswer) -> None:
+        """Count whether the unit was shown the variant that it has."""
+        if shown is None:
+            return
+        if found.status is Status.REJECTED:
+            if found.code == Code.NOT_RUNNING:
+                SHOWN.add(found.experiment, "not_running")
+            return
+        if found.in_experiment:
+            SHOWN.add(found.experiment, "same" if found.variant_key == shown else "other")
+        else:
+            live = self.registry.find(found.experiment)
+            SHOWN.add(found.experiment, "none" if live is not None and live.running else "not_running")
 
     async def _plans(
         self, requests: Sequence[Request], now: datetime, unused: bool, trial: bool
@@ -174,19 +213,6 @@ def _may_be_late(plans: Sequence[Plan]) -> set[int]:
 def _asks_for_key(request: AssignmentRequest) -> bool:
     """A look at all experiments is no use of each; who gives a variant tells, and asks nothing."""
     return request.experiment is not None and request.variant_key is None
-
-
-def _compare(shown: str | None, found: AssignmentAnswer) -> None:
-    """Count whether the unit was shown the variant that it has."""
-    if shown is None:
-        return
-    if found.served_by is not None:
-        SHOWN.add(found.experiment, "not_running")
-    elif found.status is not Status.REJECTED:
-        variant = found.variant_key
-        SHOWN.add(found.experiment, "none" if variant is None else "same" if variant == shown else "other")
-    elif found.code == Code.NOT_RUNNING:
-        SHOWN.add(found.experiment, "not_running")
 
 
 def _answers(

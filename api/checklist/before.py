@@ -12,6 +12,8 @@ from neonblue.results.traffic import ARRIVED_DAYS, SEEN_DAYS, Arrived, Seen, Sou
 
 SECONDS = 2.0
 """So long is waited for ClickHouse."""
+ASKED_DAYS = 7
+"""So far back is looked for calls that ask for the key."""
 _DAY = timedelta(days=1)
 _NAMED = 20
 _AWAY = f"ClickHouse did not answer within {SECONDS:.0f} seconds"
@@ -61,6 +63,27 @@ def not_known(
         cause=cause,
         next_step=next_step,
         evidence={"known": False},
+    )
+
+
+def asked_item(count: int, last_at: datetime | None) -> ChecklistItem:
+    """Whether applications ask for the key. count, last_at: how often in the last days, and when last."""
+    evidence = {"evaluations": count, "last_asked_at": None if last_at is None else last_at.isoformat()}
+    if count:
+        times = "once" if count == 1 else f"{count:,} times"
+        return ChecklistItem(
+            code="asked_for",
+            status=Grade.OK,
+            headline=f"The key was asked for {times} in the last {ASKED_DAYS} days",
+            evidence=evidence,
+        )
+    return ChecklistItem(
+        code="asked_for",
+        status=Grade.WARNING,
+        headline=f"Nobody asked for the key in the last {ASKED_DAYS} days",
+        cause="No call named it, and no exposure came: the code that uses it may not be out, or names another key",
+        next_step="Ship the code first: a draft's key gives everybody the control",
+        evidence=evidence,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -11,9 +11,10 @@ from typing import TypeVar
 from clickhouse_connect.driver.client import Client
 
 from api.checklist import before, doctor, repository
-from api.checklist.before import SECONDS, Beside, Size
+from api.checklist.before import ASKED_DAYS, SECONDS, Beside, Size
 from api.checklist.recomputed import Explanations, Recomputed, differing, explained
 from api.checklist.schemas import Checklist
+from api.demand.repository import read_asked
 from api.experiments import versions
 from api.experiments.answers import ExperimentOut
 from api.experiments.readiness import ChecklistItem, Grade, Matches, entry_of, fitness_items
@@ -82,7 +83,7 @@ class ChecklistService:
         if experiment.source == "internal":
             items.append(before.size_item(_size(row, experiment, matches), seen))
             items.append(before.beside_item(self._beside(row, experiment)))
-        return [*items, *self._asked_for(experiment)]
+        return [*items, *await self._asked_for(experiment)]
 
     async def _since(
         self, row: Row, experiment: ExperimentOut, snapshot: ExperimentMessage
@@ -107,12 +108,15 @@ class ChecklistService:
         items += [] if arrived_item is None else [arrived_item]
         items.append(doctor.stored_item(recomputed))
         items += [doctor.repeats_item(repeated)] if types else []
-        return [*items, *self._asked_for(experiment)]
+        return [*items, *await self._asked_for(experiment)]
 
-    def _asked_for(self, experiment: ExperimentOut) -> Iterable[ChecklistItem]:
-        """Whether the key is asked for, and since when: nothing is counted of that yet, so there is no item."""
-        del experiment
-        return ()
+    async def _asked_for(self, experiment: ExperimentOut) -> list[ChecklistItem]:
+        """Whether the key is asked for; of an import it need not be."""
+        if experiment.source != "internal":
+            return []
+        async with self.pool.connection() as connection:
+            asked = await read_asked(connection, experiment.id, ASKED_DAYS)
+        return [before.asked_item(asked.count, asked.last_at)]
 
     async def _matches(self, row: Row) -> Matches | None:
         async with self.pool.connection() as connection:
@@ -186,7 +190,7 @@ async def _nothing() -> None:
 
 
 def _is_release(live: LiveExperiment) -> bool:
-    return live.serving is not None and live.serving.released is not None
+    return live.serving is not None and live.serving.release is not None
 
 
 def _size(row: Row, experiment: ExperimentOut, matches: Matches | None) -> Size:

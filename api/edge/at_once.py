@@ -85,7 +85,7 @@ class AtOnce:
         request_id = caller.request_id or new_request_id()
         fields = b"".join((_FIELDS, b"\r\nx-request-id: ", request_id.encode(), on_the_wire(limits)))
         response = Response(fields, _encode(found))
-        ASSIGNMENTS.add("process")
+        ASSIGNMENTS.add("served" if found.assigned_at is None else "process")
         services.demand.counts.answered(found)
         REQUESTS.add(PATH, "200")
         REQUEST_SECONDS.observe(PATH, perf_counter() - started)

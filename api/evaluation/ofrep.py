@@ -44,6 +44,11 @@ _REASONS: Mapping[str, FlagReason] = MappingProxyType(
         Reason.PAUSED: FlagReason.DISABLED,
         Reason.HOLDOUT: FlagReason.DEFAULT,
         Reason.NOT_TARGETED: FlagReason.DEFAULT,
+        Reason.NOT_IN_LAYER: FlagReason.DEFAULT,
+        Reason.NOT_IN_ALLOCATION: FlagReason.DEFAULT,
+        Reason.DROPPED_ARM: FlagReason.DEFAULT,
+        Reason.ENROLMENT_CLOSED: FlagReason.DEFAULT,
+        Reason.NOT_IN_RELEASE: FlagReason.DEFAULT,
     }
 )
 _NO_SUCH_FLAG = "no experiment that is in use has this key"
@@ -133,6 +138,8 @@ def _success(answer: AssignmentAnswer) -> EvaluationSuccess:
         metadata["reason"] = str(answer.reason)
     if answer.served_by is not None:
         metadata["served_by"] = str(answer.served_by)
+    if not answer.in_experiment:
+        metadata["in_experiment"] = False
     if answer.variant_key is None:
         return EvaluationSuccess(
             key=answer.experiment, reason=FlagReason.DEFAULT, variant="", metadata=metadata

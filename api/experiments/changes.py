@@ -8,7 +8,14 @@ from typing import Any
 from api.experiments import ramp_rules
 from api.experiments.answers import ExperimentOut
 from api.experiments.ramp_fields import as_written
-from api.experiments.schemas import DecisionIn, ExperimentFields, ExperimentIn, ExperimentPatch, VariantIn
+from api.experiments.schemas import (
+    DecisionIn,
+    ExperimentFields,
+    ExperimentIn,
+    ExperimentPatch,
+    ReleaseIn,
+    VariantIn,
+)
 from neonblue.contract.codes import Code
 from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.violation import Violation
@@ -74,6 +81,33 @@ def decision_refusals(experiment: ExperimentOut, decision: DecisionIn, place: st
         return []
     message = f"must be a treatment that was not dropped: {', '.join(sorted(treatments))}"
     return [Violation(Code.UNKNOWN_VARIANT, message, f"{place}variant_key")]
+
+
+def release_refusals(experiment: ExperimentOut, release: ReleaseIn, place: str) -> list[Violation]:
+    """Why the release makes no sense here. `place`: where it stands in the body, with a point at its end."""
+    if experiment.source == "external":
+        message = "an external experiment's key serves nothing"
+        return [Violation(Code.INTERNAL_ONLY, message, place.removesuffix(".") or "variant_key")]
+    arms = {arm.key for arm in experiment.variants if arm.active}
+    if release.variant_key in arms:
+        return []
+    message = f"must be a variant that was not dropped: {', '.join(sorted(arms))}"
+    return [Violation(Code.UNKNOWN_VARIANT, message, f"{place}variant_key")]
+
+
+def release_by(experiment: ExperimentOut, decision: DecisionIn | None) -> ReleaseIn | None:
+    """What follows from the decision: all of what ships, else the control for all.
+
+    A release that is there of the same variant stays. None: nothing is decided, or nothing served.
+    """
+    if decision is None or experiment.source == "external":
+        return None
+    control = next(arm.key for arm in experiment.variants if arm.is_control)
+    variant = decision.variant_key or control
+    held = experiment.release
+    if held is not None and held.variant_key == variant:
+        return ReleaseIn.model_validate(held.model_dump())
+    return ReleaseIn(variant_key=variant, population="everyone" if variant == control else "targeted")
 
 
 def difference(before: ExperimentOut | None, after: ExperimentOut) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from api.experiments.answers import (
     VersionPage,
     WarningOut,
 )
-from api.experiments.schemas import ArchiveIn, DecisionIn, ExperimentIn, ExperimentPatch, StartIn, StepIn
+from api.experiments.schemas import (
+    ArchiveIn,
+    ConclusionIn,
+    ExperimentIn,
+    ExperimentPatch,
+    ReleasePut,
+    StartIn,
+    StepIn,
+)
 from api.experiments.service import ExperimentService
 from api.experiments.steps import LifeCycle
 from api.experiments.verdicts import LiveResults
@@ -186,16 +194,35 @@ async def conclude_experiment(
     results: Results,
     actor: Editor,
     response: Response,
-    decision: DecisionIn | None = None,
+    decision: ConclusionIn | None = None,
     if_match: IfMatch = None,
 ) -> ExperimentAnswer:
     """Conclude: no unit is assigned any more. Without a decision it is to come, by PATCH.
 
-    A decision that the data do not bear out is recorded all the same; `warnings` says what they say.
+    From then on the key gives what is released: by default the variant that ships, to all whom targeting means, else
+    the control to everyone. A decision that the data do not bear out is recorded all the same; `warnings` says what
+    they say.
     """
     said = None if decision is None else await results.now(key)
     experiment = await life_cycle.conclude(key, decision, if_match, actor)
     return shown(response, experiment, [] if decision is None else verdicts.against(decision, said))
+
+
+@router.put("/{key}/release")
+async def release_variant(
+    key: Key,
+    release: ReleasePut,
+    service: Service,
+    actor: Editor,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ExperimentAnswer:
+    """Have the key of a concluded experiment give this variant to a share of its population, the others the control.
+
+    Those who had the variant come first, in an order that a hash gives, then the others: a share that grows takes it
+    from nobody, and one that shrinks takes it from those who had it last. Allocation and layer do not count any more.
+    """
+    return shown(response, await service.release(key, release, if_match, actor))
 
 
 @router.post("/{key}/archive")

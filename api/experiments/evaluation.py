@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from api.postgres.database import Connection
-from neonblue.bucketing import Serving, serving_of
+from neonblue.bucketing import Population, Release, Serving, serving_of
 from neonblue.bucketing.document import (
     ExperimentEntry,
     HoldoutEntry,
@@ -21,7 +21,7 @@ from neonblue.bucketing.document import (
 _EVALUATION = """
 SELECT e.id, e.status, e.source, e.population, jsonb_build_object(
     'experiment_id', e.id, 'key', e.key, 'unit_type', e.unit_type, 'version', e.version, 'salt', e.salt,
-    'allocation', e.allocation, 'targeting', e.targeting,
+    'allocation', e.allocation, 'targeting', e.targeting, 'enrolment', e.enrolment, 'outside', e.outside,
     'layer', (SELECT jsonb_build_object('salt', l.salt, 'start', e.layer_start, 'end', e.layer_end)
               FROM layers AS l WHERE l.id = e.layer_id),
     'holdouts', (SELECT coalesce(jsonb_agg(jsonb_build_object('salt', h.salt, 'share', h.share) ORDER BY h.id), '[]')
@@ -30,7 +30,7 @@ SELECT e.id, e.status, e.source, e.population, jsonb_build_object(
                      'payload', v.payload) ORDER BY v.position)
                  FROM variants AS v WHERE v.experiment_id = e.id),
     'control', (SELECT v.key FROM variants AS v WHERE v.experiment_id = e.id AND v.is_control),
-    'shipped', CASE e.decision ->> 'outcome' WHEN 'ship' THEN e.decision ->> 'variant_key' END,
+    'release', e.release, 'shipped', CASE e.decision ->> 'outcome' WHEN 'ship' THEN e.decision ->> 'variant_key' END,
     'testers', (SELECT coalesce(jsonb_object_agg(f.user_id, f.variant_key), '{}')
                 FROM forced_variants AS f WHERE f.experiment_id = e.id AND f.unit_type = e.unit_type)
 )::text
@@ -42,10 +42,17 @@ SELECT e.id, e.version, md5(served.evaluation)
 FROM experiments AS e
 LEFT JOIN (
     {_EVALUATION}
-    WHERE e.status NOT IN ('concluded', 'archived') OR (e.status = 'concluded' AND e.decision ->> 'outcome' = 'ship')
+    WHERE e.status NOT IN ('concluded', 'archived')
+        OR (e.status = 'concluded' AND (e.release IS NOT NULL OR e.decision ->> 'outcome' = 'ship'))
 ) AS served (id, status, source, population, evaluation)
     USING (id)
 """  # noqa: S608 - no value is in the text
+
+
+class _Release(msgspec.Struct):
+    variant_key: str
+    share: int
+    population: Population
 
 
 class _Evaluation(msgspec.Struct):
@@ -62,8 +69,18 @@ class _Evaluation(msgspec.Struct):
     holdouts: list[HoldoutEntry]
     variants: list[VariantEntry]
     control: str | None
+    enrolment: str
+    outside: str
+    release: _Release | None
     shipped: str | None
     testers: dict[str, str]
+
+    @property
+    def released(self) -> Release | None:
+        """The release; of what was concluded before there were any, all that its decision ships."""
+        if self.release is not None:
+            return Release(self.release.variant_key, self.release.share, self.release.population)
+        return None if self.shipped is None else Release(self.shipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +143,17 @@ def _readable(
 def _row(status: str, source: str, population: str, evaluation: str) -> EvaluationRow:
     found = msgspec.json.decode(evaluation, type=_Evaluation)
     fields: dict[str, Any] = {
-        name: getattr(found, name) for name in ExperimentEntry.__struct_fields__ if name != "forced"
+        name: getattr(found, name)
+        for name in ExperimentEntry.__struct_fields__
+        if name not in ("forced", "outside", "closed")
     }
     forced = {forced_digits(found.salt, unit): variant for unit, variant in found.testers.items()}
     external = source == "external"
-    serving = None if external else serving_of(status, found.control, found.shipped)
-    return EvaluationRow(status, external, population, ExperimentEntry(**fields, forced=forced), serving)
+    serving = None if external else serving_of(status, found.control, found.released)
+    entry = ExperimentEntry(
+        **fields,
+        forced=forced,
+        outside=found.control if found.outside == "control" and not external else None,
+        closed=found.control if found.enrolment == "closed" and not external else None,
+    )
+    return EvaluationRow(status, external, population, entry, serving)

@@ -35,6 +35,8 @@ DECISION: dict[str, Any] = {
     "reason": "2.1 % more people finish, revenue is unharmed",
 }
 
+RELEASE: dict[str, Any] = {"variant_key": "short-form", "share": 2500, "population": "targeted"}
+
 SHOWN: dict[str, Any] = {
     "id": 7,
     **{name: value for name, value in NEW.items() if name not in ("variants", "metrics")},

@@ -144,15 +144,18 @@ class Registry:
 
         What is in memory stands where PostgreSQL does not answer: a key gives something in any case.
         """
-        clock = asyncio.get_running_loop().time
-        oldest = clock() - _CHECK_SECONDS
-        if all(self._confirmed.get(number, float("-inf")) > oldest for number in experiment_ids):
+        if all(self.is_confirmed(number) for number in experiment_ids):
             return
         with suppress(psycopg.Error, OSError, TimeoutError):
             async with asyncio.timeout(_CONFIRM_SECONDS):
                 await self.confirm()
-        now = clock()
+        now = asyncio.get_running_loop().time()
         self._confirmed |= {number: now for number in experiment_ids if number in self._by_name}
+
+    def is_confirmed(self, experiment_id: int) -> bool:
+        """Whether `confirm_of` would not look at PostgreSQL again."""
+        last = self._confirmed.get(experiment_id)
+        return last is not None and last > asyncio.get_running_loop().time() - _CHECK_SECONDS
 
     async def _check_soon(self) -> None:
         await asyncio.sleep(self._reloaded + _RELOAD_SECONDS - asyncio.get_running_loop().time())
@@ -264,4 +267,6 @@ def _configuration(entry: ExperimentEntry) -> Configuration:
             entry.allocation,
             tuple((variant.key, variant.weight) for variant in entry.variants),
             targeting=compile_expression(_NOBODY),
+            outside=entry.outside,
+            closed=entry.closed,
         )

@@ -45,7 +45,10 @@ FROM experiments
 _BY_KEY = _COLUMNS + "WHERE key = %s"
 _RELEASED_AT = """
 CASE WHEN status = 'concluded' AND decision IS NOT NULL
-    THEN greatest(concluded_at, (decision ->> 'decided_at')::timestamptz) END
+        AND coalesce((release ->> 'share')::integer, 10000) = 10000
+    THEN greatest(concluded_at, (decision ->> 'decided_at')::timestamptz,
+        (SELECT max(past.created_at) FROM experiment_versions AS past
+         WHERE past.experiment_id = experiments.id AND past.action = 'release')) END
 """
 """Since when everybody whom it means gets what was decided; null: not everybody yet."""
 _STALE = f"""
@@ -232,6 +235,11 @@ async def undo_roll_back(connection: Connection, experiment_id: int) -> None:
 async def set_decision(connection: Connection, experiment_id: int, decision: Row | None) -> None:
     value = None if decision is None else Jsonb(decision)
     await connection.execute("UPDATE experiments SET decision = %s WHERE id = %s", (value, experiment_id))
+
+
+async def set_release(connection: Connection, experiment_id: int, release: Row | None) -> None:
+    value = None if release is None else Jsonb(release)
+    await connection.execute("UPDATE experiments SET release = %s WHERE id = %s", (value, experiment_id))
 
 
 async def delete(connection: Connection, experiment_id: int, snapshot: bytes) -> None:

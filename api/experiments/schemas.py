@@ -190,6 +190,40 @@ class DecisionIn(Strict):
         return self
 
 
+class ReleaseIn(Strict):
+    """What the key gives once it is concluded: the variant, to a share of the population; the control to all others."""
+
+    variant_key: PlainKey
+    share: BasisPoints = Field(
+        default=FULL_ALLOCATION,
+        description='Of the population, in basis points: 10000 are 100 %; or as a text, "25 %". Those who had the '
+        "variant come first: a share that grows takes it from nobody",
+    )
+    population: Literal["targeted", "everyone"] = Field(
+        default="targeted", description="targeted: whom targeting means; everyone. Holdouts hold on in both"
+    )
+
+
+class ReleasePut(ReleaseIn):
+    """A release in place of the one before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [examples.RELEASE | {"reason": "The first day went well"}]}
+    )
+
+    reason: Reason | None = Field(default=None, description="Why; kept with the version")
+
+
+class ConclusionIn(DecisionIn):
+    """What was decided, and what is released. Without a release: all of what ships, else the control for all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [examples.DECISION, examples.DECISION | {"release": examples.RELEASE}]}
+    )
+
+    release: ReleaseIn | None = None
+
+
 class ExperimentPatch(ExperimentFields):
     """What to change: what is left out stays.
 

@@ -15,7 +15,7 @@ from api.experiments import changes, fitness, holdouts, ramp_rules, ramp_state, 
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
 from api.experiments.repository import KeyTaken, Row
-from api.experiments.schemas import ExperimentIn, ExperimentPatch
+from api.experiments.schemas import ExperimentIn, ExperimentPatch, ReleaseIn, ReleasePut
 from api.experiments.versions import Occasion
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut, write_cursor
@@ -96,6 +96,34 @@ class ExperimentService:
             if not await _apply(connection, before, patch, actor):
                 return ExperimentOut.model_validate(before)
             occasion = Occasion("change", actor, patch.reason)
+            after = await versions.keep_version(connection, before, key, occasion)
+        await versions.refresh(self.registry, after["id"])
+        return ExperimentOut.model_validate(after)
+
+    async def release(
+        self, key: str, release: ReleasePut, if_match: str | None, actor: Actor
+    ) -> ExperimentOut:
+        """Release something else, or to another share; what is the same already leaves no version.
+
+        Raises Problem `not_concluded`, or of `require_match`; RequestValidationError for the variant.
+        """
+        async with self.pool.transaction() as connection:
+            before = await locked(connection, key, if_match, required=True)
+            if before["status"] != Status.CONCLUDED:
+                raise Problem(
+                    409,
+                    "not_concluded",
+                    f"Only what is concluded is released; this one is {before['status']}",
+                )
+            current = ExperimentOut.model_validate(before)
+            unfit = changes.release_refusals(current, release, "")
+            if unfit:
+                raise refuse(422, unfit)
+            wanted = release.model_dump(include=set(ReleaseIn.model_fields))
+            if before["release"] == wanted:
+                return current
+            await repository.set_release(connection, before["id"], wanted)
+            occasion = Occasion("release", actor, release.reason)
             after = await versions.keep_version(connection, before, key, occasion)
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
@@ -181,6 +209,8 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
     if "decision" in changed:
         decided = None if patch.decision is None else versions.decided(patch.decision, actor)
         await repository.set_decision(connection, row["id"], decided)
+        release = changes.release_by(current, patch.decision)
+        await repository.set_release(connection, row["id"], release.model_dump() if release else None)
     return bool(changed)
 
 

@@ -15,7 +15,7 @@ from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.readiness import ChecklistItem, blocking, entry_of, fitness_items
 from api.experiments.registry import Registry
 from api.experiments.repository import Row
-from api.experiments.schemas import ArchiveIn, DecisionIn
+from api.experiments.schemas import ArchiveIn, ConclusionIn, DecisionIn
 from api.experiments.seen import read_matches
 from api.experiments.service import locked
 from api.experiments.versions import Occasion
@@ -66,7 +66,7 @@ class LifeCycle:
         return ExperimentOut.model_validate(after)
 
     async def conclude(
-        self, key: str, decision: DecisionIn | None, if_match: str | None, actor: Actor
+        self, key: str, decision: ConclusionIn | None, if_match: str | None, actor: Actor
     ) -> ExperimentOut:
         """Conclude, with a decision or to decide later. Raises Problem as `take`, or for the decision."""
         if decision is None:
@@ -150,15 +150,24 @@ class LifeCycle:
         return DueOut(key=key, step=step, status=after["status"], version=after["version"])
 
 
-async def conclude_with(connection: Connection, before: Row, decision: DecisionIn, actor: Actor) -> Row:
-    """Conclude with the decision, in the caller's transaction and under its lock. Raises Problem as `take_step`, or
-    for the decision.
+async def conclude_with(
+    connection: Connection, before: Row, decision: DecisionIn | ConclusionIn, actor: Actor
+) -> Row:
+    """Conclude with the decision, and release what it says or what follows from it.
+
+    In the caller's transaction and under its lock. Raises Problem as `take_step`, or for the decision.
     """
     _next(before, Step.CONCLUDE)
-    unfit = changes.decision_refusals(ExperimentOut.model_validate(before), decision, "")
+    current = ExperimentOut.model_validate(before)
+    given = decision.release if isinstance(decision, ConclusionIn) else None
+    unfit = changes.decision_refusals(current, decision, "")
+    if given is not None:
+        unfit += changes.release_refusals(current, given, "release.")
     if unfit:
         raise refuse(422, unfit)
     await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
+    release = given or changes.release_by(current, decision)
+    await repository.set_release(connection, before["id"], release.model_dump() if release else None)
     return await take_step(connection, before, Step.CONCLUDE, Occasion(Step.CONCLUDE, actor, decision.reason))
 
 

@@ -124,7 +124,10 @@ async def refresh(registry: Registry, experiment_id: int) -> None:
 def decided(decision: DecisionIn, actor: Actor) -> Row:
     """The decision as it is stored: with who made it, now."""
     at = format_instant(datetime.now(UTC))
-    return decision.model_dump() | {"decided_by": actor.name, "decided_at": at}
+    return decision.model_dump(include=set(DecisionIn.model_fields)) | {
+        "decided_by": actor.name,
+        "decided_at": at,
+    }
 
 
 def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:

@@ -24,7 +24,10 @@ ORDER BY id
 _NAMING = """
 SELECT key FROM experiments
 WHERE %s = ANY(holdouts)
-    AND (status NOT IN ('concluded', 'archived') OR status = 'concluded' AND decision ->> 'outcome' = 'ship')
+    AND (
+        status NOT IN ('concluded', 'archived')
+        OR status = 'concluded' AND (release IS NOT NULL OR decision ->> 'outcome' = 'ship')
+    )
 ORDER BY id LIMIT 20
 """
 

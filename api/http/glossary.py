@@ -48,6 +48,10 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "enrolment": "open; closed: no new unit enters, and those that are in keep their variant",
         "outside": "What a unit gets that is left out: control, or null for no variant",
         "release": "What its key gives once it is concluded; null: not concluded, or as the decision says",
+        "ConclusionIn.release": "What the key gives from then on; absent: all of what ships, else the control for all",
+        "ConclusionIn.reason": "Why: it stands beside the decision in the report and in the history",
+        "ReleaseIn.variant_key": "The variant to release; the control: to nobody",
+        "ReleasePut.variant_key": "The variant to release; the control: to nobody",
         "ReleaseOut.variant_key": "The variant that is released",
         "ReleaseOut.share": "To which share of the population, in basis points; those who had the variant come first",
         "ReleaseOut.population": "targeted: whom targeting means; everyone",
@@ -189,15 +193,19 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "variant_key": "The variant's key",
         "AssignmentRequest.variant_key": "The variant that another system gave; of external experiments alone",
         "AssignmentRequest.timestamp": "When it was given; of external experiments alone",
-        "AssignmentAnswer.variant_key": "The unit's variant; null: it is not in the experiment, and `reason` says why",
+        "AssignmentAnswer.variant_key": "The unit's variant; null: it gets none, and `reason` says why",
         "AssignmentAnswer.version": "The experiment's version that gave the variant",
         "assigned_at": "When the unit got its variant",
         "exposed_at": "When the unit first met its variant; null: not yet",
         "created": "Whether this call gave the variant; false: it was given before",
         "AssignmentAnswer.reason": "Why the unit has the variant, or none: not_targeted, holdout, paused, released, …",
         "served_by": (
-            "release: what was decided; control: what everybody gets while the experiment does not run. Neither is an "
-            "exposure. Absent: the experiment"
+            "release: what was decided; control: what those get whom the experiment leaves out, and all while it does "
+            "not run. Neither is an exposure. Absent: the experiment"
+        ),
+        "in_experiment": (
+            "Whether the experiment itself gives the variant; false: nothing is stored, and using it is no exposure. "
+            "True where absent"
         ),
         "durable": (
             "Whether what the call was to store is stored; false: send the exposure as an event, again and again until "

@@ -13,7 +13,8 @@ from neonblue.bucketing.evaluation import (
     variant_of,
 )
 from neonblue.bucketing.hashing import BUCKETS, Purpose, bucket
-from neonblue.bucketing.serving import Serving, serve, serving_of
+from neonblue.bucketing.release import Population, Release
+from neonblue.bucketing.serving import Serving, beside, serve, serving_of
 from neonblue.bucketing.targeting import EXPRESSION_LENGTH, Targeting, TargetingError, compile_expression
 from neonblue.bucketing.targeting_rules import check_expression
 
@@ -25,8 +26,10 @@ __all__ = [
     "Evaluation",
     "Holdout",
     "LayerSlot",
+    "Population",
     "Purpose",
     "Reason",
+    "Release",
     "ServedBy",
     "Serving",
     "Targeting",
@@ -35,6 +38,7 @@ __all__ = [
     "VariantRange",
     "allocation_bound",
     "assign",
+    "beside",
     "bucket",
     "check_expression",
     "compile_expression",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from neonblue.bucketing.allocation import FULL_ALLOCATION, allocation_bound, variant_ranges
+from neonblue.bucketing.hashing import BUCKETS
 from neonblue.bucketing.targeting import Targeting
 
 
@@ -48,7 +49,10 @@ class Configuration:
     """What an assignment depends on. `weights`: variant keys with their weights, in the variants' order.
 
     dropped: variants whose range stays where it is and enrols nobody. forced: variants of testers, by the
-    tester's bucket for that purpose, so that a copy of the configuration names no one.
+    tester's bucket for that purpose, so that a copy of the configuration names no one. outside: the variant of units
+    that are left out; None: they get none. closed: the variant of all that are not stored, while no new unit enters;
+    None: enrolment is open. holders: of each variant the share of units whom salt, allocation and weights give it, as a
+    number of `BUCKETS`.
     """
 
     salt: str
@@ -59,14 +63,19 @@ class Configuration:
     targeting: Targeting | None = None
     dropped: frozenset[str] = frozenset()
     forced: Mapping[int, str] = field(default_factory=dict, hash=False)
+    outside: str | None = None
+    closed: str | None = None
     bound: int = field(init=False, repr=False, compare=False)
     starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    holders: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_salt(self.salt)
         object.__setattr__(self, "bound", allocation_bound(self.allocation))
-        starts = tuple(item.start for item in variant_ranges(self.weights))
-        object.__setattr__(self, "starts", starts)
+        ranges = variant_ranges(self.weights)
+        object.__setattr__(self, "starts", tuple(item.start for item in ranges))
+        holders = {item.key: self.bound * (item.end - item.start) // BUCKETS for item in ranges}
+        object.__setattr__(self, "holders", holders)
 
 
 def _check_salt(salt: str) -> None:

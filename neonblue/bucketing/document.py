@@ -10,6 +10,7 @@ from neonblue.bucketing.allocation import FULL_ALLOCATION
 from neonblue.bucketing.configuration import Configuration, Holdout, LayerSlot
 from neonblue.bucketing.evaluation import Reason
 from neonblue.bucketing.hashing import Purpose, bucket
+from neonblue.bucketing.release import Population, Release
 from neonblue.bucketing.serving import Serving
 from neonblue.bucketing.targeting import compile_expression
 
@@ -41,7 +42,11 @@ class HoldoutEntry(Struct, frozen=True, kw_only=True):
 
 
 class ExperimentEntry(Struct, frozen=True, kw_only=True):
-    """One version of an experiment. `forced`: variants of testers by the tester's bucket, in digits."""
+    """One version of an experiment. `forced`: variants of testers by the tester's bucket, in digits.
+
+    `outside`: the variant of units that are left out; null: they get none. `closed`: no new unit enters, and who is not
+    stored gets this variant; who evaluates here does not know who is stored, and asks the API. Null: enrolment is open.
+    """
 
     experiment_id: int
     key: str
@@ -54,6 +59,8 @@ class ExperimentEntry(Struct, frozen=True, kw_only=True):
     holdouts: list[HoldoutEntry] = []
     targeting: str | None = None
     forced: dict[str, str] = {}
+    outside: str | None = None
+    closed: str | None = None
 
     def configuration(self) -> Configuration:
         """What evaluation takes. Raises ValueError where a rule of it is broken."""
@@ -67,6 +74,44 @@ class ExperimentEntry(Struct, frozen=True, kw_only=True):
             targeting=None if self.targeting is None else compile_expression(self.targeting),
             dropped=frozenset(variant.key for variant in self.variants if not variant.active),
             forced={int(digits): variant for digits, variant in self.forced.items()},
+            outside=self.outside,
+            closed=self.closed,
+        )
+
+
+class WeightEntry(Struct, frozen=True, kw_only=True):
+    """An arm's part of the traffic at the conclusion."""
+
+    key: str
+    weight: int
+
+
+class ReleaseEntry(Struct, frozen=True, kw_only=True):
+    """What is released: the variant, to `share` basis points of the population, `targeted` or `everyone`.
+
+    `allocation`, `weights`: at the conclusion, with which the hash says who had the variant, and comes first.
+    """
+
+    variant_key: str
+    share: int
+    population: str
+    allocation: int
+    weights: list[WeightEntry]
+
+    def release(self) -> Release:
+        """Raises ValueError for a population or a variant that is not known here."""
+        if self.variant_key not in {arm.key for arm in self.weights}:
+            raise ValueError(f"release: there is no variant {self.variant_key}")
+        return Release(self.variant_key, self.share, Population(self.population))
+
+    @classmethod
+    def of(cls, release: Release, entry: ExperimentEntry) -> ReleaseEntry:
+        return cls(
+            variant_key=release.variant_key,
+            share=release.share,
+            population=release.population,
+            allocation=entry.allocation,
+            weights=[WeightEntry(key=arm.key, weight=arm.weight) for arm in entry.variants],
         )
 
 
@@ -82,22 +127,26 @@ class ServedEntry(Struct, frozen=True, kw_only=True):
     salt: str
     reason: str
     control: str
-    released: str | None = None
+    release: ReleaseEntry | None = None
     payloads: dict[str, Any] = {}
     holdouts: list[HoldoutEntry] = []
     targeting: str | None = None
     forced: dict[str, str] = {}
 
     def serving(self) -> Serving:
-        """Raises ValueError for a reason that is not known here."""
-        return Serving(Reason(self.reason), self.control, self.released)
+        """Raises ValueError for a reason, or a release, that is not known here."""
+        release = None if self.release is None else self.release.release()
+        return Serving(Reason(self.reason), self.control, release)
 
     def configuration(self) -> Configuration:
         """What `serve` reads. Raises ValueError where a rule of it is broken."""
+        allocation, weights = FULL_ALLOCATION, [WeightEntry(key=self.control, weight=1)]
+        if self.release is not None:
+            allocation, weights = self.release.allocation, self.release.weights
         return Configuration(
             self.salt,
-            FULL_ALLOCATION,
-            ((self.control, 1),),
+            allocation,
+            tuple((arm.key, arm.weight) for arm in weights),
             holdouts=tuple(Holdout(holdout.salt, holdout.share) for holdout in self.holdouts),
             targeting=None if self.targeting is None else compile_expression(self.targeting),
             forced={int(digits): variant for digits, variant in self.forced.items()},
@@ -108,7 +157,8 @@ class ServedEntry(Struct, frozen=True, kw_only=True):
         """None where nothing is served. A release alone asks whom targeting means and a holdout has."""
         if serving.control is None:
             return None
-        got = {serving.control, serving.released, *entry.forced.values()}
+        release = serving.release
+        got = {serving.control, *entry.forced.values()} | ({release.variant_key} if release else set())
         return cls(
             key=entry.key,
             unit_type=entry.unit_type,
@@ -116,14 +166,14 @@ class ServedEntry(Struct, frozen=True, kw_only=True):
             salt=entry.salt,
             reason=str(serving.reason),
             control=serving.control,
-            released=serving.released,
+            release=None if release is None else ReleaseEntry.of(release, entry),
             payloads={
                 variant.key: variant.payload
                 for variant in entry.variants
                 if variant.key in got and variant.payload is not None
             },
-            holdouts=[] if serving.released is None else entry.holdouts,
-            targeting=None if serving.released is None else entry.targeting,
+            holdouts=[] if release is None else entry.holdouts,
+            targeting=entry.targeting if release and release.population == Population.TARGETED else None,
             forced=entry.forced,
         )
 

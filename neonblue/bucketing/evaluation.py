@@ -14,9 +14,10 @@ from neonblue.bucketing.targeting import TargetingError
 
 
 class Reason(StrEnum):
-    """Why a unit has its variant, or has none: the first that holds, in this order. The last six: none is running."""
+    """Why a unit has its variant, or is left out: the first that holds, in this order."""
 
     FORCED = "forced"
+    ENROLMENT_CLOSED = "enrolment_closed"
     HOLDOUT = "holdout"
     NOT_TARGETED = "not_targeted"
     NOT_IN_LAYER = "not_in_layer"
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     CONCLUDED = "concluded"
     RELEASED = "released"
+    NOT_IN_RELEASE = "not_in_release"
     ARCHIVED = "archived"
 
 
@@ -60,7 +62,13 @@ class Evaluation:
     error: str | None = None
     served_by: ServedBy = ServedBy.EXPERIMENT
 
+    @property
+    def in_experiment(self) -> bool:
+        """Whether the variant is the experiment's own."""
+        return self.variant_key is not None and self.served_by is ServedBy.EXPERIMENT
 
+
+_CLOSED = Evaluation(None, Reason.ENROLMENT_CLOSED)
 _HELD_OUT = Evaluation(None, Reason.HOLDOUT)
 _NOT_TARGETED = Evaluation(None, Reason.NOT_TARGETED)
 _NOT_IN_LAYER = Evaluation(None, Reason.NOT_IN_LAYER)
@@ -69,10 +77,15 @@ _DROPPED_ARM = Evaluation(None, Reason.DROPPED_ARM)
 
 
 def evaluate(configuration: Configuration, unit: Unit) -> Evaluation:
-    """What the configuration alone gives the unit: a stored assignment, which wins, is for the caller to know."""
+    """What the configuration gives a unit that is not stored: its variant, or none where it is left out.
+
+    What is left out may be given the control all the same: `serve` says so.
+    """
     variant = forced_variant(configuration, unit.id)
     if variant is not None:
         return Evaluation(variant, Reason.FORCED)
+    if configuration.closed is not None:
+        return _CLOSED
     if in_holdout(configuration, unit.id):
         return _HELD_OUT
     missed = targeting_miss(configuration, unit)

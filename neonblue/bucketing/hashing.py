@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     LAYER = "layer"
     HOLDOUT = "holdout"
     FORCED = "forced"
+    RELEASE = "release"
 
 
 def bucket(salt: str, purpose: Purpose, unit_id: str) -> int:

@@ -76,6 +76,10 @@ class Api:
         """`version`: the state that the change was made from; another is refused."""
         return self._call(Call("PATCH", path, bytes, _json(body), idempotent=False, headers=_match(version)))
 
+    def put(self, path: str, body: object, *, version: int) -> bytes:
+        """`version`: as for `patch`."""
+        return self._call(Call("PUT", path, bytes, _json(body), idempotent=False, headers=_match(version)))
+
     def delete(self, path: str, *, version: int | None = None) -> None:
         self._call(Call("DELETE", path, bytes, idempotent=False, headers=_match(version)))
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from neonblue.cli.api import Api, experiment_path
+from neonblue.cli.terminal import fail
 from neonblue.client import Experiment
+from neonblue.texts import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,37 @@ def change(
     before = now(api, key)
     answer = api.patch(
         experiment_path(key), {**fields, **because(reason)}, version=version or before.version or 0
+    )
+    return Changed(before, api.read(answer, Experiment), answer)
+
+
+def release(
+    api: Api,
+    key: str,
+    points: int,
+    *,
+    variant: str | None,
+    population: str | None,
+    reason: str | None,
+    version: int | None,
+) -> Changed:
+    """Release a variant to this share, in basis points; what is not given stays, and is at first what was decided."""
+    before = now(api, key)
+    held, decided = before.release, before.decision
+    shipped = decided.variant_key if decided is not None else None
+    released = variant or (held.variant_key if held is not None else shipped)
+    if released is None:
+        fail(
+            f"nothing is released or decided to ship of {plain(key)}: say which variant, --variant VARIANT",
+            code=2,
+        )
+    body = {
+        "variant_key": released,
+        "share": points,
+        "population": population or (held.population if held is not None else "targeted"),
+    }
+    answer = api.put(
+        experiment_path(key, "release"), body | because(reason), version=version or before.version or 0
     )
     return Changed(before, api.read(answer, Experiment), answer)
 

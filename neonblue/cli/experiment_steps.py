@@ -8,8 +8,9 @@ import typer
 
 from neonblue.cli import experiment_calls as calls
 from neonblue.cli.api import Api, experiment_path, show_json
+from neonblue.cli.experiment_document import basis_points
 from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
-from neonblue.cli.experiment_view import asked_sentence, decision_sentence, warning_lines
+from neonblue.cli.experiment_view import asked_sentence, decision_sentence, release_words, warning_lines
 from neonblue.cli.output import ask, confirm, say, warn
 from neonblue.cli.terminal import AsJson, DataDir, fail
 from neonblue.client import Experiment
@@ -43,6 +44,7 @@ def register(group: typer.Typer) -> None:
     for command in (start, conclude):
         group.command()(command)
     group.command()(decide)
+    group.command()(release)
     group.command()(archive)
 
 
@@ -116,6 +118,35 @@ def decide(
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         done = calls.change(api, key, {"decision": decision}, version=version)
         _tell(done.after, done.answer, json_output=json_output, decided=True)
+
+
+def release(
+    key: Key,
+    to: Annotated[str, typer.Argument(metavar="PERCENT", help="Of its population, such as 25%.")],
+    variant: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Another variant than the one that is released.")
+    ] = None,
+    everyone: Annotated[
+        bool | None, typer.Option("--everyone/--targeted", help="Of everyone, or of those targeting means.")
+    ] = None,
+    reason: Why = None,
+    version: OnlyVersion = None,
+    json_output: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Release a concluded experiment's variant to a share: those who had it come first, the rest get the control."""
+    points = basis_points(to)
+    if points is None:
+        fail(f"{plain(to)!r} is no share: say a percentage up to 100, such as 25% or 0.5%", code=2)
+    population = None if everyone is None else "everyone" if everyone else "targeted"
+    with Api(Settings.load(data_dir), json_output=json_output) as api:
+        done = calls.release(
+            api, key, points, variant=variant, population=population, reason=reason, version=version
+        )
+    if json_output:
+        show_json(done.answer)
+    elif done.after.release is not None:
+        say(f"{plain(key)} is released: {release_words(done.after.release)}")
 
 
 def archive(

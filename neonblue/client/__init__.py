@@ -30,6 +30,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
+    Release,
     Variant,
 )
 from neonblue.client.retry import RetryPolicy
@@ -64,6 +65,7 @@ __all__ = [
     "PreconditionError",
     "Problem",
     "QueueFullError",
+    "Release",
     "RetryPolicy",
     "UnavailableError",
     "ValidationError",

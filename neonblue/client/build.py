@@ -61,7 +61,11 @@ def unstored(item: NewAssignment, answers: Sequence[Assignment]) -> list[Assignm
     """Those of a request's answers whose exposure the API was to store and could not."""
     if item.expose is False or (item.expose is None and item.experiment is None):
         return []
-    return [answer for answer in answers if not answer.durable and answer.variant_key is not None]
+    return [
+        answer
+        for answer in answers
+        if not answer.durable and answer.variant_key is not None and answer.in_experiment
+    ]
 
 
 def event_of(event_type: str, user_id: str, **fields: Unpack[EventFields]) -> NewEvent:

@@ -19,6 +19,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
+    Release,
 )
 
 T = TypeVar("T")
@@ -141,6 +142,19 @@ def change(key: str, changes: Mapping[str, Any], version: int) -> Call[Experimen
         f"/v1/experiments/{quote(key, safe='')}",
         _experiment,
         encode(changes),
+        idempotent=False,
+        headers={"If-Match": f'"{version}"'},
+    )
+
+
+def release(key: str, release: Release, version: int, reason: str | None) -> Call[Experiment]:
+    """Change what a concluded experiment's key gives, if it is still at this version."""
+    content = msgspec.structs.asdict(release) | ({} if reason is None else {"reason": reason})
+    return Call(
+        "PUT",
+        f"/v1/experiments/{quote(key, safe='')}/release",
+        _experiment,
+        encode(content),
         idempotent=False,
         headers={"If-Match": f'"{version}"'},
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
-from neonblue.bucketing import Configuration, ServedBy, Serving, Unit, evaluate, serve
+from neonblue.bucketing import Configuration, Reason, ServedBy, Serving, Unit, serve
 from neonblue.bucketing.document import (
     SCHEMA_VERSION,
     ConfigurationDocument,
@@ -18,6 +19,7 @@ from neonblue.bucketing.document import (
     ServedEntry,
 )
 from neonblue.client.errors import ClientError
+from neonblue.client.messages import Assignment
 from neonblue.client.quiet_log import log
 
 NOT_RUNNING = "not_running"
@@ -49,13 +51,32 @@ class LocalAssignment(msgspec.Struct, frozen=True):
     served_by: str = ServedBy.EXPERIMENT
 
     @property
+    def in_experiment(self) -> bool:
+        """Whether the experiment itself gives the variant."""
+        given = self.variant_key is not None and self.served_by == ServedBy.EXPERIMENT
+        return given and self.reason != DEFAULT
+
+    @property
     def exposable(self) -> bool:
         """Whether using the variant is an exposure.
 
         A tester's and the caller's default are none, nor is what a release or the control serves.
         """
-        given = self.variant_key is not None and self.served_by == ServedBy.EXPERIMENT
-        return given and self.reason not in ("forced", DEFAULT)
+        return self.in_experiment and self.reason != Reason.FORCED
+
+    @classmethod
+    def of(cls, answer: Assignment, unit_type: str) -> Self:
+        """What the API answered, as if it had been evaluated here."""
+        return cls(
+            answer.experiment,
+            answer.user_id,
+            answer.variant_key,
+            answer.reason or Reason.ASSIGNED,
+            answer.payload,
+            unit_type,
+            answer.version,
+            answer.served_by or ServedBy.EXPERIMENT,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +107,8 @@ class LocalEvaluator:
         self._lock = threading.Lock()
         self._young: set[tuple[str, str]] = set()
         self._old: set[tuple[str, str]] = set()
+        self._asked: dict[tuple[str, str], LocalAssignment] = {}
+        self._ask_again_at = float("-inf")
         self.revision: str | None = None
 
     def after_fork(self) -> None:
@@ -112,7 +135,7 @@ class LocalEvaluator:
                 why = NO_TARGETING if isinstance(error, ImportError) else str(error)
                 log.error("experiment_unreadable", experiment=entry.key, error=why)
                 known[entry.key] = None
-        self._known, self.revision = known, document.revision
+        self._known, self._asked, self.revision = known, {}, document.revision
 
     def evaluate(
         self, experiment: str, user_id: str, attributes: Mapping[str, Any] | None
@@ -124,11 +147,7 @@ class LocalEvaluator:
             reason = UNREADABLE if experiment in known else NOT_RUNNING
             return LocalAssignment(experiment, user_id, None, reason)
         unit = Unit(user_id, attributes or {})
-        evaluation = (
-            evaluate(found.configuration, unit)
-            if found.serving is None
-            else serve(found.configuration, found.serving, unit)
-        )
+        evaluation = serve(found.configuration, found.serving, unit)
         variant = evaluation.variant_key
         payload = None if variant is None else found.payloads.get(variant)
         return LocalAssignment(
@@ -141,6 +160,26 @@ class LocalEvaluator:
             found.version,
             str(evaluation.served_by),
         )
+
+    def asked(self, closed: LocalAssignment) -> LocalAssignment | None:
+        """What the API said of this unit under this configuration; or the control, where it failed to a moment ago.
+
+        closed: of an experiment that no new unit enters, whose stored ones the API alone knows. None: ask it.
+        """
+        found = self._asked.get((closed.experiment, closed.user_id))
+        return closed if found is None and time.monotonic() < self._ask_again_at else found
+
+    def remember(self, found: LocalAssignment) -> LocalAssignment:
+        """Keep what the API said, until there is a newer configuration."""
+        asked = self._asked
+        if len(asked) >= _SEEN_ENTRIES:
+            asked.clear()
+        asked[found.experiment, found.user_id] = found
+        return found
+
+    def not_answered(self) -> None:
+        """The API did not say: nobody waits for it again within a second."""
+        self._ask_again_at = time.monotonic() + _WAITED_FOR_SECONDS
 
     def first_use(self, assignment: LocalAssignment) -> bool:
         """Whether this unit's exposure was not told lately: one is enough."""

@@ -39,7 +39,7 @@ class EventReceipt(EventsAnswer, frozen=True):
 
 
 class Assignment(AssignmentAnswer, kw_only=True):
-    """A unit's variant, as `AssignmentAnswer` says. None: not in the experiment, `reason` says why.
+    """A unit's variant, as `AssignmentAnswer` says. None: it gets none, `reason` says why.
 
     In an answer on many, an item that broke a rule has `status` "rejected" with code, field and message.
     """
@@ -51,6 +51,7 @@ class Assignment(AssignmentAnswer, kw_only=True):
         """Whether using the variant is an exposure: the experiment gives it, and not to a tester or by default."""
         return (
             self.variant_key is not None
+            and self.in_experiment
             and self.served_by is None
             and self.experiment_id is not None
             and self.reason != "forced"
@@ -68,6 +69,7 @@ class Assignment(AssignmentAnswer, kw_only=True):
             assigned_at=None,
             created=False,
             reason=reason,
+            in_experiment=False,
         )
 
 
@@ -141,12 +143,24 @@ class LayerSlots(msgspec.Struct, frozen=True):
     end: int
 
 
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """What a concluded experiment's key gives: the variant, to `share` basis points of `targeted` or of `everyone`."""
+
+    variant_key: str
+    share: int
+    population: str
+
+
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was decided: `ship` (which variant), `roll_back` or `inconclusive`."""
+    """What was decided: `ship` (which variant), `roll_back` or `inconclusive`.
+
+    release: at the conclusion, what is released instead of all that ships; None: that, or else the control for all.
+    """
 
     outcome: str
     reason: str
     variant_key: str | None = None
+    release: Release | None = None
 
 
 class RampStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -219,14 +233,6 @@ class RecordedDecision(msgspec.Struct, frozen=True, kw_only=True):
     variant_key: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
-
-
-class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What a concluded experiment's key gives: the variant, to `share` basis points of `targeted` or of `everyone`."""
-
-    variant_key: str
-    share: int
-    population: str
 
 
 class ExperimentWarning(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, Unpack
 
+from neonblue.bucketing import Reason
 from neonblue.bucketing.document import ConfigurationDocument
 from neonblue.client import calls
 from neonblue.client.batching import BatchOptions
@@ -25,6 +26,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
+    Release,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.refresher import Refresher
@@ -164,6 +166,10 @@ class Client:
         """
         return self._execute(calls.change(key, changes, version))
 
+    def release(self, key: str, release: Release, *, version: int, reason: str | None = None) -> Experiment:
+        """Change what a concluded experiment's key gives, and to whom; `version` as in `change`."""
+        return self._execute(calls.release(key, release, version, reason))
+
     def experiment(self, key: str) -> Experiment:
         """One experiment. Raises NotFoundError."""
         return self._execute(calls.experiment(key))
@@ -190,7 +196,9 @@ class Client:
         """The unit's variant by the downloaded configuration: no call, but for the first, which downloads it.
 
         Queues the exposure, which carries the assignment, once for each unit. What the API has stored of a unit is
-        not known here: after a change of targeting or attributes a unit that was in may be told that it is out.
+        not known here: after a change of targeting or attributes a unit that was in may be told that it is out. While
+        no new unit enters the experiment (`enrolment` closed), the API is asked once for each unit which variant is
+        stored of it; where it does not answer within `assign_seconds` the unit gets the control.
 
         default: the variant to use where there is no configuration yet, as in `assign`.
         """
@@ -203,6 +211,8 @@ class Client:
             self._outcome.defaulted(experiment, error)
             return LocalAssignment(experiment, user_id, default, DEFAULT)
         found = self._local.evaluate(experiment, user_id, attributes)
+        if found.reason == Reason.ENROLMENT_CLOSED:
+            found = self._local.asked(found) or self._ask(found, attributes)
         if expose and found.exposable and self._local.first_use(found):
             self._queue_exposure(found, found.unit_type)
         return found
@@ -275,6 +285,25 @@ class Client:
         """Queue the exposures that could not be stored with their assignments."""
         for answer in unstored(item, answers):
             self._queue_exposure(answer, item.unit_type)
+
+    def _ask(self, closed: LocalAssignment, attributes: Mapping[str, Any] | None) -> LocalAssignment:
+        """What the API has stored of a unit of an experiment that no new one enters; the control without an answer."""
+        item = NewAssignment(
+            experiment=closed.experiment,
+            user_id=closed.user_id,
+            unit_type=closed.unit_type,
+            attributes=None if attributes is None else dict(attributes),
+            expose=False,
+        )
+        try:
+            answer = self._execute(calls.assign(item), self._assign_seconds)
+        except ClosedError:
+            raise
+        except ClientError as error:
+            self._local.not_answered()
+            self._outcome.defaulted(closed.experiment, error)
+            return closed
+        return self._local.remember(LocalAssignment.of(answer, closed.unit_type))
 
     def _queue_exposure(self, found: Assignment | LocalAssignment, unit_type: str | None) -> None:
         """Queue the exposure that belongs to an answer. A full queue is counted and told: the answer stands."""

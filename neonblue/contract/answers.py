@@ -43,10 +43,11 @@ class EventsAnswer(Struct, frozen=True):
 
 
 class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
-    """The answer on one unit. A null `variant_key`: it is not in the experiment, `reason` says why.
+    """The answer on one unit. A null `variant_key`: it gets none, `reason` says why.
 
-    `served_by` (the experiment where absent): `release` is what was decided, `control` what everybody gets while the
-    experiment does not run. Neither is stored, and using it is no exposure.
+    `in_experiment` (true where absent): whether the experiment itself gives the variant. Where false, nothing is stored
+    and using the variant is no exposure; `served_by` (the experiment where absent) says what gives it: `release`, which
+    was decided, or `control`, which those get whom the experiment leaves out, and all while it does not run.
 
     `payload`: the variant's. `durable` (true where absent): what the call was to store is stored; where false, send
     the exposure as an event with this variant and version, again and again until it is stored.
@@ -62,6 +63,7 @@ class AssignmentAnswer(Struct, omit_defaults=True, kw_only=True):
     reason: str | None = None
     payload: Any = None
     served_by: str | None = None
+    in_experiment: bool = True
     durable: bool = True
     status: Status | None = None
     index: int | None = None

@@ -80,7 +80,7 @@ async def _visit(
 
 
 def _events(scenario: Scenario, number: int, assignment: Assignment) -> Iterator[NewEvent]:
-    if assignment.variant_key is None:
+    if assignment.variant_key is None or not assignment.in_experiment:
         return
     user, experiment = scenario.user_id(number), assignment.experiment_id
     outcome = scenario.outcome(number, assignment.variant_key)

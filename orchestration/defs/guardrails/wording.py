@@ -21,7 +21,7 @@ _DONE: Mapping[str, str] = MappingProxyType(
     {
         "alert": "Nothing was changed: the experiment runs on. This breach is not told again until the experiment is "
         "paused and resumed.",
-        "hold": "The ramp takes no further step; the experiment runs on. The ramp's --skip takes the next step all the same.",
+        "hold": "No step is taken any more; the experiment runs on. `ramp --skip` takes the next step all the same.",
         "pause": "Everybody is served the control.",
         "roll_back": "Nobody is enrolled any more, and everybody is served the control.",
     }

@@ -110,7 +110,7 @@ def test_a_targeted_experiment_takes_those_it_means_and_keeps_them(
 ) -> None:
     experiment = write(postgres, targeting='attributes.country == "DE"')
     meant, other = user(), user()
-    known(api, experiment, lambda answer: answer["variant_key"] is None)
+    known(api, experiment, lambda answer: answer.get("reason") == "not_targeted")
     assert ask(api, experiment, other, attributes={"country": "FR"})["reason"] == "not_targeted"
     first = ask(api, experiment, meant, attributes={"country": "DE"})
     assert first["created"]
@@ -121,7 +121,7 @@ def test_a_targeted_experiment_takes_those_it_means_and_keeps_them(
 
 def test_an_expression_without_an_answer_is_counted(api: httpx.Client, postgres: Server) -> None:
     experiment = write(postgres, targeting="attributes.age >= 18")
-    known(api, experiment, lambda answer: answer["variant_key"] is None)
+    known(api, experiment, lambda answer: answer.get("reason") == "not_targeted")
     assert ask(api, experiment, user(), attributes={"age": "old"})["reason"] == "not_targeted"
     line = f'neonblue_targeting_errors_total{{experiment="{experiment.key}"}}'
     assert line in api.get("/metrics").text
@@ -150,11 +150,14 @@ def test_a_holdout_sees_nothing_and_those_let_in_before_it_stay(
         known(api, experiment, lambda answer: answer.get("reason") == "holdout")
         assert ask(api, experiment, early)["variant_key"] == before["variant_key"]
         late = user()
-        assert ask(api, experiment, late)["variant_key"] is None
+        assert (ask(api, experiment, late)["variant_key"], ask(api, experiment, late)["in_experiment"]) == (
+            "a",
+            False,
+        )
         assert stored(postgres, experiment, late) == []
         assert bucket(salt, Purpose.HOLDOUT, late) >= 0
         experiment.change(holdouts=[])
-        known(api, experiment, lambda answer: answer["variant_key"] is not None)
+        known(api, experiment, lambda answer: answer.get("in_experiment") is None)
     finally:
         rows(postgres, "DELETE FROM holdouts WHERE key = %s RETURNING 1", key)
 
@@ -169,7 +172,12 @@ def test_a_dropped_arm_enrols_nobody_and_keeps_whom_it_has(api: httpx.Client, po
     )
     assert {person: ask(api, experiment, person)["variant_key"] for person in people} == before
     late = [ask(api, experiment, user()) for _ in range(40)]
-    assert {answer["variant_key"] for answer in late} == {"a", None}
+    assert {
+        (answer["variant_key"], answer.get("reason"), answer.get("in_experiment")) for answer in late
+    } == {
+        ("a", None, None),
+        ("a", "dropped_arm", False),
+    }
 
 
 def test_whatever_happens_to_the_weights_an_assignment_stays(api: httpx.Client, postgres: Server) -> None:
@@ -330,7 +338,7 @@ def test_an_exposure_that_comes_as_an_event_is_recorded_with_the_assignment(
     api: httpx.Client, postgres: Server
 ) -> None:
     experiment = write(postgres)
-    known(api, experiment, lambda found: found["variant_key"] is not None)
+    known(api, experiment, lambda found: found.get("in_experiment") is None)
     person, other = user(), user()
     ask(api, experiment, person, expose=False)
     first, second = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (0, 2))

@@ -60,8 +60,9 @@ def test_an_experiment_lives_from_draft_to_archive(api: httpx.Client) -> None:
         )
         assert [(item.variant_key, item.reason) for item in many] == [
             (found.variant_key, None),
-            (None, "not_targeted"),
+            ("a", "not_targeted"),
         ]
+        assert [item.in_experiment for item in many] == [True, False]
         assert client.pause(key, "look into it").status == "paused"
         (served,) = client.assign_many([NewAssignment(experiment=key, user_id="w")])
         assert client.assign(key, "w", attributes={"plan": "pro"}).served_by == "control"

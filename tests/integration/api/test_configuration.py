@@ -86,15 +86,17 @@ def test_both_clients_decide_as_the_api_does_and_their_exposures_are_stored_assi
                 (experiment.number,),
             ).fetchall()
         )
-    assert stored == {found.user_id: found.variant_key for found in local if found.variant_key}
+    assert stored == {found.user_id: found.variant_key for found in local if found.exposable}
+    assert {found.variant_key for found in local if not found.in_experiment} == {"a"}
     body = [
         {"experiment": key, "user_id": person, "attributes": known}
         for person, known in zip(people, attributes, strict=True)
     ]
     remote = api.post("/v1/assignments", json=body).json()["items"]
-    assert [(item["variant_key"], item.get("reason", "assigned")) for item in remote] == [
-        (found.variant_key, found.reason) for found in local
-    ]
+    assert [
+        (item["variant_key"], item.get("reason", "assigned"), item.get("in_experiment", True))
+        for item in remote
+    ] == [(found.variant_key, found.reason, found.in_experiment) for found in local]
     assert not any(item["created"] for item in remote)
     assert {found.reason for found in local} == {
         "assigned",

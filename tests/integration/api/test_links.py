@@ -82,7 +82,8 @@ def test_who_is_left_out_by_the_anonymous_id_is_let_in_as_the_person(
     variant = assign(api, experiment, person)["variant_key"]
     experiment.change(allocation=0)
     wait_until(
-        lambda: assign(api, experiment, str(uuid4()))["variant_key"] is None, "the new allocation is known"
+        lambda: assign(api, experiment, str(uuid4())).get("in_experiment") is False,
+        "the new allocation is known",
     )
     link(api, anonymous, person)
     assert assign(api, experiment, anonymous)["variant_key"] == variant

@@ -106,7 +106,7 @@ def test_a_targeting_key_that_breaks_a_rule_is_named(flags: OpenFeatureClient, p
 def test_a_unit_without_a_variant_gets_the_applications_default(
     flags: OpenFeatureClient, postgres: Server
 ) -> None:
-    flag = write(postgres, both({"value": "shown"}), targeting='attributes.plan == "pro"').key
+    flag = write(postgres, both({"value": "shown"}), targeting='attributes.plan == "pro"', outside="null").key
     outside = flags.get_string_details(flag, "default", person(plan="free"))
     assert (outside.value, outside.reason) == ("default", Reason.DEFAULT)
     assert outside.flag_metadata["reason"] == "not_targeted"
@@ -122,7 +122,11 @@ def test_a_used_flag_is_an_exposure(flags: OpenFeatureClient, postgres: Server) 
 
 def test_the_code_on_the_page_reads_a_flag(api: httpx.Client, postgres: Server) -> None:
     flag = write(
-        postgres, both({"value": "green"}), key="button-colour", targeting='attributes.country == "DE"'
+        postgres,
+        both({"value": "green"}),
+        key="button-colour",
+        targeting='attributes.country == "DE"',
+        outside="null",
     )
     wait_until(lambda: "button-colour" in api.get("/v1/configuration").text, "the experiment is known")
     client = python_sdk.start_flags(str(api.base_url), TOKEN)
@@ -218,7 +222,8 @@ def test_all_flags_at_once_carry_a_tag_and_expose_nobody(api: httpx.Client, post
         "DEFAULT",
         "not_in_allocation",
     )
-    assert "value" not in second
+    assert (second["variant"], second["value"]) == ("a", "a")
+    assert (second["metadata"]["served_by"], second["metadata"]["in_experiment"]) == ("control", False)
     again = api.post(FLAGS, json=body, headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     other = {"context": body["context"] | {"targetingKey": "other"}}

@@ -12,13 +12,14 @@ import httpx
 import psycopg
 import pytest
 
-from neonblue.bucketing import Holdout, Purpose, bucket
+from neonblue.bucketing import Configuration, Holdout, LayerSlot, Unit, evaluate, variant_of
 from neonblue.client import BatchOptions, Client
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.experiments import holdout
 from tests.integration.api.fleet import wait_until
 from tests.integration.api.life_cycle import draft, step
 from tests.integration.api.test_durability import query
+from tests.served_table import KINDS, OWN, TABLE, Told, kinds_of
 
 Json = dict[str, Any]
 SHARE = 5_000
@@ -31,65 +32,105 @@ ARMS = [
 ]
 VALUES = {"a": "old", "b": "new"}
 
+RELEASE = {"variant_key": "b", "share": "100 %", "population": "everyone"}
+
 Steps = list[tuple[str, Json | None]]
-STATUSES: dict[str, Steps] = {
+STATES: dict[str, Steps] = {
     "draft": [],
-    "not_started": [("schedule", None)],
+    "scheduled": [("schedule", None)],
+    "running": [("start", None)],
+    "running, enrolment closed": [("start", None), ("close", None)],
     "paused": [("start", None), ("pause", None)],
+    "paused, enrolment closed": [("start", None), ("close", None), ("pause", None)],
     "concluded": [("start", None), ("conclude", None)],
     "rolled back": [("start", None), ("pause", None), ("conclude", BACK)],
     "released": [("start", None), ("conclude", SHIP)],
+    "released to everyone": [("start", None), ("conclude", SHIP | {"release": RELEASE})],
+    "released to nobody": [
+        ("start", None),
+        ("conclude", SHIP),
+        ("release", {"variant_key": "b", "share": 0}),
+    ],
 }
-KINDS = ("meant", "stored", "held out", "not targeted", "tester")
+"""What leads to each state of the table; what is archived has a test of its own."""
+UNSTARTED = ("draft", "scheduled")
+WORDS = tuple(kind for kind in KINDS if kind != "erased")
+"""Erasing takes ClickHouse: the pure function and the tests of erasures have it."""
+WITH_ANOTHER = ("stored", "stored, not targeted any more")
 
 
 class Made:
-    """An experiment in a status, and a unit of each kind."""
+    """An experiment in a state, and a unit of each kind. Hash and stored assignment give each of them `b`."""
 
-    def __init__(self, api: httpx.Client, postgres: Server, status: str) -> None:
-        self.api, self.postgres, self.status = api, postgres, status
+    def __init__(self, api: httpx.Client, postgres: Server, state: str) -> None:
+        self.api, self.postgres, self.state = api, postgres, state
         self.kind = f"kind-{uuid4()}"
-        self.holdout, salt = holdout(postgres, SHARE)
-        bound = Holdout(salt, SHARE).bound
-
-        def unit(word: str, *, held_out: bool) -> str:
-            names = (f"{word}-{uuid4()}" for _ in range(200))
-            return next(one for one in names if (bucket(salt, Purpose.HOLDOUT, one) < bound) == held_out)
-
-        self.units = {word: unit(word.replace(" ", "-"), held_out=word == "held out") for word in KINDS}
-        self.key = draft(
+        self.holdout, holdout_salt = holdout(postgres, SHARE)
+        layer = f"layer-{uuid4()}"
+        api.post("/v1/layers", json={"key": layer}).raise_for_status()
+        made = draft(
             api,
             variants=ARMS,
             unit_type=self.kind,
             holdouts=[self.holdout],
+            layer={"key": layer, "share": SHARE},
             targeting='attributes.plan == "pro"',
             scheduled_start_at=(datetime.now(UTC) + timedelta(days=1)).isoformat(),
-        )["key"]
-        forced = {"user_id": self.units["tester"], "variant_key": "b"}
+        )
+        self.key = made["key"]
+        (layer_salt,) = query(postgres, "SELECT salt FROM layers WHERE key = %s", layer)[0]
+        slot = LayerSlot(layer_salt, made["layer"]["start"], made["layer"]["end"])
+        rules = Configuration(
+            made["salt"], 10_000, (("a", 1), ("b", 1)), slot, (Holdout(holdout_salt, SHARE),)
+        )
+
+        def unit(word: str) -> str:
+            reason = {"held out": "holdout", "in another slot": "not_in_layer"}.get(word, "assigned")
+            for name in (f"{word.replace(' ', '-').replace(',', '')}-{uuid4()}" for _ in range(2_000)):
+                found = evaluate(rules, Unit(name))
+                if found.reason == reason and variant_of(rules, name) == "b":
+                    return name
+            raise AssertionError(word)
+
+        self.units = {word: unit(word) for word in WORDS}
+        self.person = unit("person")
+        forced = {"user_id": self.units["forced"], "variant_key": "b"}
         api.put(f"/v1/experiments/{self.key}/forced-variants", json=forced).raise_for_status()
-        for word, body in STATUSES[status]:
-            step(api, self.key, word, body).raise_for_status()
-            if word == "start":
-                self.own = self.assign("stored")["variant_key"]
+        for word, body in STATES[state]:
+            self.take(word, body)
+
+    def take(self, word: str, body: Json | None) -> None:
+        """A step of the life cycle, or a change."""
+        path, tag = f"/v1/experiments/{self.key}", {}
+        if word in ("close", "release"):
+            tag = {"if-match": f'"{self.api.get(path).json()["version"]}"'}
+        if word == "close":
+            self.api.patch(path, json={"enrolment": "closed"}, headers=tag).raise_for_status()
+        elif word == "release":
+            self.api.put(f"{path}/release", json=body, headers=tag).raise_for_status()
+        else:
+            step(self.api, self.key, word, body).raise_for_status()
+        if word == "start":
+            for name in (*(self.units[word] for word in WITH_ANOTHER), self.person):
+                assert self.ask(name, "pro")["variant_key"] == "b"
+            link = {"anonymous_id": self.units["linked"], "user_id": self.person, "unit_type": self.kind}
+            self.api.post("/v1/users/links", json=link).raise_for_status()
 
     def attributes(self, word: str) -> Json:
-        return {"plan": "free" if word == "not targeted" else "pro"}
+        return {"plan": "free" if "not targeted" in word else "pro"}
 
-    def assign(self, word: str) -> Json:
-        body = {"experiment": self.key, "user_id": self.units[word], "attributes": self.attributes(word)}
+    def ask(self, user: str, plan: str) -> Json:
+        body = {"experiment": self.key, "user_id": user, "attributes": {"plan": plan}}
         answer = self.api.post("/v1/assignments", json=body)
         assert answer.status_code == 200, answer.text
         found: Json = answer.json()
         return found
 
-    def expected(self, word: str) -> tuple[str, str, str]:
-        """Variant, reason, served by."""
-        if word == "tester":
-            return "b", "forced", "experiment"
-        if self.status != "released":
-            return "a", {"rolled back": "concluded"}.get(self.status, self.status), "control"
-        left_out = {"held out": "holdout", "not targeted": "not_targeted"}.get(word)
-        return ("b", "released", "release") if left_out is None else ("a", left_out, "control")
+    def assign(self, word: str) -> Json:
+        return self.ask(self.units[word], self.attributes(word)["plan"])
+
+    def expected(self, word: str) -> Told:
+        return TABLE[self.state][word]
 
     def stored(self) -> int:
         """Assignments and exposures."""
@@ -112,19 +153,25 @@ def no_holdout_is_left(postgres: Server) -> Iterator[None]:
         connection.execute("DELETE FROM holdouts WHERE key <> ALL (%s)", (before,))
 
 
-@pytest.fixture(scope="module", params=STATUSES)
+@pytest.fixture(scope="module", params=STATES)
 def made(api: httpx.Client, postgres: Server, request: pytest.FixtureRequest) -> Made:
     return Made(api, postgres, request.param)
 
 
-def _told(made: Made, word: str) -> tuple[str | None, str | None, str]:
+def _told(made: Made, word: str) -> Told:
     found = made.assign(word)
     assert found["payload"] == {"value": VALUES[found["variant_key"]]}
-    assert (found["assigned_at"], found["created"]) == (None, False)
-    return found["variant_key"], found["reason"], found.get("served_by", "experiment")
+    served_by = found.get("served_by", "experiment")
+    own = served_by == "experiment"
+    assert (found.get("in_experiment", True), found.get("durable", True)) == (own, True)
+    assert (found["assigned_at"] is None, found["created"]) == (
+        not own or word == "forced",
+        word == "new" and own,
+    )
+    return Told(found["variant_key"], found.get("reason"), served_by)
 
 
-def _flag(made: Made, word: str, *, bulk: bool) -> tuple[str | None, str | None, str]:
+def _flag(made: Made, word: str, *, bulk: bool) -> Told:
     context = {"targetingKey": made.units[word], "unit_type": made.kind} | made.attributes(word)
     if not bulk:
         del context["unit_type"]
@@ -136,40 +183,73 @@ def _flag(made: Made, word: str, *, bulk: bool) -> tuple[str | None, str | None,
         (flag,) = flag["flags"]
     assert flag["value"] == VALUES[flag["variant"]]
     metadata = flag["metadata"]
-    return flag["variant"], metadata["reason"], metadata.get("served_by", "experiment")
+    served_by = metadata.get("served_by", "experiment")
+    assert metadata.get("in_experiment", True) == (served_by == "experiment")
+    ours, others = ("SPLIT", "TARGETING_MATCH"), ("DEFAULT", "DISABLED", "STATIC")
+    assert flag["reason"] in (ours if served_by == "experiment" else others)
+    return Told(flag["variant"], metadata.get("reason"), served_by)
 
 
-@pytest.mark.parametrize("word", KINDS)
-def test_one_call_gives_the_one_answer_and_stores_nothing(made: Made, word: str) -> None:
-    before = made.stored()
-    assert _told(made, word) == made.expected(word)
-    assert _flag(made, word, bulk=False) == made.expected(word)
-    assert made.stored() == before
+def _kinds(made: Made) -> list[str]:
+    return [word for word in kinds_of(made.state) if word in WORDS]
 
 
-@pytest.mark.parametrize("word", KINDS)
-def test_all_flags_at_once_and_who_evaluates_for_himself_agree(made: Made, word: str) -> None:
-    if made.status in ("draft", "not_started"):  # whose arms nobody is told who does not ask for the key
+def test_one_call_gives_what_the_table_says_and_stores_nothing_that_is_not_the_experiments(
+    made: Made,
+) -> None:
+    told = {}
+    for word in _kinds(made):
+        before = made.stored()
+        told[word] = _told(made, word)
+        assert made.expected(word) == OWN or made.stored() == before, word
+    assert told == {word: made.expected(word) for word in _kinds(made)}
+
+
+def test_asked_again_and_without_attributes_it_is_the_same_from_memory(made: Made) -> None:
+    """The second time a process has in memory what there is to know, and answers where the bytes arrive."""
+    for word in ("stored", "new", "held out", "in another slot", "forced"):
+        if word not in kinds_of(made.state):
+            continue
+        body = {"experiment": made.key, "user_id": made.units[word]}
+        usual = made.api.post("/v1/assignments", json=[body]).json()["items"][0]
+        for _ in range(3):
+            found = made.api.post("/v1/assignments", json=body).json()
+            assert found == {key: value for key, value in usual.items() if key not in ("index", "status")}, (
+                word
+            )
+
+
+def test_one_flag_gives_what_the_table_says(made: Made) -> None:
+    told = {word: _flag(made, word, bulk=False) for word in _kinds(made)}
+    assert told == {word: made.expected(word) for word in _kinds(made)}
+
+
+def test_all_flags_at_once_and_who_evaluates_for_himself_agree(made: Made) -> None:
+    if made.state in UNSTARTED:  # whose arms nobody is told who does not ask for the key
         answer = made.api.post(
             "/ofrep/v1/evaluate/flags",
-            json={"context": {"targetingKey": made.units[word], "unit_type": made.kind}},
+            json={"context": {"targetingKey": made.units["new"], "unit_type": made.kind}},
         )
         assert answer.json()["flags"] == []
         assert made.key not in made.api.get("/v1/configuration").text
         return
-    before = made.stored()
-    assert _flag(made, word, bulk=True) == made.expected(word)
     with Client(str(made.api.base_url), TOKEN, batch=BatchOptions(linger_seconds=0)) as client:
-        found = client.variant(made.key, made.units[word], made.attributes(word))
-    assert (found.variant_key, found.reason, found.served_by) == made.expected(word)
-    assert found.payload == {"value": VALUES[found.variant_key or ""]}
-    assert not found.exposable
-    assert made.stored() == before
+        for word in _kinds(made):
+            expected = made.expected(word)
+            assert _flag(made, word, bulk=True) == expected, word
+            found = client.variant(made.key, made.units[word], made.attributes(word))
+            if made.state == "running" and word == "stored, not targeted any more":
+                expected = Told("a", "not_targeted")  # what is stored is not known there
+            reason = None if found.reason == "assigned" else found.reason
+            assert Told(found.variant_key, reason, found.served_by) == expected, word
+            assert found.payload == {"value": VALUES[found.variant_key or ""]}
+            assert found.exposable == (expected == OWN)
 
 
 def test_a_client_that_exposes_whatever_has_a_variant_adds_nobody(made: Made) -> None:
     """As the client of the version before: it knows nothing of `served_by`."""
-    answers = {word: made.assign(word) for word in KINDS if word != "stored"}
+    kinds = [word for word in _kinds(made) if made.expected(word).served_by != "experiment"]
+    answers = {word: made.assign(word) for word in kinds}
     assigned = (
         "SELECT count(*) FROM assignments JOIN experiments AS e ON e.id = experiment_id WHERE e.key = %s"
     )
@@ -191,18 +271,70 @@ def test_a_client_that_exposes_whatever_has_a_variant_adds_nobody(made: Made) ->
     assert query(made.postgres, assigned, made.key) == before
 
 
+def test_a_share_that_grows_takes_the_release_from_nobody(api: httpx.Client, postgres: Server) -> None:
+    made = Made(api, postgres, "released")
+    people = [f"u-{uuid4()}" for _ in range(60)]
+
+    def have() -> set[str]:
+        body = [{"experiment": made.key, "user_id": one, "attributes": {"plan": "pro"}} for one in people]
+        items = api.post("/v1/assignments", json=body).json()["items"]
+        return {item["user_id"] for item in items if item["variant_key"] == "b"}
+
+    reached: set[str] = set()
+    whole = have()
+    for share in ("25 %", "50 %", "75 %", 10_000):
+        made.take("release", {"variant_key": "b", "share": share, "reason": "it goes well"})
+        now = have()
+        assert reached <= now
+        reached = now
+    assert reached == whole
+    last = api.get(f"/v1/experiments/{made.key}/versions").json()["items"][0]
+    assert (last["action"], last["reason"]) == ("release", "it goes well")
+    assert last["difference"]["release"]["after"] == {
+        "variant_key": "b",
+        "share": 10_000,
+        "population": "targeted",
+    }
+
+
+def test_what_can_not_be_released_is_refused(api: httpx.Client, postgres: Server) -> None:
+    made = Made(api, postgres, "running")
+    path, wanted = f"/v1/experiments/{made.key}/release", {"variant_key": "b", "share": 10}
+    assert api.put(path, json=wanted).status_code == 428
+    early = api.put(path, json=wanted, headers={"if-match": "*"})
+    assert (early.status_code, early.json()["code"]) == (409, "not_concluded")
+    unknown = step(api, made.key, "conclude", SHIP | {"release": wanted | {"variant_key": "x"}})
+    assert (unknown.status_code, unknown.json()["errors"][0]["field"]) == (422, "release.variant_key")
+    step(api, made.key, "conclude", SHIP).raise_for_status()
+    for body, field in (
+        ({"variant_key": "x"}, "variant_key"),
+        (wanted | {"population": "some"}, "population"),
+    ):
+        refused = api.put(path, json=body, headers={"if-match": "*"})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+
+
+def test_another_decision_serves_what_follows_from_it(api: httpx.Client, postgres: Server) -> None:
+    made = Made(api, postgres, "released to nobody")
+    path = f"/v1/experiments/{made.key}"
+    api.patch(path, json={"decision": BACK}, headers={"if-match": "*"}).raise_for_status()
+    assert made.assign("new")["reason"] == "concluded"
+    api.patch(path, json={"decision": SHIP}, headers={"if-match": "*"}).raise_for_status()
+    assert made.assign("new")["reason"] == "released"
+
+
 def test_after_a_pause_each_unit_gets_its_own_variant_again(api: httpx.Client, postgres: Server) -> None:
     made = Made(api, postgres, "paused")
-    assert _told(made, "stored")[1] == "paused"
+    assert _told(made, "stored").reason == "paused"
     step(api, made.key, "resume").raise_for_status()
-    wait_until(lambda: made.assign("stored")["variant_key"] == made.own, "the resumed experiment is known")
+    wait_until(lambda: made.assign("stored")["variant_key"] == "b", "the resumed experiment is known")
     assert made.assign("stored").get("served_by") is None
 
 
 def test_an_archived_key_gives_nothing(api: httpx.Client, postgres: Server) -> None:
     made = Made(api, postgres, "released")
     step(api, made.key, "archive", FORCED).raise_for_status()
-    found = made.assign("meant")
+    found = made.assign("new")
     assert (found["variant_key"], found["reason"], found.get("payload")) == (None, "archived", None)
     answer = api.post(
         f"/ofrep/v1/evaluate/flags/{made.key}", json={"context": {"targetingKey": "u", "plan": "pro"}}
@@ -226,14 +358,14 @@ def test_a_holdout_that_changes_without_a_version_changes_who_gets_the_release(
     api: httpx.Client, postgres: Server
 ) -> None:
     made = Made(api, postgres, "released")
-    assert [made.assign(word)["reason"] for word in ("meant", "held out")] == ["released", "holdout"]
+    assert [made.assign(word)["reason"] for word in ("new", "held out")] == ["released", "holdout"]
     query(postgres, "UPDATE holdouts SET share = 0 WHERE key = %s", made.holdout)
     wait_until(lambda: made.assign("held out")["reason"] == "released", "the holdout is known to be empty")
 
 
 def test_a_decision_that_comes_later_is_served_once_it_is_there(api: httpx.Client, postgres: Server) -> None:
     made = Made(api, postgres, "concluded")
-    assert made.assign("meant")["reason"] == "concluded"
+    assert made.assign("new")["reason"] == "concluded"
     version = api.get(f"/v1/experiments/{made.key}").json()["version"]
     changed = api.patch(
         f"/v1/experiments/{made.key}",
@@ -241,7 +373,7 @@ def test_a_decision_that_comes_later_is_served_once_it_is_there(api: httpx.Clien
         headers={"if-match": f'"{version}"'},
     )
     assert changed.status_code == 200, changed.text
-    wait_until(lambda: made.assign("meant")["reason"] == "released", "the decision is known")
+    wait_until(lambda: made.assign("new")["reason"] == "released", "the decision is known")
 
 
 @pytest.mark.parametrize("word", ["pause", "conclude"])

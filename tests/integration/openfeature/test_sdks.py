@@ -66,7 +66,7 @@ def test_node_reads_every_type_and_each_reading_is_an_exposure(
 def test_node_outside_the_experiment_has_the_applications_default_without_an_error(
     empty_house: House, run: Runner, running: Start, fallback: bool
 ) -> None:
-    outside = running(({"value": True}, {"value": True}), allocation=0)
+    outside = running(({"value": True}, {"value": True}), allocation=0, outside="null")
     null = running(({"value": None}, {"value": None}))
     given = {
         "baseUrl": address(empty_house),
@@ -135,7 +135,7 @@ def test_the_web_sdk_exposes_what_is_read_once_and_nothing_else(
 
     first, again, left_out = found["results"]
     assert first == again
-    assert (left_out["value"], left_out["reason"], left_out.get("errorCode")) == ("none", "DEFAULT", None)
+    assert (left_out["value"], left_out["reason"], left_out.get("errorCode")) == ("control", "DEFAULT", None)
     assert stored(empty_house, read) == {"ada": (first["value"], True)}
     assert stored(empty_house, unread) == stored(empty_house, outside) == {}
     assert found["requests"] == [BULK, ASSIGN]

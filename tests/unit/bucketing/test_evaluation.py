@@ -30,6 +30,7 @@ from neonblue.bucketing.document import ExperimentEntry, ServedEntry
 VECTORS = json.loads(files("neonblue.bucketing").joinpath("vectors.json").read_text(encoding="utf-8"))
 CASES = VECTORS["evaluations"]
 SERVED = VECTORS["served"]
+RUNNING = VECTORS["running"]
 TWO = (("a", 1), ("b", 1))
 
 unit_ids = st.text(min_size=1, max_size=40)
@@ -61,9 +62,22 @@ def test_what_is_served_is_the_published_one(case: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize("case", RUNNING, ids=[f"{n}-{case['name']}" for n, case in enumerate(RUNNING)])
+def test_what_a_running_experiment_serves_is_the_published_one(case: dict[str, Any]) -> None:
+    entry = msgspec.convert(case["experiment"], ExperimentEntry)
+    unit = Unit(case["unit"]["id"], case["unit"]["attributes"])
+    found = serve(entry.configuration(), None, unit, case["stored"])
+    assert (found.variant_key, found.reason, found.served_by, found.in_experiment) == (
+        case["variant_key"],
+        case["reason"],
+        case["served_by"],
+        case["in_experiment"],
+    )
+
+
 def test_every_reason_has_a_published_case() -> None:
     """But for an archived experiment, which no configuration names."""
-    assert {case["reason"] for case in CASES + SERVED} == set(Reason) - {Reason.ARCHIVED}
+    assert {case["reason"] for case in CASES + SERVED + RUNNING} == set(Reason) - {Reason.ARCHIVED}
 
 
 @given(salts, weights, unit_ids, shares, shares)

@@ -9,14 +9,15 @@ from neonblue.bucketing import (
     Configuration,
     Evaluation,
     Holdout,
+    Population,
     Purpose,
     Reason,
+    Release,
     ServedBy,
     Serving,
     Unit,
     bucket,
     compile_expression,
-    evaluate,
     serve,
     serving_of,
 )
@@ -51,6 +52,7 @@ UNITS = {
     "without attributes": Unit(INSIDE),
     "tester": Unit(TESTER),
 }
+SHIPPED = Release("b")
 CONTROL, RELEASE = ServedBy.CONTROL, ServedBy.RELEASE
 FORCED = Evaluation("b", Reason.FORCED)
 UNSHIPPED = {
@@ -61,13 +63,8 @@ UNSHIPPED = {
 }
 
 
-def told(status: str, shipped: str | None, unit: str) -> tuple[str | None, Reason, ServedBy]:
-    serving = serving_of(status, "a", shipped)
-    found = (
-        evaluate(CONFIGURATION, UNITS[unit])
-        if serving is None
-        else serve(CONFIGURATION, serving, UNITS[unit])
-    )
+def told(status: str, release: Release | None, unit: str) -> tuple[str | None, Reason, ServedBy]:
+    found = serve(CONFIGURATION, serving_of(status, "a", release), UNITS[unit])
     return found.variant_key, found.reason, found.served_by
 
 
@@ -93,17 +90,17 @@ def test_where_nothing_was_decided_everybody_but_testers_gets_the_control(status
 def test_what_was_shipped_goes_to_all_whom_targeting_means(
     unit: str, expected: tuple[str, Reason, ServedBy]
 ) -> None:
-    assert told(Status.CONCLUDED, "b", unit) == expected
+    assert told(Status.CONCLUDED, SHIPPED, unit) == expected
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_an_archived_key_gives_nothing(unit: str) -> None:
-    assert told(Status.ARCHIVED, "b", unit) == (None, Reason.ARCHIVED, CONTROL)
+    assert told(Status.ARCHIVED, SHIPPED, unit) == (None, Reason.ARCHIVED, CONTROL)
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.CONCLUDED])
 def test_a_decision_of_an_experiment_that_goes_on_ships_nothing(status: Status) -> None:
-    assert (serving_of(status, "a", "b") or Serving(Reason.ASSIGNED, "a")).released is None
+    assert (serving_of(status, "a", SHIPPED) or Serving(Reason.ASSIGNED, "a")).release is None
 
 
 def test_each_status_but_running_is_served() -> None:
@@ -111,7 +108,7 @@ def test_each_status_but_running_is_served() -> None:
 
 
 def test_targeting_without_an_answer_is_told() -> None:
-    serving = Serving(Reason.CONCLUDED, "a", "b")
+    serving = Serving(Reason.CONCLUDED, "a", SHIPPED)
     assert serve(CONFIGURATION, serving, UNITS["without attributes"]).error
 
 
@@ -121,7 +118,7 @@ ENTRY = ExperimentEntry(
     unit_type="user",
     version=4,
     salt=SALT,
-    allocation=1,
+    allocation=10_000,
     variants=[
         VariantEntry(key="a", weight=1, payload={"value": 1}),
         VariantEntry(key="b", weight=1, payload={"value": 2}),
@@ -134,23 +131,32 @@ ENTRY = ExperimentEntry(
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize(("status", "shipped"), [("paused", None), ("concluded", None), ("concluded", "b")])
-def test_who_evaluates_for_himself_gets_the_same(status: str, shipped: str | None, unit: str) -> None:
-    serving = serving_of(status, "a", shipped)
+@pytest.mark.parametrize(
+    ("status", "release"),
+    [
+        ("paused", None),
+        ("concluded", None),
+        ("concluded", SHIPPED),
+        ("concluded", Release("b", 3_000)),
+        ("concluded", Release("b", 7_000, Population.EVERYONE)),
+    ],
+)
+def test_who_evaluates_for_himself_gets_the_same(status: str, release: Release | None, unit: str) -> None:
+    serving = serving_of(status, "a", release)
     assert serving is not None
     travelled = ServedEntry.of(ENTRY, serving)
     assert travelled is not None
     there = msgspec.json.decode(msgspec.json.encode(travelled), type=ServedEntry)
 
     assert serve(there.configuration(), there.serving(), UNITS[unit]) == serve(
-        CONFIGURATION, serving, UNITS[unit]
+        ENTRY.configuration(), serving, UNITS[unit]
     )
 
 
 def test_payloads_travel_of_those_variants_alone_that_somebody_gets() -> None:
     unforced = msgspec.structs.replace(ENTRY, forced={})
     paused = ServedEntry.of(unforced, Serving(Reason.PAUSED, "a"))
-    shipped = ServedEntry.of(unforced, Serving(Reason.CONCLUDED, "a", "b"))
+    shipped = ServedEntry.of(unforced, Serving(Reason.CONCLUDED, "a", SHIPPED))
     assert paused is not None
     assert shipped is not None
     assert (paused.payloads.keys(), paused.targeting, paused.holdouts) == ({"a"}, None, [])

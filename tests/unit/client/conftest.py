@@ -40,7 +40,8 @@ def assignment(**fields: Any) -> bytes:
 class RecordingServer:
     """Answers POST /v1/events as the API does; each request first takes a `Failure` from `failures`.
 
-    `answers`: fixed answers of other paths. `configuration`: what GET /v1/configuration says, with its revision as tag.
+    `answers`: fixed answers of other paths; `asked`: the bodies that were sent there. `configuration`: what GET
+    /v1/configuration says, with its revision as tag.
     `clocks`: what each POST said in Sent-At, and when its head was here.
     """
 
@@ -52,6 +53,7 @@ class RecordingServer:
         self.configuration: dict[str, object] = {}
         self.clocks: list[tuple[str | None, datetime]] = []
         self.looks: list[int] = []
+        self.asked: list[object] = []
         self.gate = threading.Event()
         self.gate.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -105,7 +107,8 @@ class RecordingServer:
             def do_POST(self) -> None:
                 server.clocks.append((self.headers.get("Sent-At"), datetime.now(UTC)))
                 if self.path in server.answers:
-                    self.rfile.read(int(self.headers["Content-Length"]))
+                    asked = self.rfile.read(int(self.headers["Content-Length"]))
+                    server.asked.append(msgspec.json.decode(asked))
                     return self.answer(200, server.answers[self.path], {})
                 body = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
                 server.gate.wait(30)

@@ -15,7 +15,7 @@ from neonblue.bucketing import Unit, evaluate, targeting
 from neonblue.bucketing.document import ExperimentEntry, forced_digits
 from neonblue.client import AsyncClient, BatchOptions, Client, RetryPolicy, UnavailableError
 
-from .conftest import RecordingServer, assignment
+from .conftest import Failure, RecordingServer, assignment
 
 QUICK = RetryPolicy(attempts=2, base_seconds=0.001, cap_seconds=0.002)
 BRIEF = BatchOptions(linger_seconds=0)
@@ -181,6 +181,16 @@ def test_the_asyncio_client_does_the_same(server: RecordingServer) -> None:
     assert server.looks.count(200) == 2
 
 
+def released(share: int) -> dict[str, Any]:
+    return {
+        "variant_key": "b",
+        "share": share,
+        "population": "targeted",
+        "allocation": 5_000,
+        "weights": [{"key": "a", "weight": 1}, {"key": "b", "weight": 1}],
+    }
+
+
 def served(**fields: Any) -> dict[str, Any]:
     return {
         "key": "checkout",
@@ -193,14 +203,98 @@ def served(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def test_a_release_of_what_is_not_there_harms_no_other(server: RecordingServer) -> None:
+    server.configuration = document(entry(key="runs", allocation=10_000)) | {
+        "served": [served(release=released(1) | {"variant_key": "?"})]
+    }
+    with Client(server.url, "token") as client:
+        assert client.variant("checkout", "u").reason == "unreadable"
+        assert client.variant("runs", "u").in_experiment
+
+
+def test_whom_the_experiment_leaves_out_gets_the_control_and_is_not_exposed(server: RecordingServer) -> None:
+    server.configuration = document(entry(allocation=0, outside="a"))
+    with Client(server.url, "token", batch=BRIEF) as client:
+        found = client.variant("checkout", "u")
+    assert (found.variant_key, found.reason, found.served_by) == ("a", "not_in_allocation", "control")
+    assert (found.in_experiment, found.exposable, server.stored) == (False, False, {})
+
+
+CLOSED = {"allocation": 10_000, "outside": "a", "closed": "a"}
+
+
+def test_while_no_new_unit_enters_the_api_is_asked_once_who_is_stored(server: RecordingServer) -> None:
+    server.configuration = document(entry(**CLOSED))
+    server.answers["/v1/assignments"] = assignment(
+        user_id="u",
+        experiment_id=1,
+        variant_key="b",
+        version=2,
+        payload={"value": 7},
+        assigned_at="2026-03-01T00:00:00Z",
+    )
+    with Client(server.url, "token", batch=BRIEF) as client:
+        for _ in range(3):
+            found = client.variant("checkout", "u", {"age": 3})
+    assert (found.variant_key, found.payload, found.version, found.reason) == (
+        "b",
+        {"value": 7},
+        2,
+        "assigned",
+    )
+    assert found.exposable
+    (told,) = server.stored.values()
+    assert (told["variant_key"], told["configuration_version"]) == ("b", 2)
+    assert server.asked == [
+        {
+            "user_id": "u",
+            "experiment": "checkout",
+            "unit_type": "account",
+            "attributes": {"age": 3},
+            "expose": False,
+        }
+    ]
+
+
+def test_while_no_new_unit_enters_who_is_not_stored_gets_the_control(server: RecordingServer) -> None:
+    server.configuration = document(entry(**CLOSED))
+    server.answers["/v1/assignments"] = assignment(
+        user_id="u", experiment_id=1, variant_key="a", version=3, reason="enrolment_closed", served_by="control",
+        in_experiment=False,
+    )  # fmt: skip
+    with Client(server.url, "token", batch=BRIEF) as client:
+        found = client.variant("checkout", "u")
+    assert (found.variant_key, found.reason, found.exposable) == ("a", "enrolment_closed", False)
+    assert server.stored == {}
+
+
+def test_while_no_new_unit_enters_an_api_that_is_away_is_waited_for_once(server: RecordingServer) -> None:
+    server.configuration = document(entry(**CLOSED))
+    server.failures = [Failure(503)] * 200
+    with Client(server.url, "token", retry=QUICK, batch=BRIEF) as client:
+        found = [client.variant("checkout", f"u{n}") for n in range(50)]
+        assert {(one.variant_key, one.reason, one.exposable) for one in found} == {
+            ("a", "enrolment_closed", False)
+        }
+        assert 1 <= client.counts.defaulted < 50
+    assert server.stored == {}
+
+
+def test_while_no_new_unit_enters_a_tester_is_known_here(server: RecordingServer) -> None:
+    server.configuration = document(entry(**CLOSED, forced={forced_digits("s", "u"): "b"}))
+    with Client(server.url, "token", batch=BRIEF) as client:
+        assert client.variant("checkout", "u").reason == "forced"
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, ("a", "paused", {"value": 1}, "control")),
         ({"reason": "concluded"}, ("a", "concluded", {"value": 1}, "control")),
-        ({"reason": "concluded", "released": "b"}, ("b", "released", {"value": 7}, "release")),
+        ({"reason": "concluded", "release": released(10_000)}, ("b", "released", {"value": 7}, "release")),
+        ({"reason": "concluded", "release": released(0)}, ("a", "not_in_release", {"value": 1}, "control")),
         (
-            {"reason": "concluded", "released": "b", "targeting": "attributes.age > 3"},
+            {"reason": "concluded", "release": released(10_000), "targeting": "attributes.age > 3"},
             ("a", "not_targeted", {"value": 1}, "control"),
         ),
         ({"forced": {forced_digits("s", "u"): "b"}}, ("b", "forced", {"value": 7}, "experiment")),

@@ -207,3 +207,23 @@ def test_what_is_stale_is_listed(run: Run, api: httpx.Client) -> None:
     options = ("experiment", "list", "--owner", "a team that made one experiment")
     assert key in run(*options).stdout
     assert run(*options, "--stale").stdout == "none like that\n"
+
+
+def test_a_release_is_changed_by_command(run: Run, api: httpx.Client) -> None:
+    key = started(api)["key"]
+    early = run("experiment", "release", key, "25%")
+    assert (early.exit_code, "--variant VARIANT" in words(early.stderr)) == (2, True)
+    refused = run("experiment", "release", key, "25%", "--variant", "b")
+    assert (refused.exit_code, "this one is running" in words(refused.stderr)) == (1, True)
+    run("experiment", "conclude", key, "--ship", "b", "--reason", "more people finish")
+
+    assert (
+        run("experiment", "release", key, "25%", "--reason", "a first step").stdout
+        == f"{key} is released: b to 25 % of those targeted\n"
+    )
+    assert (
+        run("experiment", "release", key, "100%", "--everyone").stdout
+        == f"{key} is released: b to 100 % of everyone\n"
+    )
+    assert "b to 100 % of everyone" in words(run("experiment", "show", key).stdout)
+    assert run("experiment", "release", key, "101%").exit_code == 2
