@@ -11,6 +11,7 @@ import pytest
 
 from api.assignments.cache import Stored
 from api.assignments.service import AssignmentService
+from api.demand.counts import Counts
 from api.experiments.evaluation import EvaluationRow
 from api.experiments.registry import LiveExperiment
 from neonblue.bucketing import Reason, Release, Serving
@@ -60,7 +61,7 @@ def made(status: str, serving: Serving | None = None, entry: ExperimentEntry = E
 
 
 def at_hand(memory: Memory, **fields: Any) -> Any:
-    service = AssignmentService(memory, memory, memory, timedelta(), lambda name: name)  # type: ignore[arg-type]
+    service = AssignmentService(memory, memory, memory, timedelta(), str, Counts())  # type: ignore[arg-type]
     body = json.dumps({"experiment": "k", "user_id": "u"} | fields, separators=(",", ":"))
     return service.at_hand(body.encode())
 

@@ -10,6 +10,7 @@ import pytest
 from api.checklist.before import (
     Beside,
     Size,
+    asked_item,
     beside_item,
     events_item,
     guardrail_item,
@@ -180,9 +181,9 @@ def test_who_shares_its_units_is_named_and_an_equal_division_is_warned_of(
 
 
 def test_a_key_that_nobody_asks_for_is_a_warning() -> None:
-    silent, once = before.asked_item(0, None), before.asked_item(1, datetime(2026, 3, 1, tzinfo=UTC))
+    silent, once = asked_item(0, None), asked_item(1, datetime(2026, 3, 1, tzinfo=UTC))
 
     assert (silent.status, once.status) == (Grade.WARNING, Grade.OK)
     assert silent.evidence == {"evaluations": 0, "last_asked_at": None}
     assert "once" in once.headline
-    assert before.asked_item(1_234, None).headline == "The key was asked for 1,234 times in the last 7 days"
+    assert asked_item(1_234, None).headline == "The key was asked for 1,234 times in the last 7 days"
