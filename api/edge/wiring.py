@@ -13,6 +13,7 @@ from api.access.admission import Admission
 from api.access.callers import Gate
 from api.access.cross_origin import TokenOrigins
 from api.access.limits import RateLimits
+from api.access.logging_in import LogIn
 from api.access.service import TokenService
 from api.access.sessions import Sessions
 from api.access.tokens import Tokens
@@ -53,6 +54,7 @@ from api.postgres.outbox_release import OutboxRelease
 from api.postgres.partitions import Partitions
 from api.recent import RecentMap
 from api.results.cache import Looks
+from api.results.glances import Glances
 from api.results.report_service import ReportService
 from api.results.repository import ResultsReader
 from api.results.service import ResultsService
@@ -116,6 +118,7 @@ def create_services(settings: Settings) -> Services:
         ),
     )
     sessions = Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds)
+    gate = Gate(tokens, sessions, admission)
     return Services(
         settings,
         pool,
@@ -134,7 +137,8 @@ def create_services(settings: Settings) -> Services:
         LinkService(pool, api.outbox_batches, identify),
         experiments,
         TokenService(pool, tokens, origins),
-        Gate(tokens, sessions, admission),
+        gate,
+        LogIn(gate, pool),
         admission,
         LifeCycle(pool, registry),
         ForcedVariantService(pool, registry, identify),
@@ -147,6 +151,7 @@ def create_services(settings: Settings) -> Services:
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
         results,
+        Glances(results),
         LiveResults(results.live),
         ReportService(settings, reader, experiments),
         AuditLog(pool, identify),
