@@ -15,6 +15,7 @@ from neonblue.statistics.experiment.standing import GuardrailState
 
 _FOLDED = 8
 """From so many secondary metrics on, they are behind a click."""
+_NOT_YET = "There are no numbers of this metric yet."
 _ORDER = (Role.PRIMARY, Role.GUARDRAIL, Role.SECONDARY)
 _MARKS = {"better": "✓", "worse": "✗"}
 _SECONDS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -51,13 +52,17 @@ class ArmMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The section. withheld: the numbers are not to be used, and are behind a click. level: of the intervals."""
+    """The section. reason: why there are no numbers at all, empty where there are some, or nothing is to be said.
+
+    withheld: they are not to be used, and are behind a click. level: of the intervals, where all have the same.
+    """
 
     axis: Axis
     control: str
     control_units: str
     arms: tuple[ArmMetrics, ...]
     level: str
+    reason: str
     withheld: bool
     has_margin: bool
 
@@ -68,7 +73,6 @@ def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -
     axis = axis_of(effects)
     control = next((arm.key for arm in experiment.variants if arm.is_control), "")
     treatments = [arm.key for arm in experiment.variants if not arm.is_control]
-    reason = _reason(seen)
     by_arm = {arm: [effect for effect in effects if effect.arm == arm] for arm in treatments}
     if effects:
         treatments.sort(key=lambda arm: -_gain(by_arm[arm]))
@@ -77,20 +81,24 @@ def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -
         axis=axis,
         control=control,
         control_units=_units(max((effect.n_control for effect in effects), default=0)),
-        arms=tuple(_arm(arm, experiment, by_arm[arm], axis, reason) for arm in treatments),
+        arms=tuple(_arm(arm, experiment, by_arm[arm], axis) for arm in treatments),
         level=levels.pop() if len(levels) == 1 else "",
+        reason="" if effects else _reason(seen),
         withheld=seen.is_invalid and not anyway,
         has_margin=any(effect.margin_as_change is not None for effect in effects),
     )
 
 
-def _arm(
-    arm: str, experiment: ExperimentOut, effects: Sequence[Effect], axis: Axis, reason: str
-) -> ArmMetrics:
+def _arm(arm: str, experiment: ExperimentOut, effects: Sequence[Effect], axis: Axis) -> ArmMetrics:
     found = {effect.metric: effect for effect in effects}
     wanted = sorted(experiment.metrics, key=lambda metric: _ORDER.index(Role(metric.role)))
     rows = [
-        (metric, _row(metric, found[metric.key], axis) if metric.key in found else _empty(metric, reason))
+        (
+            metric,
+            _row(metric, found[metric.key], axis)
+            if metric.key in found
+            else _empty(metric, _NOT_YET if effects else ""),
+        )
         for metric in wanted
     ]
     secondary = [row for metric, row in rows if metric.role == Role.SECONDARY]
@@ -133,10 +141,10 @@ def _verdict(effect: Effect) -> str:
     return shown(effect).verdict
 
 
-def _empty(metric: MetricOut, reason: str) -> MetricRow:
+def _empty(metric: MetricOut, note: str) -> MetricRow:
     return MetricRow(
         metric.key, about_metric(metric), numbers.NONE, numbers.NONE, None, numbers.NONE, "", numbers.NONE, "", "",
-        "no test", reason,
+        "no test", note,
     )  # fmt: skip
 
 
@@ -162,13 +170,10 @@ def _window(seconds: int | None) -> str:
 
 
 def _reason(seen: Seen) -> str:
+    """The decision above says it too: here it stands in the place of the numbers."""
     if seen.said is not None:
         return "" if seen.said.has_numbers else seen.said.sentence
-    return (
-        ""
-        if seen.answer is None and seen.glance.look is None and not seen.glance.missing
-        else WHY_MISSING[seen.glance.missing]
-    )
+    return WHY_MISSING[seen.glance.missing] if seen.glance.missing else ""
 
 
 def _gain(effects: Sequence[Effect]) -> float:
