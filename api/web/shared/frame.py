@@ -31,7 +31,7 @@ _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who looks at the page. csrf: what the session's forms must carry; empty without a session."""
+    """Who looks at the page. csrf: what the session's forms must carry, of this page; empty without a session."""
 
     name: str
     role: str
@@ -56,7 +56,9 @@ class Frame:
 def visitor_of(caller: Caller) -> Visitor:
     """The caller as a page names them."""
     role = next(role for role in _ROLES if role in caller.token.scopes)
-    return Visitor(plain(caller.token.name), role.value, caller.session.csrf_token if caller.session else "")
+    return Visitor(
+        plain(caller.token.name), role.value, caller.session.masked_csrf() if caller.session else ""
+    )
 
 
 def root_of(request: HTTPConnection) -> str:
