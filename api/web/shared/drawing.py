@@ -14,6 +14,8 @@ from neonblue.statistics.numbers import MINUS
 _STEPS = tuple(base * 10.0**power for power in range(-4, 3) for base in (1.0, 2.0, 5.0))
 _EMPTY = 0.2
 """The reach of an axis on which there is nothing yet."""
+_ROOM = 3
+"""An interval that is not decided may make the axis so many times wider than what must be on it."""
 _SIDE = 2
 """Steps of the axis on either side of zero."""
 
@@ -68,18 +70,17 @@ class Interval:
 
 
 def axis_of(effects: Iterable[Effect]) -> Axis:
-    """An axis that holds every estimate and margin, and the widest interval that is decided."""
-    sizes = []
+    """An axis that holds every estimate and margin, every interval that is decided, and of the others what has room."""
+    needed, wished = [0.0], [0.0]
     for effect in effects:
         if effect.lift is None:
             continue
-        sizes.append(abs(effect.lift))
-        if kind_of(effect):
-            sizes += [abs(end) for end in (effect.lift_lower, effect.lift_upper) if end is not None]
-        if effect.margin_as_change is not None:
-            sizes.append(abs(effect.margin_as_change))
-    widest = max((size for size in sizes if math.isfinite(size)), default=_EMPTY)
-    step = next((step for step in _STEPS if step * _SIDE >= widest), _STEPS[-1])
+        needed += [abs(size) for size in (effect.lift, effect.margin_as_change) if size is not None]
+        ends = [abs(end) for end in (effect.lift_lower, effect.lift_upper) if end is not None]
+        (needed if kind_of(effect) else wished).extend(ends)
+    widest = max(needed)
+    widest = max(size for size in (widest, *wished) if size <= _ROOM * widest) or _EMPTY
+    step = next((step for step in _STEPS if step * _SIDE >= widest), widest)
     return Axis(step * _SIDE)
 
 

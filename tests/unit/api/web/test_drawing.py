@@ -82,8 +82,15 @@ def test_what_has_no_relative_change_is_not_drawn() -> None:
 
 
 def test_the_axis_names_its_ends() -> None:
-    assert axis_of([effect(0.083, 0.01, 0.2)]).ends == "−10\u00a0% to +10\u00a0%"
+    assert axis_of([effect(0.083, 0.01, 0.09)]).ends == "−10\u00a0% to +10\u00a0%"
     assert [tick.label for tick in axis_of([effect(0.0012, 0, 1)]).ticks][::4] == [
         "−0.2\u00a0%",
         "+0.2\u00a0%",
     ]
+
+
+def test_a_wide_interval_that_is_not_decided_does_not_hide_the_others() -> None:
+    decided = effect(0.05, 0.02, 0.08, verdict="better")
+    assert axis_of([decided]).reach == axis_of([decided, effect(0.01, -5, 9)]).reach == 0.1
+    assert axis_of([decided, effect(0.01, -0.15, 0.17)]).reach == 0.2
+    assert axis_of([effect(0.0, -0.0, 0.0)]).reach == 0.2
