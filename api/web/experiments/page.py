@@ -13,7 +13,7 @@ from api.experiments.service import Census
 from api.results.glances import Glance, Missing
 from api.web.experiments.rows import Group, Row, effect_of_row, row_of
 from api.web.shared.drawing import Axis, axis_of
-from api.web.shared.results import AsOf
+from api.web.shared.results import AsOf, seen_of
 from neonblue.contract.life_cycle import Status
 
 _LATE_SECONDS = 120
@@ -128,10 +128,10 @@ def list_page(
     now: datetime,
 ) -> ListPage:
     """The page. cursor: that of this page, None on the first, and that of the next, None on the last."""
-    seen = {each.key: glances.get(each.key, Glance()) for each in experiments}
-    effects = [effect_of_row(each, seen[each.key]) for each in experiments]
+    seen = [seen_of(each, glances.get(each.key, Glance())) for each in experiments]
+    effects = [effect_of_row(each) for each in seen]
     axis = axis_of(effect for effect in effects if effect is not None)
-    rows = [row_of(each, seen[each.key], axis, now) for each in experiments]
+    rows = [row_of(each, found, axis, now) for each, found in zip(experiments, seen, strict=True)]
     groups = tuple(
         (group, found) for group in Group if (found := tuple(row for row in rows if row.group is group))
     )

@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.experiments.answers import ExperimentOut
-from api.results.glances import Glance, Missing
+from api.results.glances import Missing
 from api.web.shared.drawing import Axis, Interval, interval_of
-from api.web.shared.results import WHY_MISSING, Seen, about_of, headline_of, seen_of
+from api.web.shared.results import WHY_MISSING, Seen, about_of, headline_of
 from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.findings.effect import Effect, shown
 from neonblue.findings.heading import WORDS, heading_of
@@ -87,16 +87,14 @@ class Row:
     decision: Told
 
 
-def effect_of_row(experiment: ExperimentOut, glance: Glance) -> Effect | None:
+def effect_of_row(seen: Seen) -> Effect | None:
     """What the row draws; None where there is nothing to draw, or it is not to be used."""
-    seen = seen_of(experiment, glance)
     return None if seen.is_invalid else headline_of(seen)
 
 
-def row_of(experiment: ExperimentOut, glance: Glance, axis: Axis, now: datetime) -> Row:
+def row_of(experiment: ExperimentOut, seen: Seen, axis: Axis, now: datetime) -> Row:
     """The experiment as the list shows it."""
-    seen = seen_of(experiment, glance)
-    effect = effect_of_row(experiment, glance)
+    effect = effect_of_row(seen)
     words = None if effect is None else shown(effect)
     drawn = None if effect is None else interval_of(effect, axis)
     day, day_note = _days(experiment, now)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from api.experiments.answers import ExperimentOut
 from api.results.glances import Glance, Missing
 from neonblue.analysis.about import About, ArmShare, RecordedDecision
-from neonblue.analysis.answer import Answer
+from neonblue.analysis.answer import Answer, ResultItem
 from neonblue.analysis.why import State
 from neonblue.contract.life_cycle import STARTED
 from neonblue.findings.effect import Effect
@@ -18,6 +19,7 @@ from neonblue.statistics import Role
 
 _DAY = timedelta(days=1)
 _WHOLE = 10_000
+_ITEM_FIELDS = tuple(field.name for field in fields(ResultItem))
 _STARTING = (State.NOT_STARTED.value, State.NOT_INGESTED.value)
 
 
@@ -33,18 +35,13 @@ class AsOf:
 class Seen:
     """Results as a page has them. answer: None where there is none, for the reason that `glance` has.
 
-    said: what the data say, None where they could not be asked.
+    said: what the data say, None where they could not be asked. effects: one for each metric and treatment.
     """
 
     glance: Glance
     answer: Answer | None
     said: Said | None
-
-    @property
-    def effects(self) -> tuple[Effect, ...]:
-        """One for each metric and treatment."""
-        items = self.answer.items if self.answer else ()
-        return tuple(effect_of_item(asdict(item)) for item in items)
+    effects: tuple[Effect, ...] = ()
 
     @property
     def is_invalid(self) -> bool:
@@ -61,7 +58,16 @@ def seen_of(experiment: ExperimentOut, glance: Glance) -> Seen:
     if answer is not None and experiment.status in STARTED and answer.status in _STARTING:
         reason = "It has just started: the warehouse hears of it within 20 seconds."
         return Seen(glance, answer, Said(said_in(answer).outcome, reason))
-    return Seen(glance, answer, said_in(answer) if answer else None)
+    if answer is None:
+        return Seen(glance, None, None)
+    return Seen(
+        glance, answer, said_in(answer), tuple(effect_of_item(_as_json(item)) for item in answer.items)
+    )
+
+
+def _as_json(item: ResultItem) -> dict[str, Any]:
+    """The item's fields by name: all of them are plain values."""
+    return {name: getattr(item, name) for name in _ITEM_FIELDS}
 
 
 WHY_MISSING = {
