@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.experiments.answers import ExperimentOut
-from api.results.glances import Missing
 from api.web.shared.drawing import Axis, Interval, interval_of
 from api.web.shared.results import WHY_MISSING, Seen, about_of, headline_of
 from neonblue.contract.life_cycle import STARTED, Status
@@ -207,7 +206,7 @@ def _decision(experiment: ExperimentOut, seen: Seen, now: datetime) -> Told:
     said = seen.said or Said(Outcome.NO_DATA, "")
     heading = heading_of(about_of(experiment, now), said)
     if seen.said is None and experiment.decision is None:
-        return Told("–", note=_NOT_KNOWN[seen.glance.missing])
+        return Told("–")  # why stands in the place of the interval
     if experiment.decision is not None:
         note = heading.warning if seen.said else ""
         return Told(heading.title, heading.mark, _COLOURS.get(heading.kind, ""), note)
@@ -230,11 +229,3 @@ def _way_on(experiment: ExperimentOut, said: Said) -> str:
     if said.outcome in (Outcome.SHIP, Outcome.ROLL_BACK, Outcome.INCONCLUSIVE):
         return "nobody has decided"
     return ""
-
-
-_NOT_KNOWN = {
-    Missing.NOTHING: "no results",
-    Missing.NOT_ASKED: "not asked yet",
-    Missing.AWAY: "results can’t be read now",
-    Missing.FAILED: "results could not be computed",
-}
