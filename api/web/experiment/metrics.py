@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
 from api.web.shared.drawing import Axis, Interval, axis_of, interval_of, kind_of
-from api.web.shared.results import WHY_MISSING, Seen
+from api.web.shared.results import Seen
 from neonblue.findings.effect import Effect, Scale, shown
 from neonblue.statistics import Role, Verdict, numbers
 from neonblue.statistics.experiment.standing import GuardrailState
@@ -52,7 +52,7 @@ class ArmMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The section. reason: why there are no numbers at all, empty where there are some, or nothing is to be said.
+    """The section. lacks_numbers: it has started, and there are none at all.
 
     withheld: they are not to be used, and are behind a click. level: of the intervals, where all have the same.
     """
@@ -62,7 +62,7 @@ class Metrics:
     control_units: str
     arms: tuple[ArmMetrics, ...]
     level: str
-    reason: str
+    lacks_numbers: bool
     withheld: bool
     has_margin: bool
 
@@ -83,7 +83,7 @@ def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -
         control_units=_units(max((effect.n_control for effect in effects), default=0)),
         arms=tuple(_arm(arm, experiment, by_arm[arm], axis) for arm in treatments),
         level=levels.pop() if len(levels) == 1 else "",
-        reason="" if effects else _reason(seen),
+        lacks_numbers=not effects and _lacks_numbers(seen),
         withheld=seen.is_invalid and not anyway,
         has_margin=any(effect.margin_as_change is not None for effect in effects),
     )
@@ -169,11 +169,9 @@ def _window(seconds: int | None) -> str:
     return f"{number:,} {name}{'s' * (number != 1)}"
 
 
-def _reason(seen: Seen) -> str:
-    """The decision above says it too: here it stands in the place of the numbers."""
-    if seen.said is not None:
-        return "" if seen.said.has_numbers else seen.said.sentence
-    return WHY_MISSING[seen.glance.missing] if seen.glance.missing else ""
+def _lacks_numbers(seen: Seen) -> bool:
+    """Of what has not started nobody expects any."""
+    return not seen.said.has_numbers if seen.said is not None else bool(seen.glance.missing)
 
 
 def _gain(effects: Sequence[Effect]) -> float:

@@ -15,13 +15,15 @@ from api.web.experiment.history import Entry, changes_since, entries_of
 from api.web.experiment.metrics import Metrics, metrics_of
 from api.web.experiment.steps import Asked, Conflict, Given, Offer, asked_of, label_of, offers_of
 from api.web.experiments.rows import Badge, badge_of, traffic_of
-from api.web.shared.results import AsOf, about_of, seen_of
+from api.web.shared.results import AsOf, Seen, about_of, seen_of
+from neonblue.analysis.why import State
 from neonblue.contract.life_cycle import STARTED, Step
 from neonblue.findings.effect import Effect, margin_of, shown
 from neonblue.statistics import Role, numbers
 from neonblue.statistics.experiment.standing import GuardrailState
 from neonblue.texts import instant, plain
 
+_COUNTED = (State.OK, State.TOO_EARLY, State.NO_DATA)
 _LATE_SECONDS = 30.0
 _HOLDS = {
     GuardrailState.HELD: ("✓", "ok", "holds"),
@@ -109,7 +111,7 @@ def experiment_page(
         hypothesis=plain(experiment.hypothesis),
         version=experiment.version,
         state=badge_of(experiment),
-        facts=_facts(experiment, seen.answer.units if seen.answer else None, now),
+        facts=_facts(experiment, _units(seen), now),
         tags=tuple(map(plain, experiment.tags)),
         offers=offers_of(experiment, now, may_edit=may_edit),
         asked=asked,
@@ -159,6 +161,11 @@ def _facts(experiment: ExperimentOut, units: int | None, now: datetime) -> tuple
             ),
         )
     )
+
+
+def _units(seen: Seen) -> int | None:
+    """None where nothing was counted: then 0 would be a number."""
+    return seen.answer.units if seen.answer and seen.answer.status in _COUNTED else None
 
 
 def _asof(computed: datetime, glance: Glance) -> AsOf:

@@ -193,7 +193,8 @@ def _nothing(experiment: ExperimentOut, seen: Seen) -> str:
     if seen.said is None:
         return WHY_MISSING[seen.glance.missing]
     if not seen.said.has_numbers or seen.said.outcome is Outcome.TOO_EARLY:
-        return seen.said.sentence
+        first, found, _ = seen.said.sentence.partition(". ")  # the experiment's page has the rest
+        return f"{first}." if found else first
     effect = headline_of(seen)
     if effect is None:
         return "No primary metric"

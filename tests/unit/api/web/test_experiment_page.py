@@ -307,3 +307,17 @@ def test_seven_arms_stand_best_first_and_one_without_data_last() -> None:
     assert [arm.arm for arm in shown.metrics.arms] == ["b", "e", "a", "d", "c", "empty"]
     assert [row.verdict for row in shown.metrics.arms[-1].rows] == ["no test"]
     check_policy(html(shown))
+
+
+def test_units_are_told_where_they_were_counted_and_not_as_0() -> None:
+    told = {
+        name: [fact for fact in page(made.experiment(), GLANCES[name]).facts if fact.endswith(" units")]
+        for name in ("ship", "no_data", "not_built", "on_its_way", "not_ingested")
+    }
+    assert told == {
+        "ship": ["83,569 units"],
+        "no_data": ["0 units"],
+        "not_built": [],
+        "on_its_way": [],
+        "not_ingested": [],
+    }
