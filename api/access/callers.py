@@ -45,26 +45,26 @@ class Gate:
     sessions: Sessions
     admission: Admission
 
-    async def caller_of(self, request: Request) -> Caller:
+    async def caller_of(self, request: Request, *, in_form: bool = False) -> Caller:
         """Who calls; found and counted against the rate limit once for each request.
 
-        Raises Problem: 401 for nobody we know, 403 for another web origin or without the session's CSRF token,
-        429, 503.
+        in_form: whether the session's CSRF token comes in the body, where the call itself checks it. Raises Problem:
+        401 for nobody we know, 403 for another web origin or without the session's CSRF token, 429, 503.
         """
         known: Caller | None = getattr(request.state, _STATE, None)
         if known is None:
-            known = await self._find(request)
+            known = await self._find(request, in_form)
             setattr(request.state, _STATE, known)
             request.state.headers += await self.admission.admit(known.token, client_of(request.scope))
         return known
 
-    async def _find(self, request: Request) -> Caller:
+    async def _find(self, request: Request, in_form: bool) -> Caller:
         header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
         host = client_of(request.scope)
         if header is None and cookie is not None:
             session = await self.sessions.find(cookie)
             token = await self.tokens.identify(session.token_digest, host)
-            if request.method not in _READING:
+            if request.method not in _READING and not in_form:
                 session.check_csrf(request.headers.get(CSRF_HEADER), token.id)
             return Caller(token, session)
         digest = digest_of(None if header is None else header.encode("latin-1"))

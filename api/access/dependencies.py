@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from api.access.callers import Caller, Gate
+from api.access.forms import read_form
 from api.access.route_access import Access
 from api.access.sessions import COOKIE
 from api.access.tokens import FOR_PEOPLE, Scope
@@ -50,6 +51,23 @@ def require(scope: Scope) -> Callable[..., Awaitable[Actor]]:
         return caller.actor(request)
 
     _DECLARED[authorize] = Access(known=True, scope=scope)
+    return authorize
+
+
+def require_visitor(scope: Scope, *, in_form: bool = False) -> Callable[..., Awaitable[Caller]]:
+    """A dependency of pages, which lets in whom `require` lets in and says what they may.
+
+    in_form: whether it takes a form, whose field `csrf` is then checked.
+    """
+
+    async def authorize(request: Request, gate: GateDep) -> Caller:
+        caller = await gate.caller_of(request, in_form=in_form)
+        caller.check_may(scope)
+        if in_form and caller.session is not None:
+            caller.session.check_csrf(read_form(request).get("csrf"), caller.token.id)
+        return caller
+
+    _DECLARED[authorize] = Access(known=True, scope=scope, in_form=in_form)
     return authorize
 
 

@@ -22,10 +22,12 @@ OPEN = frozenset(
         ("GET", "/favicon.ico"),
         ("GET", "/favicon.svg"),
         ("GET", "/healthz"),
+        ("GET", "/login"),
         ("GET", "/metrics"),
         ("GET", "/openapi.json"),
         ("GET", "/readyz"),
         ("HEAD", "/openapi.json"),
+        ("POST", "/login"),
         ("POST", "/v1/session"),
         *(("POST", path) for path in ("/v1/events", "/v1/assignments")),  # asked before they come here
     }
@@ -35,10 +37,14 @@ OPEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a call asks of its caller. known: to be somebody. scope: to have this one; None: any."""
+    """What a call asks of its caller. known: to be somebody. scope: to have this one; None: any.
+
+    in_form: whether a session's CSRF token comes in the body, where the call itself checks it.
+    """
 
     known: bool
     scope: tokens.Scope | None = None
+    in_form: bool = False
 
 
 class Found(NamedTuple):

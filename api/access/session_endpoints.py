@@ -7,54 +7,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.access.callers import Caller, may_log_in
-from api.access.dependencies import CallerDep, GateDep
+from api.access.dependencies import CallerDep
+from api.access.logging_in import LogIn
 from api.access.schemas import CallerOut, SessionIn, SessionOut
-from api.access.sessions import COOKIE, Session
-from api.access.tokens import Token, digest_of_secret, unauthorized
-from api.audit import Change, record_access
-from api.http.head import client_of
+from api.access.sessions import Session
+from api.access.tokens import Token, unauthorized
 from api.http.parts import part
-from api.http.problems import Problem
-from api.postgres.database import Pool
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
 
-PoolDep = Annotated[Pool, Depends(part(Pool))]
-
-_LOGINS_PER_SECOND = 20
-"""With one token: each is an entry of the audit log, whose writers wait for each other."""
+LogInDep = Annotated[LogIn, Depends(part(LogIn))]
 
 
 @router.post("", status_code=201)
-async def log_in(
-    given: SessionIn, request: Request, response: Response, gate: GateDep, pool: PoolDep
-) -> SessionOut:
+async def log_in(given: SessionIn, request: Request, response: Response, sessions: LogInDep) -> SessionOut:
     """Log in with a token that has one of the scopes viewer, editor, admin: sets the session's cookie."""
     request.state.secret_answer = True
-    digest = digest_of_secret(given.token.encode(errors="surrogatepass"))
-    token = await gate.tokens.identify(digest, client_of(request.scope), each=True)
-    request.state.headers += await gate.admission.admit(token, client_of(request.scope))
-    await gate.admission.tokens.admit(f"login:{token.id}", _LOGINS_PER_SECOND)
-    if not may_log_in(token):
-        raise Problem(
-            403,
-            "insufficient_scope",
-            "A token to log in with has the scope viewer, editor or admin",
-            token=token.id,
-        )
-    caller = Caller(token, None)
-    await _record(pool, caller, request, "log_in")
-    cookie, session = await gate.sessions.open(digest)
-    response.set_cookie(
-        COOKIE,
-        cookie,
-        max_age=gate.sessions.absolute_seconds,
-        httponly=True,
-        secure=request.url.scheme == "https",
-        samesite="lax",
-    )
-    return _shown(token, session)
+    return _shown(*await sessions.open(given.token, request, response))
 
 
 @router.get("")
@@ -70,21 +39,10 @@ async def show_caller(caller: CallerDep) -> CallerOut:
 
 
 @router.delete("", status_code=204)
-async def log_out(
-    request: Request, response: Response, gate: GateDep, pool: PoolDep, caller: CallerDep
-) -> None:
+async def log_out(request: Request, response: Response, sessions: LogInDep, caller: CallerDep) -> None:
     """End the session."""
     _session(caller.session)
-    await gate.sessions.close(request.cookies[COOKIE])
-    await _record(pool, caller, request, "log_out")
-    response.delete_cookie(COOKIE, httponly=True, secure=request.url.scheme == "https", samesite="lax")
-
-
-async def _record(pool: Pool, caller: Caller, request: Request, action: str) -> None:
-    """In the audit log before the answer. Raises Problem 503 where that can't be written."""
-    change = Change(action, "token", str(caller.token.id), None, None)
-    async with pool.transaction() as connection:
-        await record_access(connection, caller.actor(request), change)
+    await sessions.close(caller, request, response)
 
 
 def _session(session: Session | None) -> Session:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import secrets
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
     def check_csrf(self, given: str | None, token: int) -> None:
         """Raises Problem 403 unless the page itself, not another site, sent the request. `token`: the session's."""
-        if given is None or not hmac.compare_digest(given.encode(), self.csrf_token.encode()):
+        if given is None or not self._is_csrf(given):
             raise Problem(
                 403,
                 "csrf",
@@ -42,6 +43,31 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
                 field=CSRF_HEADER,
                 token=token,
             )
+
+    def masked_csrf(self) -> str:
+        """The CSRF token for one page, another text on each: pages are compressed, and a size must not tell of it."""
+        token = self.csrf_token.encode()
+        mask = secrets.token_bytes(len(token))
+        return urlsafe_b64encode(mask + _xor(mask, token)).decode().rstrip("=")
+
+    def _is_csrf(self, given: str) -> bool:
+        token = self.csrf_token.encode()
+        plain = hmac.compare_digest(given.encode(errors="surrogatepass"), token)
+        return hmac.compare_digest(_unmasked(given), token) or plain
+
+
+def _unmasked(given: str) -> bytes:
+    """Empty where it is no masked token."""
+    try:
+        both = urlsafe_b64decode(given + "=" * (-len(given) % 4))
+    except ValueError:
+        return b""
+    half = len(both) // 2
+    return _xor(both[:half], both[half:]) if len(both) == 2 * half else b""
+
+
+def _xor(mask: bytes, text: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(mask, text, strict=True))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -10,13 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.access.callers import Gate
 from api.access.route_access import Access, RouteAccess
 from api.audit.calls import CallLog
+from api.edge.errors import answer_to
 from api.edge.hot import problem_of
 from api.evaluation.failures import PREFIX, in_protocols_words
 from api.http import headers as answer_headers
 from api.http.body import ClientGone, Headers, is_lines, read_body
 from api.http.head import client_of, request_id_of
 from api.http.json_rules import check_body
-from api.http.problems import CONTENT_TYPE, Problem
+from api.http.problems import Problem
 from api.http.refusal_log import REFUSALS, Refusal, unmatched
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from neonblue.contract.codes import Code
@@ -81,7 +82,7 @@ class RequestContext:
             if status:
                 raise
             state["problem"] = in_protocols_words(problem_of(error), scope["path"])
-            await _refuse(send_with_headers, state["problem"], request_id)
+            await answer_to(state["problem"], Request(scope))(scope, receive, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             seconds = perf_counter() - started
@@ -101,7 +102,7 @@ class RequestContext:
     async def _admit(self, access: Access, scope: Scope) -> None:
         """Raises Problem: 401, 403, 429, 503."""
         if access.known:
-            caller = await self._gate.caller_of(Request(scope))
+            caller = await self._gate.caller_of(Request(scope), in_form=access.in_form)
             if access.scope is not None:
                 caller.check_may(access.scope)
 
@@ -149,11 +150,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return next_message
-
-
-async def _refuse(send: Send, problem: Problem, request_id: str) -> None:
-    body = problem.body(request_id)
-    headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    headers += [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -15,6 +15,7 @@ import structlog
 from api.access.admission import Admission
 from api.access.callers import Gate
 from api.access.cross_origin import TokenOrigins
+from api.access.logging_in import LogIn
 from api.access.service import TokenService
 from api.access.tokens import Tokens
 from api.answering import Answering
@@ -54,6 +55,7 @@ from api.postgres.group_commit import GroupCommit
 from api.postgres.outbox_release import OutboxRelease
 from api.postgres.partitions import Partitions
 from api.ramps.service import RampService
+from api.results.glances import Glances
 from api.results.report_service import ReportService
 from api.results.service import ResultsService
 from api.users.export import Exporter
@@ -92,6 +94,7 @@ class Services:
     experiments: ExperimentService
     access: TokenService
     gate: Gate
+    log_in: LogIn
     admission: Admission
     life_cycle: LifeCycle
     forced_variants: ForcedVariantService
@@ -105,6 +108,7 @@ class Services:
     erasures: ErasureService
     eraser: ErasureWorker
     results: ResultsService
+    glances: Glances
     live_results: LiveResults
     reports: ReportService
     checklist: ChecklistService

@@ -13,6 +13,7 @@ from api.access.admission import Admission
 from api.access.callers import Gate
 from api.access.cross_origin import TokenOrigins
 from api.access.limits import RateLimits
+from api.access.logging_in import LogIn
 from api.access.service import TokenService
 from api.access.sessions import Sessions
 from api.access.tokens import Tokens
@@ -57,6 +58,7 @@ from api.postgres.partitions import Partitions
 from api.ramps.service import RampService
 from api.recent import RecentMap
 from api.results.cache import Looks
+from api.results.glances import Glances
 from api.results.report_service import ReportService
 from api.results.repository import ResultsReader
 from api.results.service import ResultsService
@@ -121,6 +123,7 @@ def create_services(settings: Settings) -> Services:
         ),
     )
     sessions = Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds)
+    gate = Gate(tokens, sessions, admission)
     return Services(
         settings,
         pool,
@@ -141,7 +144,8 @@ def create_services(settings: Settings) -> Services:
         LinkService(pool, api.outbox_batches, identify),
         experiments,
         TokenService(pool, tokens, origins),
-        Gate(tokens, sessions, admission),
+        gate,
+        LogIn(gate, pool),
         admission,
         LifeCycle(pool, registry, demand),
         ForcedVariantService(pool, registry, identify),
@@ -155,6 +159,7 @@ def create_services(settings: Settings) -> Services:
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
         results,
+        Glances(results),
         LiveResults(results.live),
         ReportService(settings, reader, experiments),
         ChecklistService(pool, registry, reader, results),

@@ -58,17 +58,20 @@ OR (source = 'internal' AND status IN ('running', 'paused', 'concluded')
     AND NOT EXISTS (SELECT FROM evaluations AS asked
         WHERE asked.experiment_id = experiments.id AND asked.last_at > now() - interval '14 days'))
 """  # noqa: S608 - no value is in the text
-_WANTED = f"""
-WHERE experiments.id < %(before)s
-    AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s))
-    AND (%(tag)s::text IS NULL OR tags @> ARRAY[%(tag)s])
+_MATCHING = f"""
+    (%(tag)s::text IS NULL OR tags @> ARRAY[%(tag)s])
     AND (%(owner)s::text IS NULL OR owner = %(owner)s)
     AND (%(layer)s::text IS NULL OR layer_id = (SELECT l.id FROM layers AS l WHERE l.key = %(layer)s))
     AND (NOT %(stale)s OR ({_STALE}))
     AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(' ', key, name, hypothesis)), lower(%(text)s)) > 0)
-ORDER BY experiments.id DESC LIMIT %(limit)s
 """  # noqa: S608 - no value is in the text
-_PAGE = _COLUMNS + _WANTED
+_PAGE = f"""{_COLUMNS}
+WHERE experiments.id < %(before)s AND (%(status)s::text[] IS NULL OR status = ANY(%(status)s)) AND {_MATCHING}
+ORDER BY experiments.id DESC LIMIT %(limit)s
+"""
+_COUNT = f"SELECT status, count(*) FROM experiments WHERE {_MATCHING} GROUP BY status"  # noqa: S608
+_OWNERS = "SELECT DISTINCT owner FROM experiments WHERE owner IS NOT NULL ORDER BY owner LIMIT %s"
+_TAGS = "SELECT DISTINCT unnest(tags) AS tag FROM experiments ORDER BY tag LIMIT %s"
 _LOCK = "SELECT id FROM experiments WHERE key = %s FOR UPDATE"
 _INSERT = """
 INSERT INTO experiments (key, source, salt) VALUES (%s, %s, %s) RETURNING id
@@ -149,6 +152,24 @@ async def read_page(connection: Connection, filters: Row) -> list[Row]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_PAGE.encode(), filters)
         return await cursor.fetchall()
+
+
+async def count(connection: Connection, filters: Row) -> dict[str, int]:
+    """Experiments by status. `filters`: tag, owner, layer, text."""
+    cursor = await connection.execute(_COUNT.encode(), filters)
+    return dict(await cursor.fetchall())
+
+
+async def read_owners(connection: Connection, limit: int) -> list[str]:
+    """Whoever owns an experiment, in order."""
+    cursor = await connection.execute(_OWNERS, (limit,))
+    return [owner for (owner,) in await cursor.fetchall()]
+
+
+async def read_tags(connection: Connection, limit: int) -> list[str]:
+    """The tags that experiments have, in order."""
+    cursor = await connection.execute(_TAGS, (limit,))
+    return [tag for (tag,) in await cursor.fetchall()]
 
 
 async def read_due(connection: Connection) -> list[str]:

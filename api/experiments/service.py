@@ -37,6 +37,19 @@ _OWN_FIELDS = (
 )  # fmt: skip
 
 
+_CHOICES = 200
+"""At most so many owners, and tags, are offered to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Experiments by status, and the owners and tags that there are."""
+
+    counts: Mapping[Status, int]
+    owners: list[str]
+    tags: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentService:
     pool: Pool
@@ -73,6 +86,14 @@ class ExperimentService:
         shown, cursor = cut(rows, limit, key=lambda row: int(row["id"]))
         items = [ExperimentOut.model_validate(row) for row in shown]
         return ExperimentPage(items=items, next_cursor=cursor)
+
+    async def census(self, filters: Mapping[str, Any]) -> Census:
+        """How many there are by status, and what they can be chosen by. `filters`: tag, owner, layer, text."""
+        async with self.pool.connection() as connection:
+            counts = await repository.count(connection, dict(filters))
+            owners = await repository.read_owners(connection, _CHOICES)
+            tags = await repository.read_tags(connection, _CHOICES)
+        return Census({Status(status): number for status, number in counts.items()}, owners, tags)
 
     async def versions(self, key: str, before: int | None, limit: int) -> VersionPage:
         """A page of versions, newest first. Raises Problem `not_found`."""

@@ -52,6 +52,13 @@ class Shared(Generic[Found]):
             assert entry.seen is not None  # noqa: S101 - computed, or it was raised
             return entry.seen
 
+    def known(self, key: str) -> tuple[Found, float] | None:
+        """The newest of `key`, however old, and its age in seconds; None where there is none. Waits for nothing."""
+        entry = self._entries.get(key)
+        if entry is None or entry.seen is None:
+            return None
+        return entry.seen, asyncio.get_running_loop().time() - entry.at
+
     def _count(self, known: bool) -> None:
         """Tell the metrics."""
 

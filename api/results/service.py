@@ -73,7 +73,7 @@ class ResultsService:
 
     async def live(self, key: str) -> Results:
         """As of now; what can't be computed is a status."""
-        return _results((await self._look(key)).answer, Source.LIVE)
+        return _results((await self.look_at(key)).answer, Source.LIVE)
 
     async def published(self, key: str, as_of: datetime) -> Results:
         """The newest result published by `as_of`, as it was; beside it what the same units say today.
@@ -95,7 +95,7 @@ class ResultsService:
                 offsets=snapshot.offsets,
                 metric_versions={metric.key: metric.version for metric in snapshot.configuration.metrics},
             ),
-            _compared(snapshot, await self._look(key)),
+            _compared(snapshot, await self.look_at(key)),
         )
 
     async def snapshots(self, key: str, limit: int) -> Snapshots:
@@ -106,13 +106,13 @@ class ResultsService:
 
     async def part(self, key: str, read: Reader[Item]) -> Part[Item]:
         """One of the experiment's tables."""
-        seen = await self._look(key)
+        seen = await self.look_at(key)
         items, status, reason = await self._items(seen, read)
         return Part[Item](**_envelope(seen, status, reason), items=items)
 
     async def series(self, key: str, interval: Interval) -> TimeSeries:
         """Over time; by day with each metric's difference so far."""
-        seen = await self._look(key)
+        seen = await self.look_at(key)
         items, status, reason = await self._items(
             seen, lambda warehouse, experiment: read_series(warehouse, experiment, interval)
         )
@@ -123,7 +123,7 @@ class ResultsService:
 
     async def segments(self, key: str) -> Segments:
         """Primary metrics in segments."""
-        seen = await self._look(key)
+        seen = await self.look_at(key)
         question = seen.question
         items, status, reason = await self._items(
             seen,
@@ -135,7 +135,7 @@ class ResultsService:
 
     async def revenue(self, key: str) -> Part[RevenueItem]:
         """Revenue of each metric that sums values."""
-        seen = await self._look(key)
+        seen = await self.look_at(key)
         items, status, reason = await self._items(seen, read_revenue)
         shown = items if seen.question is None else shown_revenue(items, seen.question)
         return Part[RevenueItem](**_envelope(seen, status, reason), items=shown)
@@ -147,7 +147,7 @@ class ResultsService:
         return await self._healths.get(key, lambda: self._health(key))
 
     async def _health(self, key: str) -> Health:
-        seen = await self._look(key)
+        seen = await self.look_at(key)
         stages, clocks = await asyncio.gather(
             self._readings.within(PART_SECONDS, f"{key} stages", lambda: self._items(seen, read_stages)),
             self._readings.within(PART_SECONDS, f"{key} clocks", lambda: self._items(seen, read_clocks)),
@@ -159,7 +159,8 @@ class ResultsService:
         items, status, reason = stages
         return Health(**_envelope(seen, status, reason), items=items, checks=seen.answer.health + told)
 
-    async def _look(self, key: str) -> Look:
+    async def look_at(self, key: str) -> Look:
+        """All that is known of it, shared with whoever asks at the same time."""
         experiment = await self.experiments.get(key)
 
         async def compute() -> Look:

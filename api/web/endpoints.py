@@ -1,4 +1,4 @@
-"""The start page, the documentation's page and their files."""
+"""The way to the pages, the documentation's page and the pages' files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from api.access.dependencies import require
 from api.access.tokens import Scope
 from api.http.parts import part
 from api.http.problems import Problem
 from api.web import assets, pages
-from api.web.pages import Link
+from api.web.shared.frame import POLICY, root_of
 from neonblue.pages import MEDIA_TYPES, own_file
 from neonblue.settings import Settings
 
@@ -24,11 +24,7 @@ Configured = Annotated[Settings, Depends(part(Settings))]
 
 Accept = Annotated[str, Header(include_in_schema=False)]
 
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_PAGE = {"content-security-policy": _POLICY, "cache-control": "no-cache", "vary": "accept"}
+_PAGE = {"content-security-policy": POLICY, "cache-control": "no-cache", "vary": "accept"}
 _FILE = {"cache-control": "public, max-age=3600"}
 _RESOURCES = {
     "experiments": "v1/experiments",
@@ -54,17 +50,10 @@ class Start(BaseModel):
 
 @router.get("/", include_in_schema=False)
 async def start_page(request: Request, settings: Configured, accept: Accept = "") -> Response:
-    """A page for browsers, JSON for all others."""
-    dagster = settings.dagster.page
-    if "text/html" not in accept:
-        return JSONResponse(_start(request, dagster).model_dump(), headers={"vary": "accept"})
-    links = [
-        Link("documentation", "docs", "API documentation", "Every call with its fields, to read and to try"),
-        Link("dagster", dagster, "Dagster", "How the numbers are built: assets, checks, schedules"),
-        Link("experiments", "v1/experiments", "Experiments", "The list as JSON; it needs a token"),
-        Link("health", "readyz", "Health", "Whether events can be stored, and what is down"),
-    ]
-    return HTMLResponse(pages.landing(links), headers=_PAGE)
+    """The experiments for browsers, JSON for all others."""
+    if "text/html" in accept:
+        return RedirectResponse(f"{root_of(request)}/experiments", 303, headers={"vary": "accept"})
+    return JSONResponse(_start(request, settings.dagster.page).model_dump(), headers={"vary": "accept"})
 
 
 @router.get("/v1", dependencies=[Depends(require(Scope.VIEWER))])
@@ -104,7 +93,7 @@ async def icon() -> Response:
 
 
 def _start(request: Request, dagster: str) -> Start:
-    root = request.scope.get("root_path", "")
+    root = root_of(request)
     links = {name: f"{root}/{path}" for name, path in _RESOURCES.items()}
     return Start(name="NeonBlue", links=links | {"dagster": dagster})
 

@@ -1,41 +1,12 @@
-"""The pages as HTML. Without scripts and styles of their own: those are files, as the content policy wants it."""
+"""The documentation as HTML. Its scripts and styles are files, as the content policy wants it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from neonblue.pages import LOGO, document
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A place to go to. href: an address, or a path from the page on."""
-
-    name: str
-    href: str
-    title: str
-    about: str
-
-
-def landing(links: Sequence[Link]) -> str:
-    """Where to go from here."""
-    items = "\n".join(
-        f'<li><a href="{escape(link.href)}">{escape(link.title)}</a><p>{escape(link.about)}</p></li>'
-        for link in links
-    )
-    return _page(
-        "NeonBlue",
-        f"""<header><h1>{_LOGO}NeonBlue</h1>
-<p>Experiments, assignments, events and results</p></header>
-<main><ul class="links">
-{items}
-</ul>
-<p>Calls under <code>/v1</code> need a token: <code>curl -H "Authorization: Bearer $NEONBLUE_API_TOKEN" …</code></p>
-</main>""",
-    )
 
 
 def documentation() -> str:

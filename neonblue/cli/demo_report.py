@@ -44,6 +44,7 @@ def show_links(out: Console, settings: Settings, key: str) -> None:
     """Where to look next."""
     out.print()
     grid = Table.grid(padding=(0, 2))
+    grid.add_row("the experiment's page", f"{settings.api.address}/experiments/{key}")
     grid.add_row("API and its docs", f"{settings.api.address}/docs")
     grid.add_row("Dagster", settings.dagster.address)
     grid.add_row("results again", f"neonblue results {key}")

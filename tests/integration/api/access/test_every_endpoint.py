@@ -21,9 +21,11 @@ METHODS = ("get", "put", "post", "patch", "delete")
 OPEN = {("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/session")}
 """Calls that nobody needs a token for."""
 UNDOCUMENTED = {
-    "/", "/metrics", "/openapi.json", "/docs", "/docs/{name}", "/assets/{name}", "/favicon.ico", "/favicon.svg"
+    "/", "/metrics", "/openapi.json", "/docs", "/docs/{name}", "/assets/{name}", "/favicon.ico", "/favicon.svg",
+    "/login", "/logout", "/experiments", "/experiments/{key}",
 }  # fmt: skip
-"""Routes outside the document. They show no data of experiments or people."""
+"""Routes outside the document: pages. The first two lines show no data of experiments or people, or let people in and
+out; the experiments' pages are tried by `test_pages`."""
 SCOPES = ("admin", "editor", "viewer", "ingest", "assign")
 ENOUGH = {
     "admin": {"admin"},

@@ -7,12 +7,14 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from api.app import create_app
 from api.web.assets import SWAGGER_JAR, SWAGGER_UI
+from api.web.shared.frame import POLICY
 from neonblue.settings import Settings
 from neonblue.stack.jvm.jars import locked
 
@@ -52,13 +54,12 @@ def check_whole(get: Get, page: httpx.Response) -> None:
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["content-security-policy"]
-    assert "script-src 'self'; style-src 'self';" in policy
-    assert "unsafe" not in policy
+    assert policy == POLICY
     assert not re.search(r"<style|<script>|style=|onload=|//", page.text.replace("http://127.0.0.1", ""))
     found = REFERENCE.findall(page.text)
     assert found
     for reference in found:
-        answer = get(f"/{reference}")
+        answer = get(f"/{reference.lstrip('/')}")
         assert answer.status_code == 200, reference
         assert answer.content
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -95,16 +96,42 @@ def test_without_swagger_ui_the_documentation_lists_every_call_and_says_what_is_
     assert [path for path in paths if f" {path}</code>" not in page.text] == []
 
 
-def test_the_start_page_leads_everywhere_and_is_json_for_programs(get: Get) -> None:
+def test_the_start_page_leads_people_to_the_experiments_and_is_json_for_programs(get: Get) -> None:
     page = get("/", **HTML)
-    check_whole(get, page)
+    assert (page.status_code, page.headers["location"]) == (303, "/experiments")
     document = get("/").json()
     assert get("/v1").status_code == 401
-    assert document["links"]["dagster"] in page.text
-    assert '<a href="docs">' in page.text
+    assert document["links"]["dagster"]
     for name in ("experiments", "documentation", "health"):
         assert get(document["links"][name]).status_code != 404
     assert get("/").headers["vary"] == page.headers["vary"] == "accept"
+
+
+def test_whoever_is_not_logged_in_is_led_to_the_log_in_and_back(get: Get) -> None:
+    for path in ("/experiments", "/experiments/checkout", "/experiments?text=a%20b&tag=c"):
+        led = get(path, **HTML)
+        assert led.status_code == 303
+        place = urlsplit(led.headers["location"])
+        assert (place.path, parse_qs(place.query)) == ("/login", {"next": [path]})
+        assert get(path).json()["code"] == "missing_token"
+
+
+def test_the_log_in_is_whole_without_scripts(get: Get) -> None:
+    page = get("/login?next=/experiments/checkout", **HTML)
+    check_whole(get, page)
+    assert "<script" not in page.text
+    assert '<input type="hidden" name="next" value="/experiments/checkout">' in page.text
+
+
+def test_a_refusal_is_a_page_for_people_and_a_problem_for_programs(get: Get) -> None:
+    page = get("/nowhere", **HTML)
+    assert page.status_code == 404
+    assert page.headers["content-security-policy"] == POLICY
+    assert "There is no such page" in page.text
+    assert page.headers["x-request-id"] in page.text
+    for asked in (get("/nowhere"), get("/v1/nowhere", **HTML)):
+        assert asked.headers["content-type"] == "application/problem+json"
+    assert get("/nowhere").status_code == 404
 
 
 @pytest.mark.parametrize(

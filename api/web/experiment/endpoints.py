@@ -1,0 +1,150 @@
+"""One experiment: its page, and the steps that its forms take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from api.access.callers import Caller
+from api.access.dependencies import require_visitor
+from api.access.forms import read_form
+from api.access.tokens import Scope
+from api.audit import Actor
+from api.experiments.endpoints import Key
+from api.experiments.schemas import ArchiveIn, ConclusionIn, StartIn, StepIn
+from api.experiments.service import ExperimentService
+from api.experiments.steps import LifeCycle
+from api.http.broken_rules import problem_of_errors
+from api.http.etags import version_tag
+from api.http.parts import part
+from api.http.problems import Problem
+from api.http.refusals import misread
+from api.results.glances import Glance, Glances
+from api.web.experiment.page import Ways, conflict_of, experiment_page
+from api.web.experiment.steps import ASKING, FORCIBLE, Given, decided_by, errors_of, given_in
+from api.web.shared.frame import Frame, answer, root_of, visitor_of
+from neonblue.contract.life_cycle import Step
+from neonblue.settings import Settings
+
+router = APIRouter(tags=["pages"], include_in_schema=False)
+
+_RESULTS_SECONDS = 4.0
+"""So long the page waits for results before it comes without."""
+_HISTORY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a page of an experiment is made of."""
+
+    experiments: ExperimentService
+    glances: Glances
+    settings: Settings
+
+    async def page(
+        self, request: Request, caller: Caller, key: str, ways: Ways, status: int = 200
+    ) -> Response:
+        """The page as of now. Raises Problem `not_found`."""
+        experiment = await self.experiments.get(key)
+        versions = await self.experiments.versions(key, None, _HISTORY)
+        glance = Glance()
+        if experiment.started_at is not None or experiment.source == "external":
+            wanted = {key: self.settings.api.results_cache_seconds}
+            glance = (await self.glances.of(wanted, _RESULTS_SECONDS))[key]
+        visitor = visitor_of(caller)
+        page = experiment_page(
+            experiment,
+            glance,
+            versions.items,
+            datetime.now(UTC),
+            may_edit=visitor.may_edit,
+            more_history=versions.next_cursor is not None,
+            ways=ways,
+        )
+        frame = Frame(root_of(request), page.name, visitor, self.settings.dagster.page)
+        return answer("experiment.html", frame, status, page=page)
+
+
+async def _shown(
+    experiments: Annotated[ExperimentService, Depends(part(ExperimentService))],
+    glances: Annotated[Glances, Depends(part(Glances))],
+    settings: Annotated[Settings, Depends(part(Settings))],
+) -> _Shown:
+    return _Shown(experiments, glances, settings)
+
+
+Show = Annotated[_Shown, Depends(_shown)]
+Cycle = Annotated[LifeCycle, Depends(part(LifeCycle))]
+Reader = Annotated[Caller, Depends(require_visitor(Scope.VIEWER))]
+Changer = Annotated[Caller, Depends(require_visitor(Scope.EDITOR, in_form=True))]
+
+
+@router.get("/experiments/{key}")
+async def experiment(
+    request: Request, key: Key, caller: Reader, show: Show, do: Step | None = None, anyway: bool = False
+) -> Response:
+    """The experiment: its decision first, then what it rests on."""
+    return await show.page(request, caller, key, Ways(do=do, anyway=anyway))
+
+
+@router.post("/experiments/{key}")
+async def take_step(request: Request, key: Key, caller: Changer, show: Show, cycle: Cycle) -> Response:
+    """Take a step of the life cycle, from the state that the page showed."""
+    form = read_form(request)
+    step, saw = _read(form)
+    given = given_in(form)
+    try:
+        await _take(cycle, key, step, version_tag(saw), caller.actor(request), given)
+    except Problem as problem:
+        if problem.status not in (409, 412, 422):
+            raise
+        request.state.problem = problem
+        ways = await _refused(show, key, problem, step, saw, given)
+        return await show.page(request, caller, key, ways, problem.status)
+    return RedirectResponse(
+        f"{root_of(request)}/experiments/{quote(key)}", 303, headers={"cache-control": "no-store"}
+    )
+
+
+def _read(form: dict[str, str]) -> tuple[Step, int]:
+    """The step, and the version that was seen. Raises Problem 422."""
+    try:
+        return Step(form.get("step", "")), int(form.get("version", ""))
+    except ValueError:
+        raise Problem(422, "invalid", "The form names no step, or no version", field="step") from None
+
+
+async def _take(cycle: LifeCycle, key: str, step: Step, tag: str, actor: Actor, given: Given) -> None:
+    """Raises Problem for what the form lacks, and what the step raises."""
+    try:
+        if step is Step.CONCLUDE:
+            decision = decided_by(given)
+            await cycle.conclude(
+                key, None if decision is None else ConclusionIn.model_validate(decision), tag, actor
+            )
+        elif step is Step.ARCHIVE:
+            await cycle.archive(key, ArchiveIn(reason=given.reason or None, force=given.force), tag, actor)
+        elif step is Step.START:
+            how = StartIn(reason=given.reason or None, force=given.force)
+            await cycle.take(key, step, tag, actor, how.reason, force=how.force)
+        else:
+            await cycle.take(key, step, tag, actor, StepIn(reason=given.reason or None).reason)
+    except ValidationError as error:
+        raise problem_of_errors(misread(error).errors()) from None
+
+
+async def _refused(show: _Shown, key: str, problem: Problem, step: Step, saw: int, given: Given) -> Ways:
+    """The page of a step that was not taken: what was typed is kept."""
+    if problem.status == 412:
+        experiment = await show.experiments.get(key)
+        versions = await show.experiments.versions(key, None, _HISTORY)
+        return Ways(conflict=conflict_of(experiment, versions.items, step, saw, given))
+    if step in ASKING and (problem.status == 422 or problem.code in FORCIBLE):
+        return Ways(do=step, given=given, errors=errors_of(problem))
+    return Ways(failure=problem.detail)

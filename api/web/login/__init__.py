@@ -1,0 +1,1 @@
+"""The page to log in with a token, and out."""
