@@ -99,14 +99,6 @@ def read_watermark(client: Client) -> datetime | None:
 
 
 def read_sums(
-    client: Client, configurations: Versions, metric: MetricMessage, watermark: datetime
-) -> list[MomentRow]:
-    """One metric's, see `read_all_sums`."""
-    (rows,) = read_all_sums(client, [(configurations, [metric])], watermark)
-    return rows
-
-
-def read_all_sums(
     client: Client, watched: Sequence[tuple[Versions, Sequence[MetricMessage]]], watermark: datetime
 ) -> list[list[MomentRow]]:
     """Of each experiment each arm's sums over the units that had finished a metric's window at the watermark, with no

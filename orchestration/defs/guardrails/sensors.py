@@ -20,7 +20,7 @@ from neonblue.settings import Settings
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import (
     Acted,
-    read_all_sums,
+    read_sums,
     read_answered,
     read_watermark,
     record,
@@ -60,7 +60,7 @@ def guardrails(
         if context.cursor == watermark.isoformat():
             return SkipReason("no event has come since the last look")
         try:
-            sums = read_all_sums(
+            sums = read_sums(
                 client,
                 [(versions, watched_guardrails(versions[max(versions)])) for versions in watched],
                 watermark,

@@ -11,7 +11,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.answered import unaccepted
 from neonblue.guardrails.breaches import Breach, breaches
 from neonblue.results.warehouse import NotBuilt
-from orchestration.defs.guardrails.repository import read_all_sums, read_answered, read_watermark
+from orchestration.defs.guardrails.repository import read_sums, read_answered, read_watermark
 
 _UNITS = """
 SELECT uniqExact(user_id)
@@ -47,7 +47,7 @@ def read_breaches(client: Client, configurations: Mapping[int, ExperimentMessage
     if watermark is None:
         return None
     try:
-        (rows,) = read_all_sums(client, [(configurations, watched)], watermark)
+        (rows,) = read_sums(client, [(configurations, watched)], watermark)
     except NotBuilt:
         return None
     earlier = read_answered(client, [experiment.experiment_id]).get(experiment.experiment_id, ())

@@ -251,7 +251,7 @@ def test_sums_are_those_of_each_finished_units_events(server: Analysis, scene: S
                     row.sum_squares,
                     row.denominator,
                 )
-                for row in read_sums(server.client, configurations, measured, watermark)
+                for row in read_sums(server.client, [(configurations, [measured])], watermark)[0]
             }
             expected, cut_short = _sums(number, measured, scene, watermark)
             cut += cut_short
