@@ -20,8 +20,8 @@ from neonblue.settings import Settings
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import (
     Acted,
-    read_sums,
     read_answered,
+    read_sums,
     read_watermark,
     record,
 )

@@ -11,7 +11,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.answered import unaccepted
 from neonblue.guardrails.breaches import Breach, breaches
 from neonblue.results.warehouse import NotBuilt
-from orchestration.defs.guardrails.repository import read_sums, read_answered, read_watermark
+from orchestration.defs.guardrails.repository import read_answered, read_sums, read_watermark
 
 _UNITS = """
 SELECT uniqExact(user_id)
