@@ -19,7 +19,7 @@ LARGEST_ALPHA = 0.5
 SMALLEST_OUTCOMES = 2
 SMALL_ARM = 0.2
 _SMALLEST_ALPHA = 1e-290
-_HIGHEST = 37.0  # stands for an infinite boundary where a root is sought
+_HIGHEST = 37.0  # above every finite boundary
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class GroupSequential:
             return 1.0
 
         def excess(log_alpha: float) -> float:
-            return min(self._critical(math.exp(log_alpha)), _HIGHEST) - min(z, _HIGHEST)
+            critical = self._critical(math.exp(log_alpha))
+            return 1.0 if math.isinf(critical) else critical - min(z, _HIGHEST)
 
         # No boundary lies below that of a single test, so no repeated p-value does.
         lowest, highest = math.log(max(test.p_value, _SMALLEST_ALPHA)), math.log(LARGEST_ALPHA)

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neonblue.statistics import (
@@ -127,6 +127,8 @@ def test_no_units_at_all_is_a_status_and_no_error():
     st.sampled_from([0.3, 0.05, 0.01, 1e-6]),
     st.sampled_from([SpendingFamily.OBRIEN_FLEMING, SpendingFamily.POCOCK]),
 )
+@example(37.0, [0.0234375], 1e-6, SpendingFamily.OBRIEN_FLEMING)
+@example(45.0, [0.0234375], 1e-6, SpendingFamily.OBRIEN_FLEMING)
 def test_p_reaches_alpha_exactly_where_z_reaches_the_boundary(z, shares, alpha, family):
     rule = look(shares[:-1], shares[-1], family=family)
     critical = spending_boundaries(
