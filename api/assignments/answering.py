@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.assignments.cache import Stored
 from api.assignments.planning import Fixed, Target
@@ -47,10 +47,16 @@ class Decision:
         return cls.unstored(evaluation)
 
     @classmethod
-    def left_out(cls, live: LiveExperiment, reason: Reason) -> Decision:
-        """What a unit gets that the running experiment leaves out. Nothing is to be stored of it."""
+    def left_out(cls, live: LiveExperiment, reason: Reason, *, certain: bool = True) -> Decision:
+        """What a unit gets that the running experiment leaves out. Nothing is to be stored of it.
+
+        certain: whether it was looked whether it is stored. While no new unit enters, that alone decides: an answer
+        without a look is not `durable`, so that nobody goes by it for long.
+        """
         ASSIGNMENTS.add("served")
-        return cls.unstored(beside(live.configuration, Evaluation(None, reason)))
+        decision = cls.unstored(beside(live.configuration, Evaluation(None, reason)))
+        durable = certain or reason is not Reason.ENROLMENT_CLOSED
+        return decision if durable else replace(decision, durable=False)
 
     @classmethod
     def unstored(cls, evaluation: Evaluation) -> Decision:

@@ -51,7 +51,7 @@ class Unkept:
     def decision(self, *, durable: bool = True) -> Decision:
         """What the configuration gives. Of a unit that is left out nothing is to be stored: that is done."""
         if self.variant is None:
-            return Decision.left_out(self.target.experiment, self.reason)
+            return Decision.left_out(self.target.experiment, self.reason, certain=durable)
         return Decision(self.variant, durable=durable)
 
 

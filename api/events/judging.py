@@ -113,11 +113,15 @@ class Judge:
 
     def _configuration(self, past: Past) -> Configuration:
         """As of then. Salt, weights and layer are those of every version that ran; holdouts and testers as they are
-        now: a holdout may only grow while it is respected."""
+        now: a holdout may only grow while it is respected. Whether enrolment was open is judged before."""
         found = self._configurations.get(past.version)
         if found is None:
             found = replace(
-                self.live.configuration, allocation=past.allocation, dropped=past.dropped, targeting=None
+                self.live.configuration,
+                allocation=past.allocation,
+                dropped=past.dropped,
+                targeting=None,
+                closed=None,
             )
             self._configurations[past.version] = found
         return found

@@ -98,13 +98,19 @@ def release_refusals(experiment: ExperimentOut, release: ReleaseIn, place: str) 
 def release_by(experiment: ExperimentOut, decision: DecisionIn | None) -> ReleaseIn | None:
     """What follows from the decision: all of what ships, else the control for all.
 
-    A release that is there of the same variant stays. None: nothing is decided, or nothing served.
+    A release that is there of the same variant stays, and any where the same is decided for another reason. None:
+    nothing is decided, or nothing served.
     """
     if decision is None or experiment.source == "external":
         return None
     control = next(arm.key for arm in experiment.variants if arm.is_control)
     variant = decision.variant_key or control
-    held = experiment.release
+    held, earlier = experiment.release, experiment.decision
+    if earlier is not None and (earlier.outcome, earlier.variant_key) == (
+        decision.outcome,
+        decision.variant_key,
+    ):
+        return None if held is None else ReleaseIn.model_validate(held.model_dump())
     if held is not None and held.variant_key == variant:
         return ReleaseIn.model_validate(held.model_dump())
     return ReleaseIn(variant_key=variant, population="everyone" if variant == control else "targeted")

@@ -36,7 +36,7 @@ ORDER BY past.experiment_id, past.version
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What holds from one version on, until another version says something else.
+    """What holds from one version on, until the next.
 
     since: when that was, as the wire has times. dropped: arms that enrol nobody. holdouts: keys of those it respects.
     """
@@ -63,16 +63,10 @@ class Past:
         """Whether units that have no assignment may get one."""
         return self.running and self.enrolment == "open"
 
-    def says_the_same(self, other: Past) -> bool:
-        """Whether the two differ in nothing but number and time."""
-        return (self.status, self.enrolment, self.allocation, self.dropped, self.holdouts) == (
-            other.status, other.enrolment, other.allocation, other.dropped, other.holdouts,
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All versions of one experiment up to `newest`, by their order; those that change nothing of it left out."""
+    """All versions of one experiment up to `newest`, by their order."""
 
     pasts: tuple[Past, ...] = ()
     newest: int = 0
@@ -102,9 +96,8 @@ class History:
         newest = self.newest
         for past in pasts:
             newest = past.version
-            if not found or not found[-1].says_the_same(past):
-                since = max(past.since, found[-1].since) if found else past.since
-                found.append(replace(past, since=since))
+            since = max(past.since, found[-1].since) if found else past.since
+            found.append(replace(past, since=since))
         return History(tuple(found), newest)
 
 

@@ -10,6 +10,8 @@ from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.violation import Violation
 from neonblue.ramps.plan import Ramp
 
+_UNSTARTED = frozenset({Status.DRAFT, Status.SCHEDULED})
+
 
 def refusals(before: RampOut | None, after: RampIn | None) -> Iterator[Violation]:
     """Which steps of what has started may not be as they are now. A ramp may be taken away whole."""
@@ -26,7 +28,7 @@ def refusals(before: RampOut | None, after: RampIn | None) -> Iterator[Violation
 
 def first_share(status: Status, ramp: RampIn | None) -> int | None:
     """The allocation of what has not started and has a ramp: its first step's. None: no ramp says it."""
-    return ramp.steps[0].allocation if ramp is not None and status not in STARTED else None
+    return ramp.steps[0].allocation if ramp is not None and status in _UNSTARTED else None
 
 
 def start_refusal(given: int | None, ramp: RampIn) -> Violation | None:

@@ -82,7 +82,7 @@ UPDATE experiments SET name = %(name)s, hypothesis = %(hypothesis)s, owner = %(o
     holdouts = %(holdouts)s, targeting = %(targeting)s, enrolment = %(enrolment)s, outside = %(outside)s,
     planned_days = %(planned_days)s, planned_units = %(planned_units)s, scheduled_start_at = %(scheduled_start_at)s,
     scheduled_stop_at = %(scheduled_stop_at)s,
-    rolled_back_from = CASE WHEN enrolment = %(enrolment)s THEN rolled_back_from END
+    rolled_back_from = CASE WHEN NOT %(enrolment_said)s THEN rolled_back_from END
 WHERE id = %(id)s
 """
 _PLACE = "UPDATE experiments SET layer_id = %s, layer_start = %s, layer_end = %s WHERE id = %s"
@@ -191,9 +191,14 @@ async def insert(connection: Connection, key: str, source: str, salt: str) -> in
     return experiment_id
 
 
-async def update(connection: Connection, experiment_id: int, fields: Row) -> None:
-    """Set the fields of the experiment's own row. Testers of another unit type are testers no more."""
-    await connection.execute(_UPDATE, fields | {"id": experiment_id})
+async def update(
+    connection: Connection, experiment_id: int, fields: Row, *, enrolment_said: bool = False
+) -> None:
+    """Set the fields of the experiment's own row. Testers of another unit type are testers no more.
+
+    enrolment_said: whether somebody said what the enrolment is to be, which `resume` then leaves.
+    """
+    await connection.execute(_UPDATE, fields | {"id": experiment_id, "enrolment_said": enrolment_said})
     await connection.execute(
         "DELETE FROM forced_variants WHERE experiment_id = %s AND unit_type <> %s",
         (experiment_id, fields["unit_type"]),

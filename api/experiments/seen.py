@@ -50,7 +50,7 @@ async def match(targeting: Targeting, sample: Sequence[Mapping[str, Any]]) -> Ma
                 unanswered += 1
         except TargetingError as error:
             unanswered += 1
-            why = why or str(error)
+            why = why or str(error).partition(" : ")[0]  # what follows may be a value of somebody's
     return Matches(units, meant, unanswered, why)
 
 

@@ -215,6 +215,8 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
         changed.add("metrics")
     if "decision" in patch.model_fields_set and patch.decision != changes.decision_of(current):
         changed.add("decision")
+    if "enrolment" in patch.model_fields_set and _closed_for_now(row):
+        changed.add("enrolment")  # also where it is closed: it is to stay so
     looked = "planned_units" in changed and await repository.any_look(connection, row["id"])
     refused = changes.refusals(current, before, after, changed, looked=looked)
     if refused:
@@ -235,13 +237,23 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
     return bool(changed)
 
 
+def _closed_for_now(row: Row) -> bool:
+    """Whether the enrolment is closed by a step that something undoes."""
+    return row["rolled_back_from"] is not None or (row["ramp"] is not None and row["ramp"]["closed"])
+
+
 async def _store(
     connection: Connection, row: Row, after: ExperimentIn, changed: set[str], metrics: list[UsedMetric] | None
 ) -> None:
     if "holdouts" in changed:
         await _check_holdouts(connection, after)
     if changed.intersection({*_OWN_FIELDS, "salt"}):
-        await repository.update(connection, row["id"], _own_fields(after, after.salt or row["salt"]))
+        await repository.update(
+            connection,
+            row["id"],
+            _own_fields(after, after.salt or row["salt"]),
+            enrolment_said="enrolment" in changed,
+        )
     if "variants" in changed:
         await repository.replace_variants(connection, row["id"], after.variants)
     if "metrics" in changed and metrics is not None:
@@ -256,6 +268,7 @@ async def _store_ramp(
     if "enrolment" in changed:
         await ramp_state.forget_closing(connection, current.id)
     if after.ramp is None and "ramp" in changed:
+        await ramp_state.reopen(connection, current.id)
         await ramp_state.remove(connection, current.id)
     elif after.ramp is not None and changed & {"ramp", "allocation"}:
         position = ramp_rules.position(current.status, current.ramp, after.ramp, after.allocation)

@@ -220,15 +220,22 @@ async def _set_what_follows(connection: Connection, before: Row, step: Step) -> 
 
 def _next(before: Row, step: Step) -> Status:
     status = Status(before["status"])
-    if step is Step.ROLL_BACK and before["rolled_back_from"] is not None:
+    if step is Step.ROLL_BACK and (why := _not_rolled_back(before)):
         legal = [one for one in legal_steps(status) if one is not step]
         members = {"experiment_status": status, "legal_steps": legal}
-        raise Problem(409, "illegal_step", "It is rolled back already: resume undoes it", members=members)
+        raise Problem(409, "illegal_step", why, members=members)
     try:
         return next_status(status, step)
     except IllegalStep as error:
         members = {"experiment_status": status, "legal_steps": error.legal}
         raise Problem(409, "illegal_step", str(error), members=members) from None
+
+
+def _not_rolled_back(before: Row) -> str | None:
+    """Why it can't be rolled back, in whatever status."""
+    if before["source"] == "external":
+        return "An import serves nobody: there is nothing to roll back"
+    return None if before["rolled_back_from"] is None else "It is rolled back already: resume undoes it"
 
 
 def _check_ready(before: Row, step: Step) -> None:

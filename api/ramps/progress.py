@@ -56,6 +56,8 @@ def progress_of(row: Row, now: datetime) -> RampProgress:
 
 
 def _next(row: Row, now: datetime) -> RampNext | None:
+    if row["status"] in (Status.CONCLUDED, Status.ARCHIVED):
+        return None
     ramp, standing = planned(row), standing_of(row)
     coming = outlook(ramp, standing)
     if coming is None:

@@ -135,4 +135,4 @@ class RampProgress(BaseModel):
     on_breach: Literal["hold", "pause", "roll_back"]
     release_at_end: RampEnd | None
     held: str | None
-    next: RampNext | None = Field(description="Null: every step is taken")
+    next: RampNext | None = Field(description="Null: every step is taken, or it is over")

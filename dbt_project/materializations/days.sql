@@ -133,9 +133,22 @@
 {% endmacro %}
 
 
-{% macro has_column(relation, name) %}
-    {#- Whether the table has it: not, as an older version left it. -#}
-    {{ return(execute and name in (adapter.get_columns_in_relation(relation) | map(attribute='name') | list)) }}
+{% macro add_column(relation, name, type) %}
+    {#- For a table as an older version left it, with zeros: an insert alone adds none. -#}
+    {%- if load_relation(relation) is none -%}
+        select 1
+    {%- else -%}
+        alter table {{ relation }} {{ on_cluster_clause(relation) }} add column if not exists {{ name }} {{ type }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro has_written(relation, name) %}
+    {#- Whether a build that knew the column ended: an older version left none, or zeros. -#}
+    {%- if not execute or name not in (adapter.get_columns_in_relation(relation) | map(attribute='name') | list) -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {{ return(first_column('select toString(max(' ~ name ~ ') > 0) from ' ~ relation) == ['1']) }}
 {% endmacro %}
 
 

@@ -303,6 +303,9 @@ class Client:
             self._local.not_answered()
             self._outcome.defaulted(closed.experiment, error)
             return closed
+        if not answer.durable:  # it could not be looked who is in
+            self._local.not_answered()
+            return closed
         return self._local.remember(LocalAssignment.of(answer, closed.unit_type))
 
     def _queue_exposure(self, found: Assignment | LocalAssignment, unit_type: str | None) -> None:

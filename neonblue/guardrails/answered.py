@@ -20,21 +20,27 @@ _NOT_STOPPED = (None, "draft", "scheduled", "running")
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An earlier breach. version: of the configuration that was breached; 0: it was not kept then."""
+    """An earlier breach. version: of the configuration that was breached; 0: it was not kept then.
+
+    action: what was done, one of ACTIONS.
+    """
 
     metric_key: str
     variant_key: str
     version: int
+    action: str = "roll_back"
 
 
 def resumes(configurations: Mapping[int, ExperimentMessage]) -> list[int]:
-    """The versions at which the experiment ran again after it had not, ascending."""
-    found, before = [], None
+    """The versions at which people had the experiment run again, or its held ramp go on, ascending."""
+    found: list[int] = []
+    before, held_at = None, None
     for version in sorted(configurations):
-        status = configurations[version].status
-        if status == "running" and before not in _NOT_STOPPED:
+        status, ramp = configurations[version].status, configurations[version].ramp
+        went_on = ramp is not None and ramp.held is None and ramp.position == held_at
+        if status == "running" and (before not in _NOT_STOPPED or went_on):
             found.append(version)
-        before = status
+        before, held_at = status, ramp.position if ramp is not None and ramp.held is not None else None
     return found
 
 
@@ -68,13 +74,24 @@ def unanswered(
     configurations: Mapping[int, ExperimentMessage],
     earlier: Sequence[Answered],
 ) -> list[Breach]:
-    """The breaches that nothing was done about yet: not those that were told, and go on."""
-    open_ = {
-        (breach.metric_key, breach.variant_key)
+    """The breaches about which less was done than is to be done now: not those that were told, and go on."""
+    ramp = configurations[max(configurations)].ramp
+    done = {
+        (breach.metric_key, breach.variant_key, ACTIONS.index(breach.action))
         for breach in earlier
         if accepted_at(configurations, breach) is None
     }
-    return [breach for breach in found if (breach.metric_key, breach.variant_key) not in open_]
+    return [
+        breach
+        for breach in found
+        if not any(
+            (breach.metric_key, breach.variant_key, strength) in done
+            for strength in range(
+                ACTIONS.index(action_of(breach.on_breach, None if ramp is None else ramp.on_breach)),
+                len(ACTIONS),
+            )
+        )
+    ]
 
 
 def strongest(found: Sequence[Breach], ramp_on_breach: str | None) -> str:

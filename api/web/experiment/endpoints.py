@@ -27,7 +27,7 @@ from api.http.problems import Problem
 from api.http.refusals import misread
 from api.results.glances import Glance, Glances
 from api.web.experiment.page import Ways, conflict_of, experiment_page
-from api.web.experiment.steps import ASKING, FORCIBLE, Given, decided_by, errors_of, given_in
+from api.web.experiment.steps import ASKING, Given, can_be_forced, decided_by, errors_of, given_in
 from api.web.shared.frame import Frame, answer, root_of, visitor_of
 from neonblue.contract.life_cycle import Step
 from neonblue.settings import Settings
@@ -145,6 +145,6 @@ async def _refused(show: _Shown, key: str, problem: Problem, step: Step, saw: in
         experiment = await show.experiments.get(key)
         versions = await show.experiments.versions(key, None, _HISTORY)
         return Ways(conflict=conflict_of(experiment, versions.items, step, saw, given))
-    if step in ASKING and (problem.status == 422 or problem.code in FORCIBLE):
+    if step in ASKING and (problem.status == 422 or can_be_forced(problem)):
         return Ways(do=step, given=given, errors=errors_of(problem))
     return Ways(failure=problem.detail)

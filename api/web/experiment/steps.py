@@ -16,8 +16,6 @@ from neonblue.texts import instant, plain
 
 ASKING = frozenset({Step.START, Step.SCHEDULE, Step.PAUSE, Step.ROLL_BACK, Step.CONCLUDE, Step.ARCHIVE})
 """Steps that are reviewed, or say why, before they are taken."""
-FORCIBLE = frozenset({"not_ready", "still_evaluated"})
-"""The codes of refusals that a reason overrides."""
 LATER = "later"
 """To conclude now, and decide later."""
 _LABELS = {
@@ -33,7 +31,8 @@ _LABELS = {
 _WHAT_IT_DOES = {
     Step.PAUSE: "No new unit is assigned, and everybody gets the control until it is resumed. The numbers stay.",
     Step.ROLL_BACK: "Everybody gets the control, and no new unit is let in. Resume undoes it.",
-    Step.CONCLUDE: "No unit is assigned any more, and the verdicts become final.",
+    Step.CONCLUDE: "No unit is assigned any more, and the verdicts become final. An arm that is shipped goes "
+    "at once to all whom targeting means.",
     Step.ARCHIVE: "It leaves the list for good and can’t be changed any more. Its results stay.",
 }
 _FIELDS = frozenset({"outcome", "variant_key", "reason"})
@@ -157,6 +156,11 @@ def decided_by(given: Given) -> dict[str, str | None] | None:
     return {"outcome": outcome, "variant_key": arm if outcome == "ship" else None, "reason": reason}
 
 
+def can_be_forced(problem: Problem) -> bool:
+    """Whether a reason overrides the refusal: it is still asked for, or its checklist has items that are blocking."""
+    return problem.code == "still_evaluated" or bool(problem.members.get("items"))
+
+
 def errors_of(problem: Problem) -> dict[str, str]:
     """Why a form was refused, by the form's fields; what names none of them stands under an empty name."""
     told = problem.members.get("errors") or [{"field": problem.field, "message": problem.detail}]
@@ -182,7 +186,8 @@ def _offer(step: Step) -> Offer:
 def _possible(experiment: ExperimentOut, step: Step, now: datetime) -> bool:
     """Whether it makes sense now: its dates allow it, and a roll back has something to take back."""
     if step is Step.ROLL_BACK:
-        return experiment.status == Status.RUNNING or experiment.enrolment == "open"
+        running = experiment.status == Status.RUNNING
+        return experiment.source == "internal" and (running or experiment.enrolment == "open")
     start = experiment.scheduled_start_at
     return step is not Step.SCHEDULE or (start is not None and start > now)
 

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
-    on_schema_change='append_new_columns',
-    order_by='(axis, day, scanned_at)'
+    order_by='(axis, day, scanned_at)',
+    pre_hook="{{ add_column(this, 'interruptions', 'UInt64') }}"
 ) }}
 
 -- What a later build reads beside what the first one does.
@@ -132,13 +132,7 @@ snapshots as (
     from (
         select
             experiment_id,
-            (
-                JSONExtractRaw(snapshot, 'metrics'),
-                arrayMap(
-                    metric -> (metric.1, metric.2),
-                    JSONExtract(snapshot, 'watched', 'Array(Tuple(key String, version UInt32))')
-                )
-            ) as metrics,
+            JSONExtractRaw(snapshot, 'metrics') as metrics,
             population,
             (version, received_at) as place,
             ingested_at >= {{ since }} as is_new
@@ -167,7 +161,7 @@ interrupted as (
             resumed_at
         from (
             select * from {{ ref('stg_interruptions') }}
-            {%- if has_column(this, 'interruptions') %}
+            {%- if has_written(this, 'interruptions') %}
             union all
             select * from (
                 {{ interruptions_rows(known) }}
@@ -371,5 +365,5 @@ select
     axis,
     day,
     now64(3, 'UTC') as scanned_at,
-    assumeNotNull((select count() from {{ ref('stg_interruptions') }})) as interruptions
+    assumeNotNull((select 1 + count() from {{ ref('stg_interruptions') }})) as interruptions
 from days

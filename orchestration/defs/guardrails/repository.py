@@ -68,7 +68,7 @@ GROUP BY experiment_id, metric_key, metric_version, variant_key, version
 ORDER BY experiment_id, metric_key, metric_version, variant_key, version
 """
 _ANSWERED = """
-SELECT DISTINCT experiment_id, metric_key, variant_key, configuration_version
+SELECT DISTINCT experiment_id, metric_key, variant_key, configuration_version, action
 FROM guardrail_breaches
 WHERE experiment_id IN {experiments:Array(UInt32)}
 ORDER BY ALL
@@ -165,6 +165,17 @@ def read_answered(client: Client, experiments: Sequence[int]) -> dict[int, list[
     for number, *breach in client.query(_ANSWERED, parameters={"experiments": list(experiments)}).result_rows:
         found[number].append(Answered(*breach))
     return found
+
+
+def keep(
+    client: Client, experiment: ExperimentMessage, found: Sequence[Breach], action: str, watermark: datetime
+) -> None:
+    """Keep the evidence of breaches about which this was done just now, by the experiment as it was before."""
+    acted_at = datetime.now(UTC)
+    for breach in found:
+        record(
+            client, Acted(breach, experiment.experiment_id, experiment.version, action, watermark, acted_at)
+        )
 
 
 def record(client: Client, acted: Acted) -> None:

@@ -4,7 +4,7 @@ The watch runs in the sensor itself: a run of its own would take longer to start
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.client import Client
@@ -19,11 +19,10 @@ from neonblue.results.warehouse import NotBuilt
 from neonblue.settings import Settings
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.guardrails.repository import (
-    Acted,
+    keep,
     read_answered,
     read_sums,
     read_watermark,
-    record,
 )
 from orchestration.defs.guardrails.wording import told
 from orchestration.defs.significance.repository import read_configurations
@@ -116,25 +115,15 @@ def act(
         **told(experiment.key, found, action, Settings.load().api.address),
     )
     if action not in _STEPS:
-        if action == "hold":
-            api.take(experiment.key, "ramp/hold", found[0].reason)
+        if action == "hold" and not api.take(experiment.key, "ramp/hold", found[0].reason):
+            return None  # it is held already, and whoever held it told of it
         alerts.tell(instance, alert)
-        _record(client, experiment, found, action, watermark)
+        keep(client, experiment, found, action, watermark)
         return action
     if not api.take(experiment.key, action, found[0].reason):
         return None
     try:
-        _record(client, experiment, found, action, watermark)
+        keep(client, experiment, found, action, watermark)
     finally:
         alerts.tell(instance, alert)
     return action
-
-
-def _record(
-    client: Client, experiment: ExperimentMessage, found: Sequence[Breach], action: str, watermark: datetime
-) -> None:
-    acted_at = datetime.now(UTC)
-    for breach in found:
-        record(
-            client, Acted(breach, experiment.experiment_id, experiment.version, action, watermark, acted_at)
-        )

@@ -19,9 +19,9 @@ _TITLES: Mapping[str, str] = MappingProxyType(
 )
 _DONE: Mapping[str, str] = MappingProxyType(
     {
-        "alert": "Nothing was changed: the experiment runs on. This breach is not told again until the experiment is "
-        "paused and resumed.",
-        "hold": "No step is taken any more; the experiment runs on. `ramp --skip` takes the next step all the same.",
+        "alert": "Nothing was changed: the experiment runs on, a ramp takes no step. This breach is not told again "
+        "until the experiment is paused and resumed.",
+        "hold": "The ramp takes no further step; the experiment runs on.",
         "pause": "Everybody is served the control.",
         "roll_back": "Nobody is enrolled any more, and everybody is served the control.",
     }
@@ -42,12 +42,13 @@ class Told(TypedDict):
 
 def told(key: str, found: Sequence[Breach], action: str, address: str) -> Told:
     """The words for breaches of one experiment, at least one. address: the API's."""
-    step = "pause" if action in ("alert", "hold") else "resume"
+    step = {"alert": "pause", "hold": "ramp/continue"}.get(action, "resume")
+    command = f"ramp {key} --continue" if action == "hold" else f"{step} {key}"
     lines = [breach.reason for breach in found]
     lines += [
         _DONE[action],
-        _STOP if step == "pause" else _UNDO,
-        f"neonblue experiment {step} {key} --reason '…'",
+        _STOP if action == "alert" else _UNDO,
+        f"neonblue experiment {command} --reason '…'",
         f'curl -X POST {address}/v1/experiments/{quote(key, safe="")}/{step} -H "Authorization: Bearer $TOKEN" '
         "-H 'Content-Type: application/json' -d '{\"reason\": \"…\"}'",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
 
@@ -11,7 +12,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.answered import unaccepted
 from neonblue.guardrails.breaches import Breach, breaches
 from neonblue.results.warehouse import NotBuilt
-from orchestration.defs.guardrails.repository import read_answered, read_sums, read_watermark
+from orchestration.defs.guardrails.repository import read_answered, read_sums
 
 _UNITS = """
 SELECT uniqExact(user_id)
@@ -35,17 +36,20 @@ def count_units(client: Client, experiment: ExperimentMessage) -> int:
     return units
 
 
-def read_breaches(client: Client, configurations: Mapping[int, ExperimentMessage]) -> list[Breach] | None:
+def read_breaches(
+    client: Client, configurations: Mapping[int, ExperimentMessage], watermark: datetime | None
+) -> list[Breach] | None:
     """The guardrails that are breached now, by what nobody has accepted; None: the models do not say yet.
 
-    configurations: the experiment's snapshots by version.
+    configurations: the experiment's snapshots by version. watermark: up to which the models have counted.
     """
-    experiment, watermark = configurations[max(configurations)], read_watermark(client)
+    experiment = configurations[max(configurations)]
     watched = watched_guardrails(experiment)
     if not watched:
         return []
-    if watermark is None:
-        return None
+    since = None if experiment.ramp is None else experiment.ramp.step_since
+    if watermark is None or (since is not None and watermark < datetime.fromisoformat(since)):
+        return None  # nothing of the present step has been counted
     try:
         (rows,) = read_sums(client, [(configurations, watched)], watermark)
     except NotBuilt:

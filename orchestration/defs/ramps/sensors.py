@@ -8,10 +8,13 @@ from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContex
 
 from neonblue.contract.messages import ExperimentMessage
 from orchestration.alerts.delivery import Alerts
+from orchestration.defs.guardrails.repository import keep, read_watermark
 from orchestration.defs.ramps.due import alert_of, is_due, seen
 from orchestration.defs.ramps.repository import count_units, read_breaches
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.resources import Api, ClickHouse
+
+_BY_BREACH = ("hold", "pause", "roll_back")
 
 
 @sensor(
@@ -50,11 +53,17 @@ def look(
     experiment = configurations[max(configurations)]
     if experiment.ramp is None:
         return "it has no ramp"
-    units = count_units(client, experiment)
-    done = api.take_ramp_step(
-        experiment.key, seen(experiment.ramp, units, read_breaches(client, configurations))
-    )
-    alert = alert_of(done)
-    if alert is not None:
-        alerts.tell(instance, alert)
+    step = experiment.ramp.steps[experiment.ramp.position - 1] if experiment.ramp.position else None
+    units = 0 if step is None or step.units is None else count_units(client, experiment)
+    watermark = read_watermark(client)
+    found = read_breaches(client, configurations, watermark)
+    done = api.take_ramp_step(experiment.key, seen(experiment.ramp, units, found))
+    try:
+        if found and watermark is not None and done["action"] in _BY_BREACH:
+            # As the watch of the guardrails keeps it: so it tells nobody again, and going on accepts the evidence.
+            keep(client, experiment, found, done["action"], watermark)
+    finally:
+        alert = alert_of(done)
+        if alert is not None:
+            alerts.tell(instance, alert)
     return f"{done['action']}, {done['why']}"

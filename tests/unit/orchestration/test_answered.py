@@ -10,8 +10,16 @@ import msgspec
 import pytest
 
 from neonblue.analysis import MomentRow
-from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails.answered import Answered, accepted_at, resumes, strongest, unaccepted, unanswered
+from neonblue.contract.messages import ExperimentMessage, RampMessage, RampStepMessage
+from neonblue.guardrails.answered import (
+    ACTIONS,
+    Answered,
+    accepted_at,
+    resumes,
+    strongest,
+    unaccepted,
+    unanswered,
+)
 from neonblue.guardrails.breaches import Breach
 from orchestration.defs.guardrails.wording import told
 from tests.unit.orchestration.test_guardrails import experiment, metric
@@ -90,7 +98,7 @@ def test_the_strongest_action_is_taken(wanted: list[str | None], ramp: str | Non
     ("action", "title", "call"),
     [
         ("alert", "Guardrail breached", "pause"),
-        ("hold", "Guardrail breached, and the ramp held", "pause"),
+        ("hold", "Guardrail breached, and the ramp held", "ramp/continue"),
         ("pause", "Experiment paused", "resume"),
         ("roll_back", "Experiment rolled back", "resume"),
     ],
@@ -102,5 +110,26 @@ def test_people_are_told_what_was_done_and_the_call_that_undoes_it(
 
     assert said["title"] == f"{title}: checkout"
     assert said["body"].startswith("errors is breached.\ncrashes is breached.\n")
-    assert f"neonblue experiment {call} checkout" in said["body"]
+    command = "ramp checkout --continue" if action == "hold" else f"{call} checkout"
+    assert f"neonblue experiment {command} --reason" in said["body"]
     assert f"curl -X POST http://127.0.0.1:8000/v1/experiments/checkout/{call} " in said["body"]
+
+
+def test_what_was_done_hides_only_what_is_no_stronger() -> None:
+    for done, due in product(ACTIONS, ("alert", "pause", "roll_back")):
+        earlier = [Answered("errors", "treatment", 1, done)]
+        left = unanswered([breach(on_breach=due)], course("running"), earlier)
+        assert bool(left) == (ACTIONS.index(done) < ACTIONS.index(due)), (done, due)
+
+
+def test_to_let_a_held_ramp_go_on_accepts_what_was_seen_and_to_skip_a_step_does_not() -> None:
+    ramp = RampMessage(steps=[RampStepMessage(allocation=100, hold="P1D")], on_breach="hold", position=1)
+    held = msgspec.structs.replace(ramp, held="errors")
+
+    def versions(*ramps: RampMessage | None) -> dict[int, ExperimentMessage]:
+        found = course(*("running" for _ in ramps))
+        return {n: msgspec.structs.replace(found[n], ramp=one) for n, one in enumerate(ramps, start=1)}
+
+    assert resumes(versions(ramp, held, ramp)) == [3]
+    assert resumes(versions(ramp, held, msgspec.structs.replace(ramp, position=2))) == []
+    assert resumes(versions(ramp, held, None)) == []

@@ -245,10 +245,9 @@ def test_an_assigned_unit_is_exposed_while_the_experiment_runs(at: str, counts: 
 def test_a_history_remembers_what_changed_and_goes_on_where_it_ended() -> None:
     first = History().followed_by(PASTS[:3])
     assert first.followed_by(PASTS[3:]) == HISTORY
-    same = HISTORY.followed_by([Past(8, minute(8), "concluded", "open", 10_000, *_last())])
-    assert (same.pasts, same.newest) == (HISTORY.pasts, 8)
-    assert same.under(8) == HISTORY.pasts[-1]
-    assert HISTORY.under(8) is None
+    later = HISTORY.followed_by([Past(9, minute(9), "concluded", "open", 10_000, *_last())])
+    assert later.at(minute(9)) == later.under(9) == later.pasts[-1]
+    assert HISTORY.under(9) is None
 
 
 def test_the_times_of_versions_never_go_back() -> None:
@@ -261,3 +260,11 @@ def test_the_times_of_versions_never_go_back() -> None:
 
 def _last() -> tuple[frozenset[str], frozenset[str]]:
     return PASTS[-1].dropped, PASTS[-1].holdouts
+
+
+def test_a_late_exposure_is_judged_by_the_enrolment_of_its_time() -> None:
+    """That no new unit enters by now says nothing of who met its variant before."""
+    closed_since = judge(live(closed="a"))
+    for sent in (exposure(INSIDE["a"], minute(2, 30), 2), exposure(INSIDE["a"], minute(2, 30))):
+        verdict = closed_since.carried(sent) if sent.carried_version else closed_since.plain(sent)
+        assert (verdict.outcome, verdict.version) == (Outcome.STORED, 2)

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.experiments.answers import ExperimentOut
-from api.experiments.changes import changed_fields, difference, patched, refusals, written
-from api.experiments.schemas import ExperimentPatch
+from api.experiments.changes import (
+    changed_fields,
+    difference,
+    patched,
+    refusals,
+    release_by,
+    written,
+)
+from api.experiments.schemas import DecisionIn, ExperimentPatch
 from neonblue.contract.life_cycle import Status
 from neonblue.contract.violation import ContractError
 
@@ -198,3 +205,27 @@ def test_the_difference_of_what_is_new_is_what_it_says() -> None:
     told = difference(None, experiment(Status.DRAFT))
     assert told["allocation"] == {"before": None, "after": 5_000}
     assert {"name", "tags", "version", "id"}.isdisjoint(told)
+
+
+def test_another_reason_for_the_same_decision_leaves_what_is_released() -> None:
+    shipped = {"outcome": "ship", "variant_key": "b", "reason": "first"}
+    held = {"variant_key": "a", "share": 10_000, "population": "everyone"}
+    decided = experiment(Status.CONCLUDED, decision=shipped, release=held)
+
+    same = release_by(decided, DecisionIn.model_validate(shipped | {"reason": "second"}))
+    other = release_by(decided, DecisionIn.model_validate({"outcome": "roll_back", "reason": "it harms"}))
+
+    assert same is not None
+    assert same.model_dump() == held
+    assert other is not None
+    assert (other.variant_key, other.population) == ("a", "everyone")
+    assert release_by(decided, None) is None
+
+
+def test_what_has_ended_keeps_its_allocation_beside_a_ramp() -> None:
+    ramp = {"steps": [{"allocation": 100, "hold": "P1D", "units": None}], "on_breach": "pause", "position": 1}
+    ended = experiment(
+        Status.CONCLUDED, ramp=ramp | {"release_at_end": None, "step_since": None, "held": None}
+    )
+
+    assert not refused(ended, {"name": "another"})

@@ -137,7 +137,8 @@ def test_a_ramp_goes_on_after_every_step_that_the_allocation_has_reached(
 def test_the_allocation_of_a_draft_is_its_ramps_first_step(given_: int | None, refused_: bool) -> None:
     assert (ramp_rules.start_refusal(given_, ramp()) is not None) is refused_
     assert ramp_rules.first_share(Status.DRAFT, ramp()) == 100
-    assert ramp_rules.first_share(Status.RUNNING, ramp()) is None
+    for status in set(Status) - {Status.DRAFT, Status.SCHEDULED}:
+        assert ramp_rules.first_share(status, ramp()) is None, status
     assert ramp_rules.first_share(Status.DRAFT, None) is None
 
 
