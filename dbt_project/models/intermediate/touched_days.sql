@@ -1,5 +1,6 @@
 {{ config(
     materialized='incremental',
+    on_schema_change='append_new_columns',
     order_by='(axis, day, scanned_at)',
     pre_hook="{{ add_column(this, 'interruptions', 'UInt64') }}"
 ) }}

@@ -244,7 +244,7 @@ def test_tables_of_other_columns_are_built_whole_and_the_live_views_follow(wareh
     assert not rebuilt(warehouse, before)
 
     # A version that asked for no pauses had heard of one long ago.
-    pause = (1, datetime(2026, 3, 3, 7, tzinfo=UTC), datetime(2026, 3, 3, 17, tzinfo=UTC))
+    pause = (1, datetime(2026, 3, 4, 7, tzinfo=UTC), datetime(2026, 3, 4, 17, tzinfo=UTC))
     insert_experiments(warehouse.client, paused(history.plan.designs()[0].versions(), pause))
     warehouse.client.command(
         "ALTER TABLE experiments UPDATE ingested_at = toDateTime64('2026-03-01 00:00:00', 3, 'UTC') WHERE 1 "
