@@ -45,7 +45,7 @@ versions: ## the unit tests under each Python that is promised and found here (2
 	@$(PYTHON) tests/versions.py
 
 integration: setup ## each part against real services
-	@$(BIN)/pytest -n 3 --dist loadscope tests/integration
+	@$(BIN)/pytest -n 2 --dist loadscope tests/integration
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end

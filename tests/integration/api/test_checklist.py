@@ -57,6 +57,7 @@ def test_what_needs_clickhouse_is_not_known_and_the_rest_is_told(api: httpx.Clie
         "guardrail": "ok",
         "metric_events": "warning",
         "targeting": "warning",
+        "asked_for": "warning",
         "entry": "ok",
         "payloads": "ok",
         "planned_size": "warning",

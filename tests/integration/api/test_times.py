@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.api.life_cycle import Json, draft, step
 from tests.integration.api.test_looks import look, running, take
+from tests.waiting import until
 
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 FAR = "2199-01-01T01:00:00+01:00"
@@ -115,9 +116,11 @@ class Caller:
 def live(caller: Caller) -> str:
     """An experiment with every time that one can have; its key."""
     api = caller.api
-    made = draft(api, scheduled_start_at=FAR, scheduled_stop_at=FAR.replace("01-01", "01-02"))
+    dates = {"scheduled_start_at": FAR, "scheduled_stop_at": FAR.replace("01-01", "01-02")}
+    made = draft(api, ramp="standard", **dates)
     step(api, made["key"], "schedule").raise_for_status()
     step(api, made["key"], "start").raise_for_status()
+    caller.get("/v1/experiments/{key}/ramp", key=made["key"])
     body = {"user_id": "tester-1", "variant_key": "b"}
     path = "/v1/experiments/{key}/forced-variants"
     caller.call("put", path, path.format(key=made["key"]), body)
@@ -136,6 +139,10 @@ def person(caller: Caller) -> str:
     ).raise_for_status()
     caller.call("get", "/v1/assignments", f"/v1/assignments?user_id={user}")
     caller.call("get", "/v1/users/{user_id}", f"/v1/users/{user}")
+    caller.call("get", "/v1/users/{user_id}/assignments", f"/v1/users/{user}/assignments")
+    asked = f"/v1/experiments/{experiment['key']}/evaluations"
+    until(lambda: caller.api.get(asked).json()["total"], "what was asked for is stored")
+    caller.get("/v1/experiments/{key}/evaluations", key=experiment["key"])
     exported = caller.api.get(f"/v1/users/{user}/export").json()
     (assigned,) = exported["assignments"]
     times_of_it = [value for name, value in assigned.items() if name.endswith("_at") and value is not None]
@@ -169,6 +176,7 @@ def test_every_time_that_the_document_names_ends_in_z(caller: Caller) -> None:
     caller.get("/v1/experiments/{key}", key=key)
     caller.get("/v1/experiments")
     caller.get("/v1/experiments/{key}/versions", key=key)
+    caller.get("/v1/experiments/{key}/evaluations", key=key)
     for collection, body in (
         ("layers", {}),
         ("holdouts", {"share": 0}),

@@ -21,9 +21,8 @@ from orchestration.defs.guardrails.repository import read_sums, read_watermark
 from orchestration.defs.guardrails.sensors import guardrails
 from orchestration.resources import Api, ClickHouse
 from tests.integration.colliding import HIGHEST, LOWEST, insert_erased
-from tests.integration.dbt import dbt
-from tests.integration.dbt_project.conftest import REFRESHED
-from tests.integration.orchestration.conftest import LIVE_DATABASE, Analysis, Calls
+from tests.integration.orchestration.conftest import Analysis, Calls
+from tests.integration.orchestration.live_models import build, refresh
 from tests.integration.orchestration.scenario import ARMS, assignment, event, experiment, metric, text
 
 NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -191,9 +190,7 @@ def scene(server: Analysis) -> Iterator[Scene]:
     closed = [row for row in assignments if row["assigned_at"] < text(OPEN_AT)]
     happened = [row for row in events if row["timestamp"] < text(OPEN_AT)]
     send(server, closed, happened)
-    models = ("+live_metric_moments", "+live_unit_metric_values", "+closings")
-    run = dbt(server.settings, "run", "--select", *models, open_at=f"{OPEN_AT:%Y-%m-%d %H:00:00}")
-    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    build(server, OPEN_AT)
     send(
         server,
         [row for row in assignments if row["assigned_at"] >= text(OPEN_AT)],
@@ -214,13 +211,6 @@ def scene(server: Analysis) -> Iterator[Scene]:
 def send(server: Analysis, assignments: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     server.send("assignment_batch", assignments)
     server.send("event_batch", events)
-
-
-def refresh(server: Analysis) -> None:
-    """What ClickHouse does every few seconds, now."""
-    for view in (name for name in REFRESHED if name != "open_journeys"):
-        server.client.command(f"SYSTEM REFRESH VIEW {LIVE_DATABASE}.{view}")
-        server.client.command(f"SYSTEM WAIT VIEW {LIVE_DATABASE}.{view}")
 
 
 @pytest.mark.parametrize("number", POPULATIONS)

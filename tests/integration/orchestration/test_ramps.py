@@ -18,6 +18,7 @@ from orchestration.resources import Api, ClickHouse
 from tests.integration.api.conftest import TOKEN, Server
 from tests.integration.api.life_cycle import messages, rows, started
 from tests.integration.orchestration.conftest import Analysis
+from tests.integration.orchestration.live_models import build, refresh
 from tests.integration.orchestration.scenario import START, assignment, event, launch, metric, text
 
 UNITS = 400
@@ -52,6 +53,8 @@ def send(analysis: Analysis, experiment_id: int, rates: dict[str, float]) -> Non
     given = [row | entered for row in (*assignments, assignment("unmet", "control"))]
     analysis.send("assignment_batch", given)
     analysis.send("event_batch", [row | {"experiment_id": experiment_id} for row in (*events, late)])
+    build(analysis, START + timedelta(hours=48))
+    refresh(analysis)
 
 
 def tick(instance: DagsterInstance) -> str:
@@ -69,7 +72,7 @@ def test_a_step_whose_time_units_and_guardrails_hold_is_taken_once_by_two_sensor
     made = ramped(api, postgres, analysis)
     key = made["key"]
     with DagsterInstance.ephemeral() as instance:
-        assert tick(instance) == f"{key}: wait, 0 of 800 units are in"
+        assert tick(instance) == f"{key}: wait, its guardrails can't be read now"
         send(analysis, made["id"], {"control": 0.05, "treatment": 0.05})
         with ThreadPoolExecutor(2) as pool:
             said = sorted(pool.map(lambda _: tick(instance), range(2)))

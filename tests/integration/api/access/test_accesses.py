@@ -92,7 +92,8 @@ def test_reading_a_person_says_who_from_where_in_which_request(
     )
 
     assert answer.status_code == 200
-    (entry,) = entries(whole_api, request_id=request)
+    entry, *linked = entries(whole_api, request_id=request)
+    assert len(linked) == (path == "/v1/users/{}/assignments")  # whose person it is
     assert (entry["action"], entry["object_type"], entry["after"]) == (action, "user", {"what": what})
     assert entry["actor"].startswith("token:")
     assert entry["actor"].endswith(":bootstrap")

@@ -25,7 +25,7 @@ def test_json_is_what_the_api_answered(run: Run, api: httpx.Client) -> None:
     assert json.loads(run("experiment", "pause", key, "--json").stdout) == api.get(path).json()
     refused = run("experiment", "pause", key, "--json")
     assert refused.exit_code == 1
-    assert json.loads(refused.stdout)["legal_steps"] == ["resume", "conclude"]
+    assert json.loads(refused.stdout)["legal_steps"] == ["resume", "roll_back", "conclude"]
     assert "paused experiments can't take the step pause" in words(refused.stderr)
 
 
