@@ -73,20 +73,7 @@ def answer(target: Target | Fixed, decision: Decision | Violation) -> Assignment
     if isinstance(decision, Violation):
         return rejection(target.request, decision)
     live = target.experiment
-    found = AssignmentAnswer(
-        experiment=live.key,
-        user_id=target.request.user_id,
-        experiment_id=live.experiment_id,
-        variant_key=decision.variant_key,
-        version=decision.version or live.version,
-        assigned_at=decision.assigned_at,
-        created=decision.created,
-        reason=decision.reason,
-        payload=_payload(live, decision.variant_key),
-        served_by=None if decision.served_by is ServedBy.EXPERIMENT else decision.served_by,
-        durable=decision.durable,
-        in_experiment=decision.in_experiment,
-    )
+    found = _answered(live, target.request.user_id, decision)
     if live.external and decision.variant_key != target.request.variant_key:
         found.status = Status.REJECTED
         found.code = Code.ASSIGNMENT_CONFLICT
@@ -111,19 +98,7 @@ def answer_stored(live: LiveExperiment, user_id: str, stored: Stored) -> Assignm
 
 def answer_unstored(live: LiveExperiment, user_id: str, evaluation: Evaluation) -> AssignmentAnswer:
     """The answer on a unit that the experiment itself gives nothing, from memory."""
-    return AssignmentAnswer(
-        experiment=live.key,
-        user_id=user_id,
-        experiment_id=live.experiment_id,
-        variant_key=evaluation.variant_key,
-        version=live.version,
-        assigned_at=None,
-        created=False,
-        reason=evaluation.reason,
-        payload=_payload(live, evaluation.variant_key),
-        served_by=None if evaluation.served_by is ServedBy.EXPERIMENT else evaluation.served_by,
-        in_experiment=evaluation.in_experiment,
-    )
+    return _answered(live, user_id, Decision.unstored(evaluation))
 
 
 def rejection(request: AssignmentRequest | Violation, violation: Violation) -> AssignmentAnswer:
@@ -143,6 +118,23 @@ def rejection(request: AssignmentRequest | Violation, violation: Violation) -> A
         code=violation.code,
         field=violation.field,
         message=violation.message,
+    )
+
+
+def _answered(live: LiveExperiment, user_id: str, decision: Decision) -> AssignmentAnswer:
+    return AssignmentAnswer(
+        experiment=live.key,
+        user_id=user_id,
+        experiment_id=live.experiment_id,
+        variant_key=decision.variant_key,
+        version=decision.version or live.version,
+        assigned_at=decision.assigned_at,
+        created=decision.created,
+        reason=decision.reason,
+        payload=_payload(live, decision.variant_key),
+        served_by=None if decision.served_by is ServedBy.EXPERIMENT else decision.served_by,
+        durable=decision.durable,
+        in_experiment=decision.in_experiment,
     )
 
 

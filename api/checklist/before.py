@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from api.experiments.readiness import ChecklistItem, Grade
+from api.experiments.readiness import ChecklistItem
 from neonblue.contract.messages import MetricMessage
 from neonblue.results.traffic import ARRIVED_DAYS, SEEN_DAYS, Arrived, Seen, Source
 
@@ -56,13 +56,12 @@ def not_known(
     code: str, what: str, cause: str | None = _AWAY, next_step: str | None = _ASK_AGAIN
 ) -> ChecklistItem:
     """Nothing was found, and nothing is claimed. what: that is not known, behind "whether"."""
-    return ChecklistItem(
-        code=code,
-        status=Grade.WARNING,
-        headline=f"It is not known whether {what}",
+    return ChecklistItem.warning(
+        code,
+        f"It is not known whether {what}",
+        {"known": False},
         cause=cause,
         next_step=next_step,
-        evidence={"known": False},
     )
 
 
@@ -71,19 +70,15 @@ def asked_item(count: int, last_at: datetime | None) -> ChecklistItem:
     evidence = {"evaluations": count, "last_asked_at": None if last_at is None else last_at.isoformat()}
     if count:
         times = "once" if count == 1 else f"{count:,} times"
-        return ChecklistItem(
-            code="asked_for",
-            status=Grade.OK,
-            headline=f"The key was asked for {times} in the last {ASKED_DAYS} days",
-            evidence=evidence,
+        return ChecklistItem.ok(
+            "asked_for", f"The key was asked for {times} in the last {ASKED_DAYS} days", evidence
         )
-    return ChecklistItem(
-        code="asked_for",
-        status=Grade.WARNING,
-        headline=f"Nobody asked for the key in the last {ASKED_DAYS} days",
+    return ChecklistItem.warning(
+        "asked_for",
+        f"Nobody asked for the key in the last {ASKED_DAYS} days",
+        evidence,
         cause="No call named it, and no exposure came: the code that uses it may not be out, or names another key",
         next_step="Ship the code first: a draft's key gives everybody the control",
-        evidence=evidence,
     )
 
 
@@ -93,19 +88,17 @@ def metrics_item(metrics: Sequence[MetricMessage]) -> ChecklistItem:
         role: sum(metric.role == role for metric in metrics) for role in ("primary", "secondary", "guardrail")
     }
     if count["primary"]:
-        return ChecklistItem(
-            code="metrics",
-            status=Grade.OK,
-            headline=f"{len(metrics)} metric{'s' * (len(metrics) != 1)}, {count['primary']} of them primary",
-            evidence=dict(count),
+        return ChecklistItem.ok(
+            "metrics",
+            f"{len(metrics)} metric{'s' * (len(metrics) != 1)}, {count['primary']} of them primary",
+            dict(count),
         )
-    return ChecklistItem(
-        code="metrics",
-        status=Grade.WARNING,
-        headline="There is no primary metric" if metrics else "There is no metric",
+    return ChecklistItem.warning(
+        "metrics",
+        "There is no primary metric" if metrics else "There is no metric",
+        dict(count),
         cause="The results can't say which arm is better, and no metric can be added once it has started",
         next_step="Add a primary metric, unless the experiment is for a careful rollout alone",
-        evidence=dict(count),
     )
 
 
@@ -113,19 +106,15 @@ def guardrail_item(metrics: Sequence[MetricMessage]) -> ChecklistItem:
     """Whether something is watched that may not get worse."""
     keys = [metric.key for metric in metrics if metric.role == "guardrail"]
     if keys:
-        return ChecklistItem(
-            code="guardrail",
-            status=Grade.OK,
-            headline=f"{', '.join(keys[:_NAMED])} may not get worse",
-            evidence={"guardrails": keys},
+        return ChecklistItem.ok(
+            "guardrail", f"{', '.join(keys[:_NAMED])} may not get worse", {"guardrails": keys}
         )
-    return ChecklistItem(
-        code="guardrail",
-        status=Grade.WARNING,
-        headline="No guardrail is set",
+    return ChecklistItem.warning(
+        "guardrail",
+        "No guardrail is set",
+        {"guardrails": []},
         cause="Nobody is told where the experiment does harm beside what it is for",
         next_step="Add a metric with the role guardrail, such as errors or revenue",
-        evidence={"guardrails": []},
     )
 
 
@@ -151,19 +140,17 @@ def events_item(
     }
     silent = [key for key, events in counts.items() if not events]
     if not silent:
-        return ChecklistItem(
-            code="metric_events",
-            status=Grade.OK,
-            headline=f"Each metric received events in the last {ARRIVED_DAYS} days",
-            evidence={"events": counts},
+        return ChecklistItem.ok(
+            "metric_events",
+            f"Each metric received events in the last {ARRIVED_DAYS} days",
+            {"events": counts},
         )
-    return ChecklistItem(
-        code="metric_events",
-        status=Grade.WARNING,
-        headline=f"{', '.join(silent[:_NAMED])} received no event in the last {ARRIVED_DAYS} days",
+    return ChecklistItem.warning(
+        "metric_events",
+        f"{', '.join(silent[:_NAMED])} received no event in the last {ARRIVED_DAYS} days",
+        {"events": counts},
         cause=f"No event of the type and properties that the metric counts came from a unit of the type {unit_type}",
         next_step="Send such an event, or look for a slip in event_type, property_filter or unit_type",
-        evidence={"events": counts},
     )
 
 
@@ -182,31 +169,28 @@ def size_item(size: Size, seen: Seen | None) -> ChecklistItem:
     if size.meant is None:
         evidence["targeting"] = "not known: as if it meant every unit"
     if not seen.units:
-        return ChecklistItem(
-            code="planned_size",
-            status=Grade.WARNING,
-            headline=f"No unit of this type was seen in the last {SEEN_DAYS} days",
+        return ChecklistItem.warning(
+            "planned_size",
+            f"No unit of this type was seen in the last {SEEN_DAYS} days",
+            evidence,
             cause="So it can't be said how many will enter",
             next_step="Look whether events of such units arrive, and whether the unit_type is right",
-            evidence=evidence,
         )
     if size.planned_units is None:
-        return ChecklistItem(
-            code="planned_size",
-            status=Grade.OK,
-            headline=f"No size is planned; up to {seen.units * size.share:,.0f} units can enter in {_days(seen.days)}",
-            evidence=evidence,
+        return ChecklistItem.ok(
+            "planned_size",
+            f"No size is planned; up to {seen.units * size.share:,.0f} units can enter in {_days(seen.days)}",
+            evidence,
         )
     days = seen.days_until(size.planned_units / size.share) if size.share else None
     if days is None:
-        return ChecklistItem(
-            code="planned_size",
-            status=Grade.WARNING,
-            headline=f"{size.planned_units:,} units will not be reached",
+        return ChecklistItem.warning(
+            "planned_size",
+            f"{size.planned_units:,} units will not be reached",
+            evidence,
             cause=f"{seen.units:,} units were seen in {_days(seen.days)}, {size.share:.2%} of them can enter, and "
             "hardly any new ones come",
             next_step="Raise the allocation, widen the targeting, or plan fewer units",
-            evidence=evidence,
         )
     return _reached(size, days, evidence)
 
@@ -222,28 +206,23 @@ def beside_item(others: Sequence[Beside]) -> ChecklistItem:
     }
     alike = sorted(other.key for other in others if other.same_salt)
     if alike:
-        return ChecklistItem(
-            code="shared_units",
-            status=Grade.WARNING,
-            headline=f"{', '.join(alike[:_NAMED])} divides the units in the same way",
+        return ChecklistItem.warning(
+            "shared_units",
+            f"{', '.join(alike[:_NAMED])} divides the units in the same way",
+            evidence | {"same_salt": alike[:_NAMED]},
             cause="Equal salts: the units of an arm here are in one arm there, so that the effects can't be told apart",
             next_step="Leave the salt out, so that one is made",
-            evidence=evidence | {"same_salt": alike[:_NAMED]},
         )
     if not others:
-        return ChecklistItem(
-            code="shared_units",
-            status=Grade.OK,
-            headline="No running experiment and no release shares its units",
-            evidence=evidence,
+        return ChecklistItem.ok(
+            "shared_units", "No running experiment and no release shares its units", evidence
         )
-    return ChecklistItem(
-        code="shared_units",
-        status=Grade.OK,
-        headline=f"Its units are in {len(experiments)} running experiments and {len(releases)} releases as well",
+    return ChecklistItem.ok(
+        "shared_units",
+        f"Its units are in {len(experiments)} running experiments and {len(releases)} releases as well",
+        evidence,
         cause="Each divides them by a hash of its own, so that the arms stay alike",
         next_step="Give those that touch the same page a layer in common",
-        evidence=evidence,
     )
 
 
@@ -257,14 +236,13 @@ def _reached(size: Size, days: int, evidence: dict[str, object]) -> ChecklistIte
     elif size.stops_at is not None and at > size.stops_at:
         late = f"It stops at {size.stops_at:%Y-%m-%d %H:%MZ}"
     if late is None:
-        return ChecklistItem(code="planned_size", status=Grade.OK, headline=headline, evidence=evidence)
-    return ChecklistItem(
-        code="planned_size",
-        status=Grade.WARNING,
-        headline=headline,
+        return ChecklistItem.ok("planned_size", headline, evidence)
+    return ChecklistItem.warning(
+        "planned_size",
+        headline,
+        evidence,
         cause=late,
         next_step="Raise the allocation, run it longer, or plan fewer units",
-        evidence=evidence,
     )
 
 

@@ -108,25 +108,19 @@ def stored_item(found: Recomputed) -> ChecklistItem:
     }
     looked = f"{'All' if found.whole else 'The first'} {found.units:,} stored variants"
     if not found.units:
-        return ChecklistItem(
-            code="stored_variants", status=Grade.OK, headline="No variant is stored yet", evidence=evidence
-        )
+        return ChecklistItem.ok("stored_variants", "No variant is stored yet", evidence)
     if found.unexplained:
-        return ChecklistItem(
-            code="stored_variants",
-            status=Grade.WARNING,
-            headline=f"{found.unexplained:,} of {found.units:,} stored variants are not what the hash gives",
+        return ChecklistItem.warning(
+            "stored_variants",
+            f"{found.unexplained:,} of {found.units:,} stored variants are not what the hash gives",
+            evidence,
             cause="No import, link, tester or former version explains them",
             next_step="Look who writes assignments beside this API, and with which version of a client",
-            evidence=evidence,
         )
     differ = sum(found.differing.values())
     told = f"; {differ:,} differ, which imports, links, testers or former versions explain" if differ else ""
-    return ChecklistItem(
-        code="stored_variants",
-        status=Grade.OK,
-        headline=f"{looked} were worked out anew{told or ', and are what the hash gives'}",
-        evidence=evidence,
+    return ChecklistItem.ok(
+        "stored_variants", f"{looked} were worked out anew{told or ', and are what the hash gives'}", evidence
     )
 
 
@@ -136,11 +130,8 @@ def repeats_item(found: Repeated | None) -> ChecklistItem:
         return not_known("repeats", "events are sent twice")
     evidence = asdict(found)
     if not found.repeated:
-        return ChecklistItem(
-            code="repeats",
-            status=Grade.OK,
-            headline=f"None of {found.events:,} events of a day repeats another one",
-            evidence=evidence,
+        return ChecklistItem.ok(
+            "repeats", f"None of {found.events:,} events of a day repeats another one", evidence
         )
     share = found.repeated / found.events
     headline = (
@@ -148,14 +139,13 @@ def repeats_item(found: Repeated | None) -> ChecklistItem:
         "type, time, value and properties"
     )
     if share <= _MOST_REPEATED:
-        return ChecklistItem(code="repeats", status=Grade.OK, headline=headline, evidence=evidence)
-    return ChecklistItem(
-        code="repeats",
-        status=Grade.WARNING,
-        headline=headline,
+        return ChecklistItem.ok("repeats", headline, evidence)
+    return ChecklistItem.warning(
+        "repeats",
+        headline,
+        evidence,
         cause="They have ids of their own, so each of them counts",
         next_step="Keep an event's id when it is sent again",
-        evidence=evidence,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from clickhouse_connect.driver.client import Client
@@ -194,12 +194,19 @@ def _is_release(live: LiveExperiment) -> bool:
 
 
 def _size(row: Row, experiment: ExperimentOut, matches: Matches | None) -> Size:
+    """Under a ramp as if all came once its last step is taken."""
+    now, entry = datetime.now(UTC), entry_of(row)
+    starts_at = max(experiment.scheduled_start_at or now, now)
+    if experiment.ramp is not None:
+        *early, last = experiment.ramp.plan.steps
+        starts_at += sum((step.hold for step in early), timedelta())
+        entry = replace(entry, allocation=last.share)
     return Size(
         experiment.planned_units,
         experiment.planned_days,
-        max(experiment.scheduled_start_at or datetime.now(UTC), datetime.now(UTC)),
+        starts_at,
         experiment.scheduled_stop_at,
-        entry_of(row).share,
+        entry.share,
         1.0 if experiment.targeting is None else None if matches is None else matches.share,
     )
 

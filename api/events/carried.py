@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.assignments.cache import Stored, UnitKey
 from api.assignments.repository import NewAssignment, insert_earlier, upsert_users
-from api.events.judging import Judge, Outcome
+from api.events.judging import Judge, Outcome, Verdict
 from api.metrics import CARRIED
 from api.postgres.database import Connection
 from neonblue.contract.events import Event
@@ -49,30 +49,39 @@ class CarriedAssignments:
                 CARRIED.labels(_WORDS.get(outcome, outcome.value)).inc()
 
 
+def first_of_each(
+    exposures: Iterable[Event], judges: Mapping[int, Judge], ask: Callable[[Judge, Event], Verdict]
+) -> tuple[dict[UnitKey, NewAssignment], list[tuple[Event, Outcome]]]:
+    """Each unit's assignment by the earliest of its exposures that give one, and why the others give none.
+
+    judges: by experiment; of a draft that was deleted meanwhile there is none, and nothing is said of its exposures.
+    """
+    firsts: dict[UnitKey, NewAssignment] = {}
+    refused: list[tuple[Event, Outcome]] = []
+    for event in exposures:
+        judge = judges.get(event.experiment_id or 0)
+        if judge is None:
+            continue
+        unit, verdict = unit_of(event), ask(judge, event)
+        held = firsts.get(unit)
+        if verdict.outcome is not Outcome.STORED:
+            refused.append((event, verdict.outcome))
+        elif held is None or event.timestamp < held.assigned_at:
+            firsts[unit] = NewAssignment(
+                unit, verdict.variant_key, verdict.version, event.timestamp, event.timestamp
+            )
+    return firsts, refused
+
+
 async def store_carried(
     connection: Connection, exposures: Sequence[Event], judges: Mapping[int, Judge]
 ) -> CarriedAssignments:
     """Store what these exposures carry where the configuration gave it, exposed at the earliest of each unit."""
-    refused: dict[str, Outcome] = {}
-    firsts: dict[UnitKey, NewAssignment] = {}
-    for event in exposures:
-        judge = judges.get(event.experiment_id or 0)
-        if judge is None:  # a draft that was deleted meanwhile
-            continue
-        verdict = judge.carried(event)
-        if verdict.outcome is not Outcome.STORED:
-            refused[event.id] = verdict.outcome
-            continue
-        unit = unit_of(event)
-        held = firsts.get(unit)
-        if held is None or event.timestamp < held.assigned_at:
-            firsts[unit] = NewAssignment(
-                unit, verdict.variant_key, verdict.version, event.timestamp, event.timestamp
-            )
+    firsts, refused = first_of_each(exposures, judges, Judge.carried)
     inserted = await insert_earlier(connection, list(firsts.values()))
     await upsert_users(connection, {unit[1:]: None for unit in inserted})
     created = {unit: new.stored() for unit, new in firsts.items() if unit in inserted}
-    return CarriedAssignments(created, refused)
+    return CarriedAssignments(created, {event.id: outcome for event, outcome in refused})
 
 
 def messages_of(created: Mapping[UnitKey, Stored], received_at: str) -> list[Message]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from api.assignments.cache import Stored, UnitKey
-from api.assignments.repository import NewAssignment, insert_earlier, read_assignments, upsert_users
-from api.events.carried import unit_of
+from api.assignments.repository import insert_earlier, read_assignments, upsert_users
+from api.events.carried import first_of_each, unit_of
 from api.events.judging import Judge, Outcome
 from api.identity.links import read_links
 from api.metrics import UNASSIGNED_EXPOSURES
@@ -37,27 +37,16 @@ async def store_plain(
     connection: Connection, exposures: Iterable[Event], judges: Mapping[int, Judge]
 ) -> PlainExposures:
     """Assign the units of these exposures as the configuration said then, exposed at the earliest of each."""
-    refused: dict[UnitKey, Outcome] = {}
-    firsts: dict[UnitKey, NewAssignment] = {}
-    for event in exposures:
-        judge = judges.get(event.experiment_id or 0)
-        if judge is None:  # a draft that was deleted meanwhile
-            continue
-        unit, verdict = unit_of(event), judge.plain(event)
-        if verdict.outcome is not Outcome.STORED:
-            refused.setdefault(unit, verdict.outcome)
-            continue
-        held = firsts.get(unit)
-        if held is None or event.timestamp < held.assigned_at:
-            firsts[unit] = NewAssignment(
-                unit, verdict.variant_key, verdict.version, event.timestamp, event.timestamp
-            )
+    firsts, refused = first_of_each(exposures, judges, Judge.plain)
     links = await read_links(connection, {unit[1:] for unit in firsts}) if firsts else {}
     wanted = {unit: new for unit, new in firsts.items() if unit[1:] not in links}
     inserted = await insert_earlier(connection, list(wanted.values()))
     await upsert_users(connection, {unit[1:]: None for unit in inserted})
     existing = await read_assignments(connection, sorted(wanted.keys() - inserted))
-    found = refused | dict.fromkeys(firsts, Outcome.LINKED)
+    found: dict[UnitKey, Outcome] = {}
+    for event, outcome in refused:
+        found.setdefault(unit_of(event), outcome)
+    found |= dict.fromkeys(firsts, Outcome.LINKED)
     found |= dict.fromkeys(inserted, Outcome.STORED)
     outcomes = Counter(
         (judges[unit[0]].live.key, outcome) for unit, outcome in found.items() if unit not in existing

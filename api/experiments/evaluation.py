@@ -43,7 +43,8 @@ FROM experiments AS e
 LEFT JOIN (
     {_EVALUATION}
     WHERE e.status NOT IN ('concluded', 'archived')
-        OR (e.status = 'concluded' AND (e.release IS NOT NULL OR e.decision ->> 'outcome' = 'ship'))
+        OR (e.status = 'concluded' AND coalesce(e.release, e.decision) ->> 'variant_key' IN (
+            SELECT v.key FROM variants AS v WHERE v.experiment_id = e.id AND NOT v.is_control))
 ) AS served (id, status, source, population, evaluation)
     USING (id)
 """  # noqa: S608 - no value is in the text

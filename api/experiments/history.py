@@ -66,15 +66,20 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All versions of one experiment up to `newest`, by their order."""
+    """All versions of one experiment so far, by their order."""
 
     pasts: tuple[Past, ...] = ()
-    newest: int = 0
+
+    @property
+    def newest(self) -> int:
+        """The number of the last version; 0 before the first."""
+        return self.pasts[-1].version if self.pasts else 0
 
     def under(self, version: int) -> Past | None:
         """What that version says; None where there is no such version."""
-        place = bisect_right(self.pasts, version, key=_version_of) if version <= self.newest else 0
-        return self.pasts[place - 1] if place else None
+        place = bisect_right(self.pasts, version, key=_version_of)
+        found = self.pasts[place - 1] if place else None
+        return found if found is not None and found.version == version else None
 
     def at(self, instant: str) -> Past | None:
         """What held at that time; None before the first version."""
@@ -93,12 +98,10 @@ class History:
     def followed_by(self, pasts: Sequence[Past]) -> History:
         """With newer versions. A time before that of the version before is that one's: clocks differ."""
         found = list(self.pasts)
-        newest = self.newest
         for past in pasts:
-            newest = past.version
             since = max(past.since, found[-1].since) if found else past.since
             found.append(replace(past, since=since))
-        return History(tuple(found), newest)
+        return History(tuple(found))
 
 
 class Histories:

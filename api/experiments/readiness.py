@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,21 @@ class ChecklistItem(BaseModel):
     next_step: str | None = Field(default=None, description="What to do; null: nothing")
     evidence: dict[str, Any] = Field(default_factory=dict, description="The numbers that it was told by")
 
+    @classmethod
+    def ok(cls, code: str, headline: str, evidence: dict[str, Any], **more: str | None) -> Self:
+        """Nothing speaks against it. more: cause, next_step."""
+        return cls(code=code, status=Grade.OK, headline=headline, evidence=evidence, **more)
+
+    @classmethod
+    def warning(cls, code: str, headline: str, evidence: dict[str, Any], **more: str | None) -> Self:
+        """Look at it. more: cause, next_step."""
+        return cls(code=code, status=Grade.WARNING, headline=headline, evidence=evidence, **more)
+
+    @classmethod
+    def blocking(cls, code: str, headline: str, evidence: dict[str, Any], **more: str | None) -> Self:
+        """Why it can't start, or can't be used. more: cause, next_step."""
+        return cls(code=code, status=Grade.BLOCKING, headline=headline, evidence=evidence, **more)
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -78,12 +93,13 @@ class Matches:
 class Entry:
     """Which share of the units that targeting means can enter. Shares in basis points; holdouts: each one's, by key.
 
-    layer: the part of its layer; None: it has none.
+    layer: the part of its layer; None: it has none. is_open: whether new units get in at all.
     """
 
     allocation: int = FULL_ALLOCATION
     layer: int | None = None
     holdouts: dict[str, int] = field(default_factory=dict)
+    is_open: bool = True
 
     @property
     def share(self) -> float:
@@ -100,7 +116,8 @@ def entry_of(row: Row) -> Entry:
     """Of an experiment as it was read."""
     layer = row["layer"]
     held = {rule["key"]: rule["share"] for rule in row["holdout_rules"]}
-    return Entry(row["allocation"], None if layer is None else layer["end"] - layer["start"], held)
+    slots = None if layer is None else layer["end"] - layer["start"]
+    return Entry(row["allocation"], slots, held, is_open=row["enrolment"] == "open")
 
 
 def fitness_items(
@@ -124,27 +141,23 @@ def blocking(items: Iterator[ChecklistItem]) -> list[ChecklistItem]:
 def targeting_item(targeting: str | None, matches: Matches | None) -> ChecklistItem:
     """Whom targeting means among the units seen."""
     if targeting is None:
-        return ChecklistItem(
-            code="targeting", status=Grade.OK, headline="Every unit is meant: there is no targeting"
-        )
+        return ChecklistItem.ok("targeting", "Every unit is meant: there is no targeting", {})
     refused = fitness.refused_targeting(targeting)
     if refused:
-        return ChecklistItem(
-            code="targeting",
-            status=Grade.BLOCKING,
-            headline="The targeting can't be what is meant",
+        return ChecklistItem.blocking(
+            "targeting",
+            "The targeting can't be what is meant",
+            {"expression": targeting},
             cause="; ".join(rule.message for rule in refused),
             next_step="Write the expression anew",
-            evidence={"expression": targeting},
         )
     if matches is None or not matches.units:
-        return ChecklistItem(
-            code="targeting",
-            status=Grade.WARNING,
-            headline="It is not known whom the targeting means",
+        return ChecklistItem.warning(
+            "targeting",
+            "It is not known whom the targeting means",
+            {"units": 0},
             cause="No unit of this type has been seen with attributes",
             next_step="Send attributes with POST /v1/assignments, then look again",
-            evidence={"units": 0},
         )
     return _matched(matches)
 
@@ -153,34 +166,31 @@ def _matched(matches: Matches) -> ChecklistItem:
     evidence = {"units": matches.units, "meant": matches.meant, "unanswered": matches.unanswered}
     headline = f"The targeting means {matches.meant:,} of {matches.units:,} units seen ({matches.share:.1%})"
     if matches.meant == 0 and matches.decided >= ENOUGH_UNITS:
-        return ChecklistItem(
-            code="targeting",
-            status=Grade.BLOCKING,
-            headline=headline,
+        return ChecklistItem.blocking(
+            "targeting",
+            headline,
+            evidence,
             cause=f"{matches.decided:,} units have the attributes that it reads, and none of them may enter",
             next_step="Mend the expression, or force the start where such units are yet to come",
-            evidence=evidence,
         )
     if matches.unanswered > _MANY * matches.units:
         why = f": {matches.why}" if matches.why else ""
-        return ChecklistItem(
-            code="targeting",
-            status=Grade.WARNING,
-            headline=headline,
+        return ChecklistItem.warning(
+            "targeting",
+            headline,
+            evidence,
             cause=f"{matches.unanswered:,} units lack the attributes that it reads{why}",
             next_step="Send these attributes with each assignment: a unit without them stays out",
-            evidence=evidence,
         )
     if matches.meant == 0:
-        return ChecklistItem(
-            code="targeting",
-            status=Grade.WARNING,
-            headline=headline,
+        return ChecklistItem.warning(
+            "targeting",
+            headline,
+            evidence,
             cause="None of the few units seen may enter",
             next_step="Look whether the expression says what is meant",
-            evidence=evidence,
         )
-    return ChecklistItem(code="targeting", status=Grade.OK, headline=headline, evidence=evidence)
+    return ChecklistItem.ok("targeting", headline, evidence)
 
 
 def entry_item(entry: Entry) -> ChecklistItem:
@@ -194,34 +204,39 @@ def entry_item(entry: Entry) -> ChecklistItem:
     headline = f"{entry.share:.3%} of the units that are meant can enter"
     whole = sorted(key for key, share in entry.holdouts.items() if share >= FULL_ALLOCATION)
     if whole:
-        return ChecklistItem(
-            code="entry",
-            status=Grade.BLOCKING,
-            headline="No unit can enter",
+        return ChecklistItem.blocking(
+            "entry",
+            "No unit can enter",
+            evidence,
             cause=f"The holdout {', '.join(whole)} takes all units, and the experiment respects it",
             next_step="Make the holdout smaller, or name the holdouts that the experiment respects",
-            evidence=evidence,
+        )
+    if not entry.is_open:
+        return ChecklistItem.warning(
+            "entry",
+            "No unit can enter",
+            evidence,
+            cause="The enrolment is closed: every unit gets the control, and none is measured",
+            next_step="Change enrolment to open, before the start or while it runs",
         )
     if entry.allocation == 0:
-        return ChecklistItem(
-            code="entry",
-            status=Grade.WARNING,
-            headline="No unit can enter yet",
+        return ChecklistItem.warning(
+            "entry",
+            "No unit can enter yet",
+            evidence,
             cause="The allocation is 0",
             next_step="Raise it once it runs: it may only grow",
-            evidence=evidence,
         )
     small = fitness.small_allocation(entry.allocation)
     if small is not None:
-        return ChecklistItem(
-            code="entry",
-            status=Grade.WARNING,
-            headline=headline,
+        return ChecklistItem.warning(
+            "entry",
+            headline,
+            evidence,
             cause=small.message,
             next_step="Look whether a percentage was written for basis points",
-            evidence=evidence,
         )
-    return ChecklistItem(code="entry", status=Grade.OK, headline=headline, evidence=evidence)
+    return ChecklistItem.ok("entry", headline, evidence)
 
 
 def payloads_item(experiment: ExperimentOut) -> ChecklistItem:
@@ -230,21 +245,18 @@ def payloads_item(experiment: ExperimentOut) -> ChecklistItem:
     doubted = list(payloads.doubts(experiment.variants))
     if not (refused or doubted):
         given = sum(arm.payload is not None for arm in experiment.variants)
-        return ChecklistItem(
-            code="payloads",
-            status=Grade.OK,
-            headline="The arms' payloads have one shape" if given else "No arm has a payload",
-            evidence={"arms": given},
+        return ChecklistItem.ok(
+            "payloads",
+            "The arms' payloads have one shape" if given else "No arm has a payload",
+            {"arms": given},
         )
-    return ChecklistItem(
-        code="payloads",
-        status=Grade.BLOCKING if refused else Grade.WARNING,
-        headline="The arms' payloads are of several types"
-        if refused
-        else "The arms' payloads differ in shape",
+    graded = ChecklistItem.blocking if refused else ChecklistItem.warning
+    return graded(
+        "payloads",
+        "The arms' payloads are of several types" if refused else "The arms' payloads differ in shape",
+        {"fields": [rule.field for rule in (*refused, *doubted)]},
         cause=_said(refused or doubted),
         next_step="Give every arm a payload of the same type and fields",
-        evidence={"fields": [rule.field for rule in (*refused, *doubted)]},
     )
 
 

@@ -184,3 +184,10 @@ def test_a_start_is_forced_with_a_reason_or_not_at_all() -> None:
 
 def test_an_item_says_no_more_than_it_knows() -> None:
     assert ChecklistItem(code="a", status=Grade.OK, headline="b").evidence == {}
+
+
+def test_where_enrolment_is_closed_nobody_enters() -> None:
+    found = entry_item(Entry(is_open=False))
+
+    assert (found.status, found.headline) == (Grade.WARNING, "No unit can enter")
+    assert found.next_step is not None
