@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neonblue.cli.api import Api, experiment_path
+from neonblue.cli.experiment_document import basis_points
 from neonblue.cli.terminal import fail
 from neonblue.client import Experiment
 from neonblue.texts import plain
@@ -71,3 +72,14 @@ def release(
 def because(reason: str | None) -> dict[str, str]:
     """The reason as a field of a request; nothing where there is none."""
     return {} if reason is None else {"reason": reason}
+
+
+def points_of(percent: str) -> int:
+    """A share of traffic in basis points; what is none ends the command."""
+    points = basis_points(percent)
+    if points is None:
+        fail(
+            f"{plain(percent)!r} is no share of traffic: say a percentage up to 100, such as 25% or 0.5%",
+            code=2,
+        )
+    return points

@@ -11,7 +11,6 @@ import typer
 
 from neonblue.cli import experiment_calls as calls
 from neonblue.cli.api import Api, experiment_path, show_json
-from neonblue.cli.experiment_document import basis_points
 from neonblue.cli.experiment_options import Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import ramp_words
 from neonblue.cli.output import ask, say
@@ -85,7 +84,7 @@ def ramp(
     words = [word for word, said in zip(_DONE, (hold, go_on, skip, back), strict=True) if said]
     if len(words) + (allocation is not None) + (plan is not None) > 1:
         fail("say one of: PERCENT, --plan NAME, --hold, --continue, --skip, --back", code=2)
-    points = None if allocation is None else _points(allocation)
+    points = None if allocation is None else calls.points_of(allocation)
     why = ask("Why", "why: --reason TEXT") if words and reason is None else reason
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         if words:
@@ -102,16 +101,6 @@ def ramp(
     else:
         for line in lines:
             say(line)
-
-
-def _points(allocation: str) -> int:
-    points = basis_points(allocation)
-    if points is None:
-        fail(
-            f"{plain(allocation)!r} is no share of traffic: say a percentage up to 100, such as 25% or 0.5%",
-            code=2,
-        )
-    return points
 
 
 def _raised(

@@ -8,7 +8,6 @@ import typer
 
 from neonblue.cli import experiment_calls as calls
 from neonblue.cli.api import Api, experiment_path, show_json
-from neonblue.cli.experiment_document import basis_points
 from neonblue.cli.experiment_options import ConfirmYes, Key, OnlyVersion, Why
 from neonblue.cli.experiment_view import asked_sentence, decision_sentence, release_words, warning_lines
 from neonblue.cli.output import ask, confirm, say, warn
@@ -77,9 +76,7 @@ def start(
 
     What the checklist finds to be blocking refuses it, unless it is forced with a reason.
     """
-    if force and reason is None:
-        fail("--force needs a --reason: it stands in the history", code=2)
-    body = ({"force": True} if force else {}) | calls.because(reason)
+    body = _forced(reason, force=force)
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         answer = api.post(experiment_path(key, "start"), body or None, version=version)
         _tell(api.read(answer, Experiment), answer, json_output=json_output)
@@ -135,9 +132,7 @@ def release(
     data_dir: DataDir = None,
 ) -> None:
     """Release a concluded experiment's variant to a share: those who had it come first, the rest get the control."""
-    points = basis_points(to)
-    if points is None:
-        fail(f"{plain(to)!r} is no share: say a percentage up to 100, such as 25% or 0.5%", code=2)
+    points = calls.points_of(to)
     population = None if everyone is None else "everyone" if everyone else "targeted"
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         done = calls.release(
@@ -166,16 +161,21 @@ def archive(
 
     Refused while the key was asked for in the last seven days: take it out of the code first, or --force with a reason.
     """
-    if force and reason is None:
-        reason = ask("Why", "why: --reason TEXT")
+    body = _forced(reason, force=force)
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         before = calls.now(api, key)
         if not yes:
             asked = api.read(api.get(experiment_path(key, "evaluations")), Evaluations)
             confirm(f"{asked_sentence(asked)}. Archive the {before.status} {plain(key)} for good?", yes=yes)
-        body = {**calls.because(reason), **({"force": True} if force else {})}
         answer = api.post(experiment_path(key, "archive"), body or None, version=version or before.version)
         _tell(api.read(answer, Experiment), answer, json_output=json_output)
+
+
+def _forced(reason: str | None, *, force: bool) -> dict[str, Any]:
+    """The body of a step that a reason can force; asks for the reason where there is none."""
+    if force and reason is None:
+        reason = ask("Why", "why: --reason TEXT")
+    return calls.because(reason) | ({"force": True} if force else {})
 
 
 def _decision(

@@ -19,8 +19,7 @@ from neonblue.contract.messages import ExperimentMessage
 from neonblue.guardrails.breaches import breaches
 from neonblue.settings import Settings
 from orchestration.defs.significance.repository import read_configurations
-
-from .waiting import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 HEALTHY, HARMFUL = "safe-rollout", "unsafe-rollout"
