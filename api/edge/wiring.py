@@ -94,7 +94,14 @@ def create_services(settings: Settings) -> Services:
     )
     ahead = timedelta(seconds=api.max_future_seconds)
     event_writer = EventWriter(
-        dsn, partitions, cache, api.outbox_batches, RecentMap(RECENT_IDS), registry.find, demand.counts
+        dsn,
+        partitions,
+        cache,
+        api.outbox_batches,
+        RecentMap(RECENT_IDS),
+        registry.find,
+        registry.load,
+        demand.counts,
     )
     assignment_writer = AssignmentWriter(dsn, partitions, cache, api.outbox_batches)
     event_queue: GroupCommit[EventJob, EventResult] = GroupCommit(

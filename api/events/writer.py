@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -75,6 +75,7 @@ class EventWriter:
     outbox_batches: bool
     recent: RecentMap[str, bool]
     find: Find
+    load: Callable[[int], Awaitable[None]]
     counts: Counts
     histories: Histories = field(default_factory=Histories)
 
@@ -166,6 +167,15 @@ class EventWriter:
     ) -> dict[int, Judge]:
         lives = [live for number in experiment_ids if (live := self.find(number)) is not None]
         histories = await self.histories.read(connection, [live.experiment_id for live in lives])
+        unheard = [
+            live.experiment_id
+            for live in lives
+            if not live.started and any(past.running for past in histories[live.experiment_id].pasts)
+        ]
+        for number in unheard:  # it started in another process a moment ago
+            await self.load(number)
+        if unheard:
+            lives = [live for number in histories if (live := self.find(number)) is not None]
         return {live.experiment_id: Judge(live, histories[live.experiment_id], received_at) for live in lives}
 
     async def _find(self, connection: Connection, units: set[UnitKey]) -> dict[UnitKey, Stored]:

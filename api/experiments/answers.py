@@ -83,6 +83,10 @@ class ExperimentOut(BaseModel):
     targeting: str | None
     enrolment: str
     outside: str
+    rolled_back_from: str | None = Field(
+        default=None,
+        description="How the enrolment was before a roll back, as resume makes it; null: it is not rolled back",
+    )
     version: int
     variants: list[VariantOut]
     metrics: list[MetricOut]

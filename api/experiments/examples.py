@@ -49,6 +49,7 @@ SHOWN: dict[str, Any] = {
     "holdouts": None,
     "enrolment": "open",
     "outside": "control",
+    "rolled_back_from": None,
     "version": 2,
     "variants": [
         {"key": "control", "name": None, "weight": 1, "is_control": True, "active": True, "payload": None},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from neonblue.analysis.rows import ExperimentRows, MomentRow
@@ -34,16 +34,17 @@ def standstills(configurations: Mapping[int, ExperimentMessage]) -> list[Standst
     configurations: the experiment's snapshots by version.
     """
     found: list[Standstill] = []
-    status = ""
+    status, at = "", datetime.min.replace(tzinfo=UTC)
     for version in sorted(configurations):
         snapshot = configurations[version]
         stopped = snapshot.status in _STOPPED
         ended = snapshot.concluded_at if stopped and snapshot.status != "paused" else None
-        at = datetime.fromisoformat(ended or snapshot.received_at)
+        # Each version has the time of the process that took it: a later one is no earlier.
+        at = max(at, datetime.fromisoformat(ended or snapshot.received_at))
         if stopped and status in _SERVING:
             found.append(Standstill(at))
         elif found and snapshot.status == "running" and status in _STOPPED:
-            found[-1] = Standstill(found[-1].began, max(at, found[-1].began))
+            found[-1] = Standstill(found[-1].began, at)
         status = snapshot.status
     return found
 

@@ -107,7 +107,7 @@ class LocalEvaluator:
         self._lock = threading.Lock()
         self._young: set[tuple[str, str]] = set()
         self._old: set[tuple[str, str]] = set()
-        self._asked: dict[tuple[str, str], LocalAssignment] = {}
+        self._asked: dict[tuple[str, str], tuple[int | None, LocalAssignment]] = {}
         self._ask_again_at = float("-inf")
         self.revision: str | None = None
 
@@ -135,7 +135,14 @@ class LocalEvaluator:
                 why = NO_TARGETING if isinstance(error, ImportError) else str(error)
                 log.error("experiment_unreadable", experiment=entry.key, error=why)
                 known[entry.key] = None
-        self._known, self._asked, self.revision = known, {}, document.revision
+        with self._lock:
+            versions = {key: entry.version for key, entry in known.items() if entry is not None}
+            self._asked = {
+                unit: (version, found)
+                for unit, (version, found) in self._asked.items()
+                if versions.get(unit[0]) == version
+            }
+        self._known, self.revision = known, document.revision
 
     def evaluate(
         self, experiment: str, user_id: str, attributes: Mapping[str, Any] | None
@@ -162,19 +169,21 @@ class LocalEvaluator:
         )
 
     def asked(self, closed: LocalAssignment) -> LocalAssignment | None:
-        """What the API said of this unit under this configuration; or the control, where it failed to a moment ago.
+        """What the API said of this unit under this version; or the control, where it failed to a moment ago.
 
         closed: of an experiment that no new unit enters, whose stored ones the API alone knows. None: ask it.
         """
-        found = self._asked.get((closed.experiment, closed.user_id))
-        return closed if found is None and time.monotonic() < self._ask_again_at else found
+        version, found = self._asked.get((closed.experiment, closed.user_id), (None, None))
+        if found is not None and version == closed.version:
+            return found
+        return closed if time.monotonic() < self._ask_again_at else None
 
-    def remember(self, found: LocalAssignment) -> LocalAssignment:
-        """Keep what the API said, until there is a newer configuration."""
-        asked = self._asked
-        if len(asked) >= _SEEN_ENTRIES:
-            asked.clear()
-        asked[found.experiment, found.user_id] = found
+    def remember(self, closed: LocalAssignment, found: LocalAssignment) -> LocalAssignment:
+        """Keep what the API said, until the experiment has a newer version."""
+        with self._lock:
+            if len(self._asked) >= _SEEN_ENTRIES:
+                self._asked.clear()
+            self._asked[closed.experiment, closed.user_id] = (closed.version, found)
         return found
 
     def not_answered(self) -> None:

@@ -267,6 +267,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     targeting: str | None = None
     enrolment: str = "open"
     outside: str = "control"
+    rolled_back_from: str | None = None
     variants: list[Variant] = msgspec.field(default_factory=list)
     metrics: list[Metric] = msgspec.field(default_factory=list)
     watched: list[WatchedMetric] = msgspec.field(default_factory=list)

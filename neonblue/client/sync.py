@@ -306,7 +306,7 @@ class Client:
         if not answer.durable:  # it could not be looked who is in
             self._local.not_answered()
             return closed
-        return self._local.remember(LocalAssignment.of(answer, closed.unit_type))
+        return self._local.remember(closed, LocalAssignment.of(answer, closed.unit_type))
 
     def _queue_exposure(self, found: Assignment | LocalAssignment, unit_type: str | None) -> None:
         """Queue the exposure that belongs to an answer. A full queue is counted and told: the answer stands."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import structlog
 from dagster import ConfigurableResource, DagsterInstance
 
@@ -11,6 +12,8 @@ from neonblue.alerting import Alert, deliver, is_due
 from neonblue.settings import Settings
 
 _MEMORY = "neonblue/alert/{}"
+_OWED = "neonblue/owed/{}"
+_MOST_OWED = 100
 
 log = structlog.get_logger("orchestration.alerts")
 
@@ -18,18 +21,36 @@ log = structlog.get_logger("orchestration.alerts")
 class Alerts(ConfigurableResource[None]):
     """Tells people. What was told when is kept in Dagster's own storage."""
 
-    def tell(self, instance: DagsterInstance, alert: Alert) -> bool:
-        """Deliver the alert unless it was told lately; whether it was told now.
+    def tell(self, instance: DagsterInstance, alert: Alert, *, once: bool = False) -> bool:
+        """Deliver the alert unless it was told lately; whether it was told now. once: it bears no repeating.
 
         Raises ``RuntimeError`` when an address does not take it: then it counts as not told.
         """
         settings, now = Settings.load().alert, datetime.now(UTC)
-        if not is_due(_told_at(instance, alert.subject), now, timedelta(minutes=settings.repeat_minutes)):
+        repeat = timedelta.max if once else timedelta(minutes=settings.repeat_minutes)
+        if not is_due(_told_at(instance, alert.subject), now, repeat):
             return False
         log.warning("alert", subject=alert.subject, title=alert.title, severity=alert.severity.value)
         deliver(settings.urls, alert)
         _remember(instance, alert.subject, now.isoformat())
         return True
+
+    def owe(self, instance: DagsterInstance, teller: str, alert: Alert) -> None:
+        """Have it told by the teller's next `tell_owed`: of what is done no later look would find anything.
+
+        teller: who tells, of whom only one is at work at a time. The last hundred are kept.
+        """
+        key = _OWED.format(teller)
+        _store(instance, key, msgspec.json.encode([*_owed(instance, key), alert][-_MOST_OWED:]).decode())
+
+    def tell_owed(self, instance: DagsterInstance, teller: str) -> None:
+        """Tell all that is owed; what an address does not take stays owed. Raises ``RuntimeError`` as `tell`."""
+        key = _OWED.format(teller)
+        left = _owed(instance, key)
+        while left:
+            self.tell(instance, left[0], once=True)
+            left = left[1:]
+            _store(instance, key, msgspec.json.encode(left).decode())
 
     def over(self, instance: DagsterInstance, subject: str) -> None:
         """The trouble is over: if it comes back, it is told at once."""
@@ -38,10 +59,22 @@ class Alerts(ConfigurableResource[None]):
 
 
 def _told_at(instance: DagsterInstance, subject: str) -> datetime | None:
-    key = _MEMORY.format(subject)
-    value = instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
+    value = _stored(instance, _MEMORY.format(subject))
     return datetime.fromisoformat(value) if value else None
 
 
 def _remember(instance: DagsterInstance, subject: str, value: str) -> None:
-    instance.daemon_cursor_storage.set_cursor_values({_MEMORY.format(subject): value})
+    _store(instance, _MEMORY.format(subject), value)
+
+
+def _owed(instance: DagsterInstance, key: str) -> list[Alert]:
+    value = _stored(instance, key)
+    return msgspec.json.decode(value, type=list[Alert]) if value else []
+
+
+def _stored(instance: DagsterInstance, key: str) -> str | None:
+    return instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
+
+
+def _store(instance: DagsterInstance, key: str, value: str) -> None:
+    instance.daemon_cursor_storage.set_cursor_values({key: value})

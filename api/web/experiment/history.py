@@ -17,9 +17,13 @@ _DONE = {
     "unschedule": "took it off the schedule",
     "start": "started it",
     "pause": "paused it",
+    "roll_back": "rolled it back",
     "resume": "resumed it",
     "conclude": "concluded it",
+    "release": "changed what is released",
     "archive": "archived it",
+    "watch": "took up what the catalogue watches",
+    "ramp": "took a step of its ramp",
 }
 _LONGEST = 400
 """Characters of a value: a payload may be long, and stands whole in the configuration."""

@@ -10,7 +10,7 @@ from api.experiments.answers import ExperimentOut
 from api.http.problems import Problem
 from api.web.experiment.history import ChangedField, Entry
 from api.web.experiments.rows import traffic_of
-from neonblue.contract.life_cycle import Status, Step, legal_steps
+from neonblue.contract.life_cycle import Step, legal_steps
 from neonblue.statistics import numbers
 from neonblue.texts import instant, plain
 
@@ -186,8 +186,7 @@ def _offer(step: Step) -> Offer:
 def _possible(experiment: ExperimentOut, step: Step, now: datetime) -> bool:
     """Whether it makes sense now: its dates allow it, and a roll back has something to take back."""
     if step is Step.ROLL_BACK:
-        running = experiment.status == Status.RUNNING
-        return experiment.source == "internal" and (running or experiment.enrolment == "open")
+        return experiment.source == "internal" and experiment.rolled_back_from is None
     start = experiment.scheduled_start_at
     return step is not Step.SCHEDULE or (start is not None and start > now)
 

@@ -133,7 +133,8 @@ snapshots as (
     from (
         select
             experiment_id,
-            JSONExtractRaw(snapshot, 'metrics') as metrics,
+            -- What a breach does is no part of what is measured.
+            replaceRegexpAll(JSONExtractRaw(snapshot, 'metrics'), ',"on_breach":(null|"[a-z_]+")', '') as metrics,
             population,
             (version, received_at) as place,
             ingested_at >= {{ since }} as is_new

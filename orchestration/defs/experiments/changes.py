@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from neonblue.alerting import Alert, Severity
 from neonblue.contract.messages import ExperimentMessage
 
+STOP_TOLD_BEFORE = timedelta(days=1)
 LIVE = frozenset({"running", "paused"})
 _KEPT = LIVE | {"concluded"}
 
@@ -42,3 +44,24 @@ def final_reports(newest: Iterable[ExperimentMessage], tested_at: datetime | Non
         and tested_at is not None
         and datetime.fromisoformat(experiment.concluded_at) < tested_at
     ]
+
+
+def stops_undecided(newest: Iterable[ExperimentMessage], now: datetime) -> list[Alert]:
+    """What is told of experiments that stop within a day: their key gives everybody the control from then on."""
+    found = []
+    for experiment in newest:
+        stop = experiment.scheduled_stop_at
+        if experiment.status not in LIVE or experiment.source != "internal" or stop is None:
+            continue
+        if now < datetime.fromisoformat(stop) <= now + STOP_TOLD_BEFORE:
+            found.append(
+                Alert(
+                    subject=f"stop/{experiment.key}/{stop}",
+                    title=f"Experiment stops within a day: {experiment.key}",
+                    body=f"At {stop} it is concluded without a decision, and everybody is served the control.\n"
+                    f"To serve a variant without a gap, decide before: neonblue experiment conclude {experiment.key} "
+                    "--ship VARIANT --reason '…'",
+                    severity=Severity.WARNING,
+                )
+            )
+    return found

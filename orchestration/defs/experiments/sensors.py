@@ -14,7 +14,8 @@ from dagster import (
 )
 
 from neonblue.contract.messages import ExperimentMessage
-from orchestration.defs.experiments.changes import final_reports, partition_changes
+from orchestration.alerts.delivery import Alerts
+from orchestration.defs.experiments.changes import final_reports, partition_changes, stops_undecided
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.jobs import reports
 from orchestration.keys import TESTS
@@ -74,11 +75,16 @@ def concluded_experiments(
     name="scheduled_experiments",
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Starts and stops experiments whose scheduled time has come, through the API.",
+    description="Starts and stops experiments whose scheduled time has come, through the API; tells of stops "
+    "a day ahead.",
 )
-def scheduled_experiments(api: Api) -> SkipReason:
+def scheduled_experiments(
+    context: SensorEvaluationContext, api: Api, clickhouse: ClickHouse, alerts: Alerts
+) -> SkipReason:
     """Nothing to run here: the API does it and says what it did."""
     done = api.carry_out_due()
+    for alert in stops_undecided(_newest(clickhouse), datetime.now(UTC)):
+        alerts.tell(context.instance, alert, once=True)
     return SkipReason("; ".join(f"{item['key']}: {item['step']}" for item in done) or "nothing was due")
 
 

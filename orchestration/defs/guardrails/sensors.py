@@ -31,6 +31,7 @@ from orchestration.resources import Api, ClickHouse
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow
 
+_TELLER = "guardrails"
 _STEPS = ("pause", "roll_back")
 """The actions that are steps of the experiment's life; what else there is leaves it as it is."""
 
@@ -45,6 +46,10 @@ def guardrails(
     context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, alerts: Alerts
 ) -> SkipReason:
     """Looks at every watched metric when the models have counted events that they had not at the last look."""
+    try:
+        alerts.tell_owed(context.instance, _TELLER)
+    except Exception:  # an address that takes nothing keeps nobody from being watched
+        context.log.exception("what is owed could not be told")
     with clickhouse.client() as client:
         watched = [
             versions
@@ -105,7 +110,7 @@ def act(
 ) -> str | None:
     """Do what the breaches ask for, keep it and tell people; what was done, None where nothing was.
 
-    The strongest of their actions holds for all of them. What is only told is kept once it is told.
+    The strongest of their actions holds for all of them. What can't be told now is told at a later look.
     """
     if not found:
         return None
@@ -114,16 +119,13 @@ def act(
         subject=f"guardrail/{experiment.key}/{experiment.version}/{found[0].metric_key}/{found[0].variant_key}",
         **told(experiment.key, found, action, Settings.load().api.address),
     )
-    if action not in _STEPS:
-        if action == "hold" and not api.take(experiment.key, "ramp/hold", found[0].reason):
-            return None  # it is held already, and whoever held it told of it
-        alerts.tell(instance, alert)
-        keep(client, experiment, found, action, watermark)
-        return action
-    if not api.take(experiment.key, action, found[0].reason):
+    if action in _STEPS and not api.take(experiment.key, action, found[0].reason):
         return None
-    try:
-        keep(client, experiment, found, action, watermark)
-    finally:
-        alerts.tell(instance, alert)
+    if action == "hold":
+        api.take(
+            experiment.key, "ramp/hold", found[0].reason
+        )  # where somebody holds it already, that is as good
+    alerts.owe(instance, _TELLER, alert)
+    keep(client, experiment, found, action, watermark)
+    alerts.tell_owed(instance, _TELLER)
     return action

@@ -14,6 +14,7 @@ from orchestration.defs.ramps.repository import count_units, read_breaches
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.resources import Api, ClickHouse
 
+_TELLER = "ramps"
 _BY_BREACH = ("hold", "pause", "roll_back")
 
 
@@ -25,6 +26,10 @@ _BY_BREACH = ("hold", "pause", "roll_back")
 )
 def ramps(context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, alerts: Alerts) -> SkipReason:
     """Looks at every ramp whose step has held for its time. The API decides: a step is taken once, whoever looks."""
+    try:
+        alerts.tell_owed(context.instance, _TELLER)
+    except Exception:  # an address that takes nothing keeps nobody from being watched
+        context.log.exception("what is owed could not be told")
     done, failed = [], []
     with clickhouse.client() as client:
         now = datetime.now(UTC)
@@ -54,16 +59,15 @@ def look(
     if experiment.ramp is None:
         return "it has no ramp"
     step = experiment.ramp.steps[experiment.ramp.position - 1] if experiment.ramp.position else None
-    units = 0 if step is None or step.units is None else count_units(client, experiment)
+    units = count_units(client, experiment) if step is not None and step.units is not None else 0
     watermark = read_watermark(client)
     found = read_breaches(client, configurations, watermark)
     done = api.take_ramp_step(experiment.key, seen(experiment.ramp, units, found))
-    try:
-        if found and watermark is not None and done["action"] in _BY_BREACH:
-            # As the watch of the guardrails keeps it: so it tells nobody again, and going on accepts the evidence.
-            keep(client, experiment, found, done["action"], watermark)
-    finally:
-        alert = alert_of(done)
-        if alert is not None:
-            alerts.tell(instance, alert)
+    alert = alert_of(done)
+    if alert is not None:
+        alerts.owe(instance, _TELLER, alert)
+    if found and watermark is not None and done["action"] in _BY_BREACH:
+        # As the watch of the guardrails keeps it: so it tells nobody again, and going on accepts the evidence.
+        keep(client, experiment, found, done["action"], watermark)
+    alerts.tell_owed(instance, _TELLER)
     return f"{done['action']}, {done['why']}"

@@ -98,7 +98,7 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         "tags": ["the-tag"], "source": "internal", "unit_type": "the-unit", "population": "assigned",
         "status": "concluded", "salt": "the-salt", "allocation": 2_500, "layer": LayerSlots("the-layer", 0, 5_000),
         "holdouts": ["the-holdout"], "targeting": "attributes.a == 'the-target'", "version": 9,
-        "enrolment": "the-enrolment", "outside": "the-outside",
+        "enrolment": "the-enrolment", "outside": "the-outside", "rolled_back_from": "the-former",
         "release": Release(variant_key="the-released", share=1_250, population="targeted"),
         "ramp": Ramp(
             steps=[RampStep(allocation=150, hold="the-hold")], on_breach="pause", position=1, held="the-holder"
@@ -131,7 +131,8 @@ def test_a_page_holds_every_field_that_the_api_answers(capsys: pytest.CaptureFix
         "the-salt", "25 %", "the-layer", "the-holdout", "the-target", "the-control", "the-arm", "75 %", "dropped",
         "the-arm-name", "the-payload", "the-metric", "ratio", "the-event", "the-filter", "3601", "the-denominator",
         "14", "4001", "the-inference", "2026-03-15 12:00Z", "decided: ship the-arm", "the-reason", "the-why",
-        "look at  f: the-warning", "the-enrolment", "the-outside", "the-released to 12.5 % of those targeted",
+        "look at  f: the-warning", "the-enrolment", "the-outside", "the-former",
+        "the-released to 12.5 % of those targeted",
         "the-watched", "version 77", "alert",
         "1 of 1 steps taken, held: the-holder (1.5 % the-hold)",
     ):  # fmt: skip
