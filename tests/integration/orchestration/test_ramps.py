@@ -48,7 +48,7 @@ def ramped(api: httpx.Client, postgres: Server, analysis: Analysis, **ramp: Any)
 def send(analysis: Analysis, experiment_id: int, rates: dict[str, float]) -> None:
     """So many units of each arm, and events of later; beside them one never exposed, and one never assigned."""
     assignments, events = launch(rates, UNITS)
-    late = event(random.Random(3), "stranger", "exposure", START + timedelta(hours=1))
+    late = event(random.Random(3), "stranger", "exposure", START + timedelta(hours=25))
     entered = {"experiment_id": experiment_id, "version": 2}
     given = [row | entered for row in (*assignments, assignment("unmet", "control"))]
     analysis.send("assignment_batch", given)
