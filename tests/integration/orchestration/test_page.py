@@ -35,6 +35,10 @@ ON_THE_WAY = (
     "experiment_decision",
     "experiment_report",
 )
+_FIT = """
+for (const drawing of document.querySelectorAll("svg"))
+  drawing.dispatchEvent(new MouseEvent("dblclick", {bubbles: true}))
+"""
 WHOLE_GRAPH, ONE_ASSET = (4200, 2200), (1800, 1100)
 
 
@@ -58,10 +62,10 @@ def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
     def picture(name: str) -> None:
         browser.save_screenshot(str(tmp_path / f"{name}.png"))
 
-    # The graph of everything before the report. Only what is in view is drawn: the window is as large as the graph.
+    # The graph of everything before the report.
     browser.set_window_size(*WHOLE_GRAPH)
     browser.get(f"{page}/assets/experiment_report?view=lineage&lineageScope=upstream&lineageDepth=20")
-    until(lambda: not _missing(browser), "the lineage is drawn", told=lambda: f"missing: {_missing(browser)}")
+    until(lambda: _all_drawn(browser), "the lineage is drawn", told=lambda: f"missing: {_missing(browser)}")
     picture("lineage")
     browser.set_window_size(*ONE_ASSET)
 
@@ -86,6 +90,14 @@ def test_the_page_shows_lineage_a_build_by_hand_and_a_failed_check(
     until(lambda: "Failed" in text_of(browser), "the check is shown as failed", 300)
     picture("failed")
     assert "checkout (p = 1e-09)" in text_of(browser)
+
+
+def _all_drawn(browser: webdriver.Chrome) -> bool:
+    """Whether the graph shows each name. Only what is in view is drawn: two clicks beside it make the whole fit."""
+    if not _missing(browser):
+        return True
+    browser.execute_script(_FIT)
+    return False
 
 
 def _missing(browser: webdriver.Chrome) -> list[str]:
