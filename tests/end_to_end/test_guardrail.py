@@ -5,31 +5,29 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from neonblue.analysis import MomentRow
-from neonblue.clickhouse.client import connect
 from neonblue.client import Client, NewAssignment, event_of
-from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails.breaches import breaches
 from neonblue.settings import Settings
-from orchestration.defs.significance.repository import read_configurations
-from tests.waiting import until
 
 from .conftest import CommandLine
+from .guarding import (
+    BASE_RATE,
+    ERRORS,
+    HARMED_RATE,
+    PROMISED_SECONDS,
+    Unit,
+    is_breached,
+    running_configuration,
+)
 
 pytestmark = pytest.mark.timeout(900)
 HARMED, UNHARMED = "guarded", "unharmed"
-WINDOW_SECONDS = 5
 UNITS_PER_ROUND = 40
 HEALTHY_ROUNDS = 12
-BASE_RATE, HARMED_RATE = 0.1, 0.6
-PROMISED_SECONDS = 60.0
 
 
 def experiment(key: str) -> dict[str, Any]:
@@ -41,28 +39,9 @@ def experiment(key: str) -> dict[str, Any]:
         ],
         "metrics": [
             {"key": "bought", "type": "proportion", "event_type": "purchase", "aggregation": "any"},
-            {
-                "key": "errors",
-                "type": "proportion",
-                "role": "guardrail",
-                "direction": "decrease",
-                "event_type": "error",
-                "aggregation": "any",
-                "window_seconds": WINDOW_SECONDS,
-                "margin": "0.1",
-                "margin_relative": False,
-            },
+            ERRORS,
         ],
     }
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit of the harmed experiment. met: when its exposure was certainly over, on the monotonic clock."""
-
-    arm: str
-    errs: bool
-    met: float
 
 
 @dataclass
@@ -100,15 +79,6 @@ class Traffic:
             assert self.client.send(errors).accepted == len(errors)
         return sent
 
-    def is_breached(self, configuration: ExperimentMessage, sent: float) -> bool:
-        """Whether the confidence sequence excludes the margin, over the units whose window was over at `sent`."""
-        rows = []
-        for arm in ("control", "treatment"):
-            done = [unit.errs for unit in self.units if unit.arm == arm and unit.met + WINDOW_SECONDS <= sent]
-            total = Decimal(sum(done))
-            rows.append(MomentRow("errors", 1, arm, 1, date.min, len(done), total, total))
-        return bool(breaches(configuration, rows))
-
 
 def test_a_breach_pauses_its_experiment_within_a_minute_of_the_evidence(
     settings: Settings, api: httpx.Client, neonblue: CommandLine
@@ -126,31 +96,23 @@ def test_a_breach_pauses_its_experiment_within_a_minute_of_the_evidence(
     def status(key: str) -> str:
         return str(api.get(f"/v1/experiments/{key}").raise_for_status().json()["status"])
 
-    def configuration() -> ExperimentMessage | None:
-        with connect(settings.clickhouse) as clickhouse:
-            (versions,) = read_configurations(clickhouse, HARMED).values() or ({},)
-        return versions[max(versions)] if versions else None
-
-    until(lambda: configuration() is not None, "the configuration arrives in ClickHouse")
-    harmed = configuration()
-    assert harmed is not None
-
+    harmed = running_configuration(settings, HARMED)
     with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
         traffic = Traffic(client)
         for _ in range(HEALTHY_ROUNDS):
-            assert not traffic.is_breached(harmed, traffic.round(BASE_RATE))
+            assert not is_breached(traffic.units, harmed, traffic.round(BASE_RATE))
         assert status(HARMED) == "running"
 
         evidence: float | None = None
         deadline = time.monotonic() + 5 * PROMISED_SECONDS
         while status(HARMED) == "running":
             sent = traffic.round(HARMED_RATE)
-            if evidence is None and traffic.is_breached(harmed, sent):
+            if evidence is None and is_breached(traffic.units, harmed, sent):
                 evidence = sent
             assert time.monotonic() < deadline, "the experiment was not paused"
         paused = time.monotonic()
 
-    assert traffic.is_breached(harmed, paused), "paused before there was evidence"
+    assert is_breached(traffic.units, harmed, paused), "paused before there was evidence"
     seconds = paused - (evidence or paused)
     print(f"paused {seconds:.1f} s after the evidence, {len(traffic.units)} units")
     assert status(HARMED) == "paused"

@@ -5,33 +5,33 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from neonblue.analysis import MomentRow
-from neonblue.clickhouse.client import connect
 from neonblue.client import Client, NewAssignment, event_of
-from neonblue.contract.messages import ExperimentMessage
-from neonblue.guardrails.breaches import breaches
 from neonblue.settings import Settings
-from orchestration.defs.significance.repository import read_configurations
-from tests.waiting import until
+
+from .conftest import CommandLine
+from .guarding import (
+    BASE_RATE,
+    ERRORS,
+    HARMED_RATE,
+    PROMISED_SECONDS,
+    Unit,
+    is_breached,
+    running_configuration,
+)
 
 pytestmark = pytest.mark.timeout(900)
 HEALTHY, HARMFUL = "safe-rollout", "unsafe-rollout"
-WINDOW_SECONDS = 5
 UNITS_PER_ROUND = 60
-BASE_RATE, HARMED_RATE = 0.1, 0.6
 STEPS = [
     {"allocation": "50 %", "hold": "PT5S", "units": 50},
     {"allocation": "75 %", "hold": "PT5S"},
     {"allocation": "100 %", "hold": "PT5S"},
 ]
-PROMISED_SECONDS = 60.0
 GIVEN_UP_SECONDS = 240.0
 
 
@@ -39,19 +39,7 @@ def experiment(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "key": key,
         "variants": [{"key": "control", "is_control": True}, {"key": "treatment"}],
-        "metrics": [
-            {
-                "key": "errors",
-                "type": "proportion",
-                "role": "guardrail",
-                "direction": "decrease",
-                "event_type": "error",
-                "aggregation": "any",
-                "window_seconds": WINDOW_SECONDS,
-                "margin": "0.1",
-                "margin_relative": False,
-            }
-        ],
+        "metrics": [ERRORS],
         "ramp": {"steps": steps, "on_breach": "roll_back"},
     }
 
@@ -62,7 +50,7 @@ class Traffic:
     def __init__(self, client: Client, key: str) -> None:
         self.client, self.key = client, key
         self.chance, self.users = random.Random(1), 0
-        self.units: list[tuple[str, bool, float]] = []
+        self.units: list[Unit] = []
 
     def round(self, treatment_rate: float) -> float:
         """Some more users and their errors; when those were sent, on the monotonic clock."""
@@ -75,7 +63,7 @@ class Traffic:
                 continue
             arm = str(assigned.variant_key)
             errs = self.chance.random() < (treatment_rate if arm == "treatment" else BASE_RATE)
-            self.units.append((arm, errs, met))
+            self.units.append(Unit(arm, errs, met))
             if errs:
                 errors.append(event_of("error", user, experiment=self.key))
         sent = time.monotonic()
@@ -83,14 +71,11 @@ class Traffic:
             self.client.send(errors)
         return sent
 
-    def is_breached(self, configuration: ExperimentMessage, sent: float) -> bool:
-        """Whether the confidence sequence excludes the margin, over the units whose window was over at `sent`."""
-        rows = []
-        for arm in ("control", "treatment"):
-            done = [errs for at, errs, met in self.units if at == arm and met + WINDOW_SECONDS <= sent]
-            total = Decimal(sum(done))
-            rows.append(MomentRow("errors", 1, arm, configuration.version, date.min, len(done), total, total))
-        return bool(breaches(configuration, rows))
+
+@pytest.fixture(scope="module", autouse=True)
+def built(neonblue: CommandLine) -> None:
+    """The watch reads the live models, which the first build makes."""
+    neonblue.run("build")
 
 
 def begin(api: httpx.Client, key: str, steps: list[dict[str, Any]]) -> Callable[[], dict[str, Any]]:
@@ -119,28 +104,20 @@ def test_a_healthy_change_reaches_all_by_itself(settings: Settings, api: httpx.C
     assert now()["status"] == "running"
     history = api.get(f"/v1/experiments/{HEALTHY}/versions").json()["items"]
     assert [item["action"] for item in reversed(history)] == ["create", "start", "ramp", "ramp"]
-    assert all(arm in {unit[0] for unit in traffic.units} for arm in ("control", "treatment"))
+    assert all(arm in {unit.arm for unit in traffic.units} for arm in ("control", "treatment"))
 
 
 def test_a_harmful_change_is_put_back_to_the_control(settings: Settings, api: httpx.Client) -> None:
     """From the first event after which the confidence sequence excludes the margin, until nobody gets the treatment."""
     now = begin(api, HARMFUL, [STEPS[0] | {"hold": "PT30M"}, *STEPS[1:]])
 
-    def configuration() -> ExperimentMessage | None:
-        with connect(settings.clickhouse) as clickhouse:
-            (versions,) = read_configurations(clickhouse, HARMFUL).values() or ({},)
-        newest = versions[max(versions)] if versions else None
-        return newest if newest is not None and newest.status == "running" else None
-
-    until(lambda: configuration() is not None, "the configuration arrives in ClickHouse")
-    running = configuration()
-    assert running is not None
+    running = running_configuration(settings, HARMFUL)
     began, evidence = time.monotonic(), None
     with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
         traffic = Traffic(client, HARMFUL)
         while now()["status"] == "running":
             sent = traffic.round(HARMED_RATE)
-            if evidence is None and traffic.is_breached(running, sent):
+            if evidence is None and is_breached(traffic.units, running, sent):
                 evidence = sent
             assert time.monotonic() < began + GIVEN_UP_SECONDS, "it was not put back"
         stopped = time.monotonic()

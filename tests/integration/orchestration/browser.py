@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests import waiting
 from tests.integration.warehouse import free_port
 
 CHROMIUM = shutil.which("chromium")
@@ -30,6 +30,7 @@ NEEDED = pytest.mark.skipif(
 )
 """The mark of tests that look at a page."""
 T = TypeVar("T")
+_POLL_SECONDS = 0.2
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -97,17 +98,12 @@ def sign_in(driver: webdriver.Chrome, token: str) -> None:
     until(lambda: not driver.find_elements(By.ID, "token"), "the token is taken")
 
 
-def until(condition: Callable[[], T], what: str, seconds: float = 120, told: Callable[[], str] = str) -> T:
-    """The first true value of `condition`; fails naming `what` after `seconds`, with what else is `told` then."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if found := condition():
-                return found
-        except StaleElementReferenceException:
-            pass
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what} {told()}"
-        time.sleep(0.2)
+def until(
+    condition: Callable[[], T | None], what: str, seconds: float = 120, told: Callable[[], str] = str
+) -> T:
+    """The first true value of `condition`, seen while the page may draw itself anew; see `tests.waiting`."""
+    passing = (StaleElementReferenceException,)
+    return waiting.until(condition, what, seconds, told=told, passing=passing, poll_seconds=_POLL_SECONDS)
 
 
 def text_of(driver: webdriver.Chrome) -> str:

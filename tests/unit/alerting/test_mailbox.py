@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from neonblue.alerting import Alert, Severity, deliver, deliver_within, mailbox
 from neonblue.alerting.mailbox import Mailbox
+from tests.waiting import until
 
 ALERT = Alert("stack/kafka", "NeonBlue: kafka", "kafka: unready")
 OVER = Alert("stack/kafka", "NeonBlue: kafka is over", "It was: unready", Severity.SUCCESS)
@@ -67,13 +68,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each delivery in this process, which others of this module give a process of its own."""
     monkeypatch.setattr(mailbox, "_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(mailbox, "deliver_within", lambda urls, alert, seconds: deliver(urls, alert))
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def test_an_alert_and_its_end_arrive_in_order(

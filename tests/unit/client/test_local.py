@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ import pytest
 from neonblue.bucketing import Unit, evaluate, targeting
 from neonblue.bucketing.document import ExperimentEntry, forced_digits
 from neonblue.client import AsyncClient, BatchOptions, Client, RetryPolicy, UnavailableError
+from tests.waiting import until
 
 from .conftest import Failure, RecordingServer, assignment
 
@@ -36,13 +36,6 @@ def entry(**fields: Any) -> dict[str, Any]:
 
 def document(*entries: dict[str, Any], revision: str = "r1") -> dict[str, object]:
     return {"schema_version": 1, "revision": revision, "experiments": list(entries)}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)  # between two looks
 
 
 def test_the_client_decides_as_the_api_does_and_tells_each_unit_once(server: RecordingServer) -> None:
@@ -78,9 +71,12 @@ def test_a_newer_configuration_is_taken_over_and_an_old_one_is_not_sent_again(
     server.configuration = document(entry(allocation=0))
     with Client(server.url, "token", refresh_seconds=0.01) as client:
         assert client.variant("checkout", "u").reason == "not_in_allocation"
-        until(lambda: server.looks.count(304) >= 2)
+        until(lambda: server.looks.count(304) >= 2, "it has looked twice")
         server.configuration = document(entry(allocation=10_000), revision="r2")
-        until(lambda: client.variant("checkout", "u", expose=False).variant_key is not None)
+        until(
+            lambda: client.variant("checkout", "u", expose=False).variant_key is not None,
+            "it has a configuration",
+        )
     assert server.looks.count(200) == 2
 
 
@@ -89,12 +85,14 @@ def test_an_api_that_is_away_leaves_the_configuration_at_hand(server: RecordingS
         with pytest.raises(UnavailableError):
             client.variant("checkout", "u")
         server.configuration = document(entry(allocation=10_000))
-        until(lambda: 200 in server.looks)
-        until(lambda: client.variant("checkout", "u", default="?").reason != "default")
+        until(lambda: 200 in server.looks, "it has looked")
+        until(
+            lambda: client.variant("checkout", "u", default="?").reason != "default", "it has a configuration"
+        )
         before = client.variant("checkout", "u")
         server.configuration = {}
         looked = len(server.looks)
-        until(lambda: len(server.looks) > looked + 2)
+        until(lambda: len(server.looks) > looked + 2, "it looks again")
         assert client.variant("checkout", "u") == before
 
 

@@ -23,6 +23,7 @@ from neonblue.monitoring.samples import Family, Sample
 from neonblue.monitoring.server import Server
 from neonblue.monitoring.sources import Watchers
 from neonblue.stack.supervisor.overview import Overview, ServiceView
+from tests.waiting import until
 
 THING = Family("neonblue_thing", "A thing", ("kind",))
 TOKEN = "of-alertmanager"
@@ -106,7 +107,9 @@ def test_a_part_that_hangs_holds_up_no_scrape_and_is_told_in_time(monkeypatch: p
     watchers = Watchers([Part(look, seconds=0.05)])
     watchers.start()
     try:
-        _until(lambda: 'neonblue_look_success{source="part"} 0.0' in text_of(watchers))
+        until(
+            lambda: 'neonblue_look_success{source="part"} 0.0' in text_of(watchers), "the failed look is told"
+        )
         assert "neonblue_thing" not in text_of(watchers)
     finally:
         hangs.set()
@@ -318,10 +321,3 @@ def test_what_is_no_alert_is_refused_for_good() -> None:
             trust_env=False,
         )
         assert huge.status_code == 413
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.nodes import Service
 from neonblue.stack.supervisor.restarts import How, Outcome, Request
 from neonblue.stack.supervisor.service_runner import ServiceRunner
+from tests.waiting import until
 
 SERVES = "os.write(ready, b'1')\ntime.sleep(600)"
 NEVER_READY = "time.sleep(600)"
@@ -117,13 +117,6 @@ def outcome(request: Request, seconds: float = 20) -> Outcome:
         return executor.submit(request.wait).result(seconds)
     finally:
         executor.shutdown(wait=False)
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import os
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,13 +23,7 @@ from neonblue.stack.supervisor.board import Board, State, Status
 from neonblue.stack.supervisor.nodes import Service, Step
 from neonblue.stack.supervisor.runner import StepRunner
 from neonblue.stack.supervisor.service_runner import GIVE_UP_AFTER, ServiceRunner
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.02)
+from tests.waiting import until
 
 
 class Unfit(Step):
