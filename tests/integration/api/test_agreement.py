@@ -20,6 +20,7 @@ from tests.integration.api.conftest import TOKEN, Server, wait_until
 from tests.integration.api.experiments import Written, write
 from tests.integration.api.fleet import running_api
 from tests.integration.api.fleet import wait_until as until
+from tests.integration.api.life_cycle import draft
 
 Json = dict[str, Any]
 USERS = 1_000
@@ -140,3 +141,18 @@ def test_without_postgresql_assignments_go_on_and_exposures_bring_the_new_ones_h
         answer = ask(second, experiment, user)
         assert (answer["variant_key"], answer["created"]) == (stored[user], False)
         assert "durable" not in answer
+
+
+def test_a_process_that_has_not_heard_of_a_start_takes_the_exposures_that_follow_it(
+    api: httpx.Client, second: httpx.Client, postgres: Server
+) -> None:
+    """Each is started by one process and met at once in the other, by a plain event."""
+    keys = [draft(api)["key"] for _ in range(10)]
+    until(lambda: second.get(f"/v1/experiments/{keys[-1]}").status_code == 200, "the other knows them")
+    for key in keys:
+        begun = api.post(f"/v1/experiments/{key}/start").raise_for_status().json()
+        told = second.post("/v1/events", json={"event_type": "exposure", "experiment": key, "user_id": "u"})
+        assert told.status_code == 202, told.text
+        assert rows(postgres, "SELECT user_id FROM assignments WHERE experiment_id = %s", begun["id"]) == [
+            ("u",)
+        ]

@@ -254,6 +254,30 @@ def test_while_no_new_unit_enters_the_api_is_asked_once_who_is_stored(server: Re
     ]
 
 
+def test_while_no_new_unit_enters_the_api_is_asked_again_when_this_experiment_changes_and_no_other(
+    server: RecordingServer,
+) -> None:
+    other = entry(key="other", allocation=10_000)
+    server.configuration = document(entry(**CLOSED), other)
+    server.answers["/v1/assignments"] = assignment(user_id="u", experiment_id=1, variant_key="b")
+
+    def taken(revision: str, *entries: dict[str, Any]) -> None:
+        server.configuration = document(*entries, revision=revision)
+        before = server.looks.count(200)
+        until(lambda: server.looks.count(200) > before, "it has read the new one")
+        until(lambda: server.looks[-1] == 304, "it has taken it over")
+
+    with Client(server.url, "token", batch=BRIEF, refresh_seconds=0.01) as client:
+        client.variant("checkout", "u")
+        taken("r2", entry(**CLOSED), other | {"version": 9})
+        client.variant("checkout", "u")
+        assert len(server.asked) == 1
+        taken("r3", entry(**CLOSED) | {"version": 8}, other)
+        client.variant("checkout", "u")
+        client.variant("checkout", "u")
+        assert len(server.asked) == 2
+
+
 def test_while_no_new_unit_enters_who_is_not_stored_gets_the_control(server: RecordingServer) -> None:
     server.configuration = document(entry(**CLOSED))
     server.answers["/v1/assignments"] = assignment(

@@ -82,6 +82,50 @@ def test_an_alert_that_was_not_taken_counts_as_not_told(receiver: type[Receiver]
         assert Alerts().tell(instance, ALERT)
 
 
+def test_what_bears_no_repeating_is_told_once_for_all(
+    receiver: type[Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEONBLUE_ALERT_REPEAT_MINUTES", "1")
+    with DagsterInstance.ephemeral() as instance:
+        assert Alerts().tell(instance, ALERT, once=True)
+        long_ago = (datetime.now(UTC) - timedelta(days=400)).isoformat()
+        memory = instance.daemon_cursor_storage.get_cursor_values({f"neonblue/alert/{ALERT.subject}"})
+        instance.daemon_cursor_storage.set_cursor_values(dict.fromkeys(memory, long_ago))
+        assert not Alerts().tell(instance, ALERT, once=True)
+        assert Alerts().tell(instance, ALERT)
+
+    assert len(receiver.received) == 2
+
+
+def test_what_is_owed_is_told_in_its_order_and_once_when_the_address_takes_it(
+    receiver: type[Receiver],
+) -> None:
+    first, second = ALERT, Alert("breach/checkout/7", "Paused: checkout", "Undo: resume.")
+    with DagsterInstance.ephemeral() as instance:
+        Alerts().owe(instance, "guardrails", first)
+        receiver.status = 500
+        with pytest.raises(RuntimeError, match=r"alert\.urls"):
+            Alerts().tell_owed(instance, "guardrails")
+        Alerts().owe(instance, "guardrails", second)
+        receiver.received.clear()
+        receiver.status = 200
+        Alerts().tell_owed(instance, "ramps")
+        assert receiver.received == []
+        Alerts().tell_owed(instance, "guardrails")
+        Alerts().tell_owed(instance, "guardrails")
+
+    assert [message["title"] for message in receiver.received] == [first.title, second.title]
+
+
+def test_of_what_is_owed_the_last_hundred_are_kept(receiver: type[Receiver]) -> None:
+    with DagsterInstance.ephemeral() as instance:
+        for number in range(130):
+            Alerts().owe(instance, "ramps", Alert(f"s/{number}", f"t {number}", "Why."))
+        Alerts().tell_owed(instance, "ramps")
+
+    assert [message["title"] for message in receiver.received] == [f"t {number}" for number in range(30, 130)]
+
+
 def test_an_address_that_is_none_is_named_without_its_secrets() -> None:
     with pytest.raises(RuntimeError, match=r"alert\.urls: an address is none") as raised:
         deliver([SecretStr("nonsense://secret")], ALERT)

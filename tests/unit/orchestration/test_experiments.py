@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+import pytest
 from dagster import AssetMaterialization, DagsterInstance, RunRequest, SkipReason, build_schedule_context
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.contract.messages import ExperimentMessage, VariantMessage
-from orchestration.defs.experiments.changes import final_reports, partition_changes
+from orchestration.defs.experiments.changes import final_reports, partition_changes, stops_undecided
 from orchestration.defs.experiments.schedules import daily_reports, has_results, hourly_decisions, request_for
 
 CONCLUDED_AT = "2026-03-01T12:00:00.000000Z"
@@ -101,3 +103,30 @@ def test_decisions_and_reports_wait_for_the_first_build_to_finish() -> None:
         assert not waiting
         assert has_results(context)
     assert [request.partition_key for request in after] == ["checkout", "checkout"]
+
+
+STOP = "2026-03-05T12:00:00.000000Z"
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+AT_STOP = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("source", ["internal", "external"])
+@pytest.mark.parametrize(
+    ("before", "near"),
+    [
+        (timedelta(days=1, seconds=1), False),
+        (timedelta(days=1), True),
+        (timedelta(seconds=1), True),
+        (timedelta(), False),
+    ],
+)
+def test_of_a_scheduled_stop_people_are_told_within_the_day_before_it_while_it_will_come(
+    status: str, source: str, before: timedelta, near: bool
+) -> None:
+    stops = msgspec.structs.replace(experiment("checkout", status), source=source, scheduled_stop_at=STOP)
+    told = stops_undecided([stops, experiment("without", "running")], AT_STOP - before)
+
+    due = near and status in ("running", "paused") and source == "internal"
+    assert [alert.subject for alert in told] == [f"stop/checkout/{STOP}"] * due
+    assert all("everybody is served the control" in alert.body for alert in told)

@@ -8,10 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from neonblue.contract.messages import ExperimentMessage, RampMessage, RampStepMessage, ReleaseAtEndMessage
+from neonblue.contract.messages import (
+    ExperimentMessage,
+    MetricMessage,
+    RampMessage,
+    RampStepMessage,
+    ReleaseAtEndMessage,
+)
 from neonblue.guardrails.breaches import Breach
 from orchestration.defs.ramps.due import alert_of, is_due, seen
+from orchestration.defs.ramps.repository import read_breaches
 
+NOT_ASKED: Any = None  # whoever asks it fails
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 RAMP = RampMessage(
@@ -26,7 +34,7 @@ RAMP = RampMessage(
 
 
 def experiment(ramp: RampMessage | None = RAMP, **fields: Any) -> ExperimentMessage:
-    neutral: dict[str, Any] = {"status": "running", "source": "internal", "allocation": 100}
+    neutral: dict[str, Any] = {"status": "running", "source": "internal", "allocation": 100, "metrics": []}
     return ExperimentMessage(
         experiment_id=1,
         key="checkout",
@@ -35,7 +43,6 @@ def experiment(ramp: RampMessage | None = RAMP, **fields: Any) -> ExperimentMess
         version=1,
         salt="s",
         variants=[],
-        metrics=[],
         ramp=ramp,
         received_at="2026-03-01T00:00:00.000000Z",
         **(neutral | fields),
@@ -110,3 +117,26 @@ def test_people_are_told_what_was_done_and_the_one_call_that_undoes_it(action: s
 @pytest.mark.parametrize("action", ["wait", "advance"])
 def test_nobody_is_woken_for_a_step(action: str) -> None:
     assert alert_of({"key": "checkout", "action": action, "why": "step 2 of 3", "version": 7}) is None
+
+
+GUARDRAIL = MetricMessage(
+    key="errors",
+    version=1,
+    type="proportion",
+    event_type="error",
+    aggregation="any",
+    role="guardrail",
+    window_seconds=60,
+)
+
+
+@pytest.mark.parametrize("counted", [None, SINCE, SINCE + DAY - timedelta(microseconds=1)])
+def test_until_the_present_steps_whole_time_is_counted_nobody_says_that_the_guardrails_hold(
+    counted: datetime | None,
+) -> None:
+    watched = experiment(metrics=[GUARDRAIL])
+    assert read_breaches(NOT_ASKED, {1: watched}, counted) is None
+
+
+def test_without_a_guardrail_none_is_breached() -> None:
+    assert read_breaches(NOT_ASKED, {1: experiment()}, None) == []
