@@ -39,13 +39,14 @@ FROM system.view_refreshes
 WHERE database = concat(currentDatabase(), '_live')
 """
 # The scan that the last finished build began with, since touched_days may know of one that is not finished; and the
-# hour from which on the live views count.
+# hour from which on the live views count. A build that finds nothing touched, as the first of an empty store, leaves no
+# scan: then nothing had come before that hour.
 _SCANNED = """
 SELECT
+    (SELECT count() > 0 FROM closings),
+    (SELECT argMax(open_at, closed_at) FROM closings) AS open_at,
     (SELECT max(closed_at) FROM closings) AS closed_at,
-    maxIf(scanned_at, scanned_at <= closed_at),
-    countIf(scanned_at <= closed_at) > 0,
-    (SELECT argMax(open_at, closed_at) FROM closings)
+    greatest(maxIf(scanned_at, scanned_at <= closed_at), toDateTime64(open_at, 3, 'UTC'))
 FROM touched_days
 """
 _OFFSETS = """
@@ -192,8 +193,8 @@ class Warehouse:
         """
         if not {"touched_days", "closings"} <= self.relations:
             return Counted()
-        ((_, scanned_at, is_scanned, open_at),) = self.client.query(_SCANNED).result_rows
-        if not is_scanned:
+        ((is_built, open_at, _, scanned_at),) = self.client.query(_SCANNED).result_rows
+        if not is_built:
             return Counted()
         built_to, open_at = scanned_at.replace(tzinfo=UTC), open_at.replace(tzinfo=UTC)
         live = {self.is_live(mart) for mart in marts}

@@ -37,6 +37,7 @@ from tests.integration.orchestration.guarded import (
 )
 from tests.integration.orchestration.live_models import build, refresh
 from tests.integration.orchestration.scenario import metric, text
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -341,6 +342,26 @@ def test_each_breach_is_answered_as_its_guardrail_says_once_and_again_only_by_ne
     with DagsterInstance.ephemeral() as instance:
         assert tick(instance)[0] == "pausing: pause"
     assert acted(server) == done | {("pausing", "errors", "pause", 3)}
+
+
+def test_a_first_build_that_found_nothing_is_one_and_what_comes_after_it_is_watched(
+    analysis: Analysis, api_calls: Calls
+) -> None:
+    build(analysis, OPEN_AT)
+    analysis.send("experiment", one(11, "pausing", metric()))
+    refresh(analysis)
+    assert read_watermark(analysis.client) is None
+    for hours in (1, 2):  # the windows of the first are over when the second come
+        send(analysis, *entering(11, HARMED, OPEN_AT + timedelta(hours=hours), named=f"-{hours}"))
+
+    def is_counted() -> bool:
+        refresh(analysis)
+        return read_watermark(analysis.client) is not None
+
+    until(is_counted, "what has come is counted", poll_seconds=0.5)
+    with DagsterInstance.ephemeral() as instance:
+        assert tick(instance)[0] == "pausing: pause"
+    assert len(api_calls.received) == 1
 
 
 def test_before_the_first_build_the_watch_says_what_it_waits_for(
