@@ -21,6 +21,8 @@ class Action(StrEnum):
     CONCLUDE = "conclude"
 
 
+NOT_JUDGED = "its guardrails can't be judged yet: the models are away, or have not counted all of its time"
+"""Why it waits whose guardrails nobody has seen."""
 _ON_BREACH = (Action.ROLL_BACK, Action.PAUSE, Action.HOLD)
 """The one that takes most back goes first where several guardrails are breached."""
 
@@ -119,7 +121,7 @@ def _unready(ramp: Ramp, standing: Standing, position: int, now: datetime, evide
         if now < until:
             return Next(Action.WAIT, f"step {position} holds until then", until=until)
     if evidence.breached is None:
-        return _wait("its guardrails can't be read now")
+        return _wait(NOT_JUDGED)
     if step is not None and step.units is not None:
         if evidence.units is None:
             return _wait("its units can't be counted now")

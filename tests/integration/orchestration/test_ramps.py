@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from dagster import DagsterInstance, SkipReason, build_sensor_context
 
+from neonblue.ramps.planner import NOT_JUDGED
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.ramps.sensors import ramps
 from orchestration.resources import Api, ClickHouse
@@ -72,7 +73,7 @@ def test_a_step_whose_time_units_and_guardrails_hold_is_taken_once_by_two_sensor
     made = ramped(api, postgres, analysis)
     key = made["key"]
     with DagsterInstance.ephemeral() as instance:
-        assert tick(instance) == f"{key}: wait, its guardrails can't be read now"
+        assert tick(instance) == f"{key}: wait, {NOT_JUDGED}"
         send(analysis, made["id"], {"control": 0.05, "treatment": 0.05})
         with ThreadPoolExecutor(2) as pool:
             said = sorted(pool.map(lambda _: tick(instance), range(2)))

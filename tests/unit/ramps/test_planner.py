@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neonblue.ramps.plan import Ramp, RampStep
-from neonblue.ramps.planner import Action, Breached, Evidence, Standing, next_action, outlook
+from neonblue.ramps.planner import NOT_JUDGED, Action, Breached, Evidence, Standing, next_action, outlook
 
 DAY = timedelta(days=1)
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,11 +39,11 @@ def breach(*actions: str) -> Evidence:
         ({}, DAY, Evidence(49, ()), "wait", "49 of 50 units are in"),
         ({}, DAY, Evidence(50, ()), "advance", "step 2 of 3, 5 %"),
         ({}, DAY, Evidence(None, ()), "wait", "its units can't be counted now"),
-        ({}, DAY, Evidence(1_000, None), "wait", "its guardrails can't be read now"),
+        ({}, DAY, Evidence(1_000, None), "wait", NOT_JUDGED),
         ({"since": None}, DAY, CLEAN, "wait", "it is not known since when its share is what it is"),
         ({"share": 500, "position": 2}, DAY, Evidence(None, ()), "advance", "step 3 of 3, 100 %"),
         ({"share": 0, "position": 0, "since": None}, DAY, CLEAN, "advance", "step 1 of 3, 1 %"),
-        ({"share": 0, "position": 0}, DAY, Evidence(1, None), "wait", "its guardrails can't be read now"),
+        ({"share": 0, "position": 0}, DAY, Evidence(1, None), "wait", NOT_JUDGED),
         ({"share": 10_000, "position": 3}, 9 * DAY, CLEAN, "wait", "every step is taken"),
         # A person raised the share: past a step, between two, past all of them.
         ({"share": 500, "position": 1}, DAY, CLEAN, "advance", "step 3 of 3, 100 %"),
