@@ -106,7 +106,7 @@ class ChecklistService:
         checks = health.checks if health and told else None
         items = list(doctor.health_items(checks, ratios, "" if health is None else health.reason))
         items += [] if arrived_item is None else [arrived_item]
-        items.append(doctor.stored_item(recomputed))
+        items.append(doctor.stored_item(recomputed, released=experiment.release is not None))
         items += [doctor.repeats_item(repeated)] if types else []
         return [*items, *await self._asked_for(experiment)]
 

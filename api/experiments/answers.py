@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.experiments import examples
 from api.experiments.ramp_fields import RampOut
+from api.experiments.release_fields import ReleaseOut
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.contract.life_cycle import Status
 
@@ -51,14 +52,6 @@ class DecisionOut(BaseModel):
     reason: str
     decided_by: str | None = None
     decided_at: datetime | None = None
-
-
-class ReleaseOut(BaseModel):
-    """What the key of a concluded experiment gives, to which share of whom; everybody else gets the control."""
-
-    variant_key: str
-    share: int
-    population: str
 
 
 class ExperimentOut(BaseModel):
@@ -159,7 +152,7 @@ class VersionPage(BaseModel):
 
 
 class DueOut(BaseModel):
-    """A step whose time had come, or `watch`: the metrics that the catalogue watches had changed.
+    """A step whose time had come; `release`: the next one of its ramp; `watch`: what the catalogue watches had changed.
 
     `code` and `message` say why it could not be taken; null: it was."""
 

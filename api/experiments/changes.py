@@ -8,14 +8,15 @@ from typing import Any
 from api.experiments import ramp_rules
 from api.experiments.answers import ExperimentOut
 from api.experiments.ramp_fields import as_written
+from api.experiments.release_fields import ReleaseIn, ReleaseOut
 from api.experiments.schemas import (
     DecisionIn,
     ExperimentFields,
     ExperimentIn,
     ExperimentPatch,
-    ReleaseIn,
     VariantIn,
 )
+from neonblue.bucketing import FULL_ALLOCATION
 from neonblue.contract.codes import Code
 from neonblue.contract.life_cycle import STARTED, Status
 from neonblue.contract.violation import Violation
@@ -95,8 +96,8 @@ def release_refusals(experiment: ExperimentOut, release: ReleaseIn, place: str) 
     return [Violation(Code.UNKNOWN_VARIANT, message, f"{place}variant_key")]
 
 
-def release_by(experiment: ExperimentOut, decision: DecisionIn | None) -> ReleaseIn | None:
-    """What follows from the decision: all of what ships, else the control for all.
+def release_by(experiment: ExperimentOut, decision: DecisionIn | None) -> dict[str, Any] | None:
+    """What follows from the decision, as it is stored: all of what ships, else the control for all.
 
     A release that is there of the same variant stays, and any where the same is decided for another reason. None:
     nothing is decided, or nothing served.
@@ -110,10 +111,11 @@ def release_by(experiment: ExperimentOut, decision: DecisionIn | None) -> Releas
         decision.outcome,
         decision.variant_key,
     ):
-        return None if held is None else ReleaseIn.model_validate(held.model_dump())
+        return None if held is None else held.stored()
     if held is not None and held.variant_key == variant:
-        return ReleaseIn.model_validate(held.model_dump())
-    return ReleaseIn(variant_key=variant, population="everyone" if variant == control else "targeted")
+        return held.stored()
+    population = "everyone" if variant == control else "targeted"
+    return ReleaseOut(variant_key=variant, share=FULL_ALLOCATION, population=population).stored()
 
 
 def difference(before: ExperimentOut | None, after: ExperimentOut) -> dict[str, Any]:

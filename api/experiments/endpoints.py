@@ -17,12 +17,12 @@ from api.experiments.answers import (
     VersionPage,
     WarningOut,
 )
+from api.experiments.release_fields import ReleasePut
 from api.experiments.schemas import (
     ArchiveIn,
     ConclusionIn,
     ExperimentIn,
     ExperimentPatch,
-    ReleasePut,
     StartIn,
     StepIn,
 )
@@ -221,6 +221,7 @@ async def release_variant(
 
     Those who had the variant come first, in an order that a hash gives, then the others: a share that grows takes it
     from nobody, and one that shrinks takes it from those who had it last. Allocation and layer do not count any more.
+    With a `ramp` the share grows by itself, by time alone; a release without one ends it, at the share that it says.
     """
     return shown(response, await service.release(key, release, if_match, actor))
 

@@ -35,6 +35,7 @@ DECISION: dict[str, Any] = {
     "reason": "2.1 % more people finish, revenue is unharmed",
 }
 
+RELEASE_RAMP: dict[str, Any] = {"steps": [{"share": 2500, "hold": "P1D"}, {"share": 10_000, "hold": "P1D"}]}
 RELEASE: dict[str, Any] = {"variant_key": "short-form", "share": 2500, "population": "targeted"}
 
 SHOWN: dict[str, Any] = {

@@ -11,13 +11,14 @@ from api.fields import BasisPoints, PlainKey, Strict
 from neonblue.contract.codes import Code
 from neonblue.contract.durations import format_duration, read_duration
 from neonblue.contract.violation import ContractError
-from neonblue.ramps.plan import READY_MADE, Ramp
+from neonblue.ramps.plan import READY_MADE, Ramp, ReadyMade
 
 OnBreach = Literal["hold", "pause", "roll_back"]
 
 _SHORTEST = timedelta(seconds=1)
 _LONGEST = timedelta(days=365)
-_MOST_STEPS = 50
+MOST_STEPS = 50
+"""Of one ramp."""
 
 
 def _duration(text: str) -> str:
@@ -51,7 +52,7 @@ class ReleaseAtEndIn(Strict):
 class RampIn(Strict):
     """Steps by which the share of traffic grows by itself."""
 
-    steps: list[RampStepIn] = Field(min_length=1, max_length=_MOST_STEPS)
+    steps: list[RampStepIn] = Field(min_length=1, max_length=MOST_STEPS)
     on_breach: OnBreach = "pause"
     release_at_end: ReleaseAtEndIn | None = None
 
@@ -66,13 +67,21 @@ class RampIn(Strict):
         return self
 
 
-def _by_name(given: Any) -> Any:
+def made_by_name(given: Any) -> ReadyMade | None:
+    """The ready-made ramp that a text names; None: it is no text. Raises ContractError where there is none."""
     if not isinstance(given, str):
-        return given
+        return None
     made = READY_MADE.get(given)
     if made is None:
         names = ", ".join(READY_MADE)
         raise ContractError(Code.INVALID, f"must be an object with steps, or one of the ready-made: {names}")
+    return made
+
+
+def _by_name(given: Any) -> Any:
+    made = made_by_name(given)
+    if made is None:
+        return given
     steps = [{"allocation": step.share, "hold": format_duration(step.hold)} for step in made.steps]
     return {"steps": steps, "on_breach": made.on_breach}
 

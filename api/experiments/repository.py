@@ -113,6 +113,10 @@ WHERE (status = 'scheduled' AND (scheduled_start_at <= now() OR scheduled_stop_a
     OR (status IN ('running', 'paused') AND scheduled_stop_at <= now())
 ORDER BY least(scheduled_start_at, scheduled_stop_at), id
 """
+_GROWING = """
+SELECT key, status, release FROM experiments
+WHERE status = 'concluded' AND release ? 'ramp' ORDER BY release #>> '{ramp,step_since}', id
+"""
 _DELETE = (
     "DELETE FROM forced_variants WHERE experiment_id = %s",
     "DELETE FROM experiment_ramps WHERE experiment_id = %s",
@@ -176,6 +180,13 @@ async def read_due(connection: Connection) -> list[str]:
     """Keys of the experiments with a scheduled time that has come, in its order."""
     cursor = await connection.execute(_DUE)
     return [key for (key,) in await cursor.fetchall()]
+
+
+async def read_growing(connection: Connection) -> list[Row]:
+    """Of the experiments whose release has steps to come: key, status, release."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_GROWING)
+        return await cursor.fetchall()
 
 
 async def insert(connection: Connection, key: str, source: str, salt: str) -> int:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from api.experiments import examples
 from api.experiments.ramp_fields import RampIn, WrittenRamp
+from api.experiments.release_fields import ReleaseIn
 from api.fields import (
     BasisPoints,
     Flag,
@@ -188,30 +189,6 @@ class DecisionIn(Strict):
                 Code.INVALID, "names the variant where the outcome is ship, and only there", "variant_key"
             )
         return self
-
-
-class ReleaseIn(Strict):
-    """What the key gives once it is concluded: the variant, to a share of the population; the control to all others."""
-
-    variant_key: PlainKey
-    share: BasisPoints = Field(
-        default=FULL_ALLOCATION,
-        description='Of the population, in basis points: 10000 are 100 %; or as a text, "25 %". Those who had the '
-        "variant come first: a share that grows takes it from nobody",
-    )
-    population: Literal["targeted", "everyone"] = Field(
-        default="targeted", description="targeted: whom targeting means; everyone. Holdouts hold on in both"
-    )
-
-
-class ReleasePut(ReleaseIn):
-    """A release in place of the one before."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [examples.RELEASE | {"reason": "The first day went well"}]}
-    )
-
-    reason: Reason | None = Field(default=None, description="Why; kept with the version")
 
 
 class ConclusionIn(DecisionIn):

@@ -14,8 +14,9 @@ from api.audit import Actor, Change, record
 from api.experiments import changes, fitness, holdouts, ramp_rules, ramp_state, repository, versions
 from api.experiments.answers import ExperimentOut, ExperimentPage, VersionOut, VersionPage
 from api.experiments.registry import Registry
+from api.experiments.release_fields import ReleasePut
 from api.experiments.repository import KeyTaken, Row
-from api.experiments.schemas import ExperimentIn, ExperimentPatch, ReleaseIn, ReleasePut
+from api.experiments.schemas import ExperimentIn, ExperimentPatch
 from api.experiments.versions import Occasion
 from api.http.etags import require_match, version_tag
 from api.http.pages import cut, write_cursor
@@ -140,8 +141,8 @@ class ExperimentService:
             unfit = changes.release_refusals(current, release, "")
             if unfit:
                 raise refuse(422, unfit)
-            wanted = release.model_dump(include=set(ReleaseIn.model_fields))
-            if before["release"] == wanted:
+            wanted = release.stored(await ramp_state.clock(connection))
+            if _is_same(before["release"], wanted):
                 return current
             await repository.set_release(connection, before["id"], wanted)
             occasion = Occasion("release", actor, release.reason)
@@ -232,9 +233,15 @@ async def _apply(connection: Connection, row: Row, patch: ExperimentPatch, actor
     if "decision" in changed:
         decided = None if patch.decision is None else versions.decided(patch.decision, actor)
         await repository.set_decision(connection, row["id"], decided)
-        release = changes.release_by(current, patch.decision)
-        await repository.set_release(connection, row["id"], release.model_dump() if release else None)
+        await repository.set_release(connection, row["id"], changes.release_by(current, patch.decision))
     return bool(changed)
+
+
+def _is_same(held: Row | None, wanted: Row) -> bool:
+    """Whether the release is what is wanted already, whenever the time of its step began."""
+    if held is None or "ramp" not in held or "ramp" not in wanted:
+        return held == wanted
+    return held == wanted | {"ramp": wanted["ramp"] | {"step_since": held["ramp"]["step_since"]}}
 
 
 def _closed_for_now(row: Row) -> bool:

@@ -14,6 +14,7 @@ from api.experiments import changes, ramp_state, repository, versions, watching
 from api.experiments.answers import DueList, DueOut, ExperimentOut
 from api.experiments.readiness import ChecklistItem, blocking, entry_of, fitness_items
 from api.experiments.registry import Registry
+from api.experiments.releasing import next_step
 from api.experiments.repository import Row
 from api.experiments.schemas import ArchiveIn, ConclusionIn, DecisionIn
 from api.experiments.seen import read_matches
@@ -36,6 +37,7 @@ log = structlog.get_logger("api.experiments")
 
 _BY_SCHEDULE = "its scheduled time had come"
 _WATCH = "watch"
+_RELEASE = "release"
 _BY_CATALOGUE = "the metrics that the catalogue watches have changed"
 
 
@@ -94,16 +96,41 @@ class LifeCycle:
         return ExperimentOut.model_validate(after)
 
     async def take_due(self, actor: Actor) -> DueList:
-        """Take the steps whose scheduled time has come, and have experiments follow what the catalogue watches.
+        """Take the steps whose scheduled time has come, also of releases that grow, and have experiments follow what
+        the catalogue watches.
 
         One that can't be taken is told and stops no other.
         """
         async with self.pool.connection() as connection:
             keys = await repository.read_due(connection)
+            now = await ramp_state.clock(connection)
+            growing = [
+                row["key"]
+                for row in await repository.read_growing(connection)
+                if next_step(row, now) is not None
+            ]
             behind = await watching.read_behind(connection)
         items = [item for key in keys if (item := await self._take_due(key, actor)) is not None]
+        items += [item for key in growing if (item := await self._grow(key, actor)) is not None]
         items += [item for key in behind if (item := await self._follow(key, actor)) is not None]
         return DueList(items=items)
+
+    async def _grow(self, key: str, actor: Actor) -> DueOut | None:
+        """Take the next step of a release's ramp; None: someone else was quicker."""
+        try:
+            async with self.pool.transaction() as connection:
+                before = await locked(connection, key, None)
+                step = next_step(before, await ramp_state.clock(connection))
+                if step is None:
+                    return None
+                await repository.set_release(connection, before["id"], step.release)
+                occasion = Occasion(_RELEASE, actor, step.why)
+                after = await versions.keep_version(connection, before, key, occasion)
+        except Problem as problem:
+            log.warning("release_step_failed", experiment=key, code=problem.code)
+            return None
+        await versions.refresh(self.registry, after["id"])
+        return DueOut(key=key, step=_RELEASE, status=after["status"], version=after["version"])
 
     async def _follow(self, key: str, actor: Actor) -> DueOut | None:
         """Have a started experiment be watched by what the catalogue says; None: someone else was quicker."""
@@ -166,8 +193,9 @@ async def conclude_with(
     if unfit:
         raise refuse(422, unfit)
     await repository.set_decision(connection, before["id"], versions.decided(decision, actor))
-    release = given or changes.release_by(current, decision)
-    await repository.set_release(connection, before["id"], release.model_dump() if release else None)
+    now = await ramp_state.clock(connection)
+    release = changes.release_by(current, decision) if given is None else given.stored(now)
+    await repository.set_release(connection, before["id"], release)
     return await take_step(connection, before, Step.CONCLUDE, Occasion(Step.CONCLUDE, actor, decision.reason))
 
 

@@ -162,7 +162,7 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
         started_at=_instant(row["started_at"]),
         concluded_at=_instant(row["concluded_at"]),
         decision=None if row["decision"] is None else DecisionMessage(**row["decision"]),
-        release=None if row["release"] is None else ReleaseMessage(**row["release"]),
+        release=None if row["release"] is None else _release(row["release"]),
         ramp=None if row["ramp"] is None else _ramp(row["ramp"]),
         received_at=format_instant(received_at),
     )
@@ -171,6 +171,11 @@ def snapshot_of(row: Row, received_at: datetime) -> ExperimentMessage:
 def _variant(row: Row) -> VariantMessage:
     """Without its payload, which is the client's alone."""
     return VariantMessage(**{name: row[name] for name in VariantMessage.__struct_fields__})
+
+
+def _release(row: Row) -> ReleaseMessage:
+    """As it is served now; how its share will grow is nobody's business but the API's."""
+    return ReleaseMessage(**{name: row[name] for name in ReleaseMessage.__struct_fields__})
 
 
 def _ramp(row: Row) -> RampMessage:

@@ -41,14 +41,18 @@ def change(
 def release(
     api: Api,
     key: str,
-    points: int,
+    points: int | None,
     *,
+    plan: str | None,
     variant: str | None,
     population: str | None,
     reason: str | None,
     version: int | None,
 ) -> Changed:
-    """Release a variant to this share, in basis points; what is not given stays, and is at first what was decided."""
+    """Release a variant to this share, in basis points, or by this ready-made ramp, which starts with its first step.
+
+    What is not given stays, and is at first what was decided.
+    """
     before = now(api, key)
     held, decided = before.release, before.decision
     shipped = decided.variant_key if decided is not None else None
@@ -58,9 +62,9 @@ def release(
             f"nothing is released or decided to ship of {plain(key)}: say which variant, --variant VARIANT",
             code=2,
         )
-    body = {
+    body: dict[str, Any] = {
         "variant_key": released,
-        "share": points,
+        **({"ramp": plan} if points is None else {"share": points}),
         "population": population or (held.population if held is not None else "targeted"),
     }
     answer = api.put(

@@ -119,7 +119,13 @@ def decide(
 
 def release(
     key: Key,
-    to: Annotated[str, typer.Argument(metavar="PERCENT", help="Of its population, such as 25%.")],
+    to: Annotated[
+        str | None, typer.Argument(metavar="[PERCENT]", help="Of its population, such as 25%, at once.")
+    ] = None,
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", metavar="NAME", help="Raise the share step by step: standard or careful."),
+    ] = None,
     variant: Annotated[
         str | None, typer.Option(metavar="VARIANT", help="Another variant than the one that is released.")
     ] = None,
@@ -131,12 +137,24 @@ def release(
     json_output: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Release a concluded experiment's variant to a share: those who had it come first, the rest get the control."""
-    points = calls.points_of(to)
+    """Release a concluded experiment's variant to a share: those who had it come first, the rest get the control.
+
+    By a plan the share grows by itself, by time alone; a share that is said ends it.
+    """
+    if (to is None) == (plan is None):
+        fail("say one of: PERCENT, --plan NAME", code=2)
+    points = None if to is None else calls.points_of(to)
     population = None if everyone is None else "everyone" if everyone else "targeted"
     with Api(Settings.load(data_dir), json_output=json_output) as api:
         done = calls.release(
-            api, key, points, variant=variant, population=population, reason=reason, version=version
+            api,
+            key,
+            points,
+            plan=plan,
+            variant=variant,
+            population=population,
+            reason=reason,
+            version=version,
         )
     if json_output:
         show_json(done.answer)

@@ -22,6 +22,10 @@ from neonblue.client.messages import (
     Release,
     WatchedMetric,
 )
+from neonblue.contract.durations import read_duration
+from neonblue.ramps.plan import Ramp as Planned
+from neonblue.ramps.plan import RampStep
+from neonblue.ramps.planner import Standing, outlook
 from neonblue.texts import person, plain
 
 _COLOURS = {"running": "green", "paused": "yellow", "scheduled": "cyan", "draft": "", "concluded": "dim"}
@@ -127,7 +131,18 @@ def decision_sentence(decision: RecordedDecision, versions: Sequence[ExperimentV
 def release_words(release: Release) -> str:
     """Which variant goes to which share of whom."""
     whom = "everyone" if release.population == "everyone" else "those targeted"
-    return f"{plain(release.variant_key)} to {share(release.share)} of {whom}"
+    return f"{plain(release.variant_key)} to {share(release.share)} of {whom}{_grows(release)}"
+
+
+def _grows(release: Release) -> str:
+    """The next step of its ramp."""
+    if release.ramp is None:
+        return ""
+    steps = tuple(RampStep(step.share, read_duration(step.hold)) for step in release.ramp.steps)
+    coming = outlook(Planned(steps), Standing(release.share, 0, release.ramp.step_since))
+    if coming is None or coming.share is None or coming.until is None:
+        return ""
+    return f", {share(coming.share)} from {moment(coming.until)} on"
 
 
 def ramp_words(ramp: Ramp) -> str:

@@ -27,7 +27,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
-    Release,
+    NewRelease,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.retry import RetryPolicy
@@ -168,7 +168,7 @@ class AsyncClient:
         return await self._execute(calls.change(key, changes, version))
 
     async def release(
-        self, key: str, release: Release, *, version: int, reason: str | None = None
+        self, key: str, release: NewRelease, *, version: int, reason: str | None = None
     ) -> Experiment:
         """Change what a concluded experiment's key gives, and to whom; `version` as in `change`."""
         return await self._execute(calls.release(key, release, version, reason))

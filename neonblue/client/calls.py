@@ -19,7 +19,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
-    Release,
+    NewRelease,
 )
 
 T = TypeVar("T")
@@ -147,9 +147,9 @@ def change(key: str, changes: Mapping[str, Any], version: int) -> Call[Experimen
     )
 
 
-def release(key: str, release: Release, version: int, reason: str | None) -> Call[Experiment]:
+def release(key: str, release: NewRelease, version: int, reason: str | None) -> Call[Experiment]:
     """Change what a concluded experiment's key gives, if it is still at this version."""
-    content = msgspec.structs.asdict(release) | ({} if reason is None else {"reason": reason})
+    content = msgspec.to_builtins(release) | ({} if reason is None else {"reason": reason})
     return Call(
         "PUT",
         f"/v1/experiments/{quote(key, safe='')}/release",

@@ -143,12 +143,49 @@ class LayerSlots(msgspec.Struct, frozen=True):
     end: int
 
 
+class ReleaseStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of the population in basis points. hold: how long it stays, as ISO 8601 has it (P1D, PT12H)."""
+
+    share: int
+    hold: str
+
+
+class NewReleaseRamp(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps by which a released share grows, by time alone."""
+
+    steps: list[ReleaseStep]
+
+
+class NewRelease(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a concluded experiment's key is to give: the variant, to `share` basis points of the population.
+
+    share: None: all, or the ramp's first step. population: `targeted` or `everyone`. ramp: steps, or a ready-made one
+    by name, `standard` or `careful`; None: the share stays.
+    """
+
+    variant_key: str
+    share: int | None = None
+    population: str = "targeted"
+    ramp: NewReleaseRamp | str | None = None
+
+
+class ReleaseRamp(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps of a release that grows, and since when its share is what it is."""
+
+    steps: list[ReleaseStep]
+    step_since: datetime
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What a concluded experiment's key gives: the variant, to `share` basis points of `targeted` or of `everyone`."""
+    """What a concluded experiment's key gives: the variant, to `share` basis points of `targeted` or of `everyone`.
+
+    ramp: how the share grows by itself; None: no step is to come.
+    """
 
     variant_key: str
     share: int
     population: str
+    ramp: ReleaseRamp | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,7 +197,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     outcome: str
     reason: str
     variant_key: str | None = None
-    release: Release | None = None
+    release: NewRelease | None = None
 
 
 class RampStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -26,7 +26,7 @@ from neonblue.client.messages import (
     NewAssignment,
     NewEvent,
     NewExperiment,
-    Release,
+    NewRelease,
 )
 from neonblue.client.outcome import DeliveryCounts, OnLost, OnRejected, Outcome
 from neonblue.client.refresher import Refresher
@@ -166,7 +166,9 @@ class Client:
         """
         return self._execute(calls.change(key, changes, version))
 
-    def release(self, key: str, release: Release, *, version: int, reason: str | None = None) -> Experiment:
+    def release(
+        self, key: str, release: NewRelease, *, version: int, reason: str | None = None
+    ) -> Experiment:
         """Change what a concluded experiment's key gives, and to whom; `version` as in `change`."""
         return self._execute(calls.release(key, release, version, reason))
 

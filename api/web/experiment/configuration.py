@@ -6,12 +6,14 @@ import json
 from dataclasses import dataclass
 
 from api.experiments import fitness
-from api.experiments.answers import ExperimentOut, ReleaseOut
+from api.experiments.answers import ExperimentOut
 from api.experiments.ramp_fields import RampOut
+from api.experiments.release_fields import ReleaseOut
 from api.web.experiments.rows import traffic_of
 from api.web.shared.results import Seen
 from neonblue.analysis.answer import CheckItem
 from neonblue.bucketing import FULL_ALLOCATION
+from neonblue.ramps.planner import outlook
 from neonblue.statistics import numbers
 from neonblue.statistics.experiment.wording import check_name
 from neonblue.texts import instant, plain
@@ -149,7 +151,14 @@ def _ramp(ramp: RampOut) -> str:
 
 def _release(release: ReleaseOut) -> str:
     whom = "everyone" if release.population == "everyone" else "those targeted"
-    return f"{plain(release.variant_key)} to {numbers.share(release.share / FULL_ALLOCATION)} of {whom}"
+    grows = ""
+    growing = release.growing()
+    coming = None if growing is None else outlook(*growing)
+    if coming is not None and coming.share is not None and coming.until is not None:
+        grows = f"; {numbers.share(coming.share / FULL_ALLOCATION)} from {instant(coming.until)} on"
+    return (
+        f"{plain(release.variant_key)} to {numbers.share(release.share / FULL_ALLOCATION)} of {whom}{grows}"
+    )
 
 
 def _planned(experiment: ExperimentOut) -> str:

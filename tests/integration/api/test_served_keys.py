@@ -170,6 +170,7 @@ def test_a_share_that_grows_takes_the_release_from_nobody(api: httpx.Client, pos
         "variant_key": "b",
         "share": 10_000,
         "population": "targeted",
+        "ramp": None,
     }
 
 

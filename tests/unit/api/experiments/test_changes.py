@@ -215,11 +215,19 @@ def test_another_reason_for_the_same_decision_leaves_what_is_released() -> None:
     same = release_by(decided, DecisionIn.model_validate(shipped | {"reason": "second"}))
     other = release_by(decided, DecisionIn.model_validate({"outcome": "roll_back", "reason": "it harms"}))
 
-    assert same is not None
-    assert same.model_dump() == held
-    assert other is not None
-    assert (other.variant_key, other.population) == ("a", "everyone")
+    assert same == held
+    assert other == {"variant_key": "a", "share": 10_000, "population": "everyone"}
     assert release_by(decided, None) is None
+
+
+def test_a_release_that_grows_goes_on_where_the_same_is_decided() -> None:
+    shipped = {"outcome": "ship", "variant_key": "b", "reason": "first"}
+    steps = [{"share": 100, "hold": "P1D"}, {"share": 10_000, "hold": "P1D"}]
+    ramp = {"steps": steps, "step_since": "2026-03-01T00:00:00.000000Z"}
+    held = {"variant_key": "b", "share": 100, "population": "targeted", "ramp": ramp}
+    decided = experiment(Status.CONCLUDED, decision=shipped, release=held)
+
+    assert release_by(decided, DecisionIn.model_validate(shipped | {"reason": "second"})) == held
 
 
 def test_what_has_ended_keeps_its_allocation_beside_a_ramp() -> None:
