@@ -16,6 +16,8 @@ from tests.waiting import until
 
 WINDOW_SECONDS = 5
 PROMISED_SECONDS = 60.0
+PACE_SECONDS = 0.25
+"""Between two rounds of users: these come steadily, not as fast as a machine can send them."""
 BASE_RATE, HARMED_RATE = 0.1, 0.6
 ERRORS: dict[str, Any] = {
     "key": "errors",

@@ -18,6 +18,7 @@ from .guarding import (
     BASE_RATE,
     ERRORS,
     HARMED_RATE,
+    PACE_SECONDS,
     PROMISED_SECONDS,
     Unit,
     is_breached,
@@ -77,6 +78,7 @@ class Traffic:
         sent = time.monotonic()
         if errors:
             assert self.client.send(errors).accepted == len(errors)
+        time.sleep(PACE_SECONDS)
         return sent
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
+from neonblue.bucketing import FULL_ALLOCATION as FULL
 from neonblue.client import Client, NewAssignment, event_of
 from neonblue.settings import Settings
 
@@ -18,6 +19,7 @@ from .guarding import (
     BASE_RATE,
     ERRORS,
     HARMED_RATE,
+    PACE_SECONDS,
     PROMISED_SECONDS,
     Unit,
     is_breached,
@@ -33,13 +35,20 @@ STEPS = [
     {"allocation": "100 %", "hold": "PT5S"},
 ]
 GIVEN_UP_SECONDS = 240.0
+HARMLESS = [f"harmless-{number}" for number in range(20)]
+WATCHED = [f"trouble_{number}" for number in range(5)]
+USERS_OF_EACH = 20
+MOST_STOPPED = 1
+"""Of twenty: 5 %."""
 
 
-def experiment(key: str, steps: list[dict[str, Any]]) -> dict[str, Any]:
+def experiment(
+    key: str, steps: list[dict[str, Any]], metrics: Sequence[dict[str, Any]] = (ERRORS,)
+) -> dict[str, Any]:
     return {
         "key": key,
         "variants": [{"key": "control", "is_control": True}, {"key": "treatment"}],
-        "metrics": [ERRORS],
+        "metrics": list(metrics),
         "ramp": {"steps": steps, "on_breach": "roll_back"},
     }
 
@@ -69,6 +78,7 @@ class Traffic:
         sent = time.monotonic()
         if errors:
             self.client.send(errors)
+        time.sleep(PACE_SECONDS)
         return sent
 
 
@@ -137,3 +147,39 @@ def test_a_harmful_change_is_put_back_to_the_control(settings: Settings, api: ht
     assert seconds < PROMISED_SECONDS
     undone = api.post(f"/v1/experiments/{HARMFUL}/resume").raise_for_status().json()
     assert (undone["status"], undone["enrolment"]) == ("running", "open")
+
+
+def test_of_twenty_harmless_ramps_with_five_guardrails_each_one_is_stopped_at_most(
+    settings: Settings, api: httpx.Client
+) -> None:
+    """Guardrails without a margin, which any loss that is shown breaches; both arms are alike."""
+    guardrails = [
+        ERRORS | {"key": name, "event_type": name, "margin": None, "margin_relative": True}
+        for name in WATCHED
+    ]
+    for key in HARMLESS:
+        api.post("/v1/experiments", json=experiment(key, STEPS, guardrails)).raise_for_status()
+        api.post(f"/v1/experiments/{key}/start").raise_for_status()
+    chance, began, rounds = random.Random(7), time.monotonic(), 0
+    left, stopped = set(HARMLESS), set()
+    with Client(settings.api.address, settings.api.token.get_secret_value()) as client:
+        while left:
+            rounds += 1
+            users = [f"anybody-{rounds}-{number}" for number in range(USERS_OF_EACH)]
+            client.assign_many(
+                [NewAssignment(experiment=key, user_id=user) for key in sorted(left) for user in users]
+            )
+            client.send(
+                [event_of(name, user) for user in users for name in WATCHED if chance.random() < BASE_RATE]
+            )
+            listed = api.get("/v1/experiments", params={"limit": 200}).raise_for_status().json()["items"]
+            now = {one["key"]: one for one in listed if one["key"] in left}
+            stopped |= {key for key, one in now.items() if one["status"] != "running"}
+            left -= stopped | {key for key, one in now.items() if one["allocation"] == FULL}
+            assert time.monotonic() < began + 2 * GIVEN_UP_SECONDS, [now[key]["ramp"] for key in left]
+            time.sleep(PACE_SECONDS)
+
+    print(
+        f"{len(stopped)} of {len(HARMLESS)} stopped, after {time.monotonic() - began:.1f} s, {rounds} rounds"
+    )
+    assert len(stopped) <= MOST_STOPPED
