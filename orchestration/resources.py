@@ -51,12 +51,12 @@ class Postgres(ConfigurableResource[None]):
 class Api(ConfigurableResource[None]):
     """NeonBlue's own API: whatever changes an experiment goes through it, so that it is checked and audited."""
 
-    def take(self, experiment: str, step: str, reason: str) -> bool:
+    def take(self, experiment: str, step: str, body: Mapping[str, Any], once: str) -> bool:
         """Take a step of a running experiment's life, such as `pause`; False where its state no longer allows it.
 
-        Raises httpx's error otherwise.
+        once: under the same text it is taken once, and answered as the first time. Raises httpx's error otherwise.
         """
-        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/{step}", {"reason": reason})
+        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/{step}", body, once)
         if answer.status_code == _CONFLICT:
             return False
         answer.raise_for_status()
@@ -70,9 +70,14 @@ class Api(ConfigurableResource[None]):
         items: list[Mapping[str, Any]] = done["items"] if isinstance(done, dict) else done
         return items
 
-    def take_ramp_step(self, experiment: str, seen: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do what is due of the experiment's ramp by what was seen; what was done. Raises httpx's error."""
-        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/ramp/due", seen)
+    def take_ramp_step(
+        self, experiment: str, seen: Mapping[str, Any], once: str | None = None
+    ) -> Mapping[str, Any]:
+        """Do what is due of the experiment's ramp by what was seen; what was done. Raises httpx's error.
+
+        once: as of `take`.
+        """
+        answer = self._post(f"/v1/experiments/{quote(experiment, safe='')}/ramp/due", seen, once)
         answer.raise_for_status()
         done: Mapping[str, Any] = answer.json()
         return done
@@ -91,11 +96,12 @@ class Api(ConfigurableResource[None]):
         """Keep the look; see `neonblue.results.kept.keep_look`."""
         return keep_look(Settings.load().api, look)
 
-    def _post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+    def _post(self, path: str, body: Mapping[str, Any], once: str | None = None) -> httpx.Response:
         settings = Settings.load().api
+        key = {} if once is None else {"Idempotency-Key": once}
         return httpx.post(
             f"{settings.address}{path}",
             json=body,
-            headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
+            headers={"Authorization": f"Bearer {settings.token.get_secret_value()}", **key},
             timeout=_API_SECONDS,
         )

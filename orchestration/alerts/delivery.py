@@ -10,6 +10,7 @@ from dagster import ConfigurableResource, DagsterInstance
 
 from neonblue.alerting import Alert, deliver, is_due
 from neonblue.settings import Settings
+from orchestration.memory import store, stored
 
 _MEMORY = "neonblue/alert/{}"
 _OWED = "neonblue/owed/{}"
@@ -41,7 +42,7 @@ class Alerts(ConfigurableResource[None]):
         teller: who tells, of whom only one is at work at a time. The last hundred are kept.
         """
         key = _OWED.format(teller)
-        _store(instance, key, msgspec.json.encode([*_owed(instance, key), alert][-_MOST_OWED:]).decode())
+        store(instance, key, msgspec.json.encode([*_owed(instance, key), alert][-_MOST_OWED:]).decode())
 
     def tell_owed(self, instance: DagsterInstance, teller: str) -> None:
         """Tell all that is owed; what an address does not take stays owed. Raises ``RuntimeError`` as `tell`."""
@@ -50,7 +51,7 @@ class Alerts(ConfigurableResource[None]):
         while left:
             self.tell(instance, left[0], once=True)
             left = left[1:]
-            _store(instance, key, msgspec.json.encode(left).decode())
+            store(instance, key, msgspec.json.encode(left).decode())
 
     def over(self, instance: DagsterInstance, subject: str) -> None:
         """The trouble is over: if it comes back, it is told at once."""
@@ -59,22 +60,14 @@ class Alerts(ConfigurableResource[None]):
 
 
 def _told_at(instance: DagsterInstance, subject: str) -> datetime | None:
-    value = _stored(instance, _MEMORY.format(subject))
+    value = stored(instance, _MEMORY.format(subject))
     return datetime.fromisoformat(value) if value else None
 
 
 def _remember(instance: DagsterInstance, subject: str, value: str) -> None:
-    _store(instance, _MEMORY.format(subject), value)
+    store(instance, _MEMORY.format(subject), value)
 
 
 def _owed(instance: DagsterInstance, key: str) -> list[Alert]:
-    value = _stored(instance, key)
+    value = stored(instance, key)
     return msgspec.json.decode(value, type=list[Alert]) if value else []
-
-
-def _stored(instance: DagsterInstance, key: str) -> str | None:
-    return instance.daemon_cursor_storage.get_cursor_values({key}).get(key)
-
-
-def _store(instance: DagsterInstance, key: str, value: str) -> None:
-    instance.daemon_cursor_storage.set_cursor_values({key: value})

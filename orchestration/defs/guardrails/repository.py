@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from neonblue.contract.messages import ExperimentMessage, MetricMessage
 from neonblue.guardrails.answered import Answered
 from neonblue.guardrails.breaches import Breach
+from orchestration.asking import Asked
 
 if TYPE_CHECKING:
     from neonblue.analysis import MomentRow
@@ -167,15 +168,11 @@ def read_answered(client: Client, experiments: Sequence[int]) -> dict[int, list[
     return found
 
 
-def keep(
-    client: Client, experiment: ExperimentMessage, found: Sequence[Breach], action: str, watermark: datetime
-) -> None:
-    """Keep the evidence of breaches about which this was done just now, by the experiment as it was before."""
+def keep(client: Client, asked: Asked, action: str, watermark: datetime) -> None:
+    """Keep the evidence of breaches about which this was done, by the experiment as it was when it was looked at."""
     acted_at = datetime.now(UTC)
-    for breach in found:
-        record(
-            client, Acted(breach, experiment.experiment_id, experiment.version, action, watermark, acted_at)
-        )
+    for breach in asked.found:
+        record(client, Acted(breach, asked.experiment_id, asked.version, action, watermark, acted_at))
 
 
 def record(client: Client, acted: Acted) -> None:

@@ -5,6 +5,7 @@ The watch runs in the sensor itself: a run of its own would take longer to start
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.client import Client
@@ -17,7 +18,9 @@ from neonblue.guardrails.answered import Answered, strongest, unaccepted, unansw
 from neonblue.guardrails.breaches import Breach, breaches
 from neonblue.results.warehouse import NotBuilt
 from neonblue.settings import Settings
+from orchestration import asking
 from orchestration.alerts.delivery import Alerts
+from orchestration.asking import Asked
 from orchestration.defs.guardrails.repository import (
     keep,
     read_answered,
@@ -32,8 +35,10 @@ if TYPE_CHECKING:
     from neonblue.analysis import MomentRow
 
 _TELLER = "guardrails"
-_STEPS = ("pause", "roll_back")
-"""The actions that are steps of the experiment's life; what else there is leaves it as it is."""
+_CALLS: Mapping[str, str] = MappingProxyType(
+    {"pause": "pause", "roll_back": "roll_back", "hold": "ramp/hold"}
+)
+"""What the API is asked for each action; what else there is leaves the experiment as it is."""
 
 
 @sensor(
@@ -51,11 +56,14 @@ def guardrails(
     except Exception:  # an address that takes nothing keeps nobody from being watched
         context.log.exception("what is owed could not be told")
     with clickhouse.client() as client:
+        failed = catch_up(client, api, alerts, context)
         watched = [
             versions
             for versions in read_configurations(client).values()
-            if watched_guardrails(versions[max(versions)])
+            if watched_guardrails(versions[max(versions)]) and versions[max(versions)].key not in failed
         ]
+        if failed and not watched:
+            raise RuntimeError(f"not watched: {', '.join(failed)}")
         if not watched:
             return SkipReason("no running experiment has a metric that is watched")
         watermark = read_watermark(client)
@@ -72,7 +80,7 @@ def guardrails(
         except NotBuilt as error:
             return SkipReason(f"waits for the next build of the models: {error}")
         earlier = read_answered(client, [versions[max(versions)].experiment_id for versions in watched])
-        done, failed = [], []
+        done = []
         for versions, rows in zip(watched, sums, strict=True):
             newest = versions[max(versions)]
             try:
@@ -115,17 +123,43 @@ def act(
     if not found:
         return None
     action = strongest(found, None if experiment.ramp is None else experiment.ramp.on_breach)
-    alert = Alert(
-        subject=f"guardrail/{experiment.key}/{experiment.version}/{found[0].metric_key}/{found[0].variant_key}",
-        **told(experiment.key, found, action, Settings.load().api.address),
+    asked = Asked.now(
+        experiment,
+        _CALLS.get(action, ""),
+        {"reason": found[0].reason},
+        action=action,
+        found=list(found),
+        watermark=watermark,
+        alert=Alert(
+            subject=f"guardrail/{experiment.key}/{experiment.version}/{found[0].metric_key}/{found[0].variant_key}",
+            **told(experiment.key, found, action, Settings.load().api.address),
+        ),
     )
-    if action in _STEPS and not api.take(experiment.key, action, found[0].reason):
-        return None
-    if action == "hold":
-        api.take(
-            experiment.key, "ramp/hold", found[0].reason
-        )  # where somebody holds it already, that is as good
-    alerts.owe(instance, _TELLER, alert)
-    keep(client, experiment, found, action, watermark)
+    asking.ask(instance, _TELLER, asked)
+    return action if settle(client, api, alerts, instance, asked) else None
+
+
+def settle(client: Client, api: Api, alerts: Alerts, instance: DagsterInstance, asked: Asked) -> bool:
+    """Have the API do it, also again where its answer was lost, and keep and owe what follows; whether it was done."""
+    if asked.action is None or asked.alert is None or asked.watermark is None:
+        raise RuntimeError(f"what was asked of {asked.experiment_key} is not of the guardrails")
+    done = not asked.step or api.take(asked.experiment_key, asked.step, asked.body, asked.id)
+    if done or asked.action == "hold":  # where somebody holds it already, that is as good
+        keep(client, asked, asked.action, asked.watermark)
+        alerts.owe(instance, _TELLER, asked.alert)
+        done = True
+    asking.answered(instance, _TELLER, asked)
     alerts.tell_owed(instance, _TELLER)
-    return action
+    return done
+
+
+def catch_up(client: Client, api: Api, alerts: Alerts, context: SensorEvaluationContext) -> list[str]:
+    """Deal with what was asked and not answered; keys of what the API does not answer now either."""
+    silent = []
+    for asked in asking.unanswered(context.instance, _TELLER):
+        try:
+            settle(client, api, alerts, context.instance, asked)
+        except Exception:  # one experiment's fault keeps no other from being watched
+            context.log.exception(f"what was asked of {asked.experiment_key} is not dealt with")
+            silent.append(asked.experiment_key)
+    return silent

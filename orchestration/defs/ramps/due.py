@@ -9,9 +9,10 @@ from typing import Any
 
 from neonblue.alerting import Alert
 from neonblue.contract.messages import ExperimentMessage, RampMessage
+from neonblue.guardrails.actions import action_of
 from neonblue.guardrails.breaches import Breach
 from neonblue.ramps.plan import Ramp
-from neonblue.ramps.planner import Action, Evidence, Standing, next_action
+from neonblue.ramps.planner import Action, Breached, Evidence, Standing, next_action
 
 _NOTHING_AGAINST = Evidence(units=2**53, breached=())
 _DONE: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -34,6 +35,22 @@ def is_due(experiment: ExperimentMessage, now: datetime) -> bool:
     if ramp is None or experiment.source != "internal":
         return False
     step = next_action(_plan(ramp), _standing(experiment, ramp), now, _NOTHING_AGAINST)
+    return step.action is not Action.WAIT
+
+
+def expects(
+    experiment: ExperimentMessage, units: int | None, breached: Sequence[Breach] | None, now: datetime
+) -> bool:
+    """Whether the API, told this, will probably do something: it decides by the same function."""
+    ramp = experiment.ramp
+    if ramp is None:
+        return False
+    found = (
+        None
+        if breached is None
+        else [Breached(action_of(one.on_breach, ramp.on_breach), one.reason) for one in breached]
+    )
+    step = next_action(_plan(ramp), _standing(experiment, ramp), now, Evidence(units, found))
     return step.action is not Action.WAIT
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from dagster import DagsterInstance, DefaultSensorStatus, SensorEvaluationContext, SkipReason, sensor
 
 from neonblue.contract.messages import ExperimentMessage
+from orchestration import asking
 from orchestration.alerts.delivery import Alerts
+from orchestration.asking import Asked
 from orchestration.defs.guardrails.repository import keep, read_watermark
-from orchestration.defs.ramps.due import alert_of, is_due, seen
+from orchestration.defs.ramps.due import alert_of, expects, is_due, seen
 from orchestration.defs.ramps.repository import count_units, read_breaches
 from orchestration.defs.significance.repository import read_configurations
 from orchestration.resources import Api, ClickHouse
@@ -30,12 +33,13 @@ def ramps(context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, al
         alerts.tell_owed(context.instance, _TELLER)
     except Exception:  # an address that takes nothing keeps nobody from being watched
         context.log.exception("what is owed could not be told")
-    done, failed = [], []
+    done = []
     with clickhouse.client() as client:
+        failed = catch_up(client, api, alerts, context)
         now = datetime.now(UTC)
         for versions in read_configurations(client).values():
             newest = versions[max(versions)]
-            if not is_due(newest, now):
+            if newest.key in failed or not is_due(newest, now):
                 continue
             try:
                 done.append(f"{newest.key}: {look(client, api, alerts, context.instance, versions)}")
@@ -62,12 +66,44 @@ def look(
     units = count_units(client, experiment) if step is not None and step.units is not None else 0
     watermark = read_watermark(client)
     found = read_breaches(client, configurations, watermark)
-    done = api.take_ramp_step(experiment.key, seen(experiment.ramp, units, found))
+    asked = Asked.now(
+        experiment,
+        "ramp/due",
+        seen(experiment.ramp, units, found),
+        found=list(found or ()),
+        watermark=watermark,
+    )
+    if expects(experiment, units, found, datetime.now(UTC)):
+        asking.ask(instance, _TELLER, asked)
+        done = settle(client, api, alerts, instance, asked)
+    else:
+        done = api.take_ramp_step(experiment.key, asked.body)
+    return f"{done['action']}, {done['why']}"
+
+
+def settle(
+    client: Client, api: Api, alerts: Alerts, instance: DagsterInstance, asked: Asked
+) -> Mapping[str, Any]:
+    """Have the API do what is due, also again where its answer was lost, and keep and owe what follows."""
+    done = api.take_ramp_step(asked.experiment_key, asked.body, asked.id)
+    if asked.found and asked.watermark is not None and done["action"] in _BY_BREACH:
+        # As the watch of the guardrails keeps it: so it tells nobody again, and going on accepts the evidence.
+        keep(client, asked, done["action"], asked.watermark)
     alert = alert_of(done)
     if alert is not None:
         alerts.owe(instance, _TELLER, alert)
-    if found and watermark is not None and done["action"] in _BY_BREACH:
-        # As the watch of the guardrails keeps it: so it tells nobody again, and going on accepts the evidence.
-        keep(client, experiment, found, done["action"], watermark)
+    asking.answered(instance, _TELLER, asked)
     alerts.tell_owed(instance, _TELLER)
-    return f"{done['action']}, {done['why']}"
+    return done
+
+
+def catch_up(client: Client, api: Api, alerts: Alerts, context: SensorEvaluationContext) -> list[str]:
+    """Deal with what was asked and not answered; keys of what the API does not answer now either."""
+    silent = []
+    for asked in asking.unanswered(context.instance, _TELLER):
+        try:
+            settle(client, api, alerts, context.instance, asked)
+        except Exception:  # one experiment's fault keeps no other's ramp from going on
+            context.log.exception(f"what was asked of {asked.experiment_key} is not dealt with")
+            silent.append(asked.experiment_key)
+    return silent

@@ -104,9 +104,10 @@ def analysis(server: Analysis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Anal
 
 @dataclass
 class Calls:
-    """The calls an API got, and what it answers to each path: a status, by default 200."""
+    """The calls an API got, the Idempotency-Key of each, and what it answers to each path: a status, by default 200."""
 
     received: list[tuple[str, bytes]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
 
 
@@ -117,6 +118,7 @@ def api_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            calls.keys.append(self.headers["Idempotency-Key"])
             calls.received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(calls.answers.get(self.path, 200))
             self.end_headers()

@@ -364,6 +364,36 @@ def test_a_first_build_that_found_nothing_is_one_and_what_comes_after_it_is_watc
     assert len(api_calls.received) == 1
 
 
+def test_what_the_api_did_without_an_answer_is_kept_and_told_once_it_answers(
+    analysis: Analysis, api_calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr("orchestration.alerts.delivery.deliver", lambda _, alert: told.append(alert))
+    analysis.send("experiment", one(11, "pausing", metric()))
+    for hours in (1, 2):
+        send(analysis, *entering(11, HARMED, START + timedelta(hours=hours), named=f"-{hours}"))
+    build(analysis, OPEN_AT)
+    refresh(analysis)
+    api_calls.answers["/v1/experiments/pausing/pause"] = 503
+    with DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="not watched: pausing"):
+                tick(instance)
+        assert (acted(analysis), told) == (set(), [])
+
+        # It was paused all the same, and so is watched no more.
+        paused = one(11, "pausing", metric()) | {"version": 2, "status": "paused", "received_at": text(NOW)}
+        analysis.send("experiment", paused)
+        api_calls.answers.clear()
+        for _ in range(2):
+            assert tick(instance)[0] == "no running experiment has a metric that is watched"
+
+    assert acted(analysis) == {("pausing", "errors", "pause", 1)}
+    assert [alert.title for alert in told] == ["Experiment paused: pausing"]
+    assert len(api_calls.keys) == 3
+    assert len(set(api_calls.keys)) == 1
+
+
 def test_before_the_first_build_the_watch_says_what_it_waits_for(
     analysis: Analysis, api_calls: Calls
 ) -> None:

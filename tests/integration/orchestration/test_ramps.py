@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from dagster import DagsterInstance, SkipReason, build_sensor_context
 
+from neonblue.alerting import Alert
 from neonblue.ramps.planner import NOT_JUDGED
 from orchestration.alerts.delivery import Alerts
 from orchestration.defs.ramps.sensors import ramps
@@ -101,6 +102,39 @@ def test_where_a_guardrail_is_breached_the_ramp_does_what_it_says_and_goes_no_fu
     assert (after["status"], after["enrolment"], after["allocation"]) == ("paused", "closed", 100)
     undone = api.post(f"/v1/experiments/{key}/resume").raise_for_status().json()
     assert (undone["status"], undone["enrolment"]) == ("running", "open")
+
+
+def test_what_the_api_did_without_an_answer_is_kept_and_told(
+    api: httpx.Client, postgres: Server, analysis: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Alert] = []
+    monkeypatch.setattr("orchestration.alerts.delivery.deliver", lambda _, alert: told.append(alert))
+    post, lost = httpx.post, iter([True, True])
+
+    def answers_late(*arguments: Any, **named: Any) -> httpx.Response:
+        answer = post(*arguments, **named)
+        if next(lost, False):
+            raise httpx.ReadTimeout("the answer came too late")
+        return answer
+
+    made = ramped(api, postgres, analysis, on_breach="roll_back")
+    key = made["key"]
+    send(analysis, made["id"], {"control": 0.05, "treatment": 0.15})
+    monkeypatch.setattr(httpx, "post", answers_late)
+    with DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=f"not looked at: {key}"):
+                tick(instance)
+        assert told == []
+        analysis.send("experiment", msgspec.to_builtins(messages(postgres, made["id"])[-1]))
+        for _ in range(2):
+            assert tick(instance) == "no ramp's time has come"
+
+    assert [alert.title for alert in told] == [f"Experiment rolled back by its ramp: {key}"]
+    kept = analysis.client.query("SELECT experiment_key, action FROM guardrail_breaches").result_rows
+    assert kept == [(key, "roll_back")]
+    history = api.get(f"/v1/experiments/{key}/versions").json()["items"]
+    assert [item["action"] for item in history] == ["roll_back", "start", "create"]
 
 
 def test_what_is_not_due_is_not_looked_at(api: httpx.Client, postgres: Server, analysis: Analysis) -> None:
