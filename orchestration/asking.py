@@ -6,13 +6,14 @@ Idempotency-Key: it is carried out once, and what was done is kept and told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import structlog
-from dagster import DagsterInstance
+from dagster import DagsterInstance, SensorEvaluationContext
 
 from neonblue.alerting import Alert
 from neonblue.contract.messages import ExperimentMessage
@@ -84,6 +85,21 @@ def ask(instance: DagsterInstance, teller: str, asked: Asked) -> None:
 def answered(instance: DagsterInstance, teller: str, asked: Asked) -> None:
     """Its answer is dealt with."""
     _keep(instance, teller, [other for other in _all(instance, teller) if other.id != asked.id])
+
+
+def catch_up(context: SensorEvaluationContext, teller: str, settle: Callable[[Asked], object]) -> list[str]:
+    """Settle what was not answered; keys of the experiments of which that fails now too.
+
+    settle: asks again, deals with the answer, and calls `answered`.
+    """
+    silent = []
+    for asked in unanswered(context.instance, teller):
+        try:
+            settle(asked)
+        except Exception:  # one experiment's fault keeps no other from being looked at
+            context.log.exception(f"what was asked of {asked.experiment_key} is not dealt with")
+            silent.append(asked.experiment_key)
+    return silent
 
 
 def _all(instance: DagsterInstance, teller: str) -> list[Asked]:

@@ -56,7 +56,9 @@ def guardrails(
     except Exception:  # an address that takes nothing keeps nobody from being watched
         context.log.exception("what is owed could not be told")
     with clickhouse.client() as client:
-        failed = catch_up(client, api, alerts, context)
+        failed = asking.catch_up(
+            context, _TELLER, lambda asked: settle(client, api, alerts, context.instance, asked)
+        )
         watched = [
             versions
             for versions in read_configurations(client).values()
@@ -151,15 +153,3 @@ def settle(client: Client, api: Api, alerts: Alerts, instance: DagsterInstance, 
     asking.answered(instance, _TELLER, asked)
     alerts.tell_owed(instance, _TELLER)
     return done
-
-
-def catch_up(client: Client, api: Api, alerts: Alerts, context: SensorEvaluationContext) -> list[str]:
-    """Deal with what was asked and not answered; keys of what the API does not answer now either."""
-    silent = []
-    for asked in asking.unanswered(context.instance, _TELLER):
-        try:
-            settle(client, api, alerts, context.instance, asked)
-        except Exception:  # one experiment's fault keeps no other from being watched
-            context.log.exception(f"what was asked of {asked.experiment_key} is not dealt with")
-            silent.append(asked.experiment_key)
-    return silent

@@ -35,7 +35,9 @@ def ramps(context: SensorEvaluationContext, clickhouse: ClickHouse, api: Api, al
         context.log.exception("what is owed could not be told")
     done = []
     with clickhouse.client() as client:
-        failed = catch_up(client, api, alerts, context)
+        failed = asking.catch_up(
+            context, _TELLER, lambda asked: settle(client, api, alerts, context.instance, asked)
+        )
         now = datetime.now(UTC)
         for versions in read_configurations(client).values():
             newest = versions[max(versions)]
@@ -95,15 +97,3 @@ def settle(
     asking.answered(instance, _TELLER, asked)
     alerts.tell_owed(instance, _TELLER)
     return done
-
-
-def catch_up(client: Client, api: Api, alerts: Alerts, context: SensorEvaluationContext) -> list[str]:
-    """Deal with what was asked and not answered; keys of what the API does not answer now either."""
-    silent = []
-    for asked in asking.unanswered(context.instance, _TELLER):
-        try:
-            settle(client, api, alerts, context.instance, asked)
-        except Exception:  # one experiment's fault keeps no other's ramp from going on
-            context.log.exception(f"what was asked of {asked.experiment_key} is not dealt with")
-            silent.append(asked.experiment_key)
-    return silent
