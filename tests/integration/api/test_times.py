@@ -124,7 +124,8 @@ def live(caller: Caller) -> str:
     body = {"user_id": "tester-1", "variant_key": "b"}
     path = "/v1/experiments/{key}/forced-variants"
     caller.call("put", path, path.format(key=made["key"]), body)
-    ship = {"outcome": "roll_back", "reason": "r"}
+    ship: Json = {"outcome": "ship", "variant_key": "b", "reason": "r"}
+    ship |= {"release": {"variant_key": "b", "ramp": "standard"}}
     path = "/v1/experiments/{key}/conclude"
     caller.call("post", path, path.format(key=made["key"]), ship)
     return str(made["key"])
