@@ -227,3 +227,13 @@ def test_a_release_is_changed_by_command(run: Run, api: httpx.Client) -> None:
     )
     assert "b to 100 % of everyone" in words(run("experiment", "show", key).stdout)
     assert run("experiment", "release", key, "101%").exit_code == 2
+    grows = run("experiment", "release", key, "--plan", "standard").stdout
+    assert grows.startswith(f"{key} is released: b to 1 % of everyone, 5 % from ")
+    assert "b to 1 % of everyone, 5 % from " in words(run("experiment", "show", key).stdout)
+    unknown = run("experiment", "release", key, "--plan", "bold")
+    assert (unknown.exit_code, "one of the ready-made: standard, careful" in words(unknown.stderr)) == (
+        1,
+        True,
+    )
+    assert run("experiment", "release", key, "25%", "--plan", "standard").exit_code == 2
+    assert run("experiment", "release", key).exit_code == 2

@@ -10,6 +10,7 @@ import pytest
 from api.experiments.answers import ExperimentOut
 from api.http.problems import Problem
 from api.results.glances import Glance, Missing
+from api.web.experiment.configuration import configuration_of
 from api.web.experiment.decision import decision_of
 from api.web.experiment.page import ExperimentPage, Ways, conflict_of, experiment_page
 from api.web.experiment.steps import Given, asked_of, decided_by, errors_of, offers_of
@@ -320,4 +321,18 @@ def test_units_are_told_where_they_were_counted_and_not_as_0() -> None:
         "not_built": [],
         "on_its_way": [],
         "not_ingested": [],
+    }
+
+
+def test_a_release_that_grows_says_its_next_step_and_when() -> None:
+    steps = [{"share": 1_000, "hold": "P1D"}, {"share": 10_000, "hold": "P1D"}]
+    release = {"variant_key": "short-form", "share": 1_000, "population": "targeted"}
+    grows = release | {"ramp": {"steps": steps, "step_since": "2026-03-01T09:30:00Z"}}
+    shown = {
+        name: dict(configuration_of(made.experiment(Status.CONCLUDED, release=given)).facts)["released"]
+        for name, given in (("stays", release), ("grows", grows))
+    }
+    assert shown == {
+        "stays": "short-form to 10.00 % of those targeted",
+        "grows": "short-form to 10.00 % of those targeted; 100.00 % from 2026-03-02 09:30Z on",
     }
