@@ -43,9 +43,12 @@ LIVE = (
 
 @pytest.mark.parametrize(("seed", "late_share"), [(10, 0), (11, 0.1), (12, 0)])
 def test_what_is_live_today_is_tomorrows_mart(warehouse: Warehouse, seed: int, late_share: float) -> None:
-    # The history ends now: the views read the last days' events from their own table, which keeps no older ones.
-    end = datetime.now(UTC).replace(microsecond=0)
-    history = History(small_plan(seed, end=end))
+    # The history ended within a day: the views read the last days' events from their own table, which keeps no older
+    # ones. It ends at one time of day: whenever this is run, the same happens in it.
+    now = datetime.now(UTC)
+    end = now.replace(hour=15, minute=30, second=0, microsecond=0)
+    end -= timedelta(days=end > now)
+    history = History(small_plan(seed, end=end, days=8))
     today = (end - timedelta(hours=12)).date()
     opened = datetime(today.year, today.month, today.day, tzinfo=UTC)
     assignments, events = whole_tables(history)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from orchestration.defs.guardrails.repository import read_watermark
 from tests.integration.dbt import dbt
 from tests.integration.dbt_project.conftest import REFRESHED
 from tests.integration.orchestration.conftest import LIVE_DATABASE, Analysis
+from tests.waiting import until
 
 _MODELS = ("+live_metric_moments", "+live_unit_metric_values", "+closings")
 
@@ -22,3 +24,14 @@ def refresh(server: Analysis) -> None:
     for view in (name for name in REFRESHED if name != "open_journeys"):
         server.client.command(f"SYSTEM REFRESH VIEW {LIVE_DATABASE}.{view}")
         server.client.command(f"SYSTEM WAIT VIEW {LIVE_DATABASE}.{view}")
+
+
+def count_up_to(server: Analysis, newest: datetime) -> None:
+    """Refresh until what was accepted at `newest` is known to be counted: that lags by all that the refreshes take."""
+
+    def is_counted() -> bool:
+        refresh(server)
+        watermark = read_watermark(server.client)
+        return watermark is not None and watermark >= newest
+
+    until(is_counted, f"the live models count what was accepted at {newest}", poll_seconds=0)

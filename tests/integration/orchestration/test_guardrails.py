@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -35,9 +34,8 @@ from tests.integration.orchestration.guarded import (
     entering,
     one,
 )
-from tests.integration.orchestration.live_models import build, refresh
+from tests.integration.orchestration.live_models import build, count_up_to, refresh
 from tests.integration.orchestration.scenario import metric, text
-from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +74,7 @@ def scene(server: Analysis) -> Iterator[Scene]:
         [row for row in assignments if row["assigned_at"] >= text(OPEN_AT)],
         [row for row in events if row["timestamp"] >= text(OPEN_AT)],
     )
-    newest = max(_moment(row["received_at"]) for row in events)
-    deadline = time.monotonic() + 60
-    refresh(server)
-    # What is counted for certain lags by all that the refreshes take.
-    while (read_watermark(server.client) or START) < newest:
-        assert time.monotonic() < deadline, "the live models do not count what was sent"
-        refresh(server)
+    count_up_to(server, _newest(events))
     yield made
     server.empty()
     patch.undo()
@@ -220,6 +212,10 @@ def _moment(value: str) -> datetime:
     return datetime.fromisoformat(value)
 
 
+def _newest(events: list[dict[str, Any]]) -> datetime:
+    return max(_moment(row["received_at"]) for row in events)
+
+
 CUT = timedelta(hours=1, minutes=2)
 """After the start: within the windows of all units but those that err at once."""
 WATCHED = metric(key="crashes", margin=None) | {"place": 0, "since": 1, "active": True}
@@ -351,14 +347,12 @@ def test_a_first_build_that_found_nothing_is_one_and_what_comes_after_it_is_watc
     analysis.send("experiment", one(11, "pausing", metric()))
     refresh(analysis)
     assert read_watermark(analysis.client) is None
+    events: list[dict[str, Any]] = []
     for hours in (1, 2):  # the windows of the first are over when the second come
-        send(analysis, *entering(11, HARMED, OPEN_AT + timedelta(hours=hours), named=f"-{hours}"))
-
-    def is_counted() -> bool:
-        refresh(analysis)
-        return read_watermark(analysis.client) is not None
-
-    until(is_counted, "what has come is counted", poll_seconds=0.5)
+        given, happened = entering(11, HARMED, OPEN_AT + timedelta(hours=hours), named=f"-{hours}")
+        send(analysis, given, happened)
+        events += happened
+    count_up_to(analysis, _newest(events))
     with DagsterInstance.ephemeral() as instance:
         assert tick(instance)[0] == "pausing: pause"
     assert len(api_calls.received) == 1
