@@ -46,19 +46,23 @@ function steady(old, next) {
 
 function within(old, next) {
   const ours = Array.from(old.childNodes), theirs = Array.from(next.childNodes);
-  if (ours.length === theirs.length) {
+  const alike = (one, at) => one.nodeName === theirs[at].nodeName && ownName(one) === ownName(theirs[at]);
+  if (ours.length === theirs.length && ours.every(alike)) {
     ours.forEach((one, at) => steady(one, theirs[at]));
     return;
   }
-  // Something came or went: what has a name of its own, or says the same as before, is found again by it, and stays.
-  const known = new Map();
-  for (const one of ours) known.set(nameOf(one), (known.get(nameOf(one)) || []).concat(one));
-  const kept = theirs.map((one) => {
-    const found = (known.get(nameOf(one)) || []).shift();
-    if (!found) return one;
-    steady(found, one);
-    return found;
-  });
+  // Something came or went: what has a name of its own is found again by it, then what says the same, then its like.
+  const found = theirs.map(() => null), free = new Set(ours);
+  for (const nameOf of [ownName, wholeText, likeness]) {
+    theirs.forEach((one, at) => {
+      const name = nameOf(one);
+      if (found[at] || !name) return;
+      found[at] = Array.from(free).find((other) => nameOf(other) === name) || null;
+      free.delete(found[at]);
+    });
+  }
+  const kept = theirs.map((one, at) => found[at] || one);
+  found.forEach((one, at) => one && steady(one, theirs[at]));
   const staying = new Set(kept);
   ours.filter((one) => !staying.has(one)).forEach((one) => one.remove());
   let place = old.firstChild;
@@ -68,9 +72,16 @@ function within(old, next) {
   }
 }
 
-function nameOf(node) {
-  const own = node.id || (node.dataset && node.dataset.row);
-  return own ? `#${own}` : `${node.nodeName} ${node.textContent}`;
+function ownName(node) {
+  return node.id || (node.dataset && node.dataset.row) || "";
+}
+
+function wholeText(node) {
+  return ownName(node) ? "" : `${node.nodeName} ${node.textContent}`;
+}
+
+function likeness(node) {
+  return ownName(node) ? "" : `${node.nodeName} ${node.className || ""}`;
 }
 
 htmx.defineExtension("steady", {
