@@ -25,7 +25,7 @@ router = APIRouter(tags=["pages"], include_in_schema=False)
 Reader = Annotated[Caller, Depends(require_visitor(Scope.VIEWER))]
 GateDep = Annotated[Gate, Depends(part(Gate))]
 
-_ASK_SECONDS = 30.0
+_ASK_SECONDS = 10.0
 """So often it is asked whether the visitor may still look."""
 
 

@@ -115,11 +115,19 @@ function tell() {
   }
 }
 
-document.addEventListener("htmx:sseMessage", (message) => {
-  if (message.detail.type !== "asof") return;
-  const sent = JSON.parse(message.detail.data);
-  taken = performance.now() - sent.age * 1000;
-  last = sent.at;
+// What comes by the stream is swapped in without asking extensions: so it is put in place here.
+document.addEventListener("htmx:sseBeforeMessage", (coming) => {
+  coming.preventDefault();
+  const { type, data } = coming.detail;
+  if (type === "asof") {
+    const sent = JSON.parse(data);
+    taken = performance.now() - sent.age * 1000;
+    last = sent.at;
+  } else {
+    const sent = document.createElement("template");
+    sent.innerHTML = data;
+    within(document.querySelector(coming.target.getAttribute("hx-target")), sent.content);
+  }
   tell();
 });
 document.addEventListener("htmx:sseClose", (closed) => {

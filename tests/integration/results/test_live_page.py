@@ -61,9 +61,7 @@ def units_of(driver: webdriver.Chrome) -> list[str]:
 UNITS = "#exposures td[data-label='units']"
 
 
-def test_numbers_change_where_they_stand(
-    page: webdriver.Chrome, house: House, now: datetime
-) -> None:
+def test_numbers_change_where_they_stand(page: webdriver.Chrome, house: House, now: datetime) -> None:
     before = units_of(page)
     row = page.find_element(By.CSS_SELECTOR, "#metrics tbody tr")
     events: list[dict[str, Any]] = []
