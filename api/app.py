@@ -53,6 +53,7 @@ from api.results.reports import router as reports
 from api.users.endpoints import router as users
 from api.web.endpoints import router as web
 from api.web.experiment.endpoints import router as experiment_page
+from api.web.experiment.live import router as experiment_live
 from api.web.experiments.endpoints import router as experiments_page
 from api.web.login.endpoints import router as login_page
 from neonblue import __version__
@@ -65,7 +66,7 @@ _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, checklist, demand, ramps, forced_variants, assignments, links, evaluation, layers, holdouts, metrics,
     results, reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web, login_page,
-    experiments_page, experiment_page,
+    experiments_page, experiment_page, experiment_live,
 )  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def create_app(
         at_once = TracedAtOnce(services, tracing=tracing)
     if api.trusted_proxies:
         whole = ProxyHeadersMiddleware(whole, api.trusted_proxies)  # type: ignore[assignment,arg-type]
-    return Application(whole, at_once, _connections(api))
+    return Application(whole, at_once, _connections(api), services.pulses.end)
 
 
 def _connections(api: ApiSettings) -> ConnectionLimits:

@@ -58,6 +58,21 @@ class Gate:
             request.state.headers += await self.admission.admit(known.token, client_of(request.scope))
         return known
 
+    async def goes_on(self, request: Request, caller: Caller) -> bool:
+        """Whether the caller would be let in now: no request, so it keeps no session alive. Raises Problem 503."""
+        if caller.session is not None:
+            cookie = request.cookies.get(COOKIE, "")
+            if not await self.sessions.lives(cookie, caller.session):
+                return False
+        try:
+            digest = digest_of_call(request) if caller.session is None else caller.session.token_digest
+            found = await self.tokens.identify(digest, client_of(request.scope))
+        except Problem as problem:
+            if problem.status not in (401, 403):
+                raise
+            return False
+        return found.scopes == caller.token.scopes
+
     async def _find(self, request: Request, in_form: bool) -> Caller:
         header, cookie = request.headers.get("authorization"), request.cookies.get(COOKIE)
         host = client_of(request.scope)
@@ -67,11 +82,17 @@ class Gate:
             if request.method not in _READING and not in_form:
                 session.check_csrf(request.headers.get(CSRF_HEADER), token.id)
             return Caller(token, session)
-        digest = digest_of(None if header is None else header.encode("latin-1"))
+        digest = digest_of_call(request)
         token = await self.tokens.identify(digest, host)
         origin = request.headers.get("origin")
         token.check_origin(None if origin is None else origin.encode("latin-1"))
         return Caller(token, None)
+
+
+def digest_of_call(request: Request) -> bytes:
+    """Of the token in the header Authorization. Raises Problem 401."""
+    header = request.headers.get("authorization")
+    return digest_of(None if header is None else header.encode("latin-1"))
 
 
 def may_log_in(token: Token) -> bool:

@@ -106,6 +106,11 @@ class Sessions:
             raise unauthorized("invalid_session", "The session has ended: log in again")
         return session
 
+    async def lives(self, cookie: str, session: Session) -> bool:
+        """Whether the session goes on, without using it: a page that is only open keeps nobody logged in."""
+        async with _answering():
+            return session.ends_at > time.time() and bool(await self.client.exists(_name(cookie)))
+
     async def close(self, cookie: str) -> None:
         """End the session."""
         async with _answering():

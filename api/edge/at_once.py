@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
@@ -99,6 +100,8 @@ class Application:
     asgi: ASGIApp
     at_once: AtOnce
     connections: ConnectionLimits = ConnectionLimits()  # noqa: RUF009 - frozen
+    leave: Callable[[], None] = lambda: None
+    """Ends the answers that go on for as long as the process does: its end waits for no other."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.asgi(scope, receive, send)

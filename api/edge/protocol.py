@@ -61,6 +61,8 @@ class Protocol(BoundedProtocol):
 
     def leave(self) -> None:
         self._at_once = None  # what it answers does not say that the connection ends
+        if isinstance(self.config.loaded_app, Application):
+            self.config.loaded_app.leave()
         super().leave()
 
     def data_received(self, data: bytes) -> None:

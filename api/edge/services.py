@@ -56,6 +56,7 @@ from api.postgres.outbox_release import OutboxRelease
 from api.postgres.partitions import Partitions
 from api.ramps.service import RampService
 from api.results.glances import Glances
+from api.results.pulses import Pulses
 from api.results.report_service import ReportService
 from api.results.service import ResultsService
 from api.users.export import Exporter
@@ -109,6 +110,7 @@ class Services:
     eraser: ErasureWorker
     results: ResultsService
     glances: Glances
+    pulses: Pulses
     live_results: LiveResults
     reports: ReportService
     checklist: ChecklistService

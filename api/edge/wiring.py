@@ -59,6 +59,7 @@ from api.ramps.service import RampService
 from api.recent import RecentMap
 from api.results.cache import Looks
 from api.results.glances import Glances
+from api.results.pulses import Pulses
 from api.results.report_service import ReportService
 from api.results.repository import ResultsReader
 from api.results.service import ResultsService
@@ -123,6 +124,7 @@ def create_services(settings: Settings) -> Services:
     looks = LookService(pool)
     assignments = AssignmentService(decider, registry, cache, ahead, identify, demand.counts)
     results = ResultsService(reader, experiments, looks, Looks(api.results_cache_seconds))
+    glances = Glances(results)
     admission = Admission(
         RateLimits(settings.valkey.dsn, api.rate_limit_per_second, api.rate_limit_when_unavailable),
         RateLimits(
@@ -166,7 +168,8 @@ def create_services(settings: Settings) -> Services:
         ErasureService(settings, pool, identify, caches, terms),
         ErasureWorker(pool, settings.clickhouse, caches, terms),
         results,
-        Glances(results),
+        glances,
+        Pulses(experiments, glances, api.results_cache_seconds),
         LiveResults(results.live),
         ReportService(settings, reader, experiments),
         ChecklistService(pool, registry, reader, results),

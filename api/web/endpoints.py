@@ -66,9 +66,9 @@ async def list_resources(request: Request, settings: Configured) -> Start:
 async def documentation(request: Request, settings: Configured) -> Response:
     """Swagger UI; where its files are missing, a list of the calls that says so."""
     folder = settings.cache_dir
-    if await asyncio.to_thread(assets.swagger_file, folder, "swagger-ui.css") is not None:
+    if await asyncio.to_thread(assets.SWAGGER_UI.read, folder, "swagger-ui.css") is not None:
         return HTMLResponse(pages.documentation(), headers=_PAGE)
-    page = pages.plain_documentation(request.app.openapi(), assets.SWAGGER_JAR)
+    page = pages.plain_documentation(request.app.openapi(), assets.SWAGGER_UI.path)
     return HTMLResponse(page, headers=_PAGE)
 
 
@@ -76,13 +76,16 @@ async def documentation(request: Request, settings: Configured) -> Response:
 async def documentation_file(name: str, settings: Configured) -> Response:
     """A file of Swagger UI."""
     folder = settings.cache_dir
-    return _file(name, await asyncio.to_thread(assets.swagger_file, folder, name))
+    return _file(name, await asyncio.to_thread(assets.SWAGGER_UI.read, folder, name))
 
 
 @router.get("/assets/{name}", include_in_schema=False)
-async def page_file(name: str) -> Response:
-    """A file of our own pages."""
-    return _file(name, own_file(name))
+async def page_file(name: str, settings: Configured) -> Response:
+    """A file of our own pages, or of a library that they run."""
+    content = own_file(name)
+    if content is None:
+        content = await asyncio.to_thread(assets.library_file, settings.cache_dir, name)
+    return _file(name, content)
 
 
 @router.get("/favicon.ico", include_in_schema=False)

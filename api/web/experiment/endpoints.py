@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
@@ -26,6 +27,7 @@ from api.http.parts import part
 from api.http.problems import Problem
 from api.http.refusals import misread
 from api.results.glances import Glance, Glances
+from api.web.assets import are_there
 from api.web.experiment.page import Ways, conflict_of, experiment_page
 from api.web.experiment.steps import ASKING, Given, can_be_forced, decided_by, errors_of, given_in
 from api.web.shared.frame import Frame, answer, root_of, visitor_of
@@ -67,7 +69,12 @@ class _Shown:
             more_history=versions.next_cursor is not None,
             ways=ways,
         )
-        frame = Frame(root_of(request), page.name, visitor, self.settings.dagster.page)
+        root = root_of(request)
+        follow = ""
+        if status == 200 and await asyncio.to_thread(are_there, self.settings.cache_dir):
+            query = urlencode({"version": experiment.version} | ({"anyway": 1} if ways.anyway else {}))
+            follow = f"{root}/experiments/{quote(key)}/live?{query}"
+        frame = Frame(root, page.name, visitor, self.settings.dagster.page, follow)
         return answer("experiment.html", frame, status, page=page)
 
 

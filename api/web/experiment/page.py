@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from api.experiments.answers import ExperimentOut, VersionOut
 from api.results.glances import Glance, Missing
+from api.results.pulses import Pulse
 from api.web.experiment.configuration import Configuration, Notice, configuration_of, notices_of
 from api.web.experiment.decision import DecisionBlock, decision_of
 from api.web.experiment.exposures import Exposures, exposures_of
@@ -15,6 +16,7 @@ from api.web.experiment.history import Entry, changes_since, entries_of
 from api.web.experiment.metrics import Metrics, metrics_of
 from api.web.experiment.steps import Asked, Conflict, Given, Offer, asked_of, label_of, offers_of
 from api.web.experiments.rows import Badge, badge_of, traffic_of
+from api.web.shared.frame import Frame, render
 from api.web.shared.results import AsOf, Seen, about_of, seen_of
 from neonblue.analysis.why import State
 from neonblue.contract.life_cycle import STARTED, Step
@@ -128,6 +130,16 @@ def experiment_page(
         history=entries_of(versions),
         more_history=more_history,
     )
+
+
+def drawn_sections(pulse: Pulse, root: str, ways: Ways) -> str:
+    """The sections of the page that change with the numbers, drawn once for all who are shown the same."""
+    chosen = (root, ways)
+    if chosen not in pulse.drawn:
+        now = datetime.now(UTC)
+        page = experiment_page(pulse.experiment, pulse.glance, (), now, may_edit=False, ways=ways)
+        pulse.drawn[chosen] = render("experiment.html", Frame(root, "", layout="bare.html"), page=page)
+    return pulse.drawn[chosen]
 
 
 def conflict_of(

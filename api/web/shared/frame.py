@@ -45,12 +45,18 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around a page. root: before every path of this host. title: of the window."""
+    """What stands around a page.
+
+    root: before every path of this host. title: of the window. live: the path of what the page is told while it is
+    open; empty where it does not change by itself. layout: the template around it.
+    """
 
     root: str
     title: str
     visitor: Visitor | None = None
     dagster: str = ""
+    live: str = ""
+    layout: str = "frame.html"
 
 
 def visitor_of(caller: Caller) -> Visitor:

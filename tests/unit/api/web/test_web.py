@@ -13,14 +13,13 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.web.assets import SWAGGER_JAR, SWAGGER_UI
+from api.web.assets import HTMX, HTMX_SSE, SWAGGER_UI, WebJar, are_there
 from api.web.shared.frame import POLICY
 from neonblue.settings import Settings
 from neonblue.stack.jvm.jars import locked
 
 Get = Callable[..., httpx.Response]
 HTML = {"accept": "text/html,application/xhtml+xml"}
-IN_JAR = f"META-INF/resources/webjars/swagger-ui/{SWAGGER_UI}"
 REFERENCE = re.compile(r'(?:src|<link [^>]*href)="([^"]+)"')
 
 
@@ -41,11 +40,16 @@ def get(tmp_path: Path) -> Get:
 
 @pytest.fixture
 def swagger_ui(tmp_path: Path) -> Path:
-    path = tmp_path / SWAGGER_JAR
+    return packed(tmp_path, SWAGGER_UI, "index.html")
+
+
+def packed(folder: Path, jar: WebJar, *others: str) -> Path:
+    """The WebJar as it is in a cache folder, with each file saying its place."""
+    path = folder / jar.path
     path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as jar:
-        for name in ("swagger-ui.css", "swagger-ui-bundle.js", "index.html"):
-            jar.writestr(f"{IN_JAR}/{name}", name)
+    with zipfile.ZipFile(path, "w") as file:
+        for place in (*jar.files.values(), *others):
+            file.writestr(f"META-INF/resources/webjars/{jar.name}/{jar.version}/{place}", place)
     return path
 
 
@@ -65,10 +69,24 @@ def check_whole(get: Get, page: httpx.Response) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_lock_names_the_version_of_swagger_ui_that_is_served() -> None:
-    (artifact,) = (artifact for artifact in locked() if artifact.name == "swagger-ui")
-    assert (artifact.version, Path("jars") / artifact.path) == (SWAGGER_UI, Path(SWAGGER_JAR))
+@pytest.mark.parametrize("jar", [SWAGGER_UI, HTMX, HTMX_SSE], ids=lambda jar: jar.name)
+def test_the_lock_names_the_webjars_that_are_served(jar: WebJar) -> None:
+    (artifact,) = (artifact for artifact in locked() if artifact.name == jar.name)
+    assert Path("jars") / artifact.path == Path(jar.path)
     assert not artifact.on_class_path
+
+
+def test_what_pages_run_comes_from_the_webjars_once_they_are_there(get: Get, tmp_path: Path) -> None:
+    names = ("htmx.min.js", "sse.js")
+    assert not are_there(tmp_path)
+    assert [get(f"/assets/{name}").status_code for name in names] == [404, 404]
+    packed(tmp_path, HTMX)
+    assert not are_there(tmp_path)
+    packed(tmp_path, HTMX_SSE)
+    assert are_there(tmp_path)
+    answers = [get(f"/assets/{name}") for name in names]
+    assert [answer.text for answer in answers] == ["dist/htmx.min.js", "sse.js"]
+    assert {answer.headers["content-type"] for answer in answers} == {"text/javascript; charset=utf-8"}
 
 
 @pytest.mark.usefixtures("swagger_ui")
@@ -85,11 +103,11 @@ def test_without_swagger_ui_the_documentation_lists_every_call_and_says_what_is_
     get: Get, tmp_path: Path, damaged: bool
 ) -> None:
     if damaged:
-        (tmp_path / SWAGGER_JAR).parent.mkdir(parents=True)
-        (tmp_path / SWAGGER_JAR).write_bytes(b"half of it")
+        (tmp_path / SWAGGER_UI.path).parent.mkdir(parents=True)
+        (tmp_path / SWAGGER_UI.path).write_bytes(b"half of it")
     page = get("/docs", **HTML)
     check_whole(get, page)
-    assert SWAGGER_JAR in page.text
+    assert SWAGGER_UI.path in page.text
     assert "neonblue up" in page.text
     paths = get("/openapi.json").json()["paths"]
     assert "/v1/experiments/{key}" in paths
