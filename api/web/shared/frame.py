@@ -25,7 +25,7 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
-_FOLDERS = ("shared", "login", "experiments", "experiment", "errors")
+_FOLDERS = ("shared", "login", "experiments", "experiment", "person", "erasure", "errors")
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 
@@ -42,15 +42,24 @@ class Visitor:
         """Whether steps are offered. What is sent is checked all the same."""
         return self.role in (Scope.ADMIN, Scope.EDITOR)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether they are offered what only administrators may do."""
+        return self.role == Scope.ADMIN
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around a page. root: before every path of this host. title: of the window."""
+    """What stands around a page. root: before every path of this host. title: of the window.
+
+    place: which place of the navigation the page belongs to.
+    """
 
     root: str
     title: str
     visitor: Visitor | None = None
     dagster: str = ""
+    place: str = "experiments"
 
 
 def visitor_of(caller: Caller) -> Visitor:
