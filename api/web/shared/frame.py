@@ -25,7 +25,7 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
-_FOLDERS = ("shared", "login", "experiments", "experiment", "person", "erasure", "errors")
+_FOLDERS = ("shared", "login", "experiments", "experiment", "person", "erasure", "pipeline", "errors")
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 

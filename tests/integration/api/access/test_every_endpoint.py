@@ -24,6 +24,7 @@ UNDOCUMENTED = {
     "/", "/metrics", "/openapi.json", "/docs", "/docs/{name}", "/assets/{name}", "/favicon.ico", "/favicon.svg",
     "/login", "/logout", "/experiments", "/experiments/{key}",
     "/users", "/users/{user_id}", "/exports/{user_id}", "/erasures/of/{user_id}", "/erasures/{erasure_id}",
+    "/pipeline", "/pipeline/letters", "/pipeline/replay",
 }  # fmt: skip
 """Routes outside the document: pages. The first line, and the log-in and out, show no data of experiments or people;
 the others are tried by `test_pages` and `test_person_pages`."""

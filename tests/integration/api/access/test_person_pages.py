@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import uuid4
@@ -131,3 +132,28 @@ def test_a_forged_form_reads_and_erases_nobody(whole_api: httpx.Client, admin: B
             assert admin.post(path, fields).status_code == 403
     assert actions(whole_api, user, unit_type) == before
     assert admin.open(path_of(user, unit_type)).status_code == 200
+
+
+def test_the_pipeline_is_told_within_seconds_though_stores_are_away(
+    whole_api: httpx.Client, admin: Browser, make_token: TokenMaker
+) -> None:
+    began = time.monotonic()
+    page = admin.open("/pipeline")
+    assert time.monotonic() - began < 5
+    assert page.status_code == 200
+    assert "ClickHouse does not answer" in page.text
+    assert re.search(r"✓</span> <strong>PostgreSQL</strong>", page.text)
+    assert "The stream stands still: Connector" in page.text  # nobody has made its slot
+    began = time.monotonic()
+    assert admin.open("/pipeline").status_code == 200
+    assert time.monotonic() - began < 3
+    sent = admin.post("/pipeline/replay", hidden(page.text, "/pipeline/replay"))
+    assert sent.status_code == 503
+    assert "nobody would carry what is sent" in sent.text
+    assert admin.post("/pipeline/replay", {"csrf": "wrong"}).status_code == 403
+    with browser(whole_api) as viewer:
+        viewer.log_in(make_token("viewer"))
+        looked = viewer.open("/pipeline")
+        assert [action for action, _ in FORM.findall(looked.text)] == ["/logout"]
+        assert viewer.post("/pipeline/replay", hidden(looked.text, "/logout")).status_code == 403
+        assert viewer.open("/pipeline/letters?error=x").status_code == 403
