@@ -38,7 +38,7 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
 
     async def letters(_: PipelineState, error: str, actor: Any) -> Look[tuple[Letter, ...]]:
         found.done.append(("letters", error, actor.name))
-        return Look((Letter("events", 1, 2, 0, NOW, "the content", False),))
+        return Look((Letter("events", 1, 2, 0, NOW, "48,90 of somebody", False),))
 
     async def replay(_: PipelineState, actor: Any) -> None:
         if found.refusal is not None:
@@ -57,10 +57,10 @@ def test_everybody_sees_how_it_stands_and_admins_alone_what_a_letter_holds(
     page = site.send("GET", "/pipeline", role)
     assert page.status_code == 200
     assert "Events flow, and results follow" in page.text
-    assert "the content" not in page.text
+    assert "48,90 of somebody" not in page.text
     opened = site.send("GET", OPENED, role)
     assert opened.status_code == (200 if role == "admin" else 403)
-    assert ("the content" in opened.text) == (role == "admin")
+    assert ("48,90 of somebody" in opened.text) == (role == "admin")
     assert line.done == ([("letters", "value: no decimal", "token:1:admin")] if role == "admin" else [])
 
 
@@ -69,7 +69,7 @@ def test_everybody_sees_how_it_stands_and_admins_alone_what_a_letter_holds(
     [
         ("admin", {"csrf": "csrf of admin"}, 303),
         ("admin", {"csrf": "wrong"}, 403),
-        ("admin", {}, 403),
+        ("admin", {"other": "field"}, 403),
         ("admin", {"csrf": "csrf of editor"}, 403),
         ("editor", {"csrf": "csrf of editor"}, 403),
         ("viewer", {"csrf": "csrf of viewer"}, 403),
