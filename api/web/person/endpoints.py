@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -81,7 +82,8 @@ class _People:
         user = await self.user(address, actor)
         tried, status = None, 200
         if trial is not None:
-            tried, status = await self._trial(request, address, everything, trial, actor)
+            known = {} if user is None else user.attributes
+            tried, status = await self._trial(request, address, (everything, known), trial, actor)
         page = person_page(address, everything, user, tried)
         if trial is None and not page.is_known:
             status = 404
@@ -96,20 +98,21 @@ class _People:
         self,
         request: Request,
         address: Address,
-        everything: PersonAssignments | None,
+        held: tuple[PersonAssignments | None, Mapping[str, Any]],
         text: str,
         actor: Actor,
     ) -> tuple[Trial, int]:
+        """held: what the person is in, and the attributes that are known. With the status of the answer."""
         try:
             attributes = await _attributes_in(text)
             found = await self.reader.trial(address.unit_type, address.user_id, attributes, actor)
+            known = await self.reader.trial(address.unit_type, address.user_id, held[1], actor)
         except Problem as problem:
             if problem.status not in _MISTYPED:
                 raise
             request.state.problem = problem
-            where = f"{problem.field}: " if problem.field else ""
-            return Trial(text, f"{where}{problem.detail}"), problem.status
-        return Trial(text, rows=tried_rows(found, everything)), 200
+            return Trial(text, f"{problem.field or 'attributes'}: {problem.detail}"), problem.status
+        return Trial(text, rows=tried_rows(found, known, held[0])), 200
 
 
 async def _people(
@@ -189,7 +192,7 @@ async def erase(
 ) -> Response:
     """Erase the person, whose id was typed once more."""
     address, typed = Address(user_id, unit_type), read_form(request).get("typed", "")
-    if typed != user_id:
+    if typed not in (user_id, plain(user_id)):
         problem = Problem(422, "invalid", "This is not the id: nothing was erased", field="typed")
         request.state.problem = problem
         everything = await people.everything(address, caller.actor(request))

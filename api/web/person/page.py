@@ -114,7 +114,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What one experiment would answer with other attributes. is_same: as what it answers now, where that is told."""
+    """What one experiment would answer with other attributes. is_same: as what it answers now."""
 
     experiment: str
     variant: str
@@ -183,9 +183,11 @@ def person_page(
     )
 
 
-def tried_rows(trial: PersonAssignments, now: PersonAssignments | None) -> tuple[Tried, ...]:
-    """Those that change first."""
-    before = {item.experiment: item.now for item in (() if now is None else now.items)}
+def tried_rows(
+    trial: PersonAssignments, known: PersonAssignments, held: PersonAssignments | None
+) -> tuple[Tried, ...]:
+    """Those that change first. known: a trial by the attributes that are known. held: what the person is in."""
+    before = {item.experiment: item.now for item in (*known.items, *(() if held is None else held.items))}
     rows = [_tried(item, before.get(item.experiment)) for item in trial.items]
     return tuple(sorted(rows, key=lambda row: row.is_same))
 
@@ -250,7 +252,7 @@ def _note(item: PersonAssignment, now: AnsweredNow | None) -> str:
 
 def _tried(item: PersonAssignment, before: AnsweredNow | None) -> Tried:
     now = item.now
-    same = before is not None and now is not None and now.variant_key == before.variant_key
+    same = (None if now is None else now.variant_key) == (None if before is None else before.variant_key)
     why = f"it is {item.experiment_status}" if now is None else _why(now)
     return Tried(item.experiment, "" if now is None else now.variant_key or "", why, same)
 

@@ -18,13 +18,16 @@ from api.http.problems import Problem
 from api.users.export import Exporter
 from api.users.schemas import UserOut
 from api.users.service import UserService
+from neonblue.texts import plain
 from tests.unit.api.web import test_forms
 from tests.unit.api.web.made import NOW
 from tests.unit.api.web.test_forms import Site
 
 site = test_forms.site
 RECEIPT = UUID(int=7)
+HIDDEN = "a\u202eb"
 HOSTILE = (
+    HIDDEN,
     "a/b",
     "a/erase",
     "a/export",
@@ -156,7 +159,7 @@ def test_nobody_held_is_a_page_that_says_so(site: Site, people: People) -> None:
     assert "Nothing is held on this id" in page.text
     tried = site.send("POST", path("x"), "viewer", data=form("viewer", attributes='{"country": "DE"}'))
     assert tried.status_code == 200
-    assert people.done[-1] == ("attributes", {"country": "DE"})
+    assert [call[1] for call in people.done if call[0] == "attributes"] == [{"country": "DE"}, {}]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,8 @@ def test_an_erasure_wants_the_id_once_more_and_leads_to_its_receipt(site: Site, 
             assert refused.status_code == 422
             assert "nothing was erased" in refused.text
         assert "erase" not in {call for call, *_ in people.done}
-        done = site.send("POST", path(user_id, "/erasures/of"), "admin", data=form("admin", typed=user_id))
+        typed = plain(user_id) if user_id == HIDDEN else user_id
+        done = site.send("POST", path(user_id, "/erasures/of"), "admin", data=form("admin", typed=typed))
         assert (done.status_code, done.headers["location"]) == (303, f"/erasures/{RECEIPT}")
         assert people.done[-1] == ("erase", "device", user_id)
     assert site.send("GET", f"/erasures/{RECEIPT}", "viewer").status_code == 200

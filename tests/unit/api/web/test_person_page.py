@@ -149,7 +149,7 @@ def test_ugly_names_are_shown_whole_and_steer_nothing(ugly: str) -> None:
         ),
         linked_to=ugly,
     )
-    trial = Trial(ugly, error=ugly, rows=tried_rows(everything, everything))
+    trial = Trial(ugly, error=ugly, rows=tried_rows(everything, everything, None))
     page = person_page(address, everything, user(**{ugly: [ugly]}), trial)
     pages = [
         shown(page, "admin"),
@@ -183,7 +183,13 @@ def test_the_trial_begins_with_what_is_known_and_shows_first_what_changes() -> N
         item("new", variant_key=None, now=now()),
         item("gone", now=None),
     )
-    rows = tried_rows(trial, known(item("same"), item("other"), item("gone")))
+    by_known = known(
+        item("same"),
+        item("other", now=now(variant_key="other")),
+        item("new", now=None),
+        item("gone", now=None),
+    )
+    rows = tried_rows(trial, by_known, known(item("other"), item("gone")))
     assert [(row.experiment, row.variant, row.is_same) for row in rows] == [
         ("other", "control", False),
         ("new", "short-form", False),
@@ -191,7 +197,7 @@ def test_the_trial_begins_with_what_is_known_and_shows_first_what_changes() -> N
         ("same", "short-form", True),
     ]
     text = text_of(shown(person_page(ADDRESS, known(item()), None, Trial("{}", rows=rows))))
-    assert "3 of 4 are not answered so now." in text
+    assert "Answers that would change: 3 of 4." in text
     assert "No experiment asks for" in text_of(shown(person_page(ADDRESS, None, None, Trial("{}", rows=()))))
 
 
