@@ -50,6 +50,11 @@ class Shared(Generic[T]):
         self._asking: asyncio.Task[Look[T]] | None = None
         self._began = self._ended = 0.0
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether the store has not answered yet."""
+        return self._asking is not None and not self._asking.done()
+
     async def look(self) -> Look[T]:
         """At most `seconds` after it was asked."""
         loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ class PipelineState:
         self._rates = Rates()
         # Its own: questions of pages must not wait behind those of results, nor for as long.
         self._reader = ResultsReader(settings.clickhouse, int(SECONDS))
-        self._lags = LagReader(settings, "api")
+        self._lags = LagReader(settings, "api", SECONDS)
         self._replayer = Replayer(settings)
         self._topic = Shared[Sequence[Lag]]("Kafka", self._read_lags)
         self._canary = Shared("ClickHouse", lambda: asked(self._reader, warehouse.read_canary))
@@ -91,9 +91,10 @@ class PipelineState:
             await asyncio.sleep(SAMPLE_SECONDS)
 
     def close(self) -> None:
-        """Close what is connected."""
+        """Close what is connected. A question that is under way keeps its connection until the process ends."""
         self._reader.close()
-        self._lags.close()
+        if not self._topic.is_asking:
+            self._lags.close()
 
     async def look(self) -> Seen:
         """Within two seconds, whatever is away. What was seen is shared for five by all who look."""

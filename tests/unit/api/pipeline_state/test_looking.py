@@ -48,6 +48,7 @@ def test_a_store_that_hangs_is_waited_for_once_and_not_asked_again() -> None:
         assert all([(await shared.look()).value is None for _ in range(50)])
         assert loop.time() - began < 0.05
         assert store.asked == 1
+        assert shared.is_asking
         store.may.set()
         while (await shared.look()).value is None:  # noqa: ASYNC110 - until its task has ended
             await asyncio.sleep(0)
