@@ -87,14 +87,6 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """Tables that are refreshed, and models that are built."""
-
-    live: tuple[LiveTable, ...]
-    built: tuple[Built, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Kind:
     """Dead letters of one error: how many, the first and the last."""
 

@@ -90,8 +90,8 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class PipelinePage:
-    """decision: what colours the first words. live, built: None where they could not be read, for the reason
-    `models_why`; letters: None for the reason `letters_why`. error: why what was sent was refused."""
+    """decision: what colours the first words. live, built, letters: None where they could not be read, each for its own
+    reason (`…_why`). error: why what was sent was refused."""
 
     at: datetime
     decision: str

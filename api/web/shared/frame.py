@@ -42,11 +42,6 @@ class Visitor:
         """Whether steps are offered. What is sent is checked all the same."""
         return self.role in (Scope.ADMIN, Scope.EDITOR)
 
-    @property
-    def is_admin(self) -> bool:
-        """Whether they are offered what only administrators may do."""
-        return self.role == Scope.ADMIN
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
