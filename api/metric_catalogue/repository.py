@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import errors
@@ -43,6 +44,31 @@ _REFERRED = """
 SELECT m.id, v.version, v.definition
 FROM metrics AS m JOIN metric_versions AS v ON v.metric_id = m.id
 WHERE m.key = %(key)s AND v.version = coalesce(%(version)s::integer, m.latest)
+"""
+_USES = """
+SELECT m.key, count(*)
+FROM metrics AS m
+CROSS JOIN LATERAL (
+    SELECT experiment_id FROM experiment_metrics WHERE metric_id = m.id
+    UNION
+    SELECT experiment_id FROM experiment_watched WHERE metric_id = m.id
+) AS used
+WHERE m.key = ANY(%s) GROUP BY m.key
+"""
+_USERS = """
+SELECT e.id, e.key, e.name, e.status, used.version, used.role, used.is_measured
+FROM (
+    SELECT DISTINCT ON (experiment_id) experiment_id, version, role, is_measured
+    FROM (
+        SELECT experiment_id, version, definition ->> 'role' AS role, true AS is_measured
+        FROM experiment_metrics WHERE metric_id = %(metric_id)s
+        UNION ALL
+        SELECT experiment_id, version, NULL, false FROM experiment_watched WHERE metric_id = %(metric_id)s
+    ) AS either
+    ORDER BY experiment_id, is_measured DESC
+) AS used
+JOIN experiments AS e ON e.id = used.experiment_id
+WHERE e.id < %(before)s ORDER BY e.id DESC LIMIT %(limit)s
 """
 _INSERT = """
 INSERT INTO metrics (key, name, description, owner, tags, watched) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
@@ -95,6 +121,17 @@ async def read_page(connection: Connection, filters: Row) -> list[Row]:
 async def read_versions(connection: Connection, key: str) -> list[Row]:
     """Every version, newest first."""
     return await _fetch(connection, _VERSIONS, (key,))
+
+
+async def count_uses(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """How many experiments measure each metric, or are watched by it, in any version; without those that none does."""
+    cursor = await connection.execute(_USES, (list(keys),))
+    return dict(await cursor.fetchall())
+
+
+async def read_users(connection: Connection, metric_id: int, before: int, limit: int) -> list[Row]:
+    """The experiments that measure the metric, or are watched by it, in any version; newest first."""
+    return await _fetch(connection, _USERS, {"metric_id": metric_id, "before": before, "limit": limit})
 
 
 async def read_referred(connection: Connection, key: str, version: int | None) -> Row | None:

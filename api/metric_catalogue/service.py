@@ -48,6 +48,26 @@ class UsedMetric:
 
 
 @dataclass(frozen=True, slots=True)
+class UsingExperiment:
+    """An experiment that measures a metric of the catalogue, or is watched by it only. role: None where it is."""
+
+    key: str
+    name: str | None
+    status: str
+    version: int
+    role: str | None
+    is_measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsingExperiments:
+    """Newest first. next_cursor: None on the last page."""
+
+    items: Sequence[UsingExperiment]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricCatalogue:
     pool: Pool
 
@@ -84,6 +104,22 @@ class MetricCatalogue:
             rows = await repository.read_versions(connection, key)
         items = [MetricVersionOut(**row["definition"], **row) for row in found(rows or None, "metric")]
         return MetricVersions(items=items)
+
+    async def uses(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """How many experiments measure each metric, or are watched by it, in any version; without those of none."""
+        async with self.pool.connection() as connection:
+            return await repository.count_uses(connection, keys)
+
+    async def users(self, key: str, before: int | None, limit: int) -> UsingExperiments:
+        """The experiments that `uses` counts. Raises Problem `not_found`."""
+        async with self.pool.connection() as connection:
+            metric = found(await _read(connection, key), "metric")
+            rows = await repository.read_users(connection, metric["id"], before or _BEYOND_ALL, limit + 1)
+        shown, cursor = cut(rows, limit, key=lambda row: int(row["id"]))
+        items = [
+            UsingExperiment(**{name: value for name, value in row.items() if name != "id"}) for row in shown
+        ]
+        return UsingExperiments(items, cursor)
 
     async def patch(
         self, key: str, patch: MetricPatch, if_match: str | None, actor: Actor
