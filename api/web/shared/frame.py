@@ -25,7 +25,10 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
-_FOLDERS = ("shared", "login", "experiments", "experiment", "person", "erasure", "pipeline", "errors")
+_FOLDERS = (
+    "shared", "login", "experiments", "experiment", "catalogue", "layers", "person", "erasure", "pipeline", "audit",
+    "tokens", "errors",
+)  # fmt: skip
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 

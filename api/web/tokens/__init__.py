@@ -1,0 +1,1 @@
+"""The pages of tokens: listed, made, revoked."""
