@@ -25,7 +25,17 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
-_FOLDERS = ("shared", "login", "experiments", "experiment", "person", "erasure", "pipeline", "errors")
+_FOLDERS = (
+    "shared",
+    "login",
+    "experiments",
+    "experiment",
+    "editing",
+    "person",
+    "erasure",
+    "pipeline",
+    "errors",
+)
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 

@@ -23,6 +23,7 @@ OPEN = {("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/session")}
 UNDOCUMENTED = {
     "/", "/metrics", "/openapi.json", "/docs", "/docs/{name}", "/assets/{name}", "/favicon.ico", "/favicon.svg",
     "/login", "/logout", "/experiments", "/experiments/{key}", "/experiments/{key}/live",
+    "/new-experiment", "/experiments/{key}/edit",
     "/users", "/users/{user_id}", "/exports/{user_id}", "/erasures/of/{user_id}", "/erasures/{erasure_id}",
     "/pipeline", "/pipeline/letters", "/pipeline/replay",
 }  # fmt: skip
