@@ -158,12 +158,16 @@ def about_metric(metric: MetricOut) -> str:
         )
         margin = f"margin {size}"
     less = "less is better" if metric.direction == "decrease" else ""
-    return " · ".join(filter(None, (metric.role, margin, _window(metric.window_seconds), less)))
+    return " · ".join(
+        filter(
+            None,
+            (metric.role, margin, "" if metric.window_seconds is None else span(metric.window_seconds), less),
+        )
+    )
 
 
-def _window(seconds: int | None) -> str:
-    if seconds is None:
-        return ""
+def span(seconds: int) -> str:
+    """In the largest unit that it is a whole number of; 0 in seconds."""
     size, name = next((size, name) for size, name in _SECONDS if seconds % size == 0)
     number = seconds // size
     return f"{number:,} {name}{'s' * (number != 1)}"

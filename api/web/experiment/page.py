@@ -15,6 +15,16 @@ from api.web.experiment.exposures import Exposures, exposures_of
 from api.web.experiment.history import Entry, changes_since, entries_of
 from api.web.experiment.metrics import Metrics, metrics_of
 from api.web.experiment.steps import Asked, Conflict, Given, Offer, asked_of, label_of, offers_of
+from api.web.experiment.traffic import (
+    Act,
+    Refused,
+    Traffic,
+    Wanted,
+    acts_of,
+    fields_of,
+    label_of_act,
+    traffic_section,
+)
 from api.web.experiments.rows import Badge, badge_of, traffic_of
 from api.web.shared.frame import Frame, render
 from api.web.shared.results import AsOf, Seen, about_of, seen_of
@@ -52,7 +62,8 @@ class Ways:
     """What is asked for beside the page itself.
 
     do: the step whose form is open; given, errors: what was sent with it, and why it was refused. failure: why a step
-    was not taken; conflict: what was changed meanwhile. anyway: show numbers that are not to be used.
+    was not taken; conflict: what was changed meanwhile. refused: what was said of the traffic and not done. anyway:
+    show numbers that are not to be used.
     """
 
     do: Step | None = None
@@ -60,6 +71,7 @@ class Ways:
     errors: Mapping[str, str] | None = None
     failure: str = ""
     conflict: Conflict | None = None
+    refused: Refused | None = None
     anyway: bool = False
 
 
@@ -85,6 +97,7 @@ class ExperimentPage:
     metrics: Metrics | None
     exposures: Exposures | None
     guardrails: tuple[GuardrailRow, ...]
+    traffic: Traffic | None
     configuration: Configuration
     history: tuple[Entry, ...]
     more_history: bool
@@ -126,6 +139,7 @@ def experiment_page(
         metrics=metrics_of(experiment, seen, anyway=ways.anyway) if experiment.metrics else None,
         exposures=exposures_of(experiment, seen),
         guardrails=() if seen.is_invalid and not ways.anyway else _guardrails(seen.effects),
+        traffic=traffic_section(experiment, may_edit=may_edit, refused=ways.refused),
         configuration=configuration_of(experiment),
         history=entries_of(versions),
         more_history=more_history,
@@ -145,10 +159,39 @@ def drawn_sections(pulse: Pulse, root: str, ways: Ways) -> str:
 def conflict_of(
     experiment: ExperimentOut, versions: Sequence[VersionOut], step: Step, saw: int, given: Given
 ) -> Conflict:
-    """What was done since the version that was seen."""
+    """What was done since the version that was seen, and the step that was not taken for it."""
+    sent = {
+        "step": step.value,
+        "outcome": given.outcome,
+        "variant_key": given.variant_key,
+        "reason": given.reason,
+    }
+    offered = {offer.step for offer in offers_of(experiment, datetime.now(UTC), may_edit=True)}
+    return _conflict(experiment, versions, saw, label_of(step), sent, "", step.value in offered)
+
+
+def traffic_conflict_of(
+    experiment: ExperimentOut, versions: Sequence[VersionOut], act: Act, saw: int, wanted: Wanted
+) -> Conflict:
+    """As `conflict_of`, of what was said of the traffic."""
+    sent = {"act": act.value} | fields_of(act, wanted)
+    return _conflict(
+        experiment, versions, saw, label_of_act(act), sent, "/traffic", act in acts_of(experiment)
+    )
+
+
+def _conflict(
+    experiment: ExperimentOut,
+    versions: Sequence[VersionOut],
+    saw: int,
+    label: str,
+    sent: Mapping[str, str],
+    to: str,
+    possible: bool,
+) -> Conflict:
     since = entries_of([version for version in versions if version.version > saw])
     changed = changes_since(versions, saw)
-    return Conflict(step.value, label_of(step), saw, experiment.version, since, changed, given)
+    return Conflict(label, saw, experiment.version, since, changed, tuple(sent.items()), to, possible)
 
 
 def _facts(experiment: ExperimentOut, units: int | None, now: datetime) -> tuple[str, ...]:
