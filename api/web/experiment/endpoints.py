@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -30,6 +30,8 @@ from api.http.refusals import misread
 from api.ramps.schemas import RampWord
 from api.ramps.service import RampService, Word
 from api.results.glances import Glance, Glances
+from api.results.report_service import ReportService
+from api.results.schemas import ReportOut
 from api.web.assets import are_there
 from api.web.experiment.page import Ways, conflict_of, experiment_page, traffic_conflict_of
 from api.web.experiment.steps import ASKING, Given, can_be_forced, decided_by, errors_of, given_in
@@ -51,6 +53,9 @@ router = APIRouter(tags=["pages"], include_in_schema=False)
 
 _RESULTS_SECONDS = 4.0
 """So long the page waits for results before it comes without."""
+_REPORT_SECONDS = 1.0
+_REPORT_FILES = 20
+"""Among so many of the newest files a report is looked for: its figures are files too."""
 _HISTORY = 50
 _WORDS: dict[Act, Word] = {
     Act.HOLD: "hold",
@@ -66,6 +71,7 @@ class _Shown:
 
     experiments: ExperimentService
     glances: Glances
+    reports: ReportService
     settings: Settings
 
     async def page(
@@ -74,10 +80,13 @@ class _Shown:
         """The page as of now. Raises Problem `not_found`."""
         experiment = await self.experiments.get(key)
         versions = await self.experiments.versions(key, None, _HISTORY)
-        glance = Glance()
+        glance, report = Glance(), None
         if experiment.started_at is not None or experiment.source == "external":
             wanted = {key: self.settings.api.results_cache_seconds}
-            glance = (await self.glances.of(wanted, _RESULTS_SECONDS))[key]
+            glances, report = await asyncio.gather(
+                self.glances.of(wanted, _RESULTS_SECONDS), self._newest_report(key)
+            )
+            glance = glances[key]
         visitor = visitor_of(caller)
         page = experiment_page(
             experiment,
@@ -87,22 +96,33 @@ class _Shown:
             may_edit=visitor.may_edit,
             more_history=versions.next_cursor is not None,
             ways=ways,
+            report=report,
         )
         root = root_of(request)
         follow = ""
         if status == 200 and await asyncio.to_thread(are_there, self.settings.cache_dir):
-            query = urlencode({"version": experiment.version} | ({"anyway": 1} if ways.anyway else {}))
+            query = urlencode({"version": experiment.version} | ways.query)
             follow = f"{root}/experiments/{quote(key)}/live?{query}"
         frame = Frame(root, page.name, visitor, self.settings.dagster.page, follow)
         return answer("experiment.html", frame, status, page=page)
+
+    async def _newest_report(self, key: str) -> ReportOut | None:
+        """None where there is none, or it can't be told soon: the page does not wait for a link."""
+        try:
+            async with asyncio.timeout(_REPORT_SECONDS):
+                found = await self.reports.of_experiment(key, _REPORT_FILES)
+        except (Problem, TimeoutError):
+            return None
+        return next((file for file in found.items if file.media_type.startswith("text/html")), None)
 
 
 async def _shown(
     experiments: Annotated[ExperimentService, Depends(part(ExperimentService))],
     glances: Annotated[Glances, Depends(part(Glances))],
+    reports: Annotated[ReportService, Depends(part(ReportService))],
     settings: Annotated[Settings, Depends(part(Settings))],
 ) -> _Shown:
-    return _Shown(experiments, glances, settings)
+    return _Shown(experiments, glances, reports, settings)
 
 
 Show = Annotated[_Shown, Depends(_shown)]
@@ -114,10 +134,16 @@ Changer = Annotated[Caller, Depends(require_visitor(Scope.EDITOR, in_form=True))
 
 @router.get("/experiments/{key}")
 async def experiment(
-    request: Request, key: Key, caller: Reader, show: Show, do: Step | None = None, anyway: bool = False
+    request: Request,
+    key: Key,
+    caller: Reader,
+    show: Show,
+    do: Step | None = None,
+    anyway: bool = False,
+    opened: Annotated[str, Query(alias="open")] = "",
 ) -> Response:
     """The experiment: its decision first, then what it rests on."""
-    return await show.page(request, caller, key, Ways(do=do, anyway=anyway))
+    return await show.page(request, caller, key, Ways(do=do, anyway=anyway, open=opened))
 
 
 @router.post("/experiments/{key}")

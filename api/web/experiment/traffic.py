@@ -12,7 +12,7 @@ from api.experiments.ramp_fields import RampOut
 from api.http.problems import Problem
 from api.ramps.progress import standing
 from api.web.experiment.configuration import released
-from api.web.experiment.metrics import span
+from api.web.experiment.opened import span
 from api.web.experiments.rows import traffic_of
 from neonblue.bucketing import FULL_ALLOCATION
 from neonblue.contract.durations import read_duration

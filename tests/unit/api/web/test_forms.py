@@ -23,6 +23,8 @@ from api.experiments.steps import LifeCycle
 from api.http.problems import Problem
 from api.ramps.service import RampService
 from api.results.glances import Glances
+from api.results.report_service import ReportService
+from api.results.schemas import Reports
 from neonblue.contract.life_cycle import Status, Step
 from neonblue.settings import Settings
 from tests.unit.api.web import made
@@ -45,6 +47,7 @@ class Site:
     taken: list[tuple[Any, ...]] = field(default_factory=list)
     version: int = 2
     shown: ExperimentOut | None = None
+    away: bool = False
 
     def send(self, method: str, path: str, role: str | None = None, **kwargs: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -150,6 +153,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         ramp = None if wanted.ramp is None else len(wanted.ramp.steps)
         found.taken.append((key, wanted.variant_key, wanted.share, wanted.population, ramp, wanted.reason))
 
+    async def reports(_: ReportService, key: str, limit: int) -> Reports:
+        if found.away:
+            raise Problem(503, "clickhouse_unavailable", "ClickHouse does not answer")
+        return Reports(
+            items=[made.report("figure", "image/svg+xml"), made.report("newest"), made.report("older")]
+        )
+
     async def glances(_: Glances, ages: dict[str, float], seconds: float) -> dict[str, Any]:
         return {key: made.glance(made.answer("ship")) for key in ages}
 
@@ -159,6 +169,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         (ExperimentService, "get", get), (ExperimentService, "page", page), (ExperimentService, "versions", versions),
         (ExperimentService, "census", census), (LifeCycle, "take", take), (LifeCycle, "conclude", conclude),
         (LifeCycle, "archive", archive), (Glances, "of", glances), (RampService, "say", say),
+        (ReportService, "of_experiment", reports),
         (ExperimentService, "patch", patch), (ExperimentService, "release", release),
     ]  # fmt: skip
     for owner, name, made_up in patches:
@@ -341,6 +352,18 @@ def test_a_release_that_is_refused_says_the_api_s_words_beside_the_field_and_kee
     assert answer.text.count('class="error"') == 1
     if place != "reason":
         assert ">kept</textarea>" in answer.text
+
+
+def test_results_and_the_newest_report_can_be_taken_away(site: Site) -> None:
+    shown = site.send("GET", PATH, "viewer")
+    assert 'href="/v1/experiments/checkout/results" download="checkout-results.json"' in shown.text
+    assert 'href="/v1/reports/newest" download="checkout-report.html"' in shown.text
+    assert "/v1/reports/older" not in shown.text
+    site.away = True
+    away = site.send("GET", PATH, "viewer")
+    assert (away.status_code, "/v1/reports/" in away.text) == (200, False)
+    site.shown = made.experiment(Status.DRAFT)
+    assert "Download:" not in site.send("GET", PATH, "viewer").text
 
 
 def test_what_the_state_does_not_allow_is_told_though_there_is_no_form_for_it(site: Site) -> None:
