@@ -55,8 +55,8 @@ _WHAT_IT_DOES = {
     Act.CONTINUE: "Continue lets the ramp go on; enrolment that was taken back is open again.",
     Act.SKIP: "Skip takes the next step now, whatever its time, units and guardrails say.",
     Act.BACK: "Take back holds it and lets no new unit in; who is in keeps the variant.",
-    Act.CLOSE: "No new unit gets in; those that are in keep their variant and are measured.",
-    Act.OPEN: "New units get in again.",
+    Act.CLOSE: "Once closed, no new unit gets in; those that are in keep their variant and are measured.",
+    Act.OPEN: "Once open, new units get in again.",
 }
 
 
