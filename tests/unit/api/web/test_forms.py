@@ -354,6 +354,19 @@ def test_a_release_that_is_refused_says_the_api_s_words_beside_the_field_and_kee
         assert ">kept</textarea>" in answer.text
 
 
+def test_the_stream_of_a_page_is_asked_for_the_row_that_is_open(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.web.experiment.endpoints.are_there", lambda _: True)
+    for query, followed in (
+        ("", "version=2"),
+        ("?open=a%26b", "version=2&amp;open=a%26b"),
+        ("?anyway=1&open=conversion", "version=2&amp;anyway=1&amp;open=conversion"),
+    ):
+        shown = site.send("GET", f"{PATH}{query}", "viewer")
+        assert f'sse-connect="{PATH}/live?{followed}"' in shown.text
+
+
 def test_results_and_the_newest_report_can_be_taken_away(site: Site) -> None:
     shown = site.send("GET", PATH, "viewer")
     assert 'href="/v1/experiments/checkout/results" download="checkout-results.json"' in shown.text
