@@ -51,11 +51,15 @@ from api.ramps.endpoints import router as ramps
 from api.results.endpoints import router as results
 from api.results.reports import router as reports
 from api.users.endpoints import router as users
+from api.web.editing.endpoints import router as editing_page
 from api.web.endpoints import router as web
+from api.web.erasure.endpoints import router as erasure_page
 from api.web.experiment.endpoints import router as experiment_page
 from api.web.experiment.live import router as experiment_live
 from api.web.experiments.endpoints import router as experiments_page
 from api.web.login.endpoints import router as login_page
+from api.web.person.endpoints import router as person_page
+from api.web.pipeline.endpoints import router as pipeline_page
 from neonblue import __version__
 from neonblue.serving.limits import ConnectionLimits
 from neonblue.settings import ApiSettings, Settings
@@ -66,7 +70,7 @@ _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, checklist, demand, ramps, forced_variants, assignments, links, evaluation, layers, holdouts, metrics,
     results, reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web, login_page,
-    experiments_page, experiment_page, experiment_live,
+    experiments_page, experiment_page, experiment_live, editing_page, person_page, erasure_page, pipeline_page,
 )  # fmt: skip
 
 

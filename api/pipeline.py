@@ -21,7 +21,7 @@ BEHIND_SECONDS = 30.0
 PostgreSQL (1 s each)."""
 _SLOT = """
 SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, restart_lsn - '0/0'::pg_lsn, confirmed_flush_lsn - '0/0'::pg_lsn,
-    slot_name IS NOT NULL AND wal_status IS DISTINCT FROM 'lost'
+    slot_name IS NOT NULL AND wal_status IS DISTINCT FROM 'lost', active IS TRUE
 FROM (SELECT) AS always LEFT JOIN pg_replication_slots ON slot_name = %s
 """
 _OUTBOX_BYTES = r"""
@@ -47,6 +47,7 @@ class Pipeline:
     limit_bytes: int
     lag_bytes: int = 0
     slot_present: bool = False
+    slot_active: bool = False
     age_seconds: float = 0.0
     _confirmed: int | None = None
     _freshness: Freshness = field(default_factory=Freshness)
@@ -84,7 +85,7 @@ class Pipeline:
             assert row is not None  # noqa: S101 - an outer join of one row
             log_end, restart, confirmed = (None if value is None else int(value) for value in row[:3])
             assert log_end is not None  # noqa: S101 - the server writes
-            self.slot_present = bool(row[3])
+            self.slot_present, self.slot_active = bool(row[3]), bool(row[4])
             if self.slot_present and confirmed is not None:
                 self._confirmed = confirmed
             elif self._confirmed is not None and self._confirmed > log_end:

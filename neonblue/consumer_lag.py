@@ -29,9 +29,10 @@ class Lag:
 
 
 class LagReader:
-    """Asks Kafka, over a connection that is kept. `part`: who signs in."""
+    """Asks Kafka, over a connection that is kept. `part`: who signs in. seconds: of each question, until it failed."""
 
-    def __init__(self, settings: Settings, part: Part) -> None:
+    def __init__(self, settings: Settings, part: Part, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
         self._topic = settings.kafka.topic
         self._options = settings.kafka.client(part) | {"group.id": settings.clickhouse.kafka_group}
         self._consumer: Consumer | None = None
@@ -45,13 +46,13 @@ class LagReader:
             self._consumer = Consumer(self._options | {"enable.auto.commit": False, "log_level": 0})
         consumer = self._consumer
         try:
-            known = consumer.list_topics(self._topic, timeout=_SECONDS).topics[self._topic].partitions
+            known = consumer.list_topics(self._topic, timeout=self._seconds).topics[self._topic].partitions
             committed = consumer.committed(
-                [TopicPartition(self._topic, number) for number in sorted(known)], timeout=_SECONDS
+                [TopicPartition(self._topic, number) for number in sorted(known)], timeout=self._seconds
             )
             lags = []
             for place in committed:
-                first, end = consumer.get_watermark_offsets(place, timeout=_SECONDS)
+                first, end = consumer.get_watermark_offsets(place, timeout=self._seconds)
                 lags.append(Lag(place.partition, end, max(place.offset, first)))
             return lags
         except BaseException:

@@ -21,7 +21,8 @@ async def list_audit_entries(wanted: Annotated[AuditFilter, Query()], log: Log, 
     """Who changed, read or was refused what, newest first. `neonblue audit verify` checks that no entry was altered.
 
     A person's attributes, assignments and export have an entry each time they are read (`read`, `export`), as have
-    logging in and out. Other reads (`read_calls`) and refusals for want of a right (`refused_calls`, `refused_log_ins`)
-    share one entry for a caller, a route and a status, by default of a minute; `after` holds how many they were.
+    dead letters that are opened on the pipeline's page, and logging in and out. Other reads (`read_calls`) and refusals
+    for want of a right (`refused_calls`, `refused_log_ins`) share one entry for a caller, a route and a status, by
+    default of a minute; `after` holds how many they were.
     """
     return await log.page(wanted)

@@ -50,6 +50,7 @@ from api.links.service import LinkService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
 from api.pipeline import Pipeline
+from api.pipeline_state.service import PipelineState
 from api.postgres.database import Pool
 from api.postgres.group_commit import GroupCommit
 from api.postgres.outbox_release import OutboxRelease
@@ -117,6 +118,7 @@ class Services:
     audit_log: AuditLog
     calls: CallLog
     disk: DiskWatch
+    pipeline_state: PipelineState
     arrivals: Arrivals | None
     keeper: Keeper = field(default_factory=Keeper)
     prepared: bool = False
@@ -134,6 +136,7 @@ class Services:
         keep("disk", self.disk.watch)
         keep("maintenance", self._prepare_and_maintain)
         keep("pipeline", self.pipeline.watch)
+        keep("rates", self.pipeline_state.watch)
         keep("outbox", self._release_outbox)
         keep("experiments", self.registry.listen, vital=lambda: not self.registry.loaded)
         keep("erased caches", partial(self.erasures.caches.listen, self.eraser.wake))
@@ -155,6 +158,7 @@ class Services:
             await self.demand.finish()
             await self.shared.close()
             self.results.reader.close()
+            self.pipeline_state.close()
             await self.pool.close()
             if self.arrivals is not None:
                 await asyncio.to_thread(self.arrivals.tracing.stop)

@@ -51,6 +51,7 @@ from api.links.service import LinkService
 from api.looks.service import LookService
 from api.metric_catalogue.service import MetricCatalogue
 from api.pipeline import Pipeline
+from api.pipeline_state.service import PipelineState
 from api.postgres.database import Pool
 from api.postgres.group_commit import GroupCommit, GroupLimits
 from api.postgres.outbox_release import OutboxRelease
@@ -133,6 +134,8 @@ def create_services(settings: Settings) -> Services:
     )
     sessions = Sessions(valkey, api.session_idle_seconds, api.session_absolute_seconds)
     gate = Gate(tokens, sessions, admission)
+    pipeline = Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes)
+    answering = Answering(Probe(pool.answers), Probe(shared.ping))
     return Services(
         settings,
         pool,
@@ -142,9 +145,9 @@ def create_services(settings: Settings) -> Services:
         demand,
         partitions,
         OutboxRelease(pool, settings.connect.slot, api.outbox_retention_days),
-        Pipeline(pool, settings.connect.slot, api.max_pipeline_lag_bytes),
+        pipeline,
         shared,
-        Answering(Probe(pool.answers), Probe(shared.ping)),
+        answering,
         EventService(event_queue, registry, timedelta(days=api.max_event_age_days), ahead, identify),
         assignments,
         AssignmentReader(pool, identify),
@@ -176,6 +179,14 @@ def create_services(settings: Settings) -> Services:
         AuditLog(pool, identify),
         CallLog(pool, api.audit_summary_seconds),
         disk,
+        PipelineState(
+            settings,
+            pool,
+            pipeline,
+            answering,
+            disk,
+            lambda: event_queue.available and assignment_queue.available,
+        ),
         None if tracing is None else Arrivals(settings.clickhouse, tracing),
     )
 

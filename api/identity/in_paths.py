@@ -1,4 +1,4 @@
-"""A person in a request's address: `/v1/users/{user_id}` and what stands behind it, and the type of the id."""
+"""A person in a request's address, as in `/v1/users/{user_id}` and what stands behind it, and the type of the id."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from neonblue.contract.texts import check_text
 from neonblue.contract.violation import ContractError
 
 _PRINTABLE = r"^[^\x00-\x1f]+$"
-_PLACE = 3
-"""Of the id among the parts of `/v1/users/{user_id}`."""
 
 
 def _unit_type(
@@ -32,10 +30,7 @@ def _unit_type(
 def _user_id(request: Request) -> str:
     """The id as it was sent: it may hold anything, slashes too (as %2F), so it is read from the undecoded path."""
     parts = _parts(request)
-    text = unquote_to_bytes(b"/".join(parts)).decode(errors="replace")
-    if not 1 <= len(text) <= KEY_LENGTH:
-        raise Problem(422, "too_long", f"An id has 1 to {KEY_LENGTH} characters", field="user_id")
-    return _checked(text, "user_id")
+    return checked_id(unquote_to_bytes(b"/".join(parts)).decode(errors="replace"))
 
 
 UnitType = Annotated[str, Depends(_unit_type)]
@@ -54,6 +49,20 @@ ID_PARAMETER = {
 """For the OpenAPI document, which is told nothing of a path that is read undecoded."""
 
 
+def checked_id(text: str) -> str:
+    """The id, as it may be asked for. Raises Problem 422."""
+    if not 1 <= len(text) <= KEY_LENGTH:
+        raise Problem(422, "too_long", f"An id has 1 to {KEY_LENGTH} characters", field="user_id")
+    return _checked(text, "user_id")
+
+
+def checked_unit_type(text: str) -> str:
+    """The type of an id, as it may be asked for. Raises Problem 422."""
+    if not 1 <= len(text) <= KEY_LENGTH:
+        raise Problem(422, "too_long", f"A unit type has 1 to {KEY_LENGTH} characters", field="unit_type")
+    return _checked(text, "unit_type")
+
+
 def is_all_id(request: Request) -> bool:
     """Whether a path that ends as its route does, such as in `/export`, is all id: a slash of its end was encoded."""
     behind = _behind(request)
@@ -68,13 +77,18 @@ def _parts(request: Request) -> list[bytes]:
 def _given(request: Request) -> list[bytes]:
     """The parts from the id on, as they were sent."""
     raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-    return raw.partition(b"?")[0].split(b"/")[_PLACE:]
+    place = _template(request).partition("{")[0].count("/")
+    return raw.partition(b"?")[0].split(b"/")[place:]
 
 
 def _behind(request: Request) -> list[bytes]:
     """The parts that the route has behind the id."""
+    return _template(request).partition("}")[2].encode().split(b"/")[1:]
+
+
+def _template(request: Request) -> str:
     template: str = request.scope["route"].path
-    return template.partition("}")[2].encode().split(b"/")[1:]
+    return template
 
 
 def _checked(text: str, field: str) -> str:

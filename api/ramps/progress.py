@@ -24,10 +24,10 @@ def planned(row: Row) -> Ramp:
 def standing_of(row: Row) -> Standing:
     """Where it is, as the planner takes it."""
     ramp = RampOut.model_validate(row["ramp"])
-    return standing(ramp, row["status"], row["allocation"], row["enrolment"])
+    return standing_in(ramp, row["status"], row["allocation"], row["enrolment"])
 
 
-def standing(ramp: RampOut, status: str, allocation: int, enrolment: str) -> Standing:
+def standing_in(ramp: RampOut, status: str, allocation: int, enrolment: str) -> Standing:
     """Where it is in an experiment of this status, allocation and enrolment."""
     return Standing(
         share=allocation,

@@ -54,7 +54,8 @@ class KafkaSettings(ServiceSettings):
         default=SecretStr(""), description="password of neonblue-clickhouse, who reads the topic"
     )
     api_password: SecretStr = Field(
-        default=SecretStr(""), description="password of neonblue-api, who looks at the topic's oldest message"
+        default=SecretStr(""),
+        description="password of neonblue-api, who looks at the topic's oldest message and ClickHouse's lag",
     )
     dagster_password: SecretStr = Field(
         default=SecretStr(""), description="password of neonblue-dagster, who looks at ClickHouse's lag"

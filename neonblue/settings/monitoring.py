@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
+from neonblue.settings.addresses import WebAddress
 from neonblue.settings.component import Component
 
 USER = "neonblue"
@@ -37,6 +38,11 @@ class MonitoringSettings(Component):
     retention_days: int = Field(default=15, ge=1, le=3_650, description="days that Prometheus keeps samples")
     retention_megabytes: int = Field(
         default=1_024, ge=64, description="the most that Prometheus keeps, in MB, whatever their age"
+    )
+
+    grafana_url: WebAddress | None = Field(
+        default=None,
+        description="address of a Grafana with NeonBlue's dashboards, which the pipeline's page then links to",
     )
 
     @property

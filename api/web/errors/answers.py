@@ -32,7 +32,8 @@ def page_of(problem: Problem, request: HTTPConnection) -> Response | None:
 
 def _log_in(request: HTTPConnection) -> str:
     """The log-in, which leads back here; of a form, to the page that it stood on."""
-    back = quote(request.url.path)
+    raw: bytes | None = request.scope.get("raw_path")
+    back = quote(request.url.path) if raw is None else raw.partition(b"?")[0].decode("latin-1")
     if request.scope.get("method") in ("GET", "HEAD") and request.url.query:
         back = f"{back}?{request.url.query}"
     ended = "&ended=1" if COOKIE in request.cookies else ""

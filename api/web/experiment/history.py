@@ -61,6 +61,11 @@ def entries_of(versions: Sequence[VersionOut]) -> tuple[Entry, ...]:
     return tuple(_entry(version) for version in versions)
 
 
+def fields_of(difference: dict[str, Any]) -> tuple[ChangedField, ...]:
+    """Each field of a difference: as it was, and as it would be."""
+    return tuple(_changed(difference))
+
+
 def changes_since(versions: Sequence[VersionOut], saw: int) -> tuple[ChangedField, ...]:
     """Each field that is not as it was in the version that was seen: as it was, and as it is now."""
     found: dict[str, ChangedField] = {}

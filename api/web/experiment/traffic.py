@@ -10,7 +10,7 @@ from enum import StrEnum
 from api.experiments.answers import ExperimentOut
 from api.experiments.ramp_fields import RampOut
 from api.http.problems import Problem
-from api.ramps.progress import standing
+from api.ramps.progress import standing_in
 from api.web.experiment.configuration import released
 from api.web.experiment.opened import span
 from api.web.experiments.rows import traffic_of
@@ -216,7 +216,7 @@ def _ramp_acts(experiment: ExperimentOut) -> tuple[Act, ...]:
 
 def _coming_share(experiment: ExperimentOut, ramp: RampOut) -> int | None:
     coming = outlook(
-        ramp.plan, standing(ramp, experiment.status, experiment.allocation, experiment.enrolment)
+        ramp.plan, standing_in(ramp, experiment.status, experiment.allocation, experiment.enrolment)
     )
     return coming.share if coming is not None and coming.action is Action.ADVANCE else None
 
@@ -272,7 +272,7 @@ def _ramp_text(experiment: ExperimentOut) -> str:
         return f"Held: {plain(ramp.held)}"
     if experiment.status is not Status.RUNNING:
         return "The ramp waits: it does not run."
-    where = standing(ramp, experiment.status, experiment.allocation, experiment.enrolment)
+    where = standing_in(ramp, experiment.status, experiment.allocation, experiment.enrolment)
     coming = outlook(ramp.plan, where)
     if coming is None:
         return "Every step is taken."

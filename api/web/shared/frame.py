@@ -25,7 +25,17 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
-_FOLDERS = ("shared", "login", "experiments", "experiment", "errors")
+_FOLDERS = (
+    "shared",
+    "login",
+    "experiments",
+    "experiment",
+    "editing",
+    "person",
+    "erasure",
+    "pipeline",
+    "errors",
+)
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 
 
@@ -49,6 +59,7 @@ class Frame:
 
     root: before every path of this host. title: of the window. live: the path of what the page is told while it is
     open; empty where it does not change by itself. layout: the template around it.
+    place: which place of the navigation the page belongs to.
     """
 
     root: str
@@ -57,6 +68,7 @@ class Frame:
     dagster: str = ""
     live: str = ""
     layout: str = "frame.html"
+    place: str = "experiments"
 
 
 def visitor_of(caller: Caller) -> Visitor:

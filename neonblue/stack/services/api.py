@@ -85,7 +85,7 @@ class Api(Service):
         | CLICKHOUSE
         | API
         | {"valkey_url", "valkey_password", "api_user_id_hash_key", "kafka_password", "kafka_api_password"}
-        | {"dagster_url", "dagster_public_url", "dagster_page_secret"}
+        | {"dagster_url", "dagster_public_url", "dagster_page_secret", "monitoring_grafana_url"}
     )
     postgres_role = Role.API
     requires = ("postgres", "postgres-schema")

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 ERASURES_GROUP = "neonblue-erasures"
 _WORKER_GROUP = "neonblue-connect"
 _LOOKERS: tuple[Part, ...] = ("dagster", "monitoring")
-"""They look at how far ClickHouse is behind."""
+"""They look at how far ClickHouse is behind, as the API does, and do nothing else."""
 WORKER_TOPICS = ("neonblue_connect_configs", "neonblue_connect_offsets", "neonblue_connect_status")
 
 
@@ -54,7 +54,7 @@ def platform(settings: Settings) -> Mapping[str, frozenset[Grant]]:
         ),
         kafka.user_of("clickhouse"): consumer(kafka.topic, group)
         | {Grant("TOPIC", kafka.heartbeat_topic, "READ")},
-        kafka.user_of("api"): consumer(kafka.topic, ERASURES_GROUP),
+        kafka.user_of("api"): consumer(kafka.topic, ERASURES_GROUP) | {Grant("GROUP", group, "DESCRIBE")},
         **{
             kafka.user_of(part): frozenset(
                 {Grant("TOPIC", kafka.topic, "DESCRIBE"), Grant("GROUP", group, "DESCRIBE")}

@@ -40,6 +40,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
+from neonblue.consumer_lag import read_lag
 from neonblue.settings import Settings
 from neonblue.settings.kafka import PARTS, Part, sasl
 from neonblue.stack import Stack
@@ -196,6 +197,16 @@ def test_no_other_part_moves_the_place_of_clickhouse(settings: Settings, part: P
     assert refused(lambda: wait(client.delete_consumer_groups([group]))) <= DENIED
 
     assert place(settings) == before
+
+
+@pytest.mark.parametrize("part", ["api", "dagster", "monitoring"])
+def test_who_tells_of_the_lag_sees_it(settings: Settings, part: Part) -> None:
+    """The pipeline's page, a check, the exporter."""
+    until(
+        lambda: sum(lag.messages for lag in read_lag(settings, part)) == 0,
+        "all that was written has been read",
+    )
+    assert len(read_lag(settings, part)) == settings.kafka.partitions
 
 
 def moved(client: AdminClient, group: str, topic: str) -> int | None:

@@ -40,3 +40,9 @@ def test_an_encoded_slash_belongs_to_the_id(route: str, behind: str, user_id: st
     request = asked(route, f"/v1/users/{behind}")
 
     assert (_user_id(request), is_all_id(request)) == (user_id, all_id)
+
+
+@pytest.mark.parametrize("place", ["/users", "/erasures/of", "/a/b/c"])
+def test_a_page_has_the_id_at_the_end_of_whatever_path(place: str) -> None:
+    for behind, user_id in (("ada", "ada"), ("a%2Ferase", "a/erase"), ("users%2F%25", "users/%")):
+        assert _user_id(asked(f"{place}/{{user_id:path}}", f"{place}/{behind}?unit_type=user")) == user_id

@@ -1,0 +1,1 @@
+"""How the whole pipeline stands: what the API knows of the way of an event, and what did not arrive."""

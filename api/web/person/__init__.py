@@ -1,0 +1,1 @@
+"""A person's page: look up, try, export, erase."""
