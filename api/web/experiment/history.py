@@ -24,6 +24,10 @@ _DONE = {
     "archive": "archived it",
     "watch": "took up what the catalogue watches",
     "ramp": "took a step of its ramp",
+    "ramp_hold": "held its ramp",
+    "ramp_continue": "let its ramp go on",
+    "ramp_skip": "took the next step of its ramp before its time",
+    "ramp_back": "took its ramp back",
 }
 _LONGEST = 400
 """Characters of a value: a payload may be long, and stands whole in the configuration."""
