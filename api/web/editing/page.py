@@ -72,7 +72,11 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class EditingPage:
-    """Everything the page shows. experiment: its key, empty of a new one."""
+    """Everything the page shows.
+
+    experiment: its key, empty of a new one. may_drop: whether arms may be dropped. layer_choices: by key and name, the
+    chosen one among them.
+    """
 
     experiment: str
     title: str
@@ -81,6 +85,8 @@ class EditingPage:
     form: Form
     choices: Choices
     open: frozenset[str]
+    may_drop: bool
+    layer_choices: tuple[tuple[str, str], ...]
     fixed_metrics: tuple[str, ...]
     errors: Mapping[str, str]
     told: tuple[Told, ...]
@@ -96,18 +102,6 @@ class EditingPage:
         """Whether the input may be changed in this state."""
         top = name.partition(".")[0]
         return ("variants" if name == "control" else top) in self.open
-
-    @property
-    def layer_choices(self) -> list[tuple[str, str]]:
-        """Of the list of layers, the chosen one among them."""
-        chosen = self.form.text("layer.key")
-        others = () if not chosen or chosen in self.choices.layers else (chosen,)
-        return [(key, key) for key in (*others, *self.choices.layers)]
-
-    @property
-    def may_drop(self) -> bool:
-        """Whether arms may be dropped."""
-        return bool(self.open & {"variants", ACTIVE})
 
 
 def open_fields(experiment: ExperimentOut | None, choices: Choices) -> frozenset[str]:
@@ -150,6 +144,8 @@ def editing_page(
     """The page with the form as it stands."""
     answered = answered or Answered()
     told = tuple(_told(answered))
+    may_change = open_fields(experiment, choices)
+    layers = dict.fromkeys(filter(None, (form.text("layer.key"), *choices.layers)))
     return EditingPage(
         experiment="" if experiment is None else experiment.key,
         title="New experiment" if experiment is None else plain(experiment.name or experiment.key),
@@ -157,7 +153,9 @@ def editing_page(
         state="" if experiment is None else experiment.status,
         form=form,
         choices=choices,
-        open=open_fields(experiment, choices),
+        open=may_change,
+        may_drop=bool(may_change & {"variants", ACTIVE}),
+        layer_choices=tuple((key, key) for key in layers),
         fixed_metrics=() if experiment is None else fixed_metrics(experiment, choices),
         errors={one.place: one.message for one in reversed(told) if one.place},
         told=told,
