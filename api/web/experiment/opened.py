@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.analysis.answer import ResultItem
+from neonblue.contract.metric_types import METRIC_TYPES
 from neonblue.statistics import Method, numbers
 from neonblue.texts import plain
 
@@ -39,13 +40,14 @@ def definition_of(metric: MetricOut) -> str:
     """What is measured on each unit, in a sentence or two."""
     where = _where(metric.property_filter)
     of_unit = _of_unit(metric.aggregation, metric.event_type, where)
-    if metric.type in ("proportion", "retention"):
+    made_of = METRIC_TYPES[metric.type]
+    if made_of.is_rate:
         said = f"The share of units with an event {plain(metric.event_type)}{where}"
-    elif metric.type == "ratio" and metric.denominator is not None:
+    elif made_of.below and metric.denominator is not None:
         below = metric.denominator
         under = _of_unit(below.aggregation, below.event_type, _where(below.property_filter))
         said = f"Over all units, {of_unit} divided by {under}"
-    elif metric.type == "quantile" and metric.quantile is not None:
+    elif made_of.which_quantile and metric.quantile is not None:
         said = f"The {numbers.share(float(metric.quantile), digits=0)} quantile over units of {of_unit}"
     else:
         said = f"The mean over units of {of_unit}"
