@@ -11,6 +11,7 @@ from api.metric_catalogue.schemas import MetricOut
 from api.web.experiment.opened import Opened, opened_of, span
 from api.web.shared.drawing import Axis, Interval, axis_of, interval_of, kind_of
 from api.web.shared.results import Seen
+from neonblue.contract.metric_types import RATES
 from neonblue.findings.effect import Effect, Scale, shown
 from neonblue.statistics import Role, Verdict, numbers
 from neonblue.statistics.experiment.standing import GuardrailState
@@ -194,7 +195,7 @@ def _empty(metric: MetricOut, note: str) -> MetricRow:
 
 def about_metric(metric: MetricOut) -> str:
     """Role, margin, window and direction in a line."""
-    scale = Scale.SHARE if metric.type in ("proportion", "conversion_rate") else Scale.NUMBER
+    scale = Scale.SHARE if metric.type in RATES else Scale.NUMBER
     margin = ""
     if metric.margin is not None:
         size = numbers.margin(

@@ -178,3 +178,9 @@ def test_caps_tests_and_corrections_are_told_of_every_method(method: str) -> Non
     same = dict(opened_of(made.metric("x", cap="500"), made.item("x", p_value=0.5, adjusted_p=0.5)).facts)
     assert same["cap"] == "what is above 500 counts as 500"
     assert same["correction"].startswith("none")
+
+
+@pytest.mark.parametrize("kind", sorted(METRIC_TYPES))
+def test_a_margin_is_in_points_where_the_metric_is_a_share_of_units(kind: str) -> None:
+    metric = made.metric("m", role="guardrail", type=kind, margin="0.02", margin_relative=False)
+    assert ("pp" in about_metric(metric)) == METRIC_TYPES[kind].is_rate
