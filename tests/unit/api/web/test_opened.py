@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from api.web.experiment.metrics import about_metric
 from api.web.experiment.opened import definition_of, opened_of
 from api.web.experiment.page import ExperimentPage, Ways, drawn_sections, experiment_page
 from api.web.shared.frame import Frame, Visitor, render
