@@ -14,7 +14,7 @@ QUICK := log_files openfeature queries users_erasure
 .DEFAULT_GOAL := help
 # Python keeps what it compiles: without, each of the many processes compiles it all again at its start.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test unit versions integration integration-bound integration-building end-to-end end-to-end-quick faults first-hour image lint format docs lock coverage calibration lopsided strata ramps lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
+.PHONY: help setup demo test unit versions integration end-to-end end-to-end-quick faults first-hour image lint format docs lock coverage calibration lopsided strata ramps lives audit sbom wheels wheels-test client dashboards dashboard-pictures clean
 
 help: ## show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,14 +46,9 @@ versions: ## the unit tests under each Python that is promised and found here (2
 	@$(PYTHON) tests/versions.py
 
 integration: setup ## each part against real services
-	@$(MAKE) --no-print-directory --keep-going --jobs 2 integration-bound integration-building
-
-integration-bound: setup
-	@$(BIN)/pytest -n 2 --dist loadscope tests/integration $(BUILDING:%=--ignore=%)
-
-# They build models and wait for nobody: they take what the others, which wait for starts and bounds, leave.
-integration-building: setup
-	@nice -n 19 $(BIN)/pytest -n 2 --dist loadscope $(BUILDING)
+	@# Those that build models have no bounds of seconds: three at once. All are run, whichever fail.
+	@$(BIN)/pytest -n 2 --dist loadscope tests/integration $(BUILDING:%=--ignore=%); bound=$$?; \
+	$(BIN)/pytest -n 3 --dist loadscope $(BUILDING) && exit $$bound
 
 end-to-end: setup ## the whole platform with real data, faults and replays
 	@$(BIN)/pytest tests/end_to_end

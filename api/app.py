@@ -53,6 +53,7 @@ from api.results.reports import router as reports
 from api.users.endpoints import router as users
 from api.web.audit.endpoints import router as audit_page
 from api.web.catalogue.endpoints import router as catalogue_page
+from api.web.editing.endpoints import router as editing_page
 from api.web.endpoints import router as web
 from api.web.erasure.endpoints import router as erasure_page
 from api.web.experiment.endpoints import router as experiment_page
@@ -73,8 +74,8 @@ _PARTING_SECONDS = 3.0
 _ROUTERS = (
     experiments, checklist, demand, ramps, forced_variants, assignments, links, evaluation, layers, holdouts, metrics,
     results, reports, looks, tokens, session, audit, of_person, users, erasing, erasures, health, web, login_page,
-    experiments_page, experiment_page, experiment_live, person_page, erasure_page, pipeline_page, catalogue_page,
-    layers_page, audit_page, tokens_page,
+    experiments_page, experiment_page, experiment_live, editing_page, person_page, erasure_page, pipeline_page,
+    catalogue_page, layers_page, audit_page, tokens_page,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.http.problems import Problem
 
 FORM = "application/x-www-form-urlencoded"
-_FIELDS = 50
+_FIELDS = 2_000
 
 
 def read_form(request: Request) -> dict[str, str]:

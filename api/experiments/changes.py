@@ -158,7 +158,7 @@ def _refusals(
     looked: bool,
 ) -> Iterator[Violation]:
     status = experiment.status
-    allowed = _allowed(status)
+    allowed = changeable(status)
     if "decision" in changed and status is not Status.CONCLUDED:
         yield Violation(Code.DECISION_EARLY, "decide when you conclude it, or after", "decision")
     for name in sorted(changed - {"decision"}):
@@ -174,8 +174,8 @@ def _refusals(
         yield from _size_refusals(experiment, before, after, looked=looked)
 
 
-def _allowed(status: Status) -> frozenset[str] | None:
-    """The fields that may change; None: all."""
+def changeable(status: Status) -> frozenset[str] | None:
+    """The fields of a body that may change in this state; None: all."""
     if status in (Status.DRAFT, Status.SCHEDULED):
         return None
     if status is Status.ARCHIVED:

@@ -122,6 +122,16 @@ class ExperimentService:
         await versions.refresh(self.registry, after["id"])
         return ExperimentOut.model_validate(after)
 
+    async def would_patch(
+        self, key: str, patch: ExperimentPatch, if_match: str | None, actor: Actor
+    ) -> tuple[ExperimentOut, ExperimentOut]:
+        """The experiment as it is and as it would be, of which nothing is stored. Raises what `patch` raises."""
+        async with self.pool.connection() as connection, connection.transaction(force_rollback=True):
+            before = await locked(connection, key, if_match, required=True)
+            await _apply(connection, before, patch, actor)
+            after = found(await repository.read_one(connection, key), "experiment")
+        return ExperimentOut.model_validate(before), ExperimentOut.model_validate(after)
+
     async def release(
         self, key: str, release: ReleasePut, if_match: str | None, actor: Actor
     ) -> ExperimentOut:

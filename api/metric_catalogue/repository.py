@@ -56,14 +56,14 @@ CROSS JOIN LATERAL (
 WHERE m.key = ANY(%s) GROUP BY m.key
 """
 _USERS = """
-SELECT e.id, e.key, e.name, e.status, used.version, used.role, used.is_measured
+SELECT e.id, e.key, e.name, e.status, used.version, used.role, used.is_measured, used.is_active
 FROM (
-    SELECT DISTINCT ON (experiment_id) experiment_id, version, role, is_measured
+    SELECT DISTINCT ON (experiment_id) experiment_id, version, role, is_measured, is_active
     FROM (
-        SELECT experiment_id, version, definition ->> 'role' AS role, true AS is_measured
+        SELECT experiment_id, version, definition ->> 'role' AS role, true AS is_measured, true AS is_active
         FROM experiment_metrics WHERE metric_id = %(metric_id)s
         UNION ALL
-        SELECT experiment_id, version, NULL, false FROM experiment_watched WHERE metric_id = %(metric_id)s
+        SELECT experiment_id, version, NULL, false, active FROM experiment_watched WHERE metric_id = %(metric_id)s
     ) AS either
     ORDER BY experiment_id, is_measured DESC
 ) AS used

@@ -49,7 +49,10 @@ class UsedMetric:
 
 @dataclass(frozen=True, slots=True)
 class UsingExperiment:
-    """An experiment that measures a metric of the catalogue, or is watched by it only. role: None where it is."""
+    """An experiment that measures a metric of the catalogue, or is watched by it only: then it has no role.
+
+    is_active: false where it is not watched any more.
+    """
 
     key: str
     name: str | None
@@ -57,6 +60,7 @@ class UsingExperiment:
     version: int
     role: str | None
     is_measured: bool
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

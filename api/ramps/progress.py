@@ -24,13 +24,18 @@ def planned(row: Row) -> Ramp:
 def standing_of(row: Row) -> Standing:
     """Where it is, as the planner takes it."""
     ramp = RampOut.model_validate(row["ramp"])
+    return standing_in(ramp, row["status"], row["allocation"], row["enrolment"])
+
+
+def standing_in(ramp: RampOut, status: str, allocation: int, enrolment: str) -> Standing:
+    """Where it is in an experiment of this status, allocation and enrolment."""
     return Standing(
-        share=row["allocation"],
+        share=allocation,
         position=ramp.position,
         since=ramp.step_since,
         held=ramp.held,
-        runs=row["status"] == Status.RUNNING,
-        takes_in=row["enrolment"] == "open",
+        runs=status == Status.RUNNING,
+        takes_in=enrolment == "open",
     )
 
 

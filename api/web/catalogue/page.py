@@ -203,5 +203,6 @@ def _version(version: MetricVersionOut, before: MetricVersionOut | None) -> Vers
 
 
 def _user(each: UsingExperiment) -> User:
-    how = (each.role or "") if each.is_measured else "watched by it"
+    watched = "watched by it" if each.is_active else "was watched by it"
+    how = (each.role or "") if each.is_measured else watched
     return User(each.key, each.name or "", each.status, each.version, how)

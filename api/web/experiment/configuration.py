@@ -126,7 +126,7 @@ def _facts(experiment: ExperimentOut) -> tuple[tuple[str, str], ...]:
     if experiment.ramp is not None:
         found.append(("ramp", _ramp(experiment.ramp)))
     if experiment.release is not None:
-        found.append(("released", _release(experiment.release)))
+        found.append(("released", released(experiment.release)))
     watched = [metric.key for metric in experiment.watched if metric.active]
     if watched:
         found.append(("watched beside its metrics", ", ".join(map(plain, watched))))
@@ -149,7 +149,8 @@ def _ramp(ramp: RampOut) -> str:
     return f"{ramp.position} of {len(ramp.steps)} steps taken ({steps}){held}"
 
 
-def _release(release: ReleaseOut) -> str:
+def released(release: ReleaseOut) -> str:
+    """Which variant, to which share of whom, and what comes next where it grows."""
     whom = "everyone" if release.population == "everyone" else "those targeted"
     grows = ""
     growing = release.growing()

@@ -24,6 +24,10 @@ _DONE = {
     "archive": "archived it",
     "watch": "took up what the catalogue watches",
     "ramp": "took a step of its ramp",
+    "ramp_hold": "held its ramp",
+    "ramp_continue": "let its ramp go on",
+    "ramp_skip": "took the next step of its ramp before its time",
+    "ramp_back": "took its ramp back",
 }
 _LONGEST = 400
 """Characters of a value: a payload may be long, and stands whole in the configuration."""
@@ -55,6 +59,11 @@ class Entry:
 def entries_of(versions: Sequence[VersionOut]) -> tuple[Entry, ...]:
     """One entry for each version, in their order."""
     return tuple(_entry(version) for version in versions)
+
+
+def fields_of(difference: dict[str, Any]) -> tuple[ChangedField, ...]:
+    """Each field of a difference: as it was, and as it would be."""
+    return tuple(_changed(difference))
 
 
 def changes_since(versions: Sequence[VersionOut], saw: int) -> tuple[ChangedField, ...]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.access.callers import Caller, Gate
@@ -47,6 +47,7 @@ async def live(
     pulses: Room,
     version: int = 0,
     anyway: bool = False,
+    opened: Annotated[str, Query(alias="open")] = "",
 ) -> AsyncIterator[ServerSentEvent]:
     """Tell the page what has changed.
 
@@ -64,7 +65,7 @@ async def live(
             version = pulse.experiment.version
             yield ServerSentEvent(event="version", raw_data=str(version))
         if last is None or pulse.numbers != last.numbers:
-            sections = drawn_sections(pulse, root_of(request), Ways(anyway=anyway))
+            sections = drawn_sections(pulse, root_of(request), Ways(anyway=anyway, open=opened))
             yield ServerSentEvent(event="numbers", raw_data=sections)
         if pulse.computed_at is not None:
             told = {"at": pulse.computed_at, "age": round(pulse.age, 1)}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
+from api.web.experiment.opened import Opened, opened_of, span
 from api.web.shared.drawing import Axis, Interval, axis_of, interval_of, kind_of
 from api.web.shared.results import Seen
+from neonblue.contract.metric_types import RATES
 from neonblue.findings.effect import Effect, Scale, shown
 from neonblue.statistics import Role, Verdict, numbers
 from neonblue.statistics.experiment.standing import GuardrailState
@@ -18,12 +21,15 @@ _FOLDED = 8
 _NOT_YET = "There are no numbers of this metric yet."
 _ORDER = (Role.PRIMARY, Role.GUARDRAIL, Role.SECONDARY)
 _MARKS = {"better": "✓", "worse": "✗"}
-_SECONDS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """A row as it is shown. note: why something is missing, or what else must be known."""
+    """A row as it is shown. note: why something is missing, or what else must be known.
+
+    anchor: its id on the page. way: query and anchor that open it, or close it where it is open. opened: None of a
+    row that is closed.
+    """
 
     metric: str
     about: str
@@ -37,17 +43,24 @@ class MetricRow:
     kind: str
     verdict: str
     note: str
+    anchor: str = ""
+    way: str = ""
+    opened: Opened | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ArmMetrics:
-    """The rows of one treatment. folded: secondary metrics of which there are many; decided: how many of those are."""
+    """The rows of one treatment. folded: secondary metrics of which there are many; decided: how many of those are.
+
+    unfolded: one of those is open.
+    """
 
     arm: str
     units: str
     rows: tuple[MetricRow, ...]
     folded: tuple[MetricRow, ...] = ()
     decided: int = 0
+    unfolded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +80,31 @@ class Metrics:
     has_margin: bool
 
 
-def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -> Metrics:
-    """The section, with a row for each metric also where there are no numbers. anyway: show what is not to be used."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the address asks for. open: the metric whose rows are open."""
+
+    open: str
+    anyway: bool
+
+    def way(self, metric: str, anchor: str) -> str:
+        """Opens the metric, or closes it where it is open."""
+        asked = {} if metric == self.open else {"open": metric}
+        query = urlencode(asked | ({"anyway": "1"} if self.anyway else {}))
+        return f"{'?' if query else ''}{query}#{anchor}"
+
+
+def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False, is_open: str = "") -> Metrics:
+    """The section, with a row for each metric also where there are no numbers.
+
+    anyway: show what is not to be used. is_open: the key of the metric whose rows are open.
+    """
     effects = seen.effects
     axis = axis_of(effects)
     control = next((arm.key for arm in experiment.variants if arm.is_control), "")
     treatments = [arm.key for arm in experiment.variants if not arm.is_control]
+    places = {arm: place for place, arm in enumerate(treatments, start=1)}
+    asked = _Asked(is_open, anyway)
     by_arm = {arm: [effect for effect in effects if effect.arm == arm] for arm in treatments}
     if effects:
         treatments.sort(key=lambda arm: -_gain(by_arm[arm]))
@@ -81,7 +113,7 @@ def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -
         axis=axis,
         control=control,
         control_units=_units(max((effect.n_control for effect in effects), default=0)),
-        arms=tuple(_arm(arm, experiment, by_arm[arm], axis) for arm in treatments),
+        arms=tuple(_arm(arm, places[arm], experiment, seen, by_arm[arm], axis, asked) for arm in treatments),
         level=levels.pop() if len(levels) == 1 else "",
         lacks_numbers=not effects and _lacks_numbers(seen),
         withheld=seen.is_invalid and not anyway,
@@ -89,18 +121,30 @@ def metrics_of(experiment: ExperimentOut, seen: Seen, *, anyway: bool = False) -
     )
 
 
-def _arm(arm: str, experiment: ExperimentOut, effects: Sequence[Effect], axis: Axis) -> ArmMetrics:
+def _arm(
+    arm: str,
+    place: int,
+    experiment: ExperimentOut,
+    seen: Seen,
+    effects: Sequence[Effect],
+    axis: Axis,
+    asked: _Asked,
+) -> ArmMetrics:
     found = {effect.metric: effect for effect in effects}
+    items = seen.answer.items if seen.answer is not None else ()
+    opened = next((item for item in items if (item.variant_key, item.metric_key) == (arm, asked.open)), None)
     wanted = sorted(experiment.metrics, key=lambda metric: _ORDER.index(Role(metric.role)))
-    rows = [
-        (
-            metric,
-            _row(metric, found[metric.key], axis)
-            if metric.key in found
-            else _empty(metric, _NOT_YET if effects else ""),
+    rows = []
+    for number, metric in enumerate(wanted, start=1):
+        effect, anchor = found.get(metric.key), f"metric-{place}-{number}"
+        row = _empty(metric, _NOT_YET if effects else "") if effect is None else _row(metric, effect, axis)
+        row = replace(
+            row,
+            anchor=anchor,
+            way=asked.way(metric.key, anchor),
+            opened=opened_of(metric, opened) if metric.key == asked.open else None,
         )
-        for metric in wanted
-    ]
+        rows.append((metric, row))
     secondary = [row for metric, row in rows if metric.role == Role.SECONDARY]
     fold = len(secondary) >= _FOLDED
     return ArmMetrics(
@@ -109,6 +153,7 @@ def _arm(arm: str, experiment: ExperimentOut, effects: Sequence[Effect], axis: A
         rows=tuple(row for metric, row in rows if not fold or metric.role != Role.SECONDARY),
         folded=tuple(secondary) if fold else (),
         decided=sum(bool(row.kind) for row in secondary) if fold else 0,
+        unfolded=fold and any(row.opened is not None for row in secondary),
     )
 
 
@@ -150,7 +195,7 @@ def _empty(metric: MetricOut, note: str) -> MetricRow:
 
 def about_metric(metric: MetricOut) -> str:
     """Role, margin, window and direction in a line."""
-    scale = Scale.SHARE if metric.type in ("proportion", "conversion_rate") else Scale.NUMBER
+    scale = Scale.SHARE if metric.type in RATES else Scale.NUMBER
     margin = ""
     if metric.margin is not None:
         size = numbers.margin(
@@ -158,15 +203,12 @@ def about_metric(metric: MetricOut) -> str:
         )
         margin = f"margin {size}"
     less = "less is better" if metric.direction == "decrease" else ""
-    return " · ".join(filter(None, (metric.role, margin, _window(metric.window_seconds), less)))
-
-
-def _window(seconds: int | None) -> str:
-    if seconds is None:
-        return ""
-    size, name = next((size, name) for size, name in _SECONDS if seconds % size == 0)
-    number = seconds // size
-    return f"{number:,} {name}{'s' * (number != 1)}"
+    return " · ".join(
+        filter(
+            None,
+            (metric.role, margin, "" if metric.window_seconds is None else span(metric.window_seconds), less),
+        )
+    )
 
 
 def _lacks_numbers(seen: Seen) -> bool:

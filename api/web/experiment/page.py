@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from api.experiments.answers import ExperimentOut, VersionOut
 from api.results.glances import Glance, Missing
 from api.results.pulses import Pulse
+from api.results.schemas import ReportOut
 from api.web.experiment.configuration import Configuration, Notice, configuration_of, notices_of
 from api.web.experiment.decision import DecisionBlock, decision_of
 from api.web.experiment.exposures import Exposures, exposures_of
 from api.web.experiment.history import Entry, changes_since, entries_of
 from api.web.experiment.metrics import Metrics, metrics_of
 from api.web.experiment.steps import Asked, Conflict, Given, Offer, asked_of, label_of, offers_of
+from api.web.experiment.traffic import (
+    Act,
+    Refused,
+    Traffic,
+    Wanted,
+    acts_of,
+    fields_of,
+    label_of_act,
+    traffic_section,
+)
 from api.web.experiments.rows import Badge, badge_of, traffic_of
 from api.web.shared.frame import Frame, render
 from api.web.shared.results import AsOf, Seen, about_of, seen_of
@@ -48,11 +60,22 @@ class GuardrailRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file to take away. path: of this host; name: of the file; at: when it was made, None: as of now."""
+
+    path: str
+    text: str
+    name: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ways:
     """What is asked for beside the page itself.
 
     do: the step whose form is open; given, errors: what was sent with it, and why it was refused. failure: why a step
-    was not taken; conflict: what was changed meanwhile. anyway: show numbers that are not to be used.
+    was not taken; conflict: what was changed meanwhile. refused: what was said of the traffic and not done. anyway:
+    show numbers that are not to be used. open: the key of the metric whose rows are open.
     """
 
     do: Step | None = None
@@ -60,7 +83,14 @@ class Ways:
     errors: Mapping[str, str] | None = None
     failure: str = ""
     conflict: Conflict | None = None
+    refused: Refused | None = None
     anyway: bool = False
+    open: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address says of the sections that change with the numbers."""
+        return ({"anyway": "1"} if self.anyway else {}) | ({"open": self.open} if self.open else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +115,8 @@ class ExperimentPage:
     metrics: Metrics | None
     exposures: Exposures | None
     guardrails: tuple[GuardrailRow, ...]
+    traffic: Traffic | None
+    downloads: tuple[Download, ...]
     configuration: Configuration
     history: tuple[Entry, ...]
     more_history: bool
@@ -99,8 +131,9 @@ def experiment_page(
     may_edit: bool,
     more_history: bool = False,
     ways: Ways | None = None,
+    report: ReportOut | None = None,
 ) -> ExperimentPage:
-    """The page of an experiment as it stands. versions: newest first."""
+    """The page of an experiment as it stands. versions: newest first. report: the newest one, where there is one."""
     ways = ways or Ways()
     seen = seen_of(experiment, glance)
     asked = None
@@ -123,9 +156,13 @@ def experiment_page(
         watermark=None if look is None else look.stamp.watermark,
         decision=decision_of(experiment, seen, now),
         notices=(*_old(glance, look is not None), *notices_of(experiment, seen)),
-        metrics=metrics_of(experiment, seen, anyway=ways.anyway) if experiment.metrics else None,
+        metrics=metrics_of(experiment, seen, anyway=ways.anyway, is_open=ways.open)
+        if experiment.metrics
+        else None,
         exposures=exposures_of(experiment, seen),
         guardrails=() if seen.is_invalid and not ways.anyway else _guardrails(seen.effects),
+        traffic=traffic_section(experiment, may_edit=may_edit, refused=ways.refused),
+        downloads=_downloads(experiment, report),
         configuration=configuration_of(experiment),
         history=entries_of(versions),
         more_history=more_history,
@@ -134,10 +171,11 @@ def experiment_page(
 
 def drawn_sections(pulse: Pulse, root: str, ways: Ways) -> str:
     """The sections of the page that change with the numbers, drawn once for all who are shown the same."""
-    chosen = (root, ways)
+    known = any(metric.key == ways.open for metric in pulse.experiment.metrics)
+    chosen = (root, ways if known else replace(ways, open=""))
     if chosen not in pulse.drawn:
         now = datetime.now(UTC)
-        page = experiment_page(pulse.experiment, pulse.glance, (), now, may_edit=False, ways=ways)
+        page = experiment_page(pulse.experiment, pulse.glance, (), now, may_edit=False, ways=chosen[1])
         pulse.drawn[chosen] = render("experiment.html", Frame(root, "", layout="bare.html"), page=page)
     return pulse.drawn[chosen]
 
@@ -145,10 +183,50 @@ def drawn_sections(pulse: Pulse, root: str, ways: Ways) -> str:
 def conflict_of(
     experiment: ExperimentOut, versions: Sequence[VersionOut], step: Step, saw: int, given: Given
 ) -> Conflict:
-    """What was done since the version that was seen."""
+    """What was done since the version that was seen, and the step that was not taken for it."""
+    sent = {
+        "step": step.value,
+        "outcome": given.outcome,
+        "variant_key": given.variant_key,
+        "reason": given.reason,
+    }
+    offered = {offer.step for offer in offers_of(experiment, datetime.now(UTC), may_edit=True)}
+    return _conflict(experiment, versions, saw, label_of(step), sent, "", step.value in offered)
+
+
+def traffic_conflict_of(
+    experiment: ExperimentOut, versions: Sequence[VersionOut], act: Act, saw: int, wanted: Wanted
+) -> Conflict:
+    """As `conflict_of`, of what was said of the traffic."""
+    sent = {"act": act.value} | fields_of(act, wanted)
+    return _conflict(
+        experiment, versions, saw, label_of_act(act), sent, "/traffic", act in acts_of(experiment)
+    )
+
+
+def _conflict(
+    experiment: ExperimentOut,
+    versions: Sequence[VersionOut],
+    saw: int,
+    label: str,
+    sent: Mapping[str, str],
+    to: str,
+    possible: bool,
+) -> Conflict:
     since = entries_of([version for version in versions if version.version > saw])
     changed = changes_since(versions, saw)
-    return Conflict(step.value, label_of(step), saw, experiment.version, since, changed, given)
+    return Conflict(label, saw, experiment.version, since, changed, tuple(sent.items()), to, possible)
+
+
+def _downloads(experiment: ExperimentOut, report: ReportOut | None) -> tuple[Download, ...]:
+    """Nothing of what has not started: there are no numbers."""
+    if experiment.started_at is None and experiment.source == "internal":
+        return ()
+    key = experiment.key
+    found = [Download(f"/v1/experiments/{quote(key)}/results", "results as JSON", f"{key}-results.json")]
+    if report is not None:
+        found.append(Download(report.url, "newest report", f"{key}-report.html", report.created_at))
+    return tuple(found)
 
 
 def _facts(experiment: ExperimentOut, units: int | None, now: datetime) -> tuple[str, ...]:

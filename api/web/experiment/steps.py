@@ -81,16 +81,18 @@ class Asked:
 class Conflict:
     """It was changed since the page was opened.
 
-    entries: what was done meanwhile, newest first; changed: what is not as it was.
+    label: what was to be done. entries: what was done meanwhile, newest first; changed: what is not as it was. sent:
+    what the form sends again, by name; to: where, below the page's own path. possible: whether it still can be done.
     """
 
-    step: str
     label: str
     saw: int
     now: int
     entries: tuple[Entry, ...]
     changed: tuple[ChangedField, ...]
-    given: Given
+    sent: tuple[tuple[str, str], ...]
+    to: str
+    possible: bool
 
 
 def offers_of(experiment: ExperimentOut, now: datetime, *, may_edit: bool) -> tuple[Offer, ...]:

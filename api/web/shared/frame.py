@@ -26,8 +26,8 @@ POLICY = (
 )
 HEADERS = {"content-security-policy": POLICY, "cache-control": "no-store", "vary": "accept"}
 _FOLDERS = (
-    "shared", "login", "experiments", "experiment", "catalogue", "layers", "person", "erasure", "pipeline", "audit",
-    "tokens", "errors",
+    "shared", "login", "experiments", "experiment", "editing", "catalogue", "layers", "person", "erasure", "pipeline",
+    "audit", "tokens", "errors",
 )  # fmt: skip
 _ROLES = (Scope.ADMIN, Scope.EDITOR, Scope.VIEWER)
 

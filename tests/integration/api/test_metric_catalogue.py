@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+from api.metric_catalogue import repository
 from tests.integration.api.conftest import Server
 from tests.integration.api.life_cycle import VARIANTS, Json, audited, draft, messages, patch, refused
 
@@ -194,6 +195,23 @@ def test_lists_find_by_type_tag_owner_and_text(api: httpx.Client) -> None:
     assert found(text=f"x {mark}") == [keys[2]]
     assert count in found(type="count")
     assert keys[0] not in found(type="count")
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        (repository._USES, (["revenue_14d"],)),
+        (repository._USERS, {"metric_id": 1, "before": 10, "limit": 10}),
+    ],
+    ids=["uses", "users"],
+)
+def test_who_uses_a_metric_is_found_by_the_indexes(postgres: Server, statement: str, values: Any) -> None:
+    with psycopg.connect(postgres.dsn) as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = str(connection.execute(f"EXPLAIN {statement}".encode(), values).fetchall())
+    for index in ("experiment_metrics_of_catalogue", "experiment_watched_of_catalogue"):
+        assert index in plan
+    assert "Seq Scan" not in plan
 
 
 def test_a_metric_that_there_is_not_is_not_found(api: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -115,6 +116,25 @@ def test_a_new_version_is_watched_in_experiments_that_start_afterwards(
     assert answer.status_code == 201, answer.text
     assert due(api, running["key"]) == []
     assert (running["watched"][0]["version"], started(api)["watched"][0]["version"]) == (1, 2)
+
+
+def test_the_metrics_page_names_who_is_watched_by_it_and_who_was(
+    api: httpx.Client, catalogue: Catalogue
+) -> None:
+    key = catalogue.add()
+    watched_only, both = started(api)["key"], started(api, metrics=[{"key": key}])["key"]
+
+    def used() -> dict[str, str]:
+        page = api.get(f"/catalogue/{key}", headers={"accept": "text/html"}).text
+        rows = re.findall(r'href="/experiments/([^"]*)".*?data-label="how">([^<]*)<', page, re.DOTALL)
+        assert f'<span class="small muted">{len(rows)}</span>' in page
+        return dict(rows)
+
+    found = used()
+    assert (found[watched_only], found[both]) == ("watched by it", "guardrail")
+    assert catalogue.change(key, watched=False).status_code == 200
+    due(api, watched_only)
+    assert used()[watched_only] == "was watched by it"
 
 
 def test_what_was_collected_elsewhere_is_not_watched(api: httpx.Client, catalogue: Catalogue) -> None:

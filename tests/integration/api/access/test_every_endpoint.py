@@ -23,12 +23,15 @@ OPEN = {("get", "/healthz"), ("get", "/readyz"), ("post", "/v1/session")}
 UNDOCUMENTED = {
     "/", "/metrics", "/openapi.json", "/docs", "/docs/{name}", "/assets/{name}", "/favicon.ico", "/favicon.svg",
     "/login", "/logout", "/experiments", "/experiments/{key}", "/experiments/{key}/live",
+    "/experiments/{key}/traffic",
+    "/new-experiment", "/experiments/{key}/edit",
     "/users", "/users/{user_id}", "/exports/{user_id}", "/erasures/of/{user_id}", "/erasures/{erasure_id}",
     "/pipeline", "/pipeline/letters", "/pipeline/replay", "/catalogue", "/catalogue/{key}", "/layers", "/layers/{key}",
     "/holdouts/{key}", "/audit", "/tokens", "/tokens/new", "/tokens/{token_id}/revocation",
 }  # fmt: skip
 """Routes outside the document: pages. The first line, and the log-in and out, show no data of experiments or people;
-the others are tried by `test_pages`, `test_person_pages` and `test_catalogue_pages`."""
+the others are tried by `test_pages`, `test_editing_pages`, `test_experiment_controls`, `test_live_streams`,
+`test_person_pages` and `test_catalogue_pages`."""
 SCOPES = ("admin", "editor", "viewer", "ingest", "assign")
 ENOUGH = {
     "admin": {"admin"},

@@ -10,6 +10,7 @@ from api.experiments.answers import DecisionOut, ExperimentOut, VariantOut, Vers
 from api.experiments.examples import SHOWN
 from api.metric_catalogue.schemas import METRIC_SHOWN, MetricOut
 from api.results.glances import Glance, Missing
+from api.results.schemas import ReportOut
 from neonblue.analysis.answer import Answer, CheckItem, DecisionItem, PlanItem, ResultItem
 from neonblue.analysis.stamp import Stamp
 from neonblue.analysis.why import State
@@ -168,3 +169,11 @@ DECIDED = DecisionOut(
     decided_by="token:3:mira",
     decided_at=NOW - timedelta(days=1),
 )
+
+
+def report(name: str, media_type: str = "text/html; charset=utf-8") -> ReportOut:
+    return ReportOut(
+        id=name, kind="experiment", title="A report", media_type=media_type, bytes=1, sha256="0" * 64, created_at=NOW,
+        computed_at=NOW, watermark=NOW, configuration_version=4, code_version="0.1.0", run_id="",
+        url=f"/v1/reports/{name}",
+    )  # fmt: skip

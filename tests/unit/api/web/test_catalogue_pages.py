@@ -231,7 +231,9 @@ def test_empty_states_and_ugly_metrics_are_whole() -> None:
         assert "\u202e" not in text_of(found)
         assert "<script>" in text_of(found)
     assert "None yet" in text_of(shown("metric.html", page_of(metric(), users=((), None, None))))
-    assert "watched by it" in text_of(shown("metric.html", page_of(ugly, users=users)))
+    assert [user.how for user in page_of(ugly, users=users).users] == ["primary", "watched by it"]
+    before = used_by(role=None, is_measured=False, is_active=False)
+    assert page_of(metric(), users=((before,), None, None)).users[0].how == "was watched by it"
 
 
 def test_versions_say_what_changed_between_them() -> None:

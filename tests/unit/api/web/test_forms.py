@@ -21,7 +21,10 @@ from api.experiments.answers import ExperimentOut, ExperimentPage, VersionPage
 from api.experiments.service import Census, ExperimentService
 from api.experiments.steps import LifeCycle
 from api.http.problems import Problem
+from api.ramps.service import RampService
 from api.results.glances import Glances
+from api.results.report_service import ReportService
+from api.results.schemas import Reports
 from neonblue.contract.life_cycle import Status, Step
 from neonblue.settings import Settings
 from tests.unit.api.web import made
@@ -43,6 +46,8 @@ class Site:
     app: Any
     taken: list[tuple[Any, ...]] = field(default_factory=list)
     version: int = 2
+    shown: ExperimentOut | None = None
+    away: bool = False
 
     def send(self, method: str, path: str, role: str | None = None, **kwargs: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -57,6 +62,10 @@ class Site:
     def form(self, role: str = "editor", **fields: str) -> httpx.Response:
         given = {"csrf": f"csrf of {role}", "version": "2", "step": "pause"} | fields
         return self.send("POST", PATH, role, data=given)
+
+    def steer(self, act: str, role: str = "editor", **fields: str) -> httpx.Response:
+        given = {"csrf": f"csrf of {role}", "version": "2", "act": act} | fields
+        return self.send("POST", f"{PATH}/traffic", role, data=given)
 
 
 @pytest.fixture
@@ -84,7 +93,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         return []
 
     def experiment() -> ExperimentOut:
-        return made.experiment(version=found.version)
+        return (found.shown or made.experiment()).model_copy(update={"version": found.version})
 
     async def get(_: ExperimentService, key: str) -> ExperimentOut:
         if key != "checkout":
@@ -129,6 +138,28 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         check(tag)
         found.taken.append((key, "conclude", None if decision is None else decision.outcome))
 
+    async def say(_: RampService, key: str, word: str, reason: str, tag: str | None, actor: Any) -> None:
+        check(tag)
+        if word == "continue":
+            raise Problem(409, "ramp_not_held", "It is not held: it takes its next step by itself")
+        found.taken.append((key, word, reason))
+
+    async def patch(_: ExperimentService, key: str, change: Any, tag: str | None, actor: Any) -> None:
+        check(tag)
+        found.taken.append((key, *change.model_dump(include=change.model_fields_set).items()))
+
+    async def release(_: ExperimentService, key: str, wanted: Any, tag: str | None, actor: Any) -> None:
+        check(tag)
+        ramp = None if wanted.ramp is None else len(wanted.ramp.steps)
+        found.taken.append((key, wanted.variant_key, wanted.share, wanted.population, ramp, wanted.reason))
+
+    async def reports(_: ReportService, key: str, limit: int) -> Reports:
+        if found.away:
+            raise Problem(503, "clickhouse_unavailable", "ClickHouse does not answer")
+        return Reports(
+            items=[made.report("figure", "image/svg+xml"), made.report("newest"), made.report("older")]
+        )
+
     async def glances(_: Glances, ages: dict[str, float], seconds: float) -> dict[str, Any]:
         return {key: made.glance(made.answer("ship")) for key in ages}
 
@@ -137,7 +168,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         (Sessions, "close", nothing), (RateLimits, "admit", nothing), (LogIn, "_record", nothing),
         (ExperimentService, "get", get), (ExperimentService, "page", page), (ExperimentService, "versions", versions),
         (ExperimentService, "census", census), (LifeCycle, "take", take), (LifeCycle, "conclude", conclude),
-        (LifeCycle, "archive", archive), (Glances, "of", glances),
+        (LifeCycle, "archive", archive), (Glances, "of", glances), (RampService, "say", say),
+        (ReportService, "of_experiment", reports),
+        (ExperimentService, "patch", patch), (ExperimentService, "release", release),
     ]  # fmt: skip
     for owner, name, made_up in patches:
         monkeypatch.setattr(owner, name, made_up)
@@ -236,6 +269,120 @@ def test_two_tabs_see_both_versions(site: Site) -> None:
     assert answer.status_code == 412
     assert "You saw version 2; it is version 3 now" in answer.text
     assert 'name="reason" value="kept"' in answer.text
+
+
+RELEASE = {"variant_key": "short-form", "share": "25", "population": "targeted", "ramp": "none"}
+
+
+def test_the_traffic_is_steered_by_what_the_api_s_calls_do(site: Site) -> None:
+    for act, fields in (
+        ("hold", {"reason": " wait "}),
+        ("skip", {"reason": "go"}),
+        ("back", {"reason": "harm"}),
+        ("close", {}),
+        ("open", {"reason": "again"}),
+        ("release", RELEASE | {"reason": "a day went well"}),
+        ("release", RELEASE | {"ramp": "careful", "population": "everyone"}),
+    ):
+        answer = site.steer(act, **fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{PATH}#traffic"), answer.text
+    assert site.taken[:-1] == [
+        ("checkout", "hold", "wait"),
+        ("checkout", "skip", "go"),
+        ("checkout", "back", "harm"),
+        ("checkout", ("enrolment", "closed")),
+        ("checkout", ("enrolment", "open"), ("reason", "again")),
+        ("checkout", "short-form", 2_500, "targeted", None, "a day went well"),
+    ]
+    _, _, _, population, steps, reason = site.taken[-1]
+    assert (population, reason) == ("everyone", None)
+    assert steps > 1
+
+
+@pytest.mark.parametrize(
+    ("role", "act", "fields", "status"),
+    [
+        ("viewer", "hold", {"reason": "x"}, 403),
+        ("viewer", "release", RELEASE, 403),
+        ("editor", "hold", {"reason": "x", "csrf": "wrong"}, 403),
+        ("editor", "fly", {}, 422),
+        ("editor", "close", {"version": "x"}, 422),
+        ("editor", "hold", {"reason": " "}, 422),
+        ("editor", "close", {"reason": "x" * 2_001}, 422),
+        ("editor", "continue", {"reason": "x"}, 409),
+        ("editor", "release", RELEASE | {"share": ""}, 422),
+        ("editor", "release", RELEASE | {"share": "a half"}, 422),
+        ("editor", "release", RELEASE | {"share": "101"}, 422),
+        ("editor", "release", RELEASE | {"ramp": "steep"}, 422),
+        ("editor", "release", RELEASE | {"population": "nobody"}, 422),
+        ("editor", "release", RELEASE | {"variant_key": ""}, 422),
+        ("editor", "hold", {"reason": "x", "version": "1"}, 412),
+        ("editor", "close", {"version": "1"}, 412),
+        ("editor", "release", RELEASE | {"version": "1"}, 412),
+    ],
+)
+def test_what_may_not_be_said_of_the_traffic_changes_nothing_and_is_told_on_a_page(
+    site: Site, role: str, act: str, fields: dict[str, str], status: int
+) -> None:
+    answer = site.steer(act, role, **fields)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert site.taken == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "told"),
+    [
+        ({"share": "a half"}, "share", "basis points"),
+        ({"share": ""}, "share", "which share"),
+        ({"ramp": "steep"}, "ramp", "ready-made"),
+        ({"population": "nobody"}, "population", "targeted"),
+        ({"variant_key": ""}, "variant_key", "at least 1"),
+        ({"reason": "x" * 2_001}, "reason", "2000"),
+    ],
+)
+def test_a_release_that_is_refused_says_the_api_s_words_beside_the_field_and_keeps_what_was_typed(
+    site: Site, fields: dict[str, str], place: str, told: str
+) -> None:
+    site.shown = made.experiment(Status.CONCLUDED)
+    answer = site.steer("release", **(RELEASE | {"reason": "kept"} | fields))
+    assert answer.status_code == 422
+    beside = answer.text.partition(f'id="release-{place}-error"')[2].partition("</p>")[0]
+    assert told in beside
+    assert answer.text.count('class="error"') == 1
+    if place != "reason":
+        assert ">kept</textarea>" in answer.text
+
+
+def test_the_stream_of_a_page_is_asked_for_the_row_that_is_open(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.web.experiment.endpoints.are_there", lambda _: True)
+    for query, followed in (
+        ("", "version=2"),
+        ("?open=a%26b", "version=2&amp;open=a%26b"),
+        ("?anyway=1&open=conversion", "version=2&amp;anyway=1&amp;open=conversion"),
+    ):
+        shown = site.send("GET", f"{PATH}{query}", "viewer")
+        assert f'sse-connect="{PATH}/live?{followed}"' in shown.text
+
+
+def test_results_and_the_newest_report_can_be_taken_away(site: Site) -> None:
+    shown = site.send("GET", PATH, "viewer")
+    assert 'href="/v1/experiments/checkout/results" download="checkout-results.json"' in shown.text
+    assert 'href="/v1/reports/newest" download="checkout-report.html"' in shown.text
+    assert "/v1/reports/older" not in shown.text
+    site.away = True
+    away = site.send("GET", PATH, "viewer")
+    assert (away.status_code, "/v1/reports/" in away.text) == (200, False)
+    site.shown = made.experiment(Status.DRAFT)
+    assert "Download:" not in site.send("GET", PATH, "viewer").text
+
+
+def test_what_the_state_does_not_allow_is_told_though_there_is_no_form_for_it(site: Site) -> None:
+    answer = site.steer("continue", reason="x")
+    assert "Nothing was changed" in answer.text
+    assert "It is not held: it takes its next step by itself" in answer.text
 
 
 def test_a_session_that_ended_leads_to_the_log_in_from_pages_and_forms(site: Site) -> None:

@@ -1,0 +1,1 @@
+"""The form in which an experiment is made and changed."""
