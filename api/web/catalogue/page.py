@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from api.metric_catalogue.schemas import CatalogueMetricOut, MetricVersionOut
 from api.metric_catalogue.service import UsingExperiment
 from api.web.catalogue.form import CHOICES, TYPES, Options
-from api.web.catalogue.words import measured, sentences_of
+from api.web.catalogue.words import sentences_of
+from api.web.shared.definitions import measured
 from api.web.shared.difference import Difference, difference_of
 from api.web.shared.forms import Filled
 

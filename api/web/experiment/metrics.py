@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from api.experiments.answers import ExperimentOut
 from api.metric_catalogue.schemas import MetricOut
-from api.web.experiment.opened import Opened, opened_of, span
+from api.web.experiment.opened import Opened, opened_of
+from api.web.shared.definitions import span
 from api.web.shared.drawing import Axis, Interval, axis_of, interval_of, kind_of
 from api.web.shared.results import Seen
 from neonblue.contract.metric_types import RATES

@@ -12,8 +12,8 @@ from api.experiments.ramp_fields import RampOut
 from api.http.problems import Problem
 from api.ramps.progress import standing_in
 from api.web.experiment.configuration import released
-from api.web.experiment.opened import span
 from api.web.experiments.rows import traffic_of
+from api.web.shared.definitions import span
 from neonblue.bucketing import FULL_ALLOCATION
 from neonblue.contract.durations import read_duration
 from neonblue.contract.life_cycle import STARTED, Status

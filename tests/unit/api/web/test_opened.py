@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from api.web.experiment.metrics import about_metric
-from api.web.experiment.opened import definition_of, opened_of
+from api.web.experiment.opened import opened_of
 from api.web.experiment.page import ExperimentPage, Ways, drawn_sections, experiment_page
+from api.web.shared.definitions import definition_of
 from api.web.shared.frame import Frame, Visitor, render
 from neonblue.analysis.why import State
 from neonblue.contract.life_cycle import Status
