@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from api.metric_catalogue.schemas import MetricOut
 from neonblue.contract.metric_types import METRIC_TYPES
-from neonblue.statistics import numbers
 from neonblue.texts import plain
 
 _SECONDS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -31,7 +30,7 @@ def measured(metric: MetricOut) -> str:
         under = _of_unit(below.aggregation, below.event_type, _where(below.property_filter))
         return f"over all units, {of_unit} divided by {under}"
     if made_of.which_quantile and metric.quantile is not None:
-        return f"the {numbers.share(float(metric.quantile), digits=0)} quantile over units of {of_unit}"
+        return f"the {float(metric.quantile) * 100:.10g} % quantile over units of {of_unit}"
     return f"the mean over units of {of_unit}"
 
 

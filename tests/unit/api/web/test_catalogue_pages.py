@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,7 +162,10 @@ def test_every_definition_has_words(definition: MetricDefinition) -> None:
     assert all(sentence.endswith(".") and sentence[0].isupper() for sentence in told)
     assert "None" not in " ".join(told).replace(definition.event_type, "")
     assert ("Less is better." in told) == (definition.direction == "decrease")
-    assert (" whose " in told[0]) or not definition.property_filter
+    below = definition.denominator
+    filters = [definition.property_filter, None if below is None else below.property_filter]
+    named = re.findall(r" whose ", told[0].replace(definition.event_type, ""))
+    assert len(named) == sum(map(bool, filters))
 
 
 def test_durations_are_written_in_the_largest_unit_that_is_whole() -> None:

@@ -11,7 +11,7 @@ import pytest
 from api.web.experiment.metrics import about_metric
 from api.web.experiment.opened import opened_of
 from api.web.experiment.page import ExperimentPage, Ways, drawn_sections, experiment_page
-from api.web.shared.definitions import definition_of
+from api.web.shared.definitions import definition_of, measured
 from api.web.shared.frame import Frame, Visitor, render
 from neonblue.analysis.why import State
 from neonblue.contract.life_cycle import Status
@@ -180,6 +180,15 @@ def test_caps_tests_and_corrections_are_told_of_every_method(method: str) -> Non
     same = dict(opened_of(made.metric("x", cap="500"), made.item("x", p_value=0.5, adjusted_p=0.5)).facts)
     assert same["cap"] == "what is above 500 counts as 500"
     assert same["correction"].startswith("none")
+
+
+@pytest.mark.parametrize(
+    ("quantile", "told"),
+    [("0.5", "50 %"), ("0.125", "12.5 %"), ("0.995", "99.5 %"), ("0.000001", "0.0001 %")],
+)
+def test_a_quantile_is_told_as_it_was_written(quantile: str, told: str) -> None:
+    metric = made.metric("m", type="quantile", aggregation="sum", quantile=quantile)
+    assert measured(metric) == f"the {told} quantile over units of the sum of the values of events purchase"
 
 
 @pytest.mark.parametrize("kind", sorted(METRIC_TYPES))
