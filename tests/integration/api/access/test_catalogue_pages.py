@@ -69,7 +69,7 @@ def test_a_metric_is_made_used_and_given_a_new_meaning(whole_api: httpx.Client, 
     second = draft(whole_api, metrics=[{"key": key, "role": "primary"}])["key"]
     page = editor.open(path).text
     assert "A &lt;b&gt; metric" in page
-    assert "Sum of the values of “purchase” events, a unit." in page
+    assert "The mean over units of the sum of the values of events purchase, " in page
     for experiment in (first, second):
         assert f'href="/experiments/{experiment}"' in page
     assert page.index(second) < page.index(first)
